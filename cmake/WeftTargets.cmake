@@ -1,0 +1,57 @@
+# How Weft's targets are declared: `weft_library`, `weft_mlir_library`, `weft_unit_test`.
+
+find_program(WEFT_MOLD mold)
+if(WEFT_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(weft_flags INTERFACE)
+target_include_directories(weft_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+target_compile_options(weft_flags INTERFACE -Wall -Wextra -Wno-unused-parameter)
+if(WEFT_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+# The two shared libraries and nothing else: naming a component target would link the static archives.
+add_library(weft_mlir INTERFACE)
+target_include_directories(weft_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+target_link_libraries(weft_mlir INTERFACE MLIR LLVM weft_flags)
+include_directories(SYSTEM ${MLIR_INCLUDE_DIRS}) # read by mlir_tablegen()
+include_directories(${CMAKE_SOURCE_DIR})
+
+# weft_library(NAME SOURCES... LINK LIBS...): a plain C++ library. It must not see MLIR.
+function(weft_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC weft_flags ${arg_LINK})
+endfunction()
+
+# weft_mlir_library(NAME SOURCES... LINK LIBS...): a library above the MLIR line. All of them share one
+# precompiled header, which is what makes MLIR translation units bearable on two cores.
+function(weft_mlir_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC weft_mlir ${arg_LINK})
+  if(arg_DEPENDS)
+    add_dependencies(${name} ${arg_DEPENDS})
+  endif()
+  target_precompile_headers(${name} REUSE_FROM weft_mlir_pch)
+endfunction()
+
+file(WRITE ${CMAKE_BINARY_DIR}/weft_mlir_pch.cpp "")
+add_library(weft_mlir_pch STATIC ${CMAKE_BINARY_DIR}/weft_mlir_pch.cpp)
+target_link_libraries(weft_mlir_pch PUBLIC weft_mlir)
+target_precompile_headers(weft_mlir_pch PUBLIC ${CMAKE_SOURCE_DIR}/cmake/mlir_pch.h)
+
+# weft_unit_test(NAME SOURCES... LINK LIBS... [LABELS ...]): a Catch2 program, one CTest entry.
+function(weft_unit_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;LABELS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE weft_catch_main ${arg_LINK})
+  target_compile_definitions(${name} PRIVATE WEFT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WEFT_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  if(arg_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
+  endif()
+endfunction()

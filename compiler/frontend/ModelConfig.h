@@ -1,0 +1,56 @@
+// What the architecture builders need to know of a model, whatever file it came from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weft::frontend {
+
+/// Rotary position embedding. `inverseFrequencies` has headDim/2 entries, any scaling already applied.
+struct RopeConfig {
+  double theta = 10000.0;
+  std::vector<double> inverseFrequencies;
+};
+
+/// A decoder-only Llama: pre-norm, rotary positions, grouped-query attention, SiLU-gated MLP.
+struct LlamaConfig {
+  std::string name; // of the model, for people: the directory's name
+  uint32_t vocabSize = 0, hiddenSize = 0, intermediateSize = 0, layers = 0;
+  uint32_t heads = 0, kvHeads = 0, headDim = 0;
+  uint32_t maxPositions = 0;
+  double rmsNormEps = 1e-5;
+  RopeConfig rope;
+  bool tiedEmbeddings = false, attentionBias = false, mlpBias = false;
+  int32_t bosToken = -1;           // -1: none
+  std::vector<int32_t> eosTokens;
+};
+
+enum class WeightType { F32, F16, BF16 };
+
+/// Where a weight's bytes lie. Nothing is read until the runtime places it.
+struct WeightInfo {
+  std::string name;            // the model's own name, e.g. "model.layers.0.self_attn.q_proj.weight"
+  WeightType type = WeightType::F32;
+  std::vector<uint64_t> shape; // as stored, row-major
+  uint32_t file = 0;           // index in WeightSource::files()
+  uint64_t offset = 0;         // bytes from the start of the file
+};
+
+struct WeightFileInfo {
+  std::string path;
+  uint64_t size = 0;
+  uint64_t headerDigest = 0; // XXH3-64 of the header bytes
+};
+
+/// Weights by name, in whatever format they are stored. Knows nothing of architectures.
+class WeightSource {
+public:
+  virtual ~WeightSource() = default;
+  virtual const WeightInfo *find(const std::string &name) const = 0;
+  virtual std::vector<std::string> names() const = 0;
+  virtual const std::vector<WeightFileInfo> &files() const = 0;
+};
+
+} // namespace weft::frontend

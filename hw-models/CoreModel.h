@@ -1,0 +1,32 @@
+// What a core needs for a kernel. Today from the rates that its YAML declares; an instruction-set simulator that runs
+// the kernel's machine code fills the same interface.
+#pragma once
+
+#include "hw-models/Hardware.h"
+
+#include <memory>
+#include <string_view>
+
+namespace weft::hw {
+
+/// What one kernel call asks of the core.
+struct KernelWork {
+  std::string_view kernel;
+  uint64_t macs = 0;       // multiply-accumulates
+  bool narrowOperand = false; // one MAC operand is 16 bits wide
+  uint64_t alu = 0;        // adds, multiplies, compares, conversions
+  uint64_t special = 0;    // exp, division, square root
+  uint64_t loadBytes = 0, storeBytes = 0;
+};
+
+class CoreModel {
+public:
+  virtual ~CoreModel() = default;
+  /// Cycles from the call to the end of the kernel.
+  virtual uint64_t kernelCycles(const KernelWork &work) const = 0;
+};
+
+/// The model for `hardware.parallelism.core.kind`.
+Result<std::unique_ptr<CoreModel>> makeCoreModel(const Hardware &hardware);
+
+} // namespace weft::hw

@@ -1,0 +1,91 @@
+// A machine, as its YAML file describes it. Grouped by the letters of PLMR (WaferLLM, OSDI 2025): parallelism, latency,
+// memory, routing; and energy. The schema (names, units, ranges, meaning) is hw-models/Schema.cpp; docs/hardware.md is
+// generated from it.
+#pragma once
+
+#include "hw-models/support/Result.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weft::hw {
+
+/// What one core does a cycle. Rates are per core; "elements" are f32 unless a dtype is named.
+struct CoreSpec {
+  std::string kind;               // "rvv" or "dsd"
+  double macsPerCycleF32 = 0;     // multiply-accumulates a cycle, f32 accumulate, f32 operands
+  double macsPerCycleF16 = 0;     // the same with one 16-bit operand (f16 or bf16)
+  double aluPerCycle = 0;         // adds, multiplies, compares, conversions a cycle
+  double specialPerCycle = 0;     // exp, division, square root a cycle
+  double loadBytesPerCycle = 0;   // SRAM to core
+  double storeBytesPerCycle = 0;  // core to SRAM
+  uint32_t kernelStartup = 0;     // cycles from call to first result
+  uint32_t vlenBits = 0;          // rvv only
+  std::vector<std::string> units; // custom units the core has
+};
+
+struct Parallelism {
+  uint32_t meshWidth = 0, meshHeight = 0; // cores
+  double clockGhz = 0;
+  CoreSpec core;
+};
+
+struct Latency {
+  uint32_t hop = 1;          // cycles a word takes from one router's queue to the next
+  uint32_t ramp = 2;         // cycles between SRAM and the router, each way
+  uint32_t transferIssue = 1;// cycles a core spends handing a Put or Get to its DMA
+  uint32_t streamStage = 1;  // cycles a word spends in a core that reduces it in passing
+  uint32_t streamStartup = 1;// cycles to start ReduceForward or ReduceInto
+  uint32_t hostStartup = 0;  // cycles from launch until the host's first word
+};
+
+struct Memory {
+  uint32_t sramBytes = 0;    // a core
+  uint32_t codeBytes = 0;    // reserved for code
+  uint32_t stackBytes = 0;   // reserved for the stack
+  uint32_t alignBytes = 16;  // of every buffer
+};
+
+struct Routing {
+  uint32_t linkBytes = 4;      // a word: what a link carries a cycle
+  uint32_t colors = 24;        // of a router
+  uint32_t reservedColors = 0; // the highest ones, not for programs
+  uint32_t queueWords = 4;     // depth of a router's queue for one colour
+};
+
+/// Energy per event in pJ; nullopt where the file gives none.
+struct Energy {
+  std::optional<double> macPj, sramBytePj, hopBytePj, leakagePerCyclePj;
+};
+
+struct Hardware {
+  std::string name, description;
+  Parallelism parallelism;
+  Latency latency;
+  Memory memory;
+  Routing routing;
+  Energy energy;
+  std::string yaml;     // the text it was read from, overrides applied
+  uint64_t digest = 0;  // of the values, not of the text
+
+  /// SRAM bytes of a core that buffers may use.
+  uint32_t usableBytes() const { return memory.sramBytes - memory.codeBytes - memory.stackBytes; }
+};
+
+/// One `key=value` that replaces a value of the file, e.g. {"memory.sram_kib", "512"}.
+struct Override {
+  std::string key, value;
+};
+
+/// Reads a preset by name, or a file if `nameOrPath` is not a preset's name.
+Result<Hardware> load(const std::string &nameOrPath, const std::vector<Override> &overrides = {});
+/// Reads a description from text. `origin` names it in messages.
+Result<Hardware> parse(const std::string &text, const std::string &origin, const std::vector<Override> &overrides = {});
+/// Names of the presets that come with Weft, sorted.
+std::vector<std::string> presetNames();
+/// Markdown reference of every key: type, unit, range, meaning.
+std::string schemaMarkdown();
+
+} // namespace weft::hw

@@ -1,0 +1,75 @@
+// What runs a package: the mesh engine today, other simulators or silicon later.
+#pragma once
+
+#include "hw-models/support/Result.h"
+#include "runtime/package/PackageFile.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace weft::runtime {
+
+/// Where the time of one op of the model went. Cycles; compute, communicate and wait are means over the cores that took part.
+struct OpTime {
+  uint32_t op = 0;         // index in program.ops
+  uint64_t cycles = 0;     // how far this op moved the end of the program: the sum over ops is the launch's cycles
+  double compute = 0;      // in kernels
+  double communicate = 0;  // issuing transfers and streaming reductions
+  double wait = 0;         // for words
+};
+
+struct Counters {
+  uint64_t events = 0;       // engine events
+  uint64_t wordHops = 0;     // words x links
+  uint64_t wordsInjected = 0;
+  uint64_t kernelCalls = 0;
+};
+
+/// What one channel carried in one launch.
+struct ChannelTraffic {
+  uint64_t messages = 0, words = 0, wordHops = 0;
+  uint32_t maxHops = 0; // longest flow that carried a message
+};
+
+struct LaunchReport {
+  uint64_t cycles = 0;
+  std::vector<OpTime> ops;
+  std::vector<ChannelTraffic> channels; // by channel of the program
+  Counters counters;
+  uint64_t busyCoreCycles = 0; // sum over cores of cycles in kernels
+};
+
+struct LaunchInput {
+  std::string name;
+  std::vector<int32_t> words;
+};
+
+struct Launch {
+  std::string program;
+  uint32_t tokensInCache = 0; // after the launch; launch parameters derive from it
+  std::vector<LaunchInput> inputs;
+};
+
+struct LaunchResult {
+  LaunchReport report;
+  std::vector<float> logits; // empty in timing mode
+};
+
+/// Called now and then with a fraction done in [0, 1].
+using Progress = std::function<void(double)>;
+
+class Device {
+public:
+  virtual ~Device() = default;
+  /// Brings weights and constants into SRAM and clears the KV cache.
+  virtual Result<void> load(const Package &package) = 0;
+  /// Clears the KV cache.
+  virtual Result<void> reset() = 0;
+  virtual Result<LaunchResult> run(const Launch &launch) = 0;
+  /// Bytes of core (x, y)'s SRAM from `offset`; for tests and inspection.
+  virtual Result<std::vector<std::byte>> readSram(uint32_t x, uint32_t y, uint32_t offset, uint32_t bytes) = 0;
+};
+
+} // namespace weft::runtime
