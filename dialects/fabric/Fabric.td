@@ -59,9 +59,9 @@ def Fabric_ExprAttr : Fabric_Attr<"Expr", "expr"> {
   let assemblyFormat = "`<` $source $index `*` $scale `+` $add `>`";
 }
 def Fabric_TermAttr : Fabric_Attr<"Term", "term"> {
-  let summary = "((counter of loop + phase) mod modulus) * stride bytes; the phase may depend on the core's rank";
-  let parameters = (ins "int64_t":$loop, "ExprAttr":$phase, "int64_t":$modulus, "int64_t":$stride);
-  let assemblyFormat = "`<` $loop `+` $phase `mod` $modulus `*` $stride `>`";
+  let summary = "((scale * counter of loop + phase) mod modulus) * stride bytes; the phase may depend on the core's rank";
+  let parameters = (ins "int64_t":$loop, "int64_t":$scale, "ExprAttr":$phase, "int64_t":$modulus, "int64_t":$stride);
+  let assemblyFormat = "`<` `(` $scale `*` $loop `+` $phase `)` `mod` $modulus `*` $stride `>`";
 }
 def Fabric_RefAttr : Fabric_Attr<"Ref", "ref"> {
   let summary = "an address in a buffer of the core";

@@ -142,6 +142,14 @@ def Grid_EmptyOp : Grid_Op<"empty", [Pure]> {
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 
+def Grid_ViewOp : Grid_Op<"view", [Pure]> {
+  let summary = "a contiguous part of every core's shard, from element `offset` on";
+  let arguments = (ins Grid_Tensor:$input, I64Attr:$offset);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$input `at` $offset attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Grid_CallOp : Grid_Op<"call", [AttrSizedOperandSegments]> {
   let summary = "every core runs a tile kernel on its own shards";
   let description = [{
@@ -222,13 +230,14 @@ def Grid_ToLayoutOp : Grid_Op<"to_layout", [Pure]> {
   let summary = "a vector divided on x and replicated along y becomes divided on y and replicated along x";
   let description = [{
     `diagonal`: on a square mesh the core with equal ranks multicasts its shard along its row. `masked_sum`: every core
-    selects the blocks of its row's share that it holds and an all-reduce along x adds them up; any rectangle.
+    selects the blocks of its row's share that it holds and an all-reduce along x, a K-tree as in `all_reduce`, adds them
+    up; any rectangle.
 
     - G11: `diagonal` needs a square mesh.
   }];
-  let arguments = (ins Grid_Tensor:$input, Grid_RelayoutAlgoAttr:$algo);
+  let arguments = (ins Grid_Tensor:$input, Grid_RelayoutAlgoAttr:$algo, I64Attr:$levels, I64Attr:$groups);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$algo $input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "$algo $input `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
 }
 

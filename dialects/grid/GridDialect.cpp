@@ -110,6 +110,18 @@ LogicalResult verifyLayouts(Operation *op) {
   return success();
 }
 
+LogicalResult ViewOp::verify() {
+  auto elements = [](Type type) {
+    int64_t product = 1;
+    for (int64_t extent : localShape(cast<RankedTensorType>(type)))
+      product *= extent;
+    return product;
+  };
+  if (getOffset() < 0 || static_cast<int64_t>(getOffset()) + elements(getResult().getType()) > elements(getInput().getType()))
+    return emitOpError("reaches beyond its operand's shard");
+  return verifyLayouts(*this);
+}
+
 LogicalResult CallOp::verify() {
   if (getOuts().getTypes() != getResults().getTypes()) // G4
     return emitOpError("G4: the results must have the types of outs");
