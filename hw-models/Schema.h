@@ -15,7 +15,7 @@ namespace weft::hw {
 enum class ValueType {
   Text,     // a string
   Name,     // a string of letters, digits, '.', '_' and '-'
-  CoreKind, // one of coreKinds()
+  Kind,     // one of coreKinds()
   Names,    // a list of Name without repetition
   Extent,   // [width, height]
   Whole,    // a whole number
@@ -31,9 +31,9 @@ using Field = std::variant<std::string &(*)(Hardware &), uint32_t &(*)(Hardware 
 
 /// What holds for a key that a file does not have.
 enum class Absence {
-  Error,  // the key is required
+  Required, // the key is required
   Default, // the value is `fallback`
-  Nothing // the machine has no such value
+  Optional // the machine has no such value
 };
 
 struct Key {

@@ -83,7 +83,7 @@ private:
     if (anchor != 0)
       throw Refusal{node.line, "anchors (&name) are not allowed; write the value out"};
     if (!tag.empty() && tag != "?" && tag != "!")
-      throw Refusal{node.line, fmt::format("the tag {} is not allowed", quoted(tag))};
+      throw Refusal{node.line, fmt::format("the tag {} is not allowed", inQuotes(tag))};
     if (++nodes > maxNodes)
       throw Refusal{node.line, fmt::format("more than {} values", maxNodes)};
     return node;
@@ -96,12 +96,11 @@ private:
   void openKey(const YamlNode &key) {
     Level &level = levels.back();
     auto &members = level.node.members;
-    auto twin = std::find_if(members.begin(), members.end(), [&](auto &member) { return member.first == key.scalar; });
+    auto twin = std::find_if(members.begin(), members.end(), [&](auto &member) { return member.key == key.scalar; });
     if (twin != members.end())
-      throw Refusal{key.line, fmt::format("key {} is given twice, first in line {}", quoted(key.scalar),
-                                          level.node.memberLines[size_t(twin - members.begin())])};
-    members.emplace_back(key.scalar, YamlNode());
-    level.node.memberLines.push_back(key.line);
+      throw Refusal{key.line, fmt::format("key {} is given twice, first in line {}", inQuotes(key.scalar),
+                                          twin->line)};
+    members.push_back({key.scalar, key.line, {}});
     level.hasKey = true;
   }
 
@@ -129,7 +128,7 @@ private:
       level.node.items.push_back(std::move(node));
       return;
     }
-    level.node.members.back().second = std::move(node);
+    level.node.members.back().value = std::move(node);
     level.hasKey = false;
   }
 };
@@ -181,7 +180,7 @@ bool hw::isUtf8(std::string_view text) {
   return true;
 }
 
-std::string hw::quoted(std::string_view text) {
+std::string hw::inQuotes(std::string_view text) {
   constexpr size_t maxShown = 60;
   std::string out = "'";
   while (!text.empty()) {

@@ -6,10 +6,11 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace weft::hw {
+
+struct YamlMember;
 
 struct YamlNode {
   enum class Kind { Null, Scalar, List, Map };
@@ -17,9 +18,14 @@ struct YamlNode {
   bool isQuoted = false; // a quoted or block scalar: text even where it looks like a number
   int line = 0;          // from 1
   std::string scalar;
-  std::vector<YamlNode> items;                            // of a list
-  std::vector<std::pair<std::string, YamlNode>> members; // of a map, in the order of the text
-  std::vector<int> memberLines;                           // of each member's key
+  std::vector<YamlNode> items;     // of a list
+  std::vector<YamlMember> members; // of a map, in the order of the text
+};
+
+struct YamlMember {
+  std::string key;
+  int line = 0; // of the key
+  YamlNode value;
 };
 
 /// Bytes that the reader accepts; a description is a few thousand.
@@ -32,6 +38,6 @@ Result<YamlNode> readYaml(const std::string &text, const std::string &origin);
 bool isUtf8(std::string_view text);
 
 /// `text` between quotes for a message: control characters escaped, long text cut.
-std::string quoted(std::string_view text);
+std::string inQuotes(std::string_view text);
 
 } // namespace weft::hw
