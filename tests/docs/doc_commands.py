@@ -3,7 +3,7 @@
 
   doc_commands.py run    every command shown is run, in a scratch copy of the source tree
   doc_commands.py help   docs/commands.md shows what `--help` prints; `--update` rewrites it
-  doc_commands.py links  every relative link and picture exists
+  doc_commands.py links  every relative link, picture and `folder/file` of this tree that is named exists
 
 A command stands in a fenced block of the language console, sh, bash or shell, on a line that starts with "$ "; a
 backslash at its end continues it on the next line. The other lines of the block are what it prints. In such a block:
@@ -36,6 +36,9 @@ FENCE = re.compile(r"^( *)(```+|~~~+) *([\w+-]*) *(.*)$")
 EXIT = re.compile(r"#\s*exit (\d+)\s*$")
 HELP = re.compile(r"<!-- help: ?([\w -]*?) ?-->\n(.*?)<!-- /help -->", re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img[^>]* src=\"([^\"]+)\"|srcset=\"([^\"]+)\"")
+# A place in this tree, between backquotes; a placeholder is written <name>.
+PLACE = re.compile(r"`((?:\.ci|bench|cmake|compiler|dialects|docs|examples|explore|hw-models|kernels|rtl|runtime|sim|tests|tools)"
+                   r"/[a-zA-Z0-9_./-]*)`")
 TIMEOUT_S = 900
 
 
@@ -230,7 +233,12 @@ def anchors(text):
 def check_links(source):
     failures = 0
     for document in documents(source):
-        for found in LINK.finditer(document.read_text(encoding="utf-8")):
+        text = document.read_text(encoding="utf-8")
+        for found in PLACE.finditer(text):
+            if not (source / found.group(1)).exists():
+                failures += 1
+                print(f"FAIL {document.relative_to(source)}: this tree has no {found.group(1)}")
+        for found in LINK.finditer(text):
             link = next(group for group in found.groups() if group)
             if re.match(r"[a-z]+:", link):
                 continue

@@ -112,6 +112,11 @@ class Tree(unittest.TestCase):
             (self.source / "README.md").write_text(f"see [it]({link})\n")
             self.assertEqual(self.check(docs.check_links)[0], good, link)
 
+    def test_places(self):
+        for place, good in (("docs/README", False), ("docs/", True), ("tests/NAME_test.cpp", False), ("tests/<name>.cpp", True)):
+            (self.source / "README.md").write_text(f"see `{place}`\n")
+            self.assertEqual(self.check(docs.check_links)[0], good, place)
+
 
 if __name__ == "__main__":
     unittest.main()
