@@ -11,22 +11,22 @@ namespace weft::place {
 namespace {
 /// The pieces of the graph that make one attention layer.
 struct AttentionPattern {
-  xf::XfLinearOp q, k, v;
-  xf::XfRopeOp ropeQ, ropeK;
-  xf::XfKvAppendOp append;
+  xf::LinearOp q, k, v;
+  xf::RopeOp ropeQ, ropeK;
+  xf::KvAppendOp append;
 };
 
-FailureOr<AttentionPattern> matchAttention(xf::XfAttentionOp op) {
+FailureOr<AttentionPattern> matchAttention(xf::AttentionOp op) {
   AttentionPattern pattern;
-  pattern.append = op.getCache().getDefiningOp<xf::XfKvAppendOp>();
-  pattern.ropeQ = op.getQ().getDefiningOp<xf::XfRopeOp>();
+  pattern.append = op.getCache().getDefiningOp<xf::KvAppendOp>();
+  pattern.ropeQ = op.getQ().getDefiningOp<xf::RopeOp>();
   if (pattern.append) {
-    pattern.ropeK = pattern.append.getK().getDefiningOp<xf::XfRopeOp>();
-    pattern.v = pattern.append.getV().getDefiningOp<xf::XfLinearOp>();
+    pattern.ropeK = pattern.append.getK().getDefiningOp<xf::RopeOp>();
+    pattern.v = pattern.append.getV().getDefiningOp<xf::LinearOp>();
   }
   if (pattern.ropeQ && pattern.ropeK) {
-    pattern.q = pattern.ropeQ.getX().getDefiningOp<xf::XfLinearOp>();
-    pattern.k = pattern.ropeK.getX().getDefiningOp<xf::XfLinearOp>();
+    pattern.q = pattern.ropeQ.getX().getDefiningOp<xf::LinearOp>();
+    pattern.k = pattern.ropeK.getX().getDefiningOp<xf::LinearOp>();
   }
   if (!pattern.q || !pattern.k || !pattern.v || pattern.q.getX() != pattern.k.getX() || pattern.q.getX() != pattern.v.getX() ||
       pattern.ropeQ.getInverseFrequencies() != pattern.ropeK.getInverseFrequencies())
@@ -40,7 +40,7 @@ RankedTensorType Placer::headTensor(bool sequence, int64_t extent, int64_t local
   return tensor({rowExtent(sequence), extent}, f32(), {rowShard(sequence), shard(Axis::X, ShardKind::Heads, local)});
 }
 
-LogicalResult Placer::placeAttention(xf::XfAttentionOp op) {
+LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   auto pattern = matchAttention(op);
   if (failed(pattern))
     return failure();
@@ -48,14 +48,14 @@ LogicalResult Placer::placeAttention(xf::XfAttentionOp op) {
   if (failed(x))
     return failure();
   SmallVector<StringRef> names;
-  for (xf::XfLinearOp linear : {pattern->q, pattern->k, pattern->v}) {
-    auto param = linear.getW().getDefiningOp<xf::XfParamOp>();
+  for (xf::LinearOp linear : {pattern->q, pattern->k, pattern->v}) {
+    auto param = linear.getW().getDefiningOp<xf::ParamOp>();
     if (!param)
       return linear.emitOpError("needs its weight to be a parameter of the model");
     names.push_back(param.getName());
   }
   bool sequence = isSequence(op.getResult());
-  auto cache = cast<xf::XfKvCacheType>(op.getCache().getType());
+  auto cache = cast<xf::KvCacheType>(op.getCache().getType());
   HeadLayout heads =
       HeadLayout::make(mesh.width, cache.getKvHeads(), op.getHeads() / cache.getKvHeads(), cache.getHeadDim());
   kernels::AttentionShape shape;
@@ -73,9 +73,8 @@ LogicalResult Placer::placeAttention(xf::XfAttentionOp op) {
   int64_t outputs = (op.getHeads() + 2 * cache.getKvHeads()) * cache.getHeadDim();
   ShardAttr columnShard = shard(Axis::X, ShardKind::Heads, shape.ld());
   Type stored = cast<RankedTensorType>(pattern->q.getW().getType()).getElementType();
-  Value w = weight(names, WeightOrder::Qkv, tensor({inputs, outputs}, weightElement(stored), {contractionY(inputs), columnShard}));
-  // What the product of heads needs to be told beyond its type.
-  w.getDefiningOp()->setAttr("heads", builder.getDenseI64ArrayAttr({heads.kvHeads, heads.group, heads.headDim}));
+  Value w = weight(names, WeightOrder::Qkv, tensor({inputs, outputs}, weightElement(stored), {contractionY(inputs), columnShard}),
+                   true, &heads);
   Value qkv = product(*x, w, headTensor(sequence, outputs, shape.ld()));
 
   // Two small tables instead of one row a position: angles add.
@@ -86,9 +85,7 @@ LogicalResult Placer::placeAttention(xf::XfAttentionOp op) {
   auto frequencies = llvm::to_vector(cast<DenseElementsAttr>(pattern->ropeQ.getInverseFrequencies()).getValues<double>());
   auto table = [&](int64_t stride, int64_t count) -> Value {
     auto type = tensor({count, cache.getHeadDim()}, f32(), {whole(count), shard(Axis::X, ShardKind::Heads, heads.width)});
-    auto op = builder.create<RopeTableOp>(type, frequencies, stride, count);
-    op->setAttr("heads", builder.getDenseI64ArrayAttr({heads.kvHeads, heads.group, heads.headDim}));
-    return op;
+    return builder.create<RopeTableOp>(type, frequencies, stride, count, headsAttr(heads));
   };
   Value low = table(1, radix), high = table(radix, highRows);
   auto rope = kernels::buildRope(module, shape, radix, highRows, decode);
@@ -127,7 +124,7 @@ Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernel
   // Keys and values go once round the ring of y; queries stay, so that nothing is ever transposed.
   Value zero = builder.create<arith::ConstantIndexOp>(0), one = builder.create<arith::ConstantIndexOp>(1),
         ranks = builder.create<arith::ConstantIndexOp>(mesh.height);
-  Value parts = builder.create<ParamOp>("key_parts", ArrayRef<int64_t>{mesh.height, keyBlock});
+  Value parts = builder.create<ParamOp>(builder.getIndexType(), "key_parts", ArrayRef<int64_t>{mesh.height, keyBlock});
   auto ring = builder.create<scf::ForOp>(zero, ranks, one, ValueRange{block, state[0], state[1], state[2]});
   {
     OpBuilder::InsertionGuard guard(builder);

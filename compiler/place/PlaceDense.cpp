@@ -56,8 +56,10 @@ SmallVector<Value> Placer::call(const kernels::TileKernel &kernel, ArrayRef<Valu
   return llvm::to_vector_of<Value>(op.getResults());
 }
 
-Value Placer::weight(ArrayRef<StringRef> parts, WeightOrder order, RankedTensorType type) {
-  return builder.create<WeightOp>(type, builder.getStrArrayAttr(parts), order);
+Value Placer::weight(ArrayRef<StringRef> parts, WeightOrder order, RankedTensorType type, bool transposed,
+                     const HeadLayout *heads) {
+  return builder.create<WeightOp>(type, builder.getStrArrayAttr(parts), order, transposed,
+                                  heads ? headsAttr(*heads) : DenseI64ArrayAttr());
 }
 
 std::pair<int64_t, int64_t> Placer::tree(int64_t cores, int64_t words) const {
@@ -102,12 +104,12 @@ static kernels::Element elementOf(Value tensor) {
 
 /// The name and stored type of the weight that `value` is; place needs weights to be parameters.
 static FailureOr<StringRef> weightName(Value value, Operation *user) {
-  if (auto param = value.getDefiningOp<xf::XfParamOp>())
+  if (auto param = value.getDefiningOp<xf::ParamOp>())
     return param.getName();
   return user->emitOpError("needs its weight to be a parameter of the model");
 }
 
-LogicalResult Placer::placeEmbedding(xf::XfEmbeddingOp op) {
+LogicalResult Placer::placeEmbedding(xf::EmbeddingOp op) {
   auto name = weightName(op.getTable(), op);
   if (failed(name))
     return failure();
@@ -117,7 +119,7 @@ LogicalResult Placer::placeEmbedding(xf::XfEmbeddingOp op) {
   auto columnShard = contractionX(columns);
   auto tableType = tensor({vocabulary, columns}, weightElement(stored.getElementType()),
                           {shard(Axis::Y, ShardKind::Block, local), columnShard});
-  Value table = weight({*name}, WeightOrder::Single, tableType);
+  Value table = weight({*name}, WeightOrder::Single, tableType, false);
   Attribute rankY = scalar(ScalarKind::RankY);
   if (!isSequence(op.getResult())) {
     auto kernel = kernels::buildEmbedOne(module, local, columnShard.getLocal(), elementOf(table));
@@ -145,7 +147,7 @@ LogicalResult Placer::placeEmbedding(xf::XfEmbeddingOp op) {
   return success();
 }
 
-LogicalResult Placer::placeNorm(xf::XfRmsNormOp op) {
+LogicalResult Placer::placeNorm(xf::RmsNormOp op) {
   auto x = placed(op.getX(), op);
   auto name = weightName(op.getGamma(), op);
   if (failed(x) || failed(name))
@@ -154,7 +156,7 @@ LogicalResult Placer::placeNorm(xf::XfRmsNormOp op) {
   int64_t columns = cast<RankedTensorType>(x->getType()).getDimSize(1), local = localShape(cast<RankedTensorType>(x->getType()))[1];
   auto gammaType = tensor({columns}, weightElement(cast<RankedTensorType>(op.getGamma().getType()).getElementType()),
                           {contractionX(columns)});
-  Value gamma = weight({*name}, WeightOrder::Single, gammaType);
+  Value gamma = weight({*name}, WeightOrder::Single, gammaType, false);
   auto squares = kernels::buildSumSquares(module, rowLocal(sequence), local);
   auto scale = kernels::buildRmsScale(module, rowLocal(sequence), local, columns, op.getEpsilon().convertToDouble(),
                                       elementOf(gamma));
@@ -166,9 +168,9 @@ LogicalResult Placer::placeNorm(xf::XfRmsNormOp op) {
   return success();
 }
 
-LogicalResult Placer::placeLinear(xf::XfLinearOp op) {
+LogicalResult Placer::placeLinear(xf::LinearOp op) {
   // The projections of attention are placed with it, as one product.
-  if (llvm::any_of(op->getUsers(), [](Operation *user) { return isa<xf::XfRopeOp, xf::XfKvAppendOp>(user); }))
+  if (llvm::any_of(op->getUsers(), [](Operation *user) { return isa<xf::RopeOp, xf::KvAppendOp>(user); }))
     return success();
   auto x = placed(op.getX(), op);
   auto name = weightName(op.getW(), op);
@@ -177,7 +179,9 @@ LogicalResult Placer::placeLinear(xf::XfLinearOp op) {
   auto stored = cast<RankedTensorType>(op.getW().getType());
   int64_t outputs = stored.getDimSize(0), inputs = stored.getDimSize(1);
   ShardAttr rowsShard = contractionY(inputs);
+  const HeadLayout *fromHeads = nullptr;
   if (auto heads = headLayouts.find(op.getX()); heads != headLayouts.end()) {
+    fromHeads = &heads->second;
     int64_t columns = heads->second.headsOnCore() * heads->second.width;
     rowsShard = shard(Axis::Y, ShardKind::Packed, mesh.blocksY * roundUp(ceilDiv(columns, mesh.blocksX), 2));
   }
@@ -186,12 +190,12 @@ LogicalResult Placer::placeLinear(xf::XfLinearOp op) {
   ShardAttr columnShard =
       final ? shard(Axis::X, ShardKind::Block, plainLocal(outputs, mesh.width)) : contractionX(outputs);
   auto weightType = tensor({inputs, outputs}, weightElement(stored.getElementType()), {rowsShard, columnShard});
-  Value w = weight({*name}, WeightOrder::Single, weightType);
+  Value w = weight({*name}, WeightOrder::Single, weightType, true, fromHeads);
   values[op.getResult()] = product(*x, w, activation(isSequence(op.getResult()), outputs, columnShard));
   return success();
 }
 
-LogicalResult Placer::placeMlp(xf::XfGatedMlpOp op) {
+LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   auto x = placed(op.getX(), op);
   auto gate = weightName(op.getGate(), op), up = weightName(op.getUp(), op), down = weightName(op.getDown(), op);
   if (failed(x) || failed(gate) || failed(up) || failed(down))
@@ -203,19 +207,19 @@ LogicalResult Placer::placeMlp(xf::XfGatedMlpOp op) {
   ShardAttr pairShard = shard(Axis::X, ShardKind::Block, 2 * innerShard.getLocal());
   Type element = weightElement(stored.getElementType());
   Value gateUp = weight({*gate, *up}, WeightOrder::SideBySide,
-                        tensor({columns, 2 * inner}, element, {contractionY(columns), pairShard}));
+                        tensor({columns, 2 * inner}, element, {contractionY(columns), pairShard}), true);
   Value both = product(*x, gateUp, activation(sequence, 2 * inner, pairShard));
   auto kernel = kernels::buildSiluGate(module, rowLocal(sequence), innerShard.getLocal());
   Value hidden = call(kernel, {both}, {empty(activation(sequence, inner, innerShard))}, {0, 1}, {rows(sequence)})[0];
   Value downWeight =
       weight({*down}, WeightOrder::Single,
              tensor({inner, columns}, weightElement(cast<RankedTensorType>(op.getDown().getType()).getElementType()),
-                    {contractionY(inner), contractionX(columns)}));
+                    {contractionY(inner), contractionX(columns)}), true);
   values[op.getResult()] = product(hidden, downWeight, activation(sequence, columns, contractionX(columns)));
   return success();
 }
 
-LogicalResult Placer::placeAdd(xf::XfAddOp op) {
+LogicalResult Placer::placeAdd(xf::AddOp op) {
   auto a = placed(op.getA(), op), b = placed(op.getB(), op);
   if (failed(a) || failed(b))
     return failure();
@@ -234,7 +238,7 @@ LogicalResult Placer::placeAdd(xf::XfAddOp op) {
   return success();
 }
 
-LogicalResult Placer::placeLastRow(xf::XfLastRowOp op) {
+LogicalResult Placer::placeLastRow(xf::LastRowOp op) {
   auto x = placed(op.getX(), op);
   if (failed(x))
     return failure();

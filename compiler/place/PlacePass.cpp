@@ -4,6 +4,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/PassRegistry.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 using namespace mlir;
 using namespace weft::grid;
 
@@ -53,15 +55,15 @@ FailureOr<Value> Placer::placed(Value xfValue, Operation *user) {
 LogicalResult Placer::placeOp(Operation *op) {
   builder.setLoc(op->getLoc());
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([&](xf::XfEmbeddingOp op) { return placeEmbedding(op); })
-      .Case([&](xf::XfRmsNormOp op) { return placeNorm(op); })
-      .Case([&](xf::XfLinearOp op) { return placeLinear(op); })
-      .Case([&](xf::XfGatedMlpOp op) { return placeMlp(op); })
-      .Case([&](xf::XfAddOp op) { return placeAdd(op); })
-      .Case([&](xf::XfLastRowOp op) { return placeLastRow(op); })
-      .Case([&](xf::XfAttentionOp op) { return placeAttention(op); })
+      .Case([&](xf::EmbeddingOp op) { return placeEmbedding(op); })
+      .Case([&](xf::RmsNormOp op) { return placeNorm(op); })
+      .Case([&](xf::LinearOp op) { return placeLinear(op); })
+      .Case([&](xf::GatedMlpOp op) { return placeMlp(op); })
+      .Case([&](xf::AddOp op) { return placeAdd(op); })
+      .Case([&](xf::LastRowOp op) { return placeLastRow(op); })
+      .Case([&](xf::AttentionOp op) { return placeAttention(op); })
       // Weights are placed where they are used; rotation and append with their attention.
-      .Case<xf::XfParamOp, xf::XfRopeOp, xf::XfKvAppendOp, arith::ConstantOp>([](Operation *) { return success(); })
+      .Case<xf::ParamOp, xf::RopeOp, xf::KvAppendOp, arith::ConstantOp>([](Operation *) { return success(); })
       .Default([](Operation *op) { return op->emitOpError("has no lowering to a mesh yet"); });
 }
 

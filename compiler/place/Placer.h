@@ -13,6 +13,8 @@
 
 namespace weft::place {
 
+using mlir::success; // not weft::success of plain C++ libraries
+
 class Placer {
 public:
   Placer(mlir::ModuleOp module, const Mesh &mesh, const PlaceOptions &options, bool decode)
@@ -48,7 +50,12 @@ private:
   mlir::Attribute rows(bool sequence) { return scalar(sequence ? grid::ScalarKind::Rows : grid::ScalarKind::Constant, 1); }
   llvm::SmallVector<Value> call(const kernels::TileKernel &kernel, llvm::ArrayRef<Value> ins, llvm::ArrayRef<Value> outs,
                                 llvm::ArrayRef<int64_t> order, llvm::ArrayRef<mlir::Attribute> scalars);
-  Value weight(llvm::ArrayRef<llvm::StringRef> parts, grid::WeightOrder order, mlir::RankedTensorType type);
+  /// `transposed`: stored out x in, as linear layers are.
+  Value weight(llvm::ArrayRef<llvm::StringRef> parts, grid::WeightOrder order, mlir::RankedTensorType type, bool transposed,
+               const HeadLayout *heads = nullptr);
+  mlir::DenseI64ArrayAttr headsAttr(const HeadLayout &heads) {
+    return builder.getDenseI64ArrayAttr({heads.kvHeads, heads.group, heads.headDim});
+  }
   Value allReduce(Value input, grid::Axis axis, grid::ReduceKind kind, int64_t segment = 0, int64_t segments = 0);
   Value shift(Value input, grid::Axis axis, bool wrap);
   /// x * w for rows of any kind: a GEMM for the launch's tokens, a GEMV for one.
@@ -58,13 +65,13 @@ private:
   // -- ops of the graph
   mlir::LogicalResult placeOp(mlir::Operation *op);
   mlir::FailureOr<Value> placed(Value xfValue, mlir::Operation *user);
-  mlir::LogicalResult placeEmbedding(xf::XfEmbeddingOp op);
-  mlir::LogicalResult placeNorm(xf::XfRmsNormOp op);
-  mlir::LogicalResult placeLinear(xf::XfLinearOp op);
-  mlir::LogicalResult placeMlp(xf::XfGatedMlpOp op);
-  mlir::LogicalResult placeAdd(xf::XfAddOp op);
-  mlir::LogicalResult placeLastRow(xf::XfLastRowOp op);
-  mlir::LogicalResult placeAttention(xf::XfAttentionOp op);
+  mlir::LogicalResult placeEmbedding(xf::EmbeddingOp op);
+  mlir::LogicalResult placeNorm(xf::RmsNormOp op);
+  mlir::LogicalResult placeLinear(xf::LinearOp op);
+  mlir::LogicalResult placeMlp(xf::GatedMlpOp op);
+  mlir::LogicalResult placeAdd(xf::AddOp op);
+  mlir::LogicalResult placeLastRow(xf::LastRowOp op);
+  mlir::LogicalResult placeAttention(xf::AttentionOp op);
   Value prefillAttention(Value qkv, Value keys, Value values, const kernels::AttentionShape &shape, const HeadLayout &heads,
                          mlir::RankedTensorType attended);
   Value decodeAttention(Value qkv, Value keys, Value values, const kernels::AttentionShape &shape, const HeadLayout &heads,

@@ -149,7 +149,8 @@ void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRe
     operandAttributes.push_back(reference(slot, level));
   for (const Expr &expr : scalars)
     scalarAttributes.push_back(attribute(expr, level));
-  auto counts = module.lookupSymbol<func::FuncOp>(kernel)->getAttrOfType<DenseI64ArrayAttr>(place::workAttribute).asArrayRef();
+  Operation *function = SymbolTable::lookupSymbolIn(module, kernel);
+  ArrayRef<int64_t> counts = function->getAttrOfType<DenseI64ArrayAttr>(place::workAttribute).asArrayRef();
   bool dynamic = !scalars.empty() && scalars[0].source == fabric::Source::Param;
   int64_t m = !scalars.empty() && scalars[0].source == fabric::Source::Constant ? scalars[0].add : 1;
   auto count = [&](size_t i) {
@@ -205,18 +206,15 @@ void Lowering::lowerResident(Operation *op) {
                             grid::stringifyWeightOrder(weight.getOrder()) + "." + std::to_string(grid::localShape(type)[0]))
                                .str();
         declare(name, fabric::BufferKind::Weights, [&] {
-          auto described = residents.create<fabric::WeightOp>(op->getLoc(), name, weight.getParts(),
-                                                              grid::stringifyWeightOrder(weight.getOrder()), type);
-          if (Attribute heads = op->getAttr("heads"))
-            described->setAttr("heads", heads);
+          residents.create<fabric::WeightOp>(op->getLoc(), name, weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()),
+                                             weight.getTransposed(), weight.getHeadsAttr(), type);
         });
       })
       .Case([&](grid::RopeTableOp table) {
         std::string name = "rope.stride" + std::to_string(table.getStride());
         declare(name, fabric::BufferKind::Constants, [&] {
-          auto described = residents.create<fabric::RopeTableOp>(op->getLoc(), name, table.getInverseFrequencies(),
-                                                                 table.getStride(), table.getRows(), type);
-          described->setAttr("heads", op->getAttr("heads"));
+          residents.create<fabric::RopeTableOp>(op->getLoc(), name, table.getInverseFrequencies(), table.getStride(),
+                                                table.getRows(), table.getHeads(), type);
         });
       })
       .Case([&](grid::CacheOp cache) { declare(cache.getName().str(), fabric::BufferKind::KvCache, [] {}); });
@@ -356,7 +354,7 @@ LogicalResult Lowering::lowerLoop(scf::ForOp op, int64_t level, std::vector<Step
 }
 
 void Lowering::writeStep(const Step &step) {
-  auto op = steps.create<fabric::StepOp>(program.getLoc(), step.op, step.kind, UnitAttr());
+  auto op = steps.create<fabric::StepOp>(program.getLoc(), step.op, step.kind, false);
   OpBuilder inStep = OpBuilder::atBlockEnd(&op.getBody().emplaceBlock());
   for (const Part &part : step.parts) {
     if (part.cores.empty())

@@ -16,6 +16,8 @@
 
 namespace weft::spmd {
 
+using mlir::success; // not weft::success of plain C++ libraries
+
 /// An expression before it is an attribute; `loop` sources count levels from the outermost loop.
 struct Expr {
   fabric::Source source = fabric::Source::Constant;

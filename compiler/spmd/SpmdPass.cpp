@@ -5,6 +5,8 @@
 
 #include "mlir/Pass/PassRegistry.h"
 
+#include "llvm/ADT/StringSet.h"
+
 using namespace mlir;
 
 namespace weft::spmd {

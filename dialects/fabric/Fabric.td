@@ -123,15 +123,16 @@ def Fabric_BufferOp : Fabric_Op<"buffer", [Symbol]> {
 
 def Fabric_WeightOp : Fabric_Op<"weight"> {
   let summary = "what the loader brings into a resident buffer; the layout of `type` says which core gets what";
-  let arguments = (ins FlatSymbolRefAttr:$buffer, StrArrayAttr:$parts, StrAttr:$order, TypeAttr:$type);
-  let assemblyFormat = "$buffer $parts $order $type attr-dict";
+  let arguments = (ins FlatSymbolRefAttr:$buffer, StrArrayAttr:$parts, StrAttr:$order, UnitAttr:$transposed,
+                       OptionalAttr<DenseI64ArrayAttr>:$heads, TypeAttr:$type);
+  let assemblyFormat = "$buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? $type attr-dict";
 }
 
 def Fabric_RopeTableOp : Fabric_Op<"rope_table"> {
   let summary = "cos and sin of position * frequency in a resident buffer";
   let arguments = (ins FlatSymbolRefAttr:$buffer, DenseF64ArrayAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows,
-                       TypeAttr:$type);
-  let assemblyFormat = "$buffer $inverse_frequencies `stride` $stride `rows` $rows $type attr-dict";
+                       DenseI64ArrayAttr:$heads, TypeAttr:$type);
+  let assemblyFormat = "$buffer $inverse_frequencies `stride` $stride `rows` $rows `heads` $heads $type attr-dict";
 }
 
 def Fabric_InputOp : Fabric_Op<"input"> {

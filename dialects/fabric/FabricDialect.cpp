@@ -42,7 +42,8 @@ LogicalResult ChannelOp::verify() {
   if (!getColors())
     return success();
   llvm::SmallDenseSet<int64_t> seen;
-  for (int64_t color : *getColors())
+  ArrayRef<int64_t> colors = *getColors();
+  for (int64_t color : colors)
     if (color < 0 || !seen.insert(color).second) // F1
       return emitOpError("F1: colours must be distinct and not negative");
   return success();

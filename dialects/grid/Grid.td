@@ -117,16 +117,21 @@ def Grid_ParamOp : Grid_Op<"param", [Pure]> {
 
 def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
   let summary = "weights resident in SRAM, by their names in the model's files";
-  let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order);
+  let description = [{
+    `transposed`: stored out x in, as linear layers are. `heads` = [kv heads, query heads a kv head, head dimension] where a
+    dimension is divided by heads.
+  }];
+  let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order, UnitAttr:$transposed,
+                       OptionalAttr<DenseI64ArrayAttr>:$heads);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$parts $order attr-dict `:` type($result)";
+  let assemblyFormat = "$parts $order (`transposed` $transposed^)? (`heads` $heads^)? attr-dict `:` type($result)";
 }
 
 def Grid_RopeTableOp : Grid_Op<"rope_table", [Pure]> {
   let summary = "cos and sin of position*frequency for positions 0, stride, 2*stride…; rows x columns of (cos, sin)";
-  let arguments = (ins DenseF64ArrayAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows);
+  let arguments = (ins DenseF64ArrayAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows, DenseI64ArrayAttr:$heads);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$inverse_frequencies `stride` $stride `rows` $rows attr-dict `:` type($result)";
+  let assemblyFormat = "$inverse_frequencies `stride` $stride `rows` $rows `heads` $heads attr-dict `:` type($result)";
 }
 
 def Grid_CacheOp : Grid_Op<"cache"> {

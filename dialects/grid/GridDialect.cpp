@@ -171,9 +171,10 @@ LogicalResult AllReduceOp::verify() {
     return emitOpError("G9: the operand must be partial along ") << stringifyAxis(getAxis()) << " and the result not";
   MeshOp mesh = meshOf(*this, layoutOf(getInput().getType()));
   int64_t cores = getSegment() ? getSegment() : coresOn(mesh, getAxis());
-  if (getLevels() < 1 || getGroups() < 1 || getGroups() > cores) // G10
+  int64_t levels = getLevels(), groups = getGroups(), reach = getSegment() * getSegments();
+  if (levels < 1 || groups < 1 || groups > cores) // G10
     return emitOpError("G10: levels and groups must be at least 1, groups at most the ") << cores << " cores";
-  if (getSegment() * getSegments() > coresOn(mesh, getAxis()))
+  if (reach > coresOn(mesh, getAxis()))
     return emitOpError("G10: segments reach beyond the mesh");
   return success();
 }
