@@ -6,27 +6,27 @@
 namespace weft::route {
 
 namespace {
-/// The cores that the flows of one class touch. Position p of line l is touched iff uniform[p], or lines[l][p] where the
-/// class has line-bound flows (`lines` is empty otherwise).
+/// The cores that the flows of one class touch. Position p of line l is touched iff uniform[p], or lines[l][p] where
+/// the class has line-bound flows (`lines` is empty otherwise).
 struct Coverage {
   Axis axis;
   std::vector<bool> uniform;
   std::vector<std::vector<bool>> lines;
   bool anyUniform = false;
 
-  bool touches(int line, int position) const {
-    return uniform[position] || (!lines.empty() && lines[line][position]);
-  }
+  bool touches(int line, int position) const { return uniform[position] || (!lines.empty() && lines[line][position]); }
 };
 } // namespace
 
-static Result<void> cover(Coverage &coverage, const ChannelSpec &channel, const FlowSpec &flow, int lineCount, int length) {
-  bool fits = -1 <= flow.lo && flow.lo <= flow.source && flow.source <= flow.hi && flow.hi < length && flow.lo < flow.hi &&
-              -1 <= flow.line && flow.line < lineCount;
+static Result<void> cover(Coverage &coverage, const ChannelSpec &channel, const FlowSpec &flow, int lineCount,
+                          int length) {
+  bool fits = -1 <= flow.lo && flow.lo <= flow.source && flow.source <= flow.hi && flow.hi < length &&
+              flow.lo < flow.hi && -1 <= flow.line && flow.line < lineCount;
   if (!fits)
-    return internalError(fmt::format("channel '{}': flow from {} over [{}, {}] on line {} does not fit lines 0..{} of {} "
-                                     "cores",
-                                     channel.name, flow.source, flow.lo, flow.hi, flow.line, lineCount - 1, length));
+    return internalError(
+        fmt::format("channel '{}': flow from {} over [{}, {}] on line {} does not fit lines 0..{} of {} "
+                    "cores",
+                    channel.name, flow.source, flow.lo, flow.hi, flow.line, lineCount - 1, length));
   if (flow.line >= 0 && coverage.lines.empty())
     coverage.lines.assign(lineCount, std::vector<bool>(length, false));
   for (int p = std::max(flow.lo, 0); p <= flow.hi; ++p) {
@@ -37,8 +37,8 @@ static Result<void> cover(Coverage &coverage, const ChannelSpec &channel, const 
       for (size_t l = 0; l < coverage.lines.size() && !taken; ++l)
         taken = coverage.lines[l][p];
     if (taken)
-      return internalError(fmt::format("channel '{}': two flows of class {} meet in the router at position {}", channel.name,
-                                       flow.colorClass, p));
+      return internalError(fmt::format("channel '{}': two flows of class {} meet in the router at position {}",
+                                       channel.name, flow.colorClass, p));
     if (flow.line >= 0)
       coverage.lines[flow.line][p] = true;
     else
@@ -92,8 +92,8 @@ Result<ConflictGraph> buildConflicts(int width, int height, std::span<const Chan
     }
     for (const FlowSpec &flow : channel.flows) {
       if (flow.colorClass < 0 || flow.colorClass >= channel.classCount)
-        return internalError(fmt::format("channel '{}': class {} is not below {}", channel.name, flow.colorClass,
-                                         channel.classCount));
+        return internalError(
+            fmt::format("channel '{}': class {} is not below {}", channel.name, flow.colorClass, channel.classCount));
       if (auto covered = cover(coverages[first + flow.colorClass], channel, flow, lineCount, length); !covered)
         return covered.takeError();
     }
@@ -116,7 +116,8 @@ std::vector<int> colorGreedily(const ConflictGraph &graph) {
   for (size_t step = 0; step < count; ++step) {
     size_t next = count;
     for (size_t a = 0; a < count; ++a)
-      if (color[a] < 0 && (next == count || std::pair(seenCount[a], degree[a]) > std::pair(seenCount[next], degree[next])))
+      if (color[a] < 0 &&
+          (next == count || std::pair(seenCount[a], degree[a]) > std::pair(seenCount[next], degree[next])))
         next = a;
     color[next] = static_cast<int>(std::find(seen[next].begin(), seen[next].end(), false) - seen[next].begin());
     for (size_t b = 0; b < count; ++b)
@@ -147,7 +148,8 @@ static std::string demandTable(std::span<const ChannelSpec> channels, const Conf
   return table;
 }
 
-Result<ColorAssignment> assignColors(int width, int height, std::span<const ChannelSpec> channels, int availableColors) {
+Result<ColorAssignment> assignColors(int width, int height, std::span<const ChannelSpec> channels,
+                                     int availableColors) {
   auto graph = buildConflicts(width, height, channels);
   if (!graph)
     return graph.takeError();

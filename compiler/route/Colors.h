@@ -13,12 +13,13 @@ struct ColorAssignment {
 
 /// Which (channel, class) pairs meet in a router of a width x height mesh. Nodes are numbered channel by channel.
 struct ConflictGraph {
-  std::vector<std::pair<int, int>> nodes;    // channel, class
+  std::vector<std::pair<int, int>> nodes;   // channel, class
   std::vector<std::vector<bool>> conflicts; // symmetric
 };
 
 /// Errors (ours): a flow off the mesh, a class out of range, two flows of a class that meet in a router.
-/// Time: O(width + height) for each pair of classes whose flows are the same on every line, else at most O(width * height).
+/// Time: O(width + height) for each pair of classes whose flows are the same on every line, else at most O(width *
+/// height).
 Result<ConflictGraph> buildConflicts(int width, int height, std::span<const ChannelSpec> channels);
 
 /// Greedy (most constrained first), deterministic. Fails with a table of what each channel wants if the mesh's routers

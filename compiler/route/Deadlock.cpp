@@ -15,7 +15,8 @@ static Result<std::vector<int64_t>> paramsFor(const pkg::ProgramT &program, int6
     int64_t value = tokens;
     for (int divisor : param->divisors) {
       if (divisor < 1)
-        return internalError(fmt::format("program '{}': parameter '{}' is divided by {}", program.name, param->name, divisor));
+        return internalError(
+            fmt::format("program '{}': parameter '{}' is divided by {}", program.name, param->name, divisor));
       value = (value + divisor - 1) / divisor;
     }
     values.push_back(value);
@@ -38,12 +39,11 @@ static bool dependsOnParams(const pkg::ProgramT &program) {
                      [&](const auto &input) { return isParam(input->bytes); });
 }
 
-/// Ends of the range, and where rounding by the mesh's extents changes.
+/// Ends of the range, and two lengths between: one just past a full row of ranks, one in the middle.
 static std::vector<int> defaultCounts(const pkg::PackageT &package) {
   int64_t most = std::max<int64_t>(package.model ? package.model->max_seq : 1, 1);
-  int64_t width = package.mesh_width, height = package.mesh_height;
   std::vector<int> counts;
-  for (int64_t n : {int64_t{1}, most, int64_t{2}, height, height + 1, width, width + 1, most / 2, most - 1})
+  for (int64_t n : {int64_t{1}, most, int64_t{package.mesh_height} + 1, most / 2})
     if (n >= 1 && n <= most)
       counts.push_back(static_cast<int>(n));
   return counts;
@@ -54,9 +54,10 @@ Result<void> checkDeadlock(const pkg::PackageT &package, const pkg::ProgramT &pr
   DeadlockStatistics local;
   DeadlockStatistics &stats = statistics ? *statistics : local;
   constexpr uint32_t maxExtent = 1 << 15;
-  if (package.mesh_width < 1 || package.mesh_height < 1 || package.mesh_width > maxExtent || package.mesh_height > maxExtent)
-    return internalError(fmt::format("a {}x{} mesh; each side must be 1 to {}", package.mesh_width, package.mesh_height,
-                                     maxExtent));
+  if (package.mesh_width < 1 || package.mesh_height < 1 || package.mesh_width > maxExtent ||
+      package.mesh_height > maxExtent)
+    return internalError(
+        fmt::format("a {}x{} mesh; each side must be 1 to {}", package.mesh_width, package.mesh_height, maxExtent));
   std::vector<int> counts = options.tokenCounts.empty() ? defaultCounts(package) : options.tokenCounts;
   if (!dependsOnParams(program))
     counts.resize(1);

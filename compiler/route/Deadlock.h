@@ -1,10 +1,11 @@
-// Can a program get stuck? A program is a network of sequential cores joined by bounded FIFO queues, and no core can ask
-// whether a word has come without waiting for it. In such a network (Kahn) the words that move do not depend on timing:
-// if one schedule brings every core to its end, every schedule does. So one untimed run decides for all timings.
+// Can a program get stuck? A program is a network of sequential cores joined by bounded FIFO queues, and no core can
+// ask whether a word has come without waiting for it. In such a network (Kahn) the words that move do not depend on
+// timing: if one schedule brings every core to its end, every schedule does. So one untimed run decides for all
+// timings.
 //
-// The run gives queues no more room than the machine does (`queueWords` for each router that a flow crosses, none inside
-// the cores), so a program that passes cannot get stuck on the machine. It assumes what docs/program-model.md says: a
-// colour's words wait only for their own flow, and links and ramps are shared fairly.
+// The run gives queues no more room than the machine does (`queueWords` for each router that a flow crosses, none
+// inside the cores), so a program that passes cannot get stuck on the machine. It assumes what docs/program-model.md
+// says: a colour's words wait only for their own flow, and links and ramps are shared fairly.
 #pragma once
 
 #include "hw-models/support/Result.h"
@@ -16,9 +17,10 @@
 namespace weft::route {
 
 struct DeadlockOptions {
-  uint32_t linkBytes = 4;       // a word
-  uint32_t queueWords = 4;      // depth of a router's queue for one colour
-  std::vector<int> tokenCounts; // tokens in the cache after the launch to try; empty: ends and turning points of 1..max_seq
+  uint32_t linkBytes = 4;  // a word
+  uint32_t queueWords = 4; // depth of a router's queue for one colour
+  std::vector<int>
+      tokenCounts; // tokens in the cache after the launch to try; empty: both ends of 1..max_seq and two between
   uint64_t stepLimit = 2'000'000'000; // instructions over all cores and token counts
 };
 

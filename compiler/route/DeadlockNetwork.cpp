@@ -26,8 +26,8 @@ std::string Network::addFlow(const pkg::ChannelT &spec, int channel, const pkg::
     if (receiver.core == hostCore)
       receiver.open = unlimited;
     else if (std::exchange(receiverSlots[channel][receiver.core], static_cast<int>(receivers.size())) != none)
-      return fmt::format("core ({}, {}) receives two flows of channel '{}'", receiver.core % width, receiver.core / width,
-                         spec.name);
+      return fmt::format("core ({}, {}) receives two flows of channel '{}'", receiver.core % width,
+                         receiver.core / width, spec.name);
     receivers.push_back(receiver);
     return "";
   };
@@ -40,7 +40,8 @@ std::string Network::addFlow(const pkg::ChannelT &spec, int channel, const pkg::
       return problem;
   state.receivers = static_cast<int>(receivers.size()) - state.firstReceiver;
   if (state.core != hostCore && std::exchange(sendFlows[channel][state.core], index) != none)
-    return fmt::format("core ({}, {}) sends two flows of channel '{}'", state.core % width, state.core / width, spec.name);
+    return fmt::format("core ({}, {}) sends two flows of channel '{}'", state.core % width, state.core / width,
+                       spec.name);
   flows.push_back(state);
   return "";
 }

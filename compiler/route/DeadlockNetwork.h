@@ -42,7 +42,8 @@ public:
 
   int sendFlow(int channel, int core) const { return lookup(sendFlows, channel, core); }
   int receiver(int channel, int core) const { return lookup(receiverSlots, channel, core); }
-  /// Moves as many words as the room allows. Returns whether a count has changed; appends the receivers that took words.
+  /// Moves as many words as the room allows. Returns whether a count has changed; appends the receivers that took
+  /// words.
   bool advance(int flow, std::vector<int> &progressed);
 
   std::vector<FlowState> flows;

@@ -141,9 +141,9 @@ Result<void> Run::checkCounts() const {
           }
       }
       if (flow.issued != wanted || receiver.taken != wanted)
-        return internalError(fmt::format("program '{}': channel '{}': {} puts {} words, {} takes {} of them and asks for {}",
-                                         program.name, channel, nameCore(flow.core), flow.issued, nameCore(receiver.core),
-                                         receiver.taken, wanted));
+        return internalError(fmt::format(
+            "program '{}': channel '{}': {} puts {} words, {} takes {} of them and asks for {}", program.name, channel,
+            nameCore(flow.core), flow.issued, nameCore(receiver.core), receiver.taken, wanted));
     }
   }
   return success();

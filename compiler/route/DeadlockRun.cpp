@@ -14,7 +14,8 @@ Run::Run(const pkg::PackageT &package, const pkg::ProgramT &program, const Deadl
       width(static_cast<int>(package.mesh_width)), height(static_cast<int>(package.mesh_height)),
       linkBytes(std::max<int64_t>(options.linkBytes, 1)) {}
 
-// ---- what each core runs ---------------------------------------------------------------------------------------------
+// ---- what each core runs
+// ---------------------------------------------------------------------------------------------
 
 bool Run::isConstant(const pkg::Expr &expr) const {
   return expr.scale() == 0 || expr.source() == pkg::Source::Constant || expr.source() == pkg::Source::Param;
@@ -70,8 +71,13 @@ Result<int> Run::buildList(const std::vector<bool> &memberOf) {
     for (const auto &instr : task.instrs) {
       if (instr->kind == InstrKind::Call)
         continue;
-      Step step{instr->kind, static_cast<int>(instr->channel), static_cast<int>(instr->channel_out), 0, nullptr,
-                static_cast<int>(t), 0};
+      Step step{instr->kind,
+                static_cast<int>(instr->channel),
+                static_cast<int>(instr->channel_out),
+                0,
+                nullptr,
+                static_cast<int>(t),
+                0};
       const auto &expr = instr->kind == InstrKind::LoopBegin ? instr->count : instr->bytes;
       if (expr && isConstant(*expr))
         step.amount = evaluate(*expr, 0, {});
@@ -110,7 +116,8 @@ Result<void> Run::groupCores() {
     for (int x = 0; x < width; ++x) {
       std::vector<bool> memberOf;
       for (const auto &cls : package.classes) {
-        bool member = x < static_cast<int>(cls->xs.size()) && cls->xs[x] && y < static_cast<int>(cls->ys.size()) && cls->ys[y];
+        bool member =
+            x < static_cast<int>(cls->xs.size()) && cls->xs[x] && y < static_cast<int>(cls->ys.size()) && cls->ys[y];
         if (member && !cls->point_x.empty())
           member = y < static_cast<int>(cls->point_x.size()) && (cls->point_x[y] == x) != cls->point_negated;
         memberOf.push_back(member);
@@ -131,8 +138,8 @@ Result<void> Run::injectHostInputs() {
   for (const auto &input : program.inputs) {
     int64_t bytes = input->bytes ? evaluate(*input->bytes, 0, {}) : 0;
     if (input->channel >= program.channels.size() || bytes < 0)
-      return internalError(fmt::format("program '{}': host input '{}' has no channel or a negative size", program.name,
-                                       input->name));
+      return internalError(
+          fmt::format("program '{}': host input '{}' has no channel or a negative size", program.name, input->name));
     for (size_t f = 0; f < network.flows.size(); ++f)
       if (network.flows[f].channel == static_cast<int>(input->channel) && network.flows[f].core == hostCore) {
         network.flows[f].issued += wordsOf(bytes);
@@ -154,7 +161,8 @@ Result<void> Run::prepare() {
   return success();
 }
 
-// ---- running ---------------------------------------------------------------------------------------------------------
+// ---- running
+// ---------------------------------------------------------------------------------------------------------
 
 void Run::wake(int core) {
   if (!std::exchange(cores[core].queued, true))
@@ -262,9 +270,10 @@ Result<void> Run::startForward(const Step &step, int core, CoreState &state, int
   state.baseOut = network.flows[state.out].issued;
   anyBent = anyBent || !isStraight(core, state);
   if (anyBent && closesCircle(core, state))
-    return internalError(fmt::format("program '{}': {}: the words of this ReduceForward on channel '{}' come back to it "
-                                     "through other ReduceForwards",
-                                     program.name, where(core, step.task), program.channels[step.channel]->name));
+    return internalError(
+        fmt::format("program '{}': {}: the words of this ReduceForward on channel '{}' come back to it "
+                    "through other ReduceForwards",
+                    program.name, where(core, step.task), program.channels[step.channel]->name));
   advanceFlow(state.out); // so that its room is known
   updateForward(state);
   return success();

@@ -12,7 +12,7 @@ namespace weft::route::detail {
 struct Step {
   pkg::InstrKind kind = pkg::InstrKind::Wait;
   int channel = 0, channelOut = 0;
-  int64_t amount = 0;            // bytes, or the count of a loop, unless `expr`
+  int64_t amount = 0;              // bytes, or the count of a loop, unless `expr`
   const pkg::Expr *expr = nullptr; // depends on the core or on a loop
   int task = 0;
   int match = 0; // LoopBegin: the index of its LoopEnd, and the other way round

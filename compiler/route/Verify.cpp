@@ -35,7 +35,8 @@ struct LineTables {
   std::vector<uint8_t> visited, delivered;               // [position + 1]
 
   explicit LineTables(int length)
-      : table(length), sends(length + 1, -1), receives(length + 1, -1), visited(length + 1, 0), delivered(length + 1, 0) {}
+      : table(length), sends(length + 1, -1), receives(length + 1, -1), visited(length + 1, 0),
+        delivered(length + 1, 0) {}
 
   const Entry *find(int position, int color) const {
     for (const auto &[entryColor, entry] : table[position])
@@ -62,7 +63,8 @@ static std::string nameRouter(pkg::Axis axis, int line, int position) {
 
 static std::string nameFlow(const Mesh &mesh, std::pair<int, int> id) {
   const pkg::Flow &flow = mesh.flow(id);
-  return fmt::format("channel '{}' flow {} -> [{}, {}]", mesh.channels[id.first]->name, flow.source(), flow.lo(), flow.hi());
+  return fmt::format("channel '{}' flow {} -> [{}, {}]", mesh.channels[id.first]->name, flow.source(), flow.lo(),
+                     flow.hi());
 }
 
 static bool isDelivered(const pkg::Flow &flow, int position) {
@@ -76,13 +78,14 @@ static Result<void> checkFlow(const Mesh &mesh, std::pair<int, int> id) {
   const pkg::Flow &flow = mesh.flow(id);
   pkg::Axis axis = mesh.channels[id.first]->axis;
   bool ordered = flow.lo() <= flow.source() && flow.source() <= flow.hi() && flow.lo() < flow.hi();
-  bool onMesh = flow.lo() >= -1 && flow.hi() < mesh.length(axis) && flow.line() >= -1 && flow.line() < mesh.lineCount(axis);
+  bool onMesh =
+      flow.lo() >= -1 && flow.hi() < mesh.length(axis) && flow.line() >= -1 && flow.line() < mesh.lineCount(axis);
   if (!ordered || !onMesh)
     return internalError(fmt::format("R1: {} on line {} leaves the {}x{} mesh or does not hold its source",
                                      nameFlow(mesh, id), flow.line(), mesh.width, mesh.height));
   if (flow.color() >= mesh.colors)
-    return internalError(fmt::format("R2: {} has colour {}, programs have colours 0..{}", nameFlow(mesh, id), flow.color(),
-                                     mesh.colors - 1));
+    return internalError(fmt::format("R2: {} has colour {}, programs have colours 0..{}", nameFlow(mesh, id),
+                                     flow.color(), mesh.colors - 1));
   return success();
 }
 
@@ -174,8 +177,7 @@ static Result<void> expand(const Mesh &mesh, pkg::Axis axis, LineGroup &group, L
 /// The flow of `group` that has `color` at `position`.
 static std::string nameUser(const Mesh &mesh, const LineGroup &group, int position, int color) {
   for (auto id : group.flows)
-    if (const pkg::Flow &flow = mesh.flow(id);
-        flow.color() == color && flow.lo() <= position && position <= flow.hi())
+    if (const pkg::Flow &flow = mesh.flow(id); flow.color() == color && flow.lo() <= position && position <= flow.hi())
       return nameFlow(mesh, id);
   return "no flow";
 }
@@ -205,8 +207,8 @@ static Result<void> trace(const Mesh &mesh, pkg::Axis axis, int line, LineTables
   const pkg::Flow &flow = mesh.flow(id);
   int length = mesh.length(axis), first = flow.lo(), last = flow.hi();
   auto fail = [&](int p, const char *what) {
-    return internalError(fmt::format("R5: router {} colour {}: a word of {} {}", nameRouter(axis, line, p), flow.color(),
-                                     nameFlow(mesh, id), what));
+    return internalError(fmt::format("R5: router {} colour {}: a word of {} {}", nameRouter(axis, line, p),
+                                     flow.color(), nameFlow(mesh, id), what));
   };
   struct Arrival {
     int position;
