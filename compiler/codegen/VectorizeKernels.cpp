@@ -46,6 +46,7 @@ private:
     return offset == 0 ? base : b.createOrFold<arith::AddIOp>(loc, base, constant(offset));
   }
   Value roundDown(Value extent, int64_t step);
+  int64_t largestExtent(unsigned dimension);
   void loop(Value from, Value to, int64_t step, llvm::function_ref<void(Value)> body);
 
   SmallVector<Value> indices(const Access &access, const Coordinates &at, int64_t row, Piece piece);
@@ -84,7 +85,7 @@ bool hasUnitStride(Value memref) {
 
 bool Emitter::takesVectors(unsigned loop, bool reduces) {
   for (auto [i, access] : llvm::enumerate(accesses)) {
-    bool output = i >= op.getNumDpsInputs();
+    bool output = static_cast<int64_t>(i) >= op.getNumDpsInputs();
     if (!access.follows(loop)) {
       if (output && !reduces)
         return false;
@@ -166,6 +167,18 @@ void Emitter::outer(unsigned depth, Coordinates at) {
     rows(at);
 }
 
+/// The extent of a loop if it is fixed, else that of the buffer of which the op works on the first part.
+int64_t Emitter::largestExtent(unsigned dimension) {
+  if (std::optional<int64_t> fixed = getConstantIntValue(extents[dimension]))
+    return *fixed;
+  for (const Access &access : accesses)
+    if (auto part = access.source.getDefiningOp<memref::SubViewOp>(); part && part.getDroppedDims().none())
+      for (auto [position, followed] : llvm::enumerate(access.loops))
+        if (followed == dimension && !part.getSourceType().isDynamicDim(position))
+          return part.getSourceType().getDimSize(position);
+  return std::numeric_limits<int64_t>::max();
+}
+
 void Emitter::rows(Coordinates at) {
   auto emitColumns = [&](int64_t height, int64_t perTile) {
     columns(perTile, [&](Value column, ArrayRef<Piece> pieces) {
@@ -176,14 +189,17 @@ void Emitter::rows(Coordinates at) {
   if (reductionLoops.empty())
     return emitColumns(1, 1);
   // Half of the registers accumulate; the rest holds what is being multiplied.
-  int64_t accumulators = shape.registers / 2, wide = 2, high = accumulators / wide;
+  int64_t accumulators = shape.registers / 2;
   if (!rowLoop)
     return emitColumns(1, accumulators);
+  int64_t high = std::min<int64_t>(accumulators / 2, llvm::bit_floor<uint64_t>(largestExtent(*rowLoop)));
   Value extent = materialize(extents[*rowLoop]), blocked = roundDown(extent, high);
-  if (std::optional<int64_t> fixed = getConstantIntValue(extents[*rowLoop]); !fixed || *fixed >= high)
+  if (high == 1)
+    blocked = constant(0);
+  else
     loop(constant(0), blocked, high, [&](Value row) {
       at[*rowLoop] = row;
-      emitColumns(high, wide);
+      emitColumns(high, accumulators / high);
     });
   loop(blocked, extent, 1, [&](Value row) {
     at[*rowLoop] = row;

@@ -120,7 +120,7 @@ struct LowerWideningFma : OpRewritePattern<rv::WideningFmaOp> {
   LogicalResult matchAndRewrite(rv::WideningFmaOp op, PatternRewriter &rewriter) const final {
     Value scalar = rewriter.create<vector::BroadcastOp>(op.getLoc(), op.getType(), op.getScalar());
     Value wide = rewriter.create<arith::ExtFOp>(op.getLoc(), op.getType(), op.getNarrow());
-    rewriter.replaceOpWithNewOp<vector::FMAOp>(op, scalar, wide, op.getAcc());
+    rewriter.replaceOpWithNewOp<math::FmaOp>(op, scalar, wide, op.getAcc());
     return success();
   }
 };
@@ -135,7 +135,7 @@ struct LowerRvToHost : PassWrapper<LowerRvToHost, OperationPass<func::FuncOp>> {
   StringRef getArgument() const final { return "rv-lower-to-host"; }
   StringRef getDescription() const final { return "Lower rv operations and 16-bit widening to what a host does well"; }
   void getDependentDialects(DialectRegistry &registry) const final {
-    registry.insert<arith::ArithDialect, vector::VectorDialect>();
+    registry.insert<arith::ArithDialect, math::MathDialect, vector::VectorDialect>();
   }
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());

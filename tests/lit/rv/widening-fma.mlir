@@ -8,7 +8,7 @@
 // HOST: %[[WORD:.*]] = arith.extui %[[BITS]] : vector<8xi16> to vector<8xi32>
 // HOST: %[[SHIFT:.*]] = arith.shli %[[WORD]]
 // HOST: %[[WIDE:.*]] = arith.bitcast %[[SHIFT]] : vector<8xi32> to vector<8xf32>
-// HOST: vector.fma %{{.*}}, %[[WIDE]], %{{.*}} : vector<8xf32>
+// HOST: math.fma %{{.*}}, %[[WIDE]], %{{.*}} : vector<8xf32>
 // HOST-NOT: rv.
 func.func @bf16(%acc: vector<8xf32>, %a: f32, %w: vector<8xbf16>) -> vector<8xf32> {
   %r = rv.widening_fma %acc, %a, %w : vector<8xf32>, vector<8xbf16>
