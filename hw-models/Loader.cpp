@@ -52,7 +52,8 @@ size_t editDistance(std::string_view from, std::string_view to) {
   return row.back();
 }
 
-/// The key whose path, or last part, is nearest to `path`; empty if none is near. A last part in the wrong group is near.
+/// The key whose path, or last part, is nearest to `path`; empty if none is near. A last part in the wrong group is
+/// near.
 std::string_view nearestKey(std::string_view path) {
   constexpr size_t maxLength = 100; // a longer name is no typing error
   if (path.size() > maxLength)
@@ -95,7 +96,8 @@ Error unknownKey(std::string_view where, std::string_view path, std::string_view
   if (std::string_view near = nearestKey(path); !near.empty())
     message += fmt::format("; did you mean '{}'?", near);
   else
-    message += fmt::format("; {} has: {}", group.empty() ? "the top level" : fmt::format("'{}'", group), membersOf(group));
+    message +=
+        fmt::format("; {} has: {}", group.empty() ? "the top level" : fmt::format("'{}'", group), membersOf(group));
   return userError(message);
 }
 
@@ -232,7 +234,8 @@ uint64_t digestOf(const Hardware &hardware) {
 Result<Override> hw::parseOverride(const std::string &text) {
   size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    return Error{fmt::format("override {}: not of the form key=value, such as memory.sram_kib=64", inQuotes(text)), Fault::Usage};
+    return Error{fmt::format("override {}: not of the form key=value, such as memory.sram_kib=64", inQuotes(text)),
+                 Fault::Usage};
   return Override{text.substr(0, equals), text.substr(equals + 1)};
 }
 
@@ -243,7 +246,8 @@ Result<Hardware> hw::parse(const std::string &text, const std::string &origin, c
   if (root->kind == YamlNode::Kind::Null)
     return userError(fmt::format("{}: the description is empty; it wants the keys {}", origin, membersOf("")));
   if (root->kind != YamlNode::Kind::Map)
-    return userError(fmt::format("{}:{}: a hardware description is a map with the keys {}", origin, root->line, membersOf("")));
+    return userError(
+        fmt::format("{}:{}: a hardware description is a map with the keys {}", origin, root->line, membersOf("")));
 
   Values values;
   Hardware hardware;

@@ -17,7 +17,7 @@ using namespace weft::hw;
 
 namespace {
 
-constexpr double maxKib = 1024 * 1024;            // 1 GiB, so that bytes fit 32 bits
+constexpr double maxKib = 1024 * 1024;               // 1 GiB, so that bytes fit 32 bits
 constexpr uint64_t maxCores = uint64_t(2048) * 2048; // four times the largest wafer known
 constexpr size_t maxNameBytes = 64;
 
@@ -29,7 +29,7 @@ const Key keys[] = {
     {"description", Text, "", 0, 1000, Default, "''", true, FIELD(description), "one line about it"},
 
     {"parallelism.mesh", Extent, "cores", 1, 4096, Required, "", false, FIELD(parallelism),
-     "width (x, to the east) and height (y, to the south); at most 4194304 cores"},
+     "width (x, to the east) and height (y, to the south)"},
     {"parallelism.clock_ghz", Real, "GHz", 0.001, 100, Required, "", false, FIELD(parallelism.clockGhz),
      "clock of cores and routers; turns cycles into time and changes no cycle count"},
     {"parallelism.core.kind", Kind, "", 0, 0, Required, "", false, FIELD(parallelism.core.kind),
@@ -58,9 +58,9 @@ const Key keys[] = {
     {"latency.ramp", Whole, "cycles", 1, 1000, Required, "", false, FIELD(latency.ramp),
      "between SRAM and router, each way"},
     {"latency.transfer_issue", Whole, "cycles", 0, 1000000, Required, "", false, FIELD(latency.transferIssue),
-     "that a core spends handing one transfer to its DMA"},
+     "what a core spends handing one transfer to its DMA"},
     {"latency.stream_stage", Whole, "cycles", 0, 1000000, Required, "", false, FIELD(latency.streamStage),
-     "that a word spends in a core that reduces it in passing, ramps not counted"},
+     "what a word spends in a core that reduces it in passing, ramps not counted"},
     {"latency.stream_startup", Whole, "cycles", 0, 1000000, Required, "", false, FIELD(latency.streamStartup),
      "to start a reduction of passing words"},
     {"latency.host_startup", Whole, "cycles", 0, 1000000000, Default, "0", false, FIELD(latency.hostStartup),
@@ -76,7 +76,8 @@ const Key keys[] = {
 
     {"routing.link_bytes", PowerOfTwo, "bytes", 4, 128, Required, "", false, FIELD(routing.linkBytes),
      "one word: what a link carries a cycle in each direction"},
-    {"routing.colors", Whole, "colours", 1, 256, Required, "", false, FIELD(routing.colors), "routes that a router can tell apart"},
+    {"routing.colors", Whole, "colours", 1, 256, Required, "", false, FIELD(routing.colors),
+     "routes that a router can tell apart"},
     {"routing.reserved_colors", Whole, "colours", 0, 255, Default, "0", false, FIELD(routing.reservedColors),
      "of them, the highest ones, not for programs; fewer than routing.colors"},
     {"routing.queue_words", Whole, "words", 1, 65536, Required, "", false, FIELD(routing.queueWords),
@@ -95,7 +96,8 @@ const Key keys[] = {
 
 /// The whole scalar as a number. Only decimal notation: no inf, nan, hexadecimal or underscores.
 template <typename T> std::optional<T> parseNumber(const std::string &text) {
-  bool startsWell = !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '-' || text[0] == '.');
+  bool startsWell =
+      !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '-' || text[0] == '.');
   T value = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (!startsWell || code != std::errc() || end != text.data() + text.size())
@@ -160,8 +162,8 @@ Result<std::string> textValue(const Key &key, const YamlNode &node) {
     return wants(key, what(node));
   const std::string &text = node.scalar;
   bool isGood = key.type == Kind ? findCoreKind(text) != nullptr
-                                     : double(text.size()) >= key.low && double(text.size()) <= key.high &&
-                                           (key.type == Name ? isName(text) : isPlainText(text));
+                                 : double(text.size()) >= key.low && double(text.size()) <= key.high &&
+                                       (key.type == Name ? isName(text) : isPlainText(text));
   if (!isGood)
     return wants(key, inQuotes(text));
   return text;
@@ -211,8 +213,12 @@ struct Setter {
   const YamlNode &node;
   Hardware &hardware;
 
-  Result<void> operator()(std::string &(*field)(Hardware &)) const { return store(textValue(key, node), field(hardware)); }
-  Result<void> operator()(uint32_t &(*field)(Hardware &)) const { return store(wholeNumber(key, node), field(hardware)); }
+  Result<void> operator()(std::string &(*field)(Hardware &)) const {
+    return store(textValue(key, node), field(hardware));
+  }
+  Result<void> operator()(uint32_t &(*field)(Hardware &)) const {
+    return store(wholeNumber(key, node), field(hardware));
+  }
   Result<void> operator()(double &(*field)(Hardware &)) const {
     return store(rangedNumber<double>(key, node), field(hardware));
   }

@@ -13,12 +13,12 @@ namespace weft::hw {
 
 /// What a key's value looks like in YAML.
 enum class ValueType {
-  Text,     // a string
-  Name,     // a string of letters, digits, '.', '_' and '-'
-  Kind,     // one of coreKinds()
-  Names,    // a list of Name without repetition
-  Extent,   // [width, height]
-  Whole,    // a whole number
+  Text,      // a string
+  Name,      // a string of letters, digits, '.', '_' and '-'
+  Kind,      // one of coreKinds()
+  Names,     // a list of Name without repetition
+  Extent,    // [width, height]
+  Whole,     // a whole number
   Kibibytes, // a whole number of KiB, kept in bytes
   PowerOfTwo,
   Real
@@ -32,8 +32,8 @@ using Field = std::variant<std::string &(*)(Hardware &), uint32_t &(*)(Hardware 
 /// What holds for a key that a file does not have.
 enum class Absence {
   Required, // the key is required
-  Default, // the value is `fallback`
-  Optional // the machine has no such value
+  Default,  // the value is `fallback`
+  Optional  // the machine has no such value
 };
 
 struct Key {

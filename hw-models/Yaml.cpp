@@ -98,8 +98,7 @@ private:
     auto &members = level.node.members;
     auto twin = std::find_if(members.begin(), members.end(), [&](auto &member) { return member.key == key.scalar; });
     if (twin != members.end())
-      throw Refusal{key.line, fmt::format("key {} is given twice, first in line {}", inQuotes(key.scalar),
-                                          twin->line)};
+      throw Refusal{key.line, fmt::format("key {} is given twice, first in line {}", inQuotes(key.scalar), twin->line)};
     members.push_back({key.scalar, key.line, {}});
     level.hasKey = true;
   }
@@ -200,9 +199,12 @@ std::string hw::inQuotes(std::string_view text) {
 }
 
 Result<YamlNode> hw::readYaml(const std::string &text, const std::string &origin) {
-  auto fail = [&](int line, std::string_view reason) { return userError(fmt::format("{}:{}: {}", origin, line, reason)); };
+  auto fail = [&](int line, std::string_view reason) {
+    return userError(fmt::format("{}:{}: {}", origin, line, reason));
+  };
   if (text.size() > maxYamlBytes)
-    return userError(fmt::format("{}: {} bytes; a hardware description has at most {}", origin, text.size(), maxYamlBytes));
+    return userError(
+        fmt::format("{}: {} bytes; a hardware description has at most {}", origin, text.size(), maxYamlBytes));
   int line = 1;
   if (std::string reason = refuseBytes(text, line); !reason.empty())
     return fail(line, reason);

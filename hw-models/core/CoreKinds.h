@@ -1,5 +1,5 @@
-// The core kinds: the one list that the schema, the checks and makeCoreModel() read. A new kind is a file here and a line
-// in CoreKinds.cpp.
+// The core kinds: the one list that the schema, the checks and makeCoreModel() read. A new kind is a file here and a
+// line in CoreKinds.cpp.
 #pragma once
 
 #include "hw-models/CoreModel.h"

@@ -1,5 +1,6 @@
-// A core whose vector engine runs data-structure descriptors, as the wafer-scale engine has: one instruction streams whole
-// operands from SRAM through the arithmetic and back, so that read, compute and write overlap from the first element on.
+// A core whose vector engine runs data-structure descriptors, as the wafer-scale engine has: one instruction streams
+// whole operands from SRAM through the arithmetic and back, so that read, compute and write overlap from the first
+// element on.
 #include "hw-models/core/CoreKinds.h"
 #include "hw-models/core/Rates.h"
 
