@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
+#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -202,6 +202,12 @@ Result<std::unique_ptr<Package>> readPackage(const std::string &path) {
   if (!bytes)
     return bytes.takeError();
   return parsePackage(*bytes, path);
+}
+
+bool isPackageFile(const std::string &path) {
+  std::array<char, magic.size()> start{};
+  std::ifstream file(path, std::ios::binary);
+  return file.read(start.data(), start.size()) && start == magic;
 }
 
 } // namespace weft::runtime
