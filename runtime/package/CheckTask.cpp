@@ -65,15 +65,23 @@ Result<Range> TaskChecker::value(const std::unique_ptr<pkg::Expr> &expr, int64_t
 }
 
 Result<Range> TaskChecker::term(const pkg::RingTerm &term) const {
-  if (term.loop() >= counts.size())
-    return error("a ring term names loop {}, {} are open", term.loop(), counts.size());
-  if (term.modulus() < 1 || term.phase() < 0)
-    return error("a ring term with phase {} and modulus {}", term.phase(), term.modulus());
-  // The counter runs over [0, most - 1]; unless that wraps around, the residues are as few as the iterations.
-  const int64_t most = counts[counts.size() - 1 - term.loop()].hi, first = term.phase() % term.modulus();
+  if (term.modulus() < 1)
+    return error("a ring term with modulus {}", term.modulus());
+  Result<Range> value = bound(term.phase(), scope());
+  if (!value)
+    return value.takeError();
+  if (term.loop_scale() != 0) {
+    if (term.loop() >= counts.size())
+      return error("a ring term names loop {}, {} are open", term.loop(), counts.size());
+    // The counter runs over [0, most - 1].
+    const int64_t most = std::max<int64_t>(counts[counts.size() - 1 - term.loop()].hi, 1);
+    const int64_t last = (most - 1) * term.loop_scale();
+    *value = {value->lo + std::min<int64_t>(last, 0), value->hi + std::max<int64_t>(last, 0)};
+  }
+  // Unless the values wrap around, the residues are the values.
   Range residues{0, term.modulus() - 1};
-  if (first + std::max<int64_t>(most, 1) - 1 < term.modulus())
-    residues = {first, first + std::max<int64_t>(most, 1) - 1};
+  if (value->lo >= 0 && value->hi < term.modulus())
+    residues = *value;
   const int64_t a = residues.lo * term.stride(), b = residues.hi * term.stride();
   return Range{std::min(a, b), std::max(a, b)};
 }
