@@ -6,8 +6,6 @@
 
 namespace weft::route::detail {
 
-using pkg::InstrKind;
-
 std::string Run::nameCore(int core) const {
   return core == hostCore ? std::string("the host") : fmt::format("core ({}, {})", core % width, core / width);
 }
@@ -125,8 +123,7 @@ Error Run::stuck() const {
 
 /// After the last core: nothing may be left in a queue, asked for in vain, or missing at the host.
 Result<void> Run::checkCounts() const {
-  for (size_t f = 0; f < network.flows.size(); ++f) {
-    const FlowState &flow = network.flows[f];
+  for (const FlowState &flow : network.flows) {
     const std::string &channel = program.channels[flow.channel]->name;
     for (int r = flow.firstReceiver; r < flow.firstReceiver + flow.receivers; ++r) {
       const Receiver &receiver = network.receivers[r];

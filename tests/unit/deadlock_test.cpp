@@ -523,5 +523,5 @@ TEST_CASE("2,000 tasks on 32 x 32 cores") {
   INFO((result ? "" : result.error().message));
   REQUIRE(result);
   WARN(b.program.tasks.size() << " tasks, " << stats.instructions << " steps: " << seconds << " s");
-  CHECK(seconds < 3);
+  CHECK(seconds < 10); // 0.3 on an idle machine; loaded and instrumented ones run this too
 }
