@@ -1,0 +1,70 @@
+#include "compiler/pipeline/Choices.h"
+
+#include "mlir/IR/Builders.h"
+
+#include <algorithm>
+
+namespace weft::compiler {
+
+place::PlaceOptions placeOptions(const CompileOptions &options, mlir::MLIRContext &context) {
+  place::PlaceOptions place;
+  place.width = options.meshWidth;
+  place.height = options.meshHeight;
+  place.maxSeq = options.maxSeq;
+  mlir::Builder builder(&context);
+  if (options.dtype == "f32")
+    place.weightType = builder.getF32Type();
+  else if (options.dtype == "f16")
+    place.weightType = builder.getF16Type();
+  else if (options.dtype == "bf16")
+    place.weightType = builder.getBF16Type();
+  const hw::Latency &latency = options.hardware.latency;
+  place.costs = {latency.hop, latency.ramp, latency.streamStage, latency.streamStartup};
+  return place;
+}
+
+int64_t gemmCycles(const CompileOptions &options, int64_t rows, int64_t inner, int64_t columns, bool cannon) {
+  place::Mesh mesh = place::Mesh::make(options.meshWidth, options.meshHeight, !cannon);
+  const hw::Hardware &hardware = options.hardware;
+  int64_t width = place::blockWidth(mesh, inner), localRows = place::ceilDiv(rows, mesh.height),
+          localColumns = place::plainLocal(columns, mesh.width);
+  int64_t words = std::max(localRows * width, width * localColumns) * 4 / hardware.routing.linkBytes;
+  int64_t hops = 0;
+  for (int64_t cores : {mesh.width, mesh.height})
+    hops = std::max(hops, cannon ? cores - 1 : std::min<int64_t>(2, cores - 1));
+  int64_t step = words + hops * hardware.latency.hop + 2 * hardware.latency.ramp;
+  int64_t compute = static_cast<int64_t>(localRows * width * localColumns / hardware.parallelism.core.macsPerCycleF32) +
+                    hardware.parallelism.core.kernelStartup;
+  return mesh.blocks * std::max(step, compute) + mesh.blocks / 2 * step;
+}
+
+std::vector<Decision> chooseAlgorithms(const CompileOptions &options, const frontend::LlamaConfig &config,
+                                       place::PlaceOptions &place) {
+  std::vector<Decision> decisions;
+  // One order of ranks serves the whole program, so the widest product decides.
+  int64_t mesh = gemmCycles(options, options.maxSeq, config.hiddenSize, 2 * config.intermediateSize, false);
+  int64_t cannon = gemmCycles(options, options.maxSeq, config.hiddenSize, 2 * config.intermediateSize, true);
+  place.cannon = options.gemm == GemmChoice::Auto ? cannon < mesh : options.gemm == GemmChoice::Cannon;
+  decisions.push_back({"place", "gemm", place.cannon ? "cannon" : "meshgemm", {{"meshgemm", mesh}, {"cannon", cannon}}});
+  auto tree = [&](const char *op, int64_t cores, int64_t words, int64_t maxLevels) {
+    auto [levels, groups] = place::chooseTree(place.costs, cores, words, maxLevels);
+    Decision decision{"place", op, "levels=" + std::to_string(levels) + " groups=" + std::to_string(groups), {}};
+    for (int64_t candidate = 1; candidate <= maxLevels; ++candidate) {
+      auto [bestLevels, bestGroups] = std::pair(candidate, int64_t{1});
+      int64_t best = place::treeCycles(place.costs, cores, words, candidate, 1);
+      for (int64_t count = 2; candidate > 1 && count < cores; ++count)
+        if (int64_t cycles = place::treeCycles(place.costs, cores, words, candidate, count); cycles < best) {
+          best = cycles;
+          bestGroups = count;
+        }
+      decision.alternatives.push_back({"levels=" + std::to_string(bestLevels) + " groups=" + std::to_string(bestGroups), best});
+    }
+    decisions.push_back(std::move(decision));
+  };
+  tree("all_reduce along x, one word, prefill", place.width, 1, place.prefillTreeLevels);
+  tree("all_reduce along x, one word, decode", place.width, 1, place.decodeTreeLevels);
+  tree("gemv of the hidden size, decode", place.height, place::plainLocal(config.hiddenSize, place.width), place.decodeTreeLevels);
+  return decisions;
+}
+
+} // namespace weft::compiler

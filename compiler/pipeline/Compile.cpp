@@ -1,0 +1,58 @@
+#include "compiler/pipeline/Compile.h"
+
+#include "compiler/pipeline/State.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+namespace weft::compiler {
+
+namespace {
+
+Result<void> dump(const CompileOptions &options, const PhaseInfo &info, size_t number, State &state) {
+  if (options.dumpDirectory.empty() || info.level.empty())
+    return {};
+  std::error_code failure;
+  std::filesystem::create_directories(options.dumpDirectory, failure);
+  std::string path = fmt::format("{}/{:02}-{}.mlir", options.dumpDirectory, number, info.name);
+  std::ofstream file(path);
+  file << state.print(info.phase);
+  if (failure || !file.flush())
+    return userError(fmt::format("cannot write {}: check that the folder can be written", path));
+  return {};
+}
+
+} // namespace
+
+Result<Compilation> compile(const CompileOptions &options) {
+  auto state = State::create(options);
+  if (!state)
+    return state.takeError();
+  Compilation result;
+  for (size_t number = 0; number < phases.size(); ++number) {
+    const PhaseInfo &info = phases[number];
+    auto start = std::chrono::steady_clock::now();
+    if (auto done = (*state)->run(info.phase); !done)
+      return done.takeError();
+    result.times.push_back(
+        {std::string(info.name), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()});
+    if (auto done = dump(options, info, number, **state); !done)
+      return done.takeError();
+    if (options.progress)
+      options.progress(static_cast<double>(number + 1) / phases.size());
+    if (info.phase == options.until) {
+      if (info.phase != Phase::Package)
+        result.ir = (*state)->print(info.phase);
+      break;
+    }
+  }
+  result.maxSeq = (*state)->maxSeq();
+  result.decisions = (*state)->takeDecisions();
+  result.package = (*state)->takePackage();
+  return result;
+}
+
+} // namespace weft::compiler

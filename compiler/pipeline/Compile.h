@@ -1,0 +1,61 @@
+// From a model directory and a machine to a package. The one entry to the compiler for tools.
+#pragma once
+
+#include "compiler/pipeline/Phases.h"
+#include "hw-models/Hardware.h"
+#include "runtime/package/PackageFile.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weft::compiler {
+
+enum class GemmChoice { Auto, MeshGemm, Cannon };
+
+struct CompileOptions {
+  std::string model;                  // a Hugging Face directory
+  hw::Hardware hardware;
+  uint32_t meshWidth = 0, meshHeight = 0; // 0: that of the hardware
+  uint32_t maxSeq = 0;                // 0: what the model was made for, at most defaultMaxSeq
+  std::string dtype;                  // of weights in SRAM: "f32", "f16", "bf16"; empty: as stored
+  GemmChoice gemm = GemmChoice::Auto;
+  Phase until = Phase::Package;
+  std::string dumpDirectory;          // the IR after each phase goes there; empty: nowhere
+  std::function<void(double)> progress; // fraction done
+};
+
+inline constexpr uint32_t defaultMaxSeq = 512;
+
+/// A choice the compiler made, with what else it could have taken.
+struct Decision {
+  std::string phase, op, choice;
+  struct Alternative {
+    std::string name;
+    int64_t predictedCycles = 0;
+  };
+  std::vector<Alternative> alternatives; // the chosen one among them
+};
+
+struct PhaseTime {
+  std::string name;
+  double seconds = 0;
+};
+
+struct Compilation {
+  std::unique_ptr<runtime::Package> package; // null if stopped before the package phase
+  std::string ir;                            // after the last phase run
+  std::vector<PhaseTime> times;
+  std::vector<Decision> decisions;
+  uint32_t maxSeq = 0;
+};
+
+/// Errors: whatever is wrong with model, mesh or machine (the user's), or with the compiler (ours).
+Result<Compilation> compile(const CompileOptions &options);
+
+/// The `weft.compile/1` report (docs/json.md).
+std::string toJson(const CompileOptions &options, const Compilation &compilation);
+
+} // namespace weft::compiler

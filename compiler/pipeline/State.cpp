@@ -1,0 +1,238 @@
+// The phases: which passes each runs, in one place.
+#include "compiler/pipeline/State.h"
+
+#include "compiler/codegen/HostKernels.h"
+#include "compiler/codegen/Passes.h"
+#include "compiler/frontend/huggingface/Architectures.h"
+#include "compiler/graph/GraphPasses.h"
+#include "compiler/graph/LlamaBuilder.h"
+#include "compiler/pipeline/Budget.h"
+#include "compiler/pipeline/Choices.h"
+#include "compiler/pipeline/Emit.h"
+#include "compiler/place/Place.h"
+#include "compiler/plan/FabricBuffers.h"
+#include "compiler/route/Deadlock.h"
+#include "compiler/route/FabricChannels.h"
+#include "compiler/spmd/Spmd.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+using namespace mlir;
+
+namespace weft::compiler {
+
+namespace {
+
+class PipelineState : public State {
+public:
+  explicit PipelineState(const CompileOptions &options) : options(options) {}
+
+  Result<void> open() {
+    auto read = frontend::hf::readModel(options.model);
+    if (!read)
+      return read.takeError();
+    model = std::move(*read);
+    config = std::get<frontend::LlamaConfig>(model.config);
+    if (!options.meshWidth)
+      options.meshWidth = options.hardware.parallelism.meshWidth;
+    if (!options.meshHeight)
+      options.meshHeight = options.hardware.parallelism.meshHeight;
+    if (options.meshWidth > options.hardware.parallelism.meshWidth || options.meshHeight > options.hardware.parallelism.meshHeight)
+      return userError(fmt::format("a mesh of {}x{} cores is larger than {} has: {}x{}", options.meshWidth, options.meshHeight,
+                                   options.hardware.name, options.hardware.parallelism.meshWidth,
+                                   options.hardware.parallelism.meshHeight));
+    if (options.maxSeq > config.maxPositions)
+      return userError(fmt::format("--max-seq {} is more than the {} positions that the model {} was made for", options.maxSeq,
+                                   config.maxPositions, model.name));
+    if (!options.maxSeq)
+      options.maxSeq = std::min(config.maxPositions, defaultMaxSeq);
+    context.disableMultithreading();
+    return {};
+  }
+
+  Result<void> run(Phase phase) override {
+    switch (phase) {
+    case Phase::Import:
+      return import();
+    case Phase::Graph:
+      return runPasses([&](PassManager &passes) {
+        passes.addPass(graph::createSplitPhasesPass());
+        passes.addPass(graph::createVerifyGraphPass());
+      });
+    case Phase::Place:
+      return place();
+    case Phase::Spmd:
+      return runPasses([&](PassManager &passes) {
+        passes.addPass(spmd::createSpmdPass());
+        passes.addPass(spmd::createFabricVerifyPass());
+      });
+    case Phase::Route:
+      return runPasses([&](PassManager &passes) {
+        passes.addPass(route::createRoutePass(programColors()));
+        passes.addPass(route::createRouteVerifyPass(programColors()));
+      });
+    case Phase::Plan:
+      return plan();
+    case Phase::Kernels:
+      return collectKernels();
+    case Phase::Link:
+      return link();
+    case Phase::Package:
+      return emit();
+    }
+    llvm_unreachable("all phases are handled");
+  }
+
+  std::string print(Phase phase) override {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    ModuleOp shown = phase < Phase::Kernels ? *module : *kernels;
+    OwningOpRef<ModuleOp> lowered;
+    if (phase >= Phase::Kernels) {
+      // Link lowers a copy of its own; this one is to be looked at.
+      lowered = shown.clone();
+      PassManager passes(&context);
+      codegen::buildHostPipeline(passes, codegen::defaultHostTarget());
+      if (succeeded(passes.run(*lowered)))
+        shown = *lowered;
+    }
+    shown.print(stream, OpPrintingFlags().useLocalScope(false));
+    return text;
+  }
+
+  uint32_t maxSeq() const override { return options.maxSeq; }
+  std::vector<Decision> takeDecisions() override { return std::move(decisions); }
+  std::unique_ptr<runtime::Package> takePackage() override { return std::move(package); }
+
+private:
+  int programColors() const {
+    return static_cast<int>(options.hardware.routing.colors - options.hardware.routing.reservedColors);
+  }
+
+  /// Runs passes on the module; their diagnostics become the error.
+  Result<void> runPasses(llvm::function_ref<void(PassManager &)> add) {
+    std::string messages;
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+        messages += (messages.empty() ? "" : "\n") + diagnostic.str();
+      return success();
+    });
+    PassManager passes(&context);
+    add(passes);
+    if (failed(passes.run(*module)))
+      return userError(messages.empty() ? "a pass failed without a message" : messages);
+    return {};
+  }
+
+  Result<void> import() {
+    auto typeOf = [this](const std::string &name) {
+      const frontend::WeightInfo *info = model.weights->find(name);
+      return info ? info->type : frontend::WeightType::F32;
+    };
+    auto built = graph::buildLlama(context, config, typeOf);
+    if (!built)
+      return built.takeError();
+    module = std::move(*built);
+    return {};
+  }
+
+  Result<void> place() {
+    place::PlaceOptions place = placeOptions(options, context);
+    decisions = chooseAlgorithms(options, config, place);
+    return runPasses([&](PassManager &passes) {
+      passes.addPass(place::createPlacePass(place));
+      passes.addPass(place::createGridVerifyPass());
+    });
+  }
+
+  Result<void> plan() {
+    uint32_t align = std::max(options.hardware.memory.alignBytes, 16u);
+    auto planned = runPasses([&](PassManager &passes) {
+      passes.addPass(plan::createPlanPass(align));
+      passes.addPass(plan::createPlanVerifyPass(align));
+    });
+    if (!planned)
+      return planned;
+    return checkBudget(options, *module, config.maxPositions, align);
+  }
+
+  Result<void> collectKernels() {
+    kernels = ModuleOp::create(module->getLoc());
+    OpBuilder builder = OpBuilder::atBlockEnd(kernels->getBody());
+    for (auto function : module->getOps<func::FuncOp>())
+      builder.clone(*function);
+    return {};
+  }
+
+  Result<void> link() {
+    auto compiled = codegen::compileHostKernels(*kernels, codegen::defaultHostTarget());
+    if (!compiled)
+      return compiled.takeError();
+    object = std::make_unique<pkg::KernelObjectT>(std::move(*compiled));
+    return {};
+  }
+
+  Result<void> emit() {
+    package = std::make_unique<runtime::Package>();
+    package->producer = "weft " WEFT_VERSION;
+    package->hardware_name = options.hardware.name;
+    package->hardware_yaml = options.hardware.yaml;
+    package->hardware_digest = options.hardware.digest;
+    package->mesh_width = options.meshWidth;
+    package->mesh_height = options.meshHeight;
+    package->model = std::make_unique<pkg::ModelT>();
+    package->model->name = model.name;
+    package->model->architecture = model.architecture;
+    std::error_code failure;
+    package->model->directory = std::filesystem::canonical(options.model, failure).string();
+    package->model->vocab_size = config.vocabSize;
+    package->model->max_seq = options.maxSeq;
+    package->model->bos = config.bosToken;
+    package->model->eos = config.eosTokens;
+    for (const frontend::WeightFileInfo &info : model.weights->files()) {
+      auto file = std::make_unique<pkg::WeightFileT>();
+      file->path = std::filesystem::canonical(info.path, failure).string();
+      file->size = info.size;
+      file->header_digest = info.headerDigest;
+      package->files.push_back(std::move(file));
+    }
+    package->kernels = codegen::describeKernels(*kernels);
+    package->objects.push_back(std::move(object));
+    if (auto emitted = emitPrograms(*module, *model.weights, *package); !emitted)
+      return emitted;
+    route::DeadlockOptions deadlock;
+    deadlock.linkBytes = options.hardware.routing.linkBytes;
+    deadlock.queueWords = options.hardware.routing.queueWords;
+    if (auto live = route::checkDeadlock(*package, deadlock); !live)
+      return live;
+    if (auto checked = runtime::checkPackage(*package); !checked)
+      return internalError("the compiler made a package that does not pass its own check: " + checked.error().message);
+    return {};
+  }
+
+  CompileOptions options;
+  frontend::hf::Model model;
+  frontend::LlamaConfig config;
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module, kernels;
+  std::unique_ptr<pkg::KernelObjectT> object;
+  std::unique_ptr<runtime::Package> package;
+  std::vector<Decision> decisions;
+};
+
+} // namespace
+
+Result<std::unique_ptr<State>> State::create(const CompileOptions &options) {
+  auto state = std::make_unique<PipelineState>(options);
+  if (auto opened = state->open(); !opened)
+    return opened.takeError();
+  return std::unique_ptr<State>(std::move(state));
+}
+
+} // namespace weft::compiler

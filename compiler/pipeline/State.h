@@ -1,0 +1,26 @@
+// What the phases hand on to each other. Internal to compiler/pipeline.
+#pragma once
+
+#include "compiler/pipeline/Compile.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weft::compiler {
+
+class State {
+public:
+  virtual ~State() = default;
+  static Result<std::unique_ptr<State>> create(const CompileOptions &options);
+
+  virtual Result<void> run(Phase phase) = 0;
+  /// The IR as it is after `phase`.
+  virtual std::string print(Phase phase) = 0;
+  virtual uint32_t maxSeq() const = 0;
+  virtual std::vector<Decision> takeDecisions() = 0;
+  /// Null before the package phase.
+  virtual std::unique_ptr<runtime::Package> takePackage() = 0;
+};
+
+} // namespace weft::compiler
