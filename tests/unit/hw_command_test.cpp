@@ -31,7 +31,7 @@ std::string captured(FILE *stream, const std::function<void()> &action) {
   dup2(saved, fileno(stream));
   close(saved);
   std::string text(static_cast<size_t>(std::ftell(file)), '\0');
-  std::rewind(file);
+  std::fseek(file, 0, SEEK_SET);
   text.resize(std::fread(text.data(), 1, text.size(), file));
   std::fclose(file);
   return text;
