@@ -104,7 +104,7 @@ Error unknownKey(std::string_view where, std::string_view path, std::string_view
 /// Puts the keys of `map` and of the groups below it into `values`.
 Result<void> flatten(const YamlNode &map, const std::string &group, const std::string &origin, Values &values) {
   for (const auto &[name, line, node] : map.members) {
-    std::string path = group.empty() ? name : group + "." + name;
+    std::string path = group.empty() ? name : fmt::format("{}.{}", group, name);
     std::string where = fmt::format("{}:{}", origin, line);
     bool isDotted = name.find('.') != std::string::npos; // a path is spelled with groups, not with dots
     if (!isDotted && findKey(path)) {

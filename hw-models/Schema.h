@@ -39,11 +39,11 @@ enum class Absence {
 struct Key {
   std::string_view path; // dotted, e.g. "memory.sram_kib"
   ValueType type;
-  std::string_view unit; // empty: a pure number or text
-  double low, high;      // allowed numbers; of text and lists the length, in bytes and in items
   Absence absence;
-  std::string_view fallback; // YAML
   bool isLabel;              // says nothing about how the machine works: not part of the digest
+  std::string_view unit;     // empty: a pure number or text
+  double low, high;          // allowed numbers; of text and lists the length, in bytes and in items
+  std::string_view fallback; // YAML
   Field field;
   std::string_view doc;
 };

@@ -216,7 +216,8 @@ Result<YamlNode> hw::readYaml(const std::string &text, const std::string &origin
       return YamlNode();
     TreeBuilder next;
     if (parser.HandleNextDocument(next))
-      return fail(next.root.line, "a second YAML document begins; a file describes one machine");
+      return fail(next.root.line,
+                  "a second YAML document, or text that belongs to none, begins here; a file describes one machine");
     return std::move(builder.root);
   } catch (const Refusal &refusal) {
     return fail(refusal.line, refusal.reason);

@@ -1,7 +1,7 @@
 // `weft hw`: the hardware descriptions.
 #pragma once
 
-namespace CLI {
+namespace CLI { // NOLINT(readability-identifier-naming): the library's name
 class App;
 }
 

@@ -1,23 +1,18 @@
-// Hardware descriptions: schema, loader, presets, core models and `weft hw`.
+// Hardware descriptions: schema, loader, presets and core models.
 #include "hw-models/CoreModel.h"
 #include "hw-models/Hardware.h"
 #include "hw-models/Schema.h"
 #include "hw-models/core/CoreKinds.h"
-#include "tools/HwCommand.h"
 
-#include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <filesystem>
 #include <fstream>
-#include <functional>
 #include <limits>
 #include <random>
+#include <regex>
 #include <set>
 #include <sstream>
-#include <unistd.h>
 
 using namespace weft;
 using Catch::Matchers::Contains;
@@ -228,7 +223,7 @@ TEST_CASE("text that is no description is refused with its place") {
   CHECK_THAT(errorOf("name: a\n---\nname: b\n"), Contains("second YAML document"));
   CHECK_THAT(errorOf("name: caf\xe9\n"), Contains("tiny.yaml:1: not UTF-8"));
   CHECK_THAT(errorOf(std::string("name: a\nb\0c", 11)), Contains("tiny.yaml:2: control character 0x00"));
-  CHECK_THAT(errorOf("\xff\xfen\0a\0m\0e\0"), Contains("not UTF-8"));
+  CHECK_THAT(errorOf("\xff\xfen"), Contains("not UTF-8"));
   CHECK_THAT(errorOf("name: [1, 2\n"), Contains("not YAML"));
   CHECK_THAT(errorOf("name: {a: 1\n"), Contains("not YAML"));
   CHECK_THAT(errorOf("a:\n\t- b: c\n  d"), Contains("not YAML"));
@@ -407,20 +402,17 @@ TEST_CASE("every number of a preset has its reason beside it or above it") {
     if (name == "rvv-lab")
       continue; // its reasons stand in rvv-mesh-16
     std::ifstream file(fmt::format("{}/hw-models/presets/{}.yaml", WEFT_SOURCE_DIR, name));
+    const std::regex number(R"( *[a-z0-9_]+: +[-.\[0-9].*)");
     bool isAfterComment = false;
     size_t numbers = 0;
     for (std::string line; std::getline(file, line);) {
-      size_t colon = line.find(": ");
-      bool isComment = line.find('#') != std::string::npos;
-      bool isNumber = colon != std::string::npos && colon + 2 < line.size() &&
-                      std::isdigit(static_cast<unsigned char>(line[colon + 2])) && line.find('#') > colon;
-      bool isZeroReserve = line.find("reserved_colors: 0") != std::string::npos;
+      bool isCommented = line.find('#') != std::string::npos;
       INFO(name << ": " << line);
-      if (isNumber) {
+      if (std::regex_match(line, number) && line.find("units:") == std::string::npos) {
         ++numbers;
-        CHECK((isComment || isAfterComment || isZeroReserve || line.find("alu_per_cycle") != std::string::npos));
+        CHECK((isCommented || isAfterComment));
       }
-      isAfterComment = isComment;
+      isAfterComment = isCommented;
     }
     CHECK(numbers > 20);
   }
@@ -506,72 +498,4 @@ TEST_CASE("docs/hardware.md is the schema's own text") {
   CHECK(text.str() == hw::schemaMarkdown());
   for (const hw::Key &key : hw::schema())
     CHECK_THAT(hw::schemaMarkdown(), Contains(fmt::format("| `{}` |", key.path)));
-}
-
-namespace {
-
-struct Output {
-  int exitCode;
-  std::string out, err;
-};
-
-/// The text that `stream` gets while `action` runs.
-std::string captured(FILE *stream, const std::function<void()> &action) {
-  std::fflush(stream);
-  int saved = dup(fileno(stream));
-  FILE *file = std::tmpfile();
-  REQUIRE(file);
-  dup2(fileno(file), fileno(stream));
-  action();
-  std::fflush(stream);
-  dup2(saved, fileno(stream));
-  close(saved);
-  std::string text(static_cast<size_t>(std::ftell(file)), '\0');
-  std::rewind(file);
-  text.resize(std::fread(text.data(), 1, text.size(), file));
-  std::fclose(file);
-  return text;
-}
-
-Output weftHw(const std::string &arguments) {
-  Output output{-1, {}, {}};
-  output.err = captured(stderr, [&] {
-    output.out = captured(stdout, [&] {
-      CLI::App app("weft");
-      tools::addHwCommand(app, output.exitCode);
-      app.parse("hw " + arguments, false);
-    });
-  });
-  return output;
-}
-
-} // namespace
-
-TEST_CASE("weft hw") {
-  Output list = weftHw("list");
-  CHECK(list.exitCode == 0);
-  for (const std::string &name : hw::presetNames())
-    CHECK_THAT(list.out, Contains("\n" + name + " "));
-  CHECK_THAT(list.out, Contains("757x996"));
-
-  Output show = weftHw("show rvv-mesh-16 --set memory.sram_kib=64 --set parallelism.mesh=[8,8]");
-  CHECK(show.exitCode == 0);
-  CHECK_THAT(show.out, Contains("64 KiB") && Contains("[8, 8] cores"));
-  for (const hw::Key &key : hw::schema())
-    CHECK_THAT(show.out, Contains(std::string(key.path)) && Contains(std::string(key.doc)));
-
-  Output check = weftHw("check " WEFT_SOURCE_DIR "/hw-models/presets/wse2.yaml");
-  CHECK(check.exitCode == 0);
-  CHECK_THAT(check.out, Contains("OK: wse2, 757x996"));
-
-  Output wrong = weftHw("check wse2 --set latency.hop=0");
-  CHECK(wrong.exitCode == 1);
-  CHECK(wrong.out.empty());
-  CHECK_THAT(wrong.err, Contains("weft: error: override 'latency.hop=0': latency.hop: 0 is not allowed"));
-  CHECK(weftHw("show no-such-machine").exitCode == 1);
-  CHECK(weftHw("show wse2 --set latency.hop").exitCode == 2);
-
-  Output schema = weftHw("schema");
-  CHECK(schema.exitCode == 0);
-  CHECK(schema.out == hw::schemaMarkdown());
 }
