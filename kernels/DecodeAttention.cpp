@@ -40,17 +40,19 @@ TileKernel buildDecodeScores(ModuleOp module, const AttentionShape &shape) {
   kernel.work.macs = {0, columns};
   kernel.work.loadBytes = {4 + 4 * columns, 4 * kvWidth(shape)};
   kernel.work.storeBytes = {0, 4 * shape.heads()};
-  define(module, kernel.name, {launchWords(shape.tokens), f32({1, shape.ld()}), cache(shape), scores(shape)}, 2, [&](KernelBody &b) {
-    TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
-    Value m = b.scalar(0), rank = b.scalar(1), s = b.buffer(3);
-    b.fill(b.head(s, m), 0.0);
-    Value query = b.view(b.buffer(1), b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(shape.width)},
-                         {shape.group * shape.width, shape.width, 1});
-    for (const SlotRun &run : slotRuns(b, shape, runs.start(rank), b.min(m, runs.count(rank))))
-      b.generic("pppr", {{query, {1, 2, 3}}, {cacheRun(b, shape, b.buffer(2), run), {0, 1, 3}}},
-                {scoreRun(b, shape, s, run.entry, run.count), {0, 1, 2}},
-                [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
-  });
+  define(module, kernel.name, {launchWords(shape.tokens), f32({1, shape.ld()}), cache(shape), scores(shape)}, 2,
+         [&](KernelBody &b) {
+           TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
+           Value m = b.scalar(0), rank = b.scalar(1), s = b.buffer(3);
+           b.fill(b.head(s, m), 0.0);
+           Value query =
+               b.view(b.buffer(1), b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(shape.width)},
+                      {shape.group * shape.width, shape.width, 1});
+           for (const SlotRun &run : slotRuns(b, shape, runs.start(rank), b.min(m, runs.count(rank))))
+             b.generic("pppr", {{query, {1, 2, 3}}, {cacheRun(b, shape, b.buffer(2), run), {0, 1, 3}}},
+                       {scoreRun(b, shape, s, run.entry, run.count), {0, 1, 2}},
+                       [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
+         });
   return kernel;
 }
 
@@ -81,7 +83,8 @@ TileKernel buildDecodeWeighted(ModuleOp module, const AttentionShape &shape) {
   kernel.work.loadBytes = {4 + 4 * heads, 8 * heads + 4 * kvWidth(shape)};
   kernel.work.storeBytes = {4 * (columns + heads), 4 * heads};
   define(module, kernel.name,
-         {launchWords(shape.tokens), scores(shape), f32({heads}), cache(shape), f32({columns + heads})}, 2, [&](KernelBody &b) {
+         {launchWords(shape.tokens), scores(shape), f32({heads}), cache(shape), f32({columns + heads})}, 2,
+         [&](KernelBody &b) {
            TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
            Value rank = b.scalar(1), count = b.min(b.scalar(0), runs.count(rank)), s = b.buffer(1), out = b.buffer(4);
            b.fill(out, 0.0);
@@ -119,8 +122,8 @@ TileKernel buildAttentionFinish(ModuleOp module, const AttentionShape &shape) {
     auto byHead = [&](Value buffer) {
       return b.view(buffer, b.fixed(0), {m, b.fixed(heads), b.fixed(shape.width)}, {columns, shape.width, 1});
     };
-    b.generic("ppp", {{byHead(b.buffer(0)), {0, 1, 2}}, {b.head(b.buffer(1), m), {0, 1}}}, {byHead(b.buffer(2)), {0, 1, 2}},
-              [](KernelBody &e, ValueRange v) -> Value {
+    b.generic("ppp", {{byHead(b.buffer(0)), {0, 1, 2}}, {b.head(b.buffer(1), m), {0, 1}}},
+              {byHead(b.buffer(2)), {0, 1, 2}}, [](KernelBody &e, ValueRange v) -> Value {
                 Value none = e.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, v[1], e.real(0.0));
                 return e.create<arith::SelectOp>(none, e.real(0.0), e.create<arith::DivFOp>(v[0], v[1]));
               });

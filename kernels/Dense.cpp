@@ -9,7 +9,8 @@ namespace weft::kernels {
 TileKernel buildZero(ModuleOp module, int64_t rows, int64_t n) {
   TileKernel kernel{symbol("zero", {{"r", rows}, {"n", n}}), {}};
   kernel.work.storeBytes = {0, 4 * n};
-  define(module, kernel.name, {f32({rows, n})}, 1, [](KernelBody &b) { b.fill(b.head(b.buffer(0), b.scalar(0)), 0.0); });
+  define(module, kernel.name, {f32({rows, n})}, 1,
+         [](KernelBody &b) { b.fill(b.head(b.buffer(0), b.scalar(0)), 0.0); });
   return kernel;
 }
 
@@ -77,7 +78,9 @@ TileKernel buildPackColumns(ModuleOp module, int64_t rows, int64_t n, int64_t bl
       ++emptyFrom;
     }
     if (emptyFrom < blocks)
-      b.fill(b.view(dst, b.fixed(emptyFrom * plane), {b.fixed(blocks - emptyFrom), m, b.fixed(width)}, {plane, width, 1}), 0.0);
+      b.fill(
+          b.view(dst, b.fixed(emptyFrom * plane), {b.fixed(blocks - emptyFrom), m, b.fixed(width)}, {plane, width, 1}),
+          0.0);
   });
   return kernel;
 }

@@ -23,23 +23,26 @@ static void ifOwned(KernelBody &b, Value token, Value rank, int64_t vocab, Kerne
 }
 
 /// Work: as if every row were this core's: n additions, the row and the accumulator read, n written.
-TileKernel buildEmbedBlock(ModuleOp module, int64_t rows, int64_t tokens, int64_t vocab, int64_t n, Element table, int64_t ranks) {
+TileKernel buildEmbedBlock(ModuleOp module, int64_t rows, int64_t tokens, int64_t vocab, int64_t n, Element table,
+                           int64_t ranks) {
   TileKernel kernel{symbol("embed_block", {{"r", rows}, {"t", tokens}, {"v", vocab}, {"n", n}, {"h", ranks}}) + "_" +
                         std::string(nameOf(table)),
                     {}};
   kernel.work.alu = {0, n};
   kernel.work.loadBytes = {4, 4 + n * bytesOf(table) + 4 * n};
   kernel.work.storeBytes = {0, 4 * n};
-  define(module, kernel.name, {launchWords(tokens), {kindOf(table), {vocab, n}}, f32({rows, n})}, 3, [&](KernelBody &b) {
-    Value launch = b.buffer(0), m = b.scalar(0), rank = b.scalar(1), step = b.scalar(2);
-    TokenRuns runs(b, launchCount(b, launch), ranks);
-    Value block = b.rem(b.add(rank, step), ranks);
-    Value first = b.add(runs.start(block), b.constant(1)); // after the count
-    b.forEach(b.min(m, runs.count(block)), [&](Value i) {
-      Value token = launchWord(b, launch, b.add(first, i));
-      ifOwned(b, token, rank, vocab, [&](Value local) { useRow(b, b.buffer(1), local, b.row(b.buffer(2), i), table, true); });
-    });
-  });
+  define(module, kernel.name, {launchWords(tokens), {kindOf(table), {vocab, n}}, f32({rows, n})}, 3,
+         [&](KernelBody &b) {
+           Value launch = b.buffer(0), m = b.scalar(0), rank = b.scalar(1), step = b.scalar(2);
+           TokenRuns runs(b, launchCount(b, launch), ranks);
+           Value block = b.rem(b.add(rank, step), ranks);
+           Value first = b.add(runs.start(block), b.constant(1)); // after the count
+           b.forEach(b.min(m, runs.count(block)), [&](Value i) {
+             Value token = launchWord(b, launch, b.add(first, i));
+             ifOwned(b, token, rank, vocab,
+                     [&](Value local) { useRow(b, b.buffer(1), local, b.row(b.buffer(2), i), table, true); });
+           });
+         });
   return kernel;
 }
 
@@ -50,8 +53,9 @@ TileKernel buildEmbedOne(ModuleOp module, int64_t vocab, int64_t n, Element tabl
   kernel.work.storeBytes = {4 * n, 0};
   define(module, kernel.name, {launchWords(1), {kindOf(table), {vocab, n}}, f32({n})}, 1, [&](KernelBody &b) {
     Value token = launchWord(b, b.buffer(0), b.constant(1)), out = b.buffer(2);
-    ifOwned(b, token, b.scalar(0), vocab, [&](Value local) { useRow(b, b.buffer(1), local, out, table, false); },
-            [&] { b.fill(out, 0.0); });
+    ifOwned(
+        b, token, b.scalar(0), vocab, [&](Value local) { useRow(b, b.buffer(1), local, out, table, false); },
+        [&] { b.fill(out, 0.0); });
   });
   return kernel;
 }

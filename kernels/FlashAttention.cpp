@@ -8,7 +8,9 @@ namespace weft::kernels {
 static BufferSpec perHead(const AttentionShape &shape) { return f32({shape.rows, shape.heads()}); }
 static BufferSpec output(const AttentionShape &shape) { return f32({shape.rows, shape.heads() * shape.width}); }
 static BufferSpec keyValues(const AttentionShape &shape) { return f32({shape.rows, 2 * kvWidth(shape)}); }
-static BufferSpec blockScores(const AttentionShape &shape, int64_t keys) { return f32({shape.rows, shape.heads(), keys}); }
+static BufferSpec blockScores(const AttentionShape &shape, int64_t keys) {
+  return f32({shape.rows, shape.heads(), keys});
+}
 
 /// Work: the stores.
 TileKernel buildFlashInit(ModuleOp module, const AttentionShape &shape) {
@@ -30,27 +32,29 @@ TileKernel buildFlashScores(ModuleOp module, const AttentionShape &shape, int64_
   kernel.work.macs = {0, heads * keys * shape.width};
   kernel.work.loadBytes = {4 * keys * kv, 4 * heads * shape.width};
   kernel.work.storeBytes = {0, 4 * heads * keys};
-  define(module, kernel.name, {f32({shape.rows, shape.ld()}), keyValues(shape), blockScores(shape, keys)}, 2, [&](KernelBody &b) {
-    Value m = b.scalar(0), first = b.mul(b.scalar(1), keys);
-    b.fill(b.head(b.buffer(2), m), 0.0);
-    Value count = b.clamp(b.sub(m, first), b.constant(keys));
-    OpFoldResult kvHeads = b.fixed(shape.kvHeads), group = b.fixed(shape.group), width = b.fixed(shape.width);
-    Value query = b.view(b.buffer(0), b.fixed(0), {m, kvHeads, group, width},
-                         {shape.ld(), shape.group * shape.width, shape.width, 1});
-    Value key = b.view(b.buffer(1), b.mul(first, 2 * kv), {count, kvHeads, width}, {2 * kv, shape.width, 1});
-    Value s = b.view(b.buffer(2), b.fixed(0), {m, kvHeads, group, count}, {heads * keys, shape.group * keys, keys, 1});
-    b.generic("ppppr", {{query, {0, 1, 2, 4}}, {key, {3, 1, 4}}}, {s, {0, 1, 2, 3}},
-              [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
-  });
+  define(module, kernel.name, {f32({shape.rows, shape.ld()}), keyValues(shape), blockScores(shape, keys)}, 2,
+         [&](KernelBody &b) {
+           Value m = b.scalar(0), first = b.mul(b.scalar(1), keys);
+           b.fill(b.head(b.buffer(2), m), 0.0);
+           Value count = b.clamp(b.sub(m, first), b.constant(keys));
+           OpFoldResult kvHeads = b.fixed(shape.kvHeads), group = b.fixed(shape.group), width = b.fixed(shape.width);
+           Value query = b.view(b.buffer(0), b.fixed(0), {m, kvHeads, group, width},
+                                {shape.ld(), shape.group * shape.width, shape.width, 1});
+           Value key = b.view(b.buffer(1), b.mul(first, 2 * kv), {count, kvHeads, width}, {2 * kv, shape.width, 1});
+           Value s =
+               b.view(b.buffer(2), b.fixed(0), {m, kvHeads, group, count}, {heads * keys, shape.group * keys, keys, 1});
+           b.generic("ppppr", {{query, {0, 1, 2, 4}}, {key, {3, 1, 4}}}, {s, {0, 1, 2, 3}},
+                     [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
+         });
   return kernel;
 }
 
 namespace {
 /// One row and one head of the online softmax.
 struct FlashRow {
-  Value scores;      // [visible]: scaled and exponentiated in place
-  Value values;      // [visible x width]
-  Value out;         // [width]
+  Value scores;       // [visible]: scaled and exponentiated in place
+  Value values;       // [visible x width]
+  Value out;          // [width]
   Value sum, maximum; // scalars in memory
 };
 } // namespace
@@ -76,8 +80,8 @@ static void updateRow(KernelBody &b, const FlashRow &row, double scale) {
             [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
 }
 
-/// Work: as if every key were visible: an exponential and four operations a score, width MACs a score, one exponential and
-/// width operations a head to correct what there is.
+/// Work: as if every key were visible: an exponential and four operations a score, width MACs a score, one exponential
+/// and width operations a head to correct what there is.
 TileKernel buildFlashUpdate(ModuleOp module, const AttentionShape &shape, int64_t keys) {
   TileKernel kernel{attentionSymbol("flash_update", shape) + symbol("", {{"keys", keys}}), {}};
   int64_t heads = shape.heads(), kv = kvWidth(shape), width = shape.width;
@@ -87,8 +91,9 @@ TileKernel buildFlashUpdate(ModuleOp module, const AttentionShape &shape, int64_
   kernel.work.loadBytes = {4 + 4 * keys * kv, 4 * heads * (3 * keys + width + 2)};
   kernel.work.storeBytes = {0, 4 * heads * (keys + width + 2)};
   define(module, kernel.name,
-         {launchWords(shape.tokens), blockScores(shape, keys), keyValues(shape), output(shape), perHead(shape), perHead(shape)}, 4,
-         [&](KernelBody &b) {
+         {launchWords(shape.tokens), blockScores(shape, keys), keyValues(shape), output(shape), perHead(shape),
+          perHead(shape)},
+         4, [&](KernelBody &b) {
            Value m = b.scalar(0), rank = b.scalar(1), first = b.mul(b.scalar(3), keys);
            TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
            Value block = b.rem(b.add(rank, b.scalar(2)), shape.ranks);
@@ -104,8 +109,8 @@ TileKernel buildFlashUpdate(ModuleOp module, const AttentionShape &shape, int64_
                  updateRow(b,
                            {b.view(b.buffer(1), b.mul(flat, keys), {visible}, {1}),
                             b.view(b.buffer(2), vAt, {visible, b.fixed(width)}, {2 * kv, 1}),
-                            b.view(b.buffer(3), b.mul(flat, width), {b.fixed(width)}, {1}), b.view(b.buffer(4), flat, {}, {}),
-                            b.view(b.buffer(5), flat, {}, {})},
+                            b.view(b.buffer(3), b.mul(flat, width), {b.fixed(width)}, {1}),
+                            b.view(b.buffer(4), flat, {}, {}), b.view(b.buffer(5), flat, {}, {})},
                            shape.scale);
                });
              });

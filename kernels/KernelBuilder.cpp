@@ -76,9 +76,11 @@ Value KernelBody::head(Value memref, Value count) {
 Value KernelBody::row(Value memref, Value i) {
   auto type = cast<MemRefType>(memref.getType());
   int64_t width = type.getDimSize(1);
-  auto result = memref::SubViewOp::inferRankReducedResultType({width}, type, {ShapedType::kDynamic, 0}, {1, width}, {1, 1});
+  auto result =
+      memref::SubViewOp::inferRankReducedResultType({width}, type, {ShapedType::kDynamic, 0}, {1, width}, {1, 1});
   return create<memref::SubViewOp>(cast<MemRefType>(result), memref, ArrayRef<OpFoldResult>{i, fixed(0)},
-                                   ArrayRef<OpFoldResult>{fixed(1), fixed(width)}, ArrayRef<OpFoldResult>{fixed(1), fixed(1)});
+                                   ArrayRef<OpFoldResult>{fixed(1), fixed(width)},
+                                   ArrayRef<OpFoldResult>{fixed(1), fixed(1)});
 }
 
 Value KernelBody::view(Value memref, OpFoldResult offset, ArrayRef<OpFoldResult> sizes, ArrayRef<int64_t> strides) {
@@ -96,7 +98,8 @@ Value KernelBody::view(Value memref, OpFoldResult offset, ArrayRef<OpFoldResult>
   return create<memref::ReinterpretCastOp>(type, memref, offset, sizes, strideValues);
 }
 
-void KernelBody::structured(std::string_view iterators, ArrayRef<Indexed> inputs, ArrayRef<Indexed> outputs, ElementsFn element) {
+void KernelBody::structured(std::string_view iterators, ArrayRef<Indexed> inputs, ArrayRef<Indexed> outputs,
+                            ElementsFn element) {
   SmallVector<utils::IteratorType> kinds;
   for (char kind : iterators)
     kinds.push_back(kind == 'p' ? utils::IteratorType::parallel : utils::IteratorType::reduction);
@@ -120,12 +123,15 @@ void KernelBody::structured(std::string_view iterators, ArrayRef<Indexed> inputs
   });
 }
 
-void KernelBody::generic(std::string_view iterators, ArrayRef<Indexed> inputs, const Indexed &output, ElementFn element) {
+void KernelBody::generic(std::string_view iterators, ArrayRef<Indexed> inputs, const Indexed &output,
+                         ElementFn element) {
   structured(iterators, inputs, {output},
              [&](KernelBody &body, ValueRange values) { return SmallVector<Value>{element(body, values)}; });
 }
 
-void KernelBody::fill(Value memref, double value) { create<linalg::FillOp>(ValueRange{real(value)}, ValueRange{memref}); }
+void KernelBody::fill(Value memref, double value) {
+  create<linalg::FillOp>(ValueRange{real(value)}, ValueRange{memref});
+}
 void KernelBody::copy(Value from, Value to) { create<linalg::CopyOp>(ValueRange{from}, ValueRange{to}); }
 
 void KernelBody::forEach(Value count, IndexFn body) {
@@ -200,8 +206,8 @@ void define(ModuleOp module, const std::string &name, ArrayRef<BufferSpec> buffe
   if (module.lookupSymbol(name))
     return;
   MLIRContext *context = module.getContext();
-  context->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect, memref::MemRefDialect,
-                       scf::SCFDialect>();
+  context->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
+                       memref::MemRefDialect, scf::SCFDialect>();
   SmallVector<Type> inputs;
   for (const BufferSpec &spec : buffers)
     inputs.push_back(typeOf(context, spec));

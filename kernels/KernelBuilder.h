@@ -74,7 +74,8 @@ public:
   mlir::OpFoldResult fixed(int64_t value) { return getIndexAttr(value); }
 
   // Structured ops. In `iterators`, 'p' is a parallel loop and 'r' a reduction, outermost first.
-  void structured(std::string_view iterators, llvm::ArrayRef<Indexed> inputs, llvm::ArrayRef<Indexed> outputs, ElementsFn element);
+  void structured(std::string_view iterators, llvm::ArrayRef<Indexed> inputs, llvm::ArrayRef<Indexed> outputs,
+                  ElementsFn element);
   /// One output; `element` takes the inputs and then the output's old value.
   void generic(std::string_view iterators, llvm::ArrayRef<Indexed> inputs, const Indexed &output, ElementFn element);
   void fill(mlir::Value memref, double value);
@@ -107,8 +108,8 @@ mlir::Value launchCount(KernelBody &body, mlir::Value launch);
 /// A launch word as an index (token ids are not negative).
 mlir::Value launchWord(KernelBody &body, mlir::Value launch, mlir::Value position);
 
-/// Adds func.func `name`, with `buffers` then `scalars` indices, to `module` and lets `write` fill it; does nothing if the
-/// module has it.
+/// Adds func.func `name`, with `buffers` then `scalars` indices, to `module` and lets `write` fill it; does nothing if
+/// the module has it.
 void define(mlir::ModuleOp module, const std::string &name, llvm::ArrayRef<BufferSpec> buffers, unsigned scalars,
             llvm::function_ref<void(KernelBody &)> write);
 

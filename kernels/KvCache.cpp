@@ -13,8 +13,8 @@ TileKernel buildKvStore(ModuleOp module, const AttentionShape &shape) {
   int64_t columns = kvWidth(shape);
   kernel.work.loadBytes = {4, 8 * columns};
   kernel.work.storeBytes = {0, 8 * columns};
-  define(module, kernel.name,
-         {launchWords(shape.tokens), f32({shape.rows, shape.ld()}), cache(shape), cache(shape)}, 2, [&](KernelBody &b) {
+  define(module, kernel.name, {launchWords(shape.tokens), f32({shape.rows, shape.ld()}), cache(shape), cache(shape)}, 2,
+         [&](KernelBody &b) {
            TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
            Value m = b.scalar(0), rank = b.scalar(1), first = runs.start(rank);
            b.forEach(b.min(m, runs.count(rank)), [&](Value i) {
@@ -35,14 +35,15 @@ TileKernel buildKvOldest(ModuleOp module, const AttentionShape &shape) {
   int64_t columns = kvWidth(shape);
   kernel.work.loadBytes = {4 + 8 * columns, 0};
   kernel.work.storeBytes = {8 * columns, 0};
-  define(module, kernel.name, {launchWords(shape.tokens), cache(shape), cache(shape), f32({2 * columns})}, 1, [&](KernelBody &b) {
-    Value rank = b.scalar(0), before = b.sub(launchCount(b, b.buffer(0)), b.constant(1));
-    TokenRuns runs(b, before, shape.ranks);
-    Value none = b.equal(runs.count(rank), b.constant(0));
-    Value slot = b.select(none, b.constant(0), b.rem(runs.start(rank), shape.capacity));
-    b.copy(b.row(b.buffer(1), slot), b.view(b.buffer(3), b.fixed(0), {b.fixed(columns)}, {1}));
-    b.copy(b.row(b.buffer(2), slot), b.view(b.buffer(3), b.fixed(columns), {b.fixed(columns)}, {1}));
-  });
+  define(module, kernel.name, {launchWords(shape.tokens), cache(shape), cache(shape), f32({2 * columns})}, 1,
+         [&](KernelBody &b) {
+           Value rank = b.scalar(0), before = b.sub(launchCount(b, b.buffer(0)), b.constant(1));
+           TokenRuns runs(b, before, shape.ranks);
+           Value none = b.equal(runs.count(rank), b.constant(0));
+           Value slot = b.select(none, b.constant(0), b.rem(runs.start(rank), shape.capacity));
+           b.copy(b.row(b.buffer(1), slot), b.view(b.buffer(3), b.fixed(0), {b.fixed(columns)}, {1}));
+           b.copy(b.row(b.buffer(2), slot), b.view(b.buffer(3), b.fixed(columns), {b.fixed(columns)}, {1}));
+         });
   return kernel;
 }
 
@@ -68,9 +69,8 @@ TileKernel buildKvAppend(ModuleOp module, const AttentionShape &shape) {
                [&] {
                  // The rank above hands its oldest entry down if it holds one more than the shortest run will allow.
                  Value above = b.add(rank, b.constant(1));
-                 Value hands = b.create<arith::CmpIOp>(
-                     arith::CmpIPredicate::sgt, above,
-                     b.sub(b.constant(shape.ranks - 1), b.rem(before, shape.ranks)));
+                 Value hands = b.create<arith::CmpIOp>(arith::CmpIPredicate::sgt, above,
+                                                       b.sub(b.constant(shape.ranks - 1), b.rem(before, shape.ranks)));
                  b.when(hands, [&] { store(b.buffer(2), 0, columns, runs.start(above)); });
                });
          });

@@ -31,16 +31,17 @@ TileKernel buildRmsScale(ModuleOp module, int64_t rows, int64_t n, int64_t exten
   kernel.work.alu = {0, 1 + 2 * n};
   kernel.work.loadBytes = {n * bytesOf(weight), 4 * n + 4};
   kernel.work.storeBytes = {0, 4 * n};
-  define(module, kernel.name, {f32({rows, n}), f32({rows}), {kindOf(weight), {n}}, f32({rows, n})}, 1, [&](KernelBody &b) {
-    Value m = b.scalar(0);
-    b.generic("pp", {{b.head(b.buffer(0), m), {0, 1}}, {b.head(b.buffer(1), m), {0}}, {b.buffer(2), {1}}},
-              {b.head(b.buffer(3), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-                Value mean = e.create<arith::DivFOp>(v[1], e.real(static_cast<double>(extent)));
-                Value inverse = e.create<math::RsqrtOp>(e.create<arith::AddFOp>(mean, e.real(epsilon)));
-                Value gamma = weight == Element::F32 ? v[2] : e.create<arith::ExtFOp>(e.getF32Type(), v[2]);
-                return e.create<arith::MulFOp>(e.create<arith::MulFOp>(v[0], inverse), gamma);
-              });
-  });
+  define(module, kernel.name, {f32({rows, n}), f32({rows}), {kindOf(weight), {n}}, f32({rows, n})}, 1,
+         [&](KernelBody &b) {
+           Value m = b.scalar(0);
+           b.generic("pp", {{b.head(b.buffer(0), m), {0, 1}}, {b.head(b.buffer(1), m), {0}}, {b.buffer(2), {1}}},
+                     {b.head(b.buffer(3), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+                       Value mean = e.create<arith::DivFOp>(v[1], e.real(static_cast<double>(extent)));
+                       Value inverse = e.create<math::RsqrtOp>(e.create<arith::AddFOp>(mean, e.real(epsilon)));
+                       Value gamma = weight == Element::F32 ? v[2] : e.create<arith::ExtFOp>(e.getF32Type(), v[2]);
+                       return e.create<arith::MulFOp>(e.create<arith::MulFOp>(v[0], inverse), gamma);
+                     });
+         });
   return kernel;
 }
 

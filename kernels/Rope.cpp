@@ -22,16 +22,16 @@ static std::pair<Value, Value> rotate(KernelBody &e, Value x, Value y, Value cos
 
 /// Work: six operations a pair to rotate, six an angle to combine the tables; q and k read and written.
 TileKernel buildRope(ModuleOp module, const AttentionShape &shape, int64_t radix, int64_t highRows, bool decode) {
-  TileKernel kernel{attentionSymbol(decode ? "rope_decode" : "rope", shape) +
-                        symbol("", {{"radix", radix}, {"high", highRows}}),
-                    {}};
+  TileKernel kernel{
+      attentionSymbol(decode ? "rope_decode" : "rope", shape) + symbol("", {{"radix", radix}, {"high", highRows}}), {}};
   int64_t pairs = shape.width / 2, heads = shape.heads() + shape.kvHeads, columns = heads * shape.width;
   kernel.work.alu = {0, 6 * pairs * heads + 6 * pairs};
   kernel.work.loadBytes = {4, 4 * columns + 16 * pairs};
   kernel.work.storeBytes = {0, 4 * columns};
   define(module, kernel.name,
-         {launchWords(shape.tokens), f32({decode ? 1 : shape.rows, shape.ld()}), f32({radix, pairs, 2}), f32({highRows, pairs, 2})}, 2,
-         [&](KernelBody &b) {
+         {launchWords(shape.tokens), f32({decode ? 1 : shape.rows, shape.ld()}), f32({radix, pairs, 2}),
+          f32({highRows, pairs, 2})},
+         2, [&](KernelBody &b) {
            Value n = launchCount(b, b.buffer(0)), m = b.scalar(0), rank = b.scalar(1);
            Value first, count;
            if (decode) {

@@ -1,10 +1,10 @@
-// The kernels one core runs, as `linalg` on fixed tile shapes. Each builder adds a func.func to `module` (once for a given
-// name) and says what a call asks of the core. kernels/README.md is their contract in prose.
+// The kernels one core runs, as `linalg` on fixed tile shapes. Each builder adds a func.func to `module` (once for a
+// given name) and says what a call asks of the core. kernels/README.md is their contract in prose.
 //
-// Signature of every kernel: first the buffers as contiguous memrefs, then the scalars as `index`, in the order given at
-// each builder. `m` is the number of rows in use (1 <= m <= rows), the only dynamic extent. Unless said otherwise buffers
-// are f32, row-major, and do not alias. docs/program-model.md defines rank, start(k, n) and the cache's slots; `launch` is
-// the i32 buffer [n, id...], `ranks` is H, the number of cores that share the sequence.
+// Signature of every kernel: first the buffers as contiguous memrefs, then the scalars as `index`, in the order given
+// at each builder. `m` is the number of rows in use (1 <= m <= rows), the only dynamic extent. Unless said otherwise
+// buffers are f32, row-major, and do not alias. docs/program-model.md defines rank, start(k, n) and the cache's slots;
+// `launch` is the i32 buffer [n, id...], `ranks` is H, the number of cores that share the sequence.
 #pragma once
 
 #include "mlir/IR/BuiltinOps.h"
@@ -34,20 +34,24 @@ struct TileKernel {
 // ---- dense ----------------------------------------------------------------------------------------------------
 /// C[rows x n] = 0 for the first m rows. (c; m)
 TileKernel buildZero(mlir::ModuleOp module, int64_t rows, int64_t n);
-/// C[rows x n] += A[rows x k] * B[k x n] for m rows; B is `weight`, widened exactly; f32 accumulate over k ascending. (a, b, c; m)
+/// C[rows x n] += A[rows x k] * B[k x n] for m rows; B is `weight`, widened exactly; f32 accumulate over k ascending.
+/// (a, b, c; m)
 TileKernel buildGemm(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, Element weight);
 /// X += Y, [rows x n]. (x, y; m)
 TileKernel buildAdd(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// dst[rows x n] = src[rows x ld], columns [column, column + n). (src, dst; m)
 TileKernel buildCopyColumns(mlir::ModuleOp module, int64_t rows, int64_t ld, int64_t column, int64_t n);
-/// Packs src[rows x n] into `blocks` column blocks dst[blocks x rows x width], zero beyond n; block stride rows*width. (src, dst; m)
+/// Packs src[rows x n] into `blocks` column blocks dst[blocks x rows x width], zero beyond n; block stride rows*width.
+/// (src, dst; m)
 TileKernel buildPackColumns(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t blocks, int64_t width);
 
 // ---- embedding ------------------------------------------------------------------------------------------------
-/// Adds to acc[rows x n] the embedding rows of sequence block `(rank + step) mod ranks` that this core owns: the core's table
-/// holds vocabulary entries [rank*vocab, rank*vocab + vocab) of the whole. Row i of the block is token start(block, n)+i of
-/// `launch`; rows beyond the block's count are left alone. (launch, table[vocab x n], acc; m, rank, step)
-TileKernel buildEmbedBlock(mlir::ModuleOp module, int64_t rows, int64_t tokens, int64_t vocab, int64_t n, Element table, int64_t ranks);
+/// Adds to acc[rows x n] the embedding rows of sequence block `(rank + step) mod ranks` that this core owns: the core's
+/// table holds vocabulary entries [rank*vocab, rank*vocab + vocab) of the whole. Row i of the block is token
+/// start(block, n)+i of `launch`; rows beyond the block's count are left alone. (launch, table[vocab x n], acc; m,
+/// rank, step)
+TileKernel buildEmbedBlock(mlir::ModuleOp module, int64_t rows, int64_t tokens, int64_t vocab, int64_t n, Element table,
+                           int64_t ranks);
 /// out[n] = the row of launch[1]'s token if this core owns it, else 0. (launch[2], table, out; rank)
 TileKernel buildEmbedOne(mlir::ModuleOp module, int64_t vocab, int64_t n, Element table);
 /// out[n] = x[last row] on the last rank (the row of token n-1), 0 elsewhere. (launch, x[rows x n], out; rank)
@@ -57,12 +61,13 @@ TileKernel buildLastRow(mlir::ModuleOp module, int64_t rows, int64_t tokens, int
 /// ss[rows] = sum of squares of each row of x[rows x n]. (x, ss; m)
 TileKernel buildSumSquares(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// y = x * rsqrt(ss / extent + epsilon) * gamma, gamma[n] of type `weight`. (x, ss, gamma, y; m)
-TileKernel buildRmsScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon, Element weight);
+TileKernel buildRmsScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon,
+                         Element weight);
 
 // ---- attention ------------------------------------------------------------------------------------------------
-/// One core's share of attention. Columns of `qkv` [rows x ld()], in this order: for each local kv head, for each of its
-/// `group` query heads, `width` columns; then for each kv head `width` of K; then likewise V. Within `width`, columns 2j and
-/// 2j+1 are a rotary pair.
+/// One core's share of attention. Columns of `qkv` [rows x ld()], in this order: for each local kv head, for each of
+/// its `group` query heads, `width` columns; then for each kv head `width` of K; then likewise V. Within `width`,
+/// columns 2j and 2j+1 are a rotary pair.
 struct AttentionShape {
   int64_t rows = 1;     // capacity of the row dimension
   int64_t kvHeads = 1;  // on this core
@@ -75,41 +80,46 @@ struct AttentionShape {
   int64_t heads() const { return kvHeads * group; }
   int64_t ld() const { return (heads() + 2 * kvHeads) * width; }
 };
-/// Rotates q and k of row i at position start(rank, n) + i (prefill) or n - 1 (decode), in place. cos/sin of position p are
-/// combined by the angle-addition rule from lo[radix x width/2 x 2] at p mod radix and hi[.. x width/2 x 2] at p / radix; all
-/// heads share them. Rows beyond the rank's count may hold anything. (launch, qkv, lo, hi; m, rank)
+/// Rotates q and k of row i at position start(rank, n) + i (prefill) or n - 1 (decode), in place. cos/sin of position p
+/// are combined by the angle-addition rule from lo[radix x width/2 x 2] at p mod radix and hi[.. x width/2 x 2] at p /
+/// radix; all heads share them. Rows beyond the rank's count may hold anything. (launch, qkv, lo, hi; m, rank)
 TileKernel buildRope(mlir::ModuleOp module, const AttentionShape &shape, int64_t radix, int64_t highRows, bool decode);
-/// Prefill: stores K and V of this rank's rows in their cache slots. (launch, qkv, k[capacity x kvHeads*width], v; m, rank)
+/// Prefill: stores K and V of this rank's rows in their cache slots. (launch, qkv, k[capacity x kvHeads*width], v; m,
+/// rank)
 TileKernel buildKvStore(mlir::ModuleOp module, const AttentionShape &shape);
-/// Decode: out[2*kvHeads*width] = K and V of the rank's oldest entry before the append (slot 0's if it has none). (launch, k, v, out; rank)
+/// Decode: out[2*kvHeads*width] = K and V of the rank's oldest entry before the append (slot 0's if it has none).
+/// (launch, k, v, out; rank)
 TileKernel buildKvOldest(mlir::ModuleOp module, const AttentionShape &shape);
-/// Decode: stores what the append rule gives this rank: qkv's new row on the last rank, `received` (the next rank's oldest)
-/// on the ranks that shift, nothing elsewhere. (launch, qkv, received, k, v; rank)
+/// Decode: stores what the append rule gives this rank: qkv's new row on the last rank, `received` (the next rank's
+/// oldest) on the ranks that shift, nothing elsewhere. (launch, qkv, received, k, v; rank)
 TileKernel buildKvAppend(mlir::ModuleOp module, const AttentionShape &shape);
-/// Decode: s[m x heads] = partial scores of this core's columns, unscaled; row j is entry start(rank, n)+j, 0 beyond the
-/// rank's count. `shape.rows` = capacity of s. (launch, qkv, k, s; m, rank)
+/// Decode (qkv has one row): s[m x heads] = partial scores of this core's columns, unscaled; row j is entry start(rank,
+/// n)+j, 0 beyond the rank's count. `shape.rows` = capacity of s. (launch, qkv, k, s; m, rank)
 TileKernel buildDecodeScores(mlir::ModuleOp module, const AttentionShape &shape);
 /// Decode: mx[heads] = max over the rank's entries of scale*s, -FLT_MAX if none. (launch, s, mx; m, rank)
 TileKernel buildDecodeMax(mlir::ModuleOp module, const AttentionShape &shape);
-/// Decode: p = exp(scale*s - mx); out[heads x width] = sum p*V, then out[heads*width + h] = sum p. (launch, s, mx, v, out; m, rank)
+/// Decode: p = exp(scale*s - mx); out[heads x width] = sum p*V, then out[heads*width + h] = sum p; p
+/// stays in s. (launch, s, mx, v, out; m, rank)
 TileKernel buildDecodeWeighted(mlir::ModuleOp module, const AttentionShape &shape);
 /// attn[rows x heads*width] = o / l row by row; o[rows x heads*width], l[rows x heads]; 0 where l = 0. (o, l, attn; m)
 TileKernel buildAttentionFinish(mlir::ModuleOp module, const AttentionShape &shape);
 /// Prefill: o = 0, l = 0, mx = -FLT_MAX. (o[rows x heads*width], l[rows x heads], mx[rows x heads]; m)
 TileKernel buildFlashInit(mlir::ModuleOp module, const AttentionShape &shape);
-/// Prefill: s[m x heads x keys] = q * K^T of keys [part*keys, part*keys+keys) of block (rank + step) mod ranks, partial over this
-/// core's columns; kv[rows x 2*kvHeads*width] holds the block's K and V columns; 0 for keys >= m. (qkv, kv, s; m, part)
+/// Prefill: s[m x heads x keys] = q * K^T of keys [part*keys, part*keys+keys) of block (rank + step) mod ranks, partial
+/// over this core's columns; kv[rows x 2*kvHeads*width] holds the block's K and V columns; 0 for keys >= m. (qkv, kv,
+/// s; m, part)
 TileKernel buildFlashScores(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
-/// Prefill: online softmax (Milakov and Gimelshein 2018) over those keys, causal by position, then o += p*V. Keys beyond the block's count
-/// are left out; a row without any visible key so far keeps l = 0. (launch, s, kv, o, l, mx; m, rank, step, part)
+/// Prefill: online softmax (Milakov and Gimelshein 2018) over those keys, causal by position, then o += p*V. Keys
+/// beyond the block's count are left out; a row without any visible key so far keeps l = 0; p stays in s. (launch, s,
+/// kv, o, l, mx; m, rank, step, part)
 TileKernel buildFlashUpdate(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
 
 // ---- MLP and layout -------------------------------------------------------------------------------------------
 /// h[rows x n] = silu(gu[:, 0:n]) * gu[:, n:2n], gu[rows x 2n]. (gu, h; m)
 TileKernel buildSiluGate(mlir::ModuleOp module, int64_t rows, int64_t n);
-/// Vector re-layout by masked sum: out[blocksOut*width]; block i of out is block rankOut*blocksOut + i of the whole, which lies on
-/// core rankIn = that / blocksIn, in x[n] (zero beyond n) at (that mod blocksIn)*width; 0 where it is another core's.
-/// (x[n], out; rankIn, rankOut)
+/// Vector re-layout by masked sum: out[blocksOut*width]; block i of out is block rankOut*blocksOut + i of the whole,
+/// which lies on core rankIn = that / blocksIn, in x[n] (zero beyond n) at (that mod blocksIn)*width; 0 where it is
+/// another core's. (x[n], out; rankIn, rankOut)
 TileKernel buildSelectBlocks(mlir::ModuleOp module, int64_t n, int64_t blocksIn, int64_t blocksOut, int64_t width);
 
 } // namespace weft::kernels

@@ -49,8 +49,8 @@ Value combineLanes(OpBuilder &b, Location loc, Combiner kind, Value vector) {
   for (int64_t lanes = type.getDimSize(0) / 2; lanes >= 1; lanes /= 2) {
     Value low = b.create<vector::ExtractStridedSliceOp>(loc, vector, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{lanes},
                                                         ArrayRef<int64_t>{1});
-    Value high = b.create<vector::ExtractStridedSliceOp>(loc, vector, ArrayRef<int64_t>{lanes}, ArrayRef<int64_t>{lanes},
-                                                         ArrayRef<int64_t>{1});
+    Value high = b.create<vector::ExtractStridedSliceOp>(loc, vector, ArrayRef<int64_t>{lanes},
+                                                         ArrayRef<int64_t>{lanes}, ArrayRef<int64_t>{1});
     vector = combine(b, loc, kind, low, high);
   }
   return b.create<vector::ExtractOp>(loc, vector, ArrayRef<int64_t>{0});
@@ -81,8 +81,8 @@ SmallVector<Value> evaluateBody(OpBuilder &b, linalg::GenericOp op, ValueRange a
     SmallVector<Value> operands;
     for (Value operand : inner.getOperands())
       operands.push_back(broadcast(b, inner.getLoc(), values.lookupOrDefault(operand), lanes));
-    OperationState state(inner.getLoc(), inner.getName(), operands, VectorType::get({lanes}, inner.getResult(0).getType()),
-                         inner.getAttrs());
+    OperationState state(inner.getLoc(), inner.getName(), operands,
+                         VectorType::get({lanes}, inner.getResult(0).getType()), inner.getAttrs());
     values.map(inner.getResult(0), b.create(state)->getResult(0));
   }
   SmallVector<Value> results;

@@ -20,8 +20,9 @@ mlir::Value combineLanes(mlir::OpBuilder &b, mlir::Location loc, Combiner kind, 
 /// True if every operation of the body works lane by lane.
 bool isLanewise(mlir::linalg::GenericOp op);
 
-/// The yielded values when the block arguments are `arguments`. An operation with a vector among its operands becomes a vector
-/// operation of `lanes`; what depends on scalars only stays scalar. Results are broadcast to `lanes` if lanes > 1.
+/// The yielded values when the block arguments are `arguments`. An operation with a vector among its operands becomes a
+/// vector operation of `lanes`; what depends on scalars only stays scalar. Results are broadcast to `lanes` if lanes
+/// > 1.
 llvm::SmallVector<mlir::Value> evaluateBody(mlir::OpBuilder &b, mlir::linalg::GenericOp op, mlir::ValueRange arguments,
                                             int64_t lanes);
 

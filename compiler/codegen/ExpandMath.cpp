@@ -38,8 +38,9 @@ private:
 
 bool isF32(Type type) { return getElementTypeOrSelf(type).isF32(); }
 
-/// exp(x) = 2^k * exp(r), k = round(x / ln 2), |r| <= ln(2)/2. The polynomial and the split of ln 2 are those of Cephes' expf
-/// (Moshier); error below 2 units in the last place, also where the result is subnormal. NaN stays NaN, overflow is infinity.
+/// exp(x) = 2^k * exp(r), k = round(x / ln 2), |r| <= ln(2)/2. The polynomial and the split of ln 2 are those of
+/// Cephes' expf (Moshier); error below 2 units in the last place, also where the result is subnormal. NaN stays NaN,
+/// overflow is infinity.
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const final {

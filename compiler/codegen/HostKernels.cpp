@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -20,6 +21,26 @@ namespace weft::codegen {
 
 static bool isKernel(func::FuncOp function) { return function->hasAttr("weft.kernel"); }
 
+/// Empty if `function` is something an entry point can be made for, else what is wrong with it.
+static std::string contractViolation(func::FuncOp function) {
+  if (function.isDeclaration())
+    return "has no body";
+  if (function.getNumResults() != 0)
+    return "returns a value; results of a kernel are buffers";
+  bool scalars = false;
+  for (Type type : function.getArgumentTypes()) {
+    scalars |= type.isIndex();
+    auto buffer = dyn_cast<MemRefType>(type);
+    if (!type.isIndex() && (scalars || !buffer || !buffer.hasStaticShape() || !buffer.getLayout().isIdentity())) {
+      std::string text;
+      llvm::raw_string_ostream(text) << type;
+      return "has the operand type " + text +
+             "; buffers are contiguous memrefs of fixed shape, and indices follow them";
+    }
+  }
+  return {};
+}
+
 /// Buffers of a kernel do not overlap; what is called from outside is the entry that addEntry makes.
 static void prepare(ModuleOp module) {
   Builder builder(module.getContext());
@@ -29,7 +50,8 @@ static void prepare(ModuleOp module) {
         function.setArgAttr(argument.getArgNumber(), LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
 }
 
-/// void name(void *const *operands, const int64_t *scalars): unpacks both lists and calls the kernel, which becomes `name.body`.
+/// void name(void *const *operands, const int64_t *scalars): unpacks both lists and calls the kernel, which becomes
+/// `name.body`.
 static void addEntry(llvm::Module &module, llvm::Function &body) {
   std::string name = body.getName().str();
   body.setName(name + ".body");
@@ -47,14 +69,16 @@ static void addEntry(llvm::Module &module, llvm::Function &body) {
   for (llvm::Argument &argument : body.args()) {
     bool buffer = argument.getType()->isPointerTy();
     llvm::Type *element = buffer ? pointer : word;
-    llvm::Value *slot = builder.CreateConstInBoundsGEP1_64(element, entry->getArg(buffer ? 0 : 1), buffer ? operands++ : scalars++);
+    llvm::Value *slot =
+        builder.CreateConstInBoundsGEP1_64(element, entry->getArg(buffer ? 0 : 1), buffer ? operands++ : scalars++);
     arguments.push_back(builder.CreateLoad(element, slot));
   }
   builder.CreateCall(&body, arguments);
   builder.CreateRetVoid();
 }
 
-static Result<std::unique_ptr<llvm::Module>> lower(ModuleOp kernels, const HostTarget &target, llvm::LLVMContext &context) {
+static Result<std::unique_ptr<llvm::Module>> lower(ModuleOp kernels, const HostTarget &target,
+                                                   llvm::LLVMContext &context) {
   MLIRContext *mlirContext = kernels.getContext();
   std::string problem;
   ScopedDiagnosticHandler diagnostics(mlirContext, [&](Diagnostic &diagnostic) {
@@ -72,8 +96,13 @@ static Result<std::unique_ptr<llvm::Module>> lower(ModuleOp kernels, const HostT
   OwningOpRef<ModuleOp> module(kernels.clone());
   std::vector<std::string> names;
   for (func::FuncOp function : module->getOps<func::FuncOp>())
-    if (isKernel(function))
+    if (isKernel(function)) {
+      if (std::string wrong = contractViolation(function); !wrong.empty())
+        return internalError("host kernels: kernel '" + function.getName().str() + "' " + wrong);
       names.push_back(function.getName().str());
+    }
+  if (failed(verify(*module)))
+    return internalError("host kernels: the module is not valid: " + problem);
   prepare(*module);
   PassManager manager(mlirContext);
   buildHostPipeline(manager, target);

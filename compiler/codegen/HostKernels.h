@@ -12,10 +12,10 @@
 
 namespace weft::codegen {
 
-/// Compiles every func.func of `kernels` that carries `weft.kernel` (and what they call); `kernels` is left as it is. The image
-/// is an ELF shared object that exports one `void name(void *const *operands, const int64_t *scalars)` for each and needs no other
-/// library. The same module and target give the same bytes. Errors: a kernel that cannot be lowered (internal), a target this
-/// LLVM does not have, no room for temporary files.
+/// Compiles every func.func of `kernels` that carries `weft.kernel` (and what they call); `kernels` is left as it is.
+/// The image is an ELF shared object that exports one `void name(void *const *operands, const int64_t *scalars)` for
+/// each and needs no other library. The same module and target give the same bytes. Errors: a kernel that cannot be
+/// lowered (internal), a target this LLVM does not have, no room for temporary files.
 Result<pkg::KernelObjectT> compileHostKernels(mlir::ModuleOp kernels, const HostTarget &target);
 
 /// Name and operand sizes in bytes of each kernel, in the order of the module.

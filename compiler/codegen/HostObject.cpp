@@ -33,9 +33,8 @@ Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const HostTarget 
     features += (features.empty() ? "+" : ",+") + feature;
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict; // a multiply-add is fused where the IR says so, and only there
-  std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(target.triple, target.cpu, features, options,
-                                                                          llvm::Reloc::PIC_, std::nullopt,
-                                                                          llvm::CodeGenOptLevel::Default));
+  std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(
+      target.triple, target.cpu, features, options, llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
   if (!machine)
     return internalError("host kernels: LLVM made no target machine for " + target.triple + " " + target.cpu);
   return machine;
@@ -104,7 +103,8 @@ public:
 Result<std::vector<uint8_t>> linkShared(const std::vector<uint8_t> &object) {
   ScratchDirectory scratch;
   if (scratch.path.empty())
-    return userError("host kernels: cannot create a temporary directory for the linker; check TMPDIR and the space there");
+    return userError(
+        "host kernels: cannot create a temporary directory for the linker; check TMPDIR and the space there");
   std::string input = scratch.path / "kernels.o", output = scratch.path / "kernels.so";
   std::ofstream file(input, std::ios::binary);
   file.write(reinterpret_cast<const char *>(object.data()), static_cast<std::streamsize>(object.size()));
@@ -112,9 +112,25 @@ Result<std::vector<uint8_t>> linkShared(const std::vector<uint8_t> &object) {
   if (!file)
     return userError("host kernels: cannot write '" + input + "'; check the space there");
 
-  const char *arguments[] = {"ld.lld",       "-shared",     "--build-id=none",   "--strip-all", "--threads=1",   "-z", "defs", "-z",
-                             "noexecstack", "-z", "noseparate-code", "-z", "norelro", "--hash-style=gnu", "-soname", "weft-kernels.so",
-                             "-o",          output.c_str(), input.c_str()};
+  const char *arguments[] = {"ld.lld",
+                             "-shared",
+                             "--build-id=none",
+                             "--strip-all",
+                             "--threads=1",
+                             "-z",
+                             "defs",
+                             "-z",
+                             "noexecstack",
+                             "-z",
+                             "noseparate-code",
+                             "-z",
+                             "norelro",
+                             "--hash-style=gnu",
+                             "-soname",
+                             "weft-kernels.so",
+                             "-o",
+                             output.c_str(),
+                             input.c_str()};
   std::string messages;
   llvm::raw_string_ostream stream(messages);
   static std::mutex linker; // lld keeps global state
@@ -127,7 +143,8 @@ Result<std::vector<uint8_t>> linkShared(const std::vector<uint8_t> &object) {
   std::ifstream image(output, std::ios::binary);
   std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(image), std::istreambuf_iterator<char>()};
   if (bytes.empty())
-    return userError("host kernels: the linker left no output in '" + scratch.path.string() + "'; check the space there");
+    return userError("host kernels: the linker left no output in '" + scratch.path.string() +
+                     "'; check the space there");
   return bytes;
 }
 

@@ -9,7 +9,7 @@ namespace weft::codegen {
 
 /// What x86-64-v3 has beyond x86-64, as the psABI lists it.
 static std::vector<std::string> level3Features() {
-  return {"avx",  "avx2", "bmi",    "bmi2", "cx16",  "f16c",   "fma",    "lzcnt",
+  return {"avx",   "avx2",   "bmi",  "bmi2", "cx16",   "f16c",   "fma",   "lzcnt",
           "movbe", "popcnt", "sahf", "sse3", "sse4.1", "sse4.2", "ssse3", "xsave"};
 }
 

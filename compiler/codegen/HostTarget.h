@@ -17,8 +17,8 @@ struct HostTarget {
   bool operator==(const HostTarget &) const = default;
 };
 
-/// x86-64-v3 if this machine has all of it, else the baseline of its architecture. Finer features make no difference, so that
-/// machines of one level produce the same object.
+/// x86-64-v3 if this machine has all of it, else the baseline of its architecture. Finer features make no difference,
+/// so that machines of one level produce the same object.
 HostTarget defaultHostTarget();
 /// The baseline of this machine's architecture.
 HostTarget genericHostTarget();

@@ -18,20 +18,22 @@ struct VectorShape {
   unsigned registers = 16; // vector values that fit the register file
 };
 
-/// `linalg` on memrefs to loops over vectors: tiles that fit the registers, accumulators carried by the loops, remainders in
-/// vectors of halving length. Reductions keep their order; across lanes they are a fixed tree.
+/// `linalg` on memrefs to loops over vectors: tiles that fit the registers, accumulators carried by the loops,
+/// remainders in vectors of halving length. Reductions keep their order; across lanes they are a fixed tree.
 std::unique_ptr<mlir::Pass> createVectorizeKernelsPass(VectorShape shape = {});
 /// vector fma of a broadcast scalar and a widened 16-bit vector to rv.widening_fma.
 std::unique_ptr<mlir::Pass> createFormWideningFmaPass();
 /// rv ops and 16-bit widening to what a host does well; with `nativeHalf` the host widens f16 itself.
 std::unique_ptr<mlir::Pass> createLowerRvToHostPass(bool nativeHalf = true);
-/// math.exp, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused multiply-add is two operations.
+/// math.exp, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused multiply-add is two
+/// operations.
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);
 
 /// All of the above and the lowering to the LLVM dialect.
 void buildHostPipeline(mlir::OpPassManager &manager, const HostTarget &target);
 
-/// --weft-vectorize-kernels, --rv-form-widening-fma, --rv-lower-to-host, --weft-expand-math and the pipeline --codegen-host.
+/// --weft-vectorize-kernels, --rv-form-widening-fma, --rv-lower-to-host, --weft-expand-math and the pipeline
+/// --codegen-host.
 void registerCodegenPasses();
 
 } // namespace weft::codegen

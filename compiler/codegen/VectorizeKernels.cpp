@@ -1,6 +1,6 @@
-// linalg on memrefs to loops over vectors. One scheme serves every op: parallel loops outside, a tile of rows x vectors that
-// fits the registers, the reduction loops inside with the tile's accumulators as loop-carried values. A matrix product, a
-// copy and a weighted sum differ only in which of these loops there are.
+// linalg on memrefs to loops over vectors. One scheme serves every op: parallel loops outside, a tile of rows x vectors
+// that fits the registers, the reduction loops inside with the tile's accumulators as loop-carried values. A matrix
+// product, a copy and a weighted sum differ only in which of these loops there are.
 #include "compiler/codegen/ElementBody.h"
 #include "compiler/codegen/Passes.h"
 
@@ -54,7 +54,8 @@ private:
   void store(Value value, const Access &access, const Coordinates &at, int64_t row, Piece piece);
 
   SmallVector<Value> point(const Coordinates &at, int64_t rows, ArrayRef<Piece> pieces, ValueRange accumulators);
-  SmallVector<Value> reduce(unsigned depth, Coordinates at, int64_t rows, ArrayRef<Piece> pieces, ValueRange accumulators);
+  SmallVector<Value> reduce(unsigned depth, Coordinates at, int64_t rows, ArrayRef<Piece> pieces,
+                            ValueRange accumulators);
   void tile(const Coordinates &at, int64_t rows, ArrayRef<Piece> pieces);
   void columns(int64_t perTile, Tile body);
   void rows(Coordinates at);
@@ -91,7 +92,8 @@ bool Emitter::takesVectors(unsigned loop, bool reduces) {
         return false;
       continue;
     }
-    if ((output && reduces) || access.loops.back() != loop || llvm::count(access.loops, loop) != 1 || !hasUnitStride(access.source))
+    if ((output && reduces) || access.loops.back() != loop || llvm::count(access.loops, loop) != 1 ||
+        !hasUnitStride(access.source))
       return false;
   }
   return true;
@@ -268,9 +270,10 @@ void Emitter::store(Value value, const Access &access, const Coordinates &at, in
 
 // ---- the vector loop is parallel ------------------------------------------------------------------------------
 
-/// The body at one point of the reduction loops for all rows and pieces: values by row, piece, output. Old output values come
-/// from `accumulators` in the same order, or from memory if there are none.
-SmallVector<Value> Emitter::point(const Coordinates &at, int64_t rows, ArrayRef<Piece> pieces, ValueRange accumulators) {
+/// The body at one point of the reduction loops for all rows and pieces: values by row, piece, output. Old output
+/// values come from `accumulators` in the same order, or from memory if there are none.
+SmallVector<Value> Emitter::point(const Coordinates &at, int64_t rows, ArrayRef<Piece> pieces,
+                                  ValueRange accumulators) {
   std::map<std::tuple<size_t, int64_t, size_t>, Value> loaded; // a weight vector serves all rows
   size_t inputs = op.getNumDpsInputs(), outputs = op.getNumDpsInits();
   SmallVector<Value> results;
@@ -297,7 +300,8 @@ SmallVector<Value> Emitter::point(const Coordinates &at, int64_t rows, ArrayRef<
   return results;
 }
 
-SmallVector<Value> Emitter::reduce(unsigned depth, Coordinates at, int64_t rows, ArrayRef<Piece> pieces, ValueRange accumulators) {
+SmallVector<Value> Emitter::reduce(unsigned depth, Coordinates at, int64_t rows, ArrayRef<Piece> pieces,
+                                   ValueRange accumulators) {
   if (depth == reductionLoops.size())
     return point(at, rows, pieces, accumulators);
   unsigned dimension = reductionLoops[depth];
@@ -321,17 +325,21 @@ void Emitter::tile(const Coordinates &at, int64_t rows, ArrayRef<Piece> pieces) 
   if (reductionLoops.empty()) {
     values = point(at, rows, pieces, {});
   } else {
-    forEach([&](int64_t row, Piece piece, unsigned output) { values.push_back(load(inputs + output, at, row, piece)); });
+    forEach(
+        [&](int64_t row, Piece piece, unsigned output) { values.push_back(load(inputs + output, at, row, piece)); });
     values = reduce(0, at, rows, pieces, values);
   }
   size_t next = 0;
-  forEach([&](int64_t row, Piece piece, unsigned output) { store(values[next++], accesses[inputs + output], at, row, piece); });
+  forEach([&](int64_t row, Piece piece, unsigned output) {
+    store(values[next++], accesses[inputs + output], at, row, piece);
+  });
 }
 
 // ---- the vector loop is the reduction -------------------------------------------------------------------------
 
 /// One step of each accumulator: accumulator i takes piece i.
-SmallVector<Value> Emitter::reduceAcross(Coordinates at, Value column, ArrayRef<Piece> pieces, ValueRange accumulators) {
+SmallVector<Value> Emitter::reduceAcross(Coordinates at, Value column, ArrayRef<Piece> pieces,
+                                         ValueRange accumulators) {
   at[vectorLoop] = column;
   SmallVector<Value> results;
   for (auto [piece, accumulator] : llvm::zip_equal(pieces, accumulators)) {
@@ -389,7 +397,8 @@ Value Emitter::acrossDynamic(const Coordinates &at, Value extent) {
     auto created = b.create<scf::ForOp>(loc, from, to, constant(lanes), start);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(created.getBody());
-    b.create<scf::YieldOp>(loc, reduceAcross(at, created.getInductionVar(), Piece{0, lanes}, created.getRegionIterArgs()));
+    b.create<scf::YieldOp>(loc,
+                           reduceAcross(at, created.getInductionVar(), Piece{0, lanes}, created.getRegionIterArgs()));
     return created.getResult(0);
   };
   Value vectors = combineLanes(b, loc, *combiner, partial(constant(0), whole, shape.lanes));
@@ -458,11 +467,14 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
   }
 
   Option<unsigned> lanes{*this, "lanes", llvm::cl::desc("f32 lanes of a vector value"), llvm::cl::init(8)};
-  Option<unsigned> registers{*this, "registers", llvm::cl::desc("vector values that fit the register file"), llvm::cl::init(16)};
+  Option<unsigned> registers{*this, "registers", llvm::cl::desc("vector values that fit the register file"),
+                             llvm::cl::init(16)};
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createVectorizeKernelsPass(VectorShape shape) { return std::make_unique<VectorizeKernels>(shape); }
+std::unique_ptr<Pass> createVectorizeKernelsPass(VectorShape shape) {
+  return std::make_unique<VectorizeKernels>(shape);
+}
 
 } // namespace weft::codegen

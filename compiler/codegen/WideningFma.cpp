@@ -31,7 +31,8 @@ Value addend(vector::FMAOp op) { return op.getAcc(); }
 template <typename Fma> struct FormWideningFma : OpRewritePattern<Fma> {
   using OpRewritePattern<Fma>::OpRewritePattern;
   LogicalResult matchAndRewrite(Fma op, PatternRewriter &rewriter) const final {
-    for (auto [x, y] : {std::pair(op->getOperand(0), op->getOperand(1)), std::pair(op->getOperand(1), op->getOperand(0))}) {
+    for (auto [x, y] :
+         {std::pair(op->getOperand(0), op->getOperand(1)), std::pair(op->getOperand(1), op->getOperand(0))}) {
       Value scalar = broadcastScalar(x), narrow = widenedFrom(y);
       if (!scalar || !narrow)
         continue;
@@ -45,7 +46,9 @@ template <typename Fma> struct FormWideningFma : OpRewritePattern<Fma> {
 struct FormWideningFmaPass : PassWrapper<FormWideningFmaPass, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FormWideningFmaPass)
   StringRef getArgument() const final { return "rv-form-widening-fma"; }
-  StringRef getDescription() const final { return "Form rv.widening_fma from fma of a broadcast scalar and a widened vector"; }
+  StringRef getDescription() const final {
+    return "Form rv.widening_fma from fma of a broadcast scalar and a widened vector";
+  }
   void getDependentDialects(DialectRegistry &registry) const final { registry.insert<rv::RvDialect>(); }
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
@@ -65,7 +68,8 @@ Type withElement(Type like, Type element) {
 Value integers(OpBuilder &b, Location loc, Type like, int32_t value) {
   TypedAttr attribute = b.getI32IntegerAttr(value);
   if (auto vector = dyn_cast<VectorType>(like))
-    attribute = DenseElementsAttr::get(cast<ShapedType>(withElement(like, b.getI32Type())), ArrayRef<Attribute>{attribute});
+    attribute =
+        DenseElementsAttr::get(cast<ShapedType>(withElement(like, b.getI32Type())), ArrayRef<Attribute>{attribute});
   return b.create<arith::ConstantOp>(loc, attribute);
 }
 
@@ -82,8 +86,8 @@ Value widenBf16(OpBuilder &b, Location loc, Value narrow) {
   return b.create<arith::BitcastOp>(loc, withElement(narrow.getType(), b.getF32Type()), shifted);
 }
 
-/// f16 by its bits: exponent and mantissa moved into place are the value times 2^-112, subnormals included; infinity and NaN
-/// then get the exponent of theirs.
+/// f16 by its bits: exponent and mantissa moved into place are the value times 2^-112, subnormals included; infinity
+/// and NaN then get the exponent of theirs.
 Value widenF16(OpBuilder &b, Location loc, Value narrow) {
   Type like = narrow.getType(), real = withElement(like, b.getF32Type()), word = withElement(like, b.getI32Type());
   auto constant = [&](int32_t value) { return integers(b, loc, like, value); };
@@ -94,7 +98,8 @@ Value widenF16(OpBuilder &b, Location loc, Value narrow) {
   Value factor = b.create<arith::BitcastOp>(loc, real, constant((112 + 127) << 23));
   Value scaled = b.create<arith::BitcastOp>(loc, word, b.create<arith::MulFOp>(loc, placed, factor));
   Value special = b.create<arith::CmpIOp>(loc, arith::CmpIPredicate::uge, magnitude, constant(0x7c00));
-  Value finite = b.create<arith::SelectOp>(loc, special, b.create<arith::OrIOp>(loc, scaled, constant(0x7f800000)), scaled);
+  Value finite =
+      b.create<arith::SelectOp>(loc, special, b.create<arith::OrIOp>(loc, scaled, constant(0x7f800000)), scaled);
   return b.create<arith::BitcastOp>(loc, real, b.create<arith::OrIOp>(loc, finite, sign));
 }
 
@@ -145,7 +150,8 @@ struct LowerRvToHost : PassWrapper<LowerRvToHost, OperationPass<func::FuncOp>> {
       signalPassFailure();
   }
 
-  Option<bool> nativeHalf{*this, "native-half", llvm::cl::desc("the host widens f16 in one instruction"), llvm::cl::init(true)};
+  Option<bool> nativeHalf{*this, "native-half", llvm::cl::desc("the host widens f16 in one instruction"),
+                          llvm::cl::init(true)};
 };
 
 } // namespace

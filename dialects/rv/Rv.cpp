@@ -26,7 +26,8 @@ LogicalResult WideningFmaOp::verify() {
   if (narrow.getRank() != 1 || !(narrow.getElementType().isBF16() || narrow.getElementType().isF16()))
     return emitOpError("R2: the narrow operand must be a vector of rank 1 of bf16 or f16, not ") << narrow;
   if (acc.getShape() != narrow.getShape() || acc.getScalableDims() != narrow.getScalableDims())
-    return emitOpError("R3: the accumulator ") << acc << " and the narrow operand " << narrow << " must have the same length";
+    return emitOpError("R3: the accumulator ")
+           << acc << " and the narrow operand " << narrow << " must have the same length";
   return success();
 }
 

@@ -1,6 +1,11 @@
 // The object itself: the same bytes each time, nothing it depends on, and what its inner loops look like.
 #include "kernels_support.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Parser/Parser.h"
+
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -15,7 +20,8 @@ using namespace weft::test;
 
 /// Every kind of kernel once or more: about what a model of moderate size needs.
 static void buildModel(mlir::ModuleOp module) {
-  AttentionShape s{.rows = 4, .kvHeads = 2, .group = 2, .width = 8, .ranks = 16, .capacity = 16, .tokens = 64, .scale = 0.125};
+  AttentionShape s{
+      .rows = 4, .kvHeads = 2, .group = 2, .width = 8, .ranks = 16, .capacity = 16, .tokens = 64, .scale = 0.125};
   AttentionShape d = s;
   d.rows = s.capacity;
   d.tokens = 1;
@@ -89,7 +95,7 @@ TEST_CASE("work is counted from the extents") {
   REQUIRE(work.storeBytes.perRow == 4 * 48);
 }
 
-TEST_CASE("a target that LLVM lacks and a kernel that cannot be lowered are errors") {
+TEST_CASE("a target that LLVM lacks is an error") {
   Suite suite;
   buildZero(*suite, 1, 8);
   codegen::HostTarget target = codegen::defaultHostTarget();
@@ -97,6 +103,31 @@ TEST_CASE("a target that LLVM lacks and a kernel that cannot be lowered are erro
   auto object = codegen::compileHostKernels(*suite, target);
   REQUIRE(!object);
   REQUIRE(object.error().message.find("z80") != std::string::npos);
+}
+
+TEST_CASE("a function that breaks the contract of kernels is an error that names it") {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::memref::MemRefDialect>();
+  for (auto [source, complaint] : {
+           std::pair("func.func @odd(%a: f32) attributes {weft.kernel} { return }", "operand type f32"),
+           std::pair("func.func @odd(%i: index, %a: memref<4xf32>) attributes {weft.kernel} { return }",
+                     "operand type memref"),
+           std::pair("func.func @odd(%a: memref<?xf32>) attributes {weft.kernel} { return }", "fixed shape"),
+           std::pair("func.func @odd(%i: index) -> index attributes {weft.kernel} { return %i : index }",
+                     "returns a value"),
+           std::pair("func.func private @odd() attributes {weft.kernel}", "has no body"),
+           std::pair(
+               "func.func private @far()\nfunc.func @odd() attributes {weft.kernel} { call @far() : () -> () return }",
+               "far"),
+       }) {
+    auto module = mlir::parseSourceString<mlir::ModuleOp>(source, &context);
+    REQUIRE(module);
+    auto object = codegen::compileHostKernels(*module, codegen::defaultHostTarget());
+    REQUIRE(!object);
+    INFO(object.error().message);
+    REQUIRE(object.error().fault == Fault::Internal);
+    REQUIRE(object.error().message.find(complaint) != std::string::npos);
+  }
 }
 
 namespace {
@@ -108,8 +139,10 @@ struct Loop {
 
 /// The innermost loops of the image's code, read from llvm-objdump.
 static std::vector<Loop> innermostLoops(const std::vector<uint8_t> &image) {
-  std::string path = (std::filesystem::temp_directory_path() / ("weft-codegen-test-" + std::to_string(getpid()) + ".so")).string();
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(image.data()), static_cast<std::streamsize>(image.size()));
+  std::string path =
+      (std::filesystem::temp_directory_path() / ("weft-codegen-test-" + std::to_string(getpid()) + ".so")).string();
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char *>(image.data()), static_cast<std::streamsize>(image.size()));
   FILE *pipe = popen((WEFT_LLVM_TOOLS "/llvm-objdump -d --no-show-raw-insn " + path).c_str(), "r");
   REQUIRE(pipe);
   std::map<uint64_t, std::string> code;

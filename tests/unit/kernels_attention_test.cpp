@@ -36,7 +36,8 @@ TEST_CASE("rope rotates pairs by the position") {
       for (int64_t h = 0; h < heads; ++h)
         for (int64_t j = 0; j < pairs; ++j) {
           int64_t at = h * s.width + 2 * j;
-          double c = std::cos(position * frequency(j)), d = std::sin(position * frequency(j)), x = before[at], y = before[at + 1];
+          double c = std::cos(position * frequency(j)), d = std::sin(position * frequency(j)), x = before[at],
+                 y = before[at + 1];
           // Table entries, their combination and the rotation: eight roundings of numbers up to 1.
           REQUIRE(std::abs(row[at] - (x * c - y * d)) <= 8 * 0x1p-24 * (std::abs(x) + std::abs(y)));
           REQUIRE(std::abs(row[at + 1] - (y * c + x * d)) <= 8 * 0x1p-24 * (std::abs(x) + std::abs(y)));
@@ -112,8 +113,9 @@ struct Sequence {
 
 /// The rows of one rank in prefill.
 struct Core {
-  Core(const AttentionShape &s) : qkv(s.rows * s.ld(), NAN), kv(s.rows * 2 * s.kvHeads * s.width, NAN), o(s.rows * s.heads() * s.width),
-                                  l(s.rows * s.heads()), mx(l), attn(o) {}
+  Core(const AttentionShape &s)
+      : qkv(s.rows * s.ld(), NAN), kv(s.rows * 2 * s.kvHeads * s.width, NAN), o(s.rows * s.heads() * s.width),
+        l(s.rows * s.heads()), mx(l), attn(o) {}
   Buffer<float> qkv, kv, o, l, mx, attn;
 };
 } // namespace
@@ -129,7 +131,8 @@ TEST_CASE("prefill attention over travelling blocks is causal softmax") {
   for (AttentionShape s : shapes())
     for (int64_t keys : {int64_t{1}, int64_t{3}, s.rows}) {
       Suite suite;
-      TileKernel store = buildKvStore(*suite, s), init = buildFlashInit(*suite, s), finish = buildAttentionFinish(*suite, s);
+      TileKernel store = buildKvStore(*suite, s), init = buildFlashInit(*suite, s),
+                 finish = buildAttentionFinish(*suite, s);
       TileKernel scores = buildFlashScores(*suite, s, keys), update = buildFlashUpdate(*suite, s, keys);
       suite.compile();
       std::mt19937 random(2);
@@ -183,14 +186,16 @@ TEST_CASE("decode keeps the cache balanced and attends to all of it") {
     AttentionShape d = s;
     d.rows = s.capacity;
     d.tokens = 1;
-    TileKernel oldest = buildKvOldest(*suite, d), append = buildKvAppend(*suite, d), scores = buildDecodeScores(*suite, d);
+    TileKernel oldest = buildKvOldest(*suite, d), append = buildKvAppend(*suite, d),
+               scores = buildDecodeScores(*suite, d);
     TileKernel largest = buildDecodeMax(*suite, d), weighted = buildDecodeWeighted(*suite, d);
     AttentionShape single = d;
     single.rows = 1;
     TileKernel finish = buildAttentionFinish(*suite, single);
     suite.compile();
     std::mt19937 random(3);
-    int64_t length = s.capacity * s.ranks, heads = s.heads(), columns = heads * s.width, entry = 2 * s.kvHeads * s.width;
+    int64_t length = s.capacity * s.ranks, heads = s.heads(), columns = heads * s.width,
+            entry = 2 * s.kvHeads * s.width;
     Sequence sequence(s, length, random);
     for (int64_t n = 1; n <= length; ++n) {
       INFO("n " << n << " ranks " << s.ranks);

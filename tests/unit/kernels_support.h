@@ -48,7 +48,9 @@ public:
         return false;
     return true;
   }
-  bool sameBits(Buffer &other) { return count == other.count && std::memcmp(begin(), other.begin(), count * sizeof(T)) == 0; }
+  bool sameBits(Buffer &other) {
+    return count == other.count && std::memcmp(begin(), other.begin(), count * sizeof(T)) == 0;
+  }
   std::vector<T> values() { return {begin(), end()}; }
 
 private:
@@ -86,14 +88,16 @@ public:
   }
 
   /// Calls without looking at the guards, for timing.
-  template <typename... T> void repeat(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, int calls, Buffer<T> &...buffers) {
+  template <typename... T>
+  void repeat(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, int calls, Buffer<T> &...buffers) {
     Entry entry = find(kernel);
     void *operands[] = {buffers.begin()...};
     for (int i = 0; i < calls; ++i)
       entry(operands, scalars.data());
   }
 
-  template <typename... T> void call(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, Buffer<T> &...buffers) {
+  template <typename... T>
+  void call(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, Buffer<T> &...buffers) {
     Entry entry = find(kernel);
     void *operands[] = {buffers.begin()...};
     entry(operands, scalars.data());
@@ -131,12 +135,14 @@ inline float fromF16(uint16_t bits) {
   float sign = bits & 0x8000 ? -1.0F : 1.0F;
   if (exponent == 31)
     return mantissa ? NAN : sign * INFINITY;
-  return sign * (exponent ? std::ldexp(1024.0F + mantissa, exponent - 25) : std::ldexp(static_cast<float>(mantissa), -24));
+  return sign *
+         (exponent ? std::ldexp(1024.0F + mantissa, exponent - 25) : std::ldexp(static_cast<float>(mantissa), -24));
 }
 
 /// Weights of a type, and their values.
 struct Weights {
-  Weights(kernels::Element element, size_t count, std::mt19937 &random) : wide(count, random), narrow(count), element(element) {
+  Weights(kernels::Element element, size_t count, std::mt19937 &random)
+      : wide(count, random), narrow(count), element(element) {
     if (element == kernels::Element::F32)
       return;
     for (size_t i = 0; i < count; ++i) {
@@ -153,14 +159,17 @@ struct Weights {
   kernels::Element element;
 };
 
-inline constexpr kernels::Element allElements[] = {kernels::Element::F32, kernels::Element::F16, kernels::Element::BF16};
+inline constexpr kernels::Element allElements[] = {kernels::Element::F32, kernels::Element::F16,
+                                                   kernels::Element::BF16};
 
 // ---- the rule of docs/program-model.md ------------------------------------------------------------------------
 
 inline int64_t runStart(int64_t rank, int64_t n, int64_t ranks) {
   return rank * (n / ranks) + std::max<int64_t>(0, rank - (ranks - n % ranks));
 }
-inline int64_t runCount(int64_t rank, int64_t n, int64_t ranks) { return runStart(rank + 1, n, ranks) - runStart(rank, n, ranks); }
+inline int64_t runCount(int64_t rank, int64_t n, int64_t ranks) {
+  return runStart(rank + 1, n, ranks) - runStart(rank, n, ranks);
+}
 
 /// Distance from `exact` in units in the last place of f32 at `exact`.
 inline double ulps(float value, double exact) {

@@ -62,7 +62,8 @@ static void checkGemm(const codegen::HostTarget &target, std::vector<Shape> shap
 
 TEST_CASE("gemm adds in k order with one fma a step, bit for bit") {
   codegen::HostTarget target = codegen::defaultHostTarget();
-  checkGemm(target, {{1, 1, 1}, {3, 7, 7}, {4, 5, 15}, {5, 28, 28}, {9, 44, 44}, {8, 3, 100}, {2, 16, 200}, {1, 64, 1024}});
+  checkGemm(target,
+            {{1, 1, 1}, {3, 7, 7}, {4, 5, 15}, {5, 28, 28}, {9, 44, 44}, {8, 3, 100}, {2, 16, 200}, {1, 64, 1024}});
 }
 
 TEST_CASE("gemm on the baseline of the architecture") {
@@ -192,7 +193,8 @@ TEST_CASE("root-mean-square normalisation") {
     for (int64_t n : {1, 7, 28, 44, 100}) {
       constexpr int64_t rows = 3, extent = 301;
       Suite suite;
-      TileKernel squares = buildSumSquares(*suite, rows, n), scale = buildRmsScale(*suite, rows, n, extent, 1e-5, element);
+      TileKernel squares = buildSumSquares(*suite, rows, n),
+                 scale = buildRmsScale(*suite, rows, n, extent, 1e-5, element);
       suite.compile();
       std::mt19937 random(5);
       for (int64_t m = 1; m <= rows; ++m) {
@@ -240,7 +242,8 @@ TEST_CASE("the gate") {
 
 TEST_CASE("exp is within 2 units in the last place") {
   // attention's exp(scale*s - mx) with scale 1 and mx 0 is exp(s); capacity many rows make many points.
-  AttentionShape shape{.rows = 4096, .kvHeads = 1, .group = 9, .width = 2, .ranks = 1, .capacity = 4096, .tokens = 1, .scale = 1.0};
+  AttentionShape shape{
+      .rows = 4096, .kvHeads = 1, .group = 9, .width = 2, .ranks = 1, .capacity = 4096, .tokens = 1, .scale = 1.0};
   for (const codegen::HostTarget &target : {codegen::defaultHostTarget(), codegen::genericHostTarget()}) {
     Suite suite;
     TileKernel weighted = buildDecodeWeighted(*suite, shape);
