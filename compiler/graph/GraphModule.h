@@ -1,6 +1,7 @@
 // The names a graph module goes by: what the builder writes and every later phase reads.
 //
-//   module attributes {xf.model = "llama", xf.vocab = 256, xf.hidden = 64, xf.layers = 2, xf.heads = 4, xf.kv_heads = 2,
+//   module attributes {xf.model = "llama", xf.vocab = 256, xf.hidden = 64, xf.layers = 2, xf.heads = 4, xf.kv_heads =
+//   2,
 //                      xf.head_dim = 16, xf.max_seq = 128} {
 //     func.func @forward(%ids: tensor<?xi32>, %position: index, %cache0: !xf.kv_cache<…>, …)
 //         -> (tensor<1xVOCABxf32>, !xf.kv_cache<…>, …)

@@ -3,7 +3,6 @@
 #include "compiler/graph/InterpreterLowering.h"
 
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
-#include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -101,11 +100,10 @@ Result<std::unique_ptr<ExecutionEngine>> compile(ModuleOp module) {
   if (!machine)
     return fromLlvm("preparing code generation", machine.takeError());
   ExecutionEngineOptions options;
-  auto transformer = makeOptimizingTransformer(2, 0, machine->get());
-  options.transformer = transformer;
+  // LLVM's own optimizer stays off: it takes ten times as long as all the rest, to make small loops a little faster.
   options.enableGDBNotificationListener = false;
   options.enablePerfNotificationListener = false;
-  auto engine = ExecutionEngine::create(module, options);
+  auto engine = ExecutionEngine::create(module, options, std::move(*machine));
   if (!engine)
     return fromLlvm("compiling for this machine", engine.takeError());
   return std::move(*engine);
@@ -189,7 +187,8 @@ Result<std::vector<float>> Interpreter::run(std::span<const int32_t> ids, int64_
     unsigned elementBytes = argument.elementType.getIntOrFloatBitWidth() / 8;
     uint64_t expected = static_cast<uint64_t>(elementsOf(argument.shape)) * elementBytes;
     if (bytes.size() != expected)
-      return userError(fmt::format("weight '{}' has {} bytes, but its type has {}", argument.param, bytes.size(), expected));
+      return userError(
+          fmt::format("weight '{}' has {} bytes, but its type has {}", argument.param, bytes.size(), expected));
     call.addWeight(bytes, argument.shape, elementBytes);
   }
   call.addBuffer(logits.data(), p.outputs[0].shape);

@@ -75,8 +75,8 @@ void returnThroughBuffers(func::FuncOp function) {
     auto buffer = MemRefType::get(tensor.getShape(), tensor.getElementType());
     unsigned index = function.getNumArguments();
     function.insertArgument(index, buffer, {}, result.getLoc());
-    auto copy = builder.create<bufferization::MaterializeInDestinationOp>(result.getLoc(), result,
-                                                                          function.getArgument(index));
+    auto copy =
+        builder.create<bufferization::MaterializeInDestinationOp>(result.getLoc(), result, function.getArgument(index));
     copy.setWritable(true);
   }
   returnOp.getOperandsMutable().clear();

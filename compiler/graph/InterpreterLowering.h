@@ -13,9 +13,9 @@ namespace weft::graph {
 
 /// A tensor (or, with no element type, an index) that crosses the border of the lowered function.
 struct LoweredArgument {
-  std::string param;             // the weight's name; empty for anything else
-  mlir::Type elementType;        // null for an index
-  std::vector<int64_t> shape;    // mlir::ShapedType::kDynamic where the launch decides
+  std::string param;          // the weight's name; empty for anything else
+  mlir::Type elementType;     // null for an index
+  std::vector<int64_t> shape; // mlir::ShapedType::kDynamic where the launch decides
 };
 
 /// `_mlir_ciface_FUNCTION(arguments…, outputs…)`, each a memref descriptor or an index; it returns nothing.

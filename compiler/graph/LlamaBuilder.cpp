@@ -21,9 +21,12 @@ Error badConfig(const frontend::LlamaConfig &config, const std::string &what) {
 /// Whether the sizes fit together. A reader may have checked them already; the graph stands on them, so it asks again.
 Result<void> checkConfig(const frontend::LlamaConfig &config, uint32_t maxSeq) {
   const std::pair<const char *, uint32_t> sizes[] = {
-      {"vocab_size", config.vocabSize},         {"hidden_size", config.hiddenSize},
-      {"intermediate_size", config.intermediateSize}, {"num_hidden_layers", config.layers},
-      {"num_attention_heads", config.heads},    {"num_key_value_heads", config.kvHeads},
+      {"vocab_size", config.vocabSize},
+      {"hidden_size", config.hiddenSize},
+      {"intermediate_size", config.intermediateSize},
+      {"num_hidden_layers", config.layers},
+      {"num_attention_heads", config.heads},
+      {"num_key_value_heads", config.kvHeads},
       {"head_dim", config.headDim},
   };
   for (auto [key, value] : sizes)
@@ -33,8 +36,8 @@ Result<void> checkConfig(const frontend::LlamaConfig &config, uint32_t maxSeq) {
     return badConfig(config, fmt::format("num_attention_heads ({}) is not a multiple of num_key_value_heads ({})",
                                          config.heads, config.kvHeads));
   if (config.headDim % 2 != 0)
-    return badConfig(config, fmt::format("head_dim is {}; rotary positions turn pairs, so it must be even",
-                                         config.headDim));
+    return badConfig(config,
+                     fmt::format("head_dim is {}; rotary positions turn pairs, so it must be even", config.headDim));
   if (config.rope.inverseFrequencies.size() != config.headDim / 2)
     return badConfig(config, fmt::format("{} inverse frequencies for a head_dim of {}; there must be {}",
                                          config.rope.inverseFrequencies.size(), config.headDim, config.headDim / 2));
@@ -96,7 +99,8 @@ private:
   }
 
   func::FuncOp createFunction(ModuleOp module, uint32_t maxSeq) {
-    Type cache = xf::KvCacheType::get(builder.getContext(), config.kvHeads, config.headDim, maxSeq, builder.getF32Type());
+    Type cache =
+        xf::KvCacheType::get(builder.getContext(), config.kvHeads, config.headDim, maxSeq, builder.getF32Type());
     SmallVector<Type> caches(config.layers, cache);
     SmallVector<Type> arguments = {RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type()),
                                    builder.getIndexType()};

@@ -32,8 +32,8 @@ LogicalResult inferAgain(func::FuncOp function) {
       result.setType(type);
   }
   Operation *terminator = function.getBody().front().getTerminator();
-  function.setType(FunctionType::get(function.getContext(), function.getBody().getArgumentTypes(),
-                                     terminator->getOperandTypes()));
+  function.setType(
+      FunctionType::get(function.getContext(), function.getBody().getArgumentTypes(), terminator->getOperandTypes()));
   return success();
 }
 

@@ -57,8 +57,7 @@ private:
     Type cache = xf::KvCacheType::get(module.getContext(), number(kvHeadsAttr), number(headDimAttr), number(maxSeqAttr),
                                       builder.getF32Type());
     SmallVector<Type> caches(number(layersAttr), cache);
-    SmallVector<Type> arguments = {
-        RankedTensorType::get({prefill ? ShapedType::kDynamic : 1}, builder.getI32Type())};
+    SmallVector<Type> arguments = {RankedTensorType::get({prefill ? ShapedType::kDynamic : 1}, builder.getI32Type())};
     if (!prefill)
       arguments.push_back(builder.getIndexType());
     SmallVector<Type> results = {RankedTensorType::get({1, number(vocabAttr)}, builder.getF32Type())};
@@ -66,8 +65,8 @@ private:
     results.append(caches);
     FunctionType expected = builder.getFunctionType(arguments, results);
     if (function.getFunctionType() != expected)
-      return function.emitOpError() << "has type " << function.getFunctionType() << ", but the module's attributes ask for "
-                                    << expected;
+      return function.emitOpError() << "has type " << function.getFunctionType()
+                                    << ", but the module's attributes ask for " << expected;
     return success();
   }
 

@@ -37,14 +37,13 @@ struct Emit {
     SmallVector<utils::IteratorType> iterators(maps.front().getNumDims(), utils::IteratorType::parallel);
     for (unsigned dimension : reduced)
       iterators[dimension] = utils::IteratorType::reduction;
-    auto op = builder.create<linalg::GenericOp>(loc, init.getType(), inputs, init, maps, iterators,
-                                                [&](OpBuilder &inner, Location, ValueRange arguments) {
-                                                  OpBuilder::InsertionGuard guard(builder);
-                                                  builder.setInsertionPoint(inner.getInsertionBlock(),
-                                                                            inner.getInsertionPoint());
-                                                  Value result = body(builder, arguments);
-                                                  builder.create<linalg::YieldOp>(loc, result);
-                                                });
+    auto op = builder.create<linalg::GenericOp>(
+        loc, init.getType(), inputs, init, maps, iterators, [&](OpBuilder &inner, Location, ValueRange arguments) {
+          OpBuilder::InsertionGuard guard(builder);
+          builder.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
+          Value result = body(builder, arguments);
+          builder.create<linalg::YieldOp>(loc, result);
+        });
     return op.getResult(0);
   }
 
@@ -122,18 +121,17 @@ Decomposed RmsNormOp::decomposeOperation(OpBuilder &builder) {
   Emit e{builder, getLoc()};
   Value x = getX();
   AffineMap all = e.map(2, {e.dim(0), e.dim(1)}), row = e.map(2, {e.dim(0)}), column = e.map(2, {e.dim(1)});
-  Value squares =
-      e.generic(x, e.filled({e.size(x, 0)}, 0.0), {all, row}, {1},
-                [&](OpBuilder &, ValueRange in) { return e.add(in[1], e.mul(in[0], in[0])); });
+  Value squares = e.generic(x, e.filled({e.size(x, 0)}, 0.0), {all, row}, {1},
+                            [&](OpBuilder &, ValueRange in) { return e.add(in[1], e.mul(in[0], in[0])); });
   Value count = e.f32(static_cast<double>(getX().getType().getDimSize(1)));
   Value epsilon = e.f32(getEpsilon().convertToDouble());
   Value init = e.empty({e.size(x, 0), e.size(x, 1)});
-  return SmallVector<Value>{e.generic({x, squares, getGamma()}, init, {all, row, column, all}, {},
-                                      [&](OpBuilder &b, ValueRange in) {
-                                        Value mean = e.div(in[1], count);
-                                        Value scale = b.create<math::RsqrtOp>(e.loc, e.add(mean, epsilon));
-                                        return e.mul(e.mul(in[0], scale), e.widen(in[2]));
-                                      })};
+  return SmallVector<Value>{
+      e.generic({x, squares, getGamma()}, init, {all, row, column, all}, {}, [&](OpBuilder &b, ValueRange in) {
+        Value mean = e.div(in[1], count);
+        Value scale = b.create<math::RsqrtOp>(e.loc, e.add(mean, epsilon));
+        return e.mul(e.mul(in[0], scale), e.widen(in[2]));
+      })};
 }
 
 Decomposed RopeOp::decomposeOperation(OpBuilder &builder) {
@@ -160,7 +158,8 @@ Decomposed RopeOp::decomposeOperation(OpBuilder &builder) {
   // row, head, half, pair: the first half becomes x·cos - partner·sin, the second x·cos + partner·sin.
   Value x = e.expandColumns(getX(), {heads, 2, half});
   AffineMap all = e.map(4, {e.dim(0), e.dim(1), e.dim(2), e.dim(3)}), angle = e.map(4, {e.dim(0), e.dim(3)});
-  Value init = e.empty({e.size(x, 0), builder.getIndexAttr(heads), builder.getIndexAttr(2), builder.getIndexAttr(half)});
+  Value init =
+      e.empty({e.size(x, 0), builder.getIndexAttr(heads), builder.getIndexAttr(2), builder.getIndexAttr(half)});
   Value one = e.index(1), zero = e.index(0);
   Value turned = e.generic({x, cosines, sines}, init, {all, angle, angle, all}, {}, [&](OpBuilder &b, ValueRange in) {
     Value side = e.loopIndex(2);
@@ -215,9 +214,9 @@ Decomposed AttentionOp::decomposeOperation(OpBuilder &builder) {
   perToken.push_back(tokens);
   perColumn.push_back(builder.getIndexAttr(headDim));
 
-  Value products = e.generic({q, k}, e.filled(perToken, 0.0),
-                             {e.map(5, {r, h, g, c}), e.map(5, {t, h, c}), e.map(5, {r, h, g, t})}, {4},
-                             [&](OpBuilder &, ValueRange in) { return e.add(in[2], e.mul(in[0], in[1])); });
+  Value products =
+      e.generic({q, k}, e.filled(perToken, 0.0), {e.map(5, {r, h, g, c}), e.map(5, {t, h, c}), e.map(5, {r, h, g, t})},
+                {4}, [&](OpBuilder &, ValueRange in) { return e.add(in[2], e.mul(in[0], in[1])); });
   AffineMap scoreMap = e.map(4, {r, h, g, t}), headMap = e.map(4, {r, h, g});
   Value hidden = e.f32(-std::numeric_limits<double>::infinity());
   Value scores =
@@ -229,10 +228,9 @@ Decomposed AttentionOp::decomposeOperation(OpBuilder &builder) {
   Value largest =
       e.generic(scores, e.filled(perHead, -std::numeric_limits<double>::infinity()), {scoreMap, headMap}, {3},
                 [&](OpBuilder &b, ValueRange in) -> Value { return b.create<arith::MaximumFOp>(e.loc, in[0], in[1]); });
-  Value weights = e.generic({scores, largest}, e.empty(perToken), {scoreMap, headMap, scoreMap}, {},
-                            [&](OpBuilder &b, ValueRange in) -> Value {
-                              return b.create<math::ExpOp>(e.loc, e.sub(in[0], in[1]));
-                            });
+  Value weights = e.generic(
+      {scores, largest}, e.empty(perToken), {scoreMap, headMap, scoreMap}, {},
+      [&](OpBuilder &b, ValueRange in) -> Value { return b.create<math::ExpOp>(e.loc, e.sub(in[0], in[1])); });
   Value sums = e.generic(weights, e.filled(perHead, 0.0), {scoreMap, headMap}, {3},
                          [&](OpBuilder &, ValueRange in) { return e.add(in[0], in[1]); });
   Value mixed = e.generic({weights, v}, e.filled(perColumn, 0.0),

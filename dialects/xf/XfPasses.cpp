@@ -48,13 +48,12 @@ LogicalResult paramsToArguments(func::FuncOp function) {
     if (!argument) {
       unsigned index = function.getNumArguments();
       auto name = NamedAttribute(StringAttr::get(function.getContext(), paramNameAttr), param.getNameAttr());
-      function.insertArgument(index, param.getType(), DictionaryAttr::get(function.getContext(), name),
-                              param.getLoc());
+      function.insertArgument(index, param.getType(), DictionaryAttr::get(function.getContext(), name), param.getLoc());
       argument = function.getArgument(index);
     }
     if (argument.getType() != param.getType())
-      return param.emitOpError() << "has type " << param.getType() << ", but \"" << param.getName()
-                                 << "\" is used as " << argument.getType() << " before";
+      return param.emitOpError() << "has type " << param.getType() << ", but \"" << param.getName() << "\" is used as "
+                                 << argument.getType() << " before";
     param.getResult().replaceAllUsesWith(argument);
     param.erase();
   }
@@ -93,8 +92,8 @@ void splitCachesInSignature(func::FuncOp function) {
     llvm::append_range(results, cast.getResults());
   }
   returnOp.getOperandsMutable().assign(results);
-  function.setType(FunctionType::get(function.getContext(), function.getArgumentTypes(),
-                                     splitCaches(function.getResultTypes())));
+  function.setType(
+      FunctionType::get(function.getContext(), function.getArgumentTypes(), splitCaches(function.getResultTypes())));
 }
 
 struct DecomposeToLinalgPass : PassWrapper<DecomposeToLinalgPass, OperationPass<ModuleOp>> {
