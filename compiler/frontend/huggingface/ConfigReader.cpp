@@ -29,13 +29,19 @@ void ConfigReader::complainMissing(const std::string &key) { complain(key, "is m
 /// A value as a message shows it.
 static std::string shown(const Json &value) { return printable(value.dump(-1, ' ', true)); }
 
+/// A non-negative integer. A parsed one is "unsigned"; one that code put into a JSON value need not be.
+static std::optional<uint64_t> unsignedOf(const Json &value) {
+  if (value.is_number_unsigned() || (value.is_number_integer() && value.get<int64_t>() >= 0))
+    return value.get<uint64_t>();
+  return std::nullopt;
+}
+
 std::optional<uint32_t> ConfigReader::count(const std::string &key, uint32_t low, uint32_t high) {
   const Json *value = lookUp(key);
   if (!value)
     return std::nullopt;
-  if (value->is_number_unsigned())
-    if (auto number = value->get<uint64_t>(); number >= low && number <= high)
-      return static_cast<uint32_t>(number);
+  if (std::optional<uint64_t> number = unsignedOf(*value); number && *number >= low && *number <= high)
+    return static_cast<uint32_t>(*number);
   complain(key, fmt::format("must be an integer from {} to {}, not {}", low, high, shown(*value)));
   return std::nullopt;
 }
@@ -91,8 +97,8 @@ std::vector<int32_t> ConfigReader::tokens(const std::string &key, uint32_t vocab
     return {};
   std::vector<int32_t> ids;
   auto add = [&](const Json &item) {
-    if (item.is_number_unsigned() && item.get<uint64_t>() < vocabSize)
-      ids.push_back(static_cast<int32_t>(item.get<uint64_t>()));
+    if (std::optional<uint64_t> id = unsignedOf(item); id && *id < vocabSize)
+      ids.push_back(static_cast<int32_t>(*id));
     else
       complain(key, fmt::format("must hold token ids below the vocab_size of {}, not {}", vocabSize, shown(item)));
   };
