@@ -11,7 +11,8 @@
 namespace weft::runtime {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "FlatBuffers and the frame are read in place as little endian");
+static_assert(std::endian::native == std::endian::little,
+              "FlatBuffers and the frame are read in place as little endian");
 
 constexpr size_t versionAt = 8, lengthAt = 12, digestAt = 20;
 using Digest = std::array<std::byte, 16>;

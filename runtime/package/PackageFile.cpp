@@ -75,7 +75,7 @@ Result<std::vector<std::byte>> readWholeFile(const std::string &path) {
     int descriptor;
     ~Closer() { ::close(descriptor); }
   } closer{descriptor};
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor, &status) != 0)
     return systemError(path, "cannot read the package");
   if (!S_ISREG(status.st_mode))

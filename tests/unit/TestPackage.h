@@ -24,8 +24,7 @@ inline std::unique_ptr<pkg::BufferT> buffer(const char *name, pkg::BufferKind ki
   return buffer;
 }
 
-inline std::unique_ptr<pkg::OperandT> operand(uint32_t buffer, uint32_t offset,
-                                              std::vector<pkg::RingTerm> terms = {}) {
+inline std::unique_ptr<pkg::OperandT> operand(uint32_t buffer, uint32_t offset, std::vector<pkg::RingTerm> terms = {}) {
   auto operand = std::make_unique<pkg::OperandT>();
   operand->buffer = buffer;
   operand->offset = offset;
@@ -69,7 +68,8 @@ inline std::unique_ptr<pkg::TaskT> makeTask() {
   code.push_back(instr(InstrKind::LoopBegin));
   code.back()->count = expr(pkg::Source::Param, 1, 1, 0);
   // 3 slots of 32 bytes, beginning with the second
-  code.push_back(transfer(InstrKind::Put, 1, 0, expr(pkg::Source::Loop, 0, 4, 0), operand(ringBuffer, 0, {{0, 1, 3, 32}})));
+  code.push_back(
+      transfer(InstrKind::Put, 1, 0, expr(pkg::Source::Loop, 0, 4, 0), operand(ringBuffer, 0, {{0, 1, 3, 32}})));
   code.push_back(instr(InstrKind::Call));
   code.back()->operands.push_back(operand(activationBuffer, 16));
   code.back()->operands.push_back(operand(ringBuffer, 64, {{0, 0, 3, -32}}));
@@ -78,8 +78,10 @@ inline std::unique_ptr<pkg::TaskT> makeTask() {
   code.back()->work->macs = expr(pkg::Source::CoordY, 0, 100, 10);
   code.push_back(instr(InstrKind::LoopEnd));
   code.push_back(instr(InstrKind::Wait));
-  code.push_back(transfer(InstrKind::ReduceForward, 1, 2, expr(pkg::Source::Constant, 0, 0, 16), operand(activationBuffer, 0)));
-  code.push_back(transfer(InstrKind::ReduceInto, 1, 0, expr(pkg::Source::CoordX, 0, 8, -8), operand(activationBuffer, 0)));
+  code.push_back(
+      transfer(InstrKind::ReduceForward, 1, 2, expr(pkg::Source::Constant, 0, 0, 16), operand(activationBuffer, 0)));
+  code.push_back(
+      transfer(InstrKind::ReduceInto, 1, 0, expr(pkg::Source::CoordX, 0, 8, -8), operand(activationBuffer, 0)));
   return task;
 }
 

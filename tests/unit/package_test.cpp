@@ -1,6 +1,6 @@
-#include "tests/unit/TestPackage.h"
 #include "runtime/package/Check.h"
 #include "runtime/package/Frame.h"
+#include "tests/unit/TestPackage.h"
 
 #include <catch2/catch.hpp>
 
@@ -274,8 +274,7 @@ TEST_CASE("a class's extent is that of its members") {
     std::vector<bool> hasX(width), hasY(height);
     for (uint32_t y = 0; y < height; ++y)
       for (uint32_t x = 0; x < width; ++x)
-        if (cls.xs[x] && cls.ys[y] &&
-            (cls.point_x.empty() || (cls.point_x[y] == int32_t(x)) != cls.point_negated))
+        if (cls.xs[x] && cls.ys[y] && (cls.point_x.empty() || (cls.point_x[y] == int32_t(x)) != cls.point_negated))
           hasX[x] = hasY[y] = true;
     const check::ClassExtent extent = check::extentOf(cls, width, height);
     CHECK(extent.hasX == hasX);

@@ -92,8 +92,9 @@ TEST_CASE("settings are checked") {
   CHECK(all.topK == 40);
   CHECK(all.seed == UINT64_MAX);
   CHECK(sampling("greedy").greedy);
-  for (const char *wrong : {"", "hot", "temp=0", "temp=-1", "temp=nan", "temp=inf", "temp=1x", "temp", "top-p=0",
-                            "top-p=1.1", "top-k=-1", "seed=-1", "seed=18446744073709551616", "temp=1,", "greedy,seed=1"}) {
+  for (const char *wrong :
+       {"", "hot", "temp=0", "temp=-1", "temp=nan", "temp=inf", "temp=1x", "temp", "top-p=0", "top-p=1.1", "top-k=-1",
+        "seed=-1", "seed=18446744073709551616", "temp=1,", "greedy,seed=1"}) {
     auto parsed = parseSampling(wrong);
     INFO(wrong);
     REQUIRE(!parsed);

@@ -102,7 +102,8 @@ TEST_CASE("narrowing rounds to nearest, ties to even") {
 TEST_CASE("a shard is the indexed part of the stored tensor") {
   std::mt19937 random(11);
   for (int round = 0; round < 200; ++round) {
-    const uint32_t width = 1 + random() % 4, height = 1 + random() % 4, rows = 1 + random() % 4, cols = 1 + random() % 4;
+    const uint32_t width = 1 + random() % 4, height = 1 + random() % 4, rows = 1 + random() % 4,
+                   cols = 1 + random() % 4;
     const uint64_t storedRows = 1 + random() % 6, storedCols = 1 + random() % 6;
     pkg::WeightT weight;
     weight.shape = {storedRows, storedCols};
