@@ -110,7 +110,7 @@ std::string architectureOf(const std::string &triple) { return triple.substr(0, 
 
 HostProcessor HostProcessor::detect() {
   HostProcessor host;
-  struct utsname system {};
+  struct utsname system{};
   if (::uname(&system) == 0)
     host.architecture = system.machine;
   std::ifstream cpuinfo("/proc/cpuinfo");
@@ -129,8 +129,7 @@ bool HostProcessor::has(const std::string &name) const {
   if (auto special = cpuinfoNames().find(name); special != cpuinfoNames().end())
     return features.contains(special->second);
   std::string flag = name;
-  std::replace_if(
-      flag.begin(), flag.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+  std::replace_if(flag.begin(), flag.end(), [](char c) { return c == '-' || c == '.'; }, '_');
   return features.contains(flag);
 }
 
@@ -162,9 +161,8 @@ Result<KernelLibrary> KernelLibrary::load(const Package &package, const HostProc
     return library;
   if (package.objects.empty())
     return userError("the package has no compiled kernels; run with --timing-only or compile the model again");
-  auto chosen = std::find_if(package.objects.begin(), package.objects.end(), [&](const auto &object) {
-    return architectureOf(object->triple) == host.architecture;
-  });
+  auto chosen = std::find_if(package.objects.begin(), package.objects.end(),
+                             [&](const auto &object) { return architectureOf(object->triple) == host.architecture; });
   const pkg::KernelObjectT &object = chosen == package.objects.end() ? *package.objects.front() : **chosen;
   if (Result<void> runs = checkHost(object, host); !runs)
     return runs.takeError();

@@ -128,7 +128,8 @@ Result<void> writeNpy(const std::string &path, const NpyArray &array) {
   return std::visit(
       [&](const auto &values) -> Result<void> {
         using T = typename std::decay_t<decltype(values)>::value_type;
-        std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descrOf<T>(), shape);
+        std::string header =
+            fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descrOf<T>(), shape);
         header.append(63 - (preambleBytes + header.size()) % 64, ' '); // the data begins at a multiple of 64
         header += '\n';
         const auto length = uint16_t(header.size());

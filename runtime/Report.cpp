@@ -99,9 +99,15 @@ std::string opTable(const RunReport &report, const char *phase, uint64_t total) 
   std::vector<FoldedOp> ops = foldOps(report.ops, phase);
   if (ops.empty() || total == 0)
     return "";
-  Table table({{"op"}, {"kind"}, {"ops", Table::Align::Right}, {"cycles", Table::Align::Right},
-               {"share", Table::Align::Right}, {"compute", Table::Align::Right}, {"comm.", Table::Align::Right},
-               {"wait", Table::Align::Right}, {""}});
+  Table table({{"op"},
+               {"kind"},
+               {"ops", Table::Align::Right},
+               {"cycles", Table::Align::Right},
+               {"share", Table::Align::Right},
+               {"compute", Table::Align::Right},
+               {"comm.", Table::Align::Right},
+               {"wait", Table::Align::Right},
+               {""}});
   FoldedOp rest;
   rest.sum.op = "others";
   auto line = [&](const FoldedOp &op) {
@@ -134,8 +140,12 @@ std::string duration(double seconds) {
 }
 
 std::string phaseTable(const RunReport &report) {
-  Table table({{"phase"}, {"tokens", Table::Align::Right}, {"cycles", Table::Align::Right},
-               {"a token", Table::Align::Right}, {"time", Table::Align::Right}, {"tokens/s", Table::Align::Right}});
+  Table table({{"phase"},
+               {"tokens", Table::Align::Right},
+               {"cycles", Table::Align::Right},
+               {"a token", Table::Align::Right},
+               {"time", Table::Align::Right},
+               {"tokens/s", Table::Align::Right}});
   auto line = [&](const char *phase, uint64_t tokens, uint64_t cycles) {
     if (tokens == 0 || cycles == 0)
       return;
@@ -148,10 +158,16 @@ std::string phaseTable(const RunReport &report) {
 }
 
 std::string sramTable(const RunReport &report) {
-  Table table({{"class"}, {"cores", Table::Align::Right}, {"weights", Table::Align::Right},
-               {"constants", Table::Align::Right}, {"kv cache", Table::Align::Right},
-               {"activations", Table::Align::Right}, {"communication", Table::Align::Right},
-               {"host i/o", Table::Align::Right}, {"peak", Table::Align::Right}, {"of budget", Table::Align::Right}});
+  Table table({{"class"},
+               {"cores", Table::Align::Right},
+               {"weights", Table::Align::Right},
+               {"constants", Table::Align::Right},
+               {"kv cache", Table::Align::Right},
+               {"activations", Table::Align::Right},
+               {"communication", Table::Align::Right},
+               {"host i/o", Table::Align::Right},
+               {"peak", Table::Align::Right},
+               {"of budget", Table::Align::Right}});
   for (const ClassSram &cls : report.sram) {
     std::vector<std::string> cells = {cls.name, grouped(cls.cores)};
     for (uint64_t bytes : cls.peak.byKind)
@@ -241,7 +257,8 @@ nlohmann::json toJson(const RunReport &report) {
   json["tokens_per_second"] = {{"prefill", rate(report.promptTokens.size(), report.prefillCycles)},
                                {"decode", rate(report.decodeCycles.size(), decode)}};
   json["core_utilization"] =
-      total ? nlohmann::json(double(report.busyCoreCycles) / (double(total) * double(report.cores()))) : nlohmann::json();
+      total ? nlohmann::json(double(report.busyCoreCycles) / (double(total) * double(report.cores())))
+            : nlohmann::json();
   json["per_op"] = nlohmann::json::array();
   for (const OpReport &op : report.ops)
     json["per_op"].push_back({{"op", op.op},

@@ -99,9 +99,8 @@ int32_t Sampler::draw(std::span<const float> logits) {
   std::vector<int32_t> ranked(logits.size());
   std::iota(ranked.begin(), ranked.end(), 0);
   const size_t kept = sampling.topK == 0 ? ranked.size() : std::min<size_t>(sampling.topK, ranked.size());
-  std::partial_sort(ranked.begin(), ranked.begin() + ptrdiff_t(kept), ranked.end(), [&](int32_t a, int32_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  });
+  std::partial_sort(ranked.begin(), ranked.begin() + ptrdiff_t(kept), ranked.end(),
+                    [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   ranked.resize(kept);
   // Probabilities up to a common factor: the largest is 1.
   std::vector<double> weight(kept);

@@ -19,8 +19,8 @@ Result<Session> Session::create(const Package &package, Device &device, bool tim
 Result<void> Session::checkToken(int32_t token) const {
   const uint32_t vocabulary = loaded->model->vocab_size;
   if (token < 0 || uint32_t(token) >= vocabulary)
-    return userError(fmt::format("token {} is not in the vocabulary of {}: ids are 0 to {}", token,
-                                 loaded->model->name, int64_t(vocabulary) - 1));
+    return userError(fmt::format("token {} is not in the vocabulary of {}: ids are 0 to {}", token, loaded->model->name,
+                                 int64_t(vocabulary) - 1));
   return success();
 }
 

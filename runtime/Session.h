@@ -45,10 +45,10 @@ private:
 
 struct GenerateOptions {
   uint32_t maxNew = 0; // tokens to generate
-  Sampling sampling;
-  std::function<void(int32_t)> onToken;                 // each generated token at once; not in timing mode
-  std::function<void(std::span<const float>)> onLogits; // after each launch that gave logits
-  Progress onProgress;                                  // after each launch
+  Sampling sampling{};
+  std::function<void(int32_t)> onToken{};                 // each generated token at once; not in timing mode
+  std::function<void(std::span<const float>)> onLogits{}; // after each launch that gave logits
+  Progress onProgress{};                                  // after each launch
 };
 
 struct Generation {

@@ -100,8 +100,8 @@ std::string channelTable(const pkg::ProgramT &program) {
   Table table({{"channel"}, {"axis"}, {"flows", right}, {"longest", right}, {"colours"}});
   for (const auto &channel : program.channels) {
     const ChannelFacts facts = factsOf(*channel);
-    table.row({channel->name, pkg::EnumNameAxis(channel->axis), grouped(channel->flows.size()),
-               grouped(facts.longest), fmt::format("{}", fmt::join(facts.colors, " "))});
+    table.row({channel->name, pkg::EnumNameAxis(channel->axis), grouped(channel->flows.size()), grouped(facts.longest),
+               fmt::format("{}", fmt::join(facts.colors, " "))});
   }
   return fmt::format("\n{}: routes (longest in hops)\n{}", program.name, table.text());
 }
@@ -111,8 +111,10 @@ std::string sramTable(const Package &package, const pkg::ProgramT &program) {
   std::vector<uint32_t> order(program.buffers.size());
   for (uint32_t i = 0; i < order.size(); ++i)
     order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](uint32_t a, uint32_t b) { return program.buffers[a]->offset < program.buffers[b]->offset; });
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const uint32_t first = program.buffers[a]->offset, second = program.buffers[b]->offset;
+    return first != second ? first < second : a < b;
+  });
   for (uint32_t i : order) {
     const pkg::BufferT &buffer = *program.buffers[i];
     table.row({grouped(buffer.offset), grouped(buffer.bytes), runtime::kindName(buffer.kind), buffer.name,
@@ -158,14 +160,14 @@ std::string weightTable(const Package &package) {
   uint64_t bytes = 0;
   for (const auto &weight : package.weights) {
     bytes += storedBytes(*weight);
-    table.row({weight->name, pkg::EnumNameElementType(weight->file_element),
-               fmt::format("{}", fmt::join(weight->shape, " x ")),
-               fmt::format("{} {} x {}", pkg::EnumNameElementType(weight->element), weight->rows_local,
-                           weight->cols_local),
-               std::to_string(weight->file)});
+    table.row(
+        {weight->name, pkg::EnumNameElementType(weight->file_element),
+         fmt::format("{}", fmt::join(weight->shape, " x ")),
+         fmt::format("{} {} x {}", pkg::EnumNameElementType(weight->element), weight->rows_local, weight->cols_local),
+         std::to_string(weight->file)});
   }
-  std::string text = fmt::format("\nWeights: {}, {} bytes stored\n{}", grouped(package.weights.size()), grouped(bytes),
-                                 table.text());
+  std::string text =
+      fmt::format("\nWeights: {}, {} bytes stored\n{}", grouped(package.weights.size()), grouped(bytes), table.text());
   for (size_t i = 0; i < package.files.size(); ++i)
     text += fmt::format("  file {}: {} ({} bytes)\n", i, package.files[i]->path, grouped(package.files[i]->size));
   uint64_t constantBytes = 0;

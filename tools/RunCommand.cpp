@@ -128,8 +128,8 @@ struct LogitsLog {
 
 Result<void> writeFiles(const RunOptions &options, const runtime::RunReport &report, LogitsLog &&logits) {
   if (!options.logitsPath.empty())
-    if (Result<void> ok = runtime::writeNpy(options.logitsPath,
-                                            {{logits.rows, report.vocabSize}, std::move(logits.values)});
+    if (Result<void> ok =
+            runtime::writeNpy(options.logitsPath, {{logits.rows, report.vocabSize}, std::move(logits.values)});
         !ok)
       return ok;
   if (!options.jsonPath.empty())
@@ -205,7 +205,8 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
 
 void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App *command = app.add_subcommand("run", "Runs a package, or a model compiled in memory, and reports its cycles");
+  CLI::App *command =
+      app.add_subcommand("run", "Runs a package, or a model compiled in memory, and reports its cycles");
   command->add_option("input", options->input, "A .weft file, or a model's directory")->required();
   CLI::Option *prompt = command->add_option("--prompt", options->prompt, "Text that the model continues");
   command->add_option("--tokens", options->tokens, "The prompt as token ids")->type_name("1,2,3")->excludes(prompt);

@@ -8,15 +8,15 @@
 namespace weft::tools {
 
 struct RunOptions {
-  std::string input;           // a .weft file, or a model
-  CompileArguments compile;    // for a model only
-  std::string prompt, tokens;  // one of them
-  bool hasPrompt = false;      // an empty prompt is one, too
-  std::optional<uint32_t> maxNew; // absent: 64, or as many as fit
+  std::string input{};              // a .weft file, or a model
+  CompileArguments compile{};       // for a model only
+  std::string prompt{}, tokens{};   // one of them
+  bool hasPrompt = false;           // an empty prompt is one, too
+  std::optional<uint32_t> maxNew{}; // absent: 64, or as many as fit
   std::string sample = "greedy";
   bool timingOnly = false;
-  std::string jsonPath, tracePath, logitsPath; // empty: not written
-  std::optional<std::string> modelDirectory;
+  std::string jsonPath{}, tracePath{}, logitsPath{}; // empty: not written
+  std::optional<std::string> modelDirectory{};
 };
 
 /// Text, then the report, on `out`; progress on stderr if that is a terminal.

@@ -39,8 +39,8 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
   if (arguments.hardware.empty())
     return Error{"--hw is missing: to compile a model, name the hardware (`weft hw list` shows the presets)",
                  Fault::Usage};
-  CompileOptions options{.model = model, .hardware = arguments.hardware, .maxSeq = arguments.maxSeq,
-                         .dtype = arguments.dtype};
+  CompileOptions options{
+      .model = model, .hardware = arguments.hardware, .maxSeq = arguments.maxSeq, .dtype = arguments.dtype};
   if (!arguments.mesh.empty()) {
     Result<MeshSize> mesh = parseMesh(arguments.mesh);
     if (!mesh)

@@ -22,12 +22,12 @@ struct MeshSize {
 };
 
 struct CompileOptions {
-  std::string model;                   // directory or file
-  std::string hardware;                // preset or file
-  std::vector<hw::Override> overrides; // of its values
-  std::optional<MeshSize> mesh;        // absent: that of the hardware
-  std::optional<uint32_t> maxSeq;      // absent: the compiler's choice
-  std::string dtype;                   // f32, f16, bf16; empty: weights as stored
+  std::string model{};                   // directory or file
+  std::string hardware{};                // preset or file
+  std::vector<hw::Override> overrides{}; // of its values
+  std::optional<MeshSize> mesh{};        // absent: that of the hardware
+  std::optional<uint32_t> maxSeq{};      // absent: the compiler's choice
+  std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
 };
 
 struct DeviceOptions {
@@ -45,9 +45,9 @@ struct Tool {
 
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype and --set give them.
 struct CompileArguments {
-  std::string hardware, mesh, dtype;
-  std::optional<uint32_t> maxSeq;
-  std::vector<std::string> settings;
+  std::string hardware{}, mesh{}, dtype{};
+  std::optional<uint32_t> maxSeq{};
+  std::vector<std::string> settings{};
 
   bool any() const { return !hardware.empty() || !mesh.empty() || !dtype.empty() || maxSeq || !settings.empty(); }
 };

@@ -77,7 +77,8 @@ Result<void> output(const Package &package, const pkg::ProgramT &program, const 
     return error("{}: channel {} of {}", where, output.channel, program.channels.size());
   if (output.element > pkg::ElementType::MAX)
     return error("{}: unknown element type", where);
-  if (output.name == "logits" && (output.element != pkg::ElementType::F32 || output.extent != package.model->vocab_size))
+  if (output.name == "logits" &&
+      (output.element != pkg::ElementType::F32 || output.extent != package.model->vocab_size))
     return error("{}: {} values for a vocabulary of {}, or not f32", where, output.extent, package.model->vocab_size);
   const uint32_t lines = lineCount(package, program.channels[output.channel]->axis);
   if (output.index.empty() || output.index.size() % lines != 0 || output.extent > output.index.size())
@@ -133,8 +134,8 @@ Result<void> program(const Package &package, const hw::Hardware &hardware, const
       return error("{}: class {} of {}", number, entry.class_id, package.classes.size());
     if (entry.op >= program.ops.size())
       return error("{}: op {} of {}", number, entry.op, program.ops.size());
-    const std::string where = fmt::format("{} (class {}, op {})", number, package.classes[entry.class_id]->name,
-                                          program.ops[entry.op]->name);
+    const std::string where =
+        fmt::format("{} (class {}, op {})", number, package.classes[entry.class_id]->name, program.ops[entry.op]->name);
     if (Result<void> ok = task(package, hardware, program, classes[entry.class_id], entry, where); !ok)
       return ok;
   }

@@ -1,13 +1,10 @@
 #include "runtime/package/PackageFile.h"
+#include "runtime/package/Frame.h"
 #include "runtime/package/UnpackedSize.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include <fmt/format.h>
 
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -18,55 +15,8 @@
 namespace weft::runtime {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "FlatBuffers and the frame are read in place as little endian");
-
-constexpr std::array<char, 8> magic = {'W', 'E', 'F', 'T', 'P', 'K', 'G', '\n'};
-// magic, u32 version, u64 payload length, 16 bytes of XXH3-128 (canonical byte order); then the payload
-constexpr size_t versionAt = 8, lengthAt = 12, digestAt = 20, headerBytes = 36;
 // Package -> Program -> Task -> Instr -> Operand and Work are the deepest tables; the rest is room for newer fields.
 constexpr flatbuffers::uoffset_t maxDepth = 16;
-
-using Digest = std::array<std::byte, 16>;
-
-Digest digestOf(const void *data, size_t size) {
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, size));
-  Digest digest;
-  std::memcpy(digest.data(), canonical.digest, digest.size());
-  return digest;
-}
-
-/// The payload of the frame in `bytes`, its length and checksum proven.
-Result<std::span<const std::byte>> unframe(std::span<const std::byte> bytes, const std::string &origin) {
-  if (bytes.size() < magic.size() || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0)
-    return userError(fmt::format("{}: not a Weft package (it does not begin with WEFTPKG); "
-                                 "give a .weft file that `weft compile` wrote",
-                                 origin));
-  if (bytes.size() < headerBytes)
-    return userError(fmt::format("{}: truncated: {} bytes, the header alone has {}; copy the file again or compile "
-                                 "the model again",
-                                 origin, bytes.size(), headerBytes));
-  uint32_t version;
-  uint64_t length;
-  std::memcpy(&version, bytes.data() + versionAt, sizeof version);
-  std::memcpy(&length, bytes.data() + lengthAt, sizeof length);
-  if (version != packageVersion)
-    return userError(fmt::format("{}: package version {}, this weft reads version {}; compile the model again with "
-                                 "this weft",
-                                 origin, version, packageVersion));
-  std::span<const std::byte> payload = bytes.subspan(headerBytes);
-  if (payload.size() != length)
-    return userError(fmt::format("{}: {}: the header announces {} bytes of payload, the file has {}; copy the file "
-                                 "again or compile the model again",
-                                 origin, payload.size() < length ? "truncated" : "bytes after the end", length,
-                                 payload.size()));
-  Digest digest = digestOf(payload.data(), payload.size());
-  if (std::memcmp(digest.data(), bytes.data() + digestAt, digest.size()) != 0)
-    return userError(fmt::format("{}: damaged: the checksum of the payload does not agree with the header; copy the "
-                                 "file again or compile the model again",
-                                 origin));
-  return payload;
-}
 
 Error systemError(const std::string &path, const char *doing) {
   return userError(fmt::format("{}: {}: {}", path, doing, std::strerror(errno)));
@@ -125,12 +75,12 @@ Result<std::vector<std::byte>> readWholeFile(const std::string &path) {
     int descriptor;
     ~Closer() { ::close(descriptor); }
   } closer{descriptor};
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor, &status) != 0)
     return systemError(path, "cannot read the package");
   if (!S_ISREG(status.st_mode))
     return userError(fmt::format("{}: not a regular file; give a .weft file that `weft compile` wrote", path));
-  if (uint64_t(status.st_size) > headerBytes + uint64_t(FLATBUFFERS_MAX_BUFFER_SIZE))
+  if (uint64_t(status.st_size) > frameHeaderBytes + uint64_t(FLATBUFFERS_MAX_BUFFER_SIZE))
     return userError(fmt::format("{}: {} bytes, a Weft package has less than 2 GiB", path, status.st_size));
   std::vector<std::byte> bytes(size_t(status.st_size));
   size_t filled = 0;
@@ -153,15 +103,7 @@ Result<std::vector<std::byte>> readWholeFile(const std::string &path) {
 std::vector<std::byte> serialize(const Package &package) {
   flatbuffers::FlatBufferBuilder builder(1 << 20);
   pkg::FinishPackageBuffer(builder, pkg::Package::Pack(builder, &package));
-  const uint64_t length = builder.GetSize();
-  const Digest digest = digestOf(builder.GetBufferPointer(), length);
-  std::vector<std::byte> bytes(headerBytes + length);
-  std::memcpy(bytes.data(), magic.data(), magic.size());
-  std::memcpy(bytes.data() + versionAt, &packageVersion, sizeof packageVersion);
-  std::memcpy(bytes.data() + lengthAt, &length, sizeof length);
-  std::memcpy(bytes.data() + digestAt, digest.data(), digest.size());
-  std::memcpy(bytes.data() + headerBytes, builder.GetBufferPointer(), length);
-  return bytes;
+  return frame({reinterpret_cast<const std::byte *>(builder.GetBufferPointer()), builder.GetSize()});
 }
 
 Result<void> writePackage(const Package &package, const std::string &path) {
@@ -205,9 +147,9 @@ Result<std::unique_ptr<Package>> readPackage(const std::string &path) {
 }
 
 bool isPackageFile(const std::string &path) {
-  std::array<char, magic.size()> start{};
+  std::array<char, packageMagic.size()> start{};
   std::ifstream file(path, std::ios::binary);
-  return file.read(start.data(), start.size()) && start == magic;
+  return file.read(start.data(), start.size()) && start == packageMagic;
 }
 
 } // namespace weft::runtime

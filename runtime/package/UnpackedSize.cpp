@@ -49,7 +49,9 @@ struct Counter {
   }
   void table(const pkg::Constant &t) { (*this)(t.name()), (*this)(t.buffer()), (*this)(t.data()); }
   void table(const pkg::Kernel &t) { (*this)(t.name()), (*this)(t.operand_bytes()); }
-  void table(const pkg::KernelObject &t) { (*this)(t.triple()), (*this)(t.cpu()), (*this)(t.features()), (*this)(t.image()); }
+  void table(const pkg::KernelObject &t) {
+    (*this)(t.triple()), (*this)(t.cpu()), (*this)(t.features()), (*this)(t.image());
+  }
   void table(const pkg::Model &t) {
     (*this)(t.name()), (*this)(t.architecture()), (*this)(t.directory()), (*this)(t.eos());
   }

@@ -48,7 +48,9 @@ namespace {
 
 using pkg::ElementType;
 
-uint32_t elementSize(ElementType element) { return element == ElementType::F16 || element == ElementType::BF16 ? 2 : 4; }
+uint32_t elementSize(ElementType element) {
+  return element == ElementType::F16 || element == ElementType::BF16 ? 2 : 4;
+}
 
 uint32_t shareOf(pkg::Axis axis, uint32_t x, uint32_t y) {
   return axis == pkg::Axis::X ? x : axis == pkg::Axis::Y ? y : 0;
@@ -129,8 +131,8 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
   if (rows.empty() || cols.empty() || weight.shape.empty() || weight.file_offset > file.size() ||
       storedBytes > file.size() - weight.file_offset ||
       weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride + rowBytes > buffer.size())
-    return internalError(fmt::format("weight {}: its file, buffer or core ({}, {}) does not go with it", weight.name, x,
-                                     y));
+    return internalError(
+        fmt::format("weight {}: its file, buffer or core ({}, {}) does not go with it", weight.name, x, y));
   const uint64_t rowStep = weight.transposed ? 1 : storedCols, colStep = weight.transposed ? storedCols : 1;
   const bool known = withGather(weight.file_element, weight.element, [&](const auto &gatherer) {
     gatherer(rows, cols, rowStep, colStep, file.data() + weight.file_offset, buffer.data() + weight.offset,
