@@ -1,0 +1,2 @@
+#include "mesh_programs.h"
+#include <catch2/catch.hpp>
