@@ -4,8 +4,9 @@
 
 namespace weft::sim {
 
-// Grant keys order senders and colours by the time of their last grant. Keys below 64 are colours never granted.
-static uint64_t keyOf(uint64_t now, uint32_t order) { return (now + 1) * 64 + order; }
+// Grant keys order senders and colours by the time of their last grant. Keys below 64 are colours never granted. Colours of
+// one router with equal keys were granted in one cycle, so they have no port in common and their order does not matter.
+static uint64_t keyOf(uint64_t now) { return now + 64; }
 
 Fabric::Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,
                std::vector<Transfer> &transfers, TraceSink *trace)
@@ -121,7 +122,7 @@ void Fabric::stepRouter(uint32_t router) {
       continue;
     }
     taken |= queue.ports;
-    grant(queue, i);
+    grant(queue);
     if (queue.fifo.able)
       again = now + 1;
     else if (queue.fifo.arriving)
@@ -134,9 +135,9 @@ void Fabric::stepRouter(uint32_t router) {
 }
 
 /// The first word of the queue leaves by all its ports.
-inline void Fabric::grant(Queue &queue, uint32_t order) {
+inline void Fabric::grant(Queue &queue) {
   queue.fifo.pop(now);
-  queue.grantKey = keyOf(now, order);
+  queue.grantKey = keyOf(now);
   if (queue.fifo.awaited) {
     queue.fifo.awaited = false;
     schedule(queue.filledBy, now + 1);
@@ -263,7 +264,7 @@ void Fabric::sendWord(uint32_t index) {
   SendPort &port = ports[index];
   uint32_t id = port.head;
   Transfer &transfer = transfers[id];
-  port.grantKey = keyOf(now, 0);
+  port.grantKey = keyOf(now);
   if (timing.withData) {
     FlowData &flow = flowData[port.flow];
     std::memcpy(flow.ring.data() + (flow.written++ & flow.mask) * timing.wordBytes,

@@ -64,7 +64,7 @@ private:
   bool roomAhead(const Queue &queue, uint64_t &again);
   bool roomIn(Fifo &fifo, uint64_t &again) const;
   bool receiverReady(uint32_t endpoint, uint64_t &again);
-  void grant(Queue &queue, uint32_t order);
+  void grant(Queue &queue);
   void fill(uint32_t queue);
   void deliver(uint32_t endpoint);
   void deliverToHost(uint32_t sink);
