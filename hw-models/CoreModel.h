@@ -12,10 +12,10 @@ namespace weft::hw {
 /// What one kernel call asks of the core.
 struct KernelWork {
   std::string_view kernel;
-  uint64_t macs = 0;       // multiply-accumulates
+  uint64_t macs = 0;          // multiply-accumulates
   bool narrowOperand = false; // one MAC operand is 16 bits wide
-  uint64_t alu = 0;        // adds, multiplies, compares, conversions
-  uint64_t special = 0;    // exp, division, square root
+  uint64_t alu = 0;           // adds, multiplies, compares, conversions
+  uint64_t special = 0;       // exp, division, square root
   uint64_t loadBytes = 0, storeBytes = 0;
 };
 

@@ -33,19 +33,19 @@ struct Parallelism {
 };
 
 struct Latency {
-  uint32_t hop = 1;          // cycles a word takes from one router's queue to the next
-  uint32_t ramp = 2;         // cycles between SRAM and the router, each way
-  uint32_t transferIssue = 1;// cycles a core spends handing a Put or Get to its DMA
-  uint32_t streamStage = 1;  // cycles a word spends in a core that reduces it in passing
-  uint32_t streamStartup = 1;// cycles to start ReduceForward or ReduceInto
-  uint32_t hostStartup = 0;  // cycles from launch until the host's first word
+  uint32_t hop = 1;           // cycles a word takes from one router's queue to the next
+  uint32_t ramp = 2;          // cycles between SRAM and the router, each way
+  uint32_t transferIssue = 1; // cycles a core spends handing a Put or Get to its DMA
+  uint32_t streamStage = 1;   // cycles a word spends in a core that reduces it in passing
+  uint32_t streamStartup = 1; // cycles to start ReduceForward or ReduceInto
+  uint32_t hostStartup = 0;   // cycles from launch until the host's first word
 };
 
 struct Memory {
-  uint32_t sramBytes = 0;    // a core
-  uint32_t codeBytes = 0;    // reserved for code
-  uint32_t stackBytes = 0;   // reserved for the stack
-  uint32_t alignBytes = 16;  // of every buffer
+  uint32_t sramBytes = 0;   // a core
+  uint32_t codeBytes = 0;   // reserved for code
+  uint32_t stackBytes = 0;  // reserved for the stack
+  uint32_t alignBytes = 16; // of every buffer
 };
 
 struct Routing {
@@ -58,6 +58,7 @@ struct Routing {
 /// Energy per event in pJ; nullopt where the file gives none.
 struct Energy {
   std::optional<double> macPj, sramBytePj, hopBytePj, leakagePerCyclePj;
+  std::string source; // of the figures; not empty if there is one
 };
 
 struct Hardware {
@@ -67,8 +68,8 @@ struct Hardware {
   Memory memory;
   Routing routing;
   Energy energy;
-  std::string yaml;     // the text it was read from, overrides applied
-  uint64_t digest = 0;  // of the values, not of the text
+  std::string yaml;    // canonical text with overrides applied; parsing it gives this machine again
+  uint64_t digest = 0; // of the values, not of the text; without name, description and energy.source
 
   /// SRAM bytes of a core that buffers may use.
   uint32_t usableBytes() const { return memory.sramBytes - memory.codeBytes - memory.stackBytes; }
@@ -78,6 +79,9 @@ struct Hardware {
 struct Override {
   std::string key, value;
 };
+
+/// Takes `key=value` apart.
+Result<Override> parseOverride(const std::string &text);
 
 /// Reads a preset by name, or a file if `nameOrPath` is not a preset's name.
 Result<Hardware> load(const std::string &nameOrPath, const std::vector<Override> &overrides = {});

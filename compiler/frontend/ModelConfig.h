@@ -41,14 +41,18 @@ struct WeightInfo {
 struct WeightFileInfo {
   std::string path;
   uint64_t size = 0;
-  uint64_t headerDigest = 0; // XXH3-64 of the header bytes
+  uint64_t headerDigest = 0; // XXH3-64 of the header; safetensors: of the length prefix and the JSON, bytes [0, 8 + N)
 };
 
 /// Weights by name, in whatever format they are stored. Knows nothing of architectures.
 class WeightSource {
 public:
   virtual ~WeightSource() = default;
+  /// Null: no such weight, or one that cannot be used; whyNot() tells.
   virtual const WeightInfo *find(const std::string &name) const = 0;
+  /// Why find() gives null though the file has the name, naming the file; empty: there is no such weight.
+  virtual std::string whyNot(const std::string &name) const { return {}; }
+  /// Every name in the files, sorted, usable or not.
   virtual std::vector<std::string> names() const = 0;
   virtual const std::vector<WeightFileInfo> &files() const = 0;
 };

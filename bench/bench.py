@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+"""Measures Weft and prints one table: what, value, unit, target, whether it was met.
+
+Times are medians of several runs of the programs in BUILD/bin; rates come from the Google Benchmark programs there
+(every *_bench), as the median of their repetitions. The load of the machine stands above the table: on a busy machine the
+numbers are too pessimistic. `./dev bench` builds first and then calls this.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+
+SOURCE = pathlib.Path(__file__).resolve().parents[1]
+MODEL = SOURCE / "examples" / "models" / "bard-1m"
+HARDWARE = ["--hw", "rvv-mesh-16", "--mesh", "16x16"]
+TOKENS = 64
+
+# Upper limits: the promises of the project, on two cores.
+RUN_LIMIT_S, COMPILE_LIMIT_S, BUILD_LIMIT_S = 30.0, 5.0, 480.0
+
+# What a Google Benchmark entry holds beside the counters of the program.
+BENCHMARK_KEYS = {"name", "family_index", "per_family_instance_index", "run_name", "run_type", "repetitions",
+                  "repetition_index", "threads", "aggregate_name", "aggregate_unit", "iterations", "real_time", "cpu_time",
+                  "time_unit", "label", "error_occurred", "error_message"}
+
+
+@dataclass
+class Row:
+    name: str
+    value: float
+    unit: str
+    limit: float = None  # not above this
+
+    def met(self):
+        return None if self.limit is None else self.value <= self.limit
+
+
+def checked(command, **options):
+    """Runs a program that must succeed; returns its standard output."""
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    if done.returncode != 0:
+        sys.exit(f"bench: {' '.join(str(word) for word in command)}\n  ended with status {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+def median_seconds(repetitions, command, **options):
+    seconds = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        checked(command, **options)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def bench_demo(weft, repetitions):
+    with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
+        package, report = pathlib.Path(folder, "bard-1m.weft"), pathlib.Path(folder, "run.json")
+        compile_s = median_seconds(repetitions, [weft, "compile", MODEL, *HARDWARE, "-o", package])
+        run_s = median_seconds(repetitions, [weft, "run", package, "--prompt", "ROMEO:", "--max-new", TOKENS, "--json", report])
+        timing_s = median_seconds(repetitions, [weft, "run", package, "--prompt", "ROMEO:", "--max-new", TOKENS, "--timing-only"])
+        with open(report, encoding="utf-8") as file:
+            made = len(json.load(file)["tokens"])
+    # A run that stops early is quick and proves nothing.
+    if made != TOKENS:
+        sys.exit(f"bench: the run made {made} tokens, not {TOKENS}: its time would not be comparable")
+    return [Row("compile bard-1m for 16x16", compile_s, "s", COMPILE_LIMIT_S),
+            Row(f"run bard-1m on 16x16, {TOKENS} tokens", run_s, "s", RUN_LIMIT_S),
+            Row("the same, timing only, relative to it", timing_s / run_s, "x")]
+
+
+def bench_program(program, repetitions):
+    """Rows of one Google Benchmark program: its counters, or the time of a benchmark without any."""
+    output = checked([program, "--benchmark_format=json", f"--benchmark_repetitions={repetitions}"])
+    rows = []
+    for entry in json.loads(output)["benchmarks"]:
+        if entry.get("error_occurred"):
+            sys.exit(f"bench: {program.name}, {entry['name']}: {entry['error_message']}")
+        if repetitions > 1 and entry.get("aggregate_name") != "median":
+            continue
+        name = f"{program.name}: {entry['run_name']}"
+        counters = {key: value for key, value in entry.items() if key not in BENCHMARK_KEYS and isinstance(value, (int, float))}
+        for key, value in counters.items():
+            what, rate, _ = key.partition("_per_second")
+            rows.append(Row(f"{name}, {what.replace('_', ' ')}", value, "/s" if rate else ""))
+        if not counters:
+            rows.append(Row(name, entry["real_time"], entry["time_unit"]))
+    return rows
+
+
+def bench_build():
+    """Wall time of a build from nothing, as a newcomer has it: no ccache, no build tree."""
+    environment = dict(os.environ, CCACHE_DISABLE="1")
+    with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
+        tree = pathlib.Path(folder, "weft")
+        checked(["git", "clone", "-q", SOURCE, tree])
+        return [Row("clean build, without ccache", median_seconds(1, [tree / "dev", "build"], env=environment), "s", BUILD_LIMIT_S)]
+
+
+def scaled(value, unit):
+    """Three digits and a unit with its prefix: a time or a rate has no more than that to say."""
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor and unit in ("/s", ""):
+            return f"{value / factor:.3g}", prefix + unit
+    return f"{value:.3g}", unit
+
+
+def print_table(rows):
+    verdict = {None: "", True: "yes", False: "NO"}
+    cells = [("what", "value", "unit", "target", "met")]
+    cells += [(r.name, *scaled(r.value, r.unit), "" if r.limit is None else f"<= {r.limit:g}", verdict[r.met()]) for r in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(5)]
+    for index, row in enumerate(cells):
+        aligned = [row[0].ljust(widths[0]), row[1].rjust(widths[1]), *(row[i].ljust(widths[i]) for i in (2, 3, 4))]
+        print("  ".join(aligned).rstrip())
+        if index == 0:
+            print("  ".join("-" * width for width in widths))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build-dir", type=pathlib.Path, default=SOURCE / "build", help="where the programs were built")
+    parser.add_argument("--repetitions", type=int, default=3, metavar="N", help="runs of each measurement (default 3)")
+    parser.add_argument("--build", action="store_true", help="measure a clean build of the last commit, too (minutes)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the table as JSON, too")
+    parser.add_argument("--check", action="store_true", help="end with status 1 if a target is missed")
+    args = parser.parse_args()
+    if args.repetitions < 1:
+        parser.error("--repetitions: expected 1 or more")
+    programs = args.build_dir.resolve() / "bin"
+    if not (programs / "weft").exists():
+        sys.exit(f"bench: {programs / 'weft'} is missing; build it with ./dev build")
+
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, median of {args.repetitions}\n", flush=True)
+    rows = bench_demo(programs / "weft", args.repetitions)
+    for program in sorted(programs.glob("*_bench")):
+        rows += bench_program(program, args.repetitions)
+    if args.build:
+        rows += bench_build()
+    print_table(rows)
+    if args.json:
+        args.json.write_text(json.dumps([dict(asdict(row), met=row.met()) for row in rows], indent=1) + "\n", encoding="utf-8")
+    if args.check and any(row.met() is False for row in rows):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+#include "compiler/codegen/HostKernels.h"
+
+#include "compiler/codegen/HostObject.h"
+#include "compiler/codegen/Passes.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace mlir;
+
+namespace weft::codegen {
+
+static bool isKernel(func::FuncOp function) { return function->hasAttr("weft.kernel"); }
+
+/// Buffers of a kernel do not overlap; what is called from outside is the entry that addEntry makes.
+static void prepare(ModuleOp module) {
+  Builder builder(module.getContext());
+  for (func::FuncOp function : module.getOps<func::FuncOp>())
+    for (BlockArgument argument : function.getArguments())
+      if (isa<MemRefType>(argument.getType()))
+        function.setArgAttr(argument.getArgNumber(), LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+}
+
+/// void name(void *const *operands, const int64_t *scalars): unpacks both lists and calls the kernel, which becomes `name.body`.
+static void addEntry(llvm::Module &module, llvm::Function &body) {
+  std::string name = body.getName().str();
+  body.setName(name + ".body");
+  body.setLinkage(llvm::GlobalValue::InternalLinkage);
+  body.addFnAttr(llvm::Attribute::NoInline); // keeps what `noalias` says exact
+
+  llvm::LLVMContext &context = module.getContext();
+  llvm::Type *pointer = llvm::PointerType::getUnqual(context), *word = llvm::Type::getInt64Ty(context);
+  auto *type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer}, false);
+  auto *entry = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, module);
+  entry->setDoesNotThrow();
+  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "", entry));
+  llvm::SmallVector<llvm::Value *> arguments;
+  unsigned operands = 0, scalars = 0;
+  for (llvm::Argument &argument : body.args()) {
+    bool buffer = argument.getType()->isPointerTy();
+    llvm::Type *element = buffer ? pointer : word;
+    llvm::Value *slot = builder.CreateConstInBoundsGEP1_64(element, entry->getArg(buffer ? 0 : 1), buffer ? operands++ : scalars++);
+    arguments.push_back(builder.CreateLoad(element, slot));
+  }
+  builder.CreateCall(&body, arguments);
+  builder.CreateRetVoid();
+}
+
+static Result<std::unique_ptr<llvm::Module>> lower(ModuleOp kernels, const HostTarget &target, llvm::LLVMContext &context) {
+  MLIRContext *mlirContext = kernels.getContext();
+  std::string problem;
+  ScopedDiagnosticHandler diagnostics(mlirContext, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && problem.empty()) {
+      llvm::raw_string_ostream stream(problem);
+      diagnostic.getLocation()->print(stream);
+      stream << ": " << diagnostic;
+    }
+    return mlir::success();
+  });
+  registerBuiltinDialectTranslation(*mlirContext);
+  registerLLVMDialectTranslation(*mlirContext);
+  mlirContext->loadDialect<LLVM::LLVMDialect>();
+
+  OwningOpRef<ModuleOp> module(kernels.clone());
+  std::vector<std::string> names;
+  for (func::FuncOp function : module->getOps<func::FuncOp>())
+    if (isKernel(function))
+      names.push_back(function.getName().str());
+  prepare(*module);
+  PassManager manager(mlirContext);
+  buildHostPipeline(manager, target);
+  if (failed(manager.run(*module)))
+    return internalError("host kernels: a kernel cannot be lowered: " + problem);
+  std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(*module, context, "weft-kernels");
+  if (!translated)
+    return internalError("host kernels: the lowered module cannot be translated: " + problem);
+  for (llvm::Function &function : *translated)
+    if (!function.isDeclaration())
+      function.setDoesNotThrow();
+  for (const std::string &name : names)
+    addEntry(*translated, *translated->getFunction(name));
+  return translated;
+}
+
+Result<pkg::KernelObjectT> compileHostKernels(ModuleOp kernels, const HostTarget &target) {
+  Result<std::unique_ptr<llvm::TargetMachine>> machine = makeTargetMachine(target);
+  if (!machine)
+    return machine.takeError();
+  llvm::LLVMContext context;
+  Result<std::unique_ptr<llvm::Module>> module = lower(kernels, target, context);
+  if (!module)
+    return module.takeError();
+  Result<std::vector<uint8_t>> object = emitObject(**module, **machine);
+  if (!object)
+    return object.takeError();
+  Result<std::vector<uint8_t>> image = linkShared(*object);
+  if (!image)
+    return image.takeError();
+  pkg::KernelObjectT result;
+  result.triple = target.triple;
+  result.cpu = target.cpu;
+  result.features = target.features;
+  result.image = std::move(*image);
+  return result;
+}
+
+std::vector<std::unique_ptr<pkg::KernelT>> describeKernels(ModuleOp kernels) {
+  std::vector<std::unique_ptr<pkg::KernelT>> result;
+  for (func::FuncOp function : kernels.getOps<func::FuncOp>()) {
+    if (!isKernel(function))
+      continue;
+    auto kernel = std::make_unique<pkg::KernelT>();
+    kernel->name = function.getName().str();
+    for (Type type : function.getArgumentTypes())
+      if (auto buffer = dyn_cast<MemRefType>(type))
+        kernel->operand_bytes.push_back(buffer.getNumElements() * buffer.getElementTypeBitWidth() / 8);
+    result.push_back(std::move(kernel));
+  }
+  return result;
+}
+
+} // namespace weft::codegen

@@ -1,0 +1,37 @@
+// The passes from a kernel's `linalg` to the LLVM dialect.
+#pragma once
+
+#include "compiler/codegen/HostTarget.h"
+
+#include <memory>
+
+namespace mlir {
+class OpPassManager;
+class Pass;
+} // namespace mlir
+
+namespace weft::codegen {
+
+/// What the vectoriser may use.
+struct VectorShape {
+  unsigned lanes = 8;      // f32 lanes of one vector value; a power of two
+  unsigned registers = 16; // vector values that fit the register file
+};
+
+/// `linalg` on memrefs to loops over vectors: tiles that fit the registers, accumulators carried by the loops, remainders in
+/// vectors of halving length. Reductions keep their order; across lanes they are a fixed tree.
+std::unique_ptr<mlir::Pass> createVectorizeKernelsPass(VectorShape shape = {});
+/// vector fma of a broadcast scalar and a widened 16-bit vector to rv.widening_fma.
+std::unique_ptr<mlir::Pass> createFormWideningFmaPass();
+/// rv ops and 16-bit widening to what a host does well; with `nativeHalf` the host widens f16 itself.
+std::unique_ptr<mlir::Pass> createLowerRvToHostPass(bool nativeHalf = true);
+/// math.exp, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused multiply-add is two operations.
+std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);
+
+/// All of the above and the lowering to the LLVM dialect.
+void buildHostPipeline(mlir::OpPassManager &manager, const HostTarget &target);
+
+/// --weft-vectorize-kernels, --rv-form-widening-fma, --rv-lower-to-host, --weft-expand-math and the pipeline --codegen-host.
+void registerCodegenPasses();
+
+} // namespace weft::codegen

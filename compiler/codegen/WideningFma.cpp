@@ -1,0 +1,156 @@
+// rv.widening_fma: forming it from vector code, and what a host does instead.
+#include "compiler/codegen/Passes.h"
+#include "dialects/rv/Rv.h"
+
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+
+namespace weft::codegen {
+namespace {
+
+/// The scalar that all lanes of `value` are, if it is one of f32.
+Value broadcastScalar(Value value) {
+  auto broadcast = value.getDefiningOp<vector::BroadcastOp>();
+  return broadcast && broadcast.getSource().getType().isF32() ? broadcast.getSource() : Value();
+}
+
+/// The 16-bit vector that `value` widens.
+Value widenedFrom(Value value) {
+  auto extension = value.getDefiningOp<arith::ExtFOp>();
+  if (!extension)
+    return {};
+  auto type = dyn_cast<VectorType>(extension.getIn().getType());
+  bool narrow = type && type.getRank() == 1 && (type.getElementType().isBF16() || type.getElementType().isF16());
+  return narrow ? extension.getIn() : Value();
+}
+
+Value addend(math::FmaOp op) { return op.getC(); }
+Value addend(vector::FMAOp op) { return op.getAcc(); }
+
+template <typename Fma> struct FormWideningFma : OpRewritePattern<Fma> {
+  using OpRewritePattern<Fma>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Fma op, PatternRewriter &rewriter) const final {
+    for (auto [x, y] : {std::pair(op->getOperand(0), op->getOperand(1)), std::pair(op->getOperand(1), op->getOperand(0))}) {
+      Value scalar = broadcastScalar(x), narrow = widenedFrom(y);
+      if (!scalar || !narrow)
+        continue;
+      rewriter.replaceOpWithNewOp<rv::WideningFmaOp>(op, op.getType(), addend(op), scalar, narrow);
+      return success();
+    }
+    return failure();
+  }
+};
+
+struct FormWideningFmaPass : PassWrapper<FormWideningFmaPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FormWideningFmaPass)
+  StringRef getArgument() const final { return "rv-form-widening-fma"; }
+  StringRef getDescription() const final { return "Form rv.widening_fma from fma of a broadcast scalar and a widened vector"; }
+  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<rv::RvDialect>(); }
+  void runOnOperation() final {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<FormWideningFma<math::FmaOp>, FormWideningFma<vector::FMAOp>>(&getContext());
+    if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+// ---- what a host does -----------------------------------------------------------------------------------------
+
+Type withElement(Type like, Type element) {
+  auto vector = dyn_cast<VectorType>(like);
+  return vector ? Type(vector.clone(element)) : element;
+}
+
+Value integers(OpBuilder &b, Location loc, Type like, int32_t value) {
+  TypedAttr attribute = b.getI32IntegerAttr(value);
+  if (auto vector = dyn_cast<VectorType>(like))
+    attribute = DenseElementsAttr::get(cast<ShapedType>(withElement(like, b.getI32Type())), ArrayRef<Attribute>{attribute});
+  return b.create<arith::ConstantOp>(loc, attribute);
+}
+
+/// The 16 bits of each element as an i32.
+Value rawBits(OpBuilder &b, Location loc, Value narrow) {
+  Value bits = b.create<arith::BitcastOp>(loc, withElement(narrow.getType(), b.getI16Type()), narrow);
+  return b.create<arith::ExtUIOp>(loc, withElement(narrow.getType(), b.getI32Type()), bits);
+}
+
+/// bf16 is the upper half of an f32.
+Value widenBf16(OpBuilder &b, Location loc, Value narrow) {
+  Value bits = rawBits(b, loc, narrow);
+  Value shifted = b.create<arith::ShLIOp>(loc, bits, integers(b, loc, narrow.getType(), 16));
+  return b.create<arith::BitcastOp>(loc, withElement(narrow.getType(), b.getF32Type()), shifted);
+}
+
+/// f16 by its bits: exponent and mantissa moved into place are the value times 2^-112, subnormals included; infinity and NaN
+/// then get the exponent of theirs.
+Value widenF16(OpBuilder &b, Location loc, Value narrow) {
+  Type like = narrow.getType(), real = withElement(like, b.getF32Type()), word = withElement(like, b.getI32Type());
+  auto constant = [&](int32_t value) { return integers(b, loc, like, value); };
+  Value bits = rawBits(b, loc, narrow);
+  Value magnitude = b.create<arith::AndIOp>(loc, bits, constant(0x7fff));
+  Value sign = b.create<arith::ShLIOp>(loc, b.create<arith::AndIOp>(loc, bits, constant(0x8000)), constant(16));
+  Value placed = b.create<arith::BitcastOp>(loc, real, b.create<arith::ShLIOp>(loc, magnitude, constant(13)));
+  Value factor = b.create<arith::BitcastOp>(loc, real, constant((112 + 127) << 23));
+  Value scaled = b.create<arith::BitcastOp>(loc, word, b.create<arith::MulFOp>(loc, placed, factor));
+  Value special = b.create<arith::CmpIOp>(loc, arith::CmpIPredicate::uge, magnitude, constant(0x7c00));
+  Value finite = b.create<arith::SelectOp>(loc, special, b.create<arith::OrIOp>(loc, scaled, constant(0x7f800000)), scaled);
+  return b.create<arith::BitcastOp>(loc, real, b.create<arith::OrIOp>(loc, finite, sign));
+}
+
+struct LowerWidening : OpRewritePattern<arith::ExtFOp> {
+  LowerWidening(MLIRContext *context, bool nativeHalf) : OpRewritePattern(context), nativeHalf(nativeHalf) {}
+  LogicalResult matchAndRewrite(arith::ExtFOp op, PatternRewriter &rewriter) const final {
+    Type from = getElementTypeOrSelf(op.getIn().getType());
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return failure();
+    if (from.isBF16())
+      rewriter.replaceOp(op, widenBf16(rewriter, op.getLoc(), op.getIn()));
+    else if (from.isF16() && !nativeHalf)
+      rewriter.replaceOp(op, widenF16(rewriter, op.getLoc(), op.getIn()));
+    else
+      return failure();
+    return success();
+  }
+  bool nativeHalf;
+};
+
+struct LowerWideningFma : OpRewritePattern<rv::WideningFmaOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(rv::WideningFmaOp op, PatternRewriter &rewriter) const final {
+    Value scalar = rewriter.create<vector::BroadcastOp>(op.getLoc(), op.getType(), op.getScalar());
+    Value wide = rewriter.create<arith::ExtFOp>(op.getLoc(), op.getType(), op.getNarrow());
+    rewriter.replaceOpWithNewOp<math::FmaOp>(op, scalar, wide, op.getAcc());
+    return success();
+  }
+};
+
+struct LowerRvToHost : PassWrapper<LowerRvToHost, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerRvToHost)
+
+  LowerRvToHost() = default;
+  explicit LowerRvToHost(bool nativeHalf) { this->nativeHalf = nativeHalf; }
+  LowerRvToHost(const LowerRvToHost &other) : PassWrapper(other) {}
+
+  StringRef getArgument() const final { return "rv-lower-to-host"; }
+  StringRef getDescription() const final { return "Lower rv operations and 16-bit widening to what a host does well"; }
+  void getDependentDialects(DialectRegistry &registry) const final {
+    registry.insert<arith::ArithDialect, math::MathDialect, vector::VectorDialect>();
+  }
+  void runOnOperation() final {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<LowerWideningFma>(&getContext());
+    patterns.add<LowerWidening>(&getContext(), nativeHalf);
+    if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+
+  Option<bool> nativeHalf{*this, "native-half", llvm::cl::desc("the host widens f16 in one instruction"), llvm::cl::init(true)};
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createFormWideningFmaPass() { return std::make_unique<FormWideningFmaPass>(); }
+std::unique_ptr<Pass> createLowerRvToHostPass(bool nativeHalf) { return std::make_unique<LowerRvToHost>(nativeHalf); }
+
+} // namespace weft::codegen

@@ -1,0 +1,91 @@
+#include "compiler/frontend/huggingface/ModelDirectory.h"
+
+#include "compiler/frontend/safetensors/Safetensors.h"
+#include "runtime/support/Json.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace weft::frontend::hf {
+
+namespace fs = std::filesystem;
+using runtime::printable;
+
+static constexpr uint64_t maxConfigBytes = 16'000'000;
+
+/// The last component of `path`, also of "models/x/", "." and "..".
+static std::string directoryName(const std::string &path) {
+  std::error_code ignored;
+  fs::path whole = fs::absolute(path, ignored).lexically_normal();
+  return whole.has_filename() ? whole.filename().string() : whole.parent_path().filename().string();
+}
+
+static bool exists(const std::string &path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+static Result<std::string> architectureOf(const nlohmann::json &config, const std::string &path) {
+  if (!config.is_object())
+    return userError(printable(path) + ": the config is not a JSON object");
+  auto found = config.find("architectures");
+  if (found == config.end())
+    return userError(printable(path) + ": 'architectures' is missing; it says which model this is");
+  if (!found->is_array() || found->empty() || !found->front().is_string())
+    return userError(printable(path) + ": 'architectures' must be a list of strings, as in [\"LlamaForCausalLM\"]");
+  return found->front().get<std::string>();
+}
+
+static std::string withoutTrailingSlash(std::string path) {
+  while (path.size() > 1 && path.ends_with('/'))
+    path.pop_back();
+  return path;
+}
+
+Result<std::unique_ptr<WeightSource>> openModelWeights(const std::string &path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored))
+    return userError(fmt::format("'{}' is not a directory; a model is a directory with config.json and "
+                                 "model.safetensors",
+                                 printable(path)));
+  std::string directory = withoutTrailingSlash(path);
+  std::string single = directory + "/model.safetensors", index = directory + "/model.safetensors.index.json";
+  if (exists(single))
+    return openSafetensors(single);
+  if (exists(index))
+    return openSafetensorsIndex(index);
+  return userError(fmt::format("{}: no weights: neither model.safetensors nor model.safetensors.index.json is there",
+                               printable(directory)));
+}
+
+Result<ModelDirectory> readModelDirectory(const std::string &path, ReadWeights readWeights) {
+  std::error_code problem;
+  fs::file_status status = fs::status(path, problem);
+  if (status.type() == fs::file_type::not_found)
+    return userError(fmt::format("'{}': no such model directory", printable(path)));
+  bool isDirectory = status.type() == fs::file_type::directory;
+  std::string directory = withoutTrailingSlash(path);
+  ModelDirectory model;
+  model.name = isDirectory ? directoryName(path) : fs::path(path).stem().string();
+  model.configPath = isDirectory ? directory + "/config.json" : path;
+  Result<nlohmann::json> config = runtime::readJsonFile(model.configPath, maxConfigBytes);
+  if (!config)
+    return config.takeError();
+  model.config = std::move(*config);
+  Result<std::string> architecture = architectureOf(model.config, model.configPath);
+  if (!architecture)
+    return architecture.takeError();
+  model.architecture = std::move(*architecture);
+  if (isDirectory && exists(directory + "/tokenizer.json"))
+    model.tokenizerPath = directory + "/tokenizer.json";
+  if (readWeights == ReadWeights::Yes) {
+    Result<std::unique_ptr<WeightSource>> weights = openModelWeights(directory);
+    if (!weights)
+      return weights.takeError();
+    model.weights = std::move(*weights);
+  }
+  return model;
+}
+
+} // namespace weft::frontend::hf

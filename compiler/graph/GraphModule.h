@@ -1,0 +1,33 @@
+// The names a graph module goes by: what the builder writes and every later phase reads.
+//
+//   module attributes {xf.model = "llama", xf.vocab = 256, xf.hidden = 64, xf.layers = 2, xf.heads = 4, xf.kv_heads = 2,
+//                      xf.head_dim = 16, xf.max_seq = 128} {
+//     func.func @forward(%ids: tensor<?xi32>, %position: index, %cache0: !xf.kv_cache<…>, …)
+//         -> (tensor<1xVOCABxf32>, !xf.kv_cache<…>, …)
+//   }
+//
+// After `--graph-split-phases`, instead of @forward:
+//
+//     func.func @prefill(%ids: tensor<?xi32>, caches…) -> (logits, caches…)
+//     func.func @decode(%ids: tensor<1xi32>, %position: index, caches…) -> (logits, caches…)
+#pragma once
+
+#include "llvm/ADT/StringRef.h"
+
+namespace weft::graph {
+
+inline constexpr llvm::StringLiteral forwardFunction = "forward";
+inline constexpr llvm::StringLiteral prefillFunction = "prefill";
+inline constexpr llvm::StringLiteral decodeFunction = "decode";
+
+inline constexpr llvm::StringLiteral modelAttr = "xf.model"; // a string: the model's name
+// Integers (i64):
+inline constexpr llvm::StringLiteral vocabAttr = "xf.vocab";
+inline constexpr llvm::StringLiteral hiddenAttr = "xf.hidden";
+inline constexpr llvm::StringLiteral layersAttr = "xf.layers";
+inline constexpr llvm::StringLiteral headsAttr = "xf.heads";
+inline constexpr llvm::StringLiteral kvHeadsAttr = "xf.kv_heads";
+inline constexpr llvm::StringLiteral headDimAttr = "xf.head_dim";
+inline constexpr llvm::StringLiteral maxSeqAttr = "xf.max_seq";
+
+} // namespace weft::graph

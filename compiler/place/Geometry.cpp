@@ -1,0 +1,88 @@
+#include "compiler/place/Geometry.h"
+
+#include "compiler/route/Topology.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace weft::place {
+
+namespace {
+std::vector<int> invert(const std::vector<int> &permutation) {
+  std::vector<int> inverse(permutation.size());
+  for (size_t i = 0; i < permutation.size(); ++i)
+    inverse[permutation[i]] = static_cast<int>(i);
+  return inverse;
+}
+} // namespace
+
+int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t roundUp(int64_t a, int64_t multiple) { return ceilDiv(a, multiple) * multiple; }
+
+Mesh Mesh::make(int64_t width, int64_t height, bool interleave) {
+  Mesh mesh;
+  mesh.width = width;
+  mesh.height = height;
+  mesh.interleave = interleave;
+  auto embedding = interleave ? route::Embedding::Interleave : route::Embedding::Identity;
+  mesh.coreOfRankX = route::rankToCore(static_cast<int>(width), embedding);
+  mesh.coreOfRankY = route::rankToCore(static_cast<int>(height), embedding);
+  mesh.rankOfCoreX = invert(mesh.coreOfRankX);
+  mesh.rankOfCoreY = invert(mesh.coreOfRankY);
+  mesh.blocks = std::lcm(width, height);
+  mesh.blocksX = mesh.blocks / width;
+  mesh.blocksY = mesh.blocks / height;
+  return mesh;
+}
+
+int64_t blockWidth(const Mesh &mesh, int64_t extent) { return roundUp(ceilDiv(extent, mesh.blocks), 2); }
+
+int64_t plainLocal(int64_t extent, int64_t cores) { return roundUp(ceilDiv(extent, cores), 2); }
+
+HeadLayout HeadLayout::make(int64_t meshWidth, int64_t kvHeads, int64_t group, int64_t headDim) {
+  HeadLayout layout;
+  layout.kvHeads = kvHeads;
+  layout.group = group;
+  layout.headDim = headDim;
+  int64_t pairs = headDim / 2;
+  if (meshWidth >= kvHeads) {
+    // More columns for a head than it has rotary pairs would only add padding.
+    layout.coresPerHead = std::min(meshWidth / kvHeads, pairs);
+    layout.headsPerCore = 1;
+  } else {
+    layout.coresPerHead = 1;
+    layout.headsPerCore = ceilDiv(kvHeads, meshWidth);
+  }
+  layout.width = 2 * ceilDiv(pairs, layout.coresPerHead);
+  return layout;
+}
+
+int64_t HeadLayout::kvHead(int64_t x, int64_t local) const {
+  int64_t head = x / coresPerHead * headsPerCore + local;
+  return head < kvHeads ? head : -1;
+}
+
+int64_t HeadLayout::dimension(int64_t x, int64_t c) const {
+  int64_t pair = x % coresPerHead * (width / 2) + c / 2;
+  return pair < headDim / 2 ? pair + c % 2 * (headDim / 2) : -1;
+}
+
+int64_t HeadLayout::queryIndex(int64_t x, int64_t c) const {
+  int64_t local = c / width;
+  int64_t head = kvHead(x, local / group), dim = dimension(x, c % width);
+  return head < 0 || dim < 0 ? -1 : (head * group + local % group) * headDim + dim;
+}
+
+int64_t HeadLayout::keyIndex(int64_t x, int64_t c) const {
+  int64_t head = kvHead(x, c / width), dim = dimension(x, c % width);
+  return head < 0 || dim < 0 ? -1 : head * headDim + dim;
+}
+
+int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, int64_t rankY, int64_t i) {
+  int64_t block = rankY * mesh.blocksY + i / width;
+  int64_t core = mesh.coreOfRankX[block / mesh.blocksX];
+  int64_t column = block % mesh.blocksX * width + i % width;
+  return column < heads.headsOnCore() * heads.width ? heads.queryIndex(core, column) : -1;
+}
+
+} // namespace weft::place

@@ -1,0 +1,70 @@
+// The arithmetic of layouts: how many elements of a dimension a core holds, with what padding, and which ones. Plain C++.
+#pragma once
+
+#include "hw-models/support/Result.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace weft::place {
+
+/// A rectangle of cores with logical rings along both axes, and what follows for contractions: K is cut into
+/// `blocks` = lcm(width, height) blocks; a core holds `blocksX` of them when K is divided on x, `blocksY` on y.
+struct Mesh {
+  int64_t width = 1, height = 1;
+  bool interleave = true;
+  std::vector<int> coreOfRankX, coreOfRankY, rankOfCoreX, rankOfCoreY;
+  int64_t blocks = 1, blocksX = 1, blocksY = 1;
+
+  static Mesh make(int64_t width, int64_t height, bool interleave);
+};
+
+int64_t ceilDiv(int64_t a, int64_t b);
+int64_t roundUp(int64_t a, int64_t multiple);
+
+/// Elements of one K block when K has `extent` elements: even, so that a row of 16-bit elements is whole words.
+int64_t blockWidth(const Mesh &mesh, int64_t extent);
+/// Elements on a core of a dimension that some contraction runs over, divided on x or on y.
+inline int64_t contractionLocalX(const Mesh &mesh, int64_t extent) { return mesh.blocksX * blockWidth(mesh, extent); }
+inline int64_t contractionLocalY(const Mesh &mesh, int64_t extent) { return mesh.blocksY * blockWidth(mesh, extent); }
+/// Elements on a core of a dimension that nothing contracts over.
+int64_t plainLocal(int64_t extent, int64_t cores);
+
+/// How attention heads lie along x. Each kv head with its query heads takes `coresPerHead` neighbouring columns of cores, or
+/// a column takes `headsPerCore` kv heads whole. A head's rotary pairs (i, i + headDim/2) stay together on one core.
+struct HeadLayout {
+  int64_t kvHeads = 1, group = 1, headDim = 2;
+  int64_t coresPerHead = 1, headsPerCore = 1, width = 2; // width: columns of one head on one core
+
+  static HeadLayout make(int64_t meshWidth, int64_t kvHeads, int64_t group, int64_t headDim);
+
+  int64_t headsOnCore() const { return headsPerCore * group; }
+  int64_t segments() const { return coresPerHead > 1 ? kvHeads : 0; } // runs of cores that share a head
+  /// The kv head of local head `local` on core x; -1 if there is none.
+  int64_t kvHead(int64_t x, int64_t local) const;
+  /// The dimension within its head of local column c (0 <= c < width) on core x; -1: padding.
+  int64_t dimension(int64_t x, int64_t c) const;
+  /// Index in the query projection's output of local query column c (0 <= c < headsOnCore()*width); -1: padding.
+  int64_t queryIndex(int64_t x, int64_t c) const;
+  /// Index in the key or value projection's output of local column c (0 <= c < headsPerCore*width); -1: padding.
+  int64_t keyIndex(int64_t x, int64_t c) const;
+};
+
+/// Element of the whole dimension that local element i of a block-divided dimension is on the core of rank `rank`; -1: padding.
+inline int64_t blockIndex(int64_t extent, int64_t local, int64_t rank, int64_t i) {
+  int64_t index = rank * local + i;
+  return index < extent ? index : -1;
+}
+
+/// Element of the attention output that contraction row i on the core of y rank `rankY` is; -1: padding. The contraction runs
+/// over the attention output as it lies on x: local columns of each core in rank order, cut into blocks of `width`.
+int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, int64_t rankY, int64_t i);
+
+/// Tokens of rank k before it when n tokens are spread over `ranks` ranks; docs/program-model.md, "Sequence rows".
+inline int64_t sequenceStart(int64_t k, int64_t n, int64_t ranks) {
+  int64_t q = n / ranks, r = n % ranks;
+  int64_t longer = k - (ranks - r);
+  return k * q + (longer > 0 ? longer : 0);
+}
+
+} // namespace weft::place

@@ -1,0 +1,46 @@
+// The place phase: from what is computed (xf) to where (grid).
+#pragma once
+
+#include "compiler/place/Geometry.h"
+#include "kernels/TileKernels.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+#include <memory>
+
+namespace weft::place {
+
+/// What the K-tree's cost depends on; cycles.
+struct CollectiveCosts {
+  int64_t hop = 1, ramp = 2, streamStage = 1, streamStartup = 1;
+};
+
+struct PlaceOptions {
+  int64_t width = 1, height = 1;
+  int64_t maxSeq = 1;
+  bool cannon = false;             // Cannon's ring order instead of the two-hop interleave
+  int64_t prefillTreeLevels = 1;   // at most this many levels, colours permitting
+  int64_t decodeTreeLevels = 2;
+  int64_t keyBlock = 16;           // keys scored at once in prefill attention
+  mlir::Type weightType;           // null: as stored
+  CollectiveCosts costs;
+};
+
+/// Levels and groups of the K-tree with the least predicted cycles for `words` words on `cores` cores.
+std::pair<int64_t, int64_t> chooseTree(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels);
+/// Predicted cycles of a K-tree all-reduce.
+int64_t treeCycles(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels, int64_t groups);
+
+/// The attribute of a kernel's function that says what a call asks of the core: [narrow, macs, macs a row, alu, …].
+inline constexpr llvm::StringLiteral workAttribute = "weft.work";
+void attachWork(mlir::ModuleOp module, const kernels::TileKernel &kernel);
+
+/// Replaces the graph's phase functions by grid functions on a mesh.
+std::unique_ptr<mlir::Pass> createPlacePass(const PlaceOptions &options);
+/// Closes the phase: every value that lives on the mesh has a layout and every kernel exists.
+std::unique_ptr<mlir::Pass> createGridVerifyPass();
+/// `--place` and `--grid-verify` for weft-opt.
+void registerPlacePasses();
+
+} // namespace weft::place

@@ -1,0 +1,183 @@
+// The place phase as passes, and the choice of K-trees.
+#include "compiler/place/Placer.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Pass/PassRegistry.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace weft::grid;
+
+namespace weft::place {
+
+int64_t treeCycles(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels, int64_t groups) {
+  // Chain of c cores from both ends to the middle: about c/2 software stages of one word each, then the words stream.
+  int64_t total = 0, members = cores, spacing = 1;
+  for (int64_t level = 0; level < levels && members > 1; ++level) {
+    int64_t parts = level + 1 == levels ? 1 : std::max<int64_t>(1, std::min(groups, members));
+    int64_t chain = ceilDiv(members, parts), stages = chain / 2;
+    total += stages * (2 * costs.ramp + costs.streamStage + costs.streamStartup + spacing * costs.hop) + words;
+    spacing *= chain;
+    members = parts;
+    groups = std::max<int64_t>(1, ceilDiv(groups, chain));
+  }
+  return total + cores / 2 * costs.hop + 2 * costs.ramp + words;
+}
+
+std::pair<int64_t, int64_t> chooseTree(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels) {
+  std::pair<int64_t, int64_t> best = {1, 1};
+  int64_t bestCycles = treeCycles(costs, cores, words, 1, 1);
+  for (int64_t levels = 2; levels <= maxLevels; ++levels)
+    for (int64_t groups = 2; groups < cores; ++groups)
+      if (int64_t cycles = treeCycles(costs, cores, words, levels, groups); cycles < bestCycles) {
+        best = {levels, groups};
+        bestCycles = cycles;
+      }
+  return best;
+}
+
+void attachWork(ModuleOp module, const kernels::TileKernel &kernel) {
+  const kernels::Work &work = kernel.work;
+  SmallVector<int64_t> counts = {work.narrowOperand};
+  for (const kernels::RowLinear &count : {work.macs, work.alu, work.special, work.loadBytes, work.storeBytes})
+    counts.append({count.base, count.perRow});
+  SymbolTable::lookupSymbolIn(module, kernel.name)
+      ->setAttr(workAttribute, DenseI64ArrayAttr::get(module.getContext(), counts));
+}
+
+FailureOr<Value> Placer::placed(Value xfValue, Operation *user) {
+  if (auto found = values.find(xfValue); found != values.end())
+    return found->second;
+  return user->emitOpError("reads a value that has no place on the mesh");
+}
+
+LogicalResult Placer::placeOp(Operation *op) {
+  builder.setLoc(op->getLoc());
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](xf::EmbeddingOp op) { return placeEmbedding(op); })
+      .Case([&](xf::RmsNormOp op) { return placeNorm(op); })
+      .Case([&](xf::LinearOp op) { return placeLinear(op); })
+      .Case([&](xf::GatedMlpOp op) { return placeMlp(op); })
+      .Case([&](xf::AddOp op) { return placeAdd(op); })
+      .Case([&](xf::LastRowOp op) { return placeLastRow(op); })
+      .Case([&](xf::AttentionOp op) { return placeAttention(op); })
+      // Weights are placed where they are used; rotation and append with their attention.
+      .Case<xf::ParamOp, xf::RopeOp, xf::KvAppendOp, arith::ConstantOp>([](Operation *) { return success(); })
+      .Default([](Operation *op) { return op->emitOpError("has no lowering to a mesh yet"); });
+}
+
+LogicalResult Placer::place(func::FuncOp source, func::FuncOp target) {
+  Block *body = target.addEntryBlock();
+  builder.setInsertionPointToEnd(body);
+  builder.setLoc(NameLoc::get(builder.getStringAttr("host_input")));
+  int64_t words = decode ? 2 : 1 + options.maxSeq;
+  launch = builder.create<LaunchOp>(tensor({words}, builder.getI32Type(), {whole(words)}));
+  for (Operation &op : source.getBody().front().without_terminator())
+    if (failed(placeOp(&op)))
+      return failure();
+  auto result = source.getBody().front().getTerminator();
+  auto logits = placed(result->getOperand(0), result);
+  if (failed(logits))
+    return failure();
+  builder.setLoc(NameLoc::get(builder.getStringAttr("host_output")));
+  builder.create<OutputOp>(*logits, "logits");
+  builder.create<func::ReturnOp>();
+  return success();
+}
+
+namespace {
+
+struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PlacePass)
+  PlacePass() = default;
+  explicit PlacePass(const PlaceOptions &options) : options(options) {}
+  PlacePass(const PlacePass &other) : PassWrapper(other), options(other.options) {
+    width = other.width;
+    height = other.height;
+    maxSeq = other.maxSeq;
+    algorithm = other.algorithm;
+  }
+  StringRef getArgument() const override { return "place"; }
+  StringRef getDescription() const override { return "Give every value of the graph a layout on a mesh and every op an algorithm"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<GridDialect, scf::SCFDialect, arith::ArithDialect, linalg::LinalgDialect, memref::MemRefDialect,
+                    math::MathDialect>();
+  }
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    if (width.hasValue())
+      options.width = width;
+    if (height.hasValue())
+      options.height = height;
+    if (maxSeq.hasValue())
+      options.maxSeq = maxSeq;
+    if (algorithm.hasValue())
+      options.cannon = algorithm == "cannon";
+    if (options.width < 1 || options.height < 1 || options.maxSeq < 1)
+      return module.emitError("place needs a mesh of at least 1x1 and room for at least one token"), signalPassFailure();
+    Mesh mesh = Mesh::make(options.width, options.height, !options.cannon);
+    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+    builder.create<MeshOp>(module.getLoc(), "mesh", mesh.width, mesh.height,
+                           options.cannon ? RankOrder::Identity : RankOrder::Interleave);
+    SmallVector<func::FuncOp> sources = llvm::to_vector(module.getOps<func::FuncOp>());
+    for (func::FuncOp source : sources) {
+      std::string name = source.getName().str();
+      if (name != "prefill" && name != "decode")
+        return source.emitError("place expects the phases prefill and decode, not '") << name << "'", signalPassFailure();
+      source.setName(name + ".graph");
+      builder.setInsertionPointAfter(source);
+      auto target = builder.create<func::FuncOp>(source.getLoc(), name, builder.getFunctionType({}, {}));
+      if (failed(Placer(module, mesh, options, name == "decode").place(source, target)))
+        return signalPassFailure();
+      source.erase();
+    }
+  }
+
+  PlaceOptions options;
+  Option<int64_t> width{*this, "width", llvm::cl::desc("cores along x")};
+  Option<int64_t> height{*this, "height", llvm::cl::desc("cores along y")};
+  Option<int64_t> maxSeq{*this, "max-seq", llvm::cl::desc("tokens the cache holds")};
+  Option<std::string> algorithm{*this, "algorithm", llvm::cl::desc("meshgemm or cannon")};
+};
+
+struct GridVerifyPass : PassWrapper<GridVerifyPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GridVerifyPass)
+  StringRef getArgument() const override { return "grid-verify"; }
+  StringRef getDescription() const override { return "Check that the module is a whole grid program"; }
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    if (module.getOps<MeshOp>().empty())
+      return module.emitError("a grid program needs a grid.mesh"), signalPassFailure();
+    WalkResult result = module.walk([&](Operation *op) -> WalkResult {
+      if (isa<xf::XfDialect>(op->getDialect()))
+        return op->emitOpError("is left over from the graph");
+      if (auto call = dyn_cast<CallOp>(op)) {
+        auto kernel = module.lookupSymbol<func::FuncOp>(call.getKernel());
+        if (!kernel || !kernel->hasAttr(workAttribute))
+          return call.emitOpError("calls @") << call.getKernel() << ", which is not a kernel of this module";
+        if (kernel.getNumArguments() != call.getOrder().size() + call.getScalars().size())
+          return call.emitOpError("gives @") << call.getKernel() << " " << call.getOrder().size() << " buffers and "
+                                             << call.getScalars().size() << " scalars, but it takes "
+                                             << kernel.getNumArguments() << " arguments";
+      }
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createPlacePass(const PlaceOptions &options) { return std::make_unique<PlacePass>(options); }
+std::unique_ptr<Pass> createGridVerifyPass() { return std::make_unique<GridVerifyPass>(); }
+
+void registerPlacePasses() {
+  PassRegistration<PlacePass>();
+  PassRegistration<GridVerifyPass>();
+}
+
+} // namespace weft::place

@@ -1,0 +1,400 @@
+// The driver of the spmd lowering: kernels, loops, buffers and classes.
+#include "compiler/spmd/Lowering.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace weft::spmd {
+
+namespace {
+int64_t elementBytes(Type type) { return type.getIntOrFloatBitWidth() / 8; }
+
+int64_t localBytes(RankedTensorType type) {
+  int64_t bytes = elementBytes(type.getElementType());
+  for (int64_t extent : grid::localShape(type))
+    bytes *= extent;
+  return bytes;
+}
+
+int64_t alignUp(int64_t bytes) { return place::roundUp(bytes, 16); }
+} // namespace
+
+std::string opName(Operation *op) {
+  Location location = op->getLoc();
+  if (auto name = location->findInstanceOf<NameLoc>())
+    return name.getName().str();
+  return op->getName().stripDialect().str();
+}
+
+Lowering::Lowering(ModuleOp module, grid::MeshOp meshOp)
+    : module(module), context(module.getContext()),
+      mesh(place::Mesh::make(meshOp.getWidth(), meshOp.getHeight(),
+                             meshOp.getRankToCore() == grid::RankOrder::Interleave)),
+      declarations(context), residents(context), steps(context) {}
+
+// ---- names ----------------------------------------------------------------------------------------------------
+
+fabric::CoreMask Lowering::onAxis(grid::Axis axis, const std::vector<bool> &positions) const {
+  fabric::CoreMask mask = allCores();
+  (axis == grid::Axis::X ? mask.xs : mask.ys) = positions;
+  return mask;
+}
+
+std::string Lowering::className(const fabric::CoreMask &mask) {
+  for (const auto &[known, name] : classes)
+    if (known == mask)
+      return name;
+  std::string name = classes.empty() ? "all" : "class" + std::to_string(classes.size());
+  if (classes.empty() && !(mask == allCores()))
+    name = "class0";
+  SmallVector<Attribute> sets;
+  for (IntegerSet set : fabric::toSets(context, mask))
+    sets.push_back(IntegerSetAttr::get(set));
+  declarations.create<fabric::ClassOp>(program.getLoc(), name, declarations.getArrayAttr(sets));
+  classes.emplace_back(mask, name);
+  return name;
+}
+
+std::string Lowering::channel(grid::Axis axis, fabric::PatternKind kind, ArrayRef<int64_t> args, const std::string &name) {
+  auto [entry, inserted] = channels.emplace(name, name);
+  if (inserted)
+    declarations.create<fabric::ChannelOp>(program.getLoc(), name, static_cast<fabric::Axis>(axis), kind,
+                                           declarations.getDenseI64ArrayAttr(args), AffineMapAttr(), DenseI64ArrayAttr());
+  return entry->second;
+}
+
+std::string Lowering::ring(grid::Axis axis, int64_t direction) {
+  std::string name = std::string(axis == grid::Axis::X ? "x" : "y") + (direction < 0 ? "_ring_down" : "_ring_up");
+  return channel(axis, fabric::PatternKind::Ring, {direction}, name);
+}
+
+std::string Lowering::newBuffer(fabric::BufferKind kind, int64_t bytes, StringRef hint) {
+  std::string name = (hint + std::to_string(bufferCount++)).str();
+  declarations.create<fabric::BufferOp>(program.getLoc(), name, kind, alignUp(bytes), IntegerAttr());
+  return name;
+}
+
+Slot Lowering::slotFor(Value value, fabric::BufferKind kind, StringRef hint) {
+  if (auto found = slots.find(value); found != slots.end())
+    return found->second;
+  Slot slot{newBuffer(kind, localBytes(cast<RankedTensorType>(value.getType())), hint), 0, {}};
+  slots[value] = slot;
+  return slot;
+}
+
+int64_t Lowering::param(StringRef name, ArrayRef<int64_t> divisors) {
+  for (auto [index, known] : llvm::enumerate(params))
+    if (known.first == name)
+      return index;
+  params.emplace_back(name.str(), llvm::to_vector(divisors));
+  return params.size() - 1;
+}
+
+// ---- expressions ----------------------------------------------------------------------------------------------
+
+Expr Lowering::bytesOf(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  int64_t bytes = localBytes(tensor);
+  grid::ShardAttr first = grid::layoutOf(tensor).getDims()[0];
+  if (first.getKind() != grid::ShardKind::Sequence)
+    return constant(bytes);
+  return {fabric::Source::Param, param("rows", {mesh.height}), bytes / first.getLocal(), 0};
+}
+
+Expr Lowering::scalar(grid::ScalarAttr attribute, int64_t level) {
+  switch (attribute.getKind()) {
+  case grid::ScalarKind::Constant:
+    return constant(attribute.getValue());
+  case grid::ScalarKind::Rows:
+    return {fabric::Source::Param, param("rows", {mesh.height}), 1, 0};
+  case grid::ScalarKind::RankX:
+    return {fabric::Source::RankX, 0, 1, 0};
+  case grid::ScalarKind::RankY:
+    return {fabric::Source::RankY, 0, 1, 0};
+  case grid::ScalarKind::Loop:
+    return {fabric::Source::Loop, level - 1 - attribute.getValue(), 1, 0};
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+fabric::ExprAttr Lowering::attribute(const Expr &expr, int64_t level) const {
+  int64_t index = expr.source == fabric::Source::Loop ? level - 1 - expr.index : expr.index;
+  return fabric::ExprAttr::get(context, expr.source, index, expr.scale, expr.add);
+}
+
+fabric::RefAttr Lowering::reference(const Slot &slot, int64_t level) const {
+  SmallVector<fabric::TermAttr> terms;
+  for (const RingTerm &term : slot.terms)
+    terms.push_back(fabric::TermAttr::get(context, term.scale ? level - 1 - term.level : 0, term.scale,
+                                          attribute(term.phase, level), term.modulus, term.stride));
+  return fabric::RefAttr::get(context, FlatSymbolRefAttr::get(context, slot.buffer), slot.offset, terms);
+}
+
+// ---- instructions ---------------------------------------------------------------------------------------------
+
+void Lowering::put(OpBuilder &b, int64_t level, const Slot &from, StringRef channel, const Expr &bytes) const {
+  b.create<fabric::PutOp>(b.getUnknownLoc(), reference(from, level), channel, attribute(bytes, level));
+}
+
+void Lowering::get(OpBuilder &b, int64_t level, const Slot &to, StringRef channel, const Expr &bytes) const {
+  b.create<fabric::GetOp>(b.getUnknownLoc(), reference(to, level), channel, attribute(bytes, level));
+}
+
+void Lowering::wait(OpBuilder &b) const { b.create<fabric::WaitOp>(b.getUnknownLoc()); }
+
+void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRef<Slot> operands, ArrayRef<Expr> scalars) const {
+  SmallVector<Attribute> operandAttributes, scalarAttributes;
+  for (const Slot &slot : operands)
+    operandAttributes.push_back(reference(slot, level));
+  for (const Expr &expr : scalars)
+    scalarAttributes.push_back(attribute(expr, level));
+  Operation *function = SymbolTable::lookupSymbolIn(module, kernel);
+  ArrayRef<int64_t> counts = function->getAttrOfType<DenseI64ArrayAttr>(place::workAttribute).asArrayRef();
+  bool dynamic = !scalars.empty() && scalars[0].source == fabric::Source::Param;
+  int64_t m = !scalars.empty() && scalars[0].source == fabric::Source::Constant ? scalars[0].add : 1;
+  auto count = [&](size_t i) {
+    int64_t base = counts[1 + 2 * i], perRow = counts[2 + 2 * i];
+    return attribute(dynamic && perRow ? Expr{fabric::Source::Param, scalars[0].index, perRow, base} : constant(base + perRow * m), level);
+  };
+  auto work = fabric::WorkAttr::get(context, counts[0] != 0, count(0), count(1), count(2), count(3), count(4));
+  b.create<fabric::KernelCallOp>(b.getUnknownLoc(), kernel, b.getArrayAttr(operandAttributes), b.getArrayAttr(scalarAttributes), work);
+}
+
+std::string Lowering::use(const kernels::TileKernel &kernel) {
+  place::attachWork(module, kernel);
+  return kernel.name;
+}
+
+// ---- ops ------------------------------------------------------------------------------------------------------
+
+void Lowering::lowerCall(grid::CallOp op, std::vector<Step> &steps) {
+  SmallVector<Slot> all, ordered;
+  for (Value value : op.getIns())
+    all.push_back(slotFor(value, fabric::BufferKind::Activations, "v"));
+  for (auto [out, result] : llvm::zip(op.getOuts(), op.getResults())) {
+    all.push_back(slotFor(out, fabric::BufferKind::Activations, "v"));
+    slots[result] = all.back();
+  }
+  for (int64_t index : op.getOrder())
+    ordered.push_back(all[index]);
+  auto scalars = llvm::to_vector(op.getScalars().getAsRange<grid::ScalarAttr>());
+  std::string kernel = op.getKernel().str();
+  param("rows", {mesh.height});
+  Emit emit = [=, this](OpBuilder &b, int64_t level) {
+    SmallVector<Expr> expressions;
+    for (grid::ScalarAttr attribute : scalars)
+      expressions.push_back(scalar(attribute, level));
+    kernelCall(b, level, kernel, ordered, expressions);
+  };
+  steps.push_back({opName(op), "kernel", {{allCores(), std::move(emit)}}});
+}
+
+void Lowering::lowerResident(Operation *op) {
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  auto declare = [&](const std::string &name, fabric::BufferKind kind, llvm::function_ref<void()> describe) {
+    if (!module.lookupSymbol(name)) {
+      residents.create<fabric::BufferOp>(op->getLoc(), name, kind, alignUp(localBytes(type)), IntegerAttr());
+      describe();
+    }
+    slots[op->getResult(0)] = {name, 0, {}};
+  };
+  llvm::TypeSwitch<Operation *>(op)
+      .Case([&](grid::WeightOp weight) {
+        // The same weight in another order is another buffer.
+        std::string name = ("weight." + cast<StringAttr>(weight.getParts()[0]).getValue() + "." +
+                            grid::stringifyWeightOrder(weight.getOrder()) + "." + std::to_string(grid::localShape(type)[0]))
+                               .str();
+        declare(name, fabric::BufferKind::Weights, [&] {
+          residents.create<fabric::WeightOp>(op->getLoc(), name, weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()),
+                                             weight.getTransposed(), weight.getHeadsAttr(), type);
+        });
+      })
+      .Case([&](grid::RopeTableOp table) {
+        std::string name = "rope.stride" + std::to_string(table.getStride());
+        declare(name, fabric::BufferKind::Constants, [&] {
+          residents.create<fabric::RopeTableOp>(op->getLoc(), name, table.getInverseFrequencies(), table.getStride(),
+                                                table.getRows(), table.getHeads(), type);
+        });
+      })
+      .Case([&](grid::CacheOp cache) { declare(cache.getName().str(), fabric::BufferKind::KvCache, [] {}); });
+}
+
+LogicalResult Lowering::lowerOp(Operation *op, int64_t level, std::vector<Step> &steps) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](grid::CallOp op) { return lowerCall(op, steps), success(); })
+      .Case([&](grid::AllReduceOp op) { return lowerAllReduce(op, steps); })
+      .Case([&](grid::ShiftOp op) { return lowerShift(op, steps), success(); })
+      .Case([&](grid::ToLayoutOp op) { return lowerToLayout(op, steps); })
+      .Case([&](grid::GemmOp op) { return lowerGemm(op, level, steps), success(); })
+      .Case([&](grid::GemvOp op) { return lowerGemv(op, steps); })
+      .Case([&](grid::LaunchOp op) { return lowerLaunch(op, steps), success(); })
+      .Case([&](grid::OutputOp op) { return lowerOutput(op, steps), success(); })
+      .Case([&](scf::ForOp op) { return lowerLoop(op, level, steps); })
+      .Case<grid::WeightOp, grid::RopeTableOp, grid::CacheOp>([&](Operation *op) { return lowerResident(op), success(); })
+      .Case([&](grid::ViewOp op) {
+        Slot slot = slots.at(op.getInput());
+        slot.offset += op.getOffset() * elementBytes(cast<RankedTensorType>(op.getResult().getType()).getElementType());
+        slots[op.getResult()] = slot;
+        return success();
+      })
+      .Case<grid::EmptyOp, grid::ParamOp, arith::ConstantOp>([](Operation *) { return success(); })
+      .Default([](Operation *op) { return op->emitOpError("has no meaning on the fabric"); });
+}
+
+LogicalResult Lowering::lowerBlock(Block &block, int64_t level, std::vector<Step> &steps) {
+  for (Operation &op : block.without_terminator())
+    if (failed(lowerOp(&op, level, steps)))
+      return failure();
+  return success();
+}
+
+/// The cores that take part in the same parts of all steps, class by class.
+static std::vector<std::pair<fabric::CoreMask, std::vector<const Part *>>> refine(const std::vector<Step> &steps,
+                                                                                  const fabric::CoreMask &all) {
+  std::vector<std::pair<fabric::CoreMask, std::vector<const Part *>>> classes = {{all, {}}};
+  for (const Step &step : steps) {
+    decltype(classes) finer;
+    for (auto &[mask, parts] : classes) {
+      std::vector<bool> covered(mask.xs.size() * mask.ys.size());
+      auto intersect = [](fabric::CoreMask a, const fabric::CoreMask &b) {
+        for (size_t i = 0; i < a.xs.size(); ++i)
+          a.xs[i] = a.xs[i] && b.xs[i];
+        for (size_t i = 0; i < a.ys.size(); ++i)
+          a.ys[i] = a.ys[i] && b.ys[i];
+        if (b.relation != fabric::CoreMask::Relation::Any)
+          a.relation = b.relation;
+        return a;
+      };
+      fabric::CoreMask rest = mask;
+      for (const Part &part : step.parts) {
+        fabric::CoreMask both = intersect(mask, part.cores);
+        if (both.empty())
+          continue;
+        auto extended = parts;
+        extended.push_back(&part);
+        finer.emplace_back(both, std::move(extended));
+        // Parts of one step differ on one axis at most, so what is left is again a product.
+        if (both.xs != mask.xs)
+          for (size_t i = 0; i < rest.xs.size(); ++i)
+            rest.xs[i] = rest.xs[i] && !both.xs[i];
+        else
+          for (size_t i = 0; i < rest.ys.size(); ++i)
+            rest.ys[i] = rest.ys[i] && !both.ys[i];
+      }
+      if (!rest.empty())
+        finer.emplace_back(rest, parts);
+    }
+    classes = std::move(finer);
+  }
+  return classes;
+}
+
+LogicalResult Lowering::lowerLoop(scf::ForOp op, int64_t level, std::vector<Step> &outer) {
+  // A value that the body shifts on alternates between two halves of its buffer; all others stay where they are.
+  auto yield = cast<scf::YieldOp>(op.getBody()->getTerminator());
+  SmallVector<bool> rotates;
+  for (auto [init, argument, yielded] : llvm::zip(op.getInitArgs(), op.getRegionIterArgs(), yield.getOperands())) {
+    Slot slot = slotFor(init, fabric::BufferKind::Activations, "v");
+    auto shift = yielded.getDefiningOp<grid::ShiftOp>();
+    bool rotating = shift && shift->getBlock() == op.getBody() && cores(shift.getAxis()) > 1;
+    rotates.push_back(rotating);
+    if (rotating) {
+      int64_t bytes = alignUp(localBytes(cast<RankedTensorType>(init.getType())));
+      auto buffer = program.lookupSymbol<fabric::BufferOp>(slot.buffer);
+      buffer.setBytes(2 * bytes);
+      slot.terms.push_back({level, 1, constant(0), 2, bytes});
+      slots[shift.getResult()] = slot;
+      slots[shift.getResult()].terms.back().phase = constant(1);
+    }
+    slots[argument] = slot;
+  }
+  Expr count;
+  APInt trip;
+  if (matchPattern(op.getUpperBound(), m_ConstantInt(&trip))) {
+    count = constant(trip.getSExtValue());
+  } else if (auto bound = op.getUpperBound().getDefiningOp<grid::ParamOp>()) {
+    count = {fabric::Source::Param, param(bound.getName(), bound.getDivisors()), 1, 0};
+  } else {
+    return op.emitOpError("needs a bound that is a constant or a launch parameter");
+  }
+
+  std::vector<Step> body;
+  bool outerPending = std::exchange(pendingTransfers, false);
+  if (failed(lowerBlock(*op.getBody(), level + 1, body)))
+    return failure();
+  if (pendingTransfers)
+    body.push_back({opName(op), "wait", {{allCores(), [this](OpBuilder &b, int64_t) { wait(b); }}}});
+  pendingTransfers = outerPending;
+
+  Step loop{opName(op), "loop", {}};
+  for (auto &[mask, parts] : refine(body, allCores())) {
+    SmallVector<Emit> emits;
+    for (const Part *part : parts)
+      emits.push_back(part->emit);
+    if (emits.empty())
+      continue;
+    loop.parts.push_back({mask, [=, this](OpBuilder &b, int64_t at) {
+                            auto loopOp = b.create<fabric::LoopOp>(b.getUnknownLoc(), attribute(count, at));
+                            OpBuilder inner = OpBuilder::atBlockEnd(&loopOp.getBody().emplaceBlock());
+                            for (const Emit &emit : emits)
+                              emit(inner, at + 1);
+                          }});
+  }
+  outer.push_back(std::move(loop));
+  for (auto [index, result] : llvm::enumerate(op.getResults())) {
+    Slot slot = slots.at(op.getRegionIterArgs()[index]);
+    if (rotates[index]) {
+      slot.offset += trip.getSExtValue() % 2 * slot.terms.back().stride;
+      slot.terms.pop_back();
+    }
+    slots[result] = slot;
+  }
+  return success();
+}
+
+void Lowering::writeStep(const Step &step) {
+  auto op = steps.create<fabric::StepOp>(program.getLoc(), step.op, step.kind, false);
+  OpBuilder inStep = OpBuilder::atBlockEnd(&op.getBody().emplaceBlock());
+  for (const Part &part : step.parts) {
+    if (part.cores.empty())
+      continue;
+    if (part.cores == allCores())
+      op.setAll(true);
+    auto task = inStep.create<fabric::TaskOp>(program.getLoc(), className(part.cores));
+    OpBuilder inTask = OpBuilder::atBlockEnd(&task.getBody().emplaceBlock());
+    part.emit(inTask, 0);
+  }
+}
+
+LogicalResult Lowering::lower(func::FuncOp function) {
+  std::string name = function.getName().str();
+  residents = OpBuilder(function);
+  residents.setInsertionPoint(function);
+  OpBuilder builder(function);
+  program = builder.create<fabric::ProgramOp>(function.getLoc(), name, mesh.width, mesh.height, mesh.interleave,
+                                              builder.getArrayAttr({}));
+  Block *body = &program.getBody().emplaceBlock();
+  declarations = OpBuilder::atBlockBegin(body);
+  className(allCores());
+  std::vector<Step> lowered;
+  if (failed(lowerBlock(function.getBody().front(), 0, lowered)))
+    return failure();
+  for (const Step &step : lowered) // declarations first
+    for (const Part &part : step.parts)
+      if (!part.cores.empty())
+        className(part.cores);
+  steps = OpBuilder::atBlockEnd(body);
+  for (const Step &step : lowered)
+    writeStep(step);
+  SmallVector<Attribute> divisors;
+  for (const auto &entry : params)
+    divisors.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("name", builder.getStringAttr(entry.first)),
+         builder.getNamedAttr("divisors", builder.getDenseI64ArrayAttr(entry.second))}));
+  program.setParamsAttr(builder.getArrayAttr(divisors));
+  function.erase();
+  return success();
+}
+
+} // namespace weft::spmd

@@ -1,0 +1,150 @@
+#include "dialects/fabric/Classes.h"
+
+#include "mlir/Analysis/FlatLinearValueConstraints.h"
+#include "mlir/Analysis/Presburger/PresburgerRelation.h"
+#include "mlir/IR/AffineExpr.h"
+
+using namespace mlir;
+using presburger::PresburgerSet;
+
+namespace weft::fabric {
+
+bool CoreMask::empty() const {
+  for (size_t y = 0; y < ys.size(); ++y)
+    for (size_t x = 0; ys[y] && x < xs.size(); ++x)
+      if (contains(x, y))
+        return false;
+  return true;
+}
+
+namespace {
+
+/// Positions lo, lo + period, … (`repeats` of them), each the start of a run of `length`.
+struct PeriodicRun {
+  int64_t lo, length, period, repeats;
+};
+
+SmallVector<PeriodicRun> splitMask(const std::vector<bool> &mask) {
+  SmallVector<PeriodicRun> runs;
+  for (int64_t i = 0, n = mask.size(); i < n;) {
+    if (!mask[i]) {
+      ++i;
+      continue;
+    }
+    int64_t end = i;
+    while (end < n && mask[end])
+      ++end;
+    int64_t length = end - i;
+    if (!runs.empty()) {
+      PeriodicRun &last = runs.back();
+      int64_t expected = last.repeats == 1 ? i - last.lo : last.period;
+      if (last.length == length && i == last.lo + last.repeats * expected) {
+        last.period = expected;
+        ++last.repeats;
+        i = end;
+        continue;
+      }
+    }
+    runs.push_back({i, length, length, 1});
+    i = end;
+  }
+  return runs;
+}
+
+/// Constraints e >= 0 that `position` lies in `run`.
+void addConstraints(AffineExpr position, const PeriodicRun &run, SmallVectorImpl<AffineExpr> &constraints) {
+  int64_t last = run.lo + (run.repeats - 1) * run.period + run.length - 1;
+  constraints.push_back(position - run.lo);
+  constraints.push_back(-position + last);
+  if (run.repeats > 1)
+    constraints.push_back(-((position - run.lo) % run.period) + (run.length - 1));
+}
+
+PresburgerSet toPresburger(ArrayRef<IntegerSet> sets, const presburger::PresburgerSpace &space) {
+  PresburgerSet result = PresburgerSet::getEmpty(space);
+  for (IntegerSet set : sets) {
+    FlatLinearValueConstraints constraints(set);
+    result.unionInPlace(presburger::IntegerPolyhedron(constraints));
+  }
+  return result;
+}
+
+SmallVector<IntegerSet> setsOf(ClassOp op) {
+  SmallVector<IntegerSet> sets;
+  for (auto attribute : op.getSets().getAsRange<IntegerSetAttr>())
+    sets.push_back(attribute.getValue());
+  return sets;
+}
+
+} // namespace
+
+SmallVector<IntegerSet> toSets(MLIRContext *context, const CoreMask &mask) {
+  AffineExpr x = getAffineDimExpr(0, context), y = getAffineDimExpr(1, context);
+  SmallVector<IntegerSet> sets;
+  auto add = [&](const PeriodicRun &runX, const PeriodicRun &runY, std::optional<AffineExpr> relation, bool equality) {
+    SmallVector<AffineExpr> constraints;
+    SmallVector<bool> equalities;
+    addConstraints(x, runX, constraints);
+    addConstraints(y, runY, constraints);
+    equalities.assign(constraints.size(), false);
+    if (relation) {
+      constraints.push_back(*relation);
+      equalities.push_back(equality);
+    }
+    sets.push_back(IntegerSet::get(2, 0, constraints, equalities));
+  };
+  for (const PeriodicRun &runX : splitMask(mask.xs))
+    for (const PeriodicRun &runY : splitMask(mask.ys)) {
+      switch (mask.relation) {
+      case CoreMask::Relation::Any:
+        add(runX, runY, std::nullopt, false);
+        break;
+      case CoreMask::Relation::OnDiagonal:
+        add(runX, runY, x - y, true);
+        break;
+      case CoreMask::Relation::OffDiagonal:
+        add(runX, runY, x - y - 1, false);
+        add(runX, runY, y - x - 1, false);
+        break;
+      }
+    }
+  return sets;
+}
+
+bool contains(ArrayRef<IntegerSet> sets, int64_t x, int64_t y) {
+  if (sets.empty())
+    return false;
+  MLIRContext *context = sets.front().getContext();
+  SmallVector<AffineExpr> point = {getAffineConstantExpr(x, context), getAffineConstantExpr(y, context)};
+  return llvm::any_of(sets, [&](IntegerSet set) {
+    for (auto [expr, equality] : llvm::zip(set.getConstraints(), set.getEqFlags())) {
+      int64_t value = cast<AffineConstantExpr>(expr.replaceDims(point)).getValue();
+      if (equality ? value != 0 : value < 0)
+        return false;
+    }
+    return true;
+  });
+}
+
+LogicalResult verifyStepClasses(StepOp step, int64_t width, int64_t height) {
+  MLIRContext *context = step.getContext();
+  IntegerSet rectangle = toSets(context, CoreMask::all(width, height)).front();
+  presburger::PresburgerSpace space = presburger::PresburgerSpace::getSetSpace(2);
+  PresburgerSet all = toPresburger(rectangle, space), covered = PresburgerSet::getEmpty(space);
+  for (auto task : step.getOps<TaskOp>()) {
+    auto classOp = SymbolTable::lookupNearestSymbolFrom<ClassOp>(task, task.getOnAttr());
+    if (!classOp)
+      return task.emitOpError("runs on the class ") << task.getOn() << ", which does not exist";
+    PresburgerSet members = toPresburger(setsOf(classOp), space);
+    if (!members.intersect(covered).isIntegerEmpty()) // F2
+      return task.emitOpError("F2: class ") << task.getOn() << " shares cores with another class of this step";
+    if (!members.subtract(all).isIntegerEmpty())
+      return task.emitOpError("F3: class ") << task.getOn() << " reaches beyond the mesh";
+    covered.unionInPlace(members);
+  }
+  if (step.getAll() && !all.subtract(covered).isIntegerEmpty()) // F3
+    return step.emitOpError("F3: no class of this step holds some cores of the mesh");
+  return success();
+}
+
+} // namespace weft::fabric

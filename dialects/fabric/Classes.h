@@ -1,0 +1,36 @@
+// Sets of cores as affine sets: made from position masks, proven disjoint and covering, and expanded again.
+#pragma once
+
+#include "dialects/fabric/FabricDialect.h"
+
+#include "mlir/IR/IntegerSet.h"
+
+#include <vector>
+
+namespace weft::fabric {
+
+/// A product of positions on x and y, or the diagonal's complement relation: which cores a piece of code is for.
+struct CoreMask {
+  std::vector<bool> xs, ys;
+  enum class Relation { Any, OnDiagonal, OffDiagonal } relation = Relation::Any;
+
+  static CoreMask all(int64_t width, int64_t height) {
+    return {std::vector<bool>(width, true), std::vector<bool>(height, true), Relation::Any};
+  }
+  bool contains(int64_t x, int64_t y) const {
+    return xs[x] && ys[y] && (relation == Relation::Any || (x == y) == (relation == Relation::OnDiagonal));
+  }
+  bool empty() const;
+  bool operator==(const CoreMask &) const = default;
+};
+
+/// The mask as a union of affine sets of (x, y); as few as a greedy split into periodic runs gives.
+llvm::SmallVector<mlir::IntegerSet> toSets(mlir::MLIRContext *context, const CoreMask &mask);
+
+/// True if (x, y) lies in one of the sets.
+bool contains(llvm::ArrayRef<mlir::IntegerSet> sets, int64_t x, int64_t y);
+
+/// F2 and F3 for a step, proven with the Presburger library.
+mlir::LogicalResult verifyStepClasses(StepOp step, int64_t width, int64_t height);
+
+} // namespace weft::fabric

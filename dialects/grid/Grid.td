@@ -1,0 +1,255 @@
+// The grid dialect: where each value of the graph is computed.
+#ifndef WEFT_DIALECTS_GRID
+#define WEFT_DIALECTS_GRID
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Grid_Dialect : Dialect {
+  let name = "grid";
+  let cppNamespace = "::weft::grid";
+  let summary = "Where: tensors laid out over a rectangle of cores, and the algorithms that compute on them";
+  let description = [{
+    A value is a tensor whose encoding, `#grid.layout`, says which part of it each core holds. Everything a core computes
+    alone is a `grid.call` of a tile kernel; everything that moves data is an op of this dialect. The interpreter
+    (compiler/place/Interpreter.h) defines what the ops mean by running them on every core of a mesh.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+// ---- attributes -----------------------------------------------------------------------------------------------
+
+class Grid_Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::weft::grid";
+  let genSpecializedAttr = 0;
+}
+def Grid_Axis : Grid_Enum<"Axis", "a mesh axis", [
+  I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"X", 1, "x">, I32EnumAttrCase<"Y", 2, "y">]>;
+def Grid_ShardKind : Grid_Enum<"ShardKind", "how a dimension is divided", [
+  I32EnumAttrCase<"Whole", 0, "whole">,       // every core has all of it
+  I32EnumAttrCase<"Block", 1, "block">,       // rank r has [r*local, (r+1)*local)
+  I32EnumAttrCase<"Sequence", 2, "sequence">, // balanced runs of the tokens in use, docs/program-model.md
+  I32EnumAttrCase<"Heads", 3, "heads">,       // attention heads by position, compiler/place/HeadLayout.h
+  I32EnumAttrCase<"Packed", 4, "packed">]>;   // the contraction order of a `heads` dimension, padded to whole blocks
+def Grid_RankOrder : Grid_Enum<"RankOrder", "how logical ring ranks map to cores", [
+  I32EnumAttrCase<"Identity", 0, "identity">, I32EnumAttrCase<"Interleave", 1, "interleave">]>;
+def Grid_ReduceKind : Grid_Enum<"ReduceKind", "what an all-reduce computes", [
+  I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Max", 1, "max">]>;
+def Grid_GemmAlgo : Grid_Enum<"GemmAlgo", "GEMM algorithm", [
+  I32EnumAttrCase<"MeshGemm", 0, "meshgemm">, I32EnumAttrCase<"Cannon", 1, "cannon">]>;
+def Grid_RelayoutAlgo : Grid_Enum<"RelayoutAlgo", "re-layout algorithm", [
+  I32EnumAttrCase<"Diagonal", 0, "diagonal">, I32EnumAttrCase<"MaskedSum", 1, "masked_sum">]>;
+def Grid_WeightOrder : Grid_Enum<"WeightOrder", "how parts share a weight's columns", [
+  I32EnumAttrCase<"Single", 0, "single">,
+  I32EnumAttrCase<"SideBySide", 1, "side_by_side">, // each core: its columns of part 0, then of part 1, …
+  I32EnumAttrCase<"Qkv", 2, "qkv">]>;               // each core: q heads, k heads, v heads of its kv heads
+def Grid_ScalarKind : Grid_Enum<"ScalarKind", "what a kernel is told about where and when it runs", [
+  I32EnumAttrCase<"Constant", 0, "const">, I32EnumAttrCase<"Rows", 1, "rows">, I32EnumAttrCase<"RankX", 2, "rank_x">,
+  I32EnumAttrCase<"RankY", 3, "rank_y">, I32EnumAttrCase<"Loop", 4, "loop">]>;
+
+def Grid_RankOrderAttr : EnumAttr<Grid_Dialect, Grid_RankOrder, "order">;
+def Grid_ReduceKindAttr : EnumAttr<Grid_Dialect, Grid_ReduceKind, "reduce">;
+def Grid_GemmAlgoAttr : EnumAttr<Grid_Dialect, Grid_GemmAlgo, "algo">;
+def Grid_RelayoutAlgoAttr : EnumAttr<Grid_Dialect, Grid_RelayoutAlgo, "relayout">;
+def Grid_WeightOrderAttr : EnumAttr<Grid_Dialect, Grid_WeightOrder, "weight_order">;
+def Grid_AxisAttr : EnumAttr<Grid_Dialect, Grid_Axis, "axis">;
+
+class Grid_Attr<string name, string mnemonicName> : AttrDef<Grid_Dialect, name> { let mnemonic = mnemonicName; }
+
+def Grid_ShardAttr : Grid_Attr<"Shard", "shard"> {
+  let summary = "how one dimension of a tensor is divided, and its extent on a core with padding";
+  let parameters = (ins EnumParameter<Grid_Axis>:$axis, EnumParameter<Grid_ShardKind>:$kind, "int64_t":$local);
+  let assemblyFormat = "`<` $axis `,` $kind `,` $local `>`";
+}
+
+def Grid_LayoutAttr : Grid_Attr<"Layout", "layout"> {
+  let summary = "which part of a tensor each core of a mesh holds";
+  let description = [{
+    One shard for each dimension. An axis that divides no dimension replicates the tensor; an axis in `partial` means that
+    the tensor is the sum (or maximum) over that axis of what the cores hold. `pad` is what the shards add beyond the
+    tensor's extent, dimension by dimension.
+
+    - G1: an axis divides at most one dimension.
+    - G2: an axis that divides a dimension is not partial.
+    - G3: the shards cover the dimension: local extent times cores on the axis, less the padding, is the extent.
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$mesh, ArrayRefParameter<"ShardAttr">:$dims,
+                        ArrayRefParameter<"int64_t">:$pad, EnumParameter<Grid_Axis>:$partial);
+  let assemblyFormat = "`<` $mesh `,` `dims` `=` `[` $dims `]` `,` `pad` `=` `[` $pad `]` `,` `partial` `=` $partial `>`";
+  let genVerifyDecl = 1;
+}
+
+def Grid_ScalarAttr : Grid_Attr<"Scalar", "scalar"> {
+  let summary = "a scalar argument of a tile kernel; `value` is the constant, or the loop's depth (0 = innermost)";
+  let parameters = (ins EnumParameter<Grid_ScalarKind>:$kind, "int64_t":$value);
+  let assemblyFormat = "`<` $kind `,` $value `>`";
+}
+
+// ---- ops ------------------------------------------------------------------------------------------------------
+
+class Grid_Op<string mnemonic, list<Trait> traits = []> : Op<Grid_Dialect, mnemonic, traits>;
+def Grid_Tensor : Type<CPred<"::weft::grid::layoutOf($_self) != nullptr">, "tensor with a #grid.layout",
+                       "::mlir::RankedTensorType">;
+
+def Grid_MeshOp : Grid_Op<"mesh", [Symbol]> {
+  let summary = "a rectangle of cores and the order of its logical rings";
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$width, I64Attr:$height,
+                       Grid_RankOrderAttr:$rank_to_core);
+  let assemblyFormat = "$sym_name $width `x` $height $rank_to_core attr-dict";
+  let hasVerifier = 1;
+}
+
+def Grid_LaunchOp : Grid_Op<"launch"> {
+  let summary = "the launch words [n, token…], brought by the host to every core";
+  let results = (outs Grid_Tensor:$words);
+  let assemblyFormat = "attr-dict `:` type($words)";
+}
+
+def Grid_ParamOp : Grid_Op<"param", [Pure]> {
+  let summary = "a launch parameter: tokens in the cache, divided rounding up by each divisor in turn";
+  let arguments = (ins StrAttr:$name, DenseI64ArrayAttr:$divisors);
+  let results = (outs Index:$value);
+  let assemblyFormat = "$name $divisors attr-dict";
+}
+
+def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
+  let summary = "weights resident in SRAM, by their names in the model's files";
+  let description = [{
+    `transposed`: stored out x in, as linear layers are. `heads` = [kv heads, query heads a kv head, head dimension] where a
+    dimension is divided by heads.
+  }];
+  let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order, UnitAttr:$transposed,
+                       OptionalAttr<DenseI64ArrayAttr>:$heads);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$parts $order (`transposed` $transposed^)? (`heads` $heads^)? attr-dict `:` type($result)";
+}
+
+def Grid_RopeTableOp : Grid_Op<"rope_table", [Pure]> {
+  let summary = "cos and sin of position*frequency for positions 0, stride, 2*stride…; rows x columns of (cos, sin)";
+  let arguments = (ins DenseF64ArrayAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows, DenseI64ArrayAttr:$heads);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$inverse_frequencies `stride` $stride `rows` $rows `heads` $heads attr-dict `:` type($result)";
+}
+
+def Grid_CacheOp : Grid_Op<"cache"> {
+  let summary = "one half (keys or values) of a layer's KV cache, resident between launches";
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+}
+
+def Grid_EmptyOp : Grid_Op<"empty", [Pure]> {
+  let summary = "a value without contents, for a kernel to write";
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Grid_ViewOp : Grid_Op<"view", [Pure]> {
+  let summary = "a contiguous part of every core's shard, from element `offset` on";
+  let arguments = (ins Grid_Tensor:$input, I64Attr:$offset);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$input `at` $offset attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Grid_CallOp : Grid_Op<"call", [AttrSizedOperandSegments]> {
+  let summary = "every core runs a tile kernel on its own shards";
+  let description = [{
+    The kernel's buffers are `ins` and `outs` in the order that `order` gives: entry i is the index, among ins followed by
+    outs, of the kernel's i-th buffer. `outs` are updated in place; the results are their new values.
+
+    - G4: results have the types of outs.
+    - G5: `order` is a permutation of all operands.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Grid_Tensor>:$ins, Variadic<Grid_Tensor>:$outs,
+                       DenseI64ArrayAttr:$order, ArrayAttr:$scalars);
+  let results = (outs Variadic<Grid_Tensor>:$results);
+  let assemblyFormat = [{
+    $kernel `ins` `(` ($ins^ `:` type($ins))? `)` `outs` `(` $outs `:` type($outs) `)` `order` $order `scalars` $scalars
+    attr-dict `:` type($results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Grid_GemmOp : Grid_Op<"gemm", [Pure]> {
+  let summary = "C = A * B, A[sequence on y, K on x], B[K on y, N on x], C[sequence on y, N on x]";
+  let description = [{
+    A's and B's shards of K move along logical rings, one block a step, so that each core meets every block of K once
+    (Cannon). `meshgemm` orders the rings by the two-hop interleave of the mesh; `cannon` uses cores in their natural order,
+    so that the wrap-around crosses the whole row. Meshes that are not square divide K into lcm(width, height) blocks.
+
+    - G6: A's rows are divided as sequence on y, its columns on x; B's rows on y, its columns on x.
+    - G7: `algo` agrees with the mesh's rank order.
+  }];
+  let arguments = (ins Grid_Tensor:$a, Grid_Tensor:$b, Grid_GemmAlgoAttr:$algo);
+  let results = (outs Grid_Tensor:$c);
+  let assemblyFormat = "$algo $a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($c)";
+  let hasVerifier = 1;
+}
+
+def Grid_GemvOp : Grid_Op<"gemv", [Pure]> {
+  let summary = "y = x * W, x[1, K on y], W[K on y, N on x]: local products, then an all-reduce along y";
+  let description = [{
+    `levels` is K of the K-tree and `groups` the number of groups of its first level (WaferLLM, MeshGEMV).
+
+    - G8: x is divided on y and replicated along x as W's rows are.
+  }];
+  let arguments = (ins Grid_Tensor:$x, Grid_Tensor:$w, I64Attr:$levels, I64Attr:$groups);
+  let results = (outs Grid_Tensor:$y);
+  let assemblyFormat = "$x `,` $w `levels` $levels `groups` $groups attr-dict `:` type($x) `,` type($w) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Grid_AllReduceOp : Grid_Op<"all_reduce", [Pure]> {
+  let summary = "combines a partial value along an axis; every core of the line gets the whole";
+  let description = [{
+    A K-tree: `levels` levels of chains towards the middle of each group, then a multicast. With `segment` > 0 the line is
+    divided into runs of that many cores, reduced separately; cores beyond `segments` runs take no part.
+
+    - G9: the operand is partial along `axis`, the result is not.
+    - G10: levels and groups are at least 1 and groups at most the cores of the line or segment.
+  }];
+  let arguments = (ins Grid_Tensor:$input, Grid_AxisAttr:$axis,
+                       Grid_ReduceKindAttr:$kind, I64Attr:$levels, I64Attr:$groups,
+                       DefaultValuedAttr<I64Attr, "0">:$segment, DefaultValuedAttr<I64Attr, "0">:$segments);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$kind $input `along` $axis `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Grid_ShiftOp : Grid_Op<"shift", [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "every core gives its shard to the core one rank below on the axis's logical ring";
+  let description = [{
+    With `wrap` rank 0 gives to the last rank; without it rank 0 gives nothing and the last rank's shard is unspecified.
+  }];
+  let arguments = (ins Grid_Tensor:$input, Grid_AxisAttr:$axis, BoolAttr:$wrap);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$input `along` $axis `wrap` $wrap attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
+def Grid_ToLayoutOp : Grid_Op<"to_layout", [Pure]> {
+  let summary = "a vector divided on x and replicated along y becomes divided on y and replicated along x";
+  let description = [{
+    `diagonal`: on a square mesh the core with equal ranks multicasts its shard along its row. `masked_sum`: every core
+    selects the blocks of its row's share that it holds and an all-reduce along x, a K-tree as in `all_reduce`, adds them
+    up; any rectangle.
+
+    - G11: `diagonal` needs a square mesh.
+  }];
+  let arguments = (ins Grid_Tensor:$input, Grid_RelayoutAlgoAttr:$algo, I64Attr:$levels, I64Attr:$groups);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$algo $input `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Grid_OutputOp : Grid_Op<"output"> {
+  let summary = "the first row of cores gives a vector divided on x to the host";
+  let arguments = (ins Grid_Tensor:$input, StrAttr:$name);
+  let assemblyFormat = "$name $input attr-dict `:` type($input)";
+}
+
+#endif // WEFT_DIALECTS_GRID

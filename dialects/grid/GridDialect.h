@@ -1,0 +1,24 @@
+// C++ face of the grid dialect; Grid.td holds the documentation.
+#pragma once
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/grid/GridDialect.h.inc"
+#include "dialects/grid/GridEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/grid/GridAttributes.h.inc"
+
+namespace weft::grid {
+/// The layout of a tensor type, or null.
+LayoutAttr layoutOf(mlir::Type type);
+/// The extents of a core's shard, padding included.
+llvm::SmallVector<int64_t> localShape(mlir::RankedTensorType type);
+} // namespace weft::grid
+
+#define GET_OP_CLASSES
+#include "dialects/grid/Grid.h.inc"

@@ -1,0 +1,39 @@
+// The `rv` dialect: with what a core computes. Only what LLVM's RISC-V backend does not give.
+#ifndef WEFT_RV_OPS
+#define WEFT_RV_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Rv_Dialect : Dialect {
+  let name = "rv";
+  let cppNamespace = "::weft::rv";
+  let summary = "machine operations of a RISC-V vector core that LLVM does not form by itself";
+}
+
+class Rv_Op<string mnemonic, list<Trait> traits = []> : Op<Rv_Dialect, mnemonic, traits>;
+
+def Rv_WideningFmaOp : Rv_Op<"widening_fma", [Pure, AllTypesMatch<["acc", "result"]>]> {
+  let summary = "acc + scalar * widen(narrow), rounded once";
+  let description = [{
+    Widens each element of `narrow` exactly to f32, multiplies it by `scalar` and adds `acc`, with one rounding (to nearest,
+    ties to even): what `vfwmacc.vf` (f16) and `vfwmaccbf16.vf` do when the scalar is itself exactly narrow, and what a core
+    with a mixed unit does for any scalar. A target without such a unit widens and uses a plain fused multiply-add; the bits
+    are the same.
+
+    ```mlir
+    %r = rv.widening_fma %acc, %a, %w : vector<8xf32>, vector<8xbf16>
+    ```
+
+    Constraints:
+    * R1: `acc` is a vector of rank 1 of f32.
+    * R2: `narrow` is a vector of rank 1 of bf16 or f16.
+    * R3: `acc` and `narrow` have the same length, both fixed or both scalable.
+  }];
+  let arguments = (ins AnyVectorOfAnyRank:$acc, F32:$scalar, AnyVectorOfAnyRank:$narrow);
+  let results = (outs AnyVectorOfAnyRank:$result);
+  let assemblyFormat = "$acc `,` $scalar `,` $narrow attr-dict `:` type($acc) `,` type($narrow)";
+  let hasVerifier = 1;
+}
+
+#endif

@@ -1,0 +1,265 @@
+// From YAML text to a Hardware whose every value is in range.
+#include "hw-models/Schema.h"
+#include "hw-models/core/CoreKinds.h"
+
+#include <fmt/format.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+using namespace weft;
+using namespace weft::hw;
+
+namespace {
+
+/// A value as given, and where: "file:12" or "override 'key=value'".
+struct Given {
+  YamlNode node;
+  std::string where;
+};
+/// By dotted path.
+using Values = std::map<std::string, Given, std::less<>>;
+
+Error errorAt(std::string_view where, std::string_view key, std::string_view reason) {
+  return userError(fmt::format("{}: {}: {}", where, key, reason));
+}
+
+std::string_view lastPart(std::string_view path) { return path.substr(path.rfind('.') + 1); }
+
+/// True if keys lie below `path`.
+bool isGroup(std::string_view path) {
+  return std::any_of(schema().begin(), schema().end(), [&](const Key &key) {
+    return key.path.size() > path.size() && key.path.starts_with(path) && key.path[path.size()] == '.';
+  });
+}
+
+/// Edits that make `from` into `to` (Levenshtein).
+size_t editDistance(std::string_view from, std::string_view to) {
+  std::vector<size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), size_t(0));
+  for (size_t i = 0; i < from.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < to.size(); ++j) {
+      size_t replace = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replace, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+/// The key whose path, or last part, is nearest to `path`; empty if none is near. A last part in the wrong group is
+/// near.
+std::string_view nearestKey(std::string_view path) {
+  constexpr size_t maxLength = 100; // a longer name is no typing error
+  if (path.size() > maxLength)
+    return {};
+  std::string_view best;
+  size_t bestDistance = 4;
+  for (const Key &key : schema()) {
+    size_t byPart = editDistance(lastPart(path), lastPart(key.path)) + (lastPart(path) == path ? 0 : 1);
+    size_t distance = std::min(editDistance(path, key.path), byPart);
+    if (distance < bestDistance && distance < lastPart(key.path).size()) {
+      bestDistance = distance;
+      best = key.path;
+    }
+  }
+  return best;
+}
+
+/// The keys of a group, or the groups and keys at the top, as a list for a message.
+std::string membersOf(std::string_view group) {
+  std::string out;
+  std::string_view previous;
+  for (const Key &key : schema()) {
+    std::string_view rest = key.path;
+    if (!group.empty()) {
+      if (!rest.starts_with(group) || rest.size() <= group.size() || rest[group.size()] != '.')
+        continue;
+      rest.remove_prefix(group.size() + 1);
+    }
+    std::string_view member = rest.substr(0, rest.find('.'));
+    if (member == previous)
+      continue;
+    out += fmt::format("{}{}", out.empty() ? "" : ", ", member);
+    previous = member;
+  }
+  return out;
+}
+
+Error unknownKey(std::string_view where, std::string_view path, std::string_view group) {
+  std::string message = fmt::format("{}: unknown key {}", where, inQuotes(path));
+  if (std::string_view near = nearestKey(path); !near.empty())
+    message += fmt::format("; did you mean '{}'?", near);
+  else
+    message +=
+        fmt::format("; {} has: {}", group.empty() ? "the top level" : fmt::format("'{}'", group), membersOf(group));
+  return userError(message);
+}
+
+/// Puts the keys of `map` and of the groups below it into `values`.
+Result<void> flatten(const YamlNode &map, const std::string &group, const std::string &origin, Values &values) {
+  for (const auto &[name, line, node] : map.members) {
+    std::string path = group.empty() ? name : group + "." + name;
+    std::string where = fmt::format("{}:{}", origin, line);
+    bool isDotted = name.find('.') != std::string::npos; // a path is spelled with groups, not with dots
+    if (!isDotted && findKey(path)) {
+      values[path] = {node, where};
+      continue;
+    }
+    if (isDotted || !isGroup(path))
+      return unknownKey(where, path, group);
+    if (node.kind != YamlNode::Kind::Map)
+      return errorAt(where, path, "must be a map with the keys " + membersOf(path));
+    if (Result<void> done = flatten(node, path, origin, values); !done)
+      return done;
+  }
+  return success();
+}
+
+Result<void> applyOverrides(const std::vector<Override> &overrides, Values &values) {
+  for (const Override &each : overrides) {
+    std::string where = "override " + inQuotes(each.key + "=" + each.value);
+    if (!findKey(each.key)) {
+      if (isGroup(each.key))
+        return errorAt(where, each.key, "is a group; override one of its keys: " + membersOf(each.key));
+      return unknownKey(where, each.key, "");
+    }
+    Result<YamlNode> node = readYaml(each.value, where);
+    if (!node)
+      return node.error();
+    values[each.key] = {*std::move(node), where};
+  }
+  return success();
+}
+
+/// Fills `hardware` key by key. `origin` stands for a key that is missing.
+Result<void> setAll(const Values &values, const std::string &origin, Hardware &hardware) {
+  for (const Key &key : schema()) {
+    auto given = values.find(key.path);
+    if (given != values.end()) {
+      if (Result<void> set = setValue(key, given->second.node, hardware); !set)
+        return errorAt(given->second.where, key.path, set.error().message);
+      continue;
+    }
+    if (key.absence == Absence::Required)
+      return errorAt(origin, key.path, "the key is missing; it wants " + describeAllowed(key));
+    if (key.absence == Absence::Optional)
+      continue;
+    Result<YamlNode> fallback = readYaml(std::string(key.fallback), "default");
+    Result<void> set = fallback ? setValue(key, *fallback, hardware) : Result<void>(fallback.error());
+    if (!set)
+      return internalError(fmt::format("default of {}: {}", key.path, set.error().message));
+  }
+  return success();
+}
+
+/// What holds between keys. Each error stands at the key that is named first.
+Result<void> checkTogether(const Values &values, const std::string &origin, const Hardware &hardware) {
+  auto fail = [&](std::string_view path, std::string_view reason) {
+    auto given = values.find(path);
+    return errorAt(given == values.end() ? origin : given->second.where, path, reason);
+  };
+  const CoreSpec &core = hardware.parallelism.core;
+  const CoreKind *kind = findCoreKind(core.kind);
+  bool hasVlen = values.contains("parallelism.core.vlen");
+  if (kind && kind->hasVlen && !hasVlen)
+    return fail("parallelism.core.vlen", fmt::format("the key is missing; kind {} wants {}", core.kind,
+                                                     describeAllowed(*findKey("parallelism.core.vlen"))));
+  if (kind && !kind->hasVlen && hasVlen)
+    return fail("parallelism.core.vlen", fmt::format("kind {} has no vector registers; remove the key", core.kind));
+
+  const Memory &memory = hardware.memory;
+  uint64_t reserved = uint64_t(memory.codeBytes) + memory.stackBytes;
+  if (reserved >= memory.sramBytes)
+    return fail("memory.reserve_kib.code",
+                fmt::format("code and stack together are {} KiB; allowed: less than memory.sram_kib, {} KiB",
+                            reserved / 1024, memory.sramBytes / 1024));
+  if (memory.alignBytes < hardware.routing.linkBytes)
+    return fail("memory.align_bytes", fmt::format("{} is not allowed; allowed: at least routing.link_bytes, {}",
+                                                  memory.alignBytes, hardware.routing.linkBytes));
+  if (hardware.routing.reservedColors >= hardware.routing.colors)
+    return fail("routing.reserved_colors", fmt::format("{} is not allowed; allowed: less than routing.colors, {}",
+                                                       hardware.routing.reservedColors, hardware.routing.colors));
+  const Energy &energy = hardware.energy;
+  bool hasFigures = energy.macPj || energy.sramBytePj || energy.hopBytePj || energy.leakagePerCyclePj;
+  if (hasFigures && energy.source.empty())
+    return fail("energy.source", "the key is missing; energy figures need their source");
+  return success();
+}
+
+/// The values as YAML in the order of the schema: a group a level of indentation.
+std::string canonicalYaml(const Hardware &hardware) {
+  std::string out;
+  std::vector<std::string_view> open; // groups the last line is in
+  for (const Key &key : schema()) {
+    std::string value = valueText(key, hardware);
+    if (value.empty())
+      continue;
+    std::string_view rest = key.path;
+    for (size_t depth = 0;; ++depth) {
+      std::string indent(2 * depth, ' ');
+      size_t dot = rest.find('.');
+      if (dot == std::string_view::npos) {
+        open.resize(depth);
+        out += fmt::format("{}{}: {}\n", indent, rest, value);
+        break;
+      }
+      std::string_view group = rest.substr(0, dot);
+      if (depth >= open.size() || open[depth] != group) {
+        open.resize(depth);
+        open.push_back(group);
+        out += fmt::format("{}{}:\n", indent, group);
+      }
+      rest.remove_prefix(dot + 1);
+    }
+  }
+  return out;
+}
+
+uint64_t digestOf(const Hardware &hardware) {
+  std::string values;
+  for (const Key &key : schema())
+    if (std::string value = valueText(key, hardware); !key.isLabel && !value.empty())
+      values += fmt::format("{}={}\n", key.path, value);
+  return XXH3_64bits(values.data(), values.size());
+}
+
+} // namespace
+
+Result<Override> hw::parseOverride(const std::string &text) {
+  size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return Error{fmt::format("override {}: not of the form key=value, such as memory.sram_kib=64", inQuotes(text)),
+                 Fault::Usage};
+  return Override{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+Result<Hardware> hw::parse(const std::string &text, const std::string &origin, const std::vector<Override> &overrides) {
+  Result<YamlNode> root = readYaml(text, origin);
+  if (!root)
+    return root.error();
+  if (root->kind == YamlNode::Kind::Null)
+    return userError(fmt::format("{}: the description is empty; it wants the keys {}", origin, membersOf("")));
+  if (root->kind != YamlNode::Kind::Map)
+    return userError(
+        fmt::format("{}:{}: a hardware description is a map with the keys {}", origin, root->line, membersOf("")));
+
+  Values values;
+  Hardware hardware;
+  if (Result<void> done = flatten(*root, "", origin, values); !done)
+    return done.error();
+  if (Result<void> done = applyOverrides(overrides, values); !done)
+    return done.error();
+  if (Result<void> done = setAll(values, origin, hardware); !done)
+    return done.error();
+  if (Result<void> done = checkTogether(values, origin, hardware); !done)
+    return done.error();
+  hardware.yaml = canonicalYaml(hardware);
+  hardware.digest = digestOf(hardware);
+  return hardware;
+}

@@ -1,0 +1,319 @@
+#include "hw-models/Schema.h"
+
+#include "hw-models/core/CoreKinds.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+
+using namespace weft;
+using namespace weft::hw;
+
+// A getter and setter in one: the reference to a member of Hardware.
+#define FIELD(member) Field(+[](Hardware &h) -> decltype(h.member) & { return h.member; })
+
+namespace {
+
+constexpr double maxKib = 1024 * 1024;               // 1 GiB, so that bytes fit 32 bits
+constexpr uint64_t maxCores = uint64_t(2048) * 2048; // four times the largest wafer known
+constexpr size_t maxNameBytes = 64;
+
+using enum ValueType;
+using enum Absence;
+
+const Key keys[] = {
+    {"name", Name, "", 1, maxNameBytes, Required, "", true, FIELD(name), "what reports call the machine"},
+    {"description", Text, "", 0, 1000, Default, "''", true, FIELD(description), "one line about it"},
+
+    {"parallelism.mesh", Extent, "cores", 1, 4096, Required, "", false, FIELD(parallelism),
+     "width (x, to the east) and height (y, to the south)"},
+    {"parallelism.clock_ghz", Real, "GHz", 0.001, 100, Required, "", false, FIELD(parallelism.clockGhz),
+     "clock of cores and routers; turns cycles into time and changes no cycle count"},
+    {"parallelism.core.kind", Kind, "", 0, 0, Required, "", false, FIELD(parallelism.core.kind),
+     "how a core's time is modelled"},
+    {"parallelism.core.macs_per_cycle_f32", Real, "MAC/cycle", 0.001, 65536, Required, "", false,
+     FIELD(parallelism.core.macsPerCycleF32), "multiply-accumulates, f32 operands and accumulator"},
+    {"parallelism.core.macs_per_cycle_f16", Real, "MAC/cycle", 0.001, 65536, Required, "", false,
+     FIELD(parallelism.core.macsPerCycleF16), "the same where one operand is f16 or bf16"},
+    {"parallelism.core.alu_per_cycle", Real, "ops/cycle", 0.001, 65536, Required, "", false,
+     FIELD(parallelism.core.aluPerCycle), "f32 adds, multiplies, compares, conversions"},
+    {"parallelism.core.special_per_cycle", Real, "ops/cycle", 0.001, 65536, Required, "", false,
+     FIELD(parallelism.core.specialPerCycle), "f32 exponentials, divisions, square roots"},
+    {"parallelism.core.load_bytes_per_cycle", Real, "bytes/cycle", 0.001, 65536, Required, "", false,
+     FIELD(parallelism.core.loadBytesPerCycle), "SRAM to core"},
+    {"parallelism.core.store_bytes_per_cycle", Real, "bytes/cycle", 0.001, 65536, Required, "", false,
+     FIELD(parallelism.core.storeBytesPerCycle), "core to SRAM"},
+    {"parallelism.core.kernel_startup", Whole, "cycles", 0, 1000000, Required, "", false,
+     FIELD(parallelism.core.kernelStartup), "from the call of a kernel to its first result"},
+    {"parallelism.core.vlen", PowerOfTwo, "bits", 32, 65536, Optional, "", false, FIELD(parallelism.core.vlenBits),
+     "vector register length; required for kind rvv, not allowed for others"},
+    {"parallelism.core.units", Names, "", 0, 64, Default, "[]", false, FIELD(parallelism.core.units),
+     "custom units that the core has, by name"},
+
+    {"latency.hop", Whole, "cycles", 1, 1000, Required, "", false, FIELD(latency.hop),
+     "a word's way from one router's queue to the next router's"},
+    {"latency.ramp", Whole, "cycles", 1, 1000, Required, "", false, FIELD(latency.ramp),
+     "between SRAM and router, each way"},
+    {"latency.transfer_issue", Whole, "cycles", 0, 1000000, Required, "", false, FIELD(latency.transferIssue),
+     "what a core spends handing one transfer to its DMA"},
+    {"latency.stream_stage", Whole, "cycles", 0, 1000000, Required, "", false, FIELD(latency.streamStage),
+     "what a word spends in a core that reduces it in passing, ramps not counted"},
+    {"latency.stream_startup", Whole, "cycles", 0, 1000000, Required, "", false, FIELD(latency.streamStartup),
+     "to start a reduction of passing words"},
+    {"latency.host_startup", Whole, "cycles", 0, 1000000000, Default, "0", false, FIELD(latency.hostStartup),
+     "from a launch to the host's first word"},
+
+    {"memory.sram_kib", Kibibytes, "KiB", 1, maxKib, Required, "", false, FIELD(memory.sramBytes), "SRAM of one core"},
+    {"memory.reserve_kib.code", Kibibytes, "KiB", 0, maxKib, Required, "", false, FIELD(memory.codeBytes),
+     "of it for machine code"},
+    {"memory.reserve_kib.stack", Kibibytes, "KiB", 0, maxKib, Required, "", false, FIELD(memory.stackBytes),
+     "of it for the stack; code and stack together leave room for buffers"},
+    {"memory.align_bytes", PowerOfTwo, "bytes", 4, 4096, Default, "16", false, FIELD(memory.alignBytes),
+     "alignment of every buffer; at least routing.link_bytes"},
+
+    {"routing.link_bytes", PowerOfTwo, "bytes", 4, 128, Required, "", false, FIELD(routing.linkBytes),
+     "one word: what a link carries a cycle in each direction"},
+    {"routing.colors", Whole, "colours", 1, 256, Required, "", false, FIELD(routing.colors),
+     "routes that a router can tell apart"},
+    {"routing.reserved_colors", Whole, "colours", 0, 255, Default, "0", false, FIELD(routing.reservedColors),
+     "of them, the highest ones, not for programs; fewer than routing.colors"},
+    {"routing.queue_words", Whole, "words", 1, 65536, Required, "", false, FIELD(routing.queueWords),
+     "depth of a router's queue for one colour"},
+
+    {"energy.mac_pj", Real, "pJ/MAC", 0, 1e6, Optional, "", false, FIELD(energy.macPj), "one multiply-accumulate"},
+    {"energy.sram_byte_pj", Real, "pJ/byte", 0, 1e6, Optional, "", false, FIELD(energy.sramBytePj),
+     "SRAM read or written by the core"},
+    {"energy.hop_byte_pj", Real, "pJ/byte", 0, 1e6, Optional, "", false, FIELD(energy.hopBytePj),
+     "from one router to the next, router and link"},
+    {"energy.leakage_per_cycle_pj", Real, "pJ/cycle", 0, 1e6, Optional, "", false, FIELD(energy.leakagePerCyclePj),
+     "what a core uses in any cycle: leakage, clock, issue"},
+    {"energy.source", Text, "", 1, 1000, Optional, "", true, FIELD(energy.source),
+     "where the figures come from; required with any of them"},
+};
+
+/// The whole scalar as a number. Only decimal notation: no inf, nan, hexadecimal or underscores.
+template <typename T> std::optional<T> parseNumber(const std::string &text) {
+  bool startsWell =
+      !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) || text[0] == '-' || text[0] == '.');
+  T value = 0;
+  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (!startsWell || code != std::errc() || end != text.data() + text.size())
+    return std::nullopt;
+  if constexpr (std::is_floating_point_v<T>)
+    if (!std::isfinite(value))
+      return std::nullopt;
+  return value;
+}
+
+std::string what(const YamlNode &node) {
+  switch (node.kind) {
+  case YamlNode::Kind::Null:
+    return "no value";
+  case YamlNode::Kind::Map:
+    return "a map";
+  case YamlNode::Kind::List:
+    return "a list";
+  case YamlNode::Kind::Scalar:
+    break;
+  }
+  return node.isQuoted ? "the text " + inQuotes(node.scalar) : inQuotes(node.scalar);
+}
+
+Error wants(const Key &key, const std::string &got) {
+  return userError(fmt::format("{} is not allowed; allowed: {}", got, describeAllowed(key)));
+}
+
+/// A number within the key's range; `T` is the notation, not the type of the field.
+template <typename T> Result<T> rangedNumber(const Key &key, const YamlNode &node) {
+  if (node.kind != YamlNode::Kind::Scalar || node.isQuoted)
+    return wants(key, what(node));
+  std::optional<T> value = parseNumber<T>(node.scalar);
+  if (!value)
+    return wants(key, inQuotes(node.scalar));
+  if (double(*value) < key.low || double(*value) > key.high)
+    return wants(key, node.scalar);
+  return *value + T(0); // turns -0.0 into 0
+}
+
+Result<uint32_t> wholeNumber(const Key &key, const YamlNode &node) {
+  Result<int64_t> value = rangedNumber<int64_t>(key, node);
+  if (!value)
+    return value.error();
+  if (key.type == PowerOfTwo && !std::has_single_bit(uint64_t(*value)))
+    return wants(key, node.scalar);
+  return static_cast<uint32_t>(*value) * (key.type == Kibibytes ? 1024u : 1u);
+}
+
+bool isName(std::string_view text) {
+  return !text.empty() && text.size() <= maxNameBytes && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '.' || c == '_' || c == '-';
+  });
+}
+
+bool isPlainText(std::string_view text) {
+  return isUtf8(text) && std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
+Result<std::string> textValue(const Key &key, const YamlNode &node) {
+  if (node.kind != YamlNode::Kind::Scalar)
+    return wants(key, what(node));
+  const std::string &text = node.scalar;
+  bool isGood = key.type == Kind ? findCoreKind(text) != nullptr
+                                 : double(text.size()) >= key.low && double(text.size()) <= key.high &&
+                                       (key.type == Name ? isName(text) : isPlainText(text));
+  if (!isGood)
+    return wants(key, inQuotes(text));
+  return text;
+}
+
+Result<std::vector<std::string>> namesValue(const Key &key, const YamlNode &node) {
+  if (node.kind != YamlNode::Kind::List || double(node.items.size()) > key.high)
+    return wants(key, what(node));
+  std::vector<std::string> names;
+  for (const YamlNode &item : node.items) {
+    if (item.kind != YamlNode::Kind::Scalar || !isName(item.scalar))
+      return wants(key, what(item));
+    if (std::find(names.begin(), names.end(), item.scalar) != names.end())
+      return userError(fmt::format("{} is listed twice", inQuotes(item.scalar)));
+    names.push_back(item.scalar);
+  }
+  return names;
+}
+
+Result<void> setExtent(const Key &key, const YamlNode &node, Parallelism &parallelism) {
+  if (node.kind != YamlNode::Kind::List || node.items.size() != 2)
+    return wants(key, what(node));
+  Result<int64_t> width = rangedNumber<int64_t>(key, node.items[0]);
+  if (!width)
+    return width.error();
+  Result<int64_t> height = rangedNumber<int64_t>(key, node.items[1]);
+  if (!height)
+    return height.error();
+  if (uint64_t(*width) * uint64_t(*height) > maxCores)
+    return wants(key, fmt::format("a mesh of {}x{} = {} cores", *width, *height, *width * *height));
+  parallelism.meshWidth = static_cast<uint32_t>(*width);
+  parallelism.meshHeight = static_cast<uint32_t>(*height);
+  return success();
+}
+
+/// `value` into `slot`, or its error.
+template <typename T, typename Slot> Result<void> store(Result<T> value, Slot &slot) {
+  if (!value)
+    return value.error();
+  slot = *std::move(value);
+  return success();
+}
+
+/// What setValue does for each type of field.
+struct Setter {
+  const Key &key;
+  const YamlNode &node;
+  Hardware &hardware;
+
+  Result<void> operator()(std::string &(*field)(Hardware &)) const {
+    return store(textValue(key, node), field(hardware));
+  }
+  Result<void> operator()(uint32_t &(*field)(Hardware &)) const {
+    return store(wholeNumber(key, node), field(hardware));
+  }
+  Result<void> operator()(double &(*field)(Hardware &)) const {
+    return store(rangedNumber<double>(key, node), field(hardware));
+  }
+  Result<void> operator()(std::optional<double> &(*field)(Hardware &)) const {
+    return store(rangedNumber<double>(key, node), field(hardware));
+  }
+  Result<void> operator()(std::vector<std::string> &(*field)(Hardware &)) const {
+    return store(namesValue(key, node), field(hardware));
+  }
+  Result<void> operator()(Parallelism &(*field)(Hardware &)) const { return setExtent(key, node, field(hardware)); }
+};
+
+std::string doubleQuoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\')
+      out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+/// What valueText does for each type of field. Quotes keep names such as `12` or `null` text.
+struct Printer {
+  const Key &key;
+  Hardware &hardware;
+
+  std::string operator()(std::string &(*field)(Hardware &)) const {
+    const std::string &text = field(hardware);
+    return text.empty() && key.absence == Absence::Optional ? "" : doubleQuoted(text);
+  }
+  std::string operator()(uint32_t &(*field)(Hardware &)) const {
+    uint32_t value = field(hardware);
+    if (value == 0 && key.absence == Absence::Optional)
+      return "";
+    return fmt::format("{}", key.type == Kibibytes ? value / 1024 : value);
+  }
+  std::string operator()(double &(*field)(Hardware &)) const { return fmt::format("{}", field(hardware)); }
+  std::string operator()(std::optional<double> &(*field)(Hardware &)) const {
+    const std::optional<double> &value = field(hardware);
+    return value ? fmt::format("{}", *value) : "";
+  }
+  std::string operator()(std::vector<std::string> &(*field)(Hardware &)) const {
+    std::string out;
+    for (const std::string &name : field(hardware))
+      out += (out.empty() ? "" : ", ") + doubleQuoted(name);
+    return "[" + out + "]";
+  }
+  std::string operator()(Parallelism &(*field)(Hardware &)) const {
+    return fmt::format("[{}, {}]", field(hardware).meshWidth, field(hardware).meshHeight);
+  }
+};
+
+} // namespace
+
+std::span<const Key> hw::schema() { return keys; }
+
+const Key *hw::findKey(std::string_view path) {
+  const Key *key = std::find_if(std::begin(keys), std::end(keys), [&](const Key &each) { return each.path == path; });
+  return key == std::end(keys) ? nullptr : key;
+}
+
+std::string hw::describeAllowed(const Key &key) {
+  std::string unit = key.unit.empty() ? "" : fmt::format(" ({})", key.unit);
+  auto range = fmt::format("from {:.15g} to {:.15g}", key.low, key.high);
+  switch (key.type) {
+  case Text:
+    return fmt::format("one line of text, {:.0f} to {:.0f} bytes", key.low, key.high);
+  case Name:
+    return fmt::format("a name of at most {} letters, digits, '.', '_' and '-'", maxNameBytes);
+  case Names:
+    return fmt::format("a list of at most {:.0f} names", key.high);
+  case Extent:
+    return fmt::format("[width, height], each a whole number {}{}, at most {} in all", range, unit, maxCores);
+  case Whole:
+  case Kibibytes:
+    return fmt::format("a whole number {}{}", range, unit);
+  case PowerOfTwo:
+    return fmt::format("a power of two {}{}", range, unit);
+  case Real:
+    return fmt::format("a number {}{}", range, unit);
+  case Kind:
+    break;
+  }
+  std::string kinds;
+  for (const auto &kind : coreKinds())
+    kinds += (kinds.empty() ? "" : " or ") + std::string(kind.name);
+  return kinds;
+}
+
+Result<void> hw::setValue(const Key &key, const YamlNode &node, Hardware &hardware) {
+  return std::visit(Setter{key, node, hardware}, key.field);
+}
+
+std::string hw::valueText(const Key &key, const Hardware &hardware) {
+  Hardware copy = hardware; // the fields' accessors give writable references
+  return std::visit(Printer{key, copy}, key.field);
+}

@@ -1,0 +1,66 @@
+// Every key of a hardware description in one table: what the loader accepts, what the reference documents, what
+// `weft hw show` prints.
+#pragma once
+
+#include "hw-models/Hardware.h"
+#include "hw-models/Yaml.h"
+
+#include <span>
+#include <string_view>
+#include <variant>
+
+namespace weft::hw {
+
+/// What a key's value looks like in YAML.
+enum class ValueType {
+  Text,      // a string
+  Name,      // a string of letters, digits, '.', '_' and '-'
+  Kind,      // one of coreKinds()
+  Names,     // a list of Name without repetition
+  Extent,    // [width, height]
+  Whole,     // a whole number
+  Kibibytes, // a whole number of KiB, kept in bytes
+  PowerOfTwo,
+  Real
+};
+
+/// The member of Hardware that a key fills.
+using Field = std::variant<std::string &(*)(Hardware &), uint32_t &(*)(Hardware &), double &(*)(Hardware &),
+                           std::optional<double> &(*)(Hardware &), std::vector<std::string> &(*)(Hardware &),
+                           Parallelism &(*)(Hardware &)>;
+
+/// What holds for a key that a file does not have.
+enum class Absence {
+  Required, // the key is required
+  Default,  // the value is `fallback`
+  Optional  // the machine has no such value
+};
+
+struct Key {
+  std::string_view path; // dotted, e.g. "memory.sram_kib"
+  ValueType type;
+  std::string_view unit; // empty: a pure number or text
+  double low, high;      // allowed numbers; of text and lists the length, in bytes and in items
+  Absence absence;
+  std::string_view fallback; // YAML
+  bool isLabel;              // says nothing about how the machine works: not part of the digest
+  Field field;
+  std::string_view doc;
+};
+
+/// All keys, in the order of the documentation and of the canonical text.
+std::span<const Key> schema();
+
+/// The key with this dotted path; null if there is none.
+const Key *findKey(std::string_view path);
+
+/// "a whole number from 1 to 1000 (cycles)": what a key's value may be.
+std::string describeAllowed(const Key &key);
+
+/// Sets the key's field from `node`. The error is the reason alone, without file, line and key.
+Result<void> setValue(const Key &key, const YamlNode &node, Hardware &hardware);
+
+/// The field's value as YAML that setValue reads back; empty if the machine has none.
+std::string valueText(const Key &key, const Hardware &hardware);
+
+} // namespace weft::hw

@@ -1,0 +1,131 @@
+// Attention of one query over the cache. The cache is a ring: a rank's entries are at most two runs of slots.
+#include "kernels/AttentionNames.h"
+
+using namespace mlir;
+
+namespace weft::kernels {
+
+namespace {
+/// Part of a rank's entries whose slots are contiguous: entries [entry, entry + count) in slots [slot, slot + count).
+struct SlotRun {
+  Value entry, slot, count;
+};
+} // namespace
+
+static std::array<SlotRun, 2> slotRuns(KernelBody &b, const AttentionShape &shape, Value first, Value count) {
+  Value zero = b.constant(0), slot = b.rem(first, shape.capacity);
+  Value untilWrap = b.min(count, b.sub(b.constant(shape.capacity), slot));
+  return {SlotRun{zero, slot, untilWrap}, SlotRun{untilWrap, zero, b.sub(count, untilWrap)}};
+}
+
+/// [count x kvHeads x width] of a cache from a slot on.
+static Value cacheRun(KernelBody &b, const AttentionShape &shape, Value cache, const SlotRun &run) {
+  return b.view(cache, b.mul(run.slot, kvWidth(shape)), {run.count, b.fixed(shape.kvHeads), b.fixed(shape.width)},
+                {kvWidth(shape), shape.width, 1});
+}
+
+/// [count x kvHeads x group] of scores [rows x heads] from an entry on.
+static Value scoreRun(KernelBody &b, const AttentionShape &shape, Value scores, Value entry, Value count) {
+  return b.view(scores, b.mul(entry, shape.heads()), {count, b.fixed(shape.kvHeads), b.fixed(shape.group)},
+                {shape.heads(), shape.group, 1});
+}
+
+static BufferSpec cache(const AttentionShape &shape) { return f32({shape.capacity, kvWidth(shape)}); }
+static BufferSpec scores(const AttentionShape &shape) { return f32({shape.rows, shape.heads()}); }
+
+/// Work: heads*width MACs an entry; the query once, K of the entry, the scores written.
+TileKernel buildDecodeScores(ModuleOp module, const AttentionShape &shape) {
+  TileKernel kernel{attentionSymbol("decode_scores", shape), {}};
+  int64_t columns = shape.heads() * shape.width;
+  kernel.work.macs = {0, columns};
+  kernel.work.loadBytes = {4 + 4 * columns, 4 * kvWidth(shape)};
+  kernel.work.storeBytes = {0, 4 * shape.heads()};
+  define(module, kernel.name, {launchWords(shape.tokens), f32({1, shape.ld()}), cache(shape), scores(shape)}, 2, [&](KernelBody &b) {
+    TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
+    Value m = b.scalar(0), rank = b.scalar(1), s = b.buffer(3);
+    b.fill(b.head(s, m), 0.0);
+    Value query = b.view(b.buffer(1), b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(shape.width)},
+                         {shape.group * shape.width, shape.width, 1});
+    for (const SlotRun &run : slotRuns(b, shape, runs.start(rank), b.min(m, runs.count(rank))))
+      b.generic("pppr", {{query, {1, 2, 3}}, {cacheRun(b, shape, b.buffer(2), run), {0, 1, 3}}},
+                {scoreRun(b, shape, s, run.entry, run.count), {0, 1, 2}},
+                [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
+  });
+  return kernel;
+}
+
+/// Work: a multiplication and a comparison an entry and head.
+TileKernel buildDecodeMax(ModuleOp module, const AttentionShape &shape) {
+  TileKernel kernel{attentionSymbol("decode_max", shape), {}};
+  kernel.work.alu = {0, 2 * shape.heads()};
+  kernel.work.loadBytes = {4, 4 * shape.heads()};
+  kernel.work.storeBytes = {4 * shape.heads(), 0};
+  define(module, kernel.name, {launchWords(shape.tokens), scores(shape), f32({shape.heads()})}, 2, [&](KernelBody &b) {
+    TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
+    Value count = b.min(b.scalar(0), runs.count(b.scalar(1))), largest = b.buffer(2);
+    b.fill(largest, mostNegative);
+    b.generic("pr", {{b.head(b.buffer(1), count), {1, 0}}}, {largest, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
+      return e.create<arith::MaxNumFOp>(e.create<arith::MulFOp>(v[0], e.real(shape.scale)), v[1]);
+    });
+  });
+  return kernel;
+}
+
+/// Work: an exponential an entry and head, then heads*width MACs an entry; the scores are overwritten by p.
+TileKernel buildDecodeWeighted(ModuleOp module, const AttentionShape &shape) {
+  TileKernel kernel{attentionSymbol("decode_weighted", shape), {}};
+  int64_t heads = shape.heads(), columns = heads * shape.width;
+  kernel.work.macs = {0, columns};
+  kernel.work.special = {0, heads};
+  kernel.work.alu = {0, 3 * heads};
+  kernel.work.loadBytes = {4 + 4 * heads, 8 * heads + 4 * kvWidth(shape)};
+  kernel.work.storeBytes = {4 * (columns + heads), 4 * heads};
+  define(module, kernel.name,
+         {launchWords(shape.tokens), scores(shape), f32({heads}), cache(shape), f32({columns + heads})}, 2, [&](KernelBody &b) {
+           TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
+           Value rank = b.scalar(1), count = b.min(b.scalar(0), runs.count(rank)), s = b.buffer(1), out = b.buffer(4);
+           b.fill(out, 0.0);
+           Value p = b.head(s, count);
+           b.generic("pp", {{b.buffer(2), {1}}}, {p, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+             Value scaled = e.create<arith::MulFOp>(v[1], e.real(shape.scale));
+             return e.create<math::ExpOp>(e.create<arith::SubFOp>(scaled, v[0]));
+           });
+           Value total = b.view(out, b.fixed(columns), {b.fixed(heads)}, {1});
+           b.generic("pr", {{p, {1, 0}}}, {total, {0}},
+                     [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::AddFOp>(v[1], v[0]); });
+           Value sum = b.view(out, b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(shape.width)},
+                              {shape.group * shape.width, shape.width, 1});
+           for (const SlotRun &run : slotRuns(b, shape, runs.start(rank), count))
+             b.generic("pppr",
+                       {{scoreRun(b, shape, s, run.entry, run.count), {3, 0, 1}},
+                        {cacheRun(b, shape, b.buffer(3), run), {3, 0, 2}}},
+                       {sum, {0, 1, 2}},
+                       [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
+         });
+  return kernel;
+}
+
+/// Work: a division an element.
+TileKernel buildAttentionFinish(ModuleOp module, const AttentionShape &shape) {
+  int64_t heads = shape.heads(), columns = heads * shape.width;
+  TileKernel kernel{symbol("attention_finish", {{"r", shape.rows}, {"n", heads}, {"w", shape.width}}), {}};
+  kernel.work.special = {0, columns};
+  kernel.work.alu = {0, heads};
+  kernel.work.loadBytes = {0, 4 * (columns + heads)};
+  kernel.work.storeBytes = {0, 4 * columns};
+  BufferSpec o = f32({shape.rows, columns});
+  define(module, kernel.name, {o, f32({shape.rows, heads}), o}, 1, [&](KernelBody &b) {
+    Value m = b.scalar(0);
+    auto byHead = [&](Value buffer) {
+      return b.view(buffer, b.fixed(0), {m, b.fixed(heads), b.fixed(shape.width)}, {columns, shape.width, 1});
+    };
+    b.generic("ppp", {{byHead(b.buffer(0)), {0, 1, 2}}, {b.head(b.buffer(1), m), {0, 1}}}, {byHead(b.buffer(2)), {0, 1, 2}},
+              [](KernelBody &e, ValueRange v) -> Value {
+                Value none = e.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, v[1], e.real(0.0));
+                return e.create<arith::SelectOp>(none, e.real(0.0), e.create<arith::DivFOp>(v[0], v[1]));
+              });
+  });
+  return kernel;
+}
+
+} // namespace weft::kernels

@@ -1,0 +1,293 @@
+#include "runtime/Report.h"
+#include "hw-models/Hardware.h"
+#include "runtime/Table.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <numeric>
+
+namespace weft::runtime {
+namespace {
+
+void add(Counters &sum, const Counters &part) {
+  sum.events += part.events;
+  sum.wordHops += part.wordHops;
+  sum.wordsInjected += part.wordsInjected;
+  sum.kernelCalls += part.kernelCalls;
+}
+
+/// The ops of one program with their times over `launches` of it.
+std::vector<OpReport> sumOps(const Package &package, const std::string &phase, std::span<const LaunchReport> launches) {
+  auto program = std::find_if(package.programs.begin(), package.programs.end(),
+                              [&](const auto &entry) { return entry->name == phase; });
+  if (program == package.programs.end() || launches.empty())
+    return {};
+  std::vector<OpReport> ops;
+  for (const auto &op : (*program)->ops)
+    ops.push_back({op->name, op->kind, phase});
+  for (const LaunchReport &launch : launches)
+    for (const OpTime &time : launch.ops) {
+      if (time.op >= ops.size())
+        continue;
+      OpReport &op = ops[time.op];
+      op.cycles += time.cycles;
+      op.compute += time.compute;
+      op.communicate += time.communicate;
+      op.wait += time.wait;
+    }
+  return ops;
+}
+
+nlohmann::json toJson(const Counters &counters) {
+  return {{"events", counters.events},
+          {"word_hops", counters.wordHops},
+          {"words_injected", counters.wordsInjected},
+          {"kernel_calls", counters.kernelCalls}};
+}
+
+/// layers.12.attn.q -> layers.*.attn.q
+std::string folded(const std::string &name) {
+  std::string result;
+  for (size_t at = 0; at <= name.size();) {
+    const size_t dot = std::min(name.find('.', at), name.size());
+    const std::string part = name.substr(at, dot - at);
+    const bool number =
+        !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+    result += number ? "*" : part;
+    if (dot < name.size())
+      result += '.';
+    at = dot + 1;
+  }
+  return result;
+}
+
+struct FoldedOp {
+  OpReport sum;
+  size_t ops = 0;
+};
+
+std::vector<FoldedOp> foldOps(const std::vector<OpReport> &ops, const char *phase) {
+  std::vector<FoldedOp> result;
+  std::map<std::string, size_t> at;
+  for (const OpReport &op : ops) {
+    if (op.phase != phase)
+      continue;
+    auto [place, isNew] = at.emplace(folded(op.op), result.size());
+    if (isNew)
+      result.push_back({{place->first, op.kind, op.phase}, 0});
+    FoldedOp &into = result[place->second];
+    into.sum.cycles += op.cycles;
+    into.sum.compute += op.compute;
+    into.sum.communicate += op.communicate;
+    into.sum.wait += op.wait;
+    ++into.ops;
+  }
+  std::sort(result.begin(), result.end(), [](auto &a, auto &b) {
+    return a.sum.cycles != b.sum.cycles ? a.sum.cycles > b.sum.cycles : a.sum.op < b.sum.op;
+  });
+  return result;
+}
+
+std::string opTable(const RunReport &report, const char *phase, uint64_t total) {
+  constexpr size_t shown = 12;
+  std::vector<FoldedOp> ops = foldOps(report.ops, phase);
+  if (ops.empty() || total == 0)
+    return "";
+  Table table({{"op"}, {"kind"}, {"ops", Table::Align::Right}, {"cycles", Table::Align::Right},
+               {"share", Table::Align::Right}, {"compute", Table::Align::Right}, {"comm.", Table::Align::Right},
+               {"wait", Table::Align::Right}, {""}});
+  FoldedOp rest;
+  rest.sum.op = "others";
+  auto line = [&](const FoldedOp &op) {
+    const double busy = op.sum.compute + op.sum.communicate + op.sum.wait;
+    auto part = [&](double cycles) { return busy > 0 ? percent(cycles / busy) : std::string("-"); };
+    const double share = double(op.sum.cycles) / double(total);
+    table.row({op.sum.op, op.sum.kind, grouped(op.ops), grouped(op.sum.cycles), percent(share), part(op.sum.compute),
+               part(op.sum.communicate), part(op.sum.wait), bar(share, 24)});
+  };
+  for (size_t i = 0; i < ops.size(); ++i) {
+    if (i < shown || ops.size() == shown + 1) {
+      line(ops[i]);
+      continue;
+    }
+    rest.sum.cycles += ops[i].sum.cycles;
+    rest.sum.compute += ops[i].sum.compute;
+    rest.sum.communicate += ops[i].sum.communicate;
+    rest.sum.wait += ops[i].sum.wait;
+    rest.ops += ops[i].ops;
+  }
+  if (rest.ops > 0)
+    line(rest);
+  return fmt::format("\n{} by op\n{}", phase, table.text());
+}
+
+std::string duration(double seconds) {
+  if (seconds < 1e-3)
+    return fmt::format("{:.2f} µs", seconds * 1e6);
+  return seconds < 1 ? fmt::format("{:.3f} ms", seconds * 1e3) : fmt::format("{:.3f} s", seconds);
+}
+
+std::string phaseTable(const RunReport &report) {
+  Table table({{"phase"}, {"tokens", Table::Align::Right}, {"cycles", Table::Align::Right},
+               {"a token", Table::Align::Right}, {"time", Table::Align::Right}, {"tokens/s", Table::Align::Right}});
+  auto line = [&](const char *phase, uint64_t tokens, uint64_t cycles) {
+    if (tokens == 0 || cycles == 0)
+      return;
+    table.row({phase, grouped(tokens), grouped(cycles), grouped(cycles / tokens), duration(report.seconds(cycles)),
+               grouped(uint64_t(double(tokens) / report.seconds(cycles)))});
+  };
+  line("prefill", report.promptTokens.size(), report.prefillCycles);
+  line("decode", report.decodeCycles.size(), report.totalDecodeCycles());
+  return table.text();
+}
+
+std::string sramTable(const RunReport &report) {
+  Table table({{"class"}, {"cores", Table::Align::Right}, {"weights", Table::Align::Right},
+               {"constants", Table::Align::Right}, {"kv cache", Table::Align::Right},
+               {"activations", Table::Align::Right}, {"communication", Table::Align::Right},
+               {"host i/o", Table::Align::Right}, {"peak", Table::Align::Right}, {"of budget", Table::Align::Right}});
+  for (const ClassSram &cls : report.sram) {
+    std::vector<std::string> cells = {cls.name, grouped(cls.cores)};
+    for (uint64_t bytes : cls.peak.byKind)
+      cells.push_back(grouped(bytes));
+    cells.push_back(grouped(cls.peak.total));
+    cells.push_back(report.sramBudgetBytes ? percent(double(cls.peak.total) / double(report.sramBudgetBytes)) : "-");
+    table.row(std::move(cells));
+  }
+  return fmt::format("\nSRAM bytes of a core by class (budget {})\n{}", grouped(report.sramBudgetBytes), table.text());
+}
+
+} // namespace
+
+uint64_t RunReport::totalDecodeCycles() const {
+  return std::accumulate(decodeCycles.begin(), decodeCycles.end(), uint64_t(0));
+}
+
+Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt, Generation generation,
+                             std::optional<std::string> text) {
+  const Package &package = session.package();
+  Result<hw::Hardware> hardware = hw::parse(package.hardware_yaml, "the package's hardware description");
+  if (!hardware)
+    return hardware.takeError();
+  RunReport report;
+  report.producer = package.producer;
+  report.model = package.model->name;
+  report.architecture = package.model->architecture;
+  report.vocabSize = package.model->vocab_size;
+  report.maxSeq = package.model->max_seq;
+  report.hardware = package.hardware_name;
+  report.hardwareDigest = package.hardware_digest;
+  report.meshWidth = package.mesh_width;
+  report.meshHeight = package.mesh_height;
+  report.clockGhz = hardware->parallelism.clockGhz;
+  report.sramBudgetBytes = hardware->usableBytes();
+  report.timingOnly = session.isTimingOnly();
+  report.promptTokens = std::move(prompt);
+  report.generation = std::move(generation);
+  report.text = std::move(text);
+  report.sram = sramUse(package);
+  const std::span<const LaunchReport> launches = session.reports();
+  for (size_t i = 0; i < launches.size(); ++i) {
+    if (i == 0)
+      report.prefillCycles = launches[i].cycles;
+    else
+      report.decodeCycles.push_back(launches[i].cycles);
+    add(i == 0 ? report.prefillCounters : report.decodeCounters, launches[i].counters);
+    report.busyCoreCycles += launches[i].busyCoreCycles;
+  }
+  if (!launches.empty()) {
+    report.ops = sumOps(package, "prefill", launches.first(1));
+    std::vector<OpReport> decode = sumOps(package, "decode", launches.subspan(1));
+    report.ops.insert(report.ops.end(), decode.begin(), decode.end());
+  }
+  return report;
+}
+
+nlohmann::json toJson(const RunReport &report) {
+  const uint64_t decode = report.totalDecodeCycles(), total = report.prefillCycles + decode;
+  nlohmann::json json;
+  json["schema"] = "weft.run/1";
+  json["producer"] = report.producer;
+  json["model"] = {{"name", report.model},
+                   {"architecture", report.architecture},
+                   {"vocab_size", report.vocabSize},
+                   {"max_seq", report.maxSeq}};
+  json["hardware"] = {{"name", report.hardware}, {"digest", fmt::format("{:016x}", report.hardwareDigest)}};
+  json["mesh"] = {report.meshWidth, report.meshHeight};
+  json["cores"] = report.cores();
+  json["clock_ghz"] = report.clockGhz;
+  json["timing_only"] = report.timingOnly;
+  json["prompt_tokens"] = report.promptTokens;
+  json["new_tokens"] = report.generation.tokens.size();
+  if (!report.timingOnly) {
+    json["tokens"] = report.generation.tokens;
+    json["stop"] = report.generation.stoppedAtEos ? "eos" : "length";
+  }
+  if (report.text)
+    json["text"] = *report.text;
+  json["cycles"] = {{"prefill", report.prefillCycles}, {"decode", report.decodeCycles}, {"total", total}};
+  json["seconds"] = {{"prefill", report.seconds(report.prefillCycles)},
+                     {"decode", report.seconds(decode)},
+                     {"total", report.seconds(total)}};
+  auto rate = [&](size_t tokens, uint64_t cycles) {
+    return tokens && cycles ? nlohmann::json(double(tokens) / report.seconds(cycles)) : nlohmann::json();
+  };
+  json["tokens_per_second"] = {{"prefill", rate(report.promptTokens.size(), report.prefillCycles)},
+                               {"decode", rate(report.decodeCycles.size(), decode)}};
+  json["core_utilization"] =
+      total ? nlohmann::json(double(report.busyCoreCycles) / (double(total) * double(report.cores()))) : nlohmann::json();
+  json["per_op"] = nlohmann::json::array();
+  for (const OpReport &op : report.ops)
+    json["per_op"].push_back({{"op", op.op},
+                              {"kind", op.kind},
+                              {"phase", op.phase},
+                              {"cycles", op.cycles},
+                              {"compute", op.compute},
+                              {"communicate", op.communicate},
+                              {"wait", op.wait}});
+  json["sram"] = nlohmann::json::array();
+  for (const ClassSram &cls : report.sram) {
+    nlohmann::json kinds;
+    for (size_t kind = 0; kind < bufferKinds; ++kind)
+      kinds[kindName(pkg::BufferKind(kind))] = cls.peak.byKind[kind];
+    json["sram"].push_back({{"class", cls.name},
+                            {"cores", cls.cores},
+                            {"peak_bytes", cls.peak.total},
+                            {"budget_bytes", report.sramBudgetBytes},
+                            {"by_kind", kinds}});
+  }
+  json["counters"] = {{"prefill", toJson(report.prefillCounters)}, {"decode", toJson(report.decodeCounters)}};
+  return json;
+}
+
+std::string toText(const RunReport &report) {
+  const uint64_t total = report.prefillCycles + report.totalDecodeCycles();
+  std::string text = fmt::format("{} on {}, {} x {} = {} cores at {} GHz{}\n\n", report.model, report.hardware,
+                                 report.meshWidth, report.meshHeight, grouped(report.cores()), report.clockGhz,
+                                 report.timingOnly ? "; timing only: cycles without data, no tokens" : "");
+  text += phaseTable(report);
+  if (total > 0)
+    text += fmt::format("  cores in kernels {} of the time\n",
+                        percent(double(report.busyCoreCycles) / (double(total) * double(report.cores()))));
+  text += opTable(report, "prefill", report.prefillCycles);
+  text += opTable(report, "decode", report.totalDecodeCycles());
+  text += sramTable(report);
+  return text;
+}
+
+Result<void> writeJson(const std::string &path, const nlohmann::json &value) {
+  std::ofstream file(path, std::ios::binary);
+  file << value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  file.close();
+  if (!file)
+    return userError(fmt::format("{}: cannot write it: {}", path, std::strerror(errno)));
+  return success();
+}
+
+} // namespace weft::runtime

@@ -1,0 +1,56 @@
+// What a run did and cost: as JSON (schema weft.run/1, docs/json.md) and as text for people.
+#pragma once
+
+#include "runtime/Session.h"
+#include "runtime/SramUse.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weft::runtime {
+
+/// One op of the model in one phase; times summed over the phase's launches, in cycles.
+struct OpReport {
+  std::string op, kind, phase;
+  uint64_t cycles = 0;
+  double compute = 0, communicate = 0, wait = 0;
+};
+
+struct RunReport {
+  std::string producer, model, architecture, hardware;
+  uint64_t hardwareDigest = 0;
+  uint32_t meshWidth = 0, meshHeight = 0, vocabSize = 0, maxSeq = 0;
+  double clockGhz = 0;
+  uint64_t sramBudgetBytes = 0;
+  bool timingOnly = false;
+  std::vector<int32_t> promptTokens;
+  Generation generation;
+  std::optional<std::string> text; // of the generated tokens; absent without a tokenizer and in timing mode
+  uint64_t prefillCycles = 0;
+  std::vector<uint64_t> decodeCycles; // a launch each
+  std::vector<OpReport> ops;          // of prefill, then of decode, in the order of the programs
+  std::vector<ClassSram> sram;        // by class
+  Counters prefillCounters, decodeCounters;
+  uint64_t busyCoreCycles = 0;
+
+  uint64_t cores() const { return uint64_t(meshWidth) * meshHeight; }
+  uint64_t totalDecodeCycles() const;
+  /// Seconds that `cycles` take at the clock.
+  double seconds(uint64_t cycles) const { return double(cycles) / (clockGhz * 1e9); }
+};
+
+/// The report of `session` after `generate`. Error: the package's hardware description cannot be read.
+Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt, Generation generation,
+                             std::optional<std::string> text);
+
+nlohmann::json toJson(const RunReport &report);
+/// Ops that differ only in numbers (layers.0.q, layers.1.q) are folded into one line.
+std::string toText(const RunReport &report);
+
+/// Writes `value` and a newline. Bytes that are not UTF-8 become U+FFFD.
+Result<void> writeJson(const std::string &path, const nlohmann::json &value);
+
+} // namespace weft::runtime

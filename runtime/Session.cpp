@@ -1,0 +1,108 @@
+#include "runtime/Session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weft::runtime {
+
+Result<Session> Session::create(const Package &package, Device &device, bool timingOnly) {
+  if (!package.model)
+    return internalError("the package has no model");
+  for (const char *name : {"prefill", "decode"})
+    if (std::none_of(package.programs.begin(), package.programs.end(),
+                     [&](const auto &program) { return program->name == name; }))
+      return userError(fmt::format("the package has no program {}; compile the model again", name));
+  return Session(package, device, timingOnly);
+}
+
+Result<void> Session::checkToken(int32_t token) const {
+  const uint32_t vocabulary = loaded->model->vocab_size;
+  if (token < 0 || uint32_t(token) >= vocabulary)
+    return userError(fmt::format("token {} is not in the vocabulary of {}: ids are 0 to {}", token,
+                                 loaded->model->name, int64_t(vocabulary) - 1));
+  return success();
+}
+
+Result<std::span<const float>> Session::launch(const char *program, uint32_t tokens, std::span<const int32_t> ids) {
+  Launch launch{program, tokens, {{"tokens", {int32_t(tokens)}}}};
+  std::vector<int32_t> &words = launch.inputs[0].words;
+  words.insert(words.end(), ids.begin(), ids.end());
+  Result<LaunchResult> result = device->run(launch);
+  if (!result)
+    return result.takeError();
+  const size_t expected = timingOnly ? 0 : loaded->model->vocab_size;
+  if (result->logits.size() != expected)
+    return internalError(fmt::format("{} returned {} logits instead of {}", program, result->logits.size(), expected));
+  cached = tokens;
+  logits = std::move(result->logits);
+  launches.push_back(std::move(result->report));
+  return std::span<const float>(logits);
+}
+
+Result<std::span<const float>> Session::prefill(std::span<const int32_t> tokens) {
+  if (tokens.empty())
+    return userError("the prompt is empty; give at least one token");
+  const uint32_t capacity = loaded->model->max_seq;
+  if (tokens.size() > capacity)
+    return userError(fmt::format("the prompt has {} tokens, the package was compiled for at most {}; compile it with a "
+                                 "larger --max-seq or shorten the prompt",
+                                 tokens.size(), capacity));
+  for (int32_t token : tokens)
+    if (Result<void> ok = checkToken(token); !ok)
+      return ok.takeError();
+  if (cached > 0)
+    if (Result<void> ok = device->reset(); !ok)
+      return ok.takeError();
+  cached = 0;
+  launches.clear();
+  return launch("prefill", uint32_t(tokens.size()), tokens);
+}
+
+Result<std::span<const float>> Session::decode(int32_t token) {
+  if (cached == 0)
+    return internalError("decode before prefill");
+  if (cached >= loaded->model->max_seq)
+    return userError(fmt::format("the cache is full: the package was compiled for {} tokens; compile it with a larger "
+                                 "--max-seq",
+                                 loaded->model->max_seq));
+  if (Result<void> ok = checkToken(token); !ok)
+    return ok.takeError();
+  return launch("decode", cached + 1, {&token, 1});
+}
+
+Result<Generation> generate(Session &session, std::span<const int32_t> prompt, const GenerateOptions &options) {
+  const pkg::ModelT &model = *session.package().model;
+  if (!prompt.empty() && prompt.size() + uint64_t(options.maxNew) > model.max_seq)
+    return userError(fmt::format("{} prompt tokens and {} new ones do not fit: the package was compiled for {} tokens; "
+                                 "compile it with a larger --max-seq, shorten the prompt or lower --max-new",
+                                 prompt.size(), options.maxNew, model.max_seq));
+  const double launches = std::max<double>(options.maxNew, 1);
+  Sampler sampler(options.sampling);
+  Generation generation;
+  Result<std::span<const float>> logits = session.prefill(prompt);
+  for (;;) {
+    if (!logits)
+      return logits.takeError();
+    if (!session.isTimingOnly() && options.onLogits)
+      options.onLogits(*logits);
+    if (options.onProgress)
+      options.onProgress(double(session.reports().size()) / launches);
+    if (generation.tokens.size() >= options.maxNew)
+      return generation;
+    Result<int32_t> token = session.isTimingOnly() ? Result<int32_t>(0) : sampler.next(*logits);
+    if (!token)
+      return token.takeError();
+    generation.tokens.push_back(*token);
+    if (!session.isTimingOnly()) {
+      if (options.onToken)
+        options.onToken(*token);
+      generation.stoppedAtEos = std::find(model.eos.begin(), model.eos.end(), *token) != model.eos.end();
+    }
+    if (generation.stoppedAtEos || generation.tokens.size() == options.maxNew)
+      return generation;
+    logits = session.decode(*token);
+  }
+}
+
+} // namespace weft::runtime

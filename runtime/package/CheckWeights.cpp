@@ -1,0 +1,96 @@
+#include "runtime/package/Check.h"
+
+namespace weft::runtime::check {
+namespace {
+
+/// Cores that have a share of their own along `axis`.
+uint64_t shares(const Package &package, pkg::Axis axis) {
+  return axis == pkg::Axis::None ? 1 : lineLength(package, axis);
+}
+
+Result<void> indexTable(const std::vector<int32_t> &table, uint64_t entries, uint64_t extent,
+                        const std::string &where) {
+  if (table.size() != entries)
+    return error("{} has {} entries, local extent times cores make {}", where, table.size(), entries);
+  for (int32_t index : table)
+    if (index < -1 || (index >= 0 && uint64_t(index) >= extent))
+      return error("{} holds {}, outside the stored tensor's {}", where, index, extent);
+  return success();
+}
+
+/// The stored tensor is a vector or a matrix whose bytes lie inside its file.
+Result<void> storedTensor(const pkg::WeightT &weight, uint64_t fileBytes, const std::string &where) {
+  if (weight.shape.empty() || weight.shape.size() > 2)
+    return error("{}: {} dimensions, a stored weight has 1 or 2", where, weight.shape.size());
+  uint64_t bytes = elementBytes(weight.file_element);
+  for (uint64_t extent : weight.shape)
+    if (extent == 0 || extent > INT32_MAX || __builtin_mul_overflow(bytes, extent, &bytes))
+      return error("{}: extent {} of its shape is out of range", where, extent);
+  if (weight.file_offset > fileBytes || bytes > fileBytes - weight.file_offset)
+    return error("{}: its {} bytes at {} lie outside its file of {} bytes", where, bytes, weight.file_offset,
+                 fileBytes);
+  return success();
+}
+
+Result<void> localMatrix(const pkg::WeightT &weight, const pkg::BufferT &target, const std::string &where) {
+  const uint64_t rowBytes = elementBytes(weight.element) * weight.cols_local;
+  if (weight.rows_local == 0 || weight.cols_local == 0)
+    return error("{}: its local matrix is empty", where);
+  if (weight.rows_local > 1 && weight.row_stride < rowBytes)
+    return error("{}: a row of {} bytes with a stride of {}", where, rowBytes, weight.row_stride);
+  const uint64_t end = weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride;
+  if (end > target.bytes || rowBytes > target.bytes - end)
+    return error("{}: {} rows of {} bytes at {} do not fit buffer {} of {} bytes", where, weight.rows_local, rowBytes,
+                 weight.offset, target.name, target.bytes);
+  return success();
+}
+
+Result<void> weight(const Package &package, const BuffersByName &resident, const pkg::WeightT &weight) {
+  const std::string where = fmt::format("weight {}", weight.name);
+  if (weight.file >= package.files.size())
+    return error("{}: file {} of {}", where, weight.file, package.files.size());
+  if (weight.file_element > pkg::ElementType::MAX || weight.element > pkg::ElementType::MAX ||
+      (weight.file_element == pkg::ElementType::I32) != (weight.element == pkg::ElementType::I32))
+    return error("{}: no conversion from element type {} to {}", where, unsigned(weight.file_element),
+                 unsigned(weight.element));
+  if (weight.row_axis > pkg::Axis::MAX || weight.col_axis > pkg::Axis::MAX)
+    return error("{}: unknown axis", where);
+  if (Result<void> stored = storedTensor(weight, package.files[weight.file]->size, where); !stored)
+    return stored;
+  auto target = resident.find(weight.buffer);
+  if (target == resident.end())
+    return error("{}: no resident buffer is named {}", where, weight.buffer);
+  if (Result<void> local = localMatrix(weight, *target->second, where); !local)
+    return local;
+  const uint64_t storedRows = weight.shape.size() == 2 ? weight.shape[0] : 1;
+  const uint64_t storedCols = weight.shape.back();
+  if (Result<void> rows = indexTable(weight.row_index, weight.rows_local * shares(package, weight.row_axis),
+                                     weight.transposed ? storedCols : storedRows, where + ": its row index");
+      !rows)
+    return rows;
+  return indexTable(weight.col_index, weight.cols_local * shares(package, weight.col_axis),
+                    weight.transposed ? storedRows : storedCols, where + ": its column index");
+}
+
+} // namespace
+
+Result<void> weights(const Package &package, const BuffersByName &resident) {
+  for (const auto &entry : package.weights)
+    if (Result<void> ok = weight(package, resident, *entry); !ok)
+      return ok;
+  for (const auto &constant : package.constants) {
+    auto target = resident.find(constant->buffer);
+    if (target == resident.end())
+      return error("constant {}: no resident buffer is named {}", constant->name, constant->buffer);
+    if (uint64_t(constant->offset) + constant->bytes_per_core > target->second->bytes)
+      return error("constant {}: {} bytes at {} do not fit buffer {} of {} bytes", constant->name,
+                   constant->bytes_per_core, constant->offset, constant->buffer, target->second->bytes);
+    if (constant->axis > pkg::Axis::MAX ||
+        constant->data.size() != constant->bytes_per_core * shares(package, constant->axis))
+      return error("constant {}: {} bytes of data, {} a core make {}", constant->name, constant->data.size(),
+                   constant->bytes_per_core, constant->bytes_per_core * shares(package, constant->axis));
+  }
+  return success();
+}
+
+} // namespace weft::runtime::check

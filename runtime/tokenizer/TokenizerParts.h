@@ -1,0 +1,32 @@
+// What a tokenizer.json says, checked; the inside of a Tokenizer.
+#pragma once
+
+#include "runtime/tokenizer/AddedTokens.h"
+#include "runtime/tokenizer/Bpe.h"
+#include "runtime/tokenizer/Stages.h"
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace weft::runtime {
+
+struct TokenizerParts {
+  struct Token {
+    std::string text;
+    bool special = false;
+  };
+
+  AddedTokenFinder rawTokens, normalizedTokens; // looked for before and after normalisation
+  std::vector<Normalizer> normalizers;
+  std::vector<PreTokenizer> preTokenizers;
+  std::optional<Bpe> model;
+  std::vector<int32_t> before, after; // what the template puts around a text
+  std::vector<Decoder> decoders;
+  std::unordered_map<int32_t, Token> tokens; // by id: the vocabulary and the added ones
+  TokenIds addedIds;
+  uint32_t vocabSize = 0;
+};
+
+} // namespace weft::runtime

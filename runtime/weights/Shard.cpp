@@ -1,0 +1,185 @@
+#include "runtime/weights/Shard.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace weft::runtime {
+
+float widenBf16(uint16_t bits) { return std::bit_cast<float>(uint32_t(bits) << 16); }
+
+float widenF16(uint16_t bits) {
+  const uint32_t sign = uint32_t(bits & 0x8000) << 16, exponent = (bits >> 10) & 31, mantissa = bits & 0x3ff;
+  if (exponent == 31) // infinity, NaN
+    return std::bit_cast<float>(sign | 0x7f800000 | mantissa << 13);
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
+  const float magnitude = float(mantissa) * 0x1p-24f; // zero and subnormals: exact in f32
+  return sign ? -magnitude : magnitude;
+}
+
+uint16_t narrowBf16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if (std::isnan(value))
+    return uint16_t(bits >> 16 | 0x40);
+  // Adding half of the last kept place less one, plus that place, carries exactly where to-nearest-even rounds up.
+  return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+uint16_t narrowF16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const auto sign = uint16_t(bits >> 16 & 0x8000);
+  const uint32_t magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) // NaN: quiet, upper payload kept
+    return uint16_t(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
+  if (magnitude >= 0x477ff000) // 65520 and above round to infinity
+    return uint16_t(sign | 0x7c00);
+  if (magnitude < 0x38800000) { // below 2^-14: a multiple of 2^-24, rounded by the host's to-nearest-even
+    const float scaled = std::bit_cast<float>(magnitude) * 0x1p24f;
+    return uint16_t(sign | uint32_t(std::nearbyint(scaled)));
+  }
+  const uint32_t rebased = magnitude - (112u << 23);
+  return uint16_t(sign | ((rebased + 0xfff + (rebased >> 13 & 1)) >> 13));
+}
+
+namespace {
+
+using pkg::ElementType;
+
+uint32_t elementSize(ElementType element) { return element == ElementType::F16 || element == ElementType::BF16 ? 2 : 4; }
+
+uint32_t shareOf(pkg::Axis axis, uint32_t x, uint32_t y) {
+  return axis == pkg::Axis::X ? x : axis == pkg::Axis::Y ? y : 0;
+}
+
+/// How one stored element becomes one of the target type: `Stored` and `Local` are their bits.
+template <typename Stored, typename Local, typename Convert> struct Gather {
+  Convert convert;
+
+  void operator()(std::span<const int32_t> rows, std::span<const int32_t> cols, uint64_t rowStep, uint64_t colStep,
+                  const std::byte *file, std::byte *local, uint32_t localStride) const {
+    for (size_t i = 0; i < rows.size(); ++i) {
+      std::byte *out = local + i * localStride;
+      if (rows[i] < 0) {
+        std::memset(out, 0, cols.size() * sizeof(Local));
+        continue;
+      }
+      const std::byte *row = file + uint64_t(rows[i]) * rowStep * sizeof(Stored);
+      for (size_t j = 0; j < cols.size(); ++j, out += sizeof(Local)) {
+        Local value{};
+        if (cols[j] >= 0) {
+          Stored stored;
+          std::memcpy(&stored, row + uint64_t(cols[j]) * colStep * sizeof(Stored), sizeof stored);
+          value = convert(stored);
+        }
+        std::memcpy(out, &value, sizeof value);
+      }
+    }
+  }
+};
+
+template <typename Stored, typename Local, typename Convert> Gather<Stored, Local, Convert> gather(Convert convert) {
+  return {convert};
+}
+
+/// Calls `use` with the Gather for the pair of element types; false if there is none.
+template <typename Use> bool withGather(ElementType from, ElementType to, Use use) {
+  auto is = [&](ElementType a, ElementType b) { return from == a && to == b; };
+  if (from == to && elementSize(from) == 4)
+    use(gather<uint32_t, uint32_t>([](uint32_t bits) { return bits; }));
+  else if (from == to)
+    use(gather<uint16_t, uint16_t>([](uint16_t bits) { return bits; }));
+  else if (is(ElementType::BF16, ElementType::F32))
+    use(gather<uint16_t, float>(widenBf16));
+  else if (is(ElementType::F16, ElementType::F32))
+    use(gather<uint16_t, float>(widenF16));
+  else if (is(ElementType::F32, ElementType::BF16))
+    use(gather<float, uint16_t>(narrowBf16));
+  else if (is(ElementType::F32, ElementType::F16))
+    use(gather<float, uint16_t>(narrowF16));
+  else if (is(ElementType::BF16, ElementType::F16))
+    use(gather<uint16_t, uint16_t>([](uint16_t bits) { return narrowF16(widenBf16(bits)); }));
+  else if (is(ElementType::F16, ElementType::BF16))
+    use(gather<uint16_t, uint16_t>([](uint16_t bits) { return narrowBf16(widenF16(bits)); }));
+  else
+    return false;
+  return true;
+}
+
+/// Entries [share * count, (share + 1) * count) of an index table; empty if the table is too short.
+std::span<const int32_t> slice(const std::vector<int32_t> &table, uint64_t share, uint64_t count) {
+  if (count == 0 || (share + 1) * count > table.size())
+    return {};
+  return std::span(table).subspan(share * count, count);
+}
+
+} // namespace
+
+Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> file, uint32_t x, uint32_t y,
+                       std::span<std::byte> buffer) {
+  std::span<const int32_t> rows = slice(weight.row_index, shareOf(weight.row_axis, x, y), weight.rows_local);
+  std::span<const int32_t> cols = slice(weight.col_index, shareOf(weight.col_axis, x, y), weight.cols_local);
+  const uint64_t rowBytes = uint64_t(weight.cols_local) * elementSize(weight.element);
+  const uint64_t storedCols = weight.shape.empty() ? 0 : weight.shape.back();
+  uint64_t storedBytes = elementSize(weight.file_element);
+  for (uint64_t extent : weight.shape)
+    storedBytes *= extent;
+  if (rows.empty() || cols.empty() || weight.shape.empty() || weight.file_offset > file.size() ||
+      storedBytes > file.size() - weight.file_offset ||
+      weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride + rowBytes > buffer.size())
+    return internalError(fmt::format("weight {}: its file, buffer or core ({}, {}) does not go with it", weight.name, x,
+                                     y));
+  const uint64_t rowStep = weight.transposed ? 1 : storedCols, colStep = weight.transposed ? storedCols : 1;
+  const bool known = withGather(weight.file_element, weight.element, [&](const auto &gatherer) {
+    gatherer(rows, cols, rowStep, colStep, file.data() + weight.file_offset, buffer.data() + weight.offset,
+             weight.row_stride);
+  });
+  return known ? success()
+               : Result<void>(internalError(fmt::format("weight {}: no conversion from {} to {}", weight.name,
+                                                        pkg::EnumNameElementType(weight.file_element),
+                                                        pkg::EnumNameElementType(weight.element))));
+}
+
+Result<void> fillConstant(const pkg::ConstantT &constant, uint32_t x, uint32_t y, std::span<std::byte> buffer) {
+  const uint64_t bytes = constant.bytes_per_core, from = shareOf(constant.axis, x, y) * bytes;
+  if (from + bytes > constant.data.size() || constant.offset + bytes > buffer.size())
+    return internalError(
+        fmt::format("constant {}: its buffer or core ({}, {}) does not go with it", constant.name, x, y));
+  if (bytes > 0)
+    std::memcpy(buffer.data() + constant.offset, constant.data.data() + from, bytes);
+  return success();
+}
+
+CoreFiller::CoreFiller(const Package &package, const WeightFiles &files) : package(package), files(files) {
+  auto find = [&](const std::string &name) -> const pkg::BufferT * {
+    for (const auto &buffer : package.resident)
+      if (buffer->name == name)
+        return buffer.get();
+    return nullptr;
+  };
+  for (const auto &weight : package.weights)
+    weightBuffers.push_back(find(weight->buffer));
+  for (const auto &constant : package.constants)
+    constantBuffers.push_back(find(constant->buffer));
+}
+
+Result<void> CoreFiller::fill(uint32_t x, uint32_t y, std::span<std::byte> sram) const {
+  auto bytesOf = [&](const pkg::BufferT *buffer) -> std::span<std::byte> {
+    if (!buffer || uint64_t(buffer->offset) + buffer->bytes > sram.size())
+      return {}; // the fill below says what does not fit
+    return sram.subspan(buffer->offset, buffer->bytes);
+  };
+  for (size_t i = 0; i < weightBuffers.size(); ++i) {
+    const pkg::WeightT &weight = *package.weights[i];
+    if (Result<void> ok = fillShard(weight, files.bytes(weight.file), x, y, bytesOf(weightBuffers[i])); !ok)
+      return ok;
+  }
+  for (size_t i = 0; i < constantBuffers.size(); ++i)
+    if (Result<void> ok = fillConstant(*package.constants[i], x, y, bytesOf(constantBuffers[i])); !ok)
+      return ok;
+  return success();
+}
+
+} // namespace weft::runtime

@@ -1,0 +1,43 @@
+// One core's share of weights and constants, in the form its kernels read.
+#pragma once
+
+#include "runtime/weights/WeightFiles.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace weft::runtime {
+
+// Conversions between the 16-bit floats and f32. Widening is exact; narrowing rounds to nearest, ties to even, and
+// keeps infinities, signed zeros and NaNs (quiet) what they are.
+float widenBf16(uint16_t bits);
+float widenF16(uint16_t bits);
+uint16_t narrowBf16(float value);
+uint16_t narrowF16(float value);
+
+/// Core (x, y)'s local matrix of `weight`, gathered from the bytes of its file into the bytes of its resident buffer.
+/// Padding (index -1) becomes zero; the bytes between rows are left alone. Errors: spans or coordinates that do not
+/// go with `weight`, as checkPackage would have found.
+Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> file, uint32_t x, uint32_t y,
+                       std::span<std::byte> buffer);
+
+/// Core (x, y)'s bytes of `constant` into its resident buffer.
+Result<void> fillConstant(const pkg::ConstantT &constant, uint32_t x, uint32_t y, std::span<std::byte> buffer);
+
+/// Fills whole cores: buffer names resolved once, then any number of cores.
+class CoreFiller {
+public:
+  /// Both must outlive the filler. `package` has passed checkPackage.
+  CoreFiller(const Package &package, const WeightFiles &files);
+
+  /// Every weight and constant of core (x, y) into its SRAM, from byte 0.
+  Result<void> fill(uint32_t x, uint32_t y, std::span<std::byte> sram) const;
+
+private:
+  const Package &package;
+  const WeightFiles &files;
+  std::vector<const pkg::BufferT *> weightBuffers, constantBuffers; // by weight, by constant; null: none of that name
+};
+
+} // namespace weft::runtime

@@ -1,0 +1,577 @@
+// Hardware descriptions: schema, loader, presets, core models and `weft hw`.
+#include "hw-models/CoreModel.h"
+#include "hw-models/Hardware.h"
+#include "hw-models/Schema.h"
+#include "hw-models/core/CoreKinds.h"
+#include "tools/HwCommand.h"
+
+#include <CLI/CLI.hpp>
+#include <catch2/catch.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <random>
+#include <set>
+#include <sstream>
+#include <unistd.h>
+
+using namespace weft;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// A good description with one value a line, so that tests can name lines.
+constexpr const char *good = R"(name: tiny
+description: for tests
+parallelism:
+  mesh: [4, 3]
+  clock_ghz: 1.5
+  core:
+    kind: rvv
+    vlen: 256
+    macs_per_cycle_f32: 4
+    macs_per_cycle_f16: 8
+    alu_per_cycle: 4
+    special_per_cycle: 0.5
+    load_bytes_per_cycle: 16
+    store_bytes_per_cycle: 8
+    kernel_startup: 10
+latency:
+  hop: 1
+  ramp: 2
+  transfer_issue: 4
+  stream_stage: 3
+  stream_startup: 8
+memory:
+  sram_kib: 48
+  reserve_kib:
+    code: 8
+    stack: 2
+routing:
+  link_bytes: 4
+  colors: 24
+  queue_words: 4
+energy:
+  mac_pj: 1.5
+  source: a test
+)";
+
+/// `good` with `line` (as it stands, indentation included) replaced.
+std::string with(const std::string &line, const std::string &replacement) {
+  std::string text = good;
+  size_t at = text.find(line + "\n");
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, line.size() + 1, replacement.empty() ? "" : replacement + "\n");
+}
+
+hw::Hardware parsed(const std::string &text, const std::vector<hw::Override> &overrides = {}) {
+  Result<hw::Hardware> machine = hw::parse(text, "tiny.yaml", overrides);
+  if (!machine)
+    FAIL(machine.error().message);
+  return *machine;
+}
+
+std::string errorOf(const std::string &text, const std::vector<hw::Override> &overrides = {}) {
+  Result<hw::Hardware> machine = hw::parse(text, "tiny.yaml", overrides);
+  REQUIRE_FALSE(machine);
+  CHECK(machine.error().fault == Fault::User);
+  CHECK(machine.error().message.find('\n') == std::string::npos); // one message, one line
+  return machine.error().message;
+}
+
+std::string repeated(const std::string &text, size_t times) {
+  std::string out;
+  for (size_t index = 0; index < times; ++index)
+    out += text;
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("a good description fills every member") {
+  hw::Hardware machine = parsed(good);
+  CHECK(machine.name == "tiny");
+  CHECK(machine.description == "for tests");
+  CHECK(machine.parallelism.meshWidth == 4);
+  CHECK(machine.parallelism.meshHeight == 3);
+  CHECK(machine.parallelism.clockGhz == 1.5);
+  CHECK(machine.parallelism.core.kind == "rvv");
+  CHECK(machine.parallelism.core.vlenBits == 256);
+  CHECK(machine.parallelism.core.macsPerCycleF32 == 4);
+  CHECK(machine.parallelism.core.macsPerCycleF16 == 8);
+  CHECK(machine.parallelism.core.aluPerCycle == 4);
+  CHECK(machine.parallelism.core.specialPerCycle == 0.5);
+  CHECK(machine.parallelism.core.loadBytesPerCycle == 16);
+  CHECK(machine.parallelism.core.storeBytesPerCycle == 8);
+  CHECK(machine.parallelism.core.kernelStartup == 10);
+  CHECK(machine.parallelism.core.units.empty());
+  CHECK(machine.latency.hop == 1);
+  CHECK(machine.latency.ramp == 2);
+  CHECK(machine.latency.transferIssue == 4);
+  CHECK(machine.latency.streamStage == 3);
+  CHECK(machine.latency.streamStartup == 8);
+  CHECK(machine.latency.hostStartup == 0);
+  CHECK(machine.memory.sramBytes == 48 * 1024);
+  CHECK(machine.memory.codeBytes == 8 * 1024);
+  CHECK(machine.memory.stackBytes == 2 * 1024);
+  CHECK(machine.memory.alignBytes == 16);
+  CHECK(machine.usableBytes() == 38 * 1024);
+  CHECK(machine.routing.linkBytes == 4);
+  CHECK(machine.routing.colors == 24);
+  CHECK(machine.routing.reservedColors == 0);
+  CHECK(machine.routing.queueWords == 4);
+  CHECK(machine.energy.macPj == 1.5);
+  CHECK_FALSE(machine.energy.hopBytePj);
+  CHECK(machine.energy.source == "a test");
+}
+
+TEST_CASE("unknown keys name file, line and the nearest key") {
+  CHECK(errorOf(with("  sram_kib: 48", "  sram_kb: 48")) ==
+        "tiny.yaml:23: unknown key 'memory.sram_kb'; did you mean 'memory.sram_kib'?");
+  CHECK_THAT(errorOf(with("  hop: 1", "  hopp: 1")), Contains("tiny.yaml:17") && Contains("'latency.hop'?"));
+  CHECK_THAT(errorOf(with("    code: 8", "    bananas: 8")),
+             Contains("tiny.yaml:25") && Contains("'memory.reserve_kib' has: code, stack"));
+  CHECK_THAT(errorOf(with("name: tiny", "name: tiny\ngrouting: 3")), Contains("tiny.yaml:2: unknown key 'grouting'"));
+  CHECK_THAT(errorOf(with("name: tiny", "name: tiny\nmemory.align_bytes: 16")), Contains("unknown key"));
+  CHECK_THAT(errorOf(with("name: tiny", "name: tiny\n<<: {a: 1}")), Contains("unknown key '<<'"));
+  // A name from the file never makes a message long or breaks its line.
+  CHECK(errorOf("? \"" + repeated("x\\n", 5000) + "\"\n: 1").size() < 400);
+}
+
+TEST_CASE("every required key is missed by name") {
+  for (const hw::Key &key : hw::schema()) {
+    if (key.absence != hw::Absence::Required)
+      continue;
+    INFO(key.path);
+    std::string part(key.path.substr(key.path.rfind('.') + 1));
+    std::string text, line;
+    for (std::istringstream lines{std::string(good)}; std::getline(lines, line);)
+      if (line.substr(std::min(line.size(), line.find_first_not_of(' '))).rfind(part + ":", 0) != 0)
+        text += line + "\n";
+    CHECK_THAT(errorOf(text), Contains(fmt::format("tiny.yaml: {}: the key is missing", key.path)) &&
+                                  Contains(hw::describeAllowed(key)));
+  }
+  CHECK_THAT(errorOf(with("    vlen: 256", "")), Contains("parallelism.core.vlen: the key is missing; kind rvv wants"));
+  CHECK_THAT(errorOf(with("  source: a test", "")), Contains("energy.source: the key is missing"));
+}
+
+TEST_CASE("every number has a range that is enforced at both ends") {
+  for (const hw::Key &key : hw::schema()) {
+    using enum hw::ValueType;
+    if (key.type != Whole && key.type != Kibibytes && key.type != PowerOfTwo && key.type != Real)
+      continue;
+    INFO(key.path);
+    for (double outside : {-1.0, key.low == 0 ? -2.0 : key.low / 2 - 1, key.high * 2 + 2, 1e300}) {
+      std::string value = fmt::format("{:.0f}", outside);
+      CHECK_THAT(errorOf(good, {{std::string(key.path), value}}),
+                 Contains(std::string(key.path)) && Contains(hw::describeAllowed(key)));
+    }
+    for (const char *bad : {".inf", "-.inf", ".nan", "nan", "inf", "0x10", "1_0", "1 0", "", "~", "true", "[1]",
+                            "{a: 1}", "'1'", "\"4\"", "4k", "--4", "+-4"})
+      CHECK_THAT(errorOf(good, {{std::string(key.path), bad}}), Contains("allowed: "));
+    if (key.type != Real)
+      CHECK_THAT(errorOf(good, {{std::string(key.path), "4.5"}}), Contains("allowed: "));
+  }
+}
+
+TEST_CASE("values out of range name the line and what is allowed") {
+  CHECK(errorOf(with("  sram_kib: 48", "  sram_kib: 0")) ==
+        "tiny.yaml:23: memory.sram_kib: 0 is not allowed; allowed: a whole number from 1 to 1048576 (KiB)");
+  CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 12")), Contains("a power of two from 4 to 128 (bytes)"));
+  CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 2")), Contains("tiny.yaml:28"));
+  CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 256")), Contains("tiny.yaml:28"));
+  CHECK_THAT(errorOf(with("    kind: rvv", "    kind: gpu")), Contains("'gpu' is not allowed; allowed: rvv or dsd"));
+  CHECK_THAT(errorOf(with("name: tiny", "name: a b")), Contains("tiny.yaml:1: name:"));
+  CHECK_THAT(errorOf(with("name: tiny", "name: ''")), Contains("tiny.yaml:1: name:"));
+  CHECK_THAT(errorOf(with("name: tiny", "name: [tiny]")), Contains("a list is not allowed"));
+  CHECK_THAT(errorOf(with("description: for tests", "description: \"two\\nlines\"")), Contains("one line of text"));
+  CHECK_THAT(errorOf(with("routing:", "routing: 3\nenergy2:")),
+             Contains("routing: must be a map with the keys link_bytes"));
+  CHECK_THAT(errorOf(with("    kernel_startup: 10", "    kernel_startup: 10\n    units: [vdot, vdot]")),
+             Contains("'vdot' is listed twice"));
+  CHECK_THAT(errorOf(with("    kernel_startup: 10", "    kernel_startup: 10\n    units: vdot")), Contains("a list of"));
+}
+
+TEST_CASE("a mesh is two positive numbers of a sane size") {
+  for (const char *bad : {"[0, 4]", "[4, 0]", "[-1, 4]", "[4]", "[4, 4, 4]", "4", "16x16", "[4097, 1]", "[4096, 4096]",
+                          "[99999999999999999999, 1]", "[4294967297, 1]", "[1.5, 2]", "['4', 4]", "[[4], 4]", "[]"})
+    CHECK_THAT(errorOf(with("  mesh: [4, 3]", "  mesh: " + std::string(bad))),
+               Contains("tiny.yaml:4: parallelism.mesh:") && Contains("at most 4194304 in all"));
+  CHECK(parsed(with("  mesh: [4, 3]", "  mesh: [2048, 2048]")).parallelism.meshWidth == 2048);
+}
+
+TEST_CASE("values that contradict each other are refused") {
+  CHECK_THAT(errorOf(with("    code: 8", "    code: 46")),
+             Contains("tiny.yaml:25") && Contains("code and stack together are 48"));
+  CHECK_THAT(errorOf(with("    stack: 2", "    stack: 1048576")),
+             Contains("allowed: less than memory.sram_kib, 48 KiB"));
+  CHECK(parsed(with("    code: 8", "    code: 45")).usableBytes() == 1024);
+  CHECK_THAT(errorOf(with("  colors: 24", "  colors: 3\n  reserved_colors: 3")),
+             Contains("less than routing.colors, 3"));
+  CHECK(parsed(with("  colors: 24", "  colors: 3\n  reserved_colors: 2")).routing.reservedColors == 2);
+  CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 32")), Contains("memory.align_bytes: 16 is not allowed"));
+  CHECK_THAT(errorOf(with("    kind: rvv", "    kind: dsd")), Contains("tiny.yaml:8") && Contains("remove the key"));
+}
+
+TEST_CASE("text that is no description is refused with its place") {
+  CHECK_THAT(errorOf(""), Contains("tiny.yaml: the description is empty"));
+  CHECK_THAT(errorOf("# only a comment\n"), Contains("the description is empty"));
+  CHECK_THAT(errorOf("---\n...\n"), Contains("the description is empty"));
+  CHECK_THAT(errorOf("just text"), Contains("tiny.yaml:1: a hardware description is a map"));
+  CHECK_THAT(errorOf("- a\n- b\n"), Contains("is a map"));
+  CHECK_THAT(errorOf("name: a\nname: b\n"), Contains("tiny.yaml:2: key 'name' is given twice, first in line 1"));
+  CHECK_THAT(errorOf(with("  ramp: 2", "  ramp: 2\n  hop: 1")), Contains("tiny.yaml:19: key 'hop' is given twice"));
+  CHECK_THAT(errorOf("name: a\n---\nname: b\n"), Contains("second YAML document"));
+  CHECK_THAT(errorOf("name: caf\xe9\n"), Contains("tiny.yaml:1: not UTF-8"));
+  CHECK_THAT(errorOf(std::string("name: a\nb\0c", 11)), Contains("tiny.yaml:2: control character 0x00"));
+  CHECK_THAT(errorOf("\xff\xfen\0a\0m\0e\0"), Contains("not UTF-8"));
+  CHECK_THAT(errorOf("name: [1, 2\n"), Contains("not YAML"));
+  CHECK_THAT(errorOf("name: {a: 1\n"), Contains("not YAML"));
+  CHECK_THAT(errorOf("a:\n\t- b: c\n  d"), Contains("not YAML"));
+  CHECK_THAT(errorOf("name: !!binary aGk=\n"), Contains("the tag"));
+  CHECK_THAT(errorOf("[a]: b\n"), Contains("a key must be a plain name"));
+  CHECK_THAT(errorOf("~: b\n"), Contains("a key is empty"));
+}
+
+TEST_CASE("hostile YAML costs nothing") {
+  std::string bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n";
+  CHECK_THAT(errorOf(bomb), Contains("tiny.yaml:1: anchors (&name) are not allowed"));
+  CHECK_THAT(errorOf("a: *b\n"), Contains("not YAML") || Contains("aliases"));
+  for (const char *open :
+       {"[", "{a: ", "- ", "? ", "!a ", "&a ", "a: ", "'", "\"", "|\n", "---\n", "%TAG ! x\n", "*a "})
+    for (size_t times : {10, 1000, 10000, 60000})
+      if (std::string text = repeated(open, times); text.size() <= hw::maxYamlBytes) {
+        INFO(open << " x " << times);
+        CHECK(errorOf(text).size() < 1000);
+      }
+  CHECK_THAT(errorOf("a: [" + repeated("1,", 10000) + "]"), Contains("more than 4096 values"));
+  CHECK_THAT(errorOf(repeated("[", 100) + repeated("]", 100)), Contains("nested deeper than 8 levels"));
+  CHECK_THAT(errorOf(std::string(hw::maxYamlBytes + 1, '#')), Contains("at most 65536"));
+}
+
+TEST_CASE("a description cut or changed anywhere gives a machine or one message") {
+  std::string text = good;
+  for (size_t length = 0; length < text.size(); ++length)
+    if (auto machine = hw::parse(text.substr(0, length), "cut"); !machine)
+      CHECK(machine.error().message.rfind("cut:", 0) == 0);
+  std::mt19937 random(7);
+  for (int round = 0; round < 2000; ++round) {
+    std::string changed = text;
+    for (int edit = 0; edit < 3; ++edit)
+      changed[random() % changed.size()] = static_cast<char>(random());
+    if (auto machine = hw::parse(changed, "changed"))
+      CHECK(parsed(machine->yaml).digest == machine->digest);
+    else
+      CHECK(machine.error().message.rfind("changed:", 0) == 0);
+  }
+}
+
+TEST_CASE("overrides replace, add, and fail like the file's own values") {
+  hw::Hardware machine = parsed(good, {{"memory.sram_kib", "512"},
+                                       {"parallelism.mesh", "[7,5]"},
+                                       {"energy.hop_byte_pj", "0.25"},
+                                       {"parallelism.core.units", "[vdot, vexp]"},
+                                       {"memory.sram_kib", "256"}});
+  CHECK(machine.memory.sramBytes == 256 * 1024); // the last one holds
+  CHECK(machine.parallelism.meshWidth == 7);
+  CHECK(machine.parallelism.meshHeight == 5);
+  CHECK(machine.energy.hopBytePj == 0.25);
+  CHECK(machine.parallelism.core.units == std::vector<std::string>{"vdot", "vexp"});
+
+  CHECK(errorOf(good, {{"memory.sram_kib", "0"}}) == "override 'memory.sram_kib=0': memory.sram_kib: 0 is not allowed; "
+                                                     "allowed: a whole number from 1 to 1048576 (KiB)");
+  CHECK_THAT(errorOf(good, {{"memory.sramkib", "1"}}), Contains("did you mean 'memory.sram_kib'?"));
+  CHECK_THAT(errorOf(good, {{"sram_kib", "1"}}), Contains("did you mean 'memory.sram_kib'?"));
+  CHECK_THAT(errorOf(good, {{"memory", "1"}}), Contains("is a group") && Contains("sram_kib"));
+  CHECK_THAT(errorOf(good, {{"", ""}}), Contains("unknown key ''"));
+  CHECK_THAT(errorOf(good, {{"latency.hop", "1\nramp: 3"}}), Contains("override 'latency.hop=1\\x0aramp: 3'"));
+  CHECK_THAT(errorOf(good, {{"latency.hop", "*a"}}), Contains("override 'latency.hop=*a'"));
+  CHECK_THAT(errorOf(good, {{"memory.reserve_kib.code", "48"}}), Contains("override 'memory.reserve_kib.code=48'"));
+
+  Result<hw::Override> split = hw::parseOverride("a.b=c=d");
+  REQUIRE(split);
+  CHECK(split->key == "a.b");
+  CHECK(split->value == "c=d");
+  for (const char *bad : {"", "=", "=1", "memory.sram_kib"}) {
+    Result<hw::Override> none = hw::parseOverride(bad);
+    REQUIRE_FALSE(none);
+    CHECK(none.error().fault == Fault::Usage);
+  }
+}
+
+TEST_CASE("the canonical text is a fixed point and the digest follows the values") {
+  hw::Hardware machine = parsed(good);
+  hw::Hardware again = parsed(machine.yaml);
+  CHECK(again.yaml == machine.yaml);
+  CHECK(again.digest == machine.digest);
+  // Spelling, order, comments and labels do not matter ...
+  CHECK(parsed(with("  clock_ghz: 1.5", "  clock_ghz: 15e-1 # faster")).digest == machine.digest);
+  CHECK(parsed(with("  hop: 1", "") + "# end\n", {{"latency.hop", "1"}}).digest == machine.digest);
+  CHECK(parsed(good, {{"name", "other"}, {"description", "'say \"hi\" \\ é'"}, {"energy.source", "x"}}).digest ==
+        machine.digest);
+  // ... and every value does.
+  std::set<uint64_t> digests = {machine.digest};
+  size_t changes = 0;
+  for (const hw::Key &key : hw::schema()) {
+    using enum hw::ValueType;
+    if (key.isLabel || key.type == Kind)
+      continue;
+    std::string value = key.type == Extent       ? "[9, 9]"
+                        : key.type == Names      ? "[vdot]"
+                        : key.type == Real       ? "3.25"
+                        : key.type == PowerOfTwo ? "64"
+                                                 : "5";
+    std::vector<hw::Override> overrides = {{std::string(key.path), value}, {"energy.source", "x"}};
+    if (key.path == "routing.link_bytes")
+      overrides[0].value = "8";
+    INFO(key.path);
+    if (key.path == "memory.sram_kib")
+      overrides[0].value = "64";
+    CHECK(digests.insert(parsed(good, overrides).digest).second);
+    ++changes;
+  }
+  CHECK(changes > 25);
+  hw::Hardware odd = parsed(good, {{"name", "'12'"}, {"description", "'say \"hi\" \\ é'"}});
+  CHECK(parsed(odd.yaml).description == "say \"hi\" \\ é");
+  CHECK(parsed(odd.yaml).name == "12");
+}
+
+TEST_CASE("each preset loads, is its own name, and survives its canonical text") {
+  CHECK(hw::presetNames() == std::vector<std::string>{"rvv-lab", "rvv-mesh-16", "wse2", "wse3"});
+  for (const std::string &name : hw::presetNames()) {
+    INFO(name);
+    Result<hw::Hardware> machine = hw::load(name);
+    if (!machine)
+      FAIL(machine.error().message);
+    CHECK(machine->name == name);
+    CHECK_FALSE(machine->description.empty());
+    CHECK(parsed(machine->yaml).digest == machine->digest);
+    CHECK(hw::makeCoreModel(*machine));
+    // The program's copy is the file's text.
+    Result<hw::Hardware> file = hw::load(fmt::format("{}/hw-models/presets/{}.yaml", WEFT_SOURCE_DIR, name));
+    REQUIRE(file);
+    CHECK(file->yaml == machine->yaml);
+  }
+}
+
+TEST_CASE("presets say what is published") {
+  hw::Hardware wse2 = *hw::load("wse2"), wse3 = *hw::load("wse3"), mesh = *hw::load("rvv-mesh-16"),
+               lab = *hw::load("rvv-lab");
+  CHECK(wse2.parallelism.meshWidth == 757);
+  CHECK(wse2.parallelism.meshHeight == 996);
+  CHECK(wse3.parallelism.meshWidth == 762);
+  CHECK(wse3.parallelism.meshHeight == 1172);
+  CHECK(wse2.latency.hop == 1);
+  CHECK(wse3.latency.hop == 2);
+  CHECK(wse2.parallelism.core.macsPerCycleF16 == 4);
+  CHECK(wse3.parallelism.core.macsPerCycleF16 == 8);
+  for (const hw::Hardware &wafer : {wse2, wse3}) {
+    CHECK(wafer.latency.ramp == 2);
+    CHECK(wafer.routing.colors == 24);
+    CHECK(wafer.routing.linkBytes == 4);
+    CHECK(wafer.memory.sramBytes == 48 * 1024);
+    CHECK(wafer.parallelism.clockGhz == 1.1);
+    CHECK(wafer.parallelism.core.kind == "dsd");
+    // A software stage of a reduce chain takes about 10 cycles.
+    CHECK(2 * wafer.latency.ramp + wafer.latency.hop + wafer.latency.streamStage == 10);
+  }
+  // About 21 pJ a core and cycle at full work: a 4-lane multiply-add, its SRAM traffic, a hop, and the rest.
+  const hw::Energy &energy = wse2.energy;
+  double perCycle = 4 * *energy.macPj + 16 * *energy.sramBytePj + 4 * *energy.hopBytePj + *energy.leakagePerCyclePj;
+  CHECK(perCycle == Approx(21).epsilon(0.05));
+
+  // 0.92 M parameters in 2 bytes and keys and values of 512 tokens (4 layers, 2 x 64 f32 each) fill less than half of
+  // the SRAM that buffers may use.
+  double model = 0.92e6 * 2 + 512.0 * 4 * 2 * 64 * 4;
+  double usable = double(mesh.usableBytes()) * mesh.parallelism.meshWidth * mesh.parallelism.meshHeight;
+  CHECK(model < usable / 2);
+  // The lab machine differs in mesh and SRAM alone, energy aside; one core holds the model.
+  CHECK(model < lab.usableBytes());
+  Result<hw::Hardware> same = hw::load("rvv-lab", {{"memory.sram_kib", "48"},
+                                                   {"parallelism.mesh", "[16,16]"},
+                                                   {"energy.source", "x"},
+                                                   {"energy.mac_pj", "26.5"},
+                                                   {"energy.sram_byte_pj", "0.52"},
+                                                   {"energy.hop_byte_pj", "0.15"},
+                                                   {"energy.leakage_per_cycle_pj", "0.011"}});
+  REQUIRE(same);
+  CHECK(same->digest == mesh.digest);
+}
+
+TEST_CASE("every number of a preset has its reason beside it or above it") {
+  for (const std::string &name : hw::presetNames()) {
+    if (name == "rvv-lab")
+      continue; // its reasons stand in rvv-mesh-16
+    std::ifstream file(fmt::format("{}/hw-models/presets/{}.yaml", WEFT_SOURCE_DIR, name));
+    bool isAfterComment = false;
+    size_t numbers = 0;
+    for (std::string line; std::getline(file, line);) {
+      size_t colon = line.find(": ");
+      bool isComment = line.find('#') != std::string::npos;
+      bool isNumber = colon != std::string::npos && colon + 2 < line.size() &&
+                      std::isdigit(static_cast<unsigned char>(line[colon + 2])) && line.find('#') > colon;
+      bool isZeroReserve = line.find("reserved_colors: 0") != std::string::npos;
+      INFO(name << ": " << line);
+      if (isNumber) {
+        ++numbers;
+        CHECK((isComment || isAfterComment || isZeroReserve || line.find("alu_per_cycle") != std::string::npos));
+      }
+      isAfterComment = isComment;
+    }
+    CHECK(numbers > 20);
+  }
+}
+
+TEST_CASE("load says what is wrong with a path") {
+  Result<hw::Hardware> none = hw::load("rvv-mesh-17");
+  REQUIRE_FALSE(none);
+  CHECK_THAT(none.error().message, Contains("'rvv-mesh-17'") && Contains("rvv-lab, rvv-mesh-16, wse2, wse3"));
+  Result<hw::Hardware> directory = hw::load("/");
+  REQUIRE_FALSE(directory);
+  CHECK_THAT(directory.error().message, Contains("a directory"));
+  Result<hw::Hardware> endless = hw::load("/dev/zero");
+  REQUIRE_FALSE(endless);
+  CHECK_THAT(endless.error().message, Contains("more than 65536 bytes"));
+  CHECK_FALSE(hw::load(""));
+  Result<hw::Hardware> preset = hw::load("wse2", {{"latency.hop", "0"}});
+  REQUIRE_FALSE(preset);
+  CHECK_THAT(preset.error().message, Contains("latency.hop"));
+}
+
+TEST_CASE("kernel time is startup plus the slowest of compute, load and store") {
+  hw::Hardware machine = parsed(good);
+  auto model = hw::makeCoreModel(machine);
+  REQUIRE(model);
+  auto cycles = [&](const hw::KernelWork &work) { return (*model)->kernelCycles(work); };
+  hw::KernelWork work;
+  CHECK(cycles(work) == 10);
+  work.macs = 1000;
+  CHECK(cycles(work) == 10 + 250);
+  work.narrowOperand = true;
+  CHECK(cycles(work) == 10 + 125);
+  work.alu = 3;
+  CHECK(cycles(work) == 10 + 126); // 125.75, rounded up
+  work.special = 7;
+  CHECK(cycles(work) == 10 + 140);
+  work.loadBytes = 16 * 141;
+  CHECK(cycles(work) == 10 + 141);
+  work.storeBytes = 8 * 142 - 7;
+  CHECK(cycles(work) == 10 + 142);
+}
+
+TEST_CASE("kernel time is monotone in every count and never wraps") {
+  std::mt19937_64 random(11);
+  for (const std::string &name : hw::presetNames()) {
+    auto model = hw::makeCoreModel(*hw::load(name));
+    REQUIRE(model);
+    uint64_t startup = (*model)->kernelCycles({});
+    CHECK(startup == hw::load(name)->parallelism.core.kernelStartup);
+    for (int round = 0; round < 2000; ++round) {
+      auto count = [&] { return random() >> (random() % 64); };
+      hw::KernelWork work{"k", count(), (random() & 1) != 0, count(), count(), count(), count()};
+      uint64_t before = (*model)->kernelCycles(work);
+      REQUIRE(before >= startup);
+      for (uint64_t hw::KernelWork::*field : {&hw::KernelWork::macs, &hw::KernelWork::alu, &hw::KernelWork::special,
+                                              &hw::KernelWork::loadBytes, &hw::KernelWork::storeBytes}) {
+        hw::KernelWork more = work;
+        uint64_t room = std::numeric_limits<uint64_t>::max() - more.*field;
+        more.*field += std::min(room, count());
+        REQUIRE((*model)->kernelCycles(more) >= before);
+      }
+    }
+  }
+}
+
+TEST_CASE("a core model is made for each kind and for no other") {
+  hw::Hardware machine = parsed(good);
+  for (const auto &kind : hw::coreKinds()) {
+    machine.parallelism.core.kind = kind.name;
+    CHECK(hw::makeCoreModel(machine));
+  }
+  machine.parallelism.core.kind = "gpu";
+  CHECK_FALSE(hw::makeCoreModel(machine));
+  machine.parallelism.core.kind = "rvv";
+  machine.parallelism.core.aluPerCycle = 0;
+  CHECK_FALSE(hw::makeCoreModel(machine));
+}
+
+TEST_CASE("docs/hardware.md is the schema's own text") {
+  std::ifstream file(WEFT_SOURCE_DIR "/docs/hardware.md", std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  CHECK(text.str() == hw::schemaMarkdown());
+  for (const hw::Key &key : hw::schema())
+    CHECK_THAT(hw::schemaMarkdown(), Contains(fmt::format("| `{}` |", key.path)));
+}
+
+namespace {
+
+struct Output {
+  int exitCode;
+  std::string out, err;
+};
+
+/// The text that `stream` gets while `action` runs.
+std::string captured(FILE *stream, const std::function<void()> &action) {
+  std::fflush(stream);
+  int saved = dup(fileno(stream));
+  FILE *file = std::tmpfile();
+  REQUIRE(file);
+  dup2(fileno(file), fileno(stream));
+  action();
+  std::fflush(stream);
+  dup2(saved, fileno(stream));
+  close(saved);
+  std::string text(static_cast<size_t>(std::ftell(file)), '\0');
+  std::rewind(file);
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  return text;
+}
+
+Output weftHw(const std::string &arguments) {
+  Output output{-1, {}, {}};
+  output.err = captured(stderr, [&] {
+    output.out = captured(stdout, [&] {
+      CLI::App app("weft");
+      tools::addHwCommand(app, output.exitCode);
+      app.parse("hw " + arguments, false);
+    });
+  });
+  return output;
+}
+
+} // namespace
+
+TEST_CASE("weft hw") {
+  Output list = weftHw("list");
+  CHECK(list.exitCode == 0);
+  for (const std::string &name : hw::presetNames())
+    CHECK_THAT(list.out, Contains("\n" + name + " "));
+  CHECK_THAT(list.out, Contains("757x996"));
+
+  Output show = weftHw("show rvv-mesh-16 --set memory.sram_kib=64 --set parallelism.mesh=[8,8]");
+  CHECK(show.exitCode == 0);
+  CHECK_THAT(show.out, Contains("64 KiB") && Contains("[8, 8] cores"));
+  for (const hw::Key &key : hw::schema())
+    CHECK_THAT(show.out, Contains(std::string(key.path)) && Contains(std::string(key.doc)));
+
+  Output check = weftHw("check " WEFT_SOURCE_DIR "/hw-models/presets/wse2.yaml");
+  CHECK(check.exitCode == 0);
+  CHECK_THAT(check.out, Contains("OK: wse2, 757x996"));
+
+  Output wrong = weftHw("check wse2 --set latency.hop=0");
+  CHECK(wrong.exitCode == 1);
+  CHECK(wrong.out.empty());
+  CHECK_THAT(wrong.err, Contains("weft: error: override 'latency.hop=0': latency.hop: 0 is not allowed"));
+  CHECK(weftHw("show no-such-machine").exitCode == 1);
+  CHECK(weftHw("show wse2 --set latency.hop").exitCode == 2);
+
+  Output schema = weftHw("schema");
+  CHECK(schema.exitCode == 0);
+  CHECK(schema.out == hw::schemaMarkdown());
+}

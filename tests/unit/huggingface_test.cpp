@@ -1,0 +1,305 @@
+#include "compiler/frontend/huggingface/Architectures.h"
+#include "compiler/frontend/huggingface/Llama.h"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+using namespace weft;
+using namespace weft::frontend;
+using namespace weft::frontend::hf;
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+static const fs::path shared = fs::path(WEFT_SOURCE_DIR).parent_path() / "shared/models";
+
+/// Whether the data beside the checkout is there; says so when not.
+static bool hasShared() {
+  if (fs::is_directory(shared))
+    return true;
+  std::cout << "SKIPPED: the models beside the checkout (../shared/models) are not there\n";
+  return false;
+}
+
+static Json readJson(const fs::path &path) { return Json::parse(std::ifstream(path)); }
+
+static Json smallConfig() {
+  return Json::parse(R"({"architectures": ["LlamaForCausalLM"], "vocab_size": 100, "hidden_size": 16,
+    "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "bos_token_id": 1, "eos_token_id": [2, 3]})");
+}
+
+static LlamaConfig parse(const Json &json) {
+  Result<LlamaConfig> config = parseLlamaConfig(json, "config.json");
+  INFO((config ? "" : config.error().message));
+  REQUIRE(config);
+  return *config;
+}
+
+TEST_CASE("defaults of a Llama config", "[huggingface]") {
+  LlamaConfig config = parse(smallConfig());
+  CHECK(config.headDim == 4);
+  CHECK(config.kvHeads == 2);
+  CHECK_FALSE(config.tiedEmbeddings);
+  CHECK(config.rope.theta == 10000.0);
+  CHECK(config.rope.inverseFrequencies == std::vector<double>{1.0, 0.01});
+  CHECK(config.bosToken == 1);
+  CHECK(config.eosTokens == std::vector<int32_t>{2, 3});
+
+  Json json = smallConfig();
+  json.erase("num_key_value_heads");
+  json.erase("bos_token_id");
+  json["head_dim"] = 10; // not hidden / heads
+  json["eos_token_id"] = 7;
+  json["tie_word_embeddings"] = true;
+  config = parse(json);
+  CHECK(config.kvHeads == 4);
+  CHECK(config.headDim == 10);
+  CHECK(config.bosToken == -1);
+  CHECK(config.eosTokens == std::vector<int32_t>{7});
+  CHECK(config.tiedEmbeddings);
+}
+
+TEST_CASE("llama3 rope scaling in each spelling", "[huggingface]") {
+  // theta 10000, head_dim 8: inverse frequencies 1, 0.1, 0.01, 0.001; wavelengths 6.2832, 62.832, 628.32, 6283.2.
+  // With 1024 original positions, factors 1 and 4: below 256 kept, above 1024 divided by 8, between blended:
+  // keep = (1024 / 628.3185307 - 1) / 3 = 0.2099155, 0.01 * (keep + (1 - keep) / 8) = 0.003086760.
+  std::vector<double> expected = {1.0, 0.1, 0.003086760, 0.000125};
+  Json scaling = {{"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}};
+  scaling["original_max_position_embeddings"] = 1024;
+  Json older = smallConfig();
+  older["head_dim"] = 8;
+  older["rope_theta"] = 10000.0;
+  Json oldest = older, newer = older;
+  older["rope_scaling"] = scaling;
+  older["rope_scaling"]["rope_type"] = "llama3";
+  oldest["rope_scaling"] = scaling;
+  oldest["rope_scaling"]["type"] = "llama3";
+  newer.erase("rope_theta");
+  newer["rope_parameters"] = scaling;
+  newer["rope_parameters"]["rope_type"] = "llama3";
+  newer["rope_parameters"]["rope_theta"] = 10000.0;
+  for (const Json &json : {older, oldest, newer}) {
+    LlamaConfig config = parse(json);
+    REQUIRE(config.rope.inverseFrequencies.size() == 4);
+    for (size_t i = 0; i < 4; ++i)
+      CHECK(config.rope.inverseFrequencies[i] == Approx(expected[i]).epsilon(1e-6));
+  }
+  newer["rope_parameters"]["rope_theta"] = 500000.0;
+  CHECK(parse(newer).rope.theta == 500000.0);
+}
+
+TEST_CASE("configs that are refused", "[huggingface]") {
+  struct Case {
+    const char *patch; // JSON merge patch on smallConfig()
+    const char *message;
+  };
+  auto check = GENERATE(values<Case>({
+      {R"({"vocab_size": null})", "'vocab_size' is missing"},
+      {R"({"hidden_size": null})", "'hidden_size' is missing"},
+      {R"({"intermediate_size": null})", "'intermediate_size' is missing"},
+      {R"({"num_hidden_layers": null})", "'num_hidden_layers' is missing"},
+      {R"({"num_attention_heads": null})", "'num_attention_heads' is missing"},
+      {R"({"max_position_embeddings": null})", "'max_position_embeddings' is missing"},
+      {R"({"rms_norm_eps": null})", "'rms_norm_eps' is missing"},
+      {R"({"num_hidden_layers": 0})", "'num_hidden_layers' must be an integer from 1 to 4096, not 0"},
+      {R"({"num_hidden_layers": -3})", "not -3"},
+      {R"({"num_hidden_layers": 1000000000000})", "not 1000000000000"},
+      {R"({"num_hidden_layers": 2.5})", "not 2.5"},
+      {R"({"num_hidden_layers": "2"})", "not \"2\""},
+      {R"({"hidden_size": []})", "'hidden_size' must be an integer"},
+      {R"({"num_key_value_heads": 3})", "'num_attention_heads' (4) must be a multiple of num_key_value_heads (3)"},
+      {R"({"num_key_value_heads": 0})", "'num_key_value_heads' must be an integer from 1"},
+      {R"({"hidden_size": 18})", "'hidden_size' (18) does not divide by num_attention_heads (4)"},
+      {R"({"head_dim": 5})", "'head_dim' is 5; rotary embedding pairs elements"},
+      {R"({"hidden_size": 4})", "'head_dim' is 1"},
+      {R"({"hidden_act": "gelu"})", "'hidden_act' is 'gelu'; supported is: silu"},
+      {R"({"rms_norm_eps": 0})", "'rms_norm_eps' must be a number from"},
+      {R"({"rms_norm_eps": -1e-5})", "'rms_norm_eps' must be a number from"},
+      {R"({"rms_norm_eps": 3})", "'rms_norm_eps' must be a number from"},
+      {R"({"attention_bias": true})", "'attention_bias' is true; biases"},
+      {R"({"mlp_bias": true})", "'mlp_bias' is true; biases"},
+      {R"({"mlp_bias": 1})", "'mlp_bias' must be true or false"},
+      {R"({"tie_word_embeddings": "no"})", "'tie_word_embeddings' must be true or false"},
+      {R"({"quantization_config": {}})", "'quantization_config' is given"},
+      {R"({"eos_token_id": 100})", "'eos_token_id' must hold token ids below the vocab_size of 100, not 100"},
+      {R"({"eos_token_id": [1, "x"]})", "not \"x\""},
+      {R"({"bos_token_id": [1, 2]})", "'bos_token_id' must be one token id"},
+      {R"({"rope_theta": 0})", "'rope_theta' must be a number"},
+      {R"({"rope_scaling": "llama3"})", "'rope_scaling' must be an object"},
+      {R"({"rope_scaling": {"type": "linear", "factor": 4}})",
+       "'rope_scaling.type' is 'linear'; the rotary embeddings supported are: default, llama3"},
+      {R"({"rope_scaling": {"rope_type": "yarn"}})", "'rope_scaling.rope_type' is 'yarn'"},
+      {R"({"rope_scaling": {"rope_type": "llama3", "type": "default"}})",
+       "says 'default' but 'rope_type' says 'llama3'"},
+      {R"({"rope_scaling": {"rope_type": "llama3"}})", "'rope_scaling.factor' is missing"},
+      {R"({"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4,
+           "original_max_position_embeddings": 32}})",
+       "'rope_scaling.high_freq_factor' must be larger than low_freq_factor"},
+      {R"({"rope_scaling": {"rope_type": "default"}, "rope_parameters": {"rope_type": "default"}})",
+       "and 'rope_parameters' are both given"},
+      {R"({"rope_theta": 1e4, "rope_parameters": {"rope_theta": 2e4}})", "'rope_parameters.rope_theta' differs"},
+      {R"({"rope_parameters": {"partial_rotary_factor": 0.5}})",
+       "'rope_parameters.partial_rotary_factor' other than 1"},
+  }));
+  Json json = smallConfig();
+  json.merge_patch(Json::parse(check.patch));
+  Result<LlamaConfig> config = parseLlamaConfig(json, "config.json");
+  INFO(check.patch);
+  REQUIRE_FALSE(config);
+  CHECK_THAT(config.error().message, Catch::StartsWith("config.json: ") && Catch::Contains(check.message));
+  CHECK_FALSE(parseLlamaConfig(Json::array(), "config.json"));
+}
+
+TEST_CASE("published Llama configs", "[huggingface]") {
+  if (!hasShared())
+    return;
+  size_t llamas = 0;
+  for (const fs::directory_entry &entry : fs::directory_iterator(shared / "configs")) {
+    Json json = readJson(entry.path());
+    INFO(entry.path().filename());
+    Result<Model> model = readModel(entry.path().string(), ReadWeights::No);
+    if (json["architectures"][0] != "LlamaForCausalLM") {
+      REQUIRE_FALSE(model);
+      CHECK_THAT(model.error().message, Catch::Contains("is not known; known are: LlamaForCausalLM"));
+      continue;
+    }
+    ++llamas;
+    INFO((model ? "" : model.error().message));
+    REQUIRE(model);
+    const auto &config = std::get<LlamaConfig>(model->config);
+    CHECK(config.headDim == 128);
+    CHECK(config.layers == json["num_hidden_layers"].get<uint32_t>());
+    CHECK(config.rope.theta == json["rope_theta"].get<double>());
+  }
+  CHECK(llamas >= 5);
+}
+
+TEST_CASE("parameters of Llama-3.1-8B", "[huggingface]") {
+  if (!hasShared())
+    return;
+  Result<Model> model = readModel((shared / "configs/Llama-3.1-8B.json").string(), ReadWeights::No);
+  REQUIRE(model);
+  const auto &config = std::get<LlamaConfig>(model->config);
+  uint64_t parameters = 0;
+  for (const ExpectedWeight &weight : llamaWeights(config)) {
+    uint64_t elements = 1;
+    for (uint64_t extent : weight.shape)
+      elements *= extent;
+    parameters += elements;
+  }
+  CHECK(parameters == 8'030'261'248); // as published
+  // The slowest pair: theta^(-126/128) has a wavelength above 8192 and is divided by 8.
+  CHECK(config.rope.inverseFrequencies.back() == Approx(std::pow(500000.0, -126.0 / 128.0) / 8).epsilon(1e-12));
+  CHECK(config.rope.inverseFrequencies.front() == 1.0);
+}
+
+TEST_CASE("model directories", "[huggingface]") {
+  std::vector<fs::path> paths = {fs::path(WEFT_SOURCE_DIR) / "examples/models/bard-1m"};
+  if (hasShared())
+    for (const char *name : {"llama", "stories260k", "bard-1m"})
+      paths.push_back(shared / name);
+  for (const fs::path &path : paths) {
+    INFO(path);
+    Result<Model> model = readModel(path.string() + "/");
+    INFO((model ? "" : model.error().message));
+    REQUIRE(model);
+    CHECK(model->name == path.filename());
+    CHECK(model->tokenizerPath.has_value() == (path.filename() == "bard-1m"));
+    CHECK(std::get<LlamaConfig>(model->config).name == model->name);
+    REQUIRE(model->weights->find("model.norm.weight"));
+    CHECK(model->weights->find("model.norm.weight")->type ==
+          (path.filename() == "bard-1m" ? WeightType::BF16 : WeightType::F32));
+  }
+}
+
+/// A model directory of smallConfig() whose weights a test can break first.
+struct SmallModel {
+  fs::path path = fs::path(WEFT_BINARY_DIR) / "huggingface_test.tmp";
+  Json config = smallConfig();
+  std::vector<ExpectedWeight> weights = llamaWeights(parse(smallConfig()));
+  std::string type = "F16";
+
+  SmallModel() {
+    fs::remove_all(path);
+    fs::create_directories(path);
+  }
+  SmallModel(const SmallModel &) = delete;
+  SmallModel &operator=(const SmallModel &) = delete;
+  ~SmallModel() { fs::remove_all(path); }
+
+  ExpectedWeight &weight(const std::string &name) {
+    return *std::find_if(weights.begin(), weights.end(), [&](const auto &candidate) { return candidate.name == name; });
+  }
+  Result<Model> read() const {
+    std::ofstream(path / "config.json") << config.dump();
+    Json header;
+    uint64_t end = 0;
+    for (const ExpectedWeight &weight : weights) {
+      uint64_t bytes = 2;
+      for (uint64_t extent : weight.shape)
+        bytes *= extent;
+      header[weight.name] = {{"dtype", type}, {"shape", weight.shape}, {"data_offsets", {end, end + bytes}}};
+      end += bytes;
+    }
+    std::string text = header.dump(), prefix(8, '\0');
+    uint64_t length = text.size();
+    std::memcpy(prefix.data(), &length, 8);
+    std::ofstream(path / "model.safetensors", std::ios::binary) << prefix << text << std::string(end, '\0');
+    return readModel(path.string());
+  }
+  std::string complaint() const {
+    Result<Model> model = read();
+    return model ? "accepted" : model.error().message;
+  }
+};
+
+TEST_CASE("weights against the config", "[huggingface]") {
+  SmallModel model;
+  CHECK(model.complaint() == "accepted");
+  SECTION("missing") {
+    model.weights.pop_back();
+    CHECK_THAT(model.complaint(), Catch::Contains("tensor 'lm_head.weight' of shape [100, 16] is missing"));
+    model.config["tie_word_embeddings"] = true;
+    CHECK(model.complaint() == "accepted");
+  }
+  SECTION("wrong shape") {
+    model.weight("model.layers.1.self_attn.k_proj.weight").shape = {16, 8};
+    CHECK_THAT(model.complaint(), Catch::Contains("tensor 'model.layers.1.self_attn.k_proj.weight' has shape [16, 8]; "
+                                                  "the config calls for [8, 16]"));
+  }
+  SECTION("wrong type") {
+    model.type = "I16";
+    CHECK_THAT(model.complaint(), Catch::Contains("tensor 'model.embed_tokens.weight' has type I16; supported are"));
+  }
+  SECTION("more than the architecture has") {
+    model.weights.push_back({"model.layers.0.self_attn.rotary_emb.inv_freq", {2}});
+    CHECK(model.complaint() == "accepted");
+    model.weights.push_back({"model.layers.0.self_attn.q_proj.bias", {16}});
+    CHECK_THAT(model.complaint(), Catch::Contains("tensor 'model.layers.0.self_attn.q_proj.bias' is in the weights"));
+  }
+  SECTION("architecture") {
+    model.config["architectures"] = {"NopeForCausalLM"};
+    CHECK_THAT(model.complaint(), Catch::Contains("the architecture 'NopeForCausalLM' is not known; known are: "
+                                                  "LlamaForCausalLM"));
+    for (const Json &wrong : {Json(), Json("LlamaForCausalLM"), Json::array(), Json({1})}) {
+      model.config["architectures"] = wrong;
+      CHECK_THAT(model.complaint(), Catch::Contains("'architectures' must be a list of strings"));
+    }
+    model.config.erase("architectures");
+    CHECK_THAT(model.complaint(), Catch::Contains("'architectures' is missing"));
+  }
+}
+
+TEST_CASE("what is no model directory", "[huggingface]") {
+  auto complaint = [](const std::string &path) { return readModel(path).error().message; };
+  CHECK_THAT(complaint("/nonexistent"), Catch::Contains("no such model directory"));
+  CHECK_THAT(complaint(WEFT_SOURCE_DIR "/docs"), Catch::Contains("docs/config.json': No such file"));
+  std::string config = WEFT_SOURCE_DIR "/examples/models/bard-1m/config.json";
+  CHECK_THAT(complaint(config), Catch::Contains("is not a directory"));
+  CHECK(readModel(config, ReadWeights::No));
+}

@@ -1,0 +1,238 @@
+// Attention kernels: the cache against a list, prefill and decode against a plain softmax in double precision.
+#include "kernels_support.h"
+
+using namespace weft;
+using namespace weft::kernels;
+using namespace weft::test;
+
+static std::vector<AttentionShape> shapes() {
+  return {{.rows = 1, .kvHeads = 1, .group = 1, .width = 2, .ranks = 1, .capacity = 7, .tokens = 1, .scale = 0.5},
+          {.rows = 4, .kvHeads = 2, .group = 3, .width = 6, .ranks = 3, .capacity = 4, .tokens = 11, .scale = 0.35},
+          {.rows = 9, .kvHeads = 1, .group = 4, .width = 28, .ranks = 2, .capacity = 9, .tokens = 17, .scale = 0.19},
+          {.rows = 5, .kvHeads = 3, .group = 1, .width = 8, .ranks = 4, .capacity = 6, .tokens = 18, .scale = 1.3}};
+}
+
+TEST_CASE("rope rotates pairs by the position") {
+  for (AttentionShape s : shapes()) {
+    constexpr int64_t radix = 4, high = 5;
+    int64_t pairs = s.width / 2, heads = s.heads() + s.kvHeads;
+    Suite suite;
+    TileKernel prefill = buildRope(*suite, s, radix, high, false), decode = buildRope(*suite, s, radix, high, true);
+    suite.compile();
+    auto frequency = [&](int64_t j) { return std::pow(10000.0, -static_cast<double>(j) / static_cast<double>(pairs)); };
+    Buffer<float> lo(radix * s.width), hi(high * s.width);
+    for (int64_t j = 0; j < pairs; ++j) {
+      for (int64_t p = 0; p < radix; ++p) {
+        lo[(p * pairs + j) * 2] = static_cast<float>(std::cos(p * frequency(j)));
+        lo[(p * pairs + j) * 2 + 1] = static_cast<float>(std::sin(p * frequency(j)));
+      }
+      for (int64_t p = 0; p < high; ++p) {
+        hi[(p * pairs + j) * 2] = static_cast<float>(std::cos(p * radix * frequency(j)));
+        hi[(p * pairs + j) * 2 + 1] = static_cast<float>(std::sin(p * radix * frequency(j)));
+      }
+    }
+    std::mt19937 random(1);
+    auto check = [&](float *row, float *before, int64_t position) {
+      for (int64_t h = 0; h < heads; ++h)
+        for (int64_t j = 0; j < pairs; ++j) {
+          int64_t at = h * s.width + 2 * j;
+          double c = std::cos(position * frequency(j)), d = std::sin(position * frequency(j)), x = before[at], y = before[at + 1];
+          // Table entries, their combination and the rotation: eight roundings of numbers up to 1.
+          REQUIRE(std::abs(row[at] - (x * c - y * d)) <= 8 * 0x1p-24 * (std::abs(x) + std::abs(y)));
+          REQUIRE(std::abs(row[at + 1] - (y * c + x * d)) <= 8 * 0x1p-24 * (std::abs(x) + std::abs(y)));
+        }
+      for (int64_t j = heads * s.width; j < s.ld(); ++j)
+        REQUIRE(row[j] == before[j]); // v stays
+    };
+    for (int64_t rank = 0; rank < s.ranks; ++rank) {
+      int64_t n = s.tokens;
+      Buffer<int32_t> launch(1 + s.tokens, static_cast<int32_t>(n));
+      Buffer<float> qkv(s.rows * s.ld(), random), before = qkv;
+      suite.call(prefill, {s.rows, rank}, launch, qkv, lo, hi);
+      for (int64_t i = 0; i < runCount(rank, n, s.ranks); ++i)
+        check(&qkv[i * s.ld()], &before[i * s.ld()], runStart(rank, n, s.ranks) + i);
+      Buffer<float> one(s.ld(), random), old = one;
+      suite.call(decode, {1, rank}, launch, one, lo, hi);
+      check(&one[0], &old[0], n - 1);
+    }
+  }
+}
+
+namespace {
+/// Keys, values and queries of all tokens, and the cores (one a rank) that hold them.
+struct Sequence {
+  Sequence(const AttentionShape &shape, int64_t length, std::mt19937 &random)
+      : shape(shape), qkv(length * shape.ld(), random, -2, 2), k(shape.ranks, cacheSize()), v(k) {}
+
+  Buffer<float> cacheSize() const { return Buffer<float>(shape.capacity * shape.kvHeads * shape.width, -77.0F); }
+  float *token(int64_t i) { return &qkv[i * shape.ld()]; }
+  float *key(int64_t i, int64_t kv) { return token(i) + (shape.heads() + kv) * shape.width; }
+  float *value(int64_t i, int64_t kv) { return key(i, kv) + shape.kvHeads * shape.width; }
+
+  /// Attention of token `t` over tokens [0, t], all heads.
+  std::vector<double> attention(int64_t t) {
+    std::vector<double> out;
+    for (int64_t h = 0; h < shape.heads(); ++h) {
+      std::vector<double> p, sum(shape.width);
+      double largest = -1e300, total = 0;
+      for (int64_t i = 0; i <= t; ++i) {
+        double dot = 0;
+        for (int64_t c = 0; c < shape.width; ++c)
+          dot += static_cast<double>(token(t)[h * shape.width + c]) * key(i, h / shape.group)[c];
+        p.push_back(dot * shape.scale);
+        largest = std::max(largest, p.back());
+      }
+      for (int64_t i = 0; i <= t; ++i) {
+        double weight = std::exp(p[i] - largest);
+        total += weight;
+        for (int64_t c = 0; c < shape.width; ++c)
+          sum[c] += weight * value(i, h / shape.group)[c];
+      }
+      for (double x : sum)
+        out.push_back(x / total);
+    }
+    return out;
+  }
+
+  /// Every rank's slots hold the K and V of the rank's tokens when n are in the cache, bit for bit.
+  void checkCache(int64_t n) {
+    int64_t columns = shape.kvHeads * shape.width;
+    for (int64_t rank = 0; rank < shape.ranks; ++rank)
+      for (int64_t i = 0; i < runCount(rank, n, shape.ranks); ++i) {
+        int64_t entry = runStart(rank, n, shape.ranks) + i, at = entry % shape.capacity * columns;
+        REQUIRE(std::memcmp(&k[rank][at], key(entry, 0), columns * 4) == 0);
+        REQUIRE(std::memcmp(&v[rank][at], value(entry, 0), columns * 4) == 0);
+      }
+  }
+
+  AttentionShape shape;
+  Buffer<float> qkv;
+  std::vector<Buffer<float>> k, v;
+};
+
+/// The rows of one rank in prefill.
+struct Core {
+  Core(const AttentionShape &s) : qkv(s.rows * s.ld(), NAN), kv(s.rows * 2 * s.kvHeads * s.width, NAN), o(s.rows * s.heads() * s.width),
+                                  l(s.rows * s.heads()), mx(l), attn(o) {}
+  Buffer<float> qkv, kv, o, l, mx, attn;
+};
+} // namespace
+
+static void checkRow(const float *row, const std::vector<double> &exact) {
+  for (size_t i = 0; i < exact.size(); ++i) {
+    INFO("column " << i);
+    REQUIRE(std::abs(row[i] - exact[i]) <= 4e-6); // values up to 2, sums of at most a few dozen terms
+  }
+}
+
+TEST_CASE("prefill attention over travelling blocks is causal softmax") {
+  for (AttentionShape s : shapes())
+    for (int64_t keys : {int64_t{1}, int64_t{3}, s.rows}) {
+      Suite suite;
+      TileKernel store = buildKvStore(*suite, s), init = buildFlashInit(*suite, s), finish = buildAttentionFinish(*suite, s);
+      TileKernel scores = buildFlashScores(*suite, s, keys), update = buildFlashUpdate(*suite, s, keys);
+      suite.compile();
+      std::mt19937 random(2);
+      for (int64_t n = 1; n <= std::min(s.tokens, s.rows * s.ranks); ++n) {
+        INFO("n " << n << " keys " << keys << " ranks " << s.ranks);
+        Sequence sequence(s, s.tokens, random);
+        Buffer<int32_t> launch(1 + s.tokens, static_cast<int32_t>(n));
+        int64_t m = (n + s.ranks - 1) / s.ranks;
+        std::vector<Core> cores(s.ranks, Core(s));
+        for (int64_t rank = 0; rank < s.ranks; ++rank)
+          for (int64_t i = 0; i < runCount(rank, n, s.ranks); ++i) {
+            float *token = sequence.token(runStart(rank, n, s.ranks) + i);
+            std::copy(token, token + s.ld(), &cores[rank].qkv[i * s.ld()]);
+            int64_t columns = 2 * s.kvHeads * s.width;
+            std::copy(token + s.heads() * s.width, token + s.ld(), &cores[rank].kv[i * columns]);
+          }
+        for (int64_t rank = 0; rank < s.ranks; ++rank) {
+          Core &core = cores[rank];
+          suite.call(store, {m, rank}, launch, core.qkv, sequence.k[rank], sequence.v[rank]);
+          suite.call(init, {m}, core.o, core.l, core.mx);
+          for (int64_t step = 0; step < s.ranks; ++step)
+            for (int64_t part = 0; part < (m + keys - 1) / keys; ++part) {
+              Buffer<float> block(s.rows * s.heads() * keys, 3.0F);
+              Buffer<float> &kv = cores[(rank + step) % s.ranks].kv;
+              suite.call(scores, {m, part}, core.qkv, kv, block);
+              for (int64_t i = 0; i < s.rows * s.heads() * keys; ++i) {
+                if (i >= m * s.heads() * keys)
+                  REQUIRE(block[i] == 3.0F);
+                else if (part * keys + i % keys >= m)
+                  REQUIRE(block[i] == 0.0F);
+              }
+              suite.call(update, {m, rank, step, part}, launch, block, kv, core.o, core.l, core.mx);
+            }
+          suite.call(finish, {m}, core.o, core.l, core.attn);
+          int64_t columns = s.heads() * s.width;
+          for (int64_t i = 0; i < m; ++i) {
+            if (i < runCount(rank, n, s.ranks))
+              checkRow(&core.attn[i * columns], sequence.attention(runStart(rank, n, s.ranks) + i));
+            else
+              checkRow(&core.attn[i * columns], std::vector<double>(columns, 0.0));
+          }
+        }
+        sequence.checkCache(n);
+      }
+    }
+}
+
+TEST_CASE("decode keeps the cache balanced and attends to all of it") {
+  for (AttentionShape s : shapes()) {
+    Suite suite;
+    AttentionShape d = s;
+    d.rows = s.capacity;
+    d.tokens = 1;
+    TileKernel oldest = buildKvOldest(*suite, d), append = buildKvAppend(*suite, d), scores = buildDecodeScores(*suite, d);
+    TileKernel largest = buildDecodeMax(*suite, d), weighted = buildDecodeWeighted(*suite, d);
+    AttentionShape single = d;
+    single.rows = 1;
+    TileKernel finish = buildAttentionFinish(*suite, single);
+    suite.compile();
+    std::mt19937 random(3);
+    int64_t length = s.capacity * s.ranks, heads = s.heads(), columns = heads * s.width, entry = 2 * s.kvHeads * s.width;
+    Sequence sequence(s, length, random);
+    for (int64_t n = 1; n <= length; ++n) {
+      INFO("n " << n << " ranks " << s.ranks);
+      Buffer<int32_t> launch{static_cast<int32_t>(n), 0};
+      Buffer<float> qkv(s.ld());
+      std::copy(sequence.token(n - 1), sequence.token(n - 1) + s.ld(), qkv.begin());
+      std::vector<Buffer<float>> handed(s.ranks, Buffer<float>(entry));
+      for (int64_t rank = 0; rank < s.ranks; ++rank) {
+        suite.call(oldest, {rank}, launch, sequence.k[rank], sequence.v[rank], handed[rank]);
+        if (runCount(rank, n - 1, s.ranks) > 0)
+          REQUIRE(std::memcmp(handed[rank].begin(), sequence.key(runStart(rank, n - 1, s.ranks), 0), entry * 4) == 0);
+      }
+      for (int64_t rank = 0; rank < s.ranks; ++rank)
+        suite.call(append, {rank}, launch, qkv, handed[(rank + 1) % s.ranks], sequence.k[rank], sequence.v[rank]);
+      sequence.checkCache(n);
+
+      int64_t m = (n + s.ranks - 1) / s.ranks;
+      std::vector<Buffer<float>> s1(s.ranks, Buffer<float>(d.rows * heads, NAN));
+      Buffer<float> mx(heads, -INFINITY), total(columns + heads, 0.0F), attn(columns);
+      for (int64_t rank = 0; rank < s.ranks; ++rank) {
+        Buffer<float> local(heads);
+        suite.call(scores, {m, rank}, launch, qkv, sequence.k[rank], s1[rank]);
+        for (int64_t i = runCount(rank, n, s.ranks) * heads; i < m * heads; ++i)
+          REQUIRE(s1[rank][i] == 0.0F);
+        suite.call(largest, {m, rank}, launch, s1[rank], local);
+        for (int64_t h = 0; h < heads; ++h) {
+          if (runCount(rank, n, s.ranks) == 0)
+            REQUIRE(local[h] == -std::numeric_limits<float>::max());
+          mx[h] = std::max(mx[h], local[h]);
+        }
+      }
+      for (int64_t rank = 0; rank < s.ranks; ++rank) {
+        Buffer<float> part(columns + heads, NAN);
+        suite.call(weighted, {m, rank}, launch, s1[rank], mx, sequence.v[rank], part);
+        for (int64_t i = 0; i < columns + heads; ++i)
+          total[i] += part[i];
+      }
+      Buffer<float> o(columns), l(heads);
+      std::copy(total.begin(), total.begin() + columns, o.begin());
+      std::copy(total.begin() + columns, total.end(), l.begin());
+      suite.call(finish, {1}, o, l, attn);
+      checkRow(attn.begin(), sequence.attention(n - 1));
+    }
+  }
+}

@@ -1,0 +1,172 @@
+// Compiling kernels, loading them into the test, and calling them on guarded buffers.
+#pragma once
+
+#include "compiler/codegen/HostKernels.h"
+#include "kernels/TileKernels.h"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <cstring>
+#include <dlfcn.h>
+#include <random>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/IR/Verifier.h"
+
+namespace weft::test {
+
+/// Elements between two guard zones, at an address that is aligned to the element and to nothing more.
+template <typename T> class Buffer {
+public:
+  explicit Buffer(size_t count, T value = {}) : count(count), bytes(count * sizeof(T) + 2 * guard + sizeof(T), 0xa5) {
+    std::fill(begin(), end(), value);
+  }
+  Buffer(size_t count, std::mt19937 &random, float low = -1, float high = 1) : Buffer(count) {
+    std::uniform_real_distribution<float> values(low, high);
+    for (T &value : *this)
+      value = static_cast<T>(values(random));
+  }
+  Buffer(std::initializer_list<T> values) : Buffer(values.size()) { std::copy(values.begin(), values.end(), begin()); }
+
+  T *begin() { return reinterpret_cast<T *>(bytes.data() + guard + sizeof(T)); }
+  T *end() { return begin() + count; }
+  T &operator[](size_t i) {
+    REQUIRE(i < count);
+    return begin()[i];
+  }
+  size_t size() const { return count; }
+  bool guardsIntact() const {
+    size_t first = guard + sizeof(T), last = first + count * sizeof(T);
+    for (size_t i = 0; i < bytes.size(); ++i)
+      if ((i < first || i >= last) && bytes[i] != 0xa5)
+        return false;
+    return true;
+  }
+  bool sameBits(Buffer &other) { return count == other.count && std::memcmp(begin(), other.begin(), count * sizeof(T)) == 0; }
+  std::vector<T> values() { return {begin(), end()}; }
+
+private:
+  static constexpr size_t guard = 64;
+  size_t count;
+  std::vector<uint8_t> bytes;
+};
+
+/// A module of kernels, compiled and loaded.
+class Suite {
+public:
+  Suite() : module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context))) {}
+  Suite(const Suite &) = delete;
+  Suite &operator=(const Suite &) = delete;
+  ~Suite() {
+    if (handle)
+      dlclose(handle);
+  }
+
+  mlir::ModuleOp operator*() { return *module; }
+
+  void compile(const codegen::HostTarget &target = codegen::defaultHostTarget()) {
+    REQUIRE(mlir::succeeded(mlir::verify(*module)));
+    auto object = codegen::compileHostKernels(*module, target);
+    if (!object)
+      FAIL(object.error().message);
+    image = std::move(object->image);
+    int file = memfd_create("kernels", 0);
+    REQUIRE(file >= 0);
+    REQUIRE(write(file, image.data(), image.size()) == static_cast<ssize_t>(image.size()));
+    handle = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+    close(file);
+    if (!handle)
+      FAIL(dlerror());
+  }
+
+  /// Calls without looking at the guards, for timing.
+  template <typename... T> void repeat(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, int calls, Buffer<T> &...buffers) {
+    Entry entry = find(kernel);
+    void *operands[] = {buffers.begin()...};
+    for (int i = 0; i < calls; ++i)
+      entry(operands, scalars.data());
+  }
+
+  template <typename... T> void call(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, Buffer<T> &...buffers) {
+    Entry entry = find(kernel);
+    void *operands[] = {buffers.begin()...};
+    entry(operands, scalars.data());
+    INFO(kernel.name);
+    REQUIRE((buffers.guardsIntact() && ...));
+  }
+
+  std::vector<uint8_t> image;
+
+private:
+  using Entry = void (*)(void *const *, const int64_t *);
+  Entry find(const kernels::TileKernel &kernel) {
+    auto entry = reinterpret_cast<Entry>(dlsym(handle, kernel.name.c_str()));
+    REQUIRE(entry != nullptr);
+    return entry;
+  }
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  void *handle = nullptr;
+};
+
+// ---- 16-bit numbers -------------------------------------------------------------------------------------------
+
+inline float fromBf16(uint16_t bits) {
+  uint32_t word = static_cast<uint32_t>(bits) << 16;
+  float value;
+  std::memcpy(&value, &word, 4);
+  return value;
+}
+
+inline float fromF16(uint16_t bits) {
+  int exponent = (bits >> 10) & 31;
+  int mantissa = bits & 1023;
+  float sign = bits & 0x8000 ? -1.0F : 1.0F;
+  if (exponent == 31)
+    return mantissa ? NAN : sign * INFINITY;
+  return sign * (exponent ? std::ldexp(1024.0F + mantissa, exponent - 25) : std::ldexp(static_cast<float>(mantissa), -24));
+}
+
+/// Weights of a type, and their values.
+struct Weights {
+  Weights(kernels::Element element, size_t count, std::mt19937 &random) : wide(count, random), narrow(count), element(element) {
+    if (element == kernels::Element::F32)
+      return;
+    for (size_t i = 0; i < count; ++i) {
+      // Finite, of moderate size, sometimes subnormal.
+      uint16_t bits = static_cast<uint16_t>(random());
+      narrow[i] = element == kernels::Element::BF16 ? (bits & 0x83ff) | 0x3c00 : bits & 0xbfff;
+      if (i % 13 == 5)
+        narrow[i] &= 0x81ff;
+      wide[i] = element == kernels::Element::BF16 ? fromBf16(narrow[i]) : fromF16(narrow[i]);
+    }
+  }
+  Buffer<float> wide;
+  Buffer<uint16_t> narrow;
+  kernels::Element element;
+};
+
+inline constexpr kernels::Element allElements[] = {kernels::Element::F32, kernels::Element::F16, kernels::Element::BF16};
+
+// ---- the rule of docs/program-model.md ------------------------------------------------------------------------
+
+inline int64_t runStart(int64_t rank, int64_t n, int64_t ranks) {
+  return rank * (n / ranks) + std::max<int64_t>(0, rank - (ranks - n % ranks));
+}
+inline int64_t runCount(int64_t rank, int64_t n, int64_t ranks) { return runStart(rank + 1, n, ranks) - runStart(rank, n, ranks); }
+
+/// Distance from `exact` in units in the last place of f32 at `exact`.
+inline double ulps(float value, double exact) {
+  int exponent = 0;
+  std::frexp(exact, &exponent);
+  return std::abs(value - exact) / std::ldexp(1.0, std::max(exponent - 24, -149));
+}
+
+} // namespace weft::test

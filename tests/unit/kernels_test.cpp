@@ -1,0 +1,287 @@
+// Dense, embedding, normalisation, MLP and layout kernels against plain loops.
+#include "kernels_support.h"
+
+using namespace weft;
+using namespace weft::kernels;
+using namespace weft::test;
+
+namespace {
+struct Shape {
+  int64_t rows, k, n;
+};
+} // namespace
+
+/// c += a*b as the contract says: one fma a step, k ascending.
+static void gemmReference(Buffer<float> &a, Buffer<float> &b, Buffer<float> &c, Shape s, int64_t m) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < s.n; ++j)
+      for (int64_t p = 0; p < s.k; ++p)
+        c[i * s.n + j] = std::fma(a[i * s.k + p], b[p * s.n + j], c[i * s.n + j]);
+}
+
+static void checkGemm(const codegen::HostTarget &target, std::vector<Shape> shapes) {
+  Suite suite;
+  std::vector<std::pair<Shape, Element>> cases;
+  std::vector<TileKernel> built;
+  for (Shape s : shapes)
+    for (Element element : allElements) {
+      cases.push_back({s, element});
+      built.push_back(buildGemm(*suite, s.rows, s.k, s.n, element));
+    }
+  suite.compile(target);
+  std::mt19937 random(1);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    auto [s, element] = cases[i];
+    for (int64_t m = 1; m <= s.rows; ++m) {
+      INFO(built[i].name << " m=" << m);
+      Buffer<float> a(s.rows * s.k, random), c(s.rows * s.n, random), expected = c;
+      Weights b(element, s.k * s.n, random);
+      if (element == Element::F32)
+        suite.call(built[i], {m}, a, b.wide, c);
+      else
+        suite.call(built[i], {m}, a, b.narrow, c);
+      if (target.fma) {
+        gemmReference(a, b.wide, expected, s, m);
+        REQUIRE(c.sameBits(expected));
+        continue;
+      }
+      // Two roundings a step: within (k + 1) * 2^-23 of the sum of magnitudes.
+      for (int64_t row = 0; row < s.rows; ++row)
+        for (int64_t j = 0; j < s.n; ++j) {
+          double sum = expected[row * s.n + j], size = std::abs(sum);
+          for (int64_t p = 0; row < m && p < s.k; ++p) {
+            double term = static_cast<double>(a[row * s.k + p]) * b.wide[p * s.n + j];
+            sum += term;
+            size += std::abs(term);
+          }
+          REQUIRE(std::abs(c[row * s.n + j] - sum) <= (s.k + 1) * 0x1p-23 * size);
+        }
+    }
+  }
+}
+
+TEST_CASE("gemm adds in k order with one fma a step, bit for bit") {
+  codegen::HostTarget target = codegen::defaultHostTarget();
+  checkGemm(target, {{1, 1, 1}, {3, 7, 7}, {4, 5, 15}, {5, 28, 28}, {9, 44, 44}, {8, 3, 100}, {2, 16, 200}, {1, 64, 1024}});
+}
+
+TEST_CASE("gemm on the baseline of the architecture") {
+  checkGemm(codegen::genericHostTarget(), {{1, 3, 7}, {5, 28, 28}, {3, 8, 100}});
+}
+
+TEST_CASE("gemm carries infinities and NaN of 16-bit weights") {
+  for (const codegen::HostTarget &target : {codegen::defaultHostTarget(), codegen::genericHostTarget()})
+    for (Element element : {Element::F16, Element::BF16}) {
+      Suite suite;
+      TileKernel kernel = buildGemm(*suite, 1, 1, 11, element);
+      suite.compile(target);
+      uint16_t infinity = element == Element::F16 ? 0x7c00 : 0x7f80;
+      Buffer<float> a(1, 1.0F), c(11, 0.0F);
+      Buffer<uint16_t> b(11, infinity);
+      b[3] = infinity + 1;
+      b[9] = infinity | 0x8000;
+      b[10] = 1; // the smallest subnormal
+      suite.call(kernel, {1}, a, b, c);
+      REQUIRE(c[0] == INFINITY);
+      REQUIRE(std::isnan(c[3]));
+      REQUIRE(c[9] == -INFINITY);
+      REQUIRE(c[10] == (element == Element::F16 ? 0x1p-24F : 0x1p-133F));
+    }
+}
+
+TEST_CASE("zero, add, copies and packs are exact and leave other rows alone") {
+  for (Shape s : {Shape{1, 0, 1}, Shape{3, 0, 7}, Shape{5, 0, 28}, Shape{4, 0, 44}, Shape{7, 0, 129}}) {
+    Suite suite;
+    int64_t rows = s.rows, n = s.n, ld = n + 5, width = 6, blocks = n / width + 2;
+    TileKernel zero = buildZero(*suite, rows, n), add = buildAdd(*suite, rows, n);
+    TileKernel copy = buildCopyColumns(*suite, rows, ld, 3, n), pack = buildPackColumns(*suite, rows, n, blocks, width);
+    TileKernel cut = buildPackColumns(*suite, rows, n, 1, width);
+    suite.compile();
+    std::mt19937 random(2);
+    for (int64_t m = 1; m <= rows; ++m) {
+      INFO("rows " << rows << " n " << n << " m " << m);
+      Buffer<float> x(rows * n, random), y(rows * n, random), before = x, wide(rows * ld, random);
+      suite.call(add, {m}, x, y);
+      for (int64_t i = 0; i < rows * n; ++i)
+        REQUIRE(x[i] == (i < m * n ? before[i] + y[i] : before[i]));
+      suite.call(zero, {m}, x);
+      for (int64_t i = 0; i < rows * n; ++i)
+        REQUIRE(x[i] == (i < m * n ? 0.0F : before[i]));
+      suite.call(copy, {m}, wide, x);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < n; ++j)
+          REQUIRE(x[i * n + j] == (i < m ? wide[i * ld + 3 + j] : before[i * n + j]));
+      for (auto [kernel, count] : {std::pair(&pack, blocks), std::pair(&cut, int64_t{1})}) {
+        Buffer<float> packed(count * rows * width, 9.0F);
+        suite.call(*kernel, {m}, y, packed);
+        for (int64_t b = 0; b < count; ++b)
+          for (int64_t i = 0; i < rows; ++i)
+            for (int64_t j = 0; j < width; ++j) {
+              int64_t column = b * width + j;
+              float expected = i >= m ? 9.0F : column < n ? y[i * n + column] : 0.0F;
+              REQUIRE(packed[(b * rows + i) * width + j] == expected);
+            }
+      }
+    }
+  }
+}
+
+TEST_CASE("embedding rows come from the core that owns them") {
+  constexpr int64_t rows = 4, tokens = 9, vocab = 5, n = 11, ranks = 3;
+  for (Element element : allElements) {
+    Suite suite;
+    TileKernel block = buildEmbedBlock(*suite, rows, tokens, vocab, n, element, ranks);
+    TileKernel one = buildEmbedOne(*suite, vocab, n, element);
+    suite.compile();
+    std::mt19937 random(3);
+    for (int64_t count = 1; count <= tokens; ++count) {
+      Buffer<int32_t> launch(1 + tokens);
+      launch[0] = static_cast<int32_t>(count);
+      for (int64_t i = 1; i <= tokens; ++i)
+        launch[i] = static_cast<int32_t>(random() % (vocab * ranks));
+      Weights table(element, vocab * n, random);
+      for (int64_t rank = 0; rank < ranks; ++rank)
+        for (int64_t step = 0; step < ranks; ++step) {
+          Buffer<float> acc(rows * n, random), before = acc;
+          auto call = [&](auto &values) { suite.call(block, {rows, rank, step}, launch, values, acc); };
+          element == Element::F32 ? call(table.wide) : call(table.narrow);
+          int64_t of = (rank + step) % ranks;
+          for (int64_t i = 0; i < rows; ++i)
+            for (int64_t j = 0; j < n; ++j) {
+              float expected = before[i * n + j];
+              if (i < runCount(of, count, ranks)) {
+                int64_t local = launch[1 + runStart(of, count, ranks) + i] - rank * vocab;
+                if (local >= 0 && local < vocab)
+                  expected += table.wide[local * n + j];
+              }
+              REQUIRE(acc[i * n + j] == expected);
+            }
+        }
+      Buffer<int32_t> single{static_cast<int32_t>(count), launch[1]};
+      for (int64_t rank = 0; rank < ranks; ++rank) {
+        Buffer<float> out(n, 7.0F);
+        auto call = [&](auto &values) { suite.call(one, {rank}, single, values, out); };
+        element == Element::F32 ? call(table.wide) : call(table.narrow);
+        int64_t local = launch[1] - rank * vocab;
+        for (int64_t j = 0; j < n; ++j)
+          REQUIRE(out[j] == (local >= 0 && local < vocab ? table.wide[local * n + j] : 0.0F));
+      }
+    }
+  }
+}
+
+TEST_CASE("the last row is the last token's") {
+  constexpr int64_t rows = 4, tokens = 10, n = 13, ranks = 3;
+  Suite suite;
+  TileKernel last = buildLastRow(*suite, rows, tokens, n, ranks);
+  suite.compile();
+  std::mt19937 random(4);
+  for (int64_t count = 1; count <= tokens; ++count)
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      Buffer<int32_t> launch(1 + tokens, static_cast<int32_t>(count));
+      Buffer<float> x(rows * n, random), out(n, 7.0F);
+      suite.call(last, {rank}, launch, x, out);
+      int64_t row = count - 1 - runStart(rank, count, ranks);
+      for (int64_t j = 0; j < n; ++j)
+        REQUIRE(out[j] == (rank == ranks - 1 ? x[row * n + j] : 0.0F));
+    }
+}
+
+TEST_CASE("root-mean-square normalisation") {
+  for (Element element : allElements)
+    for (int64_t n : {1, 7, 28, 44, 100}) {
+      constexpr int64_t rows = 3, extent = 301;
+      Suite suite;
+      TileKernel squares = buildSumSquares(*suite, rows, n), scale = buildRmsScale(*suite, rows, n, extent, 1e-5, element);
+      suite.compile();
+      std::mt19937 random(5);
+      for (int64_t m = 1; m <= rows; ++m) {
+        Buffer<float> x(rows * n, random), ss(rows, 5.0F), y(rows * n, 6.0F);
+        Weights gamma(element, n, random);
+        suite.call(squares, {m}, x, ss);
+        auto call = [&](auto &values) { suite.call(scale, {m}, x, ss, values, y); };
+        element == Element::F32 ? call(gamma.wide) : call(gamma.narrow);
+        for (int64_t i = 0; i < rows; ++i) {
+          double sum = 0;
+          for (int64_t j = 0; j < n; ++j)
+            sum += static_cast<double>(x[i * n + j]) * x[i * n + j];
+          // Terms are positive: n roundings at most.
+          REQUIRE(std::abs(ss[i] - (i < m ? sum : 5.0)) <= n * 0x1p-24 * sum);
+          for (int64_t j = 0; j < n; ++j) {
+            double exact = x[i * n + j] / std::sqrt(ss[i] / static_cast<double>(extent) + 1e-5) * gamma.wide[j];
+            // Six roundings, some of them halved by the root.
+            REQUIRE(std::abs(y[i * n + j] - (i < m ? exact : 6.0)) <= 6 * 0x1p-24 * std::abs(exact) + 0x1p-149);
+          }
+        }
+      }
+    }
+}
+
+TEST_CASE("the gate") {
+  for (int64_t n : {1, 7, 28, 45}) {
+    constexpr int64_t rows = 3;
+    Suite suite;
+    TileKernel gate = buildSiluGate(*suite, rows, n);
+    suite.compile();
+    std::mt19937 random(6);
+    for (int64_t m = 1; m <= rows; ++m) {
+      Buffer<float> gu(rows * 2 * n, random, -30, 30), h(rows * n, 6.0F);
+      gu[0] = -200; // exp overflows; the result is -0
+      suite.call(gate, {m}, gu, h);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+          double g = gu[i * 2 * n + j], exact = g / (1 + std::exp(-g)) * gu[i * 2 * n + n + j];
+          // exp 2 ulp, then three roundings.
+          REQUIRE(std::abs(h[i * n + j] - (i < m ? exact : 6.0)) <= 6 * 0x1p-23 * std::abs(exact) + 1e-37);
+        }
+    }
+  }
+}
+
+TEST_CASE("exp is within 2 units in the last place") {
+  // attention's exp(scale*s - mx) with scale 1 and mx 0 is exp(s); capacity many rows make many points.
+  AttentionShape shape{.rows = 4096, .kvHeads = 1, .group = 9, .width = 2, .ranks = 1, .capacity = 4096, .tokens = 1, .scale = 1.0};
+  for (const codegen::HostTarget &target : {codegen::defaultHostTarget(), codegen::genericHostTarget()}) {
+    Suite suite;
+    TileKernel weighted = buildDecodeWeighted(*suite, shape);
+    suite.compile(target);
+    std::mt19937 random(7);
+    double worst = 0;
+    for (auto [low, high] : {std::pair(-110.0F, 90.0F), std::pair(-1.0F, 1.0F), std::pair(-105.0F, -86.0F)}) {
+      Buffer<int32_t> launch{4096, 0};
+      Buffer<float> s(4096 * 9, random, low, high), exponents = s, mx(9, 0.0F), v(4096 * 2), out(9 * 3);
+      suite.call(weighted, {4096, 0}, launch, s, mx, v, out);
+      for (size_t i = 0; i < s.size(); ++i) {
+        double exact = std::exp(static_cast<double>(exponents[i]));
+        if (exact > std::numeric_limits<float>::max())
+          REQUIRE(s[i] == INFINITY);
+        else
+          worst = std::max(worst, ulps(s[i], exact));
+      }
+    }
+    WARN("exp on " << target.cpu << ": worst " << worst << " ulp");
+    REQUIRE(worst <= 2.0);
+  }
+}
+
+TEST_CASE("blocks are selected exactly") {
+  struct Layout {
+    int64_t n, blocksIn, blocksOut, width, cores;
+  };
+  for (Layout l : {Layout{12, 2, 3, 6, 3}, Layout{11, 2, 1, 6, 4}, Layout{5, 3, 2, 7, 2}, Layout{40, 5, 4, 8, 3}}) {
+    Suite suite;
+    TileKernel select = buildSelectBlocks(*suite, l.n, l.blocksIn, l.blocksOut, l.width);
+    suite.compile();
+    std::mt19937 random(8);
+    for (int64_t in = 0; in < l.cores; ++in)
+      for (int64_t out = 0; out < l.cores; ++out) {
+        Buffer<float> x(l.n, random), y(l.blocksOut * l.width, 4.0F);
+        suite.call(select, {in, out}, x, y);
+        for (int64_t i = 0; i < l.blocksOut; ++i)
+          for (int64_t j = 0; j < l.width; ++j) {
+            int64_t block = out * l.blocksOut + i, column = block % l.blocksIn * l.width + j;
+            REQUIRE(y[i * l.width + j] == (block / l.blocksIn == in && column < l.n ? x[column] : 0.0F));
+          }
+      }
+  }
+}

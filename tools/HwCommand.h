@@ -1,0 +1,14 @@
+// `weft hw`: the hardware descriptions.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace weft::tools {
+
+/// Adds `hw list`, `hw show`, `hw check` and `hw schema` to `app`. While `app` parses its arguments, the subcommand
+/// that was named runs, prints, and sets `exitCode`: 0, or the Fault of the error that it printed on stderr.
+void addHwCommand(CLI::App &app, int &exitCode);
+
+} // namespace weft::tools

@@ -1,0 +1,296 @@
+#include "tools/InspectCommand.h"
+
+#include "runtime/Report.h"
+#include "runtime/SramUse.h"
+#include "runtime/Table.h"
+#include "tools/Terminal.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <set>
+
+namespace weft::tools {
+namespace {
+
+using runtime::grouped;
+using runtime::Package;
+using runtime::Table;
+constexpr Table::Align right = Table::Align::Right;
+
+struct ChannelFacts {
+  std::set<unsigned> colors;
+  uint32_t longest = 0; // hops of the longest flow
+};
+
+ChannelFacts factsOf(const pkg::ChannelT &channel) {
+  ChannelFacts facts;
+  for (const pkg::Flow &flow : channel.flows) {
+    facts.colors.insert(flow.color());
+    facts.longest = std::max({facts.longest, uint32_t(flow.hi() - flow.source()), uint32_t(flow.source() - flow.lo())});
+  }
+  return facts;
+}
+
+/// Names of the classes whose tasks name the buffer, in the order of the package.
+std::vector<std::string> usersOf(const Package &package, const pkg::ProgramT &program, uint32_t buffer) {
+  std::vector<bool> uses(package.classes.size(), false);
+  for (const auto &task : program.tasks)
+    for (const auto &instr : task->instrs)
+      for (const auto &operand : instr->operands)
+        if (operand->buffer == buffer)
+          uses[task->class_id] = true;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < uses.size(); ++i)
+    if (uses[i])
+      names.push_back(package.classes[i]->name);
+  return names;
+}
+
+std::string userList(const Package &package, const std::vector<std::string> &users) {
+  if (users.size() == package.classes.size() && users.size() > 1)
+    return "all";
+  return users.empty() ? "-" : fmt::format("{}", fmt::join(users, " "));
+}
+
+/// Call instructions of the program's tasks by kernel; a call in a loop counts once.
+std::vector<uint64_t> callsOf(const Package &package, const pkg::ProgramT &program) {
+  std::vector<uint64_t> calls(package.kernels.size(), 0);
+  for (const auto &task : program.tasks)
+    for (const auto &instr : task->instrs)
+      if (instr->kind == pkg::InstrKind::Call)
+        ++calls[instr->kernel];
+  return calls;
+}
+
+uint64_t storedBytes(const pkg::WeightT &weight) {
+  uint64_t bytes = weight.file_element == pkg::ElementType::F32 || weight.file_element == pkg::ElementType::I32 ? 4 : 2;
+  for (uint64_t extent : weight.shape)
+    bytes *= extent;
+  return bytes;
+}
+
+std::string head(const Package &package) {
+  const pkg::ModelT &model = *package.model;
+  return fmt::format("{} ({}), vocabulary {}, up to {} tokens\non {}, {} x {} cores; written by {}\n", model.name,
+                     model.architecture, grouped(model.vocab_size), grouped(model.max_seq), package.hardware_name,
+                     package.mesh_width, package.mesh_height, package.producer);
+}
+
+std::string classTable(const Package &package) {
+  std::vector<Table::Column> columns = {{"class"}, {"cores", right}};
+  for (const auto &program : package.programs)
+    columns.push_back({fmt::format("SRAM in {}", program->name), right});
+  columns.push_back({"SRAM peak", right});
+  Table table(std::move(columns));
+  for (const runtime::ClassSram &cls : runtime::sramUse(package)) {
+    std::vector<std::string> cells = {cls.name, grouped(cls.cores)};
+    for (const runtime::SramBytes &bytes : cls.programs)
+      cells.push_back(grouped(bytes.total));
+    cells.push_back(grouped(cls.peak.total));
+    table.row(std::move(cells));
+  }
+  return "\nClasses of cores (SRAM in bytes)\n" + table.text();
+}
+
+std::string channelTable(const pkg::ProgramT &program) {
+  Table table({{"channel"}, {"axis"}, {"flows", right}, {"longest", right}, {"colours"}});
+  for (const auto &channel : program.channels) {
+    const ChannelFacts facts = factsOf(*channel);
+    table.row({channel->name, pkg::EnumNameAxis(channel->axis), grouped(channel->flows.size()),
+               grouped(facts.longest), fmt::format("{}", fmt::join(facts.colors, " "))});
+  }
+  return fmt::format("\n{}: routes (longest in hops)\n{}", program.name, table.text());
+}
+
+std::string sramTable(const Package &package, const pkg::ProgramT &program) {
+  Table table({{"offset", right}, {"bytes", right}, {"kind"}, {"buffer"}, {"used by class"}});
+  std::vector<uint32_t> order(program.buffers.size());
+  for (uint32_t i = 0; i < order.size(); ++i)
+    order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return program.buffers[a]->offset < program.buffers[b]->offset; });
+  for (uint32_t i : order) {
+    const pkg::BufferT &buffer = *program.buffers[i];
+    table.row({grouped(buffer.offset), grouped(buffer.bytes), runtime::kindName(buffer.kind), buffer.name,
+               userList(package, usersOf(package, program, i))});
+  }
+  return fmt::format("\n{}: SRAM map of a core\n{}", program.name, table.text());
+}
+
+std::string ioTable(const pkg::ProgramT &program) {
+  Table table({{"host i/o"}, {"name"}, {"channel"}, {"what"}});
+  for (const auto &input : program.inputs)
+    table.row({"in", input->name, program.channels[input->channel]->name, "i32 words, the same on every line"});
+  for (const auto &output : program.outputs)
+    table.row({"out", output->name, program.channels[output->channel]->name,
+               fmt::format("{} of {}", grouped(output->extent), pkg::EnumNameElementType(output->element))});
+  return fmt::format("\n{}: host input and output\n{}", program.name, table.text());
+}
+
+std::string kernelTable(const Package &package) {
+  std::vector<Table::Column> columns = {{"kernel"}};
+  for (const auto &program : package.programs)
+    columns.push_back({fmt::format("calls in {}", program->name), right});
+  columns.push_back({"operand bytes"});
+  Table table(std::move(columns));
+  std::vector<std::vector<uint64_t>> calls;
+  for (const auto &program : package.programs)
+    calls.push_back(callsOf(package, *program));
+  for (size_t i = 0; i < package.kernels.size(); ++i) {
+    std::vector<std::string> cells = {package.kernels[i]->name};
+    for (const auto &ofProgram : calls)
+      cells.push_back(grouped(ofProgram[i]));
+    cells.push_back(fmt::format("{}", fmt::join(package.kernels[i]->operand_bytes, " ")));
+    table.row(std::move(cells));
+  }
+  std::string text = "\nKernels (calls in the code of tasks; a loop's body counts once)\n" + table.text();
+  for (const auto &object : package.objects)
+    text += fmt::format("  object for {} ({}): {} bytes\n", object->triple, object->cpu, grouped(object->image.size()));
+  return text;
+}
+
+std::string weightTable(const Package &package) {
+  Table table({{"weight"}, {"stored"}, {"shape"}, {"on a core"}, {"file", right}});
+  uint64_t bytes = 0;
+  for (const auto &weight : package.weights) {
+    bytes += storedBytes(*weight);
+    table.row({weight->name, pkg::EnumNameElementType(weight->file_element),
+               fmt::format("{}", fmt::join(weight->shape, " x ")),
+               fmt::format("{} {} x {}", pkg::EnumNameElementType(weight->element), weight->rows_local,
+                           weight->cols_local),
+               std::to_string(weight->file)});
+  }
+  std::string text = fmt::format("\nWeights: {}, {} bytes stored\n{}", grouped(package.weights.size()), grouped(bytes),
+                                 table.text());
+  for (size_t i = 0; i < package.files.size(); ++i)
+    text += fmt::format("  file {}: {} ({} bytes)\n", i, package.files[i]->path, grouped(package.files[i]->size));
+  uint64_t constantBytes = 0;
+  for (const auto &constant : package.constants)
+    constantBytes += constant->data.size();
+  text += fmt::format("  constants: {}, {} bytes\n", grouped(package.constants.size()), grouped(constantBytes));
+  return text;
+}
+
+nlohmann::json programJson(const Package &package, const pkg::ProgramT &program) {
+  nlohmann::json json{{"name", program.name}, {"ops", program.ops.size()}, {"tasks", program.tasks.size()}};
+  json["channels"] = json["buffers"] = json["inputs"] = json["outputs"] = nlohmann::json::array();
+  for (const auto &channel : program.channels) {
+    const ChannelFacts facts = factsOf(*channel);
+    json["channels"].push_back({{"name", channel->name},
+                                {"axis", pkg::EnumNameAxis(channel->axis)},
+                                {"flows", channel->flows.size()},
+                                {"longest_hops", facts.longest},
+                                {"colors", facts.colors}});
+  }
+  for (uint32_t i = 0; i < program.buffers.size(); ++i) {
+    const pkg::BufferT &buffer = *program.buffers[i];
+    json["buffers"].push_back({{"name", buffer.name},
+                               {"kind", runtime::kindName(buffer.kind)},
+                               {"offset", buffer.offset},
+                               {"bytes", buffer.bytes},
+                               {"classes", usersOf(package, program, i)}});
+  }
+  for (const auto &input : program.inputs)
+    json["inputs"].push_back({{"name", input->name}, {"channel", program.channels[input->channel]->name}});
+  for (const auto &output : program.outputs)
+    json["outputs"].push_back({{"name", output->name},
+                               {"channel", program.channels[output->channel]->name},
+                               {"element", pkg::EnumNameElementType(output->element)},
+                               {"extent", output->extent}});
+  return json;
+}
+
+nlohmann::json classesJson(const Package &package) {
+  nlohmann::json classes = nlohmann::json::array();
+  for (const runtime::ClassSram &cls : runtime::sramUse(package)) {
+    nlohmann::json byProgram = nlohmann::json::object();
+    for (size_t i = 0; i < cls.programs.size(); ++i)
+      byProgram[package.programs[i]->name] = cls.programs[i].total;
+    classes.push_back(
+        {{"name", cls.name}, {"cores", cls.cores}, {"sram_peak_bytes", cls.peak.total}, {"sram_bytes", byProgram}});
+  }
+  return classes;
+}
+
+nlohmann::json kernelsJson(const Package &package) {
+  nlohmann::json kernels = nlohmann::json::array();
+  for (size_t i = 0; i < package.kernels.size(); ++i) {
+    nlohmann::json calls = nlohmann::json::object();
+    for (const auto &program : package.programs)
+      calls[program->name] = callsOf(package, *program)[i];
+    kernels.push_back(
+        {{"name", package.kernels[i]->name}, {"operand_bytes", package.kernels[i]->operand_bytes}, {"calls", calls}});
+  }
+  return kernels;
+}
+
+Result<void> inspect(const std::string &path, const std::string &jsonPath) {
+  Result<std::unique_ptr<Package>> package = runtime::readPackage(path);
+  if (!package)
+    return package.takeError();
+  std::cout << inspectText(**package) << std::flush;
+  return jsonPath.empty() ? success() : runtime::writeJson(jsonPath, inspectJson(**package));
+}
+
+} // namespace
+
+std::string inspectText(const Package &package) {
+  std::string text = head(package) + classTable(package);
+  for (const auto &program : package.programs)
+    text += channelTable(*program) + sramTable(package, *program) + ioTable(*program);
+  return text + kernelTable(package) + weightTable(package);
+}
+
+nlohmann::json inspectJson(const Package &package) {
+  const pkg::ModelT &model = *package.model;
+  nlohmann::json json;
+  json["schema"] = "weft.inspect/1";
+  json["producer"] = package.producer;
+  json["model"] = {{"name", model.name},
+                   {"architecture", model.architecture},
+                   {"vocab_size", model.vocab_size},
+                   {"max_seq", model.max_seq}};
+  json["hardware"] = {{"name", package.hardware_name}, {"digest", fmt::format("{:016x}", package.hardware_digest)}};
+  json["mesh"] = {package.mesh_width, package.mesh_height};
+  json["classes"] = classesJson(package);
+  json["programs"] = json["weights"] = json["files"] = json["objects"] = nlohmann::json::array();
+  for (const auto &program : package.programs)
+    json["programs"].push_back(programJson(package, *program));
+  json["kernels"] = kernelsJson(package);
+  for (const auto &object : package.objects)
+    json["objects"].push_back({{"triple", object->triple},
+                               {"cpu", object->cpu},
+                               {"features", object->features},
+                               {"bytes", object->image.size()}});
+  for (const auto &weight : package.weights)
+    json["weights"].push_back({{"name", weight->name},
+                               {"file", weight->file},
+                               {"stored", pkg::EnumNameElementType(weight->file_element)},
+                               {"shape", weight->shape},
+                               {"element", pkg::EnumNameElementType(weight->element)},
+                               {"rows_local", weight->rows_local},
+                               {"cols_local", weight->cols_local}});
+  for (const auto &file : package.files)
+    json["files"].push_back({{"path", file->path}, {"bytes", file->size}});
+  return json;
+}
+
+void addInspectCommand(CLI::App &app, int &exitCode) {
+  struct Options {
+    std::string path, jsonPath;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App *command = app.add_subcommand("inspect", "Shows what is in a package");
+  command->add_option("package", options->path, "A .weft file")->required();
+  command->add_option("--json", options->jsonPath, "Writes the same as JSON (docs/json.md)")->type_name("FILE");
+  command->callback([options, &exitCode] {
+    Result<void> done = inspect(options->path, options->jsonPath);
+    exitCode = done ? 0 : reportError(done.error());
+  });
+}
+
+} // namespace weft::tools

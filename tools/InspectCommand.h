@@ -1,0 +1,24 @@
+// `weft inspect`: what is in a package.
+#pragma once
+
+#include "runtime/package/PackageFile.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace weft::tools {
+
+/// Classes, routes and colours, SRAM maps, kernels, weights, host input and output, as tables.
+std::string inspectText(const runtime::Package &package);
+/// The same as JSON, schema weft.inspect/1 (docs/json.md).
+nlohmann::json inspectJson(const runtime::Package &package);
+
+/// Adds `inspect` to `app`. While `app` parses its arguments, the subcommand runs and sets `exitCode`.
+void addInspectCommand(CLI::App &app, int &exitCode);
+
+} // namespace weft::tools

@@ -1,0 +1,233 @@
+#include "tools/RunCommand.h"
+
+#include "runtime/Npy.h"
+#include "runtime/Report.h"
+#include "runtime/tokenizer/Tokenizer.h"
+#include "tools/Terminal.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+
+namespace weft::tools {
+namespace {
+
+constexpr uint32_t defaultMaxNew = 64;
+
+Error usageError(std::string message) { return {std::move(message), Fault::Usage}; }
+
+Result<void> checkOptions(const RunOptions &options) {
+  if (options.hasPrompt == !options.tokens.empty())
+    return usageError("give the prompt, either as --prompt TEXT or as --tokens 1,2,3");
+  if (options.timingOnly && !options.logitsPath.empty())
+    return usageError("--logits needs data, and --timing-only runs without");
+  return success();
+}
+
+Result<std::unique_ptr<runtime::Package>> obtainPackage(const RunOptions &options, const Tool &tool) {
+  std::error_code ignored;
+  const bool directory = std::filesystem::is_directory(options.input, ignored);
+  if (!directory && !std::filesystem::exists(options.input, ignored))
+    return userError(fmt::format("{}: no such file or directory; give a .weft file or a model", options.input));
+  if (directory || (!runtime::isPackageFile(options.input) && !options.input.ends_with(".weft"))) {
+    Result<CompileOptions> compile = toCompileOptions(options.input, options.compile);
+    if (!compile)
+      return compile.takeError();
+    ProgressBar bar("compiling");
+    return tool.compile(*compile, [&](double done) { bar.update(done); });
+  }
+  if (options.compile.any())
+    return usageError(fmt::format("{} is compiled already: --hw, --mesh, --max-seq, --dtype and --set go with a model",
+                                  options.input));
+  return runtime::readPackage(options.input);
+}
+
+Result<std::vector<int32_t>> parseTokens(std::string_view text) {
+  std::vector<int32_t> tokens;
+  for (;;) {
+    const std::string_view item = text.substr(0, text.find(','));
+    int32_t token;
+    auto [end, failure] = std::from_chars(item.data(), item.data() + item.size(), token);
+    if (failure != std::errc() || end != item.data() + item.size())
+      return usageError(fmt::format("--tokens: '{}' is not a token id; write ids with commas, e.g. 1,2,3", item));
+    tokens.push_back(token);
+    if (item.size() == text.size())
+      return tokens;
+    text.remove_prefix(item.size() + 1);
+  }
+}
+
+/// The tokenizer beside the model; null if the model has none.
+Result<std::unique_ptr<runtime::Tokenizer>> openTokenizer(const runtime::Package &package, const RunOptions &options) {
+  const std::filesystem::path directory = options.modelDirectory.value_or(package.model->directory);
+  const std::string path = (directory / "tokenizer.json").string();
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    if (options.hasPrompt)
+      return userError(fmt::format("{}: the model's tokenizer is not there, so --prompt cannot be read; use --tokens, "
+                                   "or give the model's folder with --model-dir if it moved",
+                                   path));
+    return std::unique_ptr<runtime::Tokenizer>();
+  }
+  return runtime::readTokenizer(path);
+}
+
+/// Turns generated ids into text as they come. The prompt goes through the decoder first, since what a token stands
+/// for may depend on those before it.
+class TextStream {
+public:
+  TextStream(const runtime::Tokenizer *tokenizer, std::span<const int32_t> prompt, std::ostream &out) : out(out) {
+    if (!tokenizer)
+      return;
+    decoder.emplace(*tokenizer);
+    for (int32_t token : prompt)
+      (void)decoder->push(token); // an id that has no text leaves no trace
+  }
+
+  void push(int32_t token) {
+    if (!decoder)
+      return;
+    Result<std::string> piece = decoder->push(token);
+    write(piece ? *piece : "\xef\xbf\xbd"); // in the vocabulary of the model, not in the tokenizer's
+  }
+
+  /// All of the text; absent without a tokenizer.
+  std::optional<std::string> finish() {
+    if (!decoder)
+      return std::nullopt;
+    write(decoder->finish());
+    out << '\n';
+    return text;
+  }
+
+private:
+  void write(const std::string &piece) {
+    text += piece;
+    out << piece << std::flush;
+  }
+  std::ostream &out;
+  std::optional<runtime::StreamDecoder> decoder;
+  std::string text;
+};
+
+/// Rows of logits, one a launch.
+struct LogitsLog {
+  std::vector<float> values;
+  uint64_t rows = 0;
+
+  void add(std::span<const float> logits) {
+    values.insert(values.end(), logits.begin(), logits.end());
+    ++rows;
+  }
+};
+
+Result<void> writeFiles(const RunOptions &options, const runtime::RunReport &report, LogitsLog &&logits) {
+  if (!options.logitsPath.empty())
+    if (Result<void> ok = runtime::writeNpy(options.logitsPath,
+                                            {{logits.rows, report.vocabSize}, std::move(logits.values)});
+        !ok)
+      return ok;
+  if (!options.jsonPath.empty())
+    return runtime::writeJson(options.jsonPath, runtime::toJson(report));
+  return success();
+}
+
+/// Everything from the tokens of the prompt on.
+Result<void> generateAndReport(const RunOptions &options, runtime::Session &session,
+                               const runtime::Tokenizer *tokenizer, std::vector<int32_t> prompt,
+                               const runtime::Sampling &sampling, std::ostream &out) {
+  const uint32_t maxSeq = session.package().model->max_seq;
+  const uint32_t room = maxSeq - uint32_t(std::min<size_t>(prompt.size(), maxSeq));
+  TextStream text(options.timingOnly ? nullptr : tokenizer, prompt, out);
+  LogitsLog logits;
+  // Text that scrolls on the same terminal is progress enough, and a bar would tear it.
+  ProgressBar bar("running", options.timingOnly || !tokenizer || !stdoutIsTerminal());
+  runtime::GenerateOptions generate;
+  generate.maxNew = options.maxNew.value_or(std::min(defaultMaxNew, room));
+  generate.sampling = sampling;
+  generate.onToken = [&](int32_t token) { text.push(token); };
+  generate.onProgress = [&](double done) { bar.update(done); };
+  if (!options.logitsPath.empty())
+    generate.onLogits = [&](std::span<const float> row) { logits.add(row); };
+  bar.update(0);
+  Result<runtime::Generation> generation = runtime::generate(session, prompt, generate);
+  bar.clear();
+  std::optional<std::string> whole = text.finish();
+  if (!generation)
+    return generation.takeError();
+  if (!options.timingOnly && !tokenizer)
+    out << fmt::format("tokens {}\n", fmt::join(generation->tokens, ","));
+  Result<runtime::RunReport> report =
+      runtime::makeReport(session, std::move(prompt), std::move(*generation), std::move(whole));
+  if (!report)
+    return report.takeError();
+  out << '\n' << runtime::toText(*report) << std::flush;
+  return writeFiles(options, *report, std::move(logits));
+}
+
+} // namespace
+
+Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream &out) {
+  if (Result<void> ok = checkOptions(options); !ok)
+    return ok;
+  Result<runtime::Sampling> sampling = runtime::parseSampling(options.sample);
+  if (!sampling)
+    return sampling.takeError();
+  Result<std::vector<int32_t>> prompt = std::vector<int32_t>();
+  if (!options.hasPrompt)
+    prompt = parseTokens(options.tokens);
+  if (!prompt)
+    return prompt.takeError();
+  Result<std::unique_ptr<runtime::Package>> package = obtainPackage(options, tool);
+  if (!package)
+    return package.takeError();
+  Result<std::unique_ptr<runtime::Tokenizer>> tokenizer = openTokenizer(**package, options);
+  if (!tokenizer)
+    return tokenizer.takeError();
+  if (options.hasPrompt)
+    prompt = (*tokenizer)->encode(options.prompt, true);
+  if (!prompt)
+    return prompt.takeError();
+  Result<std::unique_ptr<runtime::Device>> device =
+      tool.makeDevice(**package, {options.timingOnly, options.tracePath, options.modelDirectory});
+  if (!device)
+    return device.takeError();
+  Result<runtime::Session> session = runtime::Session::create(**package, **device, options.timingOnly);
+  if (!session)
+    return session.takeError();
+  return generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, out);
+}
+
+void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App *command = app.add_subcommand("run", "Runs a package, or a model compiled in memory, and reports its cycles");
+  command->add_option("input", options->input, "A .weft file, or a model's directory")->required();
+  CLI::Option *prompt = command->add_option("--prompt", options->prompt, "Text that the model continues");
+  command->add_option("--tokens", options->tokens, "The prompt as token ids")->type_name("1,2,3")->excludes(prompt);
+  command->add_option("--max-new", options->maxNew, "Tokens to generate (default: 64, or as many as fit)")
+      ->type_name("N");
+  command->add_option("--sample", options->sample, "How tokens are chosen: temp=, top-p=, top-k=, seed=, or greedy")
+      ->type_name("greedy|temp=0.8,top-p=0.95,seed=1")
+      ->capture_default_str();
+  command->add_flag("--timing-only", options->timingOnly, "Cycles without data: no tokens, no text");
+  command->add_option("--json", options->jsonPath, "Writes the report as JSON (docs/json.md)")->type_name("FILE");
+  command->add_option("--trace", options->tracePath, "Writes a timeline for Perfetto or chrome://tracing")
+      ->type_name("FILE");
+  command->add_option("--logits", options->logitsPath, "Writes the logits of each launch, f32 [launches, vocabulary]")
+      ->type_name("FILE.npy");
+  command->add_option("--model-dir", options->modelDirectory, "Where the model's files are now, if they moved")
+      ->type_name("DIR");
+  addCompileArguments(*command, options->compile);
+  command->callback([options, prompt, &tool, &exitCode] {
+    options->hasPrompt = prompt->count() > 0;
+    Result<void> ran = runModel(*options, tool, std::cout);
+    exitCode = ran ? 0 : reportError(ran.error());
+  });
+}
+
+} // namespace weft::tools

@@ -1,0 +1,59 @@
+#include "tools/Tool.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace weft::tools {
+
+void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
+  command.add_option("--hw", arguments.hardware, "Hardware: a preset's name or a YAML file")->type_name("PRESET|FILE");
+  command.add_option("--mesh", arguments.mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
+      ->type_name("WxH");
+  command.add_option("--max-seq", arguments.maxSeq, "Tokens that the cache holds, prompt and new ones together")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 2147483647u));
+  command.add_option("--dtype", arguments.dtype, "Type of the weights in SRAM (default: as stored)")
+      ->type_name("f32|f16|bf16")
+      ->check(CLI::IsMember({"f32", "f16", "bf16"}));
+  command.add_option("--set", arguments.settings, "Replaces a value of the hardware, e.g. memory.sram_kib=512")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+Result<MeshSize> parseMesh(const std::string &text) {
+  MeshSize mesh;
+  const size_t times = text.find('x');
+  auto number = [&](size_t from, size_t to, uint32_t &value) {
+    auto [end, failure] = std::from_chars(text.data() + from, text.data() + to, value);
+    return failure == std::errc() && end == text.data() + to && value >= 1 && value <= 65535;
+  };
+  if (times == std::string::npos || !number(0, times, mesh.width) || !number(times + 1, text.size(), mesh.height))
+    return Error{fmt::format("--mesh: '{}' is not WIDTHxHEIGHT with both within 1 to 65535, e.g. 16x16", text),
+                 Fault::Usage};
+  return mesh;
+}
+
+Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments) {
+  if (arguments.hardware.empty())
+    return Error{"--hw is missing: to compile a model, name the hardware (`weft hw list` shows the presets)",
+                 Fault::Usage};
+  CompileOptions options{.model = model, .hardware = arguments.hardware, .maxSeq = arguments.maxSeq,
+                         .dtype = arguments.dtype};
+  if (!arguments.mesh.empty()) {
+    Result<MeshSize> mesh = parseMesh(arguments.mesh);
+    if (!mesh)
+      return mesh.takeError();
+    options.mesh = *mesh;
+  }
+  for (const std::string &setting : arguments.settings) {
+    Result<hw::Override> each = hw::parseOverride(setting);
+    if (!each)
+      return each.takeError();
+    options.overrides.push_back(std::move(*each));
+  }
+  return options;
+}
+
+} // namespace weft::tools

@@ -1,0 +1,63 @@
+// What the subcommands of `weft` share: the compiler and the device reach them only through here, so that no file but
+// weft.cpp knows both.
+#pragma once
+
+#include "hw-models/Hardware.h"
+#include "runtime/Device.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace weft::tools {
+
+struct MeshSize {
+  uint32_t width = 0, height = 0;
+};
+
+struct CompileOptions {
+  std::string model;                   // directory or file
+  std::string hardware;                // preset or file
+  std::vector<hw::Override> overrides; // of its values
+  std::optional<MeshSize> mesh;        // absent: that of the hardware
+  std::optional<uint32_t> maxSeq;      // absent: the compiler's choice
+  std::string dtype;                   // f32, f16, bf16; empty: weights as stored
+};
+
+struct DeviceOptions {
+  bool timingOnly = false;
+  std::string tracePath;                     // Chrome/Perfetto JSON; empty: none
+  std::optional<std::string> modelDirectory; // where the weight files are now, if they moved
+};
+
+struct Tool {
+  /// Compiles in memory. The result has passed checkPackage.
+  std::function<Result<std::unique_ptr<runtime::Package>>(const CompileOptions &, const runtime::Progress &)> compile;
+  /// A device with the package loaded. The package outlives it.
+  std::function<Result<std::unique_ptr<runtime::Device>>(const runtime::Package &, const DeviceOptions &)> makeDevice;
+};
+
+/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype and --set give them.
+struct CompileArguments {
+  std::string hardware, mesh, dtype;
+  std::optional<uint32_t> maxSeq;
+  std::vector<std::string> settings;
+
+  bool any() const { return !hardware.empty() || !mesh.empty() || !dtype.empty() || maxSeq || !settings.empty(); }
+};
+
+/// Adds the five options to `command`; `arguments` must outlive the parse.
+void addCompileArguments(CLI::App &command, CompileArguments &arguments);
+/// Errors are usage errors.
+Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments);
+
+/// "16x8" -> {16, 8}; both within 1 to 65535. A usage error otherwise.
+Result<MeshSize> parseMesh(const std::string &text);
+
+} // namespace weft::tools
