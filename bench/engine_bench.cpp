@@ -1,11 +1,12 @@
-// How fast the mesh engine is, in word-hops a second on one host core. Timing mode: data costs extra, cycles do not change.
+// How fast the mesh engine is, in word-hops a second on one host core. Timing mode: data costs extra, cycles do not
+// change.
 #include "hw-models/CoreModel.h"
 #include "sim/mesh/MeshEngine.h"
 
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
-#include <cstdlib>
+#include <memory>
+#include <vector>
 
 namespace weft {
 namespace {
@@ -165,5 +166,3 @@ BENCHMARK(contention)->Unit(benchmark::kMillisecond);
 
 } // namespace
 } // namespace weft
-
-BENCHMARK_MAIN();

@@ -1,5 +1,5 @@
-// Which bytes of a core's SRAM its outstanding transfers own. Data mode only: a program that touches them too early is an
-// error even where the timing of this machine happens to let it pass.
+// Which bytes of a core's SRAM its outstanding transfers own. Data mode only: a program that touches them too early is
+// an error even where the timing of this machine happens to let it pass.
 #pragma once
 
 #include <algorithm>

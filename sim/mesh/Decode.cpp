@@ -90,7 +90,8 @@ Result<void> Decoder::operand(const pkg::OperandT &operand, uint32_t depth) {
   OperandCode code;
   code.buffer = operand.buffer;
   if (operand.offset > buffer.bytes)
-    return bad(fmt::format("operand at byte {} of buffer '{}', which has {}", operand.offset, buffer.name, buffer.bytes));
+    return bad(
+        fmt::format("operand at byte {} of buffer '{}', which has {}", operand.offset, buffer.name, buffer.bytes));
   code.address = buffer.offset + operand.offset;
   code.bufferBegin = buffer.offset;
   code.bufferEnd = buffer.offset + buffer.bytes;
@@ -108,8 +109,8 @@ Result<void> Decoder::operand(const pkg::OperandT &operand, uint32_t depth) {
 }
 
 Result<void> Decoder::work(const pkg::WorkT &work, uint32_t depth) {
-  WorkCode code{work.narrow_operand, exprOr(work.macs), exprOr(work.alu), exprOr(work.special), exprOr(work.load_bytes),
-                exprOr(work.store_bytes)};
+  WorkCode code{work.narrow_operand,  exprOr(work.macs),       exprOr(work.alu),
+                exprOr(work.special), exprOr(work.load_bytes), exprOr(work.store_bytes)};
   for (const pkg::Expr &part : {code.macs, code.alu, code.special, code.loadBytes, code.storeBytes})
     if (auto ok = expr(part, depth); !ok)
       return ok;
@@ -228,8 +229,7 @@ Result<void> Decoder::lists() {
     std::vector<bool> member;
     for (const auto &each : package.classes)
       member.push_back(each->xs[x] && each->ys[y] &&
-                       (each->point_x.empty() ||
-                        (each->point_x[y] == static_cast<int32_t>(x)) != each->point_negated));
+                       (each->point_x.empty() || (each->point_x[y] == static_cast<int32_t>(x)) != each->point_negated));
     auto [entry, isNew] = known.try_emplace(member, static_cast<uint32_t>(image.lists.size()));
     if (isNew) {
       auto begin = static_cast<uint32_t>(image.taskLists.size());

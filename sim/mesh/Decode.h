@@ -16,9 +16,9 @@ struct Range {
 
 struct OperandCode {
   uint32_t buffer = 0;
-  uint32_t address = 0;   // without the terms
+  uint32_t address = 0;                    // without the terms
   uint32_t bufferBegin = 0, bufferEnd = 0; // bytes of SRAM that the buffer has
-  Range terms;            // in ProgramImage::terms
+  Range terms;                             // in ProgramImage::terms
 };
 
 struct WorkCode {

@@ -20,8 +20,8 @@ static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t t
 }
 
 static FabricTiming fabricTiming(const hw::Hardware &hardware, bool withData) {
-  return {hardware.latency.hop, hardware.latency.ramp, hardware.latency.streamStage, hardware.routing.queueWords,
-          hardware.routing.linkBytes, withData};
+  return {hardware.latency.hop,        hardware.latency.ramp,      hardware.latency.streamStage,
+          hardware.routing.queueWords, hardware.routing.linkBytes, withData};
 }
 
 Execution::Execution(const ExecutionContext &context, const runtime::Launch &launch)
@@ -268,7 +268,8 @@ void Execution::put(uint32_t core, const InstrCode &instr) {
   uint32_t id = newTransfer(TransferKind::Put, core, words, instr.channel);
   if (sram) {
     const std::byte *from = sram->core(core).data();
-    transfers[id].data = claims[core].add({address, end, true, cores[core].task, cores[core].pc, {from + address, from + end}});
+    transfers[id].data =
+        claims[core].add({address, end, true, cores[core].task, cores[core].pc, {from + address, from + end}});
   }
   ++cores[core].outstanding;
   countMessage(port, words);

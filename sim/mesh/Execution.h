@@ -32,10 +32,10 @@ private:
   struct CoreRun {
     uint32_t list = 0, listEnd = 0; // in image.taskLists
     uint32_t task = none, pc = 0, end = 0;
-    uint32_t outstanding = 0;       // transfers
-    uint32_t incoming = none;       // the transfer that a reduction receives by
-    uint64_t since = 0;             // of the state, unless Running
-    uint32_t depth = 0;             // loops
+    uint32_t outstanding = 0; // transfers
+    uint32_t incoming = none; // the transfer that a reduction receives by
+    uint64_t since = 0;       // of the state, unless Running
+    uint32_t depth = 0;       // loops
     State state = State::Running;
     bool begun = false; // the instruction's lead-in has passed
   };
@@ -114,8 +114,8 @@ private:
   uint32_t coresDone = 0;
   std::optional<Error> failure;
   // Data mode
-  std::vector<Claims> claims;                   // by core
-  std::vector<std::vector<std::byte>> combined; // by core: words of a ReduceForward between its two ends
+  std::vector<Claims> claims;                    // by core
+  std::vector<std::vector<std::byte>> combined;  // by core: words of a ReduceForward between its two ends
   std::vector<std::vector<std::byte>> hostWords; // by input
 };
 

@@ -4,8 +4,9 @@
 
 namespace weft::sim {
 
-// Grant keys order senders and colours by the time of their last grant. Keys below 64 are colours never granted. Colours of
-// one router with equal keys were granted in one cycle, so they have no port in common and their order does not matter.
+// Grant keys order senders and colours by the time of their last grant. Keys below 64 are colours never granted.
+// Colours of one router with equal keys were granted in one cycle, so they have no port in common and their order does
+// not matter.
 static uint64_t keyOf(uint64_t now) { return now + 64; }
 
 Fabric::Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,

@@ -1,7 +1,7 @@
 // Routers, ramps and host ports in motion: who sends which word in which cycle.
 //
-// All units decide in a cycle on the state at its start, and what they do takes effect in a later cycle; so the order in
-// which the units of one cycle are handled does not matter.
+// All units decide in a cycle on the state at its start, and what they do takes effect in a later cycle; so the order
+// in which the units of one cycle are handled does not matter.
 #pragma once
 
 #include "sim/mesh/Calendar.h"
@@ -19,14 +19,14 @@ enum class TransferKind : uint8_t { Put, HostPut, Get, ReduceInto, StreamIn, Str
 struct Transfer {
   TransferKind kind = TransferKind::Put;
   pkg::ReduceKind reduce = pkg::ReduceKind::Add;
-  uint32_t owner = 0;                // sender (a core or a host port)
+  uint32_t owner = 0; // sender (a core or a host port)
   uint32_t words = 0, done = 0;
-  uint32_t next = none;              // in its port or endpoint
-  uint32_t task = 0, instr = 0;      // who asked for it
+  uint32_t next = none;         // in its port or endpoint
+  uint32_t task = 0, instr = 0; // who asked for it
   uint32_t channel = 0;
   uint64_t opened = 0, firstWord = 0; // cycles
-  std::byte *data = nullptr;         // what it sends, or where it writes, or (StreamIn) the local operand; data mode
-  std::byte *stream = nullptr;       // StreamIn: where combined words go
+  std::byte *data = nullptr;          // what it sends, or where it writes, or (StreamIn) the local operand; data mode
+  std::byte *stream = nullptr;        // StreamIn: where combined words go
 };
 
 struct FabricTiming {
@@ -102,7 +102,7 @@ private:
   std::vector<uint64_t> sending; // by sender: bit i, its i-th port has a transfer
   std::vector<Endpoint> endpoints;
   std::vector<HostSink> sinks;
-  std::vector<Fifo> streams; // by core: the unit that reduces a stream
+  std::vector<Fifo> streams;     // by core: the unit that reduces a stream
   std::vector<uint64_t> pending; // by unit: the cycle of its next decision
   std::vector<FlowData> flowData;
   std::vector<std::vector<std::byte>> sinkData;

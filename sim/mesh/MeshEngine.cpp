@@ -18,8 +18,8 @@ Result<void> checkHardware(const hw::Hardware &hardware) {
   if (latency.hop < 1 || latency.hop > 63)
     return bad(fmt::format("latency.hop is {} cycles, allowed 1 to 63", latency.hop));
   if (latency.ramp < 1 || latency.ramp + uint64_t{latency.streamStage} > 63)
-    return bad(fmt::format("latency.ramp is {} and latency.stream_stage {} cycles, allowed 1 to 63 together", latency.ramp,
-                           latency.streamStage));
+    return bad(fmt::format("latency.ramp is {} and latency.stream_stage {} cycles, allowed 1 to 63 together",
+                           latency.ramp, latency.streamStage));
   if (!hardware.routing.queueWords || hardware.routing.queueWords > 1u << 20)
     return bad(fmt::format("routing.queue_words is {}", hardware.routing.queueWords));
   if (!hardware.routing.linkBytes || hardware.routing.linkBytes % 4 || hardware.routing.linkBytes > 1024)
@@ -71,12 +71,13 @@ Result<void> MeshEngine::load(const runtime::Package &package) {
 
 Result<void> MeshEngine::resolveKernels(const runtime::Package &package) {
   kernels.clear();
-  for (const auto &kernel : package.kernels) {
-    KernelFunction function = options.kernels ? options.kernels(kernel->name) : nullptr;
+  for (uint32_t i = 0; i < package.kernels.size(); ++i) {
+    KernelFunction function = options.kernels ? options.kernels(i) : nullptr;
     if (!function)
-      return userError(fmt::format("kernel '{}' has no native function on this machine; run timing only, or compile the "
-                                   "package again",
-                                   kernel->name));
+      return userError(
+          fmt::format("kernel '{}' has no native function on this machine; run timing only, or compile the "
+                      "package again",
+                      package.kernels[i]->name));
     kernels.push_back(function);
   }
   return success();
@@ -132,7 +133,8 @@ Result<std::vector<std::byte>> MeshEngine::readSram(uint32_t x, uint32_t y, uint
   if (options.timingOnly)
     return userError("a mesh engine that runs timing only has no SRAM to read");
   if (x >= width || y >= height || uint64_t{offset} + bytes > hardware.memory.sramBytes)
-    return userError(fmt::format("bytes [{}, {}) of core ({}, {}) are not there", offset, uint64_t{offset} + bytes, x, y));
+    return userError(
+        fmt::format("bytes [{}, {}) of core ({}, {}) are not there", offset, uint64_t{offset} + bytes, x, y));
   std::span<std::byte> memory = sram.core(y * width + x).subspan(offset, bytes);
   return std::vector<std::byte>(memory.begin(), memory.end());
 }

@@ -3,24 +3,23 @@
 
 #include "hw-models/CoreModel.h"
 #include "runtime/Device.h"
+#include "runtime/KernelLibrary.h"
 #include "sim/mesh/TraceSink.h"
 
 #include <functional>
 #include <memory>
 #include <span>
-#include <string_view>
 
 namespace weft::sim {
 
-/// A kernel for this machine (the ABI of pkg::Kernel).
-using KernelFunction = void (*)(void *const *operands, const int64_t *scalars);
+using runtime::KernelFunction;
 
 struct MeshEngineOptions {
   bool timingOnly = false;                  // the same cycles; no SRAM, no kernel, no data
   TraceSink *trace = nullptr;               // must outlive the engine
   const hw::CoreModel *coreModel = nullptr; // what kernels cost; must outlive the engine
-  /// The native function of a kernel, nullptr if there is none. Data mode only.
-  std::function<KernelFunction(std::string_view name)> kernels;
+  /// The native function of package.kernels[index], nullptr if there is none. Called while loading; data mode only.
+  std::function<KernelFunction(uint32_t index)> kernels;
   /// Writes weights and constants into the (zeroed) SRAM of core (x, y). Data mode only; may be empty.
   std::function<Result<void>(uint32_t x, uint32_t y, std::span<std::byte> sram)> fillResident;
   runtime::Progress progress; // of a launch; may be empty

@@ -185,10 +185,11 @@ void Execution::callKernel(uint32_t core, const InstrCode &instr) {
   for (uint32_t i = 0; i < instr.scalars.end - instr.scalars.begin; ++i)
     scalars[i] = evaluate(image.scalars[instr.scalars.begin + i], core);
   if (auto fault = callGuarded(kernels[instr.kernel], operands.data(), scalars.data())) {
-    std::string what = fault->signal == SIGFPE   ? "divided by zero"
-                       : fault->signal == SIGILL ? "met an instruction that this machine does not have"
-                                                 : fmt::format("touched memory outside its core, at its SRAM's byte {} of {}",
-                                                               fault->address - memory.data(), memory.size());
+    std::string what = fault->signal == SIGFPE ? "divided by zero"
+                       : fault->signal == SIGILL
+                           ? "met an instruction that this machine does not have"
+                           : fmt::format("touched memory outside its core, at its SRAM's byte {} of {}",
+                                         fault->address - memory.data(), memory.size());
     return fail(core, fmt::format("kernel '{}' {}", image.kernels[instr.kernel], what));
   }
   if (const Claim *claim = claims[core].overwritten(memory))

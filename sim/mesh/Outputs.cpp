@@ -58,8 +58,9 @@ Result<std::vector<float>> Execution::collectOutputs() const {
         continue;
       uint64_t received = sink == sinks.end() ? 0 : sink->received;
       if (received != words)
-        return userError(fmt::format("program '{}', output '{}': line {} of channel '{}' delivered {} words, it declares {}",
-                                     image.name, output.name, line, image.channels[output.channel], received, words));
+        return userError(
+            fmt::format("program '{}', output '{}': line {} of channel '{}' delivered {} words, it declares {}",
+                        image.name, output.name, line, image.channels[output.channel], received, words));
       if (!wanted)
         continue;
       const std::byte *data = fabric.sinkBytes(static_cast<uint32_t>(sink - sinks.begin())).data();

@@ -72,8 +72,9 @@ private:
 Result<void> Builder::checkFlow(const pkg::ChannelT &channel, const pkg::Flow &flow, int32_t lines,
                                 int32_t length) const {
   auto bad = [&](const std::string &what) {
-    return userError(fmt::format("program '{}', channel '{}', flow line {} source {} [{}, {}] color {}: {}", program.name,
-                                 channel.name, flow.line(), flow.source(), flow.lo(), flow.hi(), flow.color(), what));
+    return userError(fmt::format("program '{}', channel '{}', flow line {} source {} [{}, {}] color {}: {}",
+                                 program.name, channel.name, flow.line(), flow.source(), flow.lo(), flow.hi(),
+                                 flow.color(), what));
   };
   if (flow.line() < -1 || flow.line() >= lines)
     return bad(fmt::format("the mesh has {} lines along this axis", lines));
@@ -202,15 +203,14 @@ Result<void> Builder::sortQueues() {
 
 Result<void> Builder::sortEnds() {
   auto twice = [&](uint32_t core, uint32_t channel, std::string_view what) {
-    return userError(fmt::format("program '{}', channel '{}': {} {} more than one flow of it", program.name,
-                                 program.channels[channel]->name,
-                                 core < cores() ? fmt::format("core ({}, {})", core % width, core / width)
-                                                : std::string("a host port"),
-                                 what));
+    return userError(fmt::format(
+        "program '{}', channel '{}': {} {} more than one flow of it", program.name, program.channels[channel]->name,
+        core < cores() ? fmt::format("core ({}, {})", core % width, core / width) : std::string("a host port"), what));
   };
   std::sort(sendersFound.begin(), sendersFound.end(), [](const Sender &a, const Sender &b) {
-    return a.sender != b.sender ? a.sender < b.sender : a.port.channel != b.port.channel ? a.port.channel < b.port.channel
-                                                 : a.port.queue < b.port.queue;
+    return a.sender != b.sender               ? a.sender < b.sender
+           : a.port.channel != b.port.channel ? a.port.channel < b.port.channel
+                                              : a.port.queue < b.port.queue;
   });
   tables.senderPorts.assign(senders() + 1, 0);
   for (uint32_t i = 0; i < sendersFound.size(); ++i) {

@@ -13,9 +13,10 @@ namespace weft::sim {
 
 inline constexpr uint32_t none = ~uint32_t{0};
 
-/// A FIFO whose way in is a pipeline: the queue of a router for one colour, or the unit of a core that reduces a stream.
-/// It counts words and does not hold them: words of a flow stay in order, so their data lies in the flow (see Fabric).
-/// Words on the way in are bits: bit k of `arriving` is a word that is able to leave from cycle stamp + 1 + k on.
+/// A FIFO whose way in is a pipeline: the queue of a router for one colour, or the unit of a core that reduces a
+/// stream. It counts words and does not hold them: words of a flow stay in order, so their data lies in the flow (see
+/// Fabric). Words on the way in are bits: bit k of `arriving` is a word that is able to leave from cycle stamp + 1 + k
+/// on.
 struct Fifo {
   uint64_t stamp = 0;
   uint64_t arriving = 0;
@@ -23,8 +24,8 @@ struct Fifo {
   uint32_t able = 0;     // words that may leave at `stamp`
   uint32_t total = 0;    // words here and on the way in
   uint32_t capacity = 0;
-  uint8_t latency = 1; // of the way in
-  bool awaited = false;  // who fills it found it full and sleeps
+  uint8_t latency = 1;  // of the way in
+  bool awaited = false; // who fills it found it full and sleeps
 
   void refresh(uint64_t now) {
     uint64_t passed = now - stamp;
@@ -57,10 +58,10 @@ enum Port : uint8_t { West = 1, East = 2, North = 4, South = 8, Core = 16 };
 /// A router's queue for one colour.
 struct alignas(64) Queue {
   Fifo fifo;
-  uint64_t grantKey = 0;          // the smaller, the longer ago the last grant
+  uint64_t grantKey = 0;           // the smaller, the longer ago the last grant
   uint32_t next[2] = {none, none}; // queues (or, with `hostBit`, host sinks) across links
-  uint32_t endpoint = none;       // where it goes down the ramp
-  uint32_t filledBy = 0;          // the unit that fills it
+  uint32_t endpoint = none;        // where it goes down the ramp
+  uint32_t filledBy = 0;           // the unit that fills it
   uint32_t router = 0;
   uint32_t flow = 0;
   uint8_t ports = 0; // all ports that a word leaves by
@@ -98,11 +99,11 @@ struct FlowInfo {
 };
 
 struct RouteTables {
-  std::vector<Queue> queues;           // by router, then colour
-  std::vector<uint32_t> routerQueues;  // first queue of each router, and the end
-  std::vector<SendPort> ports;         // by sender, then channel. Senders: the cores, then host ports of rows, of columns
-  std::vector<uint32_t> senderPorts;   // first port of each sender, and the end
-  std::vector<Endpoint> endpoints;     // by core, then channel
+  std::vector<Queue> queues;          // by router, then colour
+  std::vector<uint32_t> routerQueues; // first queue of each router, and the end
+  std::vector<SendPort> ports;       // by sender, then channel. Senders: the cores, then host ports of rows, of columns
+  std::vector<uint32_t> senderPorts; // first port of each sender, and the end
+  std::vector<Endpoint> endpoints;   // by core, then channel
   std::vector<uint32_t> coreEndpoints; // first endpoint of each core, and the end
   std::vector<HostSink> sinks;
   std::vector<FlowInfo> flows;

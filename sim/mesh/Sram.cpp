@@ -21,9 +21,10 @@ Result<SramArray> SramArray::make(uint32_t cores, uint32_t bytes) {
   array.totalBytes = array.guardBytes + cores * array.strideBytes;
   void *memory = mmap(nullptr, array.totalBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   auto failed = [&] {
-    return userError(fmt::format("no room for the SRAM of {} cores of {} bytes in data mode: {}; run a smaller mesh, or "
-                                 "timing only",
-                                 cores, bytes, std::strerror(errno)));
+    return userError(
+        fmt::format("no room for the SRAM of {} cores of {} bytes in data mode: {}; run a smaller mesh, or "
+                    "timing only",
+                    cores, bytes, std::strerror(errno)));
   };
   if (memory == MAP_FAILED)
     return failed();
@@ -72,7 +73,7 @@ FaultGuard::FaultGuard() : stack(new std::byte[64 * 1024]) {
   alternate.ss_sp = stack.get(); // a kernel may have used up its own
   alternate.ss_size = 64 * 1024;
   sigaltstack(&alternate, &stackBefore);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = onFault;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER; // no mask to restore after the jump
   sigemptyset(&action.sa_mask);

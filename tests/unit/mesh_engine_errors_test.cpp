@@ -43,15 +43,15 @@ TEST_CASE("A program that cannot finish says who waits for what", "[mesh]") {
 TEST_CASE("Words that nobody takes are an error", "[mesh]") {
   Pair pair;
   pair.at(0).put(pair.link, 0, 8).wait();
-  CHECK_THAT(errorOf(pair.take()), Contains("words that nobody took") && Contains("2 words of channel 'link'") &&
-                                       Contains("router (1, 0)"));
+  CHECK_THAT(errorOf(pair.take()),
+             Contains("words that nobody took") && Contains("2 words of channel 'link'") && Contains("router (1, 0)"));
   Pair open;
   open.at(1).get(open.link, 0, 8);
   CHECK_THAT(errorOf(open.take()), Contains("nobody took") && Contains("core (1, 0) has Get 'link'"));
 }
 
 TEST_CASE("A kernel that leaves its core is stopped and named", "[mesh]") {
-  struct sigaction before {}, after {};
+  struct sigaction before{}, after{};
   sigaction(SIGSEGV, nullptr, &before);
   Pair pair;
   uint32_t wild = pair.kernel("wild", {16});
@@ -65,7 +65,9 @@ TEST_CASE("A kernel that leaves its core is stopped and named", "[mesh]") {
   std::string expected = "kernel 'wild' touched memory outside its core, at its SRAM's byte 8256 of 8192";
   for (int round = 0; round < 2; ++round) // the second time it still works
     CHECK_THAT(errorOf(package, setup), Contains(expected) && Contains("core (1, 0)") && Contains("op 'mlp'"));
-  setup.kernels["wild"] = [](void *const *operands, const int64_t *) { static_cast<volatile float *>(operands[0])[-9] = 1; };
+  setup.kernels["wild"] = [](void *const *operands, const int64_t *) {
+    static_cast<volatile float *>(operands[0])[-9] = 1;
+  };
   CHECK_THAT(errorOf(package, setup), Contains("SRAM's byte -4 of 8192"));
   sigaction(SIGSEGV, nullptr, &after);
   CHECK(before.sa_sigaction == after.sa_sigaction);

@@ -314,6 +314,8 @@ static void compare(uint32_t rounds, bool dense) {
 
 TEST_CASE("The engine agrees with the cycle-by-cycle oracle on random programs", "[mesh]") { compare(600, false); }
 
-TEST_CASE("The engine agrees with the cycle-by-cycle oracle where many colours contend", "[mesh]") { compare(300, true); }
+TEST_CASE("The engine agrees with the cycle-by-cycle oracle where many colours contend", "[mesh]") {
+  compare(300, true);
+}
 
 } // namespace weft::test

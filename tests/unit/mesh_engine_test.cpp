@@ -134,7 +134,7 @@ TEST_CASE("Two colours share a link word by word", "[mesh]") {
   const Arrivals &first = seen.arrivals[{3, a}], &second = seen.arrivals[{3, b}];
   REQUIRE(first.size() == 100);
   REQUIRE(second.size() == 100);
-  CHECK(second.front() == 7);       // core 1's word is a hop ahead of core 0's
+  CHECK(second.front() == 7);        // core 1's word is a hop ahead of core 0's
   CHECK(seen.cycles == 7 + 200 - 1); // the link never idles
   for (size_t i = 10; i < 90; ++i) {
     CHECK(first[i + 1] - first[i] == 2);
@@ -173,8 +173,8 @@ TEST_CASE("A late Get holds the words up and loses none", "[mesh]") {
   Observation seen = runBoth(maker.take(), setup);
   uint64_t open = 101;
   CHECK(seen.arrivals[{1, c}] == consecutive(open + 2, 20));
-  // 4 + 2 words fit behind the ramp and 4 + 1 behind the link; the twelfth leaves when the first place, freed at `open`,
-  // has come back over both: at open + 2. The last is the ninth from there.
+  // 4 + 2 words fit behind the ramp and 4 + 1 behind the link; the twelfth leaves when the first place, freed at
+  // `open`, has come back over both: at open + 2. The last is the ninth from there.
   CHECK(seen.coreEnds[0] == open + 2 + 8 + 1);
   for (uint32_t i = 0; i < 20; ++i)
     CHECK(floatAt(seen, 1, 1024 + 4 * i) == static_cast<float>(i));
@@ -228,7 +228,8 @@ TEST_CASE("Words come from the host and go to it", "[mesh]") {
     CHECK(words[2] == 9);
   }
   CHECK(seen.logits == std::vector<float>{416, 117, 417, 116});
-  // The Put opens a cycle after the input's last word (15); its third word enters at 18, then ramp, a link, and the edge.
+  // The Put opens a cycle after the input's last word (15); its third word enters at 18, then ramp, a link, and the
+  // edge.
   CHECK(seen.cycles == 9 + 1 + 1 + 2 + 2 + 1 + 2 + 2 + 1 + 1);
 }
 
@@ -245,7 +246,8 @@ TEST_CASE("A stream waits for nothing but its own words", "[mesh]") {
   setup.kernels["idle"] = [](void *const *, const int64_t *) {};
   Observation seen = runBoth(maker.take(), setup);
   const Arrivals &taken = seen.arrivals[{1, a}];
-  auto early = static_cast<uint64_t>(std::count_if(taken.begin(), taken.end(), [](uint64_t cycle) { return cycle < 400; }));
+  auto early =
+      static_cast<uint64_t>(std::count_if(taken.begin(), taken.end(), [](uint64_t cycle) { return cycle < 400; }));
   CHECK(early == (4 + 2 + 1) + (4 + 2) + (4 + 1)); // the unit, the queue behind the ramp, the queue behind the link
 }
 

@@ -1,5 +1,5 @@
-// A second simulator of docs/program-model.md, as plain as can be: all routers, cores and ports in every cycle, words as
-// objects that carry their value. It shares no code with the engine.
+// A second simulator of docs/program-model.md, as plain as can be: all routers, cores and ports in every cycle, words
+// as objects that carry their value. It shares no code with the engine.
 #include "mesh_programs.h"
 
 #include <algorithm>

@@ -192,8 +192,8 @@ Observation runEngine(const runtime::Package &package, const Setup &setup) {
   options.timingOnly = setup.timingOnly;
   options.trace = &recorder;
   options.coreModel = &model;
-  options.kernels = [&](std::string_view name) {
-    auto found = setup.kernels.find(std::string(name));
+  options.kernels = [&](uint32_t index) {
+    auto found = setup.kernels.find(package.kernels[index]->name);
     return found == setup.kernels.end() ? nullptr : found->second;
   };
   options.fillResident = [&](uint32_t x, uint32_t y, std::span<std::byte> sram) -> Result<void> {
@@ -221,8 +221,8 @@ Observation runEngine(const runtime::Package &package, const Setup &setup) {
   seen.cycles = result->report.cycles;
   seen.logits = result->logits;
   for (uint32_t core = 0; !setup.timingOnly && core < package.mesh_width * package.mesh_height; ++core) {
-    auto memory = (*engine)->readSram(core % package.mesh_width, core / package.mesh_width, 0,
-                                      setup.hardware.memory.sramBytes);
+    auto memory =
+        (*engine)->readSram(core % package.mesh_width, core / package.mesh_width, 0, setup.hardware.memory.sramBytes);
     seen.memory.push_back(std::move(*memory));
   }
   return seen;

@@ -39,7 +39,8 @@ public:
   Maker &at(uint32_t x, uint32_t y = 0);
   Maker &put(uint32_t channel, uint32_t offset, int32_t bytes);
   Maker &get(uint32_t channel, uint32_t offset, int32_t bytes);
-  Maker &forward(uint32_t channel, uint32_t out, uint32_t offset, int32_t bytes, pkg::ReduceKind = pkg::ReduceKind::Add);
+  Maker &forward(uint32_t channel, uint32_t out, uint32_t offset, int32_t bytes,
+                 pkg::ReduceKind = pkg::ReduceKind::Add);
   Maker &into(uint32_t channel, uint32_t offset, int32_t bytes, pkg::ReduceKind = pkg::ReduceKind::Add);
   Maker &call(uint32_t kernel, int32_t cycles, std::vector<uint32_t> offsets = {}, std::vector<pkg::Expr> scalars = {});
   Maker &wait();
@@ -68,9 +69,9 @@ struct Observation {
   bool finished = false;
   std::string error;
   uint64_t cycles = 0;
-  std::map<uint32_t, uint64_t> coreEnds;                                 // by core
+  std::map<uint32_t, uint64_t> coreEnds;                                   // by core
   std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>> arrivals; // by core and channel, of each word
-  std::vector<std::vector<std::byte>> memory;                            // by core; data mode
+  std::vector<std::vector<std::byte>> memory;                              // by core; data mode
   std::vector<float> logits;
   runtime::LaunchReport report; // of the engine
 };
@@ -79,7 +80,7 @@ struct Setup {
   hw::Hardware hardware = smallHardware();
   bool timingOnly = false;
   std::map<std::string, sim::KernelFunction> kernels;
-  std::vector<int32_t> inputWords;                  // of input "tokens"
+  std::vector<int32_t> inputWords;                   // of input "tokens"
   std::vector<std::vector<std::byte>> initialMemory; // by core; zero if empty
   uint32_t tokens = 1;
 };
