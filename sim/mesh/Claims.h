@@ -2,21 +2,21 @@
 // an error even where the timing of this machine happens to let it pass.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <utility>
 #include <vector>
 
 namespace weft::sim {
 
-/// The range of a Put or Get, from its issue to the core's next Wait.
+/// The range of a Put or Get, from its opening to the core's next Wait.
 struct Claim {
   uint32_t begin = 0, end = 0;
   bool sends = false;              // a Put: may be read, not written. A Get: neither.
   uint32_t task = 0, instr = 0;    // who issued it
-  std::vector<std::byte> contents; // of a Put, at issue
+  std::vector<std::byte> contents; // of a Put as it opens, padded to whole words
 };
 
 /// The claims of one core.
@@ -32,7 +32,7 @@ public:
   /// The first Put whose bytes are no longer what they were at issue; nullptr if none.
   const Claim *overwritten(std::span<const std::byte> sram) const {
     for (const Claim &claim : claims)
-      if (claim.sends && !std::equal(claim.contents.begin(), claim.contents.end(), sram.data() + claim.begin))
+      if (claim.sends && std::memcmp(claim.contents.data(), sram.data() + claim.begin, claim.end - claim.begin) != 0)
         return &claim;
     return nullptr;
   }

@@ -101,6 +101,8 @@ Result<void> Decoder::operand(const pkg::OperandT &operand, uint32_t depth) {
       return bad(fmt::format("ring term over loop {} inside {} loops", term.loop(), depth));
     if (term.modulus() <= 0)
       return bad(fmt::format("ring term with modulus {}", term.modulus()));
+    if (auto ok = expr(term.phase(), depth); !ok)
+      return ok;
     image.terms.push_back(term);
   }
   code.terms.end = static_cast<uint32_t>(image.terms.size());

@@ -126,7 +126,8 @@ Result<void> Execution::startInput(const HostInputCode &input) {
     anywhere = true;
     if (!words)
       continue;
-    uint32_t transfer = newTransfer(TransferKind::HostPut, coreCount + host, words, input.channel);
+    uint32_t transfer =
+        newTransfer(TransferKind::HostPut, coreCount + host, {0, static_cast<uint32_t>(bytes), words}, input.channel);
     transfers[transfer].data = data.data();
     fabric.openSend(port, transfer, hardware.latency.hostStartup);
     countMessage(port, words);
@@ -259,62 +260,66 @@ bool Execution::complete(uint32_t core, const InstrCode &instr) {
 }
 
 void Execution::put(uint32_t core, const InstrCode &instr) {
-  uint32_t words = 0, address = 0, port = portOf(core, instr.channel);
-  if (port == none || !transferExtent(core, instr, words, address) || !words)
+  Extent extent;
+  uint32_t port = portOf(core, instr.channel);
+  if (port == none || !transferExtent(core, instr, extent) || !extent.words)
     return;
-  uint32_t end = address + words * wordBytes;
-  if (!claimFree(core, address, end, /*readOnly=*/true))
+  if (!claimFree(core, extent.begin, extent.end(), /*readOnly=*/true))
     return;
-  uint32_t id = newTransfer(TransferKind::Put, core, words, instr.channel);
+  uint32_t id = newTransfer(TransferKind::Put, core, extent, instr.channel);
   if (sram) {
     const std::byte *from = sram->core(core).data();
+    std::vector<std::byte> contents(from + extent.begin, from + extent.end());
+    contents.resize(size_t{extent.words} * wordBytes); // what the last word has beyond the transfer is zero
     transfers[id].data =
-        claims[core].add({address, end, true, cores[core].task, cores[core].pc, {from + address, from + end}});
+        claims[core].add({extent.begin, extent.end(), true, cores[core].task, cores[core].pc, std::move(contents)});
   }
   ++cores[core].outstanding;
-  countMessage(port, words);
+  countMessage(port, extent.words);
   fabric.openSend(port, id, now);
 }
 
 void Execution::get(uint32_t core, const InstrCode &instr) {
-  uint32_t words = 0, address = 0, endpoint = endpointOf(core, instr.channel);
-  if (endpoint == none || !transferExtent(core, instr, words, address) || !words)
+  Extent extent;
+  uint32_t endpoint = endpointOf(core, instr.channel);
+  if (endpoint == none || !transferExtent(core, instr, extent) || !extent.words)
     return;
-  uint32_t end = address + words * wordBytes;
-  if (!claimFree(core, address, end, /*readOnly=*/false))
+  if (!claimFree(core, extent.begin, extent.end(), /*readOnly=*/false))
     return;
-  uint32_t id = newTransfer(TransferKind::Get, core, words, instr.channel);
+  uint32_t id = newTransfer(TransferKind::Get, core, extent, instr.channel);
   if (sram) {
-    transfers[id].data = sram->core(core).data() + address;
-    claims[core].add({address, end, false, cores[core].task, cores[core].pc, {}});
+    transfers[id].data = sram->core(core).data() + extent.begin;
+    claims[core].add({extent.begin, extent.end(), false, cores[core].task, cores[core].pc, {}});
   }
   ++cores[core].outstanding;
   fabric.openReceive(endpoint, id);
 }
 
+/// False if the core stops here: it goes on when the reduction ends.
 bool Execution::reduce(uint32_t core, const InstrCode &instr) {
   bool forward = instr.kind == pkg::InstrKind::ReduceForward;
   CoreRun &run = cores[core];
-  uint32_t words = 0, address = 0, endpoint = endpointOf(core, instr.channel);
+  Extent extent;
+  uint32_t endpoint = endpointOf(core, instr.channel);
   uint32_t port = forward ? portOf(core, instr.channelOut) : none;
-  if (endpoint == none || (forward && port == none) || !transferExtent(core, instr, words, address) || !words)
+  if (endpoint == none || (forward && port == none) || !transferExtent(core, instr, extent) || !extent.words)
     return true;
-  if (!claimFree(core, address, address + words * wordBytes, /*readOnly=*/forward))
+  if (!claimFree(core, extent.begin, extent.end(), /*readOnly=*/forward))
     return true;
-  uint32_t in = newTransfer(forward ? TransferKind::StreamIn : TransferKind::ReduceInto, core, words, instr.channel);
-  uint32_t out = forward ? newTransfer(TransferKind::StreamOut, core, words, instr.channelOut) : none;
+  uint32_t in = newTransfer(forward ? TransferKind::StreamIn : TransferKind::ReduceInto, core, extent, instr.channel);
+  uint32_t out = forward ? newTransfer(TransferKind::StreamOut, core, extent, instr.channelOut) : none;
   transfers[in].reduce = instr.reduce;
   if (sram)
-    transfers[in].data = sram->core(core).data() + address;
+    transfers[in].data = sram->core(core).data() + extent.begin;
   if (sram && forward) {
-    combined[core].resize(std::max(combined[core].size(), size_t{words} * wordBytes));
+    combined[core].assign(size_t{extent.words} * wordBytes, std::byte{0});
     transfers[in].stream = transfers[out].data = combined[core].data();
   }
   run.state = State::Reducing;
   run.since = now;
   run.incoming = in;
   if (forward) {
-    countMessage(port, words);
+    countMessage(port, extent.words);
     fabric.openSend(port, out, now);
   }
   fabric.openReceive(endpoint, in);

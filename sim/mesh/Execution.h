@@ -74,12 +74,17 @@ private:
   int64_t evaluate(const pkg::Expr &expr, uint32_t core) const;
   int64_t addressOf(const OperandCode &operand, uint32_t core) const;
   uint64_t kernelCycles(uint32_t core, const InstrCode &instr);
-  /// Words of a transfer and its address; false after a failure.
-  bool transferExtent(uint32_t core, const InstrCode &instr, uint32_t &words, uint32_t &address);
+  /// Bytes of SRAM that a transfer moves.
+  struct Extent {
+    uint32_t begin = 0, bytes = 0, words = 0;
+    uint32_t end() const { return begin + bytes; }
+  };
+  /// False after a failure.
+  bool transferExtent(uint32_t core, const InstrCode &instr, Extent &extent);
   uint32_t portOf(uint32_t core, uint32_t channel);
   uint32_t endpointOf(uint32_t core, uint32_t channel);
   bool claimFree(uint32_t core, uint32_t begin, uint32_t end, bool readOnly);
-  uint32_t newTransfer(TransferKind kind, uint32_t owner, uint32_t words, uint32_t channel);
+  uint32_t newTransfer(TransferKind kind, uint32_t owner, const Extent &extent, uint32_t channel);
   void countMessage(uint32_t port, uint32_t words);
 
   // Diagnosis.cpp

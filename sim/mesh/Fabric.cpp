@@ -174,8 +174,8 @@ static float loadFloat(const std::byte *from) {
 
 /// to[i] = first[i] op second[i] over the f32 values of a word.
 static void combine(pkg::ReduceKind kind, const std::byte *first, const std::byte *second, std::byte *to,
-                    uint32_t wordBytes) {
-  for (uint32_t at = 0; at < wordBytes; at += sizeof(float)) {
+                    uint32_t bytes) {
+  for (uint32_t at = 0; at < bytes; at += sizeof(float)) {
     float a = loadFloat(first + at), b = loadFloat(second + at);
     float value = kind == pkg::ReduceKind::Add ? a + b : a > b ? a : b;
     std::memcpy(to + at, &value, sizeof value);
@@ -186,12 +186,13 @@ static void combine(pkg::ReduceKind kind, const std::byte *first, const std::byt
 void Fabric::takeWord(Transfer &transfer, const std::byte *word) {
   size_t offset = size_t{transfer.done} * timing.wordBytes;
   std::byte *local = transfer.data + offset;
+  auto bytes = static_cast<uint32_t>(std::min<size_t>(timing.wordBytes, transfer.bytes - offset));
   if (transfer.kind == TransferKind::Get)
-    std::memcpy(local, word, timing.wordBytes);
+    std::memcpy(local, word, bytes);
   else if (transfer.kind == TransferKind::ReduceInto)
-    combine(transfer.reduce, local, word, local, timing.wordBytes);
+    combine(transfer.reduce, local, word, local, bytes);
   else
-    combine(transfer.reduce, word, local, transfer.stream + offset, timing.wordBytes);
+    combine(transfer.reduce, word, local, transfer.stream + offset, bytes);
 }
 
 void Fabric::deliver(uint32_t index) {

@@ -21,12 +21,13 @@ struct Transfer {
   pkg::ReduceKind reduce = pkg::ReduceKind::Add;
   uint32_t owner = 0; // sender (a core or a host port)
   uint32_t words = 0, done = 0;
+  uint32_t bytes = 0;           // of the last word, those beyond are not its own
   uint32_t next = none;         // in its port or endpoint
   uint32_t task = 0, instr = 0; // who asked for it
   uint32_t channel = 0;
-  uint64_t opened = 0, firstWord = 0; // cycles
-  std::byte *data = nullptr;          // what it sends, or where it writes, or (StreamIn) the local operand; data mode
-  std::byte *stream = nullptr;        // StreamIn: where combined words go
+  uint64_t firstWord = 0;      // cycle of its arrival
+  std::byte *data = nullptr;   // what it sends, or where it writes, or (StreamIn) the local operand; data mode
+  std::byte *stream = nullptr; // StreamIn: where combined words go
 };
 
 struct FabricTiming {

@@ -39,8 +39,8 @@ int64_t Execution::addressOf(const OperandCode &operand, uint32_t core) const {
   int64_t address = operand.address;
   for (uint32_t i = operand.terms.begin; i < operand.terms.end; ++i) {
     const pkg::RingTerm &term = image.terms[i];
-    int64_t at = loops[size_t{core} * image.loopDepth + cores[core].depth - 1 - term.loop()].counter + term.phase();
-    at %= term.modulus();
+    int64_t counter = loops[size_t{core} * image.loopDepth + cores[core].depth - 1 - term.loop()].counter;
+    int64_t at = (term.loop_scale() * counter + evaluate(term.phase(), core)) % term.modulus();
     address += (at < 0 ? at + term.modulus() : at) * term.stride();
   }
   return address;
@@ -55,17 +55,23 @@ bool Execution::checkOperand(uint32_t core, const OperandCode &operand, int64_t 
   return false;
 }
 
-bool Execution::transferExtent(uint32_t core, const InstrCode &instr, uint32_t &words, uint32_t &address) {
+bool Execution::transferExtent(uint32_t core, const InstrCode &instr, Extent &extent) {
   int64_t bytes = evaluate(instr.bytes, core);
   if (bytes < 0 || bytes > int64_t{std::numeric_limits<uint32_t>::max()} - wordBytes) {
     fail(core, fmt::format("a transfer of {} bytes", bytes));
     return false;
   }
-  words = static_cast<uint32_t>((static_cast<uint64_t>(bytes) + wordBytes - 1) / wordBytes);
+  bool reduces = instr.kind == pkg::InstrKind::ReduceForward || instr.kind == pkg::InstrKind::ReduceInto;
+  if (reduces && bytes % static_cast<int64_t>(sizeof(float))) {
+    fail(core, fmt::format("a reduction of {} bytes, which is no whole number of f32 values", bytes));
+    return false;
+  }
+  extent.bytes = static_cast<uint32_t>(bytes);
+  extent.words = static_cast<uint32_t>((static_cast<uint64_t>(bytes) + wordBytes - 1) / wordBytes);
   const OperandCode &operand = image.operands[instr.operands.begin];
   int64_t start = addressOf(operand, core);
-  address = static_cast<uint32_t>(start);
-  return checkOperand(core, operand, start, uint64_t{words} * wordBytes);
+  extent.begin = static_cast<uint32_t>(start);
+  return checkOperand(core, operand, start, extent.bytes);
 }
 
 uint32_t Execution::portOf(uint32_t core, uint32_t channel) {
@@ -82,7 +88,7 @@ uint32_t Execution::endpointOf(uint32_t core, uint32_t channel) {
   return endpoint;
 }
 
-uint32_t Execution::newTransfer(TransferKind kind, uint32_t owner, uint32_t words, uint32_t channel) {
+uint32_t Execution::newTransfer(TransferKind kind, uint32_t owner, const Extent &extent, uint32_t channel) {
   uint32_t id = 0;
   if (freeTransfers.empty()) {
     id = static_cast<uint32_t>(transfers.size());
@@ -94,7 +100,8 @@ uint32_t Execution::newTransfer(TransferKind kind, uint32_t owner, uint32_t word
   Transfer transfer;
   transfer.kind = kind;
   transfer.owner = owner;
-  transfer.words = words;
+  transfer.words = extent.words;
+  transfer.bytes = extent.bytes;
   transfer.channel = channel;
   if (owner < coreCount) {
     transfer.task = cores[owner].task;

@@ -185,7 +185,8 @@ private:
       REQUIRE(offset != none);
       auto bytes = static_cast<int32_t>(part * wordBytes);
       if (pick(4) == 0)
-        here(core).into(channel, offset, bytes, pick(2) ? pkg::ReduceKind::Add : pkg::ReduceKind::Max);
+        here(core).into(channel, offset, part && pick(2) ? bytes - (static_cast<int32_t>(wordBytes) - 4) : bytes,
+                        pick(2) ? pkg::ReduceKind::Add : pkg::ReduceKind::Max);
       else
         here(core).get(channel, offset, bytes - (part ? static_cast<int32_t>(pick(wordBytes)) : 0));
       if (words == first)
@@ -208,6 +209,7 @@ private:
     auto bytes = static_cast<int32_t>(words * wordBytes);
     if (pick(3) == 0)
       idle(instance.source);
+    bytes -= static_cast<int32_t>(pick(wordBytes)); // not all of the last word
     uint32_t offset = allocate(instance.source, words);
     if (offset == none)
       return;
@@ -244,16 +246,18 @@ private:
   void looped(const Instance &instance, uint32_t words) {
     auto bytes = static_cast<int32_t>(words * wordBytes);
     int32_t rounds = 1 + static_cast<int32_t>(pick(4));
-    auto phase = static_cast<int32_t>(pick(2));
+    const pkg::Source sources[] = {pkg::Source::Constant, pkg::Source::CoordX, pkg::Source::RankY};
+    pkg::Expr phase(sources[pick(3)], 0, -1, static_cast<int32_t>(pick(3)));
+    int32_t scale = pick(2) ? 1 : -1;
     bool calls = pick(2);
     auto each = [&](uint32_t core, bool sends) {
       uint32_t offset = allocate(core, 2 * words);
       REQUIRE(offset != none);
       here(core).begin(constant(rounds));
       if (sends)
-        maker.put(instance.channel, offset, bytes).ring(phase, 2, bytes);
+        maker.put(instance.channel, offset, bytes).ring(phase, 2, bytes, scale);
       else
-        maker.get(instance.channel, offset, bytes).ring(phase, 2, bytes);
+        maker.get(instance.channel, offset, bytes).ring(phase, 2, bytes, scale);
       if (calls)
         maker.call(0, static_cast<int32_t>(pick(20)), {0});
       maker.wait().end();

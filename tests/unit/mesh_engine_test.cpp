@@ -183,8 +183,8 @@ TEST_CASE("A late Get holds the words up and loses none", "[mesh]") {
 TEST_CASE("Loops address rings of buffers", "[mesh]") {
   Maker maker(2, 1);
   uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0}});
-  maker.at(0).begin(constant(5)).put(c, 0, 8).ring(0, 5, 8).wait().end();
-  maker.at(1).begin(constant(5)).get(c, 1024, 8).ring(2, 3, 16).wait().end();
+  maker.at(0).begin(constant(5)).put(c, 0, 8).ring(constant(0), 5, 8).wait().end();
+  maker.at(1).begin(constant(5)).get(c, 1024, 8).ring(constant(2), 3, 16).wait().end();
   Setup setup;
   fillCounting(setup, 2);
   Observation seen = runBoth(maker.take(), setup);

@@ -20,7 +20,7 @@ struct Moving { // a transfer
   pkg::InstrKind kind = pkg::InstrKind::Put;
   bool streamsOut = false; // the sending half of a ReduceForward
   pkg::ReduceKind reduce = pkg::ReduceKind::Add;
-  uint32_t words = 0, done = 0;
+  uint32_t bytes = 0, words = 0, done = 0;
   uint64_t openFrom = 0, endsAt = ~0ull;
   std::vector<std::byte> contents; // of a Put
   std::byte *local = nullptr;
@@ -199,13 +199,23 @@ private:
   int64_t value(const pkg::Expr &expr, const CoreState &core) const {
     if (expr.source() == pkg::Source::Loop)
       return expr.add() + expr.scale() * core.loops[core.loops.size() - 1 - expr.index()].first;
+    auto index = static_cast<uint32_t>(&core - cores.data());
+    if (expr.source() == pkg::Source::CoordX)
+      return expr.add() + expr.scale() * static_cast<int32_t>(index % width);
+    if (expr.source() == pkg::Source::RankY)
+      return expr.add() + expr.scale() * program.rank_y[index / width];
     return expr.add();
   }
 
   std::byte *address(const pkg::OperandT &operand, CoreState &core) const {
     int64_t offset = program.buffers[operand.buffer]->offset + operand.offset;
-    for (const pkg::RingTerm &term : operand.terms)
-      offset += (core.loops[core.loops.size() - 1 - term.loop()].first + term.phase()) % term.modulus() * term.stride();
+    for (const pkg::RingTerm &term : operand.terms) {
+      int64_t place =
+          term.loop_scale() * core.loops[core.loops.size() - 1 - term.loop()].first + value(term.phase(), core);
+      while (place < 0)
+        place += term.modulus();
+      offset += place % term.modulus() * term.stride();
+    }
     return core.memory.data() + offset;
   }
 
@@ -301,7 +311,8 @@ private:
     auto transfer = std::make_shared<Moving>();
     transfer->kind = instr.kind;
     transfer->reduce = instr.reduce;
-    transfer->words = (static_cast<uint32_t>(value(*instr.bytes, core)) + wordBytes - 1) / wordBytes;
+    transfer->bytes = static_cast<uint32_t>(value(*instr.bytes, core));
+    transfer->words = (transfer->bytes + wordBytes - 1) / wordBytes;
     transfer->local = address(*instr.operands[0], core);
     bool put = instr.kind == pkg::InstrKind::Put, forward = instr.kind == pkg::InstrKind::ReduceForward;
     if (!transfer->words) {
@@ -309,7 +320,8 @@ private:
       return true;
     }
     if (put) {
-      transfer->contents.assign(transfer->local, transfer->local + size_t{transfer->words} * wordBytes);
+      transfer->contents.assign(transfer->local, transfer->local + transfer->bytes);
+      transfer->contents.resize(size_t{transfer->words} * wordBytes);
       senders[index].byColour[senders[index].colourOfChannel.at(instr.channel)].push_back(transfer);
     } else {
       core.receiving[instr.channel].push_back(transfer);
@@ -428,18 +440,20 @@ private:
     CoreState &core = cores[index];
     MovingPtr transfer = core.receiving.at(channel).front();
     std::byte *local = transfer->local + size_t{transfer->done} * wordBytes;
+    size_t own = std::min<size_t>(wordBytes, transfer->bytes - size_t{transfer->done} * wordBytes);
     seen.arrivals[{index, channel}].push_back(now + latency.ramp);
     if (++transfer->done == transfer->words)
       core.receiving.at(channel).pop_front();
     if (transfer->kind == pkg::InstrKind::ReduceForward) {
       core.stream.push_back(
-          {combine(transfer->reduce, value.data(), local, wordBytes), now + latency.ramp + latency.streamStage});
+          {combine(transfer->reduce, value.data(), local, own), now + latency.ramp + latency.streamStage});
+      core.stream.back().value.resize(wordBytes);
       return;
     }
     std::vector<std::byte> written = value;
     if (transfer->kind == pkg::InstrKind::ReduceInto)
-      written = combine(transfer->reduce, local, value.data(), wordBytes);
-    std::memcpy(local, written.data(), wordBytes);
+      written = combine(transfer->reduce, local, value.data(), own);
+    std::memcpy(local, written.data(), own);
     if (transfer->done == transfer->words) {
       transfer->endsAt = now + latency.ramp + (transfer->kind == pkg::InstrKind::ReduceInto ? latency.streamStage : 0);
       seen.cycles = std::max(seen.cycles, transfer->endsAt);

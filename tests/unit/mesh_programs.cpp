@@ -28,7 +28,8 @@ Maker::Maker(uint32_t width, uint32_t height, uint32_t memoryBytes) : program(st
     }
   program->name = "p";
   program->rank_x.assign(width, 0);
-  program->rank_y.assign(height, 0);
+  for (uint32_t y = 0; y < height; ++y) // any permutation
+    program->rank_y.push_back(static_cast<int32_t>((y + 1) % height));
   buffer("mem", 0, memoryBytes);
 }
 
@@ -158,8 +159,8 @@ Maker &Maker::end() {
   add(pkg::InstrKind::LoopEnd);
   return *this;
 }
-Maker &Maker::ring(int32_t phase, int32_t modulus, int32_t stride, uint8_t loop) {
-  lastInstr->operands.back()->terms.emplace_back(loop, phase, modulus, stride);
+Maker &Maker::ring(pkg::Expr phase, int32_t modulus, int32_t stride, int32_t scale) {
+  lastInstr->operands.back()->terms.emplace_back(0, scale, phase, modulus, stride);
   return *this;
 }
 

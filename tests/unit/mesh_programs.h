@@ -47,7 +47,7 @@ public:
   Maker &begin(pkg::Expr count);
   Maker &end();
   /// Adds a term to the last instruction's last operand.
-  Maker &ring(int32_t phase, int32_t modulus, int32_t stride, uint8_t loop = 0);
+  Maker &ring(pkg::Expr phase, int32_t modulus, int32_t stride, int32_t scale = 1);
   pkg::InstrT &last() { return *lastInstr; }
 
   /// The package; the maker is used up.
