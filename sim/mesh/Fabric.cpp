@@ -1,0 +1,292 @@
+#include "sim/mesh/Fabric.h"
+
+#include <cstring>
+
+namespace weft::sim {
+
+// Grant keys order senders and colours by the time of their last grant. Keys below 64 are colours never granted.
+// Colours of one router with equal keys were granted in one cycle, so they have no port in common and their order does
+// not matter.
+static uint64_t keyOf(uint64_t now) { return now + 64; }
+
+Fabric::Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,
+               std::vector<Transfer> &transfers, TraceSink *trace)
+    : routes(routes), cores(cores), timing(timing), calendar(calendar), transfers(transfers), trace(trace),
+      queues(routes.queues), occupied(cores, 0), ports(routes.ports), sending(routes.senderPorts.size() - 1, 0),
+      endpoints(routes.endpoints), sinks(routes.sinks), streams(cores), pending(cores + sending.size(), never),
+      flowData(timing.withData ? routes.flows.size() : 0), sinkData(sinks.size()) {
+  for (Fifo &stream : streams) {
+    stream.latency = static_cast<uint8_t>(timing.ramp + timing.streamStage);
+    stream.capacity = timing.queueWords + stream.latency;
+  }
+  for (size_t flow = 0; flow < flowData.size(); ++flow) {
+    uint64_t words = std::bit_ceil(uint64_t{routes.flows[flow].roomInWords} + 1);
+    flowData[flow].ring.resize(words * timing.wordBytes);
+    flowData[flow].mask = words - 1;
+  }
+}
+
+void Fabric::openSend(uint32_t portIndex, uint32_t transfer, uint64_t cycle) {
+  SendPort &port = ports[portIndex];
+  uint32_t sender = transfers[transfer].owner;
+  if (port.head != none) {
+    transfers[port.tail].next = transfer;
+    port.tail = transfer;
+    return;
+  }
+  port.head = port.tail = transfer;
+  sending[sender] |= uint64_t{1} << (portIndex - routes.senderPorts[sender]);
+  schedule(cores + sender, cycle);
+}
+
+void Fabric::openReceive(uint32_t index, uint32_t transfer) {
+  Endpoint &endpoint = endpoints[index];
+  if (endpoint.head != none)
+    transfers[endpoint.tail].next = transfer;
+  else
+    endpoint.head = transfer;
+  endpoint.tail = transfer;
+  if (endpoint.awaited) {
+    endpoint.awaited = false;
+    schedule(endpoint.core, calendar.now());
+  }
+}
+
+void Fabric::step(uint32_t unit) {
+  now = calendar.now();
+  pending[unit] = never;
+  ++decided;
+  if (unit < cores)
+    stepRouter(unit);
+  else
+    stepSender(unit - cores);
+}
+
+// ---- routers ----------------------------------------------------------------------------------------------------
+
+/// Room for one more word in this cycle? If not, either a later cycle is known (`again`), or who pops wakes us.
+inline bool Fabric::roomIn(Fifo &fifo, uint64_t &again) const {
+  if (fifo.hasRoom(now))
+    return true;
+  if (fifo.total < fifo.capacity)
+    again = now + 1; // the place is free, and counts from the next cycle on
+  else
+    fifo.awaited = true;
+  return false;
+}
+
+inline bool Fabric::receiverReady(uint32_t index, uint64_t &again) {
+  Endpoint &endpoint = endpoints[index];
+  if (endpoint.head == none) {
+    endpoint.awaited = true;
+    return false;
+  }
+  return transfers[endpoint.head].kind != TransferKind::StreamIn || roomIn(streams[endpoint.core], again);
+}
+
+inline bool Fabric::roomAhead(const Queue &queue, uint64_t &again) {
+  bool room = true;
+  for (uint32_t next : queue.next)
+    if (!(next & hostBit) && !roomIn(queues[next].fifo, again))
+      room = false;
+  if (queue.endpoint != none && !receiverReady(queue.endpoint, again))
+    room = false;
+  return room;
+}
+
+void Fabric::stepRouter(uint32_t router) {
+  uint32_t first = routes.routerQueues[router];
+  uint32_t ready[64];
+  uint32_t count = 0;
+  uint64_t again = never;
+  for (uint64_t bits = occupied[router]; bits; bits &= bits - 1) {
+    uint32_t index = first + static_cast<uint32_t>(std::countr_zero(bits));
+    Queue &queue = queues[index];
+    queue.fifo.refresh(now);
+    if (!queue.fifo.able) {
+      again = std::min(again, queue.fifo.nextArrival());
+      continue;
+    }
+    if (!roomAhead(queue, again))
+      continue;
+    // Kept in the order of their last grants; there is rarely more than one.
+    uint32_t place = count++;
+    for (; place && queues[ready[place - 1]].grantKey > queue.grantKey; --place)
+      ready[place] = ready[place - 1];
+    ready[place] = index;
+  }
+  uint8_t taken = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    Queue &queue = queues[ready[i]];
+    if (queue.ports & taken) {
+      again = now + 1;
+      continue;
+    }
+    taken |= queue.ports;
+    grant(queue);
+    if (queue.fifo.able)
+      again = now + 1;
+    else if (queue.fifo.arriving)
+      again = std::min(again, queue.fifo.nextArrival());
+    if (!queue.fifo.total)
+      occupied[router] &= ~(uint64_t{1} << (ready[i] - first));
+  }
+  if (again != never)
+    schedule(router, again);
+}
+
+/// The first word of the queue leaves by all its ports.
+inline void Fabric::grant(Queue &queue) {
+  queue.fifo.pop(now);
+  queue.grantKey = keyOf(now);
+  if (queue.fifo.awaited) {
+    queue.fifo.awaited = false;
+    schedule(queue.filledBy, now + 1);
+  }
+  for (uint32_t next : queue.next) {
+    if (!(next & hostBit))
+      fill(next);
+    else if (next != none)
+      deliverToHost(next & ~hostBit);
+  }
+  if (queue.endpoint != none)
+    deliver(queue.endpoint);
+}
+
+/// A word sets out for a queue.
+inline void Fabric::fill(uint32_t index) {
+  Queue &queue = queues[index];
+  bool wasEmpty = !queue.fifo.total;
+  queue.fifo.push(now);
+  if (wasEmpty) {
+    occupied[queue.router] |= uint64_t{1} << (index - routes.routerQueues[queue.router]);
+    schedule(queue.router, now + queue.fifo.latency);
+  }
+}
+
+// ---- into cores and the host --------------------------------------------------------------------------------------
+
+static float loadFloat(const std::byte *from) {
+  float value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+/// to[i] = first[i] op second[i] over the f32 values of a word.
+static void combine(pkg::ReduceKind kind, const std::byte *first, const std::byte *second, std::byte *to,
+                    uint32_t bytes) {
+  for (uint32_t at = 0; at < bytes; at += sizeof(float)) {
+    float a = loadFloat(first + at), b = loadFloat(second + at);
+    float value = kind == pkg::ReduceKind::Add ? a + b : a > b ? a : b;
+    std::memcpy(to + at, &value, sizeof value);
+  }
+}
+
+/// The data of the transfer's next word.
+void Fabric::takeWord(Transfer &transfer, const std::byte *word) {
+  size_t offset = size_t{transfer.done} * timing.wordBytes;
+  std::byte *local = transfer.data + offset;
+  auto bytes = static_cast<uint32_t>(std::min<size_t>(timing.wordBytes, transfer.bytes - offset));
+  if (transfer.kind == TransferKind::Get)
+    std::memcpy(local, word, bytes);
+  else if (transfer.kind == TransferKind::ReduceInto)
+    combine(transfer.reduce, local, word, local, bytes);
+  else
+    combine(transfer.reduce, word, local, transfer.stream + offset, bytes);
+}
+
+void Fabric::deliver(uint32_t index) {
+  Endpoint &endpoint = endpoints[index];
+  uint32_t id = endpoint.head;
+  Transfer &transfer = transfers[id];
+  if (timing.withData)
+    takeWord(transfer, wordOf(endpoint.flow, endpoint.received));
+  if (trace) [[unlikely]]
+    trace->wordArrived(endpoint.core, endpoint.channel, endpoint.received, now + timing.ramp);
+  ++endpoint.received;
+  if (!transfer.done++)
+    transfer.firstWord = now + timing.ramp;
+  bool last = transfer.done == transfer.words;
+  if (last)
+    endpoint.head = transfer.next;
+  if (transfer.kind == TransferKind::StreamIn) {
+    Fifo &stream = streams[endpoint.core];
+    bool wasEmpty = !stream.total;
+    stream.push(now);
+    if (wasEmpty)
+      schedule(cores + endpoint.core, now + stream.latency);
+  } else if (last) {
+    calendar.addFinished(now + timing.ramp + (transfer.kind == TransferKind::ReduceInto ? timing.streamStage : 0), id);
+  }
+}
+
+void Fabric::deliverToHost(uint32_t index) {
+  HostSink &sink = sinks[index];
+  if (timing.withData) {
+    const std::byte *word = wordOf(sink.flow, sink.received);
+    sinkData[index].insert(sinkData[index].end(), word, word + timing.wordBytes);
+  }
+  ++sink.received;
+  hostEnd = std::max(hostEnd, now + timing.hop);
+}
+
+// ---- up the ramp ---------------------------------------------------------------------------------------------------
+
+void Fabric::stepSender(uint32_t sender) {
+  uint32_t first = routes.senderPorts[sender];
+  uint64_t again = never;
+  uint32_t best = none;
+  for (uint64_t bits = sending[sender]; bits; bits &= bits - 1) {
+    uint32_t index = first + static_cast<uint32_t>(std::countr_zero(bits));
+    SendPort &port = ports[index];
+    if (transfers[port.head].kind == TransferKind::StreamOut) {
+      Fifo &stream = streams[sender];
+      if (!stream.total)
+        continue; // its first word wakes us
+      stream.refresh(now);
+      if (!stream.able) {
+        again = std::min(again, stream.nextArrival());
+        continue;
+      }
+    }
+    if (!roomIn(queues[port.queue].fifo, again))
+      continue;
+    if (best == none || port.grantKey < ports[best].grantKey)
+      best = index;
+  }
+  if (best != none) {
+    sendWord(best);
+    again = now + 1; // for the next word, or another port's
+  }
+  if (again != never && sending[sender])
+    schedule(cores + sender, again);
+}
+
+void Fabric::sendWord(uint32_t index) {
+  SendPort &port = ports[index];
+  uint32_t id = port.head;
+  Transfer &transfer = transfers[id];
+  port.grantKey = keyOf(now);
+  if (timing.withData) {
+    FlowData &flow = flowData[port.flow];
+    std::memcpy(flow.ring.data() + (flow.written++ & flow.mask) * timing.wordBytes,
+                transfer.data + size_t{transfer.done} * timing.wordBytes, timing.wordBytes);
+  }
+  if (transfer.kind == TransferKind::StreamOut) {
+    Fifo &stream = streams[transfer.owner];
+    stream.pop(now);
+    if (stream.awaited) {
+      stream.awaited = false;
+      schedule(transfer.owner, now + 1); // the core's own router
+    }
+  }
+  fill(port.queue);
+  if (++transfer.done < transfer.words)
+    return;
+  port.head = transfer.next;
+  if (port.head == none)
+    sending[transfer.owner] &= ~(uint64_t{1} << (index - routes.senderPorts[transfer.owner]));
+  calendar.addFinished(now + 1, id);
+}
+
+} // namespace weft::sim

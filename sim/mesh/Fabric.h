@@ -1,0 +1,112 @@
+// Routers, ramps and host ports in motion: who sends which word in which cycle.
+//
+// All units decide in a cycle on the state at its start, and what they do takes effect in a later cycle; so the order
+// in which the units of one cycle are handled does not matter.
+#pragma once
+
+#include "sim/mesh/Calendar.h"
+#include "sim/mesh/Routes.h"
+#include "sim/mesh/TraceSink.h"
+
+#include <cstddef>
+
+namespace weft::sim {
+
+/// Put and HostPut send, Get and ReduceInto receive; a ReduceForward is a StreamIn and a StreamOut.
+enum class TransferKind : uint8_t { Put, HostPut, Get, ReduceInto, StreamIn, StreamOut };
+
+/// An open transfer of one core (or of a host port) on one channel.
+struct Transfer {
+  TransferKind kind = TransferKind::Put;
+  pkg::ReduceKind reduce = pkg::ReduceKind::Add;
+  uint32_t owner = 0; // sender (a core or a host port)
+  uint32_t words = 0, done = 0;
+  uint32_t bytes = 0;           // of the last word, those beyond are not its own
+  uint32_t next = none;         // in its port or endpoint
+  uint32_t task = 0, instr = 0; // who asked for it
+  uint32_t channel = 0;
+  uint64_t firstWord = 0;      // cycle of its arrival
+  std::byte *data = nullptr;   // what it sends, or where it writes, or (StreamIn) the local operand; data mode
+  std::byte *stream = nullptr; // StreamIn: where combined words go
+};
+
+struct FabricTiming {
+  uint32_t hop = 1, ramp = 2, streamStage = 1;
+  uint32_t queueWords = 4, wordBytes = 4;
+  bool withData = false;
+};
+
+class Fabric {
+public:
+  Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,
+         std::vector<Transfer> &transfers, TraceSink *trace);
+
+  /// The transfer takes its turn on the port (endpoint); its words may move from `cycle` (this cycle) on.
+  void openSend(uint32_t port, uint32_t transfer, uint64_t cycle);
+  void openReceive(uint32_t endpoint, uint32_t transfer);
+  /// A unit decides what moves in this cycle.
+  void step(uint32_t unit);
+  /// Whether to call step(unit): not if the calendar's entry is one that an earlier decision has overtaken.
+  bool due(uint32_t unit) const { return pending[unit] == calendar.now(); }
+
+  const std::vector<Queue> &queueStates() const { return queues; }
+  const std::vector<SendPort> &portStates() const { return ports; }
+  const std::vector<Endpoint> &endpointStates() const { return endpoints; }
+  const std::vector<HostSink> &sinkStates() const { return sinks; }
+  /// Bytes that a sink has received.
+  const std::vector<std::byte> &sinkBytes(uint32_t sink) const { return sinkData[sink]; }
+  /// Cycle at which the last word reached the host, 0 if none did.
+  uint64_t lastHostWord() const { return hostEnd; }
+  uint64_t decisions() const { return decided; }
+
+private:
+  void stepRouter(uint32_t router);
+  void stepSender(uint32_t sender);
+  bool roomAhead(const Queue &queue, uint64_t &again);
+  bool roomIn(Fifo &fifo, uint64_t &again) const;
+  bool receiverReady(uint32_t endpoint, uint64_t &again);
+  void grant(Queue &queue);
+  void fill(uint32_t queue);
+  void deliver(uint32_t endpoint);
+  void deliverToHost(uint32_t sink);
+  void takeWord(Transfer &transfer, const std::byte *word);
+  void sendWord(uint32_t port);
+  void schedule(uint32_t unit, uint64_t cycle) {
+    uint64_t &at = pending[unit];
+    if (at <= cycle)
+      return; // it looks then, and finds out itself when to look again
+    at = cycle;
+    calendar.addUnit(cycle, unit);
+  }
+  const std::byte *wordOf(uint32_t flow, uint64_t index) const {
+    const FlowData &data = flowData[flow];
+    return data.ring.data() + (index & data.mask) * timing.wordBytes;
+  }
+
+  struct FlowData {
+    std::vector<std::byte> ring;
+    uint64_t mask = 0, written = 0;
+  };
+
+  const RouteTables &routes;
+  const uint32_t cores;
+  const FabricTiming timing;
+  Calendar &calendar;
+  std::vector<Transfer> &transfers;
+  TraceSink *trace;
+  uint64_t now = 0;
+  uint64_t decided = 0, hostEnd = 0;
+
+  std::vector<Queue> queues;
+  std::vector<uint64_t> occupied; // by router: bit i, its i-th queue has words
+  std::vector<SendPort> ports;
+  std::vector<uint64_t> sending; // by sender: bit i, its i-th port has a transfer
+  std::vector<Endpoint> endpoints;
+  std::vector<HostSink> sinks;
+  std::vector<Fifo> streams;     // by core: the unit that reduces a stream
+  std::vector<uint64_t> pending; // by unit: the cycle of its next decision
+  std::vector<FlowData> flowData;
+  std::vector<std::vector<std::byte>> sinkData;
+};
+
+} // namespace weft::sim

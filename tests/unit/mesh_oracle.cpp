@@ -1,0 +1,518 @@
+// A second simulator of docs/program-model.md, as plain as can be: all routers, cores and ports in every cycle, words
+// as objects that carry their value. It shares no code with the engine.
+#include "mesh_programs.h"
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <list>
+#include <set>
+
+namespace weft::test {
+namespace {
+
+struct Word {
+  std::vector<std::byte> value;
+  uint64_t ableAt;
+};
+
+struct Moving { // a transfer
+  pkg::InstrKind kind = pkg::InstrKind::Put;
+  bool streamsOut = false; // the sending half of a ReduceForward
+  pkg::ReduceKind reduce = pkg::ReduceKind::Add;
+  uint32_t bytes = 0, words = 0, done = 0;
+  uint64_t openFrom = 0, endsAt = ~0ull;
+  std::vector<std::byte> contents; // of a Put
+  std::byte *local = nullptr;
+};
+using MovingPtr = std::shared_ptr<Moving>;
+
+struct ColourState {
+  uint32_t channel = 0;
+  std::deque<Word> queue;
+  uint32_t capacity = 0;
+  std::vector<std::pair<uint32_t, char>> nexts; // router, port letter
+  bool toHost = false, toCore = false;
+  uint32_t line = 0;
+  std::string ports;
+};
+
+/// Colours in the order of their last grant.
+struct Turns {
+  std::list<uint32_t> order;
+  void know(uint32_t colour) {
+    order.push_back(colour);
+    order.sort();
+  }
+  void granted(const std::vector<uint32_t> &colours) {
+    for (uint32_t colour : colours) {
+      order.remove(colour);
+      order.push_back(colour);
+    }
+  }
+};
+
+struct Router {
+  std::map<uint32_t, ColourState> colours;
+  Turns turns;
+};
+
+struct Sender { // a core's way up the ramp, or a host port
+  std::map<uint32_t, std::deque<MovingPtr>> byColour;
+  std::map<uint32_t, uint32_t> colourOfChannel;
+  Turns turns;
+  uint32_t router = 0;
+  uint64_t latency = 1;
+};
+
+struct CoreState {
+  std::vector<const pkg::TaskT *> tasks;
+  size_t task = 0, pc = 0;
+  std::vector<std::pair<int64_t, int64_t>> loops; // counter, count
+  std::vector<size_t> loopStarts;
+  uint64_t busyUntil = 0;
+  bool led = false; // lead-in of the instruction is over
+  bool done = false;
+  std::vector<MovingPtr> outstanding;
+  MovingPtr blocking;
+  std::map<uint32_t, std::deque<MovingPtr>> receiving; // by channel
+  std::deque<Word> stream;
+  std::vector<std::byte> memory;
+};
+
+class Oracle {
+public:
+  Oracle(const runtime::Package &package, const Setup &setup)
+      : package(package), program(*package.programs[0]), setup(setup), width(package.mesh_width),
+        height(package.mesh_height), wordBytes(setup.hardware.routing.linkBytes), routers(width * height),
+        senders(width * height + width + height), cores(width * height) {}
+
+  Observation run() {
+    layRoutes();
+    loadCores();
+    startHost();
+    uint64_t quietSince = 0;
+    for (now = 0; now < 200000; ++now) {
+      moved = false;
+      for (uint32_t core = 0; core < cores.size(); ++core)
+        stepCore(core);
+      decide();
+      apply();
+      bool open = std::any_of(cores.begin(), cores.end(), [](const CoreState &core) {
+        return !core.done || std::any_of(core.outstanding.begin(), core.outstanding.end(),
+                                         [](const MovingPtr &each) { return each->endsAt == ~0ull; });
+      });
+      if (moved)
+        quietSince = now;
+      if (!open && now - quietSince > 200)
+        break;
+      if (now - quietSince > 2000)
+        return seen; // stuck
+    }
+    for (const Router &router : routers)
+      for (const auto &[colour, state] : router.colours)
+        if (!state.queue.empty())
+          return seen;
+    seen.finished = true;
+    for (const CoreState &core : cores)
+      seen.memory.push_back(core.memory);
+    collect();
+    return seen;
+  }
+
+private:
+  uint32_t at(bool alongX, uint32_t line, int32_t position) const {
+    return alongX ? line * width + static_cast<uint32_t>(position) : static_cast<uint32_t>(position) * width + line;
+  }
+
+  void layRoutes() {
+    const hw::Hardware &hw = setup.hardware;
+    for (uint32_t channel = 0; channel < program.channels.size(); ++channel) {
+      bool alongX = program.channels[channel]->axis == pkg::Axis::X;
+      for (const pkg::Flow &flow : program.channels[channel]->flows)
+        for (uint32_t line = 0; line < (alongX ? height : width); ++line) {
+          if ((flow.line() != -1 && flow.line() != static_cast<int32_t>(line)) || flow.lo() == flow.hi())
+            continue;
+          for (int32_t p = std::max(0, flow.lo()); p <= flow.hi(); ++p) {
+            uint32_t here = at(alongX, line, p);
+            ColourState state;
+            state.channel = channel;
+            state.line = line;
+            state.capacity = hw.routing.queueWords + (p == flow.source() ? hw.latency.ramp : hw.latency.hop);
+            if (p <= flow.source() && p > flow.lo()) {
+              state.ports += alongX ? 'W' : 'N';
+              if (p == 0)
+                state.toHost = true;
+              else
+                state.nexts.emplace_back(at(alongX, line, p - 1), 'l');
+            }
+            if (p >= flow.source() && p < flow.hi()) {
+              state.ports += alongX ? 'E' : 'S';
+              state.nexts.emplace_back(at(alongX, line, p + 1), 'l');
+            }
+            state.toCore = p != flow.source() && (flow.deliver_all() || p == flow.lo() || p == flow.hi());
+            if (state.toCore)
+              state.ports += 'C';
+            routers[here].colours[flow.color()] = state;
+            routers[here].turns.know(flow.color());
+          }
+          bool host = flow.source() < 0;
+          uint32_t router = at(alongX, line, std::max(0, flow.source()));
+          Sender &sender = senders[host ? width * height + (alongX ? line : height + line) : router];
+          sender.router = router;
+          sender.latency = host ? hw.latency.hop : hw.latency.ramp;
+          sender.colourOfChannel[channel] = flow.color();
+          sender.turns.know(flow.color());
+        }
+    }
+  }
+
+  void loadCores() {
+    for (uint32_t core = 0; core < cores.size(); ++core) {
+      cores[core].memory.assign(setup.hardware.memory.sramBytes, std::byte{0});
+      if (!setup.initialMemory.empty())
+        std::copy(setup.initialMemory[core].begin(), setup.initialMemory[core].end(), cores[core].memory.begin());
+      for (const auto &task : program.tasks)
+        if (task->class_id == core)
+          cores[core].tasks.push_back(task.get());
+    }
+  }
+
+  void startHost() {
+    for (const auto &input : program.inputs)
+      for (uint32_t host = width * height; host < senders.size(); ++host) {
+        auto colour = senders[host].colourOfChannel.find(input->channel);
+        if (colour == senders[host].colourOfChannel.end())
+          continue;
+        auto transfer = std::make_shared<Moving>();
+        transfer->words = (static_cast<uint32_t>(input->bytes->add()) + wordBytes - 1) / wordBytes;
+        transfer->openFrom = setup.hardware.latency.hostStartup;
+        transfer->contents.resize(size_t{transfer->words} * wordBytes);
+        std::memcpy(transfer->contents.data(), setup.inputWords.data(), setup.inputWords.size() * 4);
+        if (transfer->words)
+          senders[host].byColour[colour->second].push_back(transfer);
+      }
+  }
+
+  // ---- cores ----
+
+  int64_t value(const pkg::Expr &expr, const CoreState &core) const {
+    if (expr.source() == pkg::Source::Loop)
+      return expr.add() + expr.scale() * core.loops[core.loops.size() - 1 - expr.index()].first;
+    auto index = static_cast<uint32_t>(&core - cores.data());
+    if (expr.source() == pkg::Source::CoordX)
+      return expr.add() + expr.scale() * static_cast<int32_t>(index % width);
+    if (expr.source() == pkg::Source::RankY)
+      return expr.add() + expr.scale() * program.rank_y[index / width];
+    return expr.add();
+  }
+
+  std::byte *address(const pkg::OperandT &operand, CoreState &core) const {
+    int64_t offset = program.buffers[operand.buffer]->offset + operand.offset;
+    for (const pkg::RingTerm &term : operand.terms) {
+      int64_t place =
+          term.loop_scale() * core.loops[core.loops.size() - 1 - term.loop()].first + value(term.phase(), core);
+      while (place < 0)
+        place += term.modulus();
+      offset += place % term.modulus() * term.stride();
+    }
+    return core.memory.data() + offset;
+  }
+
+  void stepCore(uint32_t index) {
+    CoreState &core = cores[index];
+    while (!core.done) {
+      if (core.busyUntil > now)
+        return;
+      if (core.task == core.tasks.size()) {
+        core.done = true;
+        moved = true;
+        seen.coreEnds[index] = now;
+        seen.cycles = std::max(seen.cycles, now);
+        return;
+      }
+      if (core.pc == core.tasks[core.task]->instrs.size()) {
+        ++core.task;
+        core.pc = 0;
+        continue;
+      }
+      const pkg::InstrT &instr = *core.tasks[core.task]->instrs[core.pc];
+      if (!core.led) {
+        core.busyUntil = now + leadIn(instr, core);
+        core.led = true;
+        moved = true;
+        continue;
+      }
+      if (!perform(instr, core, index))
+        return;
+      core.led = false;
+    }
+  }
+
+  uint64_t leadIn(const pkg::InstrT &instr, CoreState &core) {
+    switch (instr.kind) {
+    case pkg::InstrKind::Put:
+    case pkg::InstrKind::Get:
+      return setup.hardware.latency.transferIssue;
+    case pkg::InstrKind::ReduceForward:
+    case pkg::InstrKind::ReduceInto:
+      return setup.hardware.latency.streamStartup;
+    case pkg::InstrKind::Call: {
+      std::vector<void *> operands;
+      std::vector<int64_t> scalars;
+      for (const auto &operand : instr.operands)
+        operands.push_back(address(*operand, core));
+      for (const pkg::Expr &scalar : instr.scalars)
+        scalars.push_back(value(scalar, core));
+      setup.kernels.at(package.kernels[instr.kernel]->name)(operands.data(), scalars.data());
+      return static_cast<uint64_t>(value(*instr.work->macs, core));
+    }
+    default:
+      return 0;
+    }
+  }
+
+  /// False: the core stays at this instruction.
+  bool perform(const pkg::InstrT &instr, CoreState &core, uint32_t index) {
+    switch (instr.kind) {
+    case pkg::InstrKind::Wait:
+      for (const MovingPtr &each : core.outstanding)
+        if (each->endsAt > now)
+          return false;
+      core.outstanding.clear();
+      break;
+    case pkg::InstrKind::LoopBegin:
+      core.loops.emplace_back(0, value(*instr.count, core));
+      core.loopStarts.push_back(core.pc);
+      break; // tests have no loops of zero rounds here
+    case pkg::InstrKind::LoopEnd:
+      if (++core.loops.back().first < core.loops.back().second) {
+        core.pc = core.loopStarts.back();
+        break;
+      }
+      core.loops.pop_back();
+      core.loopStarts.pop_back();
+      break;
+    case pkg::InstrKind::Call:
+      break;
+    default:
+      if (!core.blocking)
+        return open(instr, core, index);
+      if (core.blocking->endsAt > now)
+        return false;
+      core.blocking = nullptr;
+    }
+    ++core.pc;
+    return true;
+  }
+
+  bool open(const pkg::InstrT &instr, CoreState &core, uint32_t index) {
+    moved = true;
+    auto transfer = std::make_shared<Moving>();
+    transfer->kind = instr.kind;
+    transfer->reduce = instr.reduce;
+    transfer->bytes = static_cast<uint32_t>(value(*instr.bytes, core));
+    transfer->words = (transfer->bytes + wordBytes - 1) / wordBytes;
+    transfer->local = address(*instr.operands[0], core);
+    bool put = instr.kind == pkg::InstrKind::Put, forward = instr.kind == pkg::InstrKind::ReduceForward;
+    if (!transfer->words) {
+      ++core.pc;
+      return true;
+    }
+    if (put) {
+      transfer->contents.assign(transfer->local, transfer->local + transfer->bytes);
+      transfer->contents.resize(size_t{transfer->words} * wordBytes);
+      senders[index].byColour[senders[index].colourOfChannel.at(instr.channel)].push_back(transfer);
+    } else {
+      core.receiving[instr.channel].push_back(transfer);
+    }
+    if (put || instr.kind == pkg::InstrKind::Get) {
+      core.outstanding.push_back(transfer);
+      ++core.pc;
+      return true;
+    }
+    core.blocking = transfer;
+    if (forward) {
+      core.blocking = std::make_shared<Moving>();
+      core.blocking->streamsOut = true;
+      core.blocking->words = transfer->words;
+      senders[index].byColour[senders[index].colourOfChannel.at(instr.channel_out)].push_back(core.blocking);
+    }
+    return false;
+  }
+
+  // ---- one cycle of the fabric: decide on the old state, then change it ----
+
+  struct RouterGrant {
+    uint32_t router;
+    std::vector<uint32_t> colours;
+  };
+  struct SenderGrant {
+    uint32_t sender, colour;
+  };
+
+  bool streamRoom(const CoreState &core) const {
+    const hw::Latency &latency = setup.hardware.latency;
+    return core.stream.size() < setup.hardware.routing.queueWords + latency.ramp + latency.streamStage;
+  }
+
+  bool coreTakes(uint32_t core, uint32_t channel) const {
+    auto queue = cores[core].receiving.find(channel);
+    if (queue == cores[core].receiving.end() || queue->second.empty())
+      return false;
+    return queue->second.front()->kind != pkg::InstrKind::ReduceForward || streamRoom(cores[core]);
+  }
+
+  void decide() {
+    routerGrants.clear();
+    senderGrants.clear();
+    for (uint32_t r = 0; r < routers.size(); ++r) {
+      std::set<char> taken;
+      RouterGrant grant{r, {}};
+      for (uint32_t colour : routers[r].turns.order) {
+        const ColourState &state = routers[r].colours.at(colour);
+        bool ready = !state.queue.empty() && state.queue.front().ableAt <= now;
+        for (auto [next, port] : state.nexts) {
+          const ColourState &there = routers[next].colours.at(colour);
+          ready = ready && there.queue.size() < there.capacity;
+        }
+        ready = ready && (!state.toCore || coreTakes(r, state.channel));
+        ready = ready && std::none_of(state.ports.begin(), state.ports.end(), [&](char p) { return taken.count(p); });
+        if (!ready)
+          continue;
+        taken.insert(state.ports.begin(), state.ports.end());
+        grant.colours.push_back(colour);
+      }
+      if (!grant.colours.empty())
+        routerGrants.push_back(grant);
+    }
+    for (uint32_t s = 0; s < senders.size(); ++s)
+      for (uint32_t colour : senders[s].turns.order) {
+        auto &waiting = senders[s].byColour[colour];
+        if (waiting.empty() || waiting.front()->openFrom > now)
+          continue;
+        if (waiting.front()->streamsOut && (cores[s].stream.empty() || cores[s].stream.front().ableAt > now))
+          continue;
+        const ColourState &there = routers[senders[s].router].colours.at(colour);
+        if (there.queue.size() >= there.capacity)
+          continue;
+        senderGrants.push_back({s, colour});
+        break;
+      }
+  }
+
+  void apply() {
+    moved = moved || !routerGrants.empty() || !senderGrants.empty();
+    for (const RouterGrant &grant : routerGrants) {
+      for (uint32_t colour : grant.colours) {
+        ColourState &state = routers[grant.router].colours.at(colour);
+        Word word = state.queue.front();
+        state.queue.pop_front();
+        for (auto [next, port] : state.nexts)
+          routers[next].colours.at(colour).queue.push_back({word.value, now + setup.hardware.latency.hop});
+        if (state.toHost) {
+          host[{state.channel, state.line}].push_back(word.value);
+          seen.cycles = std::max(seen.cycles, now + setup.hardware.latency.hop);
+        }
+        if (state.toCore)
+          take(grant.router, state.channel, word.value);
+      }
+      routers[grant.router].turns.granted(grant.colours);
+    }
+    for (const SenderGrant &grant : senderGrants)
+      send(grant);
+  }
+
+  static std::vector<std::byte> combine(pkg::ReduceKind kind, const std::byte *a, const std::byte *b, size_t bytes) {
+    std::vector<std::byte> result(bytes);
+    for (size_t i = 0; i < bytes; i += 4) {
+      float x = 0, y = 0;
+      std::memcpy(&x, a + i, 4);
+      std::memcpy(&y, b + i, 4);
+      float z = kind == pkg::ReduceKind::Add ? x + y : std::max(x, y);
+      std::memcpy(result.data() + i, &z, 4);
+    }
+    return result;
+  }
+
+  void take(uint32_t index, uint32_t channel, const std::vector<std::byte> &value) {
+    const hw::Latency &latency = setup.hardware.latency;
+    CoreState &core = cores[index];
+    MovingPtr transfer = core.receiving.at(channel).front();
+    std::byte *local = transfer->local + size_t{transfer->done} * wordBytes;
+    size_t own = std::min<size_t>(wordBytes, transfer->bytes - size_t{transfer->done} * wordBytes);
+    seen.arrivals[{index, channel}].push_back(now + latency.ramp);
+    if (++transfer->done == transfer->words)
+      core.receiving.at(channel).pop_front();
+    if (transfer->kind == pkg::InstrKind::ReduceForward) {
+      core.stream.push_back(
+          {combine(transfer->reduce, value.data(), local, own), now + latency.ramp + latency.streamStage});
+      core.stream.back().value.resize(wordBytes);
+      return;
+    }
+    std::vector<std::byte> written = value;
+    if (transfer->kind == pkg::InstrKind::ReduceInto)
+      written = combine(transfer->reduce, local, value.data(), own);
+    std::memcpy(local, written.data(), own);
+    if (transfer->done == transfer->words) {
+      transfer->endsAt = now + latency.ramp + (transfer->kind == pkg::InstrKind::ReduceInto ? latency.streamStage : 0);
+      seen.cycles = std::max(seen.cycles, transfer->endsAt);
+    }
+  }
+
+  void send(const SenderGrant &grant) {
+    Sender &sender = senders[grant.sender];
+    MovingPtr transfer = sender.byColour[grant.colour].front();
+    Word word{{}, now + sender.latency};
+    if (transfer->streamsOut) {
+      word.value = cores[grant.sender].stream.front().value;
+      cores[grant.sender].stream.pop_front();
+    } else {
+      const std::byte *from = transfer->contents.data() + size_t{transfer->done} * wordBytes;
+      word.value.assign(from, from + wordBytes);
+    }
+    routers[sender.router].colours.at(grant.colour).queue.push_back(word);
+    if (++transfer->done == transfer->words) {
+      transfer->endsAt = now + 1;
+      seen.cycles = std::max(seen.cycles, now + 1);
+      sender.byColour[grant.colour].pop_front();
+    }
+    sender.turns.granted({grant.colour});
+  }
+
+  void collect() {
+    for (const auto &output : program.outputs) {
+      seen.logits.assign(output->extent, 0);
+      size_t lines = program.channels[output->channel]->axis == pkg::Axis::X ? height : width;
+      size_t perLine = output->index.size() / lines;
+      for (uint32_t line = 0; line < lines; ++line) {
+        std::vector<std::byte> bytes;
+        for (const auto &word : host[{output->channel, line}])
+          bytes.insert(bytes.end(), word.begin(), word.end());
+        for (size_t i = 0; i < perLine && i * 4 + 4 <= bytes.size(); ++i)
+          if (output->index[line * perLine + i] >= 0)
+            std::memcpy(&seen.logits[static_cast<size_t>(output->index[line * perLine + i])], bytes.data() + i * 4, 4);
+      }
+    }
+  }
+
+  const runtime::Package &package;
+  const pkg::ProgramT &program;
+  const Setup &setup;
+  uint32_t width, height, wordBytes;
+  std::vector<Router> routers;
+  std::vector<Sender> senders;
+  std::vector<CoreState> cores;
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<std::vector<std::byte>>> host;
+  std::vector<RouterGrant> routerGrants;
+  std::vector<SenderGrant> senderGrants;
+  uint64_t now = 0;
+  bool moved = false;
+  Observation seen;
+};
+
+} // namespace
+
+Observation runOracle(const runtime::Package &package, const Setup &setup) { return Oracle(package, setup).run(); }
+
+} // namespace weft::test
