@@ -66,7 +66,7 @@ std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
 
 } // namespace
 
-Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, uint32_t maxPositions, uint32_t alignBytes) {
+Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, uint32_t alignBytes) {
   plan::ModuleBuffers buffers = plan::collectBuffers(module);
   plan::SharedPlan shared = plan::planPrograms(buffers.resident, buffers.programs, alignBytes);
   std::vector<plan::Budget> budgets;

@@ -9,6 +9,6 @@ namespace weft::compiler {
 
 /// Compares the planned module with the machine's SRAM. The error has the budget of the fullest core class and the two
 /// nearest remedies, each found by compiling again up to the plan phase.
-Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, uint32_t maxPositions, uint32_t alignBytes);
+Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, uint32_t alignBytes);
 
 } // namespace weft::compiler

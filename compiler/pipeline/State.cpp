@@ -102,10 +102,14 @@ public:
       if (succeeded(passes.run(*lowered)))
         shown = *lowered;
     }
-    shown.print(stream, OpPrintingFlags().useLocalScope(false));
+    shown.print(stream);
     return text;
   }
 
+  uint64_t peakBytes() override {
+    plan::ModuleBuffers buffers = plan::collectBuffers(*module);
+    return plan::planPrograms(buffers.resident, buffers.programs, alignBytes()).peakBytes;
+  }
   uint32_t maxSeq() const override { return options.maxSeq; }
   std::vector<Decision> takeDecisions() override { return std::move(decisions); }
   std::unique_ptr<runtime::Package> takePackage() override { return std::move(package); }
@@ -115,13 +119,15 @@ private:
     return static_cast<int>(options.hardware.routing.colors - options.hardware.routing.reservedColors);
   }
 
+  uint32_t alignBytes() const { return std::max(options.hardware.memory.alignBytes, 16u); }
+
   /// Runs passes on the module; their diagnostics become the error.
   Result<void> runPasses(llvm::function_ref<void(PassManager &)> add) {
     std::string messages;
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
       if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
         messages += (messages.empty() ? "" : "\n") + diagnostic.str();
-      return success();
+      return mlir::success();
     });
     PassManager passes(&context);
     add(passes);
@@ -131,11 +137,7 @@ private:
   }
 
   Result<void> import() {
-    auto typeOf = [this](const std::string &name) {
-      const frontend::WeightInfo *info = model.weights->find(name);
-      return info ? info->type : frontend::WeightType::F32;
-    };
-    auto built = graph::buildLlama(context, config, typeOf);
+    auto built = graph::buildLlama(context, config, options.maxSeq, *model.weights);
     if (!built)
       return built.takeError();
     module = std::move(*built);
@@ -152,14 +154,14 @@ private:
   }
 
   Result<void> plan() {
-    uint32_t align = std::max(options.hardware.memory.alignBytes, 16u);
+    uint32_t align = alignBytes();
     auto planned = runPasses([&](PassManager &passes) {
       passes.addPass(plan::createPlanPass(align));
       passes.addPass(plan::createPlanVerifyPass(align));
     });
     if (!planned)
       return planned;
-    return checkBudget(options, *module, config.maxPositions, align);
+    return checkBudget(options, *module, align);
   }
 
   Result<void> collectKernels() {

@@ -17,6 +17,8 @@ public:
   virtual Result<void> run(Phase phase) = 0;
   /// The IR as it is after `phase`.
   virtual std::string print(Phase phase) = 0;
+  /// SRAM bytes that buffers take on the fullest core; after the plan phase.
+  virtual uint64_t peakBytes() = 0;
   virtual uint32_t maxSeq() const = 0;
   virtual std::vector<Decision> takeDecisions() = 0;
   /// Null before the package phase.

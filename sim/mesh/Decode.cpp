@@ -97,7 +97,7 @@ Result<void> Decoder::operand(const pkg::OperandT &operand, uint32_t depth) {
   code.bufferEnd = buffer.offset + buffer.bytes;
   code.terms.begin = static_cast<uint32_t>(image.terms.size());
   for (const pkg::RingTerm &term : operand.terms) {
-    if (term.loop() >= depth)
+    if (term.loop_scale() != 0 && term.loop() >= depth)
       return bad(fmt::format("ring term over loop {} inside {} loops", term.loop(), depth));
     if (term.modulus() <= 0)
       return bad(fmt::format("ring term with modulus {}", term.modulus()));

@@ -39,8 +39,10 @@ int64_t Execution::addressOf(const OperandCode &operand, uint32_t core) const {
   int64_t address = operand.address;
   for (uint32_t i = operand.terms.begin; i < operand.terms.end; ++i) {
     const pkg::RingTerm &term = image.terms[i];
-    int64_t counter = loops[size_t{core} * image.loopDepth + cores[core].depth - 1 - term.loop()].counter;
-    int64_t at = (term.loop_scale() * counter + evaluate(term.phase(), core)) % term.modulus();
+    int64_t at = evaluate(term.phase(), core);
+    if (term.loop_scale() != 0)
+      at += term.loop_scale() * loops[size_t{core} * image.loopDepth + cores[core].depth - 1 - term.loop()].counter;
+    at %= term.modulus();
     address += (at < 0 ? at + term.modulus() : at) * term.stride();
   }
   return address;

@@ -1,0 +1,54 @@
+// The weft.compile/1 report; docs/json.md documents it.
+#include "compiler/pipeline/Compile.h"
+
+#include <nlohmann/json.hpp>
+
+#include <set>
+
+namespace weft::compiler {
+
+namespace {
+
+nlohmann::json describeProgram(const pkg::ProgramT &program) {
+  std::set<int> colors;
+  for (const auto &channel : program.channels)
+    for (const pkg::Flow &flow : channel->flows)
+      colors.insert(flow.color());
+  uint64_t instructions = 0;
+  for (const auto &task : program.tasks)
+    instructions += task->instrs.size();
+  return {{"name", program.name},          {"tasks", program.tasks.size()},       {"instructions", instructions},
+          {"ops", program.ops.size()},     {"channels", program.channels.size()}, {"colors", colors.size()},
+          {"buffers", program.buffers.size()}};
+}
+
+} // namespace
+
+std::string toJson(const CompileOptions &options, const Compilation &compilation) {
+  nlohmann::json report = {{"schema", "weft.compile/1"},
+                           {"model", options.model},
+                           {"hardware", options.hardware.name},
+                           {"dtype", options.dtype.empty() ? "stored" : options.dtype},
+                           {"max_seq", compilation.maxSeq}};
+  for (const PhaseTime &time : compilation.times)
+    report["phases"].push_back({{"name", time.name}, {"seconds", time.seconds}});
+  report["decisions"] = nlohmann::json::array();
+  for (const Decision &decision : compilation.decisions) {
+    nlohmann::json alternatives = nlohmann::json::array();
+    for (const Decision::Alternative &alternative : decision.alternatives)
+      alternatives.push_back({{"name", alternative.name}, {"predicted_cycles", alternative.predictedCycles}});
+    report["decisions"].push_back(
+        {{"phase", decision.phase}, {"op", decision.op}, {"choice", decision.choice}, {"alternatives", alternatives}});
+  }
+  if (compilation.package) {
+    const runtime::Package &package = *compilation.package;
+    report["mesh"] = {package.mesh_width, package.mesh_height};
+    report["kernels"] = package.kernels.size();
+    report["weights"] = package.weights.size();
+    for (const auto &program : package.programs)
+      report["programs"].push_back(describeProgram(*program));
+  }
+  return report.dump(2) + "\n";
+}
+
+} // namespace weft::compiler
