@@ -149,6 +149,7 @@ std::vector<double> parseNpy(const char *data) {
 
 std::vector<std::string> TestModel::names() const {
   std::vector<std::string> result;
+  result.reserve(weights.size());
   for (const auto &[name, weight] : weights)
     result.push_back(name);
   return result;

@@ -13,7 +13,7 @@
 
 namespace weft::test {
 
-/// A model in memory. `fileNames` stays empty: nothing of it lies in a file.
+/// A model in memory; it lists no files.
 struct TestModel : frontend::WeightSource {
   struct Weight {
     frontend::WeightInfo info;
