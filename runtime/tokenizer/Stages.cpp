@@ -189,7 +189,7 @@ static Result<void> cut(const Piece &piece, const Pattern &pattern, SplitBehavio
   return success();
 }
 
-static Result<void> apply(const Split &step, Piece piece, std::vector<Piece> &out) {
+static Result<void> apply(const Split &step, const Piece &piece, std::vector<Piece> &out) {
   return cut(piece, step.pattern, step.behavior, step.invert, out);
 }
 
