@@ -15,7 +15,7 @@
 namespace weft::runtime {
 
 struct StringHash {
-  using is_transparent = void;
+  using is_transparent = void; // NOLINT(readability-identifier-naming): the standard library's name
   size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
 };
 using TokenIds = std::unordered_map<std::string, int32_t, StringHash, std::equal_to<>>;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <optional>
 
 namespace weft::runtime {
@@ -81,6 +82,16 @@ Result<std::vector<TextRange>> Pattern::matches(std::string_view text) const {
   return found;
 }
 
+/// What steps may make of `bytes`: several times what any real tokenizer does.
+static size_t growthLimit(size_t bytes) { return 65'536 + 64 * bytes; }
+
+static Error growthError() { return userError("the tokenizer's steps make the text more than 64 times as long"); }
+
+static size_t bytesOf(const std::vector<std::string> &tokens) {
+  return std::accumulate(tokens.begin(), tokens.end(), size_t{0},
+                         [](size_t sum, const std::string &token) { return sum + token.size(); });
+}
+
 static void replaceAll(std::string &text, const std::vector<TextRange> &matches, const std::string &content) {
   std::string result;
   size_t done = 0;
@@ -96,6 +107,7 @@ static void replaceAll(std::string &text, const std::vector<TextRange> &matches,
 //===----------------------------------------------------------------------------------------------------------------===//
 
 Result<std::string> normalize(const std::vector<Normalizer> &steps, std::string text) {
+  size_t limit = growthLimit(text.size());
   for (const Normalizer &step : steps) {
     if (const auto *prepend = std::get_if<Prepend>(&step)) {
       if (!text.empty())
@@ -106,6 +118,8 @@ Result<std::string> normalize(const std::vector<Normalizer> &steps, std::string 
     Result<std::vector<TextRange>> matches = replace.pattern.matches(text);
     if (!matches)
       return matches.takeError();
+    if (text.size() + matches->size() * replace.content.size() > limit)
+      return growthError();
     replaceAll(text, *matches, replace.content);
   }
   return text;
@@ -175,7 +189,7 @@ static Result<void> cut(const Piece &piece, const Pattern &pattern, SplitBehavio
   return success();
 }
 
-static Result<void> apply(const Split &step, Piece piece, std::vector<Piece> &out) {
+static Result<void> apply(const Split &step, const Piece &piece, std::vector<Piece> &out) {
   return cut(piece, step.pattern, step.behavior, step.invert, out);
 }
 
@@ -205,6 +219,7 @@ static Result<void> apply(const MetaspaceSplit &step, Piece piece, std::vector<P
 }
 
 Result<std::vector<Piece>> preTokenize(const std::vector<PreTokenizer> &steps, Piece whole) {
+  size_t limit = growthLimit(whole.text.size());
   std::vector<Piece> pieces;
   if (!whole.text.empty())
     pieces.push_back(std::move(whole));
@@ -216,6 +231,11 @@ Result<std::vector<Piece>> preTokenize(const std::vector<PreTokenizer> &steps, P
         return done.takeError();
     }
     pieces = std::move(next);
+    size_t bytes = 0;
+    for (const Piece &piece : pieces)
+      bytes += piece.text.size();
+    if (bytes > limit)
+      return growthError();
   }
   return pieces;
 }
@@ -292,9 +312,16 @@ static void apply(const MetaspaceDecoder &step, Tokens &tokens, DecodeTo) {
     replaceAll(tokens[i], *pattern.matches(tokens[i]), i == 0 && step.dropFirst ? "" : " ");
 }
 
-std::string decodeTokens(const std::vector<Decoder> &steps, Tokens tokens, DecodeTo to) {
-  for (const Decoder &step : steps)
+Result<std::string> decodeTokens(const std::vector<Decoder> &steps, Tokens tokens, DecodeTo to) {
+  size_t limit = growthLimit(bytesOf(tokens));
+  for (const Decoder &step : steps) {
+    if (const auto *replace = std::get_if<ReplaceDecoder>(&step))
+      if (bytesOf(tokens) / replace->literal.size() * replace->content.size() > limit)
+        return growthError();
     std::visit([&](const auto &kind) { apply(kind, tokens, to); }, step);
+    if (bytesOf(tokens) > limit)
+      return growthError();
+  }
   if (!steps.empty())
     return join(tokens);
   std::string text; // without a decoder the tokens are words

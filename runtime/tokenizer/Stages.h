@@ -26,6 +26,9 @@ struct Pattern {
   Result<std::vector<TextRange>> matches(std::string_view text) const;
 };
 
+// Errors of the functions below: a regular expression gives up, or the steps make much more text than they were given
+// (a few replacements that double it would fill the memory).
+
 //===----------------------------------------------------------------------------------------------------------------===//
 // Normalisers
 //===----------------------------------------------------------------------------------------------------------------===//
@@ -101,6 +104,6 @@ using Decoder =
 /// Text: valid UTF-8, ill-formed bytes replaced by U+FFFD. Bytes: what the tokens stand for, nothing replaced.
 enum class DecodeTo { Text, Bytes };
 
-std::string decodeTokens(const std::vector<Decoder> &steps, std::vector<std::string> tokens, DecodeTo to);
+Result<std::string> decodeTokens(const std::vector<Decoder> &steps, std::vector<std::string> tokens, DecodeTo to);
 
 } // namespace weft::runtime

@@ -247,6 +247,8 @@ static void readAddedToken(TokenizerParts &parts, const JsonNode &node) {
   Result<std::string> normalized = normalize(parts.normalizers, token.content);
   if (!normalized)
     node.complain(normalized.error().message);
+  if (normalized->size() > maxAddedTokenBytes)
+    node.complain(fmt::format("is longer than {} bytes after normalisation", maxAddedTokenBytes));
   if (!normalized->empty())
     parts.normalizedTokens.add(*normalized, token);
 }

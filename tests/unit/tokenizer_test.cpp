@@ -238,3 +238,20 @@ TEST_CASE("a pattern that backtracks without end is stopped", "[tokenizer]") {
   REQUIRE_FALSE(ids);
   CHECK_THAT(ids.error().message, Catch::Contains("(a|aa)+$") && Catch::Contains("retry-limit"));
 }
+
+TEST_CASE("steps that double the text are stopped", "[tokenizer]") {
+  Json file = smallFile();
+  Json step = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
+  file["normalizer"] = {{"type", "Sequence"}, {"normalizers", Json(40, step)}};
+  Result<Ids> ids = (*parseTokenizer(file.dump(), "t.json"))->encode("a", false);
+  REQUIRE_FALSE(ids);
+  CHECK(ids.error().message == "the tokenizer's steps make the text more than 64 times as long");
+  file.erase("normalizer");
+  file["decoder"] = {{"type", "Sequence"}, {"decoders", Json(40, step)}};
+  Ids one = {0};
+  CHECK_FALSE((*parseTokenizer(file.dump(), "t.json"))->decode(one));
+  file.erase("decoder");
+  file["pre_tokenizer"] = {{"type", "Sequence"},
+                           {"pretokenizers", Json(40, {{"type", "ByteLevel"}, {"use_regex", false}})}};
+  CHECK_FALSE((*parseTokenizer(file.dump(), "t.json"))->encode("\n", false));
+}
