@@ -1,0 +1,124 @@
+#include "tools/CompileCommand.h"
+
+#include "tools/Terminal.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+namespace weft::tools {
+
+namespace {
+
+struct Arguments {
+  std::string model, output, until, dumpDirectory, jsonPath, gemm = "auto";
+  CompileArguments compile;
+};
+
+Result<void> writeText(const std::string &path, const std::string &text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (!file.flush())
+    return userError(fmt::format("cannot write {}: check that its folder exists and can be written", path));
+  return {};
+}
+
+Result<compiler::Phase> phaseOf(const std::string &name) {
+  if (name.empty())
+    return compiler::Phase::Package;
+  if (auto phase = compiler::findPhase(name))
+    return *phase;
+  return Error{fmt::format("--compile-to '{}' is no phase; phases are {}, levels xf, grid, fabric, rv", name,
+                           compiler::phaseNames()),
+               Fault::Usage};
+}
+
+void printSummary(const compiler::Compilation &compilation, const std::string &path) {
+  const runtime::Package &package = *compilation.package;
+  double seconds = 0;
+  for (const compiler::PhaseTime &time : compilation.times)
+    seconds += time.seconds;
+  std::error_code failure;
+  fmt::print("{}: {} on {}x{} cores of {}, up to {} tokens, {} kernels, {:.1f} KiB, compiled in {:.2f} s\n", path,
+             package.model->name, package.mesh_width, package.mesh_height, package.hardware_name, package.model->max_seq,
+             package.kernels.size(), static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
+}
+
+Result<void> runCompile(const Arguments &arguments) {
+  auto until = phaseOf(arguments.until);
+  if (!until)
+    return until.takeError();
+  auto parsed = toCompileOptions(arguments.model, arguments.compile);
+  if (!parsed)
+    return parsed.takeError();
+  auto options = toCompilerOptions(*parsed);
+  if (!options)
+    return options.takeError();
+  options->until = *until;
+  options->dumpDirectory = arguments.dumpDirectory;
+  options->gemm = arguments.gemm == "cannon"     ? compiler::GemmChoice::Cannon
+                  : arguments.gemm == "meshgemm" ? compiler::GemmChoice::MeshGemm
+                                                 : compiler::GemmChoice::Auto;
+  ProgressBar bar("compiling");
+  options->progress = [&](double fraction) { bar.update(fraction); };
+  auto compilation = compiler::compile(*options);
+  bar.clear();
+  if (!compilation)
+    return compilation.takeError();
+  if (!arguments.jsonPath.empty())
+    if (auto written = writeText(arguments.jsonPath, compiler::toJson(*options, *compilation)); !written)
+      return written;
+  if (*until != compiler::Phase::Package) {
+    if (!arguments.output.empty())
+      return writeText(arguments.output, compilation->ir);
+    std::cout << compilation->ir;
+    return {};
+  }
+  std::string path = arguments.output.empty() ? compilation->package->model->name + ".weft" : arguments.output;
+  if (auto written = runtime::writePackage(*compilation->package, path); !written)
+    return written;
+  printSummary(*compilation, path);
+  return {};
+}
+
+} // namespace
+
+Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options) {
+  compiler::CompileOptions result;
+  result.model = options.model;
+  auto hardware = hw::load(options.hardware, options.overrides);
+  if (!hardware)
+    return hardware.takeError();
+  result.hardware = std::move(*hardware);
+  if (options.mesh) {
+    result.meshWidth = options.mesh->width;
+    result.meshHeight = options.mesh->height;
+  }
+  result.maxSeq = options.maxSeq.value_or(0);
+  result.dtype = options.dtype;
+  return result;
+}
+
+void addCompileCommand(CLI::App &app, int &exitCode) {
+  CLI::App *command = app.add_subcommand("compile", "Compile a model for a mesh of cores");
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("MODEL", arguments->model, "A Hugging Face model directory")->required();
+  addCompileArguments(*command, arguments->compile);
+  command->add_option("-o,--output", arguments->output, "The package to write; without it NAME.weft here")->type_name("OUT.weft");
+  command->add_option("--compile-to", arguments->until, "Stop after this phase and print its IR: " + compiler::phaseNames())
+      ->type_name("PHASE");
+  command->add_option("--gemm", arguments->gemm, "GEMM algorithm; auto takes the one with fewer predicted cycles")
+      ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}))
+      ->type_name("auto|meshgemm|cannon");
+  command->add_option("--dump", arguments->dumpDirectory, "Write the IR after each phase there")->type_name("DIR");
+  command->add_option("--json", arguments->jsonPath, "Write the weft.compile/1 report there")->type_name("FILE");
+  command->callback([arguments, &exitCode] {
+    if (auto done = runCompile(*arguments); !done)
+      exitCode = reportError(done.error());
+  });
+}
+
+} // namespace weft::tools
