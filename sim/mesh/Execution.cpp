@@ -114,7 +114,8 @@ Result<void> Execution::startInput(const HostInputCode &input) {
     if (given->words.size() * sizeof(int32_t) != static_cast<uint64_t>(bytes))
       return bad(fmt::format("{} values given where the launch takes {} bytes", given->words.size(), bytes));
     data.resize(size_t{words} * wordBytes);
-    std::memcpy(data.data(), given->words.data(), static_cast<size_t>(bytes));
+    for (size_t i = 0; i < given->words.size(); ++i)
+      std::memcpy(&data[sizeof(int32_t) * i], &given->words[i], sizeof(int32_t));
   } else if (sram) {
     return bad("not given");
   }

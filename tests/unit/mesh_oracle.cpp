@@ -188,7 +188,8 @@ private:
         transfer->words = (static_cast<uint32_t>(input->bytes->add()) + wordBytes - 1) / wordBytes;
         transfer->openFrom = setup.hardware.latency.hostStartup;
         transfer->contents.resize(size_t{transfer->words} * wordBytes);
-        std::memcpy(transfer->contents.data(), setup.inputWords.data(), setup.inputWords.size() * 4);
+        for (size_t i = 0; i < setup.inputWords.size(); ++i)
+          std::memcpy(&transfer->contents[4 * i], &setup.inputWords[i], 4);
         if (transfer->words)
           senders[host].byColour[colour->second].push_back(transfer);
       }
