@@ -31,6 +31,7 @@ const std::map<std::string, std::string> &cpuinfoNames() {
       {"avx512vp2intersect", "avx512_vp2intersect"},
       {"avx512vpopcntdq", "avx512_vpopcntdq"},
       {"avxvnni", "avx_vnni"},
+      {"bmi", "bmi1"},
       {"crc32", "sse4_2"},
       {"dotprod", "asimddp"},
       {"fp-armv8", "fp"},

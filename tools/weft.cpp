@@ -34,7 +34,7 @@ public:
     engineOptions.timingOnly = options.timingOnly;
     engineOptions.coreModel = loaded->core.get();
     if (!options.tracePath.empty()) {
-      auto trace = sim::TraceWriter::open(options.tracePath, *hardware);
+      auto trace = sim::TraceWriter::create(options.tracePath);
       if (!trace)
         return trace.takeError();
       loaded->trace = std::move(*trace);

@@ -257,20 +257,17 @@ private:
 } // namespace
 
 Result<void> emitPrograms(ModuleOp module, const frontend::WeightSource &weights, runtime::Package &package) {
-  llvm::StringMap<uint32_t> offsets;
-  for (auto buffer : module.getOps<fabric::BufferOp>()) {
+  for (auto buffer : module.getOps<fabric::BufferOp>())
     package.resident.push_back(ProgramEmitter::makeBuffer(buffer));
-    offsets[buffer.getSymName()] = package.resident.back()->offset;
-  }
   bool first = true;
   for (auto program : module.getOps<fabric::ProgramOp>()) {
     if (std::exchange(first, false)) {
       place::Mesh mesh = place::Mesh::make(program.getWidth(), program.getHeight(), program.getInterleave());
       for (auto op : module.getOps<fabric::WeightOp>())
-        if (auto done = emitWeight(op, offsets.lookup(op.getBuffer()), mesh, weights, package); !done)
+        if (auto done = emitWeight(op, mesh, weights, package); !done)
           return done.takeError();
       for (auto op : module.getOps<fabric::RopeTableOp>())
-        emitRopeTable(op, offsets.lookup(op.getBuffer()), mesh, package);
+        emitRopeTable(op, mesh, package);
     }
     auto emitted = ProgramEmitter(program, module, package).emit();
     if (!emitted)

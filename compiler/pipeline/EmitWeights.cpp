@@ -81,7 +81,7 @@ PartColumns columnsOf(fabric::WeightOp op, size_t part, grid::ShardAttr shard, i
 
 } // namespace
 
-Result<void> emitWeight(fabric::WeightOp op, uint32_t offset, const place::Mesh &mesh, const frontend::WeightSource &weights,
+Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
                         runtime::Package &package) {
   auto type = cast<RankedTensorType>(op.getType());
   ArrayRef<grid::ShardAttr> dims = grid::layoutOf(type).getDims();
@@ -99,7 +99,7 @@ Result<void> emitWeight(fabric::WeightOp op, uint32_t offset, const place::Mesh 
     weight->file_element = elementType(info->type);
     weight->shape = info->shape;
     weight->buffer = op.getBuffer().str();
-    weight->offset = offset + static_cast<uint32_t>(columns.offset * elementBytes);
+    weight->offset = static_cast<uint32_t>(columns.offset * elementBytes);
     weight->element = elementType(type.getElementType());
     weight->row_stride = static_cast<uint32_t>(dims[columnDim].getLocal() * elementBytes);
     weight->cols_local = static_cast<uint32_t>(columns.local);
@@ -114,7 +114,7 @@ Result<void> emitWeight(fabric::WeightOp op, uint32_t offset, const place::Mesh 
   return {};
 }
 
-void emitRopeTable(fabric::RopeTableOp op, uint32_t offset, const place::Mesh &mesh, runtime::Package &package) {
+void emitRopeTable(fabric::RopeTableOp op, const place::Mesh &mesh, runtime::Package &package) {
   place::HeadLayout heads = headLayout(op.getHeads(), mesh);
   ArrayRef<double> frequencies = op.getInverseFrequencies();
   std::vector<float> values;
@@ -128,7 +128,6 @@ void emitRopeTable(fabric::RopeTableOp op, uint32_t offset, const place::Mesh &m
       }
   auto constant = std::make_unique<pkg::ConstantT>();
   constant->name = constant->buffer = op.getBuffer().str();
-  constant->offset = offset;
   constant->axis = pkg::Axis::X;
   constant->bytes_per_core = static_cast<uint32_t>(values.size() / mesh.width * sizeof(float));
   constant->data.resize(values.size() * sizeof(float));

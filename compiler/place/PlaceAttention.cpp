@@ -98,7 +98,10 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   auto cacheType = tensor({options.maxSeq, cache.getRowSize()}, f32(),
                           {shard(Axis::Y, ShardKind::Sequence, rowCapacity),
                            shard(Axis::X, ShardKind::Heads, heads.headsPerCore * heads.width)});
-  std::string name = "cache" + std::to_string(argument.getArgNumber());
+  auto earlier = argument.getOwner()->getArguments().take_front(argument.getArgNumber());
+  std::string name = "cache" + std::to_string(llvm::count_if(earlier, [](Value other) {
+                       return isa<xf::KvCacheType>(other.getType());
+                     }));
   Value keys = builder.create<CacheOp>(cacheType, name + ".keys");
   Value cached = builder.create<CacheOp>(cacheType, name + ".values");
   auto attended = headTensor(sequence, op.getHeads() * cache.getHeadDim(), heads.headsOnCore() * heads.width);

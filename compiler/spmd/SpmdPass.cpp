@@ -32,9 +32,17 @@ struct SpmdPass : PassWrapper<SpmdPass, OperationPass<ModuleOp>> {
       if (failed(Lowering(module, meshes.front()).lower(function)))
         return signalPassFailure();
     }
-    meshes.front().erase();
+    // The mesh stays: the layouts of weights and outputs name it.
   }
 };
+
+/// A program's own symbols hide those of the module: buffers that stay and kernels.
+bool symbolExists(Operation *op, FlatSymbolRefAttr symbol) {
+  for (Operation *table = op->getParentOp(); table; table = table->getParentOp())
+    if (table->hasTrait<OpTrait::SymbolTable>() && SymbolTable::lookupSymbolIn(table, symbol))
+      return true;
+  return false;
+}
 
 /// Every symbol an attribute of `op` names must exist; loop counters must be in reach.
 WalkResult verifyReferences(Operation *op) {
@@ -56,7 +64,7 @@ WalkResult verifyReferences(Operation *op) {
   SmallVector<FlatSymbolRefAttr> symbols;
   op->getAttrDictionary().walk([&](FlatSymbolRefAttr symbol) { symbols.push_back(symbol); });
   for (FlatSymbolRefAttr symbol : symbols)
-    if (!SymbolTable::lookupNearestSymbolFrom(op, symbol))
+    if (!symbolExists(op, symbol))
       return op->emitOpError("F5: names ") << symbol << ", which does not exist";
   return WalkResult::advance();
 }

@@ -104,7 +104,9 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
 }
 
 LogicalResult verifyLayouts(Operation *op) {
-  for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
+  SmallVector<Type> types = llvm::to_vector(op->getOperandTypes());
+  llvm::append_range(types, op->getResultTypes());
+  for (Type type : types)
     if (layoutOf(type) && failed(verifyCover(op, cast<RankedTensorType>(type))))
       return failure();
   return success();
