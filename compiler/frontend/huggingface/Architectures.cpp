@@ -38,6 +38,7 @@ static constexpr std::array<Architecture, 1> architectures{{{"LlamaForCausalLM",
 
 std::vector<std::string> knownArchitectures() {
   std::vector<std::string> names;
+  names.reserve(architectures.size());
   for (const Architecture &architecture : architectures)
     names.emplace_back(architecture.name);
   std::sort(names.begin(), names.end());

@@ -216,6 +216,7 @@ public:
   }
   std::vector<std::string> names() const override {
     std::vector<std::string> list;
+    list.reserve(entries.size());
     for (const auto &[name, entry] : entries)
       list.push_back(name);
     return list;
