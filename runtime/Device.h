@@ -11,18 +11,19 @@
 
 namespace weft::runtime {
 
-/// Where the time of one op of the model went. Cycles; compute, communicate and wait are means over the cores that took part.
+/// Where the time of one op of the model went. Cycles; compute, communicate and wait are means over the cores that took
+/// part.
 struct OpTime {
-  uint32_t op = 0;         // index in program.ops
-  uint64_t cycles = 0;     // how far this op moved the end of the program: the sum over ops is the launch's cycles
-  double compute = 0;      // in kernels
-  double communicate = 0;  // issuing transfers and streaming reductions
-  double wait = 0;         // for words
+  uint32_t op = 0;        // index in program.ops
+  uint64_t cycles = 0;    // how far this op moved the end of the program: the sum over ops is the launch's cycles
+  double compute = 0;     // in kernels
+  double communicate = 0; // issuing transfers and streaming reductions
+  double wait = 0;        // for words
 };
 
 struct Counters {
-  uint64_t events = 0;       // engine events
-  uint64_t wordHops = 0;     // words x links
+  uint64_t events = 0;   // engine events
+  uint64_t wordHops = 0; // words x links
   uint64_t wordsInjected = 0;
   uint64_t kernelCalls = 0;
 };

@@ -43,8 +43,9 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
     seconds += time.seconds;
   std::error_code failure;
   fmt::print("{}: {} on {}x{} cores of {}, up to {} tokens, {} kernels, {:.1f} KiB, compiled in {:.2f} s\n", path,
-             package.model->name, package.mesh_width, package.mesh_height, package.hardware_name, package.model->max_seq,
-             package.kernels.size(), static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
+             package.model->name, package.mesh_width, package.mesh_height, package.hardware_name,
+             package.model->max_seq, package.kernels.size(),
+             static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
 }
 
 Result<void> runCompile(const Arguments &arguments) {
@@ -107,8 +108,11 @@ void addCompileCommand(CLI::App &app, int &exitCode) {
   auto arguments = std::make_shared<Arguments>();
   command->add_option("MODEL", arguments->model, "A Hugging Face model directory")->required();
   addCompileArguments(*command, arguments->compile);
-  command->add_option("-o,--output", arguments->output, "The package to write; without it NAME.weft here")->type_name("OUT.weft");
-  command->add_option("--compile-to", arguments->until, "Stop after this phase and print its IR: " + compiler::phaseNames())
+  command->add_option("-o,--output", arguments->output, "The package to write; without it NAME.weft here")
+      ->type_name("OUT.weft");
+  command
+      ->add_option("--compile-to", arguments->until,
+                   "Stop after this phase and print its IR: " + compiler::phaseNames())
       ->type_name("PHASE");
   command->add_option("--gemm", arguments->gemm, "GEMM algorithm; auto takes the one with fewer predicted cycles")
       ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}))

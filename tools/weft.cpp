@@ -78,7 +78,8 @@ private:
   std::unique_ptr<runtime::Device> engine; // last: it refers to the others
 };
 
-Result<std::unique_ptr<runtime::Package>> compileInMemory(const CompileOptions &options, const runtime::Progress &progress) {
+Result<std::unique_ptr<runtime::Package>> compileInMemory(const CompileOptions &options,
+                                                          const runtime::Progress &progress) {
   auto compilerOptions = toCompilerOptions(options);
   if (!compilerOptions)
     return compilerOptions.takeError();

@@ -23,7 +23,7 @@ struct LlamaConfig {
   double rmsNormEps = 1e-5;
   RopeConfig rope;
   bool tiedEmbeddings = false, attentionBias = false, mlpBias = false;
-  int32_t bosToken = -1;           // -1: none
+  int32_t bosToken = -1; // -1: none
   std::vector<int32_t> eosTokens;
 };
 
@@ -31,7 +31,7 @@ enum class WeightType { F32, F16, BF16 };
 
 /// Where a weight's bytes lie. Nothing is read until the runtime places it.
 struct WeightInfo {
-  std::string name;            // the model's own name, e.g. "model.layers.0.self_attn.q_proj.weight"
+  std::string name; // the model's own name, e.g. "model.layers.0.self_attn.q_proj.weight"
   WeightType type = WeightType::F32;
   std::vector<uint64_t> shape; // as stored, row-major
   uint32_t file = 0;           // index in WeightSource::files()

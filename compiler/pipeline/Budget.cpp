@@ -9,7 +9,8 @@ namespace weft::compiler {
 
 namespace {
 
-/// Bytes that the fullest core needs besides code and stack, compiled with other options; 0 if that fails for another reason.
+/// Bytes that the fullest core needs besides code and stack, compiled with other options; 0 if that fails for another
+/// reason.
 uint64_t neededWith(CompileOptions options) {
   // A machine with more SRAM than any program needs: what is asked is how much that is.
   options.hardware.memory.sramBytes = UINT32_MAX;
@@ -46,7 +47,8 @@ std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
     }
   }
   const hw::Parallelism &machine = options.hardware.parallelism;
-  for (uint32_t factor = 2; options.meshWidth * (factor / 2) < machine.meshWidth || options.meshHeight * (factor / 2) < machine.meshHeight;
+  for (uint32_t factor = 2;
+       options.meshWidth * (factor / 2) < machine.meshWidth || options.meshHeight * (factor / 2) < machine.meshHeight;
        factor *= 2) {
     CompileOptions tried = options;
     tried.meshWidth = std::min(options.meshWidth * factor, machine.meshWidth);
@@ -59,7 +61,8 @@ std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
   if (remedies.size() < 2) {
     needed = neededWith(options);
     if (needed)
-      remedies.push_back({fmt::format("--set memory.sram_kib={}", (needed + reserved + 1023) / 1024), needed + reserved});
+      remedies.push_back(
+          {fmt::format("--set memory.sram_kib={}", (needed + reserved + 1023) / 1024), needed + reserved});
   }
   return remedies;
 }

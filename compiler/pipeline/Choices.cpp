@@ -45,7 +45,8 @@ std::vector<Decision> chooseAlgorithms(const CompileOptions &options, const fron
   int64_t mesh = gemmCycles(options, options.maxSeq, config.hiddenSize, 2 * config.intermediateSize, false);
   int64_t cannon = gemmCycles(options, options.maxSeq, config.hiddenSize, 2 * config.intermediateSize, true);
   place.cannon = options.gemm == GemmChoice::Auto ? cannon < mesh : options.gemm == GemmChoice::Cannon;
-  decisions.push_back({"place", "gemm", place.cannon ? "cannon" : "meshgemm", {{"meshgemm", mesh}, {"cannon", cannon}}});
+  decisions.push_back(
+      {"place", "gemm", place.cannon ? "cannon" : "meshgemm", {{"meshgemm", mesh}, {"cannon", cannon}}});
   auto tree = [&](const char *op, int64_t cores, int64_t words, int64_t maxLevels) {
     auto [levels, groups] = place::chooseTree(place.costs, cores, words, maxLevels);
     Decision decision{"place", op, "levels=" + std::to_string(levels) + " groups=" + std::to_string(groups), {}};
@@ -57,13 +58,15 @@ std::vector<Decision> chooseAlgorithms(const CompileOptions &options, const fron
           best = cycles;
           bestGroups = count;
         }
-      decision.alternatives.push_back({"levels=" + std::to_string(bestLevels) + " groups=" + std::to_string(bestGroups), best});
+      decision.alternatives.push_back(
+          {"levels=" + std::to_string(bestLevels) + " groups=" + std::to_string(bestGroups), best});
     }
     decisions.push_back(std::move(decision));
   };
   tree("all_reduce along x, one word, prefill", place.width, 1, place.prefillTreeLevels);
   tree("all_reduce along x, one word, decode", place.width, 1, place.decodeTreeLevels);
-  tree("gemv of the hidden size, decode", place.height, place::plainLocal(config.hiddenSize, place.width), place.decodeTreeLevels);
+  tree("gemv of the hidden size, decode", place.height, place::plainLocal(config.hiddenSize, place.width),
+       place.decodeTreeLevels);
   return decisions;
 }
 

@@ -16,14 +16,14 @@ namespace weft::compiler {
 enum class GemmChoice { Auto, MeshGemm, Cannon };
 
 struct CompileOptions {
-  std::string model;                  // a Hugging Face directory
+  std::string model; // a Hugging Face directory
   hw::Hardware hardware;
   uint32_t meshWidth = 0, meshHeight = 0; // 0: that of the hardware
-  uint32_t maxSeq = 0;                // 0: what the model was made for, at most defaultMaxSeq
-  std::string dtype;                  // of weights in SRAM: "f32", "f16", "bf16"; empty: as stored
+  uint32_t maxSeq = 0;                    // 0: what the model was made for, at most defaultMaxSeq
+  std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16"; empty: as stored
   GemmChoice gemm = GemmChoice::Auto;
   Phase until = Phase::Package;
-  std::string dumpDirectory;          // the IR after each phase goes there; empty: nowhere
+  std::string dumpDirectory;            // the IR after each phase goes there; empty: nowhere
   std::function<void(double)> progress; // fraction done
 };
 

@@ -62,7 +62,8 @@ class ProgramEmitter {
 public:
   ProgramEmitter(fabric::ProgramOp op, ModuleOp module, runtime::Package &package)
       : op(op), module(module), package(package),
-        mesh(place::Mesh::make(op.getWidth(), op.getHeight(), op.getInterleave())), program(std::make_unique<pkg::ProgramT>()) {
+        mesh(place::Mesh::make(op.getWidth(), op.getHeight(), op.getInterleave())),
+        program(std::make_unique<pkg::ProgramT>()) {
     for (auto [index, kernel] : llvm::enumerate(package.kernels))
       kernels[kernel->name] = index;
   }
@@ -137,8 +138,9 @@ private:
     result->buffer = bufferIndex(reference.getBuffer());
     result->offset = static_cast<uint32_t>(reference.getOffset());
     for (fabric::TermAttr term : reference.getTerms())
-      result->terms.emplace_back(static_cast<uint8_t>(term.getLoop()), static_cast<int32_t>(term.getScale()), expr(term.getPhase()),
-                                 static_cast<int32_t>(term.getModulus()), static_cast<int32_t>(term.getStride()));
+      result->terms.emplace_back(static_cast<uint8_t>(term.getLoop()), static_cast<int32_t>(term.getScale()),
+                                 expr(term.getPhase()), static_cast<int32_t>(term.getModulus()),
+                                 static_cast<int32_t>(term.getStride()));
     return result;
   }
 
@@ -194,7 +196,8 @@ private:
       *instr.bytes = expr(bytes);
     };
     llvm::TypeSwitch<Operation *>(op)
-        .Case([&](fabric::PutOp put) { transfer(pkg::InstrKind::Put, put.getFrom(), put.getChannel(), put.getBytes()); })
+        .Case(
+            [&](fabric::PutOp put) { transfer(pkg::InstrKind::Put, put.getFrom(), put.getChannel(), put.getBytes()); })
         .Case([&](fabric::GetOp get) { transfer(pkg::InstrKind::Get, get.getTo(), get.getChannel(), get.getBytes()); })
         .Case([&](fabric::ReduceForwardOp reduce) {
           transfer(pkg::InstrKind::ReduceForward, reduce.getWith(), reduce.getIn(), reduce.getBytes());

@@ -34,7 +34,8 @@ place::HeadLayout headLayout(std::optional<ArrayRef<int64_t>> heads, const place
 }
 
 /// The local-to-whole table of one dimension, core by core along its axis.
-std::vector<int32_t> indexTable(grid::ShardAttr shard, int64_t extent, const place::Mesh &mesh, const place::HeadLayout &heads) {
+std::vector<int32_t> indexTable(grid::ShardAttr shard, int64_t extent, const place::Mesh &mesh,
+                                const place::HeadLayout &heads) {
   bool alongX = shard.getAxis() == grid::Axis::X;
   int64_t cores = alongX ? mesh.width : shard.getAxis() == grid::Axis::Y ? mesh.height : 1;
   const std::vector<int> &ranks = alongX ? mesh.rankOfCoreX : mesh.rankOfCoreY;
@@ -107,7 +108,8 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
     weight->col_index = std::move(columns.index);
     weight->rows_local = type.getRank() == 1 ? 1 : static_cast<uint32_t>(dims[0].getLocal());
     weight->row_axis = type.getRank() == 1 ? pkg::Axis::None : static_cast<pkg::Axis>(dims[0].getAxis());
-    weight->row_index = type.getRank() == 1 ? std::vector<int32_t>{0} : indexTable(dims[0], type.getDimSize(0), mesh, heads);
+    weight->row_index =
+        type.getRank() == 1 ? std::vector<int32_t>{0} : indexTable(dims[0], type.getDimSize(0), mesh, heads);
     weight->transposed = op.getTransposed();
     package.weights.push_back(std::move(weight));
   }
@@ -122,7 +124,9 @@ void emitRopeTable(fabric::RopeTableOp op, const place::Mesh &mesh, runtime::Pac
     for (int64_t row = 0; row < static_cast<int64_t>(op.getRows()); ++row)
       for (int64_t pair = 0; pair < heads.width / 2; ++pair) {
         int64_t dimension = heads.dimension(x, 2 * pair);
-        double angle = dimension < 0 ? 0.0 : static_cast<double>(row * static_cast<int64_t>(op.getStride())) * frequencies[dimension];
+        double angle = dimension < 0
+                           ? 0.0
+                           : static_cast<double>(row * static_cast<int64_t>(op.getStride())) * frequencies[dimension];
         values.push_back(static_cast<float>(std::cos(angle)));
         values.push_back(static_cast<float>(std::sin(angle)));
       }

@@ -17,8 +17,12 @@ nlohmann::json describeProgram(const pkg::ProgramT &program) {
   uint64_t instructions = 0;
   for (const auto &task : program.tasks)
     instructions += task->instrs.size();
-  return {{"name", program.name},          {"tasks", program.tasks.size()},       {"instructions", instructions},
-          {"ops", program.ops.size()},     {"channels", program.channels.size()}, {"colors", colors.size()},
+  return {{"name", program.name},
+          {"tasks", program.tasks.size()},
+          {"instructions", instructions},
+          {"ops", program.ops.size()},
+          {"channels", program.channels.size()},
+          {"colors", colors.size()},
           {"buffers", program.buffers.size()}};
 }
 

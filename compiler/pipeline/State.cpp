@@ -43,13 +43,14 @@ public:
       options.meshWidth = options.hardware.parallelism.meshWidth;
     if (!options.meshHeight)
       options.meshHeight = options.hardware.parallelism.meshHeight;
-    if (options.meshWidth > options.hardware.parallelism.meshWidth || options.meshHeight > options.hardware.parallelism.meshHeight)
-      return userError(fmt::format("a mesh of {}x{} cores is larger than {} has: {}x{}", options.meshWidth, options.meshHeight,
-                                   options.hardware.name, options.hardware.parallelism.meshWidth,
+    if (options.meshWidth > options.hardware.parallelism.meshWidth ||
+        options.meshHeight > options.hardware.parallelism.meshHeight)
+      return userError(fmt::format("a mesh of {}x{} cores is larger than {} has: {}x{}", options.meshWidth,
+                                   options.meshHeight, options.hardware.name, options.hardware.parallelism.meshWidth,
                                    options.hardware.parallelism.meshHeight));
     if (options.maxSeq > config.maxPositions)
-      return userError(fmt::format("--max-seq {} is more than the {} positions that the model {} was made for", options.maxSeq,
-                                   config.maxPositions, model.name));
+      return userError(fmt::format("--max-seq {} is more than the {} positions that the model {} was made for",
+                                   options.maxSeq, config.maxPositions, model.name));
     if (!options.maxSeq)
       options.maxSeq = std::min(config.maxPositions, defaultMaxSeq);
     context.disableMultithreading();

@@ -1,4 +1,5 @@
-// The arithmetic of layouts: how many elements of a dimension a core holds, with what padding, and which ones. Plain C++.
+// The arithmetic of layouts: how many elements of a dimension a core holds, with what padding, and which ones. Plain
+// C++.
 #pragma once
 
 #include "hw-models/support/Result.h"
@@ -30,8 +31,9 @@ inline int64_t contractionLocalY(const Mesh &mesh, int64_t extent) { return mesh
 /// Elements on a core of a dimension that nothing contracts over.
 int64_t plainLocal(int64_t extent, int64_t cores);
 
-/// How attention heads lie along x. Each kv head with its query heads takes `coresPerHead` neighbouring columns of cores, or
-/// a column takes `headsPerCore` kv heads whole. A head's rotary pairs (i, i + headDim/2) stay together on one core.
+/// How attention heads lie along x. Each kv head with its query heads takes `coresPerHead` neighbouring columns of
+/// cores, or a column takes `headsPerCore` kv heads whole. A head's rotary pairs (i, i + headDim/2) stay together on
+/// one core.
 struct HeadLayout {
   int64_t kvHeads = 1, group = 1, headDim = 2;
   int64_t coresPerHead = 1, headsPerCore = 1, width = 2; // width: columns of one head on one core
@@ -50,14 +52,16 @@ struct HeadLayout {
   int64_t keyIndex(int64_t x, int64_t c) const;
 };
 
-/// Element of the whole dimension that local element i of a block-divided dimension is on the core of rank `rank`; -1: padding.
+/// Element of the whole dimension that local element i of a block-divided dimension is on the core of rank `rank`; -1:
+/// padding.
 inline int64_t blockIndex(int64_t extent, int64_t local, int64_t rank, int64_t i) {
   int64_t index = rank * local + i;
   return index < extent ? index : -1;
 }
 
-/// Element of the attention output that contraction row i on the core of y rank `rankY` is; -1: padding. The contraction runs
-/// over the attention output as it lies on x: local columns of each core in rank order, cut into blocks of `width`.
+/// Element of the attention output that contraction row i on the core of y rank `rankY` is; -1: padding. The
+/// contraction runs over the attention output as it lies on x: local columns of each core in rank order, cut into
+/// blocks of `width`.
 int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, int64_t rankY, int64_t i);
 
 /// Tokens of rank k before it when n tokens are spread over `ranks` ranks; docs/program-model.md, "Sequence rows".

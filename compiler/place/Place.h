@@ -19,11 +19,11 @@ struct CollectiveCosts {
 struct PlaceOptions {
   int64_t width = 1, height = 1;
   int64_t maxSeq = 1;
-  bool cannon = false;             // Cannon's ring order instead of the two-hop interleave
-  int64_t prefillTreeLevels = 1;   // at most this many levels, colours permitting
+  bool cannon = false;           // Cannon's ring order instead of the two-hop interleave
+  int64_t prefillTreeLevels = 1; // at most this many levels, colours permitting
   int64_t decodeTreeLevels = 2;
-  int64_t keyBlock = 16;           // keys scored at once in prefill attention
-  mlir::Type weightType;           // null: as stored
+  int64_t keyBlock = 16; // keys scored at once in prefill attention
+  mlir::Type weightType; // null: as stored
   CollectiveCosts costs;
 };
 

@@ -28,10 +28,12 @@ FailureOr<AttentionPattern> matchAttention(xf::AttentionOp op) {
     pattern.q = pattern.ropeQ.getX().getDefiningOp<xf::LinearOp>();
     pattern.k = pattern.ropeK.getX().getDefiningOp<xf::LinearOp>();
   }
-  if (!pattern.q || !pattern.k || !pattern.v || pattern.q.getX() != pattern.k.getX() || pattern.q.getX() != pattern.v.getX() ||
+  if (!pattern.q || !pattern.k || !pattern.v || pattern.q.getX() != pattern.k.getX() ||
+      pattern.q.getX() != pattern.v.getX() ||
       pattern.ropeQ.getInverseFrequencies() != pattern.ropeK.getInverseFrequencies())
-    return op.emitOpError("can be placed only where queries and keys are rotated projections of one input, with one set of "
-                          "frequencies, and values a projection of it");
+    return op.emitOpError(
+        "can be placed only where queries and keys are rotated projections of one input, with one set of "
+        "frequencies, and values a projection of it");
   return pattern;
 }
 } // namespace
@@ -73,8 +75,8 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   int64_t outputs = (op.getHeads() + 2 * cache.getKvHeads()) * cache.getHeadDim();
   ShardAttr columnShard = shard(Axis::X, ShardKind::Heads, shape.ld());
   Type stored = cast<RankedTensorType>(pattern->q.getW().getType()).getElementType();
-  Value w = weight(names, WeightOrder::Qkv, tensor({inputs, outputs}, weightElement(stored), {contractionY(inputs), columnShard}),
-                   true, &heads);
+  Value w = weight(names, WeightOrder::Qkv,
+                   tensor({inputs, outputs}, weightElement(stored), {contractionY(inputs), columnShard}), true, &heads);
   Value qkv = product(*x, w, headTensor(sequence, outputs, shape.ld()));
 
   // Two small tables instead of one row a position: angles add.
@@ -82,9 +84,11 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   while (radix * radix < options.maxSeq)
     radix *= 2;
   int64_t highRows = ceilDiv(options.maxSeq, radix);
-  auto frequencies = llvm::to_vector(cast<DenseElementsAttr>(pattern->ropeQ.getInverseFrequencies()).getValues<double>());
+  auto frequencies =
+      llvm::to_vector(cast<DenseElementsAttr>(pattern->ropeQ.getInverseFrequencies()).getValues<double>());
   auto table = [&](int64_t stride, int64_t count) -> Value {
-    auto type = tensor({count, cache.getHeadDim()}, f32(), {whole(count), shard(Axis::X, ShardKind::Heads, heads.width)});
+    auto type =
+        tensor({count, cache.getHeadDim()}, f32(), {whole(count), shard(Axis::X, ShardKind::Heads, heads.width)});
     return builder.create<RopeTableOp>(type, frequencies, stride, count, headsAttr(heads));
   };
   Value low = table(1, radix), high = table(radix, highRows);
@@ -99,9 +103,9 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
                           {shard(Axis::Y, ShardKind::Sequence, rowCapacity),
                            shard(Axis::X, ShardKind::Heads, heads.headsPerCore * heads.width)});
   auto earlier = argument.getOwner()->getArguments().take_front(argument.getArgNumber());
-  std::string name = "cache" + std::to_string(llvm::count_if(earlier, [](Value other) {
-                       return isa<xf::KvCacheType>(other.getType());
-                     }));
+  std::string name =
+      "cache" +
+      std::to_string(llvm::count_if(earlier, [](Value other) { return isa<xf::KvCacheType>(other.getType()); }));
   Value keys = builder.create<CacheOp>(cacheType, name + ".keys");
   Value cached = builder.create<CacheOp>(cacheType, name + ".values");
   auto attended = headTensor(sequence, op.getHeads() * cache.getHeadDim(), heads.headsOnCore() * heads.width);
@@ -120,7 +124,8 @@ Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernel
   auto statistics = tensor({options.maxSeq, mesh.width * shape.heads()}, f32(),
                            {rowShard(true), shard(Axis::X, ShardKind::Heads, shape.heads())});
   auto copy = kernels::buildCopyColumns(module, rowCapacity, shape.ld(), shape.heads() * shape.width, kvColumns);
-  Value block = call(copy, {qkv}, {empty(headTensor(true, 2 * heads.kvHeads * heads.headDim, kvColumns))}, {0, 1}, {m})[0];
+  Value block =
+      call(copy, {qkv}, {empty(headTensor(true, 2 * heads.kvHeads * heads.headDim, kvColumns))}, {0, 1}, {m})[0];
   auto state = call(kernels::buildFlashInit(module, shape), {}, {empty(attended), empty(statistics), empty(statistics)},
                     {0, 1, 2}, {m});
 
@@ -139,26 +144,26 @@ Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernel
     Attribute part = scalar(ScalarKind::Loop, 0), step = scalar(ScalarKind::Loop, 1);
     bool shared = heads.coresPerHead > 1;
     // Scores are partial over the cores that share a head.
-    auto scoreType =
-        shared ? tensor({options.maxSeq, shape.heads(), keyBlock}, f32(),
-                        {rowShard(true), whole(shape.heads()), whole(keyBlock)}, Axis::X)
-               : tensor({options.maxSeq, mesh.width * shape.heads(), keyBlock}, f32(),
-                        {rowShard(true), shard(Axis::X, ShardKind::Heads, shape.heads()), whole(keyBlock)});
-    Value scores = call(kernels::buildFlashScores(module, shape, keyBlock), {qkv, current}, {empty(scoreType)}, {0, 1, 2},
-                        {m, part})[0];
+    auto scoreType = shared
+                         ? tensor({options.maxSeq, shape.heads(), keyBlock}, f32(),
+                                  {rowShard(true), whole(shape.heads()), whole(keyBlock)}, Axis::X)
+                         : tensor({options.maxSeq, mesh.width * shape.heads(), keyBlock}, f32(),
+                                  {rowShard(true), shard(Axis::X, ShardKind::Heads, shape.heads()), whole(keyBlock)});
+    Value scores = call(kernels::buildFlashScores(module, shape, keyBlock), {qkv, current}, {empty(scoreType)},
+                        {0, 1, 2}, {m, part})[0];
     if (shared)
       scores = allReduce(scores, Axis::X, ReduceKind::Add, heads.coresPerHead, heads.kvHeads);
     auto updated = call(kernels::buildFlashUpdate(module, shape, keyBlock), {launch, scores, current},
-                        {inner.getRegionIterArg(0), inner.getRegionIterArg(1), inner.getRegionIterArg(2)}, {0, 1, 2, 3, 4, 5},
-                        {m, rankY, step, part});
+                        {inner.getRegionIterArg(0), inner.getRegionIterArg(1), inner.getRegionIterArg(2)},
+                        {0, 1, 2, 3, 4, 5}, {m, rankY, step, part});
     builder.create<scf::YieldOp>(updated);
     builder.setInsertionPointToEnd(ring.getBody());
     SmallVector<Value> yielded = {next};
     llvm::append_range(yielded, inner.getResults());
     builder.create<scf::YieldOp>(yielded);
   }
-  return call(kernels::buildAttentionFinish(module, shape), {ring.getResult(1), ring.getResult(2)}, {empty(attended)}, {0, 1, 2},
-              {m})[0];
+  return call(kernels::buildAttentionFinish(module, shape), {ring.getResult(1), ring.getResult(2)}, {empty(attended)},
+              {0, 1, 2}, {m})[0];
 }
 
 Value Placer::decodeAttention(Value qkv, Value keys, Value cached, const kernels::AttentionShape &shape,
@@ -171,16 +176,19 @@ Value Placer::decodeAttention(Value qkv, Value keys, Value cached, const kernels
   // Each rank hands its oldest entry to the rank below; the kernel keeps what the append rule gives it.
   int64_t entry = 2 * shape.kvHeads * shape.width;
   auto entryType = tensor({1, mesh.width * entry}, f32(), {whole(1), shard(Axis::X, ShardKind::Block, entry)});
-  Value oldest = call(kernels::buildKvOldest(module, shape), {launch, keys, cached}, {empty(entryType)}, {0, 1, 2, 3}, {rankY})[0];
+  Value oldest =
+      call(kernels::buildKvOldest(module, shape), {launch, keys, cached}, {empty(entryType)}, {0, 1, 2, 3}, {rankY})[0];
   Value received = shift(oldest, Axis::Y, false);
-  auto caches = call(kernels::buildKvAppend(module, shape), {launch, qkv, received}, {keys, cached}, {0, 1, 2, 3, 4}, {rankY});
+  auto caches =
+      call(kernels::buildKvAppend(module, shape), {launch, qkv, received}, {keys, cached}, {0, 1, 2, 3, 4}, {rankY});
 
   bool shared = heads.coresPerHead > 1;
-  auto scoreType = shared ? tensor({options.maxSeq, shape.heads()}, f32(), {rowShard(true), whole(shape.heads())}, Axis::X)
-                          : tensor({options.maxSeq, mesh.width * shape.heads()}, f32(),
-                                   {rowShard(true), shard(Axis::X, ShardKind::Heads, shape.heads())});
-  Value scores =
-      call(kernels::buildDecodeScores(module, cacheShape), {launch, qkv, caches[0]}, {empty(scoreType)}, {0, 1, 2, 3}, {m, rankY})[0];
+  auto scoreType = shared
+                       ? tensor({options.maxSeq, shape.heads()}, f32(), {rowShard(true), whole(shape.heads())}, Axis::X)
+                       : tensor({options.maxSeq, mesh.width * shape.heads()}, f32(),
+                                {rowShard(true), shard(Axis::X, ShardKind::Heads, shape.heads())});
+  Value scores = call(kernels::buildDecodeScores(module, cacheShape), {launch, qkv, caches[0]}, {empty(scoreType)},
+                      {0, 1, 2, 3}, {m, rankY})[0];
   if (shared)
     scores = allReduce(scores, Axis::X, ReduceKind::Add, heads.coresPerHead, heads.kvHeads);
 

@@ -51,8 +51,8 @@ Attribute Placer::scalar(ScalarKind kind, int64_t value) { return ScalarAttr::ge
 SmallVector<Value> Placer::call(const kernels::TileKernel &kernel, ArrayRef<Value> ins, ArrayRef<Value> outs,
                                 ArrayRef<int64_t> order, ArrayRef<Attribute> scalars) {
   attachWork(module, kernel);
-  auto op = builder.create<CallOp>(ValueRange(outs).getTypes(), kernel.name, ins, outs, order,
-                                   builder.getArrayAttr(scalars));
+  auto op =
+      builder.create<CallOp>(ValueRange(outs).getTypes(), kernel.name, ins, outs, order, builder.getArrayAttr(scalars));
   return llvm::to_vector_of<Value>(op.getResults());
 }
 
@@ -128,12 +128,12 @@ LogicalResult Placer::placeEmbedding(xf::EmbeddingOp op) {
     values[op.getResult()] = allReduce(row, Axis::Y, ReduceKind::Add);
     return success();
   }
-  // Every rank starts with an empty block of rows; the blocks go once round the ring and pick up the rows of the vocabulary
-  // entries that each rank owns.
+  // Every rank starts with an empty block of rows; the blocks go once round the ring and pick up the rows of the
+  // vocabulary entries that each rank owns.
   auto type = activation(true, columns, columnShard);
   auto zero = kernels::buildZero(module, rowCapacity, columnShard.getLocal());
-  auto kernel = kernels::buildEmbedBlock(module, rowCapacity, options.maxSeq, local, columnShard.getLocal(), elementOf(table),
-                                         mesh.height);
+  auto kernel = kernels::buildEmbedBlock(module, rowCapacity, options.maxSeq, local, columnShard.getLocal(),
+                                         elementOf(table), mesh.height);
   Value start = call(zero, {}, {empty(type)}, {0}, {rows(true)})[0];
   Value lower = builder.create<arith::ConstantIndexOp>(0), upper = builder.create<arith::ConstantIndexOp>(mesh.height),
         one = builder.create<arith::ConstantIndexOp>(1);
@@ -153,7 +153,8 @@ LogicalResult Placer::placeNorm(xf::RmsNormOp op) {
   if (failed(x) || failed(name))
     return failure();
   bool sequence = isSequence(op.getResult());
-  int64_t columns = cast<RankedTensorType>(x->getType()).getDimSize(1), local = localShape(cast<RankedTensorType>(x->getType()))[1];
+  int64_t columns = cast<RankedTensorType>(x->getType()).getDimSize(1),
+          local = localShape(cast<RankedTensorType>(x->getType()))[1];
   auto gammaType = tensor({columns}, weightElement(cast<RankedTensorType>(op.getGamma().getType()).getElementType()),
                           {contractionX(columns)});
   Value gamma = weight({*name}, WeightOrder::Single, gammaType, false);
@@ -214,7 +215,8 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   Value downWeight =
       weight({*down}, WeightOrder::Single,
              tensor({inner, columns}, weightElement(cast<RankedTensorType>(op.getDown().getType()).getElementType()),
-                    {contractionY(inner), contractionX(columns)}), true);
+                    {contractionY(inner), contractionX(columns)}),
+             true);
   values[op.getResult()] = product(hidden, downWeight, activation(sequence, columns, contractionX(columns)));
   return success();
 }

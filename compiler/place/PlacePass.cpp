@@ -99,7 +99,9 @@ struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
     algorithm = other.algorithm;
   }
   StringRef getArgument() const override { return "place"; }
-  StringRef getDescription() const override { return "Give every value of the graph a layout on a mesh and every op an algorithm"; }
+  StringRef getDescription() const override {
+    return "Give every value of the graph a layout on a mesh and every op an algorithm";
+  }
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<GridDialect, scf::SCFDialect, arith::ArithDialect, linalg::LinalgDialect, memref::MemRefDialect,
                     math::MathDialect>();
@@ -116,7 +118,8 @@ struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
     if (algorithm.hasValue())
       options.cannon = algorithm == "cannon";
     if (options.width < 1 || options.height < 1 || options.maxSeq < 1)
-      return module.emitError("place needs a mesh of at least 1x1 and room for at least one token"), signalPassFailure();
+      return module.emitError("place needs a mesh of at least 1x1 and room for at least one token"),
+             signalPassFailure();
     Mesh mesh = Mesh::make(options.width, options.height, !options.cannon);
     OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
     builder.create<MeshOp>(module.getLoc(), "mesh", mesh.width, mesh.height,
@@ -125,7 +128,8 @@ struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
     for (func::FuncOp source : sources) {
       std::string name = source.getName().str();
       if (name != "prefill" && name != "decode")
-        return source.emitError("place expects the phases prefill and decode, not '") << name << "'", signalPassFailure();
+        return source.emitError("place expects the phases prefill and decode, not '") << name << "'",
+               signalPassFailure();
       source.setName(name + ".graph");
       builder.setInsertionPointAfter(source);
       auto target = builder.create<func::FuncOp>(source.getLoc(), name, builder.getFunctionType({}, {}));
@@ -159,9 +163,9 @@ struct GridVerifyPass : PassWrapper<GridVerifyPass, OperationPass<ModuleOp>> {
         if (!kernel || !kernel->hasAttr(workAttribute))
           return call.emitOpError("calls @") << call.getKernel() << ", which is not a kernel of this module";
         if (kernel.getNumArguments() != call.getOrder().size() + call.getScalars().size())
-          return call.emitOpError("gives @") << call.getKernel() << " " << call.getOrder().size() << " buffers and "
-                                             << call.getScalars().size() << " scalars, but it takes "
-                                             << kernel.getNumArguments() << " arguments";
+          return call.emitOpError("gives @")
+                 << call.getKernel() << " " << call.getOrder().size() << " buffers and " << call.getScalars().size()
+                 << " scalars, but it takes " << kernel.getNumArguments() << " arguments";
       }
       return WalkResult::advance();
     });

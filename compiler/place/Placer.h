@@ -47,12 +47,15 @@ private:
   // -- building blocks
   Value empty(mlir::RankedTensorType type);
   mlir::Attribute scalar(grid::ScalarKind kind, int64_t value = 0);
-  mlir::Attribute rows(bool sequence) { return scalar(sequence ? grid::ScalarKind::Rows : grid::ScalarKind::Constant, 1); }
-  llvm::SmallVector<Value> call(const kernels::TileKernel &kernel, llvm::ArrayRef<Value> ins, llvm::ArrayRef<Value> outs,
-                                llvm::ArrayRef<int64_t> order, llvm::ArrayRef<mlir::Attribute> scalars);
+  mlir::Attribute rows(bool sequence) {
+    return scalar(sequence ? grid::ScalarKind::Rows : grid::ScalarKind::Constant, 1);
+  }
+  llvm::SmallVector<Value> call(const kernels::TileKernel &kernel, llvm::ArrayRef<Value> ins,
+                                llvm::ArrayRef<Value> outs, llvm::ArrayRef<int64_t> order,
+                                llvm::ArrayRef<mlir::Attribute> scalars);
   /// `transposed`: stored out x in, as linear layers are.
-  Value weight(llvm::ArrayRef<llvm::StringRef> parts, grid::WeightOrder order, mlir::RankedTensorType type, bool transposed,
-               const HeadLayout *heads = nullptr);
+  Value weight(llvm::ArrayRef<llvm::StringRef> parts, grid::WeightOrder order, mlir::RankedTensorType type,
+               bool transposed, const HeadLayout *heads = nullptr);
   mlir::DenseI64ArrayAttr headsAttr(const HeadLayout &heads) {
     return builder.getDenseI64ArrayAttr({heads.kvHeads, heads.group, heads.headDim});
   }
@@ -72,10 +75,10 @@ private:
   mlir::LogicalResult placeAdd(xf::AddOp op);
   mlir::LogicalResult placeLastRow(xf::LastRowOp op);
   mlir::LogicalResult placeAttention(xf::AttentionOp op);
-  Value prefillAttention(Value qkv, Value keys, Value values, const kernels::AttentionShape &shape, const HeadLayout &heads,
-                         mlir::RankedTensorType attended);
-  Value decodeAttention(Value qkv, Value keys, Value values, const kernels::AttentionShape &shape, const HeadLayout &heads,
-                        mlir::RankedTensorType attended);
+  Value prefillAttention(Value qkv, Value keys, Value values, const kernels::AttentionShape &shape,
+                         const HeadLayout &heads, mlir::RankedTensorType attended);
+  Value decodeAttention(Value qkv, Value keys, Value values, const kernels::AttentionShape &shape,
+                        const HeadLayout &heads, mlir::RankedTensorType attended);
   mlir::RankedTensorType headTensor(bool sequence, int64_t extent, int64_t local);
 
   mlir::ModuleOp module;

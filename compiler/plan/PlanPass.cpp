@@ -12,7 +12,12 @@ namespace weft::plan {
 namespace {
 
 PlanBuffer describe(fabric::BufferOp op, bool resident) {
-  return {op.getSymName().str(), static_cast<BufferKind>(op.getKind()), static_cast<uint64_t>(op.getBytes()), 0, 0, resident};
+  return {op.getSymName().str(),
+          static_cast<BufferKind>(op.getKind()),
+          static_cast<uint64_t>(op.getBytes()),
+          0,
+          0,
+          resident};
 }
 
 /// Lives of a program's own buffers, from the first to the last step that names them.
@@ -84,7 +89,8 @@ struct PlanVerifyPass : PassWrapper<PlanVerifyPass, OperationPass<ModuleOp>> {
       SramPlan plan = resident;
       offsets(program.getOps<fabric::BufferOp>(), plan);
       if (auto verified = plan::verify(all, plan, 0, UINT64_MAX, align); !verified)
-        return program.emitError("program '") << program.getSymName() << "': " << verified.error().message, signalPassFailure();
+        return program.emitError("program '") << program.getSymName() << "': " << verified.error().message,
+               signalPassFailure();
     }
   }
 

@@ -64,7 +64,8 @@ struct RoutePass : PassWrapper<RoutePass, OperationPass<ModuleOp>> {
       auto assignment =
           assignColors(static_cast<int>(program.getWidth()), static_cast<int>(program.getHeight()), specs, colors);
       if (!assignment)
-        return program.emitError("program '") << program.getSymName() << "': " << assignment.error().message, signalPassFailure();
+        return program.emitError("program '") << program.getSymName() << "': " << assignment.error().message,
+               signalPassFailure();
       for (auto [channel, spec, assigned] : llvm::zip(channels, specs, assignment->colors)) {
         SmallVector<int64_t> classColors(assigned.begin(), assigned.end());
         channel.setColorClassAttr(AffineMapAttr::get(classMap(&getContext(), spec.classMap)));
@@ -100,7 +101,8 @@ struct RouteVerifyPass : PassWrapper<RouteVerifyPass, OperationPass<ModuleOp>> {
       auto verified =
           verifyRoutes(static_cast<int>(program.getWidth()), static_cast<int>(program.getHeight()), channels, colors);
       if (!verified)
-        return program.emitError("program '") << program.getSymName() << "': " << verified.error().message, signalPassFailure();
+        return program.emitError("program '") << program.getSymName() << "': " << verified.error().message,
+               signalPassFailure();
     }
   }
 

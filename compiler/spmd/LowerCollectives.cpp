@@ -5,18 +5,21 @@ using namespace mlir;
 
 namespace weft::spmd {
 
-LogicalResult Lowering::reduce(const std::string &op, const Slot &slot, Expr bytes, grid::Axis axis, grid::ReduceKind kind,
-                               int64_t levels, int64_t groups, int64_t segment, int64_t segments, std::vector<Step> &steps) {
+LogicalResult Lowering::reduce(const std::string &op, const Slot &slot, Expr bytes, grid::Axis axis,
+                               grid::ReduceKind kind, int64_t levels, int64_t groups, int64_t segment, int64_t segments,
+                               std::vector<Step> &steps) {
   int n = static_cast<int>(cores(axis));
   if (n == 1 || segment == 1)
     return success();
   std::vector<route::Segment> parts;
   for (int64_t i = 0; i < segments; ++i)
     parts.push_back({static_cast<int>(i * segment), static_cast<int>((i + 1) * segment)});
-  std::string name = std::string(axis == grid::Axis::X ? "x" : "y") + "_tree" + std::to_string(levels) + "_" + std::to_string(groups);
+  std::string name =
+      std::string(axis == grid::Axis::X ? "x" : "y") + "_tree" + std::to_string(levels) + "_" + std::to_string(groups);
   if (segment)
     name += "_of" + std::to_string(segment);
-  auto plan = route::planTree(name, static_cast<pkg::Axis>(axis), n, parts, static_cast<int>(levels), {static_cast<int>(groups)});
+  auto plan = route::planTree(name, static_cast<pkg::Axis>(axis), n, parts, static_cast<int>(levels),
+                              {static_cast<int>(groups)});
   if (!plan)
     return module.emitError(plan.error().message);
   SmallVector<int64_t> shape = {levels, groups, segment, segments};
@@ -72,7 +75,8 @@ LogicalResult Lowering::reduce(const std::string &op, const Slot &slot, Expr byt
     get(b, at, slot, cast, bytes);
     wait(b);
   };
-  steps.push_back({op, "multicast",
+  steps.push_back({op,
+                   "multicast",
                    {{onAxis(axis, plan->isRoot), [=](OpBuilder &b, int64_t at) { send(b, at, cast); }},
                     {onAxis(axis, plan->receivesMulticast), std::move(receive)}}});
   return success();
@@ -125,12 +129,14 @@ void Lowering::lowerShift(grid::ShiftOp op, std::vector<Step> &steps) {
 LogicalResult Lowering::lowerToLayout(grid::ToLayoutOp op, std::vector<Step> &steps) {
   std::string name = opName(op);
   Slot from = slots.at(op.getInput()), to = slotFor(op.getResult(), fabric::BufferKind::Activations, "onY");
-  int64_t local = grid::localShape(op.getInput().getType())[1], width = grid::localShape(op.getResult().getType())[1] / mesh.blocksY;
+  int64_t local = grid::localShape(op.getInput().getType())[1],
+          width = grid::localShape(op.getResult().getType())[1] / mesh.blocksY;
   if (op.getAlgo() == grid::RelayoutAlgo::MaskedSum) {
     std::string select = use(kernels::buildSelectBlocks(module, local, mesh.blocksX, mesh.blocksY, width));
     steps.push_back({name, "kernel", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
-                                         kernelCall(b, level, select, {from, to},
-                                                    {{fabric::Source::RankX, 0, 1, 0}, {fabric::Source::RankY, 0, 1, 0}});
+                                         kernelCall(
+                                             b, level, select, {from, to},
+                                             {{fabric::Source::RankX, 0, 1, 0}, {fabric::Source::RankY, 0, 1, 0}});
                                        }}}});
     return reduce(name, to, bytesOf(op.getResult().getType()), grid::Axis::X, grid::ReduceKind::Add, op.getLevels(),
                   op.getGroups(), 0, 0, steps);
@@ -163,8 +169,8 @@ void Lowering::lowerLaunch(grid::LaunchOp op, std::vector<Step> &steps) {
   Slot slot = slotFor(op.getWords(), fabric::BufferKind::HostIo, "launch");
   int64_t words = grid::localShape(op.getWords().getType())[0];
   // [n, ids]: all n tokens in prefill, one in decode.
-  Expr bytes = program.getSymName() == "decode" ? constant(4 * words)
-                                                : Expr{fabric::Source::Param, param("tokens", {}), 4, 4};
+  Expr bytes =
+      program.getSymName() == "decode" ? constant(4 * words) : Expr{fabric::Source::Param, param("tokens", {}), 4, 4};
   std::string from = channel(grid::Axis::Y, fabric::PatternKind::HostIn, {}, "host_in");
   declarations.create<fabric::InputOp>(op.getLoc(), "tokens", from, attribute(bytes, 0));
   steps.push_back({opName(op), "host_input", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
@@ -180,10 +186,11 @@ void Lowering::lowerOutput(grid::OutputOp op, std::vector<Step> &steps) {
   declarations.create<fabric::OutputOp>(op.getLoc(), op.getName(), to, op.getInput().getType());
   std::vector<bool> firstRow(mesh.height);
   firstRow[0] = true;
-  steps.push_back({opName(op), "host_output", {{onAxis(grid::Axis::Y, firstRow), [=, this](OpBuilder &b, int64_t level) {
-                                                  put(b, level, slot, to, bytes);
-                                                  wait(b);
-                                                }}}});
+  steps.push_back(
+      {opName(op), "host_output", {{onAxis(grid::Axis::Y, firstRow), [=, this](OpBuilder &b, int64_t level) {
+                                      put(b, level, slot, to, bytes);
+                                      wait(b);
+                                    }}}});
 }
 
 } // namespace weft::spmd

@@ -1,9 +1,10 @@
-// Matrix products. A GEMM is Cannon's algorithm on logical rings for any rectangle; the rings' embedding makes it MeshGEMM.
+// Matrix products. A GEMM is Cannon's algorithm on logical rings for any rectangle; the rings' embedding makes it
+// MeshGEMM.
 //
 // K is cut into S = lcm(W, H) blocks. A core holds d = S/W blocks of A's columns and e = S/H blocks of B's rows, each a
-// queue. After A's rows have been rotated by e*rank_y blocks along x and B's columns by d*rank_x blocks along y, the heads of
-// a core's two queues are the same block of K, and stay so when each step takes a block from the next rank on both axes:
-// block (d*rank_x + e*rank_y + t) mod S at step t. For W = H this is Cannon's alignment (Cannon 1969).
+// queue. After A's rows have been rotated by e*rank_y blocks along x and B's columns by d*rank_x blocks along y, the
+// heads of a core's two queues are the same block of K, and stay so when each step takes a block from the next rank on
+// both axes: block (d*rank_x + e*rank_y + t) mod S at step t. For W = H this is Cannon's alignment (Cannon 1969).
 #include "compiler/spmd/Lowering.h"
 
 using namespace mlir;
@@ -16,21 +17,21 @@ kernels::Element elementOf(Type type) {
   return type.isF32() ? kernels::Element::F32 : type.isF16() ? kernels::Element::F16 : kernels::Element::BF16;
 }
 
-/// One operand's queue of blocks: `modulus` slots in a buffer, `held` of them full, `moving` if there is a ring to move on.
+/// One operand's queue of blocks: `modulus` slots in a buffer, `held` of them full, `moving` if there is a ring to move
+/// on.
 struct BlockQueue {
   std::string buffer, down, up; // channels to the rank below and above
   int64_t held = 1, modulus = 1, stride = 0;
   bool moving = false;
-  Expr bytes;                       // of a block
-  fabric::Source rank{};            // whose rank the alignment depends on
-  int64_t blocksPerRank = 1;        // rotation by this many blocks a rank
-  int64_t blocks = 1;               // S
+  Expr bytes;                              // of a block
+  fabric::Source rank{};                   // whose rank the alignment depends on
+  int64_t blocksPerRank = 1;               // rotation by this many blocks a rank
+  int64_t blocks = 1;                      // S
   std::vector<bool> aligned, byDown, byUp; // positions on the rank's axis, by the way they are aligned
 
   /// Slot (scale * loop + offset + phase of the core) mod modulus.
   Slot slot(int64_t level, int64_t scale, int64_t offset, bool afterUp, bool phase) const {
-    Expr start{phase ? rank : fabric::Source::Constant, 0, phase ? blocksPerRank : 0,
-               offset - (afterUp ? blocks : 0)};
+    Expr start{phase ? rank : fabric::Source::Constant, 0, phase ? blocksPerRank : 0, offset - (afterUp ? blocks : 0)};
     return {buffer, 0, {{level, scale, start, modulus, stride}}};
   }
 };
@@ -78,7 +79,8 @@ void Lowering::lowerGemm(grid::GemmOp op, int64_t outerLevel, std::vector<Step> 
   for (BlockQueue *queue : {&a, &b}) {
     grid::Axis axis = queue == &a ? grid::Axis::X : grid::Axis::Y;
     queue->modulus = queue->held + (queue->moving ? 1 : 0);
-    queue->buffer = newBuffer(fabric::BufferKind::Communication, queue->modulus * queue->stride, queue == &a ? "blocksA" : "blocksB");
+    queue->buffer = newBuffer(fabric::BufferKind::Communication, queue->modulus * queue->stride,
+                              queue == &a ? "blocksA" : "blocksB");
     chooseDirections(*queue, axis == grid::Axis::X ? mesh.rankOfCoreY : mesh.rankOfCoreX);
     if (queue->moving)
       queue->down = ring(axis, -1);
@@ -100,8 +102,8 @@ void Lowering::lowerGemm(grid::GemmOp op, int64_t outerLevel, std::vector<Step> 
                                        kernelCall(builder, level, zero, {result}, {m});
                                      }}}});
 
-  // Alignment. Going down, step i sends the head (slot i) and receives behind the tail (slot i + held); going up, it sends the
-  // tail and receives before the head, which moves backwards.
+  // Alignment. Going down, step i sends the head (slot i) and receives behind the tail (slot i + held); going up, it
+  // sends the tail and receives before the head, which moves backwards.
   for (const BlockQueue *queue : {&a, &b}) {
     grid::Axis rankAxis = queue == &a ? grid::Axis::Y : grid::Axis::X;
     auto align = [&](const std::vector<bool> &positions, bool up) -> Part {
@@ -109,8 +111,10 @@ void Lowering::lowerGemm(grid::GemmOp op, int64_t outerLevel, std::vector<Step> 
       return {onAxis(rankAxis, positions), [=, this, queue = *queue](OpBuilder &builder, int64_t level) {
                 auto loop = builder.create<fabric::LoopOp>(builder.getUnknownLoc(), attribute(count, level));
                 OpBuilder body = OpBuilder::atBlockEnd(&loop.getBody().emplaceBlock());
-                Slot send = up ? queue.slot(level, -1, queue.held - 1, false, false) : queue.slot(level, 1, 0, false, false);
-                Slot receive = up ? queue.slot(level, -1, -1, false, false) : queue.slot(level, 1, queue.held, false, false);
+                Slot send =
+                    up ? queue.slot(level, -1, queue.held - 1, false, false) : queue.slot(level, 1, 0, false, false);
+                Slot receive =
+                    up ? queue.slot(level, -1, -1, false, false) : queue.slot(level, 1, queue.held, false, false);
                 put(body, level + 1, send, up ? queue.up : queue.down, queue.bytes);
                 get(body, level + 1, receive, up ? queue.up : queue.down, queue.bytes);
                 wait(body);
@@ -140,26 +144,29 @@ void Lowering::lowerGemm(grid::GemmOp op, int64_t outerLevel, std::vector<Step> 
       mask.xs = chosen(b, upB);
       if (mask.empty())
         continue;
-      step.parts.push_back({mask, [=, this](OpBuilder &builder, int64_t level) {
-        auto multiplyAt = [&](OpBuilder &at, int64_t depth, int64_t scale, int64_t offset) {
-          kernelCall(at, depth, multiply,
-                     {a.slot(level, scale, offset, upA, true), b.slot(level, scale, offset, upB, true), result}, {m});
-        };
-        if (mesh.blocks > 1) {
-          auto loop = builder.create<fabric::LoopOp>(builder.getUnknownLoc(), attribute(constant(mesh.blocks - 1), level));
-          OpBuilder body = OpBuilder::atBlockEnd(&loop.getBody().emplaceBlock());
-          for (const BlockQueue *queue : {&a, &b}) {
-            if (!queue->moving)
-              continue;
-            bool up = queue == &a ? upA : upB;
-            put(body, level + 1, queue->slot(level, 1, 0, up, true), queue->down, queue->bytes);
-            get(body, level + 1, queue->slot(level, 1, queue->held, up, true), queue->down, queue->bytes);
-          }
-          multiplyAt(body, level + 1, 1, 0);
-          wait(body);
-        }
-        multiplyAt(builder, level, 0, mesh.blocks - 1);
-      }});
+      step.parts.push_back(
+          {mask, [=, this](OpBuilder &builder, int64_t level) {
+             auto multiplyAt = [&](OpBuilder &at, int64_t depth, int64_t scale, int64_t offset) {
+               kernelCall(at, depth, multiply,
+                          {a.slot(level, scale, offset, upA, true), b.slot(level, scale, offset, upB, true), result},
+                          {m});
+             };
+             if (mesh.blocks > 1) {
+               auto loop =
+                   builder.create<fabric::LoopOp>(builder.getUnknownLoc(), attribute(constant(mesh.blocks - 1), level));
+               OpBuilder body = OpBuilder::atBlockEnd(&loop.getBody().emplaceBlock());
+               for (const BlockQueue *queue : {&a, &b}) {
+                 if (!queue->moving)
+                   continue;
+                 bool up = queue == &a ? upA : upB;
+                 put(body, level + 1, queue->slot(level, 1, 0, up, true), queue->down, queue->bytes);
+                 get(body, level + 1, queue->slot(level, 1, queue->held, up, true), queue->down, queue->bytes);
+               }
+               multiplyAt(body, level + 1, 1, 0);
+               wait(body);
+             }
+             multiplyAt(builder, level, 0, mesh.blocks - 1);
+           }});
     }
   steps.push_back(std::move(step));
 }
@@ -176,8 +183,8 @@ LogicalResult Lowering::lowerGemv(grid::GemvOp op, std::vector<Step> &steps) {
                                        kernelCall(b, level, zero, {y}, {constant(1)});
                                        kernelCall(b, level, multiply, {x, w, y}, {constant(1)});
                                      }}}});
-  return reduce(name, y, bytesOf(op.getY().getType()), grid::Axis::Y, grid::ReduceKind::Add, op.getLevels(), op.getGroups(), 0, 0,
-                steps);
+  return reduce(name, y, bytesOf(op.getY().getType()), grid::Axis::Y, grid::ReduceKind::Add, op.getLevels(),
+                op.getGroups(), 0, 0, steps);
 }
 
 } // namespace weft::spmd

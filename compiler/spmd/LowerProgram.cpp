@@ -56,11 +56,13 @@ std::string Lowering::className(const fabric::CoreMask &mask) {
   return name;
 }
 
-std::string Lowering::channel(grid::Axis axis, fabric::PatternKind kind, ArrayRef<int64_t> args, const std::string &name) {
+std::string Lowering::channel(grid::Axis axis, fabric::PatternKind kind, ArrayRef<int64_t> args,
+                              const std::string &name) {
   auto [entry, inserted] = channels.emplace(name, name);
   if (inserted)
     declarations.create<fabric::ChannelOp>(program.getLoc(), name, static_cast<fabric::Axis>(axis), kind,
-                                           declarations.getDenseI64ArrayAttr(args), AffineMapAttr(), DenseI64ArrayAttr());
+                                           declarations.getDenseI64ArrayAttr(args), AffineMapAttr(),
+                                           DenseI64ArrayAttr());
   return entry->second;
 }
 
@@ -143,7 +145,8 @@ void Lowering::get(OpBuilder &b, int64_t level, const Slot &to, StringRef channe
 
 void Lowering::wait(OpBuilder &b) const { b.create<fabric::WaitOp>(b.getUnknownLoc()); }
 
-void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRef<Slot> operands, ArrayRef<Expr> scalars) const {
+void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRef<Slot> operands,
+                          ArrayRef<Expr> scalars) const {
   SmallVector<Attribute> operandAttributes, scalarAttributes;
   for (const Slot &slot : operands)
     operandAttributes.push_back(reference(slot, level));
@@ -155,10 +158,13 @@ void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRe
   int64_t m = !scalars.empty() && scalars[0].source == fabric::Source::Constant ? scalars[0].add : 1;
   auto count = [&](size_t i) {
     int64_t base = counts[1 + 2 * i], perRow = counts[2 + 2 * i];
-    return attribute(dynamic && perRow ? Expr{fabric::Source::Param, scalars[0].index, perRow, base} : constant(base + perRow * m), level);
+    return attribute(dynamic && perRow ? Expr{fabric::Source::Param, scalars[0].index, perRow, base}
+                                       : constant(base + perRow * m),
+                     level);
   };
   auto work = fabric::WorkAttr::get(context, counts[0] != 0, count(0), count(1), count(2), count(3), count(4));
-  b.create<fabric::KernelCallOp>(b.getUnknownLoc(), kernel, b.getArrayAttr(operandAttributes), b.getArrayAttr(scalarAttributes), work);
+  b.create<fabric::KernelCallOp>(b.getUnknownLoc(), kernel, b.getArrayAttr(operandAttributes),
+                                 b.getArrayAttr(scalarAttributes), work);
 }
 
 std::string Lowering::use(const kernels::TileKernel &kernel) {
@@ -202,12 +208,14 @@ void Lowering::lowerResident(Operation *op) {
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](grid::WeightOp weight) {
         // The same weight in another order is another buffer.
-        std::string name = ("weight." + cast<StringAttr>(weight.getParts()[0]).getValue() + "." +
-                            grid::stringifyWeightOrder(weight.getOrder()) + "." + std::to_string(grid::localShape(type)[0]))
-                               .str();
+        std::string name =
+            ("weight." + cast<StringAttr>(weight.getParts()[0]).getValue() + "." +
+             grid::stringifyWeightOrder(weight.getOrder()) + "." + std::to_string(grid::localShape(type)[0]))
+                .str();
         declare(name, fabric::BufferKind::Weights, [&] {
-          residents.create<fabric::WeightOp>(op->getLoc(), name, weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()),
-                                             weight.getTransposed(), weight.getHeadsAttr(), type);
+          residents.create<fabric::WeightOp>(op->getLoc(), name, weight.getParts(),
+                                             grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),
+                                             weight.getHeadsAttr(), type);
         });
       })
       .Case([&](grid::RopeTableOp table) {
@@ -231,7 +239,8 @@ LogicalResult Lowering::lowerOp(Operation *op, int64_t level, std::vector<Step> 
       .Case([&](grid::LaunchOp op) { return lowerLaunch(op, steps), success(); })
       .Case([&](grid::OutputOp op) { return lowerOutput(op, steps), success(); })
       .Case([&](scf::ForOp op) { return lowerLoop(op, level, steps); })
-      .Case<grid::WeightOp, grid::RopeTableOp, grid::CacheOp>([&](Operation *op) { return lowerResident(op), success(); })
+      .Case<grid::WeightOp, grid::RopeTableOp, grid::CacheOp>(
+          [&](Operation *op) { return lowerResident(op), success(); })
       .Case([&](grid::ViewOp op) {
         Slot slot = slots.at(op.getInput());
         slot.offset += op.getOffset() * elementBytes(cast<RankedTensorType>(op.getResult().getType()).getElementType());
@@ -389,9 +398,9 @@ LogicalResult Lowering::lower(func::FuncOp function) {
     writeStep(step);
   SmallVector<Attribute> divisors;
   for (const auto &entry : params)
-    divisors.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("name", builder.getStringAttr(entry.first)),
-         builder.getNamedAttr("divisors", builder.getDenseI64ArrayAttr(entry.second))}));
+    divisors.push_back(
+        builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(entry.first)),
+                                   builder.getNamedAttr("divisors", builder.getDenseI64ArrayAttr(entry.second))}));
   program.setParamsAttr(builder.getArrayAttr(divisors));
   function.erase();
   return success();

@@ -1,5 +1,6 @@
-// Lowers one grid function to one fabric program. Each grid op becomes steps; a step has parts, each for a set of cores and
-// able to write its instructions into any block, so that a loop's body can be written once for each class inside it.
+// Lowers one grid function to one fabric program. Each grid op becomes steps; a step has parts, each for a set of cores
+// and able to write its instructions into any block, so that a loop's body can be written once for each class inside
+// it.
 #pragma once
 
 #include "compiler/place/Geometry.h"
@@ -67,8 +68,9 @@ private:
   void writeStep(const Step &step);
 
   // -- data movement (LowerCollectives.cpp)
-  mlir::LogicalResult reduce(const std::string &op, const Slot &slot, Expr bytes, grid::Axis axis, grid::ReduceKind kind,
-                             int64_t levels, int64_t groups, int64_t segment, int64_t segments, std::vector<Step> &steps);
+  mlir::LogicalResult reduce(const std::string &op, const Slot &slot, Expr bytes, grid::Axis axis,
+                             grid::ReduceKind kind, int64_t levels, int64_t groups, int64_t segment, int64_t segments,
+                             std::vector<Step> &steps);
   mlir::LogicalResult lowerAllReduce(grid::AllReduceOp op, std::vector<Step> &steps);
   void lowerShift(grid::ShiftOp op, std::vector<Step> &steps);
   mlir::LogicalResult lowerToLayout(grid::ToLayoutOp op, std::vector<Step> &steps);

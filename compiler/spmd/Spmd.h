@@ -10,7 +10,8 @@ namespace weft::spmd {
 
 /// Replaces the grid functions by fabric programs. Buffers have no addresses and channels no colours yet.
 std::unique_ptr<mlir::Pass> createSpmdPass();
-/// Closes the phase: classes of each step are disjoint and cover what they must; every symbol exists; loops are in reach.
+/// Closes the phase: classes of each step are disjoint and cover what they must; every symbol exists; loops are in
+/// reach.
 std::unique_ptr<mlir::Pass> createFabricVerifyPass();
 /// `--spmd` and `--fabric-verify` for weft-opt.
 void registerSpmdPasses();

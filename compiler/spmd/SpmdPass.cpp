@@ -72,7 +72,9 @@ WalkResult verifyReferences(Operation *op) {
 struct FabricVerifyPass : PassWrapper<FabricVerifyPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FabricVerifyPass)
   StringRef getArgument() const override { return "fabric-verify"; }
-  StringRef getDescription() const override { return "Prove that classes of a step are disjoint and cover what they must"; }
+  StringRef getDescription() const override {
+    return "Prove that classes of a step are disjoint and cover what they must";
+  }
 
   void runOnOperation() override {
     // Steps share their sets of classes; each set is proven once.

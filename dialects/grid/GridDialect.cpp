@@ -95,7 +95,8 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
   if (!mesh)
     return op->emitOpError() << "layout names the mesh " << layout.getMesh() << ", which does not exist";
   if (layout.getDims().size() != static_cast<size_t>(type.getRank()))
-    return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor " << type.getRank();
+    return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor "
+                             << type.getRank();
   for (auto [shard, pad, extent] : llvm::zip(layout.getDims(), layout.getPad(), type.getShape()))
     if (shard.getLocal() * coresOn(mesh, shard.getAxis()) - pad != extent)
       return op->emitOpError() << "G3: shards of " << shard.getLocal() << " on " << coresOn(mesh, shard.getAxis())
@@ -119,7 +120,8 @@ LogicalResult ViewOp::verify() {
       product *= extent;
     return product;
   };
-  if (getOffset() < 0 || static_cast<int64_t>(getOffset()) + elements(getResult().getType()) > elements(getInput().getType()))
+  if (getOffset() < 0 ||
+      static_cast<int64_t>(getOffset()) + elements(getResult().getType()) > elements(getInput().getType()))
     return emitOpError("reaches beyond its operand's shard");
   return verifyLayouts(*this);
 }
@@ -181,9 +183,7 @@ LogicalResult AllReduceOp::verify() {
   return success();
 }
 
-LogicalResult ShiftOp::verify() {
-  return verifyLayouts(*this);
-}
+LogicalResult ShiftOp::verify() { return verifyLayouts(*this); }
 
 LogicalResult ToLayoutOp::verify() {
   if (failed(verifyLayouts(*this)))
