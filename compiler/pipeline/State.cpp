@@ -29,6 +29,9 @@ namespace weft::compiler {
 
 namespace {
 
+/// Meshes up to this size are checked for deadlock with several lengths of the sequence.
+constexpr uint32_t exhaustiveDeadlockCores = 1024;
+
 class PipelineState : public State {
 public:
   explicit PipelineState(const CompileOptions &options) : options(options) {}
@@ -101,7 +104,7 @@ public:
         shown = *lowered;
     }
     shown.print(stream);
-    return text;
+    return text + "\n";
   }
 
   uint64_t peakBytes() override {
@@ -219,6 +222,9 @@ private:
     route::DeadlockOptions deadlock;
     deadlock.linkBytes = options.hardware.routing.linkBytes;
     deadlock.queueWords = options.hardware.routing.queueWords;
+    // Every transfer has most words in the longest launch, so what moves there moves in shorter ones; small meshes try those too.
+    if (options.meshWidth * options.meshHeight > exhaustiveDeadlockCores)
+      deadlock.tokenCounts = {static_cast<int>(options.maxSeq)};
     if (auto live = route::checkDeadlock(*package, deadlock); !live)
       return live;
     if (auto checked = runtime::checkPackage(*package); !checked)
