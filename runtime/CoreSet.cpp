@@ -79,7 +79,7 @@ CoreSet CoreSet::operator-(const CoreSet &other) const {
   return set;
 }
 
-std::string CoreSet::name(uint32_t height) const {
+std::string CoreSet::shape(uint32_t height) const {
   const uint64_t cores = size();
   if (cores == 0)
     return "none";
@@ -101,9 +101,20 @@ std::string CoreSet::name(uint32_t height) const {
     const std::string inRows = runName("row", rows, height), inColumns = runName("column", columns, meshWidth);
     return inRows + (inRows.empty() || inColumns.empty() ? "" : ", ") + inColumns;
   }
-  if (diagonal == cores && cores == std::min<uint64_t>(meshWidth, height))
-    return "diagonal";
-  return grouped(cores) + " cores";
+  return diagonal == cores && cores == std::min<uint64_t>(meshWidth, height) ? "diagonal" : "";
+}
+
+std::string CoreSet::name(uint32_t height) const {
+  if (std::string shaped = shape(height); !shaped.empty())
+    return shaped;
+  CoreSet others(meshWidth, height);
+  for (uint64_t y = 0; y < height; ++y)
+    for (uint64_t x = 0; x < meshWidth; ++x)
+      if (!contains(x, y))
+        others.insert(x, y);
+  if (std::string shaped = others.shape(height); !shaped.empty())
+    return "all but " + shaped;
+  return grouped(size()) + " cores";
 }
 
 } // namespace weft::runtime

@@ -25,11 +25,14 @@ public:
   CoreSet operator-(const CoreSet &other) const;
   bool operator==(const CoreSet &other) const = default;
 
-  /// "all", "core 0,0" (x, y), "row 0", "columns 1-15", "rows 0-3, columns 4-7", "diagonal"; of a set of another shape
-  /// "112 cores". `height` is that of the mesh.
+  /// "all", "core 0,0" (x, y), "row 0", "columns 1-15", "rows 0-3, columns 4-7", "diagonal", or "all but" one of these;
+  /// of a set of another shape "112 cores". `height` is that of the mesh.
   std::string name(uint32_t height) const;
 
 private:
+  /// The name of a set that is none, a rectangle or the diagonal; "" for others.
+  std::string shape(uint32_t height) const;
+
   uint32_t meshWidth;
   std::vector<uint64_t> words; // a bit a core, row after row
 };

@@ -248,6 +248,8 @@ TEST_CASE("sets of cores have short names") {
   CHECK(name({{1, 2}, {2, 2}, {1, 3}, {2, 3}}) == "rows 2-3, columns 1-2");
   CHECK(name({{0, 0}, {1, 1}, {2, 2}}) == "diagonal");
   CHECK(name({{0, 0}, {2, 2}}) == "2 cores");
+  CHECK(name({{0, 0}, {0, 1}, {0, 2}, {0, 3}, {1, 0}, {1, 1}, {1, 2}, {1, 3}, {2, 0}, {2, 1}, {2, 2}}) ==
+        "all but core 2,3");
   CHECK(CoreSet::all(test::makePackage()).name(2) == "all");
 }
 
