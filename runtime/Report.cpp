@@ -69,8 +69,16 @@ std::string folded(const std::string &name) {
 
 struct FoldedOp {
   OpReport sum;
-  size_t ops = 0;
+  size_t steps = 0; // ops of the program
 };
+
+void addTo(FoldedOp &into, const OpReport &op, size_t steps) {
+  into.sum.cycles += op.cycles;
+  into.sum.compute += op.compute;
+  into.sum.communicate += op.communicate;
+  into.sum.wait += op.wait;
+  into.steps += steps;
+}
 
 std::vector<FoldedOp> foldOps(const std::vector<OpReport> &ops, const char *phase) {
   std::vector<FoldedOp> result;
@@ -81,12 +89,7 @@ std::vector<FoldedOp> foldOps(const std::vector<OpReport> &ops, const char *phas
     auto [place, isNew] = at.emplace(folded(op.op), result.size());
     if (isNew)
       result.push_back({{place->first, op.kind, op.phase}, 0});
-    FoldedOp &into = result[place->second];
-    into.sum.cycles += op.cycles;
-    into.sum.compute += op.compute;
-    into.sum.communicate += op.communicate;
-    into.sum.wait += op.wait;
-    ++into.ops;
+    addTo(result[place->second], op, 1);
   }
   std::sort(result.begin(), result.end(), [](auto &a, auto &b) {
     return a.sum.cycles != b.sum.cycles ? a.sum.cycles > b.sum.cycles : a.sum.op < b.sum.op;
@@ -94,43 +97,46 @@ std::vector<FoldedOp> foldOps(const std::vector<OpReport> &ops, const char *phas
   return result;
 }
 
-std::string opTable(const RunReport &report, const char *phase, uint64_t total) {
-  constexpr size_t shown = 12;
-  std::vector<FoldedOp> ops = foldOps(report.ops, phase);
-  if (ops.empty() || total == 0)
+/// The largest ops, and the rest of them as one.
+std::vector<FoldedOp> shownOps(const std::vector<OpReport> &all, const char *phase) {
+  constexpr size_t shown = 8;
+  std::vector<FoldedOp> ops = foldOps(all, phase);
+  if (ops.size() <= shown)
+    return ops;
+  FoldedOp rest;
+  rest.sum.op = fmt::format("{} others", ops.size() - shown + 1);
+  for (size_t i = shown - 1; i < ops.size(); ++i)
+    addTo(rest, ops[i].sum, ops[i].steps);
+  ops.resize(shown - 1);
+  ops.push_back(rest);
+  return ops;
+}
+
+std::string opTable(const RunReport &report, const char *phase) {
+  const std::vector<FoldedOp> ops = shownOps(report.ops, phase);
+  if (ops.empty())
     return "";
   Table table({{"op"},
-               {"kind"},
-               {"ops", Table::Align::Right},
+               {"steps", Table::Align::Right},
                {"cycles", Table::Align::Right},
                {"share", Table::Align::Right},
                {"compute", Table::Align::Right},
                {"comm.", Table::Align::Right},
                {"wait", Table::Align::Right},
                {""}});
-  FoldedOp rest;
-  rest.sum.op = "others";
-  auto line = [&](const FoldedOp &op) {
-    const double busy = op.sum.compute + op.sum.communicate + op.sum.wait;
-    auto part = [&](double cycles) { return busy > 0 ? percent(cycles / busy) : std::string("-"); };
-    const double share = double(op.sum.cycles) / double(total);
-    table.row({op.sum.op, op.sum.kind, grouped(op.ops), grouped(op.sum.cycles), percent(share), part(op.sum.compute),
-               part(op.sum.communicate), part(op.sum.wait), bar(share, 24)});
-  };
+  std::vector<double> cycles;
+  for (const FoldedOp &op : ops)
+    cycles.push_back(double(op.sum.cycles));
+  const std::vector<std::string> shares = percentages(cycles);
+  const double total = std::accumulate(cycles.begin(), cycles.end(), 0.0);
   for (size_t i = 0; i < ops.size(); ++i) {
-    if (i < shown || ops.size() == shown + 1) {
-      line(ops[i]);
-      continue;
-    }
-    rest.sum.cycles += ops[i].sum.cycles;
-    rest.sum.compute += ops[i].sum.compute;
-    rest.sum.communicate += ops[i].sum.communicate;
-    rest.sum.wait += ops[i].sum.wait;
-    rest.ops += ops[i].ops;
+    const OpReport &op = ops[i].sum;
+    const std::vector<std::string> parts = percentages({op.compute, op.communicate, op.wait});
+    table.row({op.op, grouped(ops[i].steps), grouped(op.cycles), shares[i], parts[0], parts[1], parts[2],
+               bar(total > 0 ? cycles[i] / total : 0, 24)});
   }
-  if (rest.ops > 0)
-    line(rest);
-  return fmt::format("\n{} by op\n{}", phase, table.text());
+  return fmt::format("\n{} by op (compute, communicate, wait: of the time of the cores that take part)\n{}", phase,
+                     table.text());
 }
 
 std::string duration(double seconds) {
@@ -158,8 +164,8 @@ std::string phaseTable(const RunReport &report) {
 }
 
 std::string sramTable(const RunReport &report) {
-  Table table({{"class"},
-               {"cores", Table::Align::Right},
+  Table table({{"cores"},
+               {"how many", Table::Align::Right},
                {"weights", Table::Align::Right},
                {"constants", Table::Align::Right},
                {"kv cache", Table::Align::Right},
@@ -168,15 +174,16 @@ std::string sramTable(const RunReport &report) {
                {"host i/o", Table::Align::Right},
                {"peak", Table::Align::Right},
                {"of budget", Table::Align::Right}});
-  for (const ClassSram &cls : report.sram) {
-    std::vector<std::string> cells = {cls.name, grouped(cls.cores)};
+  for (const SramClass &cls : report.sram) {
+    std::vector<std::string> cells = {cls.name, grouped(cls.cores.size())};
     for (uint64_t bytes : cls.peak.byKind)
       cells.push_back(grouped(bytes));
     cells.push_back(grouped(cls.peak.total));
     cells.push_back(report.sramBudgetBytes ? percent(double(cls.peak.total) / double(report.sramBudgetBytes)) : "-");
     table.row(std::move(cells));
   }
-  return fmt::format("\nSRAM bytes of a core by class (budget {})\n{}", grouped(report.sramBudgetBytes), table.text());
+  return fmt::format("\nSRAM bytes that a core uses at most, of a budget of {}; kinds may share bytes\n{}",
+                     grouped(report.sramBudgetBytes), table.text());
 }
 
 } // namespace
@@ -269,12 +276,12 @@ nlohmann::json toJson(const RunReport &report) {
                               {"communicate", op.communicate},
                               {"wait", op.wait}});
   json["sram"] = nlohmann::json::array();
-  for (const ClassSram &cls : report.sram) {
+  for (const SramClass &cls : report.sram) {
     nlohmann::json kinds;
     for (size_t kind = 0; kind < bufferKinds; ++kind)
       kinds[kindName(pkg::BufferKind(kind))] = cls.peak.byKind[kind];
     json["sram"].push_back({{"class", cls.name},
-                            {"cores", cls.cores},
+                            {"cores", cls.cores.size()},
                             {"peak_bytes", cls.peak.total},
                             {"budget_bytes", report.sramBudgetBytes},
                             {"by_kind", kinds}});
@@ -292,8 +299,8 @@ std::string toText(const RunReport &report) {
   if (total > 0)
     text += fmt::format("  cores in kernels {} of the time\n",
                         percent(double(report.busyCoreCycles) / (double(total) * double(report.cores()))));
-  text += opTable(report, "prefill", report.prefillCycles);
-  text += opTable(report, "decode", report.totalDecodeCycles());
+  text += opTable(report, "prefill");
+  text += opTable(report, "decode");
   text += sramTable(report);
   return text;
 }

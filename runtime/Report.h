@@ -32,7 +32,7 @@ struct RunReport {
   uint64_t prefillCycles = 0;
   std::vector<uint64_t> decodeCycles; // a launch each
   std::vector<OpReport> ops;          // of prefill, then of decode, in the order of the programs
-  std::vector<ClassSram> sram;        // by class
+  std::vector<SramClass> sram;        // cores that use their SRAM alike
   Counters prefillCounters, decodeCounters;
   uint64_t busyCoreCycles = 0;
 
@@ -47,7 +47,8 @@ Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt
                              std::optional<std::string> text);
 
 nlohmann::json toJson(const RunReport &report);
-/// Ops that differ only in numbers (layers.0.q, layers.1.q) are folded into one line.
+/// Ops that differ only in numbers (layers.0.q, layers.1.q) are folded into one line; the smaller ones share a last
+/// line.
 std::string toText(const RunReport &report);
 
 /// Writes `value` and a newline. Bytes that are not UTF-8 become U+FFFD.

@@ -1,7 +1,7 @@
-// What each class of cores keeps in its SRAM.
+// What the cores keep in their SRAM.
 #pragma once
 
-#include "runtime/package/PackageFile.h"
+#include "runtime/CoreSet.h"
 
 #include <array>
 #include <cstdint>
@@ -17,21 +17,24 @@ inline constexpr size_t bufferKinds = size_t(pkg::BufferKind::MAX) + 1;
 struct SramBytes {
   uint64_t total = 0;
   std::array<uint64_t, bufferKinds> byKind{};
+
+  bool operator==(const SramBytes &) const = default;
 };
 
-struct ClassSram {
-  std::string name;
-  uint64_t cores = 0;
-  SramBytes peak;                  // over all programs together
+/// Cores that use their SRAM alike.
+struct SramClass {
+  std::string name; // CoreSet::name of its cores
+  CoreSet cores;
+  SramBytes peak;                  // the most of any program, each kind for itself
   std::vector<SramBytes> programs; // by program of the package
 };
 
-/// By class of the package: the resident buffers, which every core has, and the buffers that the class's own tasks
-/// name. `package` has passed checkPackage.
-std::vector<ClassSram> sramUse(const Package &package);
+/// The cores of the mesh, grouped by the bytes that they use in each program: the resident buffers, which every core
+/// has, and the buffers that its tasks name. The fullest first. `package` has passed checkPackage.
+std::vector<SramClass> sramUse(const Package &package);
 
-/// Cores that are members of `cls`.
-uint64_t coresOf(const pkg::ClassT &cls);
+/// The cores whose tasks name each buffer of `program`. Resident buffers belong to all.
+std::vector<CoreSet> bufferUsers(const Package &package, const pkg::ProgramT &program);
 
 /// Lower-case name of a buffer kind as reports print it: weights, constants, kv_cache, …
 const char *kindName(pkg::BufferKind kind);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace weft::runtime {
 namespace {
@@ -22,6 +23,30 @@ std::string grouped(uint64_t value) {
 }
 
 std::string percent(double fraction) { return fmt::format("{:.1f}%", fraction * 100); }
+
+std::vector<std::string> percentages(const std::vector<double> &parts) {
+  constexpr int64_t whole = 1000; // tenths of a percent
+  const double sum = std::accumulate(parts.begin(), parts.end(), 0.0);
+  if (!(sum > 0))
+    return std::vector<std::string>(parts.size(), "-");
+  // Everything is rounded down; what is missing goes to the largest remainders.
+  std::vector<int64_t> tenths;
+  std::vector<size_t> order;
+  auto exact = [&](size_t i) { return parts[i] / sum * double(whole); };
+  for (size_t i = 0; i < parts.size(); ++i) {
+    tenths.push_back(int64_t(exact(i)));
+    order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return exact(a) - double(tenths[a]) > exact(b) - double(tenths[b]); });
+  int64_t missing = whole - std::accumulate(tenths.begin(), tenths.end(), int64_t(0));
+  for (size_t i = 0; i < order.size() && missing > 0; ++i, --missing)
+    ++tenths[order[i]];
+  std::vector<std::string> texts;
+  for (int64_t part : tenths)
+    texts.push_back(fmt::format("{}.{}%", part / 10, part % 10));
+  return texts;
+}
 
 std::string bar(double fraction, size_t cells) {
   const auto filled = size_t(std::lround(std::clamp(fraction, 0.0, 1.0) * double(cells)));

@@ -11,6 +11,8 @@ namespace weft::runtime {
 std::string grouped(uint64_t value);
 /// 0.125 -> "12.5%".
 std::string percent(double fraction);
+/// `parts` as percentages of their sum that add to 100.0%, each at most 0.1% off; "-" for all if the sum is 0.
+std::vector<std::string> percentages(const std::vector<double> &parts);
 /// `fraction` of `width` cells filled.
 std::string bar(double fraction, size_t width);
 

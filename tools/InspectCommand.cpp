@@ -35,27 +35,6 @@ ChannelFacts factsOf(const pkg::ChannelT &channel) {
   return facts;
 }
 
-/// Names of the classes whose tasks name the buffer, in the order of the package.
-std::vector<std::string> usersOf(const Package &package, const pkg::ProgramT &program, uint32_t buffer) {
-  std::vector<bool> uses(package.classes.size(), false);
-  for (const auto &task : program.tasks)
-    for (const auto &instr : task->instrs)
-      for (const auto &operand : instr->operands)
-        if (operand->buffer == buffer)
-          uses[task->class_id] = true;
-  std::vector<std::string> names;
-  for (size_t i = 0; i < uses.size(); ++i)
-    if (uses[i])
-      names.push_back(package.classes[i]->name);
-  return names;
-}
-
-std::string userList(const Package &package, const std::vector<std::string> &users) {
-  if (users.size() == package.classes.size() && users.size() > 1)
-    return "all";
-  return users.empty() ? "-" : fmt::format("{}", fmt::join(users, " "));
-}
-
 /// Call instructions of the program's tasks by kernel; a call in a loop counts once.
 std::vector<uint64_t> callsOf(const Package &package, const pkg::ProgramT &program) {
   std::vector<uint64_t> calls(package.kernels.size(), 0);
@@ -80,20 +59,38 @@ std::string head(const Package &package) {
                      package.mesh_width, package.mesh_height, package.producer);
 }
 
-std::string classTable(const Package &package) {
-  std::vector<Table::Column> columns = {{"class"}, {"cores", right}};
+std::vector<uint64_t> tasksOf(const Package &package) {
+  std::vector<uint64_t> tasks(package.classes.size(), 0);
   for (const auto &program : package.programs)
-    columns.push_back({fmt::format("SRAM in {}", program->name), right});
-  columns.push_back({"SRAM peak", right});
+    for (const auto &task : program->tasks)
+      ++tasks[task->class_id];
+  return tasks;
+}
+
+std::string classTable(const Package &package) {
+  Table table({{"class"}, {"cores"}, {"how many", right}, {"tasks", right}});
+  const std::vector<uint64_t> tasks = tasksOf(package);
+  for (size_t i = 0; i < package.classes.size(); ++i) {
+    const auto cores = runtime::CoreSet::of(package, *package.classes[i]);
+    table.row({package.classes[i]->name, cores.name(package.mesh_height), grouped(cores.size()), grouped(tasks[i])});
+  }
+  return "\nClasses: cores that run the same tasks (rows and columns count from 0, at the north-west)\n" + table.text();
+}
+
+std::string sramUseTable(const Package &package) {
+  std::vector<Table::Column> columns = {{"cores"}, {"how many", right}};
+  for (const auto &program : package.programs)
+    columns.push_back({program->name, right});
+  columns.push_back({"peak", right});
   Table table(std::move(columns));
-  for (const runtime::ClassSram &cls : runtime::sramUse(package)) {
-    std::vector<std::string> cells = {cls.name, grouped(cls.cores)};
+  for (const runtime::SramClass &cls : runtime::sramUse(package)) {
+    std::vector<std::string> cells = {cls.name, grouped(cls.cores.size())};
     for (const runtime::SramBytes &bytes : cls.programs)
       cells.push_back(grouped(bytes.total));
     cells.push_back(grouped(cls.peak.total));
     table.row(std::move(cells));
   }
-  return "\nClasses of cores (SRAM in bytes)\n" + table.text();
+  return "\nSRAM bytes that a core uses\n" + table.text();
 }
 
 std::string channelTable(const pkg::ProgramT &program) {
@@ -107,7 +104,8 @@ std::string channelTable(const pkg::ProgramT &program) {
 }
 
 std::string sramTable(const Package &package, const pkg::ProgramT &program) {
-  Table table({{"offset", right}, {"bytes", right}, {"kind"}, {"buffer"}, {"used by class"}});
+  Table table({{"offset", right}, {"bytes", right}, {"kind"}, {"buffer"}, {"used by"}});
+  const std::vector<runtime::CoreSet> users = runtime::bufferUsers(package, program);
   std::vector<uint32_t> order(program.buffers.size());
   for (uint32_t i = 0; i < order.size(); ++i)
     order[i] = i;
@@ -118,7 +116,7 @@ std::string sramTable(const Package &package, const pkg::ProgramT &program) {
   for (uint32_t i : order) {
     const pkg::BufferT &buffer = *program.buffers[i];
     table.row({grouped(buffer.offset), grouped(buffer.bytes), runtime::kindName(buffer.kind), buffer.name,
-               userList(package, usersOf(package, program, i))});
+               users[i].name(package.mesh_height)});
   }
   return fmt::format("\n{}: SRAM map of a core\n{}", program.name, table.text());
 }
@@ -188,13 +186,15 @@ nlohmann::json programJson(const Package &package, const pkg::ProgramT &program)
                                 {"longest_hops", facts.longest},
                                 {"colors", facts.colors}});
   }
+  const std::vector<runtime::CoreSet> users = runtime::bufferUsers(package, program);
   for (uint32_t i = 0; i < program.buffers.size(); ++i) {
     const pkg::BufferT &buffer = *program.buffers[i];
     json["buffers"].push_back({{"name", buffer.name},
                                {"kind", runtime::kindName(buffer.kind)},
                                {"offset", buffer.offset},
                                {"bytes", buffer.bytes},
-                               {"classes", usersOf(package, program, i)}});
+                               {"used_by", users[i].name(package.mesh_height)},
+                               {"cores", users[i].size()}});
   }
   for (const auto &input : program.inputs)
     json["inputs"].push_back({{"name", input->name}, {"channel", program.channels[input->channel]->name}});
@@ -208,14 +208,27 @@ nlohmann::json programJson(const Package &package, const pkg::ProgramT &program)
 
 nlohmann::json classesJson(const Package &package) {
   nlohmann::json classes = nlohmann::json::array();
-  for (const runtime::ClassSram &cls : runtime::sramUse(package)) {
+  const std::vector<uint64_t> tasks = tasksOf(package);
+  for (size_t i = 0; i < package.classes.size(); ++i) {
+    const auto cores = runtime::CoreSet::of(package, *package.classes[i]);
+    classes.push_back({{"name", package.classes[i]->name},
+                       {"where", cores.name(package.mesh_height)},
+                       {"cores", cores.size()},
+                       {"tasks", tasks[i]}});
+  }
+  return classes;
+}
+
+nlohmann::json sramJson(const Package &package) {
+  nlohmann::json sram = nlohmann::json::array();
+  for (const runtime::SramClass &cls : runtime::sramUse(package)) {
     nlohmann::json byProgram = nlohmann::json::object();
     for (size_t i = 0; i < cls.programs.size(); ++i)
       byProgram[package.programs[i]->name] = cls.programs[i].total;
-    classes.push_back(
-        {{"name", cls.name}, {"cores", cls.cores}, {"sram_peak_bytes", cls.peak.total}, {"sram_bytes", byProgram}});
+    sram.push_back(
+        {{"class", cls.name}, {"cores", cls.cores.size()}, {"peak_bytes", cls.peak.total}, {"by_program", byProgram}});
   }
-  return classes;
+  return sram;
 }
 
 nlohmann::json kernelsJson(const Package &package) {
@@ -241,7 +254,7 @@ Result<void> inspect(const std::string &path, const std::string &jsonPath) {
 } // namespace
 
 std::string inspectText(const Package &package) {
-  std::string text = head(package) + classTable(package);
+  std::string text = head(package) + sramUseTable(package) + classTable(package);
   for (const auto &program : package.programs)
     text += channelTable(*program) + sramTable(package, *program) + ioTable(*program);
   return text + kernelTable(package) + weightTable(package);
@@ -259,6 +272,7 @@ nlohmann::json inspectJson(const Package &package) {
   json["hardware"] = {{"name", package.hardware_name}, {"digest", fmt::format("{:016x}", package.hardware_digest)}};
   json["mesh"] = {package.mesh_width, package.mesh_height};
   json["classes"] = classesJson(package);
+  json["sram"] = sramJson(package);
   json["programs"] = json["weights"] = json["files"] = json["objects"] = nlohmann::json::array();
   for (const auto &program : package.programs)
     json["programs"].push_back(programJson(package, *program));

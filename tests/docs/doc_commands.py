@@ -3,6 +3,7 @@
 
   doc_commands.py run    every command shown is run, in a scratch copy of the source tree
   doc_commands.py help   docs/commands.md shows what `--help` prints; `--update` rewrites it
+  doc_commands.py phases docs/architecture.md lists the phases of compiler/pipeline/Phases.h
   doc_commands.py links  every relative link, picture and `folder/file` of this tree that is named exists
 
 A command stands in a fenced block of the language console, sh, bash or shell, on a line that starts with "$ "; a
@@ -10,7 +11,8 @@ backslash at its end continues it on the next line. The other lines of the block
 
   * a command must end with status 0, or with the status that a comment at its end names: "$ weft hw check x  # exit 1"
   * in a block whose fence says "console check", the lines below a command are compared with what it prints (both streams);
-    a line "..." stands for any lines, "..." within a line for anything
+    a line "..." stands for any lines, "..." within a line for anything. "console check any-numbers" takes any number for
+    a number and any width for a column: cycles change with the compiler, what is printed about them should not
   * commands of one document share one scratch directory and run in the order of the document
   * `./dev ...` is not run: it installs packages and builds, and CI runs it anyway. Its subcommand and its long options
     are looked up in `./dev help`
@@ -49,6 +51,7 @@ class Command:
     exit_status: int = 0
     expected: list = field(default_factory=list)
     check: bool = False
+    any_numbers: bool = False
 
 
 def documents(source):
@@ -89,7 +92,8 @@ def extract(text, name):
             if continued:
                 commands[-1].text += "\n" + line
             elif line.startswith("$ "):
-                commands.append(Command(line[2:], f"{name}:{number + 1 + offset}", check="check" in rest.split()))
+                commands.append(Command(line[2:], f"{name}:{number + 1 + offset}", check="check" in rest.split(),
+                                        any_numbers="any-numbers" in rest.split()))
             elif len(commands) > before:
                 commands[-1].expected.append(line)
             else:
@@ -103,8 +107,16 @@ def extract(text, name):
     return commands
 
 
-def matches(expected, printed):
+def without_numbers(text):
+    """Numbers become 0, and what pads or draws according to numbers (spaces, rules, bars) one space."""
+    return re.sub(r"[ \u2500\u2588]+", " ", re.sub(r"\d+(?:[,.]\d+)*", "0", text))
+
+
+def matches(expected, printed, any_numbers=False):
     """Whether `printed` is what `expected` shows, '...' standing for anything."""
+    if any_numbers:
+        expected, printed = [without_numbers(line) for line in expected], without_numbers(printed)
+        printed = "\n".join(line.rstrip() for line in printed.split("\n"))
 
     def pattern(line):
         if line.strip() == "...":
@@ -166,7 +178,7 @@ def run_commands(source, build):
                     continue
                 if done.returncode != command.exit_status:
                     complain(command, f"exit status {done.returncode}, expected {command.exit_status}", done.stdout)
-                elif command.check and not matches(command.expected, done.stdout):
+                elif command.check and not matches(command.expected, done.stdout, command.any_numbers):
                     complain(command, "it printed something else than the document shows:", done.stdout)
     print(f"{count} commands, {failures} failures")
     return failures == 0 and count > 0
@@ -250,10 +262,25 @@ def check_links(source):
     return failures == 0
 
 
+def check_phases(source):
+    """Rows of the table in docs/architecture.md, up to the folder, against the table in the header."""
+    header = (source / "compiler" / "pipeline" / "Phases.h").read_text(encoding="utf-8")
+    phases = [list(found) for found in re.findall(r'\{Phase::\w+, "(\w+)", "(\w*)", "([^"]*)"\}', header)]
+    if not phases:
+        raise ValueError("compiler/pipeline/Phases.h: no table of phases found")
+    table = (source / "docs" / "architecture.md").read_text(encoding="utf-8").partition("| phase |")[2].partition("\n\n")[0]
+    shown = [[cell.strip().strip("`") for cell in row.strip("|").split("|")][:3] for row in table.splitlines()[2:]]
+    for is_header, row in [(True, row) for row in phases if row not in shown] + [(False, row) for row in shown if row not in phases]:
+        print(f"FAIL docs/architecture.md: {'lacks the phase' if is_header else 'has what Phases.h has not:'} {' | '.join(row)}")
+    if sorted(shown) == sorted(phases) and shown != phases:
+        print("FAIL docs/architecture.md lists the phases in another order than Phases.h")
+    return shown == phases
+
+
 def main():
     source = pathlib.Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "help", "links"])
+    parser.add_argument("what", choices=["run", "help", "phases", "links"])
     parser.add_argument("--source", type=pathlib.Path, default=source, help="source tree")
     parser.add_argument("--build", type=pathlib.Path, default=source / "build", help="build tree")
     parser.add_argument("--update", action="store_true", help="with `help`: rewrite docs/commands.md")
@@ -264,6 +291,8 @@ def main():
             good = run_commands(source, build)
         elif args.what == "help":
             good = check_help(source, build, args.update)
+        elif args.what == "phases":
+            good = check_phases(source)
         else:
             good = check_links(source)
     except (ValueError, OSError) as error:

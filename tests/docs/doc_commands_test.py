@@ -41,6 +41,13 @@ class Matches(unittest.TestCase):
         self.assertFalse(docs.matches(["a", "..."], "b\n"))
         self.assertFalse(docs.matches(["a.c"], "abc\n"))
 
+    def test_any_numbers(self):
+        self.assertTrue(docs.matches(["  op    cycles", "  ──    ──────", "  mlp  1,234  5.0%  ██"],
+                                     "  op  cycles\n  ──  ──────\n  mlp     99  12.5%\n", True))
+        self.assertFalse(docs.matches(["mlp 1"], "norm 1\n", True))
+        self.assertFalse(docs.matches(["mlp 1"], "mlp\n", True))
+        self.assertFalse(docs.matches(["mlp 1"], "mlp 2\n"))
+
 
 class Tree(unittest.TestCase):
     """A source tree of its own, with a `weft` that is a shell script."""
@@ -104,6 +111,14 @@ class Tree(unittest.TestCase):
         self.assertTrue(self.check(docs.check_help, self.source / "build", False)[0])
         self.assertIn("Usage: weft\n", page.read_text())
         self.assertIn("run it", page.read_text())
+
+    def test_phases(self):
+        self.script("compiler/pipeline/Phases.h", '    {Phase::A, "a", "xf", "reads"},\n    {Phase::B, "b", "", "writes"},')
+        for rows, good in (("| a | `xf` | reads | x |\n| b | | writes | y |", True), ("| a | `xf` | reads | x |", False),
+                           ("| b | | writes | y |\n| a | `xf` | reads | x |", False),
+                           ("| a | `xf` | reads | x |\n| b | | wrote | y |", False)):
+            (self.source / "docs" / "architecture.md").write_text(f"| phase | IR | does | in |\n|---|---|---|---|\n{rows}\n\nend\n")
+            self.assertEqual(self.check(docs.check_phases)[0], good, rows)
 
     def test_links(self):
         (self.source / "docs" / "a.md").write_text("# Some Title!\n")

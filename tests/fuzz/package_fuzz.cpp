@@ -137,8 +137,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (const auto &program : (*package)->programs)
     for (const auto &task : program->tasks)
       Walk(**package, *program, *task).run();
-  for (const ClassSram &cls : sramUse(**package))
-    require(cls.cores <= uint64_t((*package)->mesh_width) * (*package)->mesh_height);
+  uint64_t covered = 0;
+  for (const SramClass &cls : sramUse(**package))
+    covered += cls.cores.size();
+  require(covered == uint64_t((*package)->mesh_width) * (*package)->mesh_height);
   const std::vector<std::byte> again = serialize(**package);
   auto reread = parsePackage(again, "fuzz");
   require(bool(reread));

@@ -24,11 +24,6 @@ inline std::unique_ptr<pkg::BufferT> buffer(const char *name, pkg::BufferKind ki
   return buffer;
 }
 
-/// ((counter of `loop` + phase) mod modulus) * stride
-inline pkg::RingTerm term(uint8_t loop, int32_t phase, int32_t modulus, int32_t stride) {
-  return {loop, 1, {pkg::Source::Constant, 0, 0, phase}, modulus, stride};
-}
-
 inline std::unique_ptr<pkg::OperandT> operand(uint32_t buffer, uint32_t offset, std::vector<pkg::RingTerm> terms = {}) {
   auto operand = std::make_unique<pkg::OperandT>();
   operand->buffer = buffer;
@@ -73,11 +68,11 @@ inline std::unique_ptr<pkg::TaskT> makeTask() {
   code.push_back(instr(InstrKind::LoopBegin));
   code.back()->count = expr(pkg::Source::Param, 1, 1, 0);
   // 3 slots of 32 bytes, beginning with the second
-  code.push_back(
-      transfer(InstrKind::Put, 1, 0, expr(pkg::Source::Loop, 0, 4, 0), operand(ringBuffer, 0, {term(0, 1, 3, 32)})));
+  code.push_back(transfer(InstrKind::Put, 1, 0, expr(pkg::Source::Loop, 0, 4, 0),
+                          operand(ringBuffer, 0, {{0, 1, constant(1), 3, 32}})));
   code.push_back(instr(InstrKind::Call));
   code.back()->operands.push_back(operand(activationBuffer, 16));
-  code.back()->operands.push_back(operand(ringBuffer, 64, {term(0, 0, 3, -32)}));
+  code.back()->operands.push_back(operand(ringBuffer, 64, {{0, 1, constant(0), 3, -32}}));
   code.back()->scalars = {constant(7), {pkg::Source::RankX, 0, 2, 1}};
   code.back()->work = std::make_unique<pkg::WorkT>();
   code.back()->work->macs = expr(pkg::Source::CoordY, 0, 100, 10);

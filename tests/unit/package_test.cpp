@@ -190,19 +190,20 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"bytes of -8", [&](Package &p) { p.classes[1]->xs[0] = true; }},
       {"parameter 2", [&](Package &p) { *code(p)[0]->bytes = {pkg::Source::Param, 2, 1, 0}; }},
       {"names loop 0, 0 are open", [&](Package &p) { *code(p)[0]->bytes = {pkg::Source::Loop, 0, 1, 0}; }},
-      {"names loop 1, 1 are open", [&](Package &p) { code(p)[2]->operands[0]->terms = {test::term(1, 0, 2, 4)}; }},
-      {"modulus 0", [&](Package &p) { code(p)[2]->operands[0]->terms = {test::term(0, 0, 0, 4)}; }},
       {"names loop 1, 1 are open",
-       [&](Package &p) { code(p)[2]->operands[0]->terms = {{0, 0, {pkg::Source::Loop, 1, 1, 0}, 2, 4}}; }},
-      {"reach beyond",
-       [&](Package &p) { code(p)[2]->operands[0]->terms = {{0, 1, {pkg::Source::RankX, 0, 1, -1}, 4, 32}}; }},
-      {"reach beyond", [&](Package &p) { code(p)[2]->operands[0]->terms = {test::term(0, 0, 4, 32)}; }},
+       [&](Package &p) { code(p)[2]->operands[0]->terms = {{1, 1, test::constant(0), 2, 4}}; }},
+      {"modulus 0", [&](Package &p) { code(p)[2]->operands[0]->terms = {{0, 1, test::constant(0), 0, 4}}; }},
+      {"parameter 2",
+       [&](Package &p) { code(p)[2]->operands[0]->terms = {{0, 1, {pkg::Source::Param, 2, 1, 0}, 3, 4}}; }},
+      // The remainder is never negative: -1 is the last of 4 slots.
+      {"reach beyond", [&](Package &p) { code(p)[2]->operands[0]->terms = {{0, 0, test::constant(-1), 4, 32}}; }},
+      {"reach beyond", [&](Package &p) { code(p)[2]->operands[0]->terms = {{0, 1, test::constant(0), 4, 32}}; }},
       {"reach beyond", [&](Package &p) { code(p)[3]->operands[1]->offset = 60; }},
       {"reach beyond", [&](Package &p) { code(p)[3]->operands[0]->offset = 17; }},
       {"reach beyond", [&](Package &p) { code(p)[0]->bytes = test::expr(pkg::Source::Param, 0, 4, 5); }},
       {"reach beyond",
        [&](Package &p) {
-         code(p)[2]->operands[0]->terms.assign(4, test::term(0, INT32_MAX, INT32_MAX, INT32_MAX));
+         code(p)[2]->operands[0]->terms.assign(4, {0, INT32_MAX, test::constant(INT32_MAX), INT32_MAX, INT32_MAX});
          *code(p)[1]->count = test::constant(INT32_MAX);
          *code(p)[2]->bytes = test::constant(4);
        }},
