@@ -8,7 +8,10 @@
 namespace weft::tools {
 
 void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
-  command.add_option("--hw", arguments.hardware, "Hardware: a preset's name or a YAML file")->type_name("PRESET|FILE");
+  command
+      .add_option("--hw", arguments.hardware,
+                  fmt::format("Hardware: a preset's name or a YAML file (default: {})", defaultHardware))
+      ->type_name("PRESET|FILE");
   command.add_option("--mesh", arguments.mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
       ->type_name("WxH");
   command.add_option("--max-seq", arguments.maxSeq, "Tokens that the cache holds, prompt and new ones together")
@@ -36,11 +39,10 @@ Result<MeshSize> parseMesh(const std::string &text) {
 }
 
 Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments) {
-  if (arguments.hardware.empty())
-    return Error{"--hw is missing: to compile a model, name the hardware (`weft hw list` shows the presets)",
-                 Fault::Usage};
-  CompileOptions options{
-      .model = model, .hardware = arguments.hardware, .maxSeq = arguments.maxSeq, .dtype = arguments.dtype};
+  CompileOptions options{.model = model,
+                         .hardware = arguments.hardware.empty() ? defaultHardware : arguments.hardware,
+                         .maxSeq = arguments.maxSeq,
+                         .dtype = arguments.dtype};
   if (!arguments.mesh.empty()) {
     Result<MeshSize> mesh = parseMesh(arguments.mesh);
     if (!mesh)

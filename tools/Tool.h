@@ -43,6 +43,9 @@ struct Tool {
   std::function<Result<std::unique_ptr<runtime::Device>>(const runtime::Package &, const DeviceOptions &)> makeDevice;
 };
 
+/// The machine a model is compiled for when none is named.
+inline constexpr const char *defaultHardware = "rvv-mesh-16";
+
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype and --set give them.
 struct CompileArguments {
   std::string hardware{}, mesh{}, dtype{};

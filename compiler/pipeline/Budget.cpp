@@ -29,41 +29,47 @@ uint64_t neededWith(CompileOptions options) {
   return (*state)->peakBytes();
 }
 
+/// Meshes of the machine worth trying, nearest first: a square, which cuts contractions into fewer and better filled blocks,
+/// then ever larger ones.
+std::vector<std::pair<uint32_t, uint32_t>> otherMeshes(const CompileOptions &options) {
+  const hw::Parallelism &machine = options.hardware.parallelism;
+  uint32_t width = options.meshWidth, height = options.meshHeight;
+  std::vector<std::pair<uint32_t, uint32_t>> meshes;
+  if (width != height)
+    meshes.emplace_back(std::min(width, height), std::min(width, height));
+  while (width < machine.meshWidth || height < machine.meshHeight) {
+    width = std::min(2 * width, machine.meshWidth);
+    height = std::min(2 * height, machine.meshHeight);
+    meshes.emplace_back(width, height);
+  }
+  return meshes;
+}
+
 std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
   std::vector<plan::Remedy> remedies;
-  uint64_t reserved = options.hardware.memory.codeBytes + options.hardware.memory.stackBytes;
-  auto fits = [&](const CompileOptions &tried, uint64_t &needed) {
-    needed = neededWith(tried);
-    return needed != 0 && needed <= options.hardware.usableBytes();
-  };
-  uint64_t needed = 0;
-  // The longest context that fits this mesh, to a power of two and then to sixteenths of it.
-  for (uint32_t maxSeq = options.maxSeq / 2; maxSeq >= 16; maxSeq /= 2) {
+  const uint64_t reserved = options.hardware.memory.codeBytes + options.hardware.memory.stackBytes;
+  auto needed = [&](uint32_t width, uint32_t height, uint32_t maxSeq) {
     CompileOptions tried = options;
+    tried.meshWidth = width;
+    tried.meshHeight = height;
     tried.maxSeq = maxSeq;
-    if (fits(tried, needed)) {
-      remedies.push_back({fmt::format("--max-seq {}", maxSeq), needed + reserved});
+    return neededWith(tried);
+  };
+  auto fits = [&](uint64_t bytes) { return bytes != 0 && bytes <= options.hardware.usableBytes(); };
+  int64_t maxSeq = plan::largestThatFits(1, options.maxSeq - 1, [&](int64_t tokens) {
+    return fits(needed(options.meshWidth, options.meshHeight, static_cast<uint32_t>(tokens)));
+  });
+  if (maxSeq >= 1)
+    remedies.push_back({fmt::format("--max-seq {}", maxSeq),
+                        needed(options.meshWidth, options.meshHeight, static_cast<uint32_t>(maxSeq)) + reserved});
+  for (auto [width, height] : otherMeshes(options))
+    if (uint64_t bytes = needed(width, height, options.maxSeq); fits(bytes)) {
+      remedies.push_back({fmt::format("--mesh {}x{}", width, height), bytes + reserved});
       break;
     }
-  }
-  const hw::Parallelism &machine = options.hardware.parallelism;
-  for (uint32_t factor = 2;
-       options.meshWidth * (factor / 2) < machine.meshWidth || options.meshHeight * (factor / 2) < machine.meshHeight;
-       factor *= 2) {
-    CompileOptions tried = options;
-    tried.meshWidth = std::min(options.meshWidth * factor, machine.meshWidth);
-    tried.meshHeight = std::min(options.meshHeight * factor, machine.meshHeight);
-    if (fits(tried, needed)) {
-      remedies.push_back({fmt::format("--mesh {}x{}", tried.meshWidth, tried.meshHeight), needed + reserved});
-      break;
-    }
-  }
-  if (remedies.size() < 2) {
-    needed = neededWith(options);
-    if (needed)
-      remedies.push_back(
-          {fmt::format("--set memory.sram_kib={}", (needed + reserved + 1023) / 1024), needed + reserved});
-  }
+  if (remedies.size() < 2)
+    if (uint64_t bytes = needed(options.meshWidth, options.meshHeight, options.maxSeq))
+      remedies.push_back({fmt::format("--set memory.sram_kib={}", (bytes + reserved + 1023) / 1024), bytes + reserved});
   return remedies;
 }
 

@@ -62,22 +62,19 @@ public:
     case Phase::Import:
       return import();
     case Phase::Graph:
-      return runPasses([&](PassManager &passes) {
+      return runPasses(Fault::Internal, [&](PassManager &passes) {
         passes.addPass(graph::createSplitPhasesPass());
         passes.addPass(graph::createVerifyGraphPass());
       });
     case Phase::Place:
       return place();
     case Phase::Spmd:
-      return runPasses([&](PassManager &passes) {
+      return runPasses(Fault::Internal, [&](PassManager &passes) {
         passes.addPass(spmd::createSpmdPass());
         passes.addPass(spmd::createFabricVerifyPass());
       });
     case Phase::Route:
-      return runPasses([&](PassManager &passes) {
-        passes.addPass(route::createRoutePass(programColors()));
-        passes.addPass(route::createRouteVerifyPass(programColors()));
-      });
+      return route();
     case Phase::Plan:
       return plan();
     case Phase::Kernels:
@@ -122,8 +119,8 @@ private:
 
   uint32_t alignBytes() const { return std::max(options.hardware.memory.alignBytes, 16u); }
 
-  /// Runs passes on the module; their diagnostics become the error.
-  Result<void> runPasses(llvm::function_ref<void(PassManager &)> add) {
+  /// Runs passes on the module; their diagnostics become the error. `fault`: whose it is that they fail.
+  Result<void> runPasses(Fault fault, llvm::function_ref<void(PassManager &)> add) {
     std::string messages;
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
       if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
@@ -133,7 +130,7 @@ private:
     PassManager passes(&context);
     add(passes);
     if (failed(passes.run(*module)))
-      return userError(messages.empty() ? "a pass failed without a message" : messages);
+      return Error{messages.empty() ? "a pass failed without a message" : messages, fault};
     return {};
   }
 
@@ -148,15 +145,25 @@ private:
   Result<void> place() {
     place::PlaceOptions place = placeOptions(options, context);
     decisions = chooseAlgorithms(options, config, place);
-    return runPasses([&](PassManager &passes) {
+    // What the mesh has no lowering for is the model's matter.
+    return runPasses(Fault::User, [&](PassManager &passes) {
       passes.addPass(place::createPlacePass(place));
       passes.addPass(place::createGridVerifyPass());
     });
   }
 
+  Result<void> route() {
+    // Too few colours is a matter of machine and model; routes that do not check out are ours.
+    auto colored = runPasses(Fault::User, [&](PassManager &passes) { passes.addPass(weft::route::createRoutePass(programColors())); });
+    if (!colored)
+      return colored;
+    return runPasses(Fault::Internal,
+                     [&](PassManager &passes) { passes.addPass(weft::route::createRouteVerifyPass(programColors())); });
+  }
+
   Result<void> plan() {
     uint32_t align = alignBytes();
-    auto planned = runPasses([&](PassManager &passes) {
+    auto planned = runPasses(Fault::Internal, [&](PassManager &passes) {
       passes.addPass(plan::createPlanPass(align));
       passes.addPass(plan::createPlanVerifyPass(align));
     });

@@ -111,7 +111,8 @@ struct RouteVerifyPass : PassWrapper<RouteVerifyPass, OperationPass<ModuleOp>> {
 
 } // namespace
 
-Result<ChannelSpec> channelSpec(fabric::ChannelOp op) {
+/// The pattern's flows, under whatever names the builders of patterns give them.
+static Result<ChannelSpec> patternOf(fabric::ChannelOp op) {
   auto program = op->getParentOfType<fabric::ProgramOp>();
   auto axis = static_cast<Axis>(op.getAxis());
   int n = static_cast<int>(axis == Axis::X ? program.getWidth() : program.getHeight());
@@ -134,6 +135,13 @@ Result<ChannelSpec> channelSpec(fabric::ChannelOp op) {
     return hostOutput(name, axis);
   }
   llvm_unreachable("all patterns are handled");
+}
+
+Result<ChannelSpec> channelSpec(fabric::ChannelOp op) {
+  auto spec = patternOf(op);
+  if (spec)
+    spec->name = op.getSymName().str();
+  return spec;
 }
 
 std::unique_ptr<Pass> createRoutePass(int colors) { return std::make_unique<RoutePass>(colors); }

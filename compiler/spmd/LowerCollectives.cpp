@@ -1,6 +1,8 @@
 // Reductions, shifts, re-layouts and the host's words.
 #include "compiler/spmd/Lowering.h"
 
+#include <fmt/format.h>
+
 using namespace mlir;
 
 namespace weft::spmd {
@@ -14,10 +16,9 @@ LogicalResult Lowering::reduce(const std::string &op, const Slot &slot, Expr byt
   std::vector<route::Segment> parts;
   for (int64_t i = 0; i < segments; ++i)
     parts.push_back({static_cast<int>(i * segment), static_cast<int>((i + 1) * segment)});
-  std::string name =
-      std::string(axis == grid::Axis::X ? "x" : "y") + "_tree" + std::to_string(levels) + "_" + std::to_string(groups);
+  std::string name = fmt::format("{}_tree_k{}_g{}", axis == grid::Axis::X ? "x" : "y", levels, groups);
   if (segment)
-    name += "_of" + std::to_string(segment);
+    name += fmt::format("_of{}", segment);
   auto plan = route::planTree(name, static_cast<pkg::Axis>(axis), n, parts, static_cast<int>(levels),
                               {static_cast<int>(groups)});
   if (!plan)

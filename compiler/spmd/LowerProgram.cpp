@@ -234,7 +234,7 @@ LogicalResult Lowering::lowerOp(Operation *op, int64_t level, std::vector<Step> 
       .Case([&](grid::AllReduceOp op) { return lowerAllReduce(op, steps); })
       .Case([&](grid::ShiftOp op) { return lowerShift(op, steps), success(); })
       .Case([&](grid::ToLayoutOp op) { return lowerToLayout(op, steps); })
-      .Case([&](grid::GemmOp op) { return lowerGemm(op, level, steps), success(); })
+      .Case([&](grid::GemmOp op) { return lowerGemm(op, steps), success(); })
       .Case([&](grid::GemvOp op) { return lowerGemv(op, steps); })
       .Case([&](grid::LaunchOp op) { return lowerLaunch(op, steps), success(); })
       .Case([&](grid::OutputOp op) { return lowerOutput(op, steps), success(); })

@@ -53,6 +53,8 @@ struct Step {
   std::vector<Part> parts;
 };
 
+struct BlockQueue;
+
 class Lowering {
 public:
   Lowering(mlir::ModuleOp module, grid::MeshOp meshOp);
@@ -78,7 +80,13 @@ private:
   void lowerOutput(grid::OutputOp op, std::vector<Step> &steps);
 
   // -- products (LowerGemm.cpp)
-  void lowerGemm(grid::GemmOp op, int64_t level, std::vector<Step> &steps);
+  void lowerGemm(grid::GemmOp op, std::vector<Step> &steps);
+  /// A queue for the operand that moves along `axis`; `stride` bytes a slot, `bytes` of it in use.
+  BlockQueue makeQueue(grid::Axis axis, int64_t stride, Expr bytes, llvm::StringRef hint);
+  /// Rotates the queues of the cores that go down or up.
+  Part alignPart(const BlockQueue &queue, grid::Axis rankAxis, bool up);
+  Emit computeShift(const BlockQueue &a, const BlockQueue &b, bool upA, bool upB, const std::string &multiply,
+                    const Slot &result, const Expr &rows);
   mlir::LogicalResult lowerGemv(grid::GemvOp op, std::vector<Step> &steps);
 
   // -- pieces

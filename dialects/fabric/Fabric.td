@@ -55,13 +55,16 @@ class Fabric_Attr<string name, string mnemonicName> : AttrDef<Fabric_Dialect, na
 
 def Fabric_ExprAttr : Fabric_Attr<"Expr", "expr"> {
   let summary = "add + scale * source; `index` picks the parameter or the loop (0 = innermost)";
+  let description = [{
+    Printed as `<8>`, `<rank_y>`, `<32 * param 1 + 4>`, `<-1 * rank_x + 16>`.
+  }];
   let parameters = (ins EnumParameter<Fabric_Source>:$source, "int64_t":$index, "int64_t":$scale, "int64_t":$add);
-  let assemblyFormat = "`<` $source $index `*` $scale `+` $add `>`";
+  let hasCustomAssemblyFormat = 1;
 }
 def Fabric_TermAttr : Fabric_Attr<"Term", "term"> {
   let summary = "((scale * counter of loop + phase) mod modulus) * stride bytes; the phase may depend on the core's rank";
   let parameters = (ins "int64_t":$loop, "int64_t":$scale, "ExprAttr":$phase, "int64_t":$modulus, "int64_t":$stride);
-  let assemblyFormat = "`<` `(` $scale `*` $loop `+` $phase `)` `mod` $modulus `*` $stride `>`";
+  let assemblyFormat = "`<` `(` $scale `*` `loop` $loop `+` $phase `)` `mod` $modulus `*` $stride `>`";
 }
 def Fabric_RefAttr : Fabric_Attr<"Ref", "ref"> {
   let summary = "an address in a buffer of the core";
@@ -110,14 +113,14 @@ def Fabric_ChannelOp : Fabric_Op<"channel", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, Fabric_AxisAttr:$axis, Fabric_PatternKindAttr:$pattern,
                        DenseI64ArrayAttr:$args, OptionalAttr<AffineMapAttr>:$color_class,
                        OptionalAttr<DenseI64ArrayAttr>:$colors);
-  let assemblyFormat = "$sym_name `along` $axis $pattern $args (`color` $color_class^ `of` $colors)? attr-dict";
+  let assemblyFormat = "$sym_name `along` `` $axis `` $pattern $args (`color` $color_class^ `of` $colors)? attr-dict";
   let hasVerifier = 1;
 }
 
 def Fabric_BufferOp : Fabric_Op<"buffer", [Symbol]> {
   let summary = "bytes of every core's SRAM; the plan phase gives the offset";
   let arguments = (ins SymbolNameAttr:$sym_name, Fabric_BufferKindAttr:$kind, I64Attr:$bytes, OptionalAttr<I64Attr>:$offset);
-  let assemblyFormat = "$sym_name $kind $bytes (`at` $offset^)? attr-dict";
+  let assemblyFormat = "$sym_name `` $kind $bytes (`at` $offset^)? attr-dict";
   let hasVerifier = 1;
 }
 
@@ -185,12 +188,12 @@ def Fabric_ReduceForwardOp : Fabric_Op<"reduce_forward"> {
   let summary = "combines passing f32 words with local ones and sends them on";
   let arguments = (ins Fabric_ReduceKindAttr:$reduce, Fabric_RefAttr:$with, FlatSymbolRefAttr:$in, FlatSymbolRefAttr:$out,
                        Fabric_ExprAttr:$bytes);
-  let assemblyFormat = "$reduce $with `from` $in `to` $out $bytes attr-dict";
+  let assemblyFormat = "`` $reduce $with `from` $in `to` $out $bytes attr-dict";
 }
 def Fabric_ReduceIntoOp : Fabric_Op<"reduce_into"> {
   let summary = "combines arriving f32 words into a buffer";
   let arguments = (ins Fabric_ReduceKindAttr:$reduce, Fabric_RefAttr:$into, FlatSymbolRefAttr:$in, Fabric_ExprAttr:$bytes);
-  let assemblyFormat = "$reduce $into `from` $in $bytes attr-dict";
+  let assemblyFormat = "`` $reduce $into `from` $in $bytes attr-dict";
 }
 def Fabric_KernelCallOp : Fabric_Op<"kernel_call"> {
   let summary = "runs a tile kernel on buffers of the core";

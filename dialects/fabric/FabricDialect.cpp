@@ -27,6 +27,55 @@ void FabricDialect::initialize() {
       >();
 }
 
+void ExprAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  if (getSource() == Source::Constant) {
+    printer << getAdd() << ">";
+    return;
+  }
+  if (getScale() != 1)
+    printer << getScale() << " * ";
+  printer << stringifySource(getSource());
+  if (getSource() == Source::Param || getSource() == Source::Loop)
+    printer << " " << getIndex();
+  if (getAdd() != 0)
+    printer << " + " << getAdd();
+  printer << ">";
+}
+
+/// A number, or `[scale *] source [index] [+ add]`.
+Attribute ExprAttr::parse(AsmParser &parser, Type) {
+  int64_t scale = 1, index = 0, add = 0;
+  if (parser.parseLess())
+    return {};
+  OptionalParseResult number = parser.parseOptionalInteger(scale);
+  if (number.has_value()) {
+    if (failed(*number))
+      return {};
+    if (succeeded(parser.parseOptionalGreater()))
+      return ExprAttr::get(parser.getContext(), Source::Constant, 0, 0, scale);
+    if (parser.parseStar())
+      return {};
+  }
+  StringRef keyword;
+  SMLoc location = parser.getCurrentLocation();
+  if (parser.parseKeyword(&keyword))
+    return {};
+  std::optional<Source> source = symbolizeSource(keyword);
+  if (!source || *source == Source::Constant) {
+    parser.emitError(location, "expected param, loop, x, y, rank_x or rank_y");
+    return {};
+  }
+  bool indexed = *source == Source::Param || *source == Source::Loop;
+  if (indexed && parser.parseInteger(index))
+    return {};
+  if (succeeded(parser.parseOptionalPlus()) && parser.parseInteger(add))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return ExprAttr::get(parser.getContext(), *source, index, scale, add);
+}
+
 LogicalResult ClassOp::verify() {
   for (Attribute attribute : getSets()) {
     auto set = dyn_cast<IntegerSetAttr>(attribute);

@@ -98,7 +98,7 @@ def Grid_MeshOp : Grid_Op<"mesh", [Symbol]> {
   let summary = "a rectangle of cores and the order of its logical rings";
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$width, I64Attr:$height,
                        Grid_RankOrderAttr:$rank_to_core);
-  let assemblyFormat = "$sym_name $width `x` $height $rank_to_core attr-dict";
+  let assemblyFormat = "$sym_name $width `x` $height `` $rank_to_core attr-dict";
   let hasVerifier = 1;
 }
 
@@ -124,7 +124,7 @@ def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
   let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order, UnitAttr:$transposed,
                        OptionalAttr<DenseI64ArrayAttr>:$heads);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$parts $order (`transposed` $transposed^)? (`heads` $heads^)? attr-dict `:` type($result)";
+  let assemblyFormat = "$parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? attr-dict `:` type($result)";
 }
 
 def Grid_RopeTableOp : Grid_Op<"rope_table", [Pure]> {
@@ -186,7 +186,7 @@ def Grid_GemmOp : Grid_Op<"gemm", [Pure]> {
   }];
   let arguments = (ins Grid_Tensor:$a, Grid_Tensor:$b, Grid_GemmAlgoAttr:$algo);
   let results = (outs Grid_Tensor:$c);
-  let assemblyFormat = "$algo $a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($c)";
+  let assemblyFormat = "`` $algo $a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($c)";
   let hasVerifier = 1;
 }
 
@@ -216,7 +216,7 @@ def Grid_AllReduceOp : Grid_Op<"all_reduce", [Pure]> {
                        Grid_ReduceKindAttr:$kind, I64Attr:$levels, I64Attr:$groups,
                        DefaultValuedAttr<I64Attr, "0">:$segment, DefaultValuedAttr<I64Attr, "0">:$segments);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$kind $input `along` $axis `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "`` $kind $input `along` `` $axis `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
 }
 
@@ -227,7 +227,7 @@ def Grid_ShiftOp : Grid_Op<"shift", [Pure, AllTypesMatch<["input", "result"]>]> 
   }];
   let arguments = (ins Grid_Tensor:$input, Grid_AxisAttr:$axis, BoolAttr:$wrap);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$input `along` $axis `wrap` $wrap attr-dict `:` type($input)";
+  let assemblyFormat = "$input `along` `` $axis `wrap` $wrap attr-dict `:` type($input)";
   let hasVerifier = 1;
 }
 
@@ -242,7 +242,7 @@ def Grid_ToLayoutOp : Grid_Op<"to_layout", [Pure]> {
   }];
   let arguments = (ins Grid_Tensor:$input, Grid_RelayoutAlgoAttr:$algo, I64Attr:$levels, I64Attr:$groups);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$algo $input `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "`` $algo $input `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
 }
 
