@@ -40,8 +40,8 @@ struct Fixture {
   /// Whether verifyStepClasses accepts a step with a task for each of `members`.
   bool accepts(const std::vector<SmallVector<IntegerSet>> &members, int64_t width, int64_t height, bool all) {
     messages.clear();
-    OwningOpRef<ProgramOp> program = builder.create<ProgramOp>(builder.getUnknownLoc(), "program", width, height, false,
-                                                               builder.getArrayAttr({}));
+    OwningOpRef<ProgramOp> program =
+        builder.create<ProgramOp>(builder.getUnknownLoc(), "program", width, height, false, builder.getArrayAttr({}));
     OpBuilder inProgram = OpBuilder::atBlockEnd(&program->getBody().emplaceBlock());
     auto step = inProgram.create<StepOp>(builder.getUnknownLoc(), "op", "kind", all);
     OpBuilder inStep = OpBuilder::atBlockEnd(&step.getBody().emplaceBlock());
@@ -128,6 +128,7 @@ TEST_CASE_METHOD(Fixture, "a step's classes are accepted exactly if counting fin
         covering &= count >= 1;
       }
     bool expected = disjoint && (covering || !all);
+    CAPTURE(width, height, all, disjoint, covering);
     REQUIRE(accepts(members, width, height, all) == expected);
     accepted += expected;
     overlapping += !disjoint;
