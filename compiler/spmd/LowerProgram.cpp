@@ -265,34 +265,20 @@ static std::vector<std::pair<fabric::CoreMask, std::vector<const Part *>>> refin
   for (const Step &step : steps) {
     decltype(classes) finer;
     for (auto &[mask, parts] : classes) {
-      std::vector<bool> covered(mask.xs.size() * mask.ys.size());
-      auto intersect = [](fabric::CoreMask a, const fabric::CoreMask &b) {
-        for (size_t i = 0; i < a.xs.size(); ++i)
-          a.xs[i] = a.xs[i] && b.xs[i];
-        for (size_t i = 0; i < a.ys.size(); ++i)
-          a.ys[i] = a.ys[i] && b.ys[i];
-        if (b.relation != fabric::CoreMask::Relation::Any)
-          a.relation = b.relation;
-        return a;
-      };
-      fabric::CoreMask rest = mask;
+      SmallVector<fabric::CoreMask> rest = {mask};
       for (const Part &part : step.parts) {
-        fabric::CoreMask both = intersect(mask, part.cores);
-        if (both.empty())
-          continue;
-        auto extended = parts;
-        extended.push_back(&part);
-        finer.emplace_back(both, std::move(extended));
-        // Parts of one step differ on one axis at most, so what is left is again a product.
-        if (both.xs != mask.xs)
-          for (size_t i = 0; i < rest.xs.size(); ++i)
-            rest.xs[i] = rest.xs[i] && !both.xs[i];
-        else
-          for (size_t i = 0; i < rest.ys.size(); ++i)
-            rest.ys[i] = rest.ys[i] && !both.ys[i];
+        SmallVector<fabric::CoreMask> left;
+        for (const fabric::CoreMask &piece : rest) {
+          if (fabric::CoreMask both = fabric::intersect(piece, part.cores); !both.empty()) {
+            finer.emplace_back(both, parts);
+            finer.back().second.push_back(&part);
+          }
+          llvm::append_range(left, fabric::subtract(piece, part.cores));
+        }
+        rest = std::move(left);
       }
-      if (!rest.empty())
-        finer.emplace_back(rest, parts);
+      for (const fabric::CoreMask &piece : rest)
+        finer.emplace_back(piece, parts);
     }
     classes = std::move(finer);
   }

@@ -15,6 +15,46 @@ bool CoreMask::empty() const {
   return true;
 }
 
+CoreMask intersect(const CoreMask &a, const CoreMask &b) {
+  CoreMask both = a;
+  for (size_t x = 0; x < both.xs.size(); ++x)
+    both.xs[x] = a.xs[x] && b.xs[x];
+  for (size_t y = 0; y < both.ys.size(); ++y)
+    both.ys[y] = a.ys[y] && b.ys[y];
+  if (a.relation == CoreMask::Relation::Any)
+    both.relation = b.relation;
+  else if (b.relation != CoreMask::Relation::Any && b.relation != a.relation)
+    both.xs.assign(both.xs.size(), false); // on and off the diagonal: nothing
+  return both;
+}
+
+llvm::SmallVector<CoreMask> subtract(const CoreMask &a, const CoreMask &b) {
+  llvm::SmallVector<CoreMask> rest;
+  auto add = [&](const CoreMask &mask) {
+    if (!mask.empty())
+      rest.push_back(mask);
+  };
+  // Beside b's columns; in its columns beside its rows; in both, on the other side of the relation.
+  CoreMask beside = a, above = a, across = a;
+  for (size_t x = 0; x < a.xs.size(); ++x) {
+    beside.xs[x] = a.xs[x] && !b.xs[x];
+    above.xs[x] = across.xs[x] = a.xs[x] && b.xs[x];
+  }
+  for (size_t y = 0; y < a.ys.size(); ++y) {
+    above.ys[y] = a.ys[y] && !b.ys[y];
+    across.ys[y] = a.ys[y] && b.ys[y];
+  }
+  add(beside);
+  add(above);
+  if (b.relation != CoreMask::Relation::Any) {
+    CoreMask other = across;
+    other.relation = b.relation == CoreMask::Relation::OnDiagonal ? CoreMask::Relation::OffDiagonal
+                                                                  : CoreMask::Relation::OnDiagonal;
+    add(a.relation == CoreMask::Relation::Any ? other : intersect(across, other));
+  }
+  return rest;
+}
+
 namespace {
 
 /// Positions lo, lo + period, … (`repeats` of them), each the start of a run of `length`.

@@ -24,6 +24,11 @@ struct CoreMask {
   bool operator==(const CoreMask &) const = default;
 };
 
+/// The cores that are in both.
+CoreMask intersect(const CoreMask &a, const CoreMask &b);
+/// The cores of `a` that are not in `b`, as disjoint masks; none of them is empty.
+llvm::SmallVector<CoreMask> subtract(const CoreMask &a, const CoreMask &b);
+
 /// The mask as a union of affine sets of (x, y); as few as a greedy split into periodic runs gives.
 llvm::SmallVector<mlir::IntegerSet> toSets(mlir::MLIRContext *context, const CoreMask &mask);
 
