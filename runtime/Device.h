@@ -71,6 +71,8 @@ public:
   virtual Result<LaunchResult> run(const Launch &launch) = 0;
   /// Bytes of core (x, y)'s SRAM from `offset`; for tests and inspection.
   virtual Result<std::vector<std::byte>> readSram(uint32_t x, uint32_t y, uint32_t offset, uint32_t bytes) = 0;
+  /// Completes what the device writes beside its results, such as a trace. No launch comes after it.
+  virtual Result<void> finish() { return success(); }
 };
 
 } // namespace weft::runtime

@@ -38,7 +38,12 @@ public:
   size_t size() const { return functions.size(); }
 
 private:
+  /// The loader knows a library by its path, which names the file's descriptor: that stays taken as long as the library
+  /// is loaded, or the next one would get the same path and be taken for this one.
   struct Closer {
+    Closer() : descriptor(-1) {}
+    explicit Closer(int descriptor) : descriptor(descriptor) {}
+    int descriptor;
     void operator()(void *handle) const;
   };
   std::unique_ptr<void, Closer> handle;

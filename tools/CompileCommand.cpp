@@ -48,6 +48,21 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
              static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
 }
 
+/// The package, or the IR where the pipeline stopped.
+Result<void> writeResult(const Arguments &arguments, const compiler::Compilation &compilation) {
+  if (!compilation.package) {
+    if (!arguments.output.empty())
+      return writeText(arguments.output, compilation.ir);
+    std::cout << compilation.ir;
+    return {};
+  }
+  std::string path = arguments.output.empty() ? compilation.package->model->name + ".weft" : arguments.output;
+  if (auto written = runtime::writePackage(*compilation.package, path); !written)
+    return written;
+  printSummary(compilation, path);
+  return {};
+}
+
 Result<void> runCompile(const Arguments &arguments) {
   auto until = phaseOf(arguments.until);
   if (!until)
@@ -69,20 +84,9 @@ Result<void> runCompile(const Arguments &arguments) {
   bar.clear();
   if (!compilation)
     return compilation.takeError();
-  if (!arguments.jsonPath.empty())
-    if (auto written = writeText(arguments.jsonPath, compiler::toJson(*options, *compilation)); !written)
-      return written;
-  if (*until != compiler::Phase::Package) {
-    if (!arguments.output.empty())
-      return writeText(arguments.output, compilation->ir);
-    std::cout << compilation->ir;
-    return {};
-  }
-  std::string path = arguments.output.empty() ? compilation->package->model->name + ".weft" : arguments.output;
-  if (auto written = runtime::writePackage(*compilation->package, path); !written)
+  if (auto written = writeResult(arguments, *compilation); !written || arguments.jsonPath.empty())
     return written;
-  printSummary(*compilation, path);
-  return {};
+  return writeText(arguments.jsonPath, compiler::toJson(*options, *compilation));
 }
 
 } // namespace

@@ -21,6 +21,7 @@ public:
   Result<std::vector<std::byte>> readSram(uint32_t x, uint32_t y, uint32_t offset, uint32_t bytes) override {
     return engine->readSram(x, y, offset, bytes);
   }
+  Result<void> finish() override { return trace ? trace->finish() : success(); }
 
 private:
   std::unique_ptr<hw::CoreModel> core;
@@ -31,7 +32,8 @@ private:
   std::unique_ptr<runtime::Device> engine; // last: it refers to the others
 };
 
-Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Package &package, const DeviceOptions &options) {
+Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Package &package,
+                                                            const DeviceOptions &options) {
   auto loaded = std::make_unique<LoadedEngine>();
   auto hardware = hw::parse(package.hardware_yaml, "the package's hardware");
   if (!hardware)

@@ -105,6 +105,12 @@ public:
     return text;
   }
 
+  /// Ends a text that the run could not.
+  void breakOff() {
+    if (!text.empty())
+      out << '\n' << std::flush;
+  }
+
 private:
   void write(const std::string &piece) {
     text += piece;
@@ -157,9 +163,11 @@ Result<void> generateAndReport(const RunOptions &options, runtime::Session &sess
   bar.update(0);
   Result<runtime::Generation> generation = runtime::generate(session, prompt, generate);
   bar.clear();
-  std::optional<std::string> whole = text.finish();
-  if (!generation)
+  if (!generation) {
+    text.breakOff();
     return generation.takeError();
+  }
+  std::optional<std::string> whole = text.finish();
   if (!options.timingOnly && !tokenizer)
     out << fmt::format("tokens {}\n", fmt::join(generation->tokens, ","));
   Result<runtime::RunReport> report =
@@ -200,7 +208,9 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   Result<runtime::Session> session = runtime::Session::create(**package, **device, options.timingOnly);
   if (!session)
     return session.takeError();
-  return generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, out);
+  if (Result<void> ok = generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, out); !ok)
+    return ok;
+  return (*device)->finish();
 }
 
 void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {

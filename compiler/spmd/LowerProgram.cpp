@@ -208,10 +208,10 @@ void Lowering::lowerResident(Operation *op) {
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](grid::WeightOp weight) {
         // The same weight in another order is another buffer.
-        std::string name =
-            ("weight." + cast<StringAttr>(weight.getParts()[0]).getValue() + "." +
-             grid::stringifyWeightOrder(weight.getOrder()) + "." + std::to_string(grid::localShape(type)[0]))
-                .str();
+        std::string name = ("weight." + cast<StringAttr>(weight.getParts()[0]).getValue() + "." +
+                            grid::stringifyWeightOrder(weight.getOrder()) +
+                            (weight.getTransposed() ? ".transposed." : ".") + std::to_string(grid::localShape(type)[0]))
+                               .str();
         declare(name, fabric::BufferKind::Weights, [&] {
           residents.create<fabric::WeightOp>(op->getLoc(), name, weight.getParts(),
                                              grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),

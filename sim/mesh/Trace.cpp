@@ -6,11 +6,12 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 namespace weft::sim {
 
 /// `text` as a JSON string. Bytes that are not printable ASCII become escapes, so that any name gives valid JSON.
-static std::string quoted(std::string_view text) {
+static std::string jsonString(std::string_view text) {
   std::string result = "\"";
   for (char c : text) {
     auto byte = static_cast<unsigned char>(c);
@@ -49,7 +50,13 @@ TraceWriter::TraceWriter(std::string path, std::FILE *file, const TraceOptions &
   failed |= std::fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", file) < 0;
 }
 
-TraceWriter::~TraceWriter() { (void)finish(); }
+TraceWriter::~TraceWriter() {
+  const bool nothingTraced = file && first;
+  (void)finish();
+  std::error_code ignored;
+  if (nothingTraced && std::filesystem::is_regular_file(path, ignored))
+    std::filesystem::remove(path, ignored);
+}
 
 Result<void> TraceWriter::finish() {
   if (!file)
@@ -83,12 +90,12 @@ void TraceWriter::nameTracks(const LaunchInfo &info) {
     tracks += shown[core];
     if (shown[core])
       event(fmt::format(R"({{"ph":"M","pid":1,"tid":{},"name":"thread_name","args":{{"name":{}}}}})", core + 1,
-                        quoted(fmt::format("core ({}, {})", x, y))));
+                        jsonString(fmt::format("core ({}, {})", x, y))));
   }
   std::string what = tracks == shown.size() ? fmt::format("mesh {} x {}, all cores", info.meshWidth, info.meshHeight)
                                             : fmt::format("mesh {} x {}, {} of {} cores shown", info.meshWidth,
                                                           info.meshHeight, tracks, shown.size());
-  event(fmt::format(R"({{"ph":"M","pid":1,"name":"process_name","args":{{"name":{}}}}})", quoted(what)));
+  event(fmt::format(R"({{"ph":"M","pid":1,"name":"process_name","args":{{"name":{}}}}})", jsonString(what)));
   event(R"j({"ph":"M","pid":1,"tid":0,"name":"thread_name","args":{"name":"launches (1 cycle = 1 ns)"}})j");
 }
 
@@ -96,10 +103,10 @@ void TraceWriter::launchBegins(const LaunchInfo &info) {
   if (shown.size() != size_t{info.meshWidth} * info.meshHeight)
     nameTracks(info);
   launchStart = latest;
-  launchName = quoted(fmt::format("{} to {} tokens", info.program, info.tokensInCache));
+  launchName = jsonString(fmt::format("{} to {} tokens", info.program, info.tokensInCache));
   ops.clear();
   for (const std::string &op : *info.ops)
-    ops.push_back(quoted(op));
+    ops.push_back(jsonString(op));
 }
 
 void TraceWriter::span(const Span &span) {
@@ -110,7 +117,7 @@ void TraceWriter::span(const Span &span) {
   const char *kind = kinds[static_cast<size_t>(span.kind)];
   event(fmt::format(R"({{"ph":"X","pid":1,"tid":{},"ts":{},"dur":{},"cat":"{}","name":{},"args":{{"what":{}}}}})",
                     span.core + 1, micros(launchStart + span.begin), micros(span.end - span.begin), kind, ops[span.op],
-                    quoted(span.name.empty() ? std::string_view(kind) : span.name)));
+                    jsonString(span.name.empty() ? std::string_view(kind) : span.name)));
 }
 
 void TraceWriter::launchEnded(uint64_t cycles) {

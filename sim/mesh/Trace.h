@@ -14,7 +14,8 @@ struct TraceOptions {
   uint32_t maxCores = 256; // tracks; of a larger mesh, evenly spread columns and rows
 };
 
-/// Writes while the engine runs. One cycle is one nanosecond of the trace; launches follow one another.
+/// Writes while the engine runs; a file that no launch came to is taken away again. One cycle is one nanosecond of the
+/// trace; launches follow one another.
 class TraceWriter : public TraceSink {
 public:
   static Result<std::unique_ptr<TraceWriter>> create(const std::string &path, const TraceOptions &options = {});

@@ -155,6 +155,14 @@ std::vector<std::string> TestModel::names() const {
   return result;
 }
 
+frontend::RopeConfig plainRope(double theta, uint32_t headDim) {
+  frontend::RopeConfig rope;
+  rope.theta = theta;
+  for (uint32_t j = 0; j < headDim / 2; ++j)
+    rope.inverseFrequencies.push_back(std::pow(theta, -2.0 * j / headDim));
+  return rope;
+}
+
 TestModel randomModel(std::mt19937 &random) {
   auto pick = [&](uint32_t low, uint32_t high) { return std::uniform_int_distribution<uint32_t>(low, high)(random); };
   TestModel model;
@@ -171,11 +179,15 @@ TestModel randomModel(std::mt19937 &random) {
   config.rmsNormEps = std::pow(10.0, -double(pick(5, 7)));
   config.rope.theta = double(pick(100, 100000));
   config.tiedEmbeddings = pick(0, 1) == 1;
-  for (uint32_t j = 0; j < config.headDim / 2; ++j)
-    config.rope.inverseFrequencies.push_back(std::pow(config.rope.theta, -2.0 * j / config.headDim));
+  config.rope = plainRope(config.rope.theta, config.headDim);
+  addRandomWeights(model, random);
+  return model;
+}
 
+void addRandomWeights(TestModel &model, std::mt19937 &random, std::optional<WeightType> onlyType) {
+  const frontend::LlamaConfig &config = model.config;
   auto add = [&](const std::string &name, std::vector<uint64_t> shape) {
-    auto type = static_cast<WeightType>(pick(0, 2));
+    auto type = onlyType.value_or(static_cast<WeightType>(std::uniform_int_distribution<int>(0, 2)(random)));
     size_t count = shape[0] * (shape.size() == 2 ? shape[1] : 1);
     TestModel::Weight weight{{name, type, shape, 0, 0}, std::vector<std::byte>(count * bytesOf(type))};
     std::normal_distribution<float> values(shape.size() == 2 ? 0.0f : 1.0f,
@@ -201,7 +213,18 @@ TestModel randomModel(std::mt19937 &random) {
   add("model.norm.weight", {hidden});
   if (!config.tiedEmbeddings)
     add("lm_head.weight", {config.vocabSize, hidden});
-  return model;
+}
+
+TestModel withWeightsAs(const TestModel &model, WeightType type) {
+  TestModel result = model;
+  for (auto &[name, weight] : result.weights) {
+    Matrix values = matrixOf(model, name);
+    weight.info.type = type;
+    weight.bytes.resize(values.size() * bytesOf(type));
+    for (Eigen::Index i = 0; i < values.size(); ++i)
+      encode(type, static_cast<float>(values.data()[i]), weight.bytes.data() + i * bytesOf(type));
+  }
+  return result;
 }
 
 TestModel loadModel(const std::string &folder) {
@@ -221,8 +244,7 @@ TestModel loadModel(const std::string &folder) {
   config.rmsNormEps = json.at("rms_norm_eps");
   config.tiedEmbeddings = json.at("tie_word_embeddings");
   config.rope.theta = json.contains("rope_theta") ? json["rope_theta"] : json.at("rope_parameters").at("rope_theta");
-  for (uint32_t j = 0; j < config.headDim / 2; ++j)
-    config.rope.inverseFrequencies.push_back(std::pow(config.rope.theta, -2.0 * j / config.headDim));
+  config.rope = plainRope(config.rope.theta, config.headDim);
 
   std::vector<char> file = readFile(folder + "/model.safetensors");
   const auto *bytes = reinterpret_cast<const std::byte *>(file.data());

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -32,6 +33,15 @@ struct TestModel : frontend::WeightSource {
   const std::vector<frontend::WeightFileInfo> &files() const override { return noFiles; }
   std::span<const std::byte> bytes(const std::string &name) const { return weights.at(name).bytes; }
 };
+
+/// Unscaled rotary frequencies.
+frontend::RopeConfig plainRope(double theta, uint32_t headDim);
+
+/// The weights that `model.config` asks for, each of a random type unless `onlyType` is given.
+void addRandomWeights(TestModel &model, std::mt19937 &random, std::optional<frontend::WeightType> onlyType = {});
+
+/// The same model with every weight rounded to `type`.
+TestModel withWeightsAs(const TestModel &model, frontend::WeightType type);
 
 /// Small, with sizes that divide nothing: hidden 6 to 40, heads and kv heads 1 to 3 each in their ratio, tied or not,
 /// weights of any of the three types.
