@@ -80,6 +80,23 @@ TEST_CASE_METHOD(Fixture, "a mask and its affine sets hold the same cores") {
   }
 }
 
+TEST_CASE_METHOD(Fixture, "intersecting and subtracting masks is what it is for their cores") {
+  for (int round = 0; round < 400; ++round) {
+    int64_t width = pick(1, 9), height = pick(1, 9);
+    CoreMask a = mask(width, height), b = mask(width, height);
+    CoreMask both = intersect(a, b);
+    SmallVector<CoreMask> rest = subtract(a, b);
+    for (int64_t x = 0; x < width; ++x)
+      for (int64_t y = 0; y < height; ++y) {
+        REQUIRE(both.contains(x, y) == (a.contains(x, y) && b.contains(x, y)));
+        int64_t holding = llvm::count_if(rest, [&](const CoreMask &piece) { return piece.contains(x, y); });
+        REQUIRE(holding == (a.contains(x, y) && !b.contains(x, y) ? 1 : 0));
+      }
+    for (const CoreMask &piece : rest)
+      REQUIRE(!piece.empty());
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "periodic positions take one set") {
   CHECK(toSets(&context, CoreMask::all(16, 16)).size() == 1);
   std::vector<bool> odd(16), line(1, true);
