@@ -202,8 +202,7 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   if (failed(x) || failed(gate) || failed(up) || failed(down))
     return failure();
   bool sequence = isSequence(op.getResult());
-  auto stored = cast<RankedTensorType>(op.getGate().getType()),
-       storedUp = cast<RankedTensorType>(op.getUp().getType());
+  auto stored = cast<RankedTensorType>(op.getGate().getType()), storedUp = cast<RankedTensorType>(op.getUp().getType());
   int64_t inner = stored.getDimSize(0), columns = stored.getDimSize(1);
   ShardAttr innerShard = contractionX(inner);
   ShardAttr pairShard = shard(Axis::X, ShardKind::Block, 2 * innerShard.getLocal());
