@@ -118,7 +118,8 @@ void addCompileCommand(CLI::App &app, int &exitCode) {
       ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}))
       ->type_name("auto|meshgemm|cannon");
   command->add_option("--dump", arguments->dumpDirectory, "Write the IR after each phase there")->type_name("DIR");
-  command->add_option("--json", arguments->jsonPath, "Write the weft.compile/1 report there")->type_name("FILE");
+  command->add_option("--json", arguments->jsonPath, "Write a report of the compilation as JSON (docs/json.md)")
+      ->type_name("FILE");
   command->callback([arguments, &exitCode] {
     if (auto done = runCompile(*arguments); !done)
       exitCode = reportError(done.error());

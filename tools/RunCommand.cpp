@@ -105,6 +105,12 @@ public:
     return text;
   }
 
+  /// So that a message begins on a line of its own.
+  void endLine() {
+    if (!text.empty())
+      out << std::endl;
+  }
+
 private:
   void write(const std::string &piece) {
     text += piece;
@@ -157,9 +163,11 @@ Result<void> generateAndReport(const RunOptions &options, runtime::Session &sess
   bar.update(0);
   Result<runtime::Generation> generation = runtime::generate(session, prompt, generate);
   bar.clear();
-  std::optional<std::string> whole = text.finish();
-  if (!generation)
+  if (!generation) {
+    text.endLine();
     return generation.takeError();
+  }
+  std::optional<std::string> whole = text.finish();
   if (!options.timingOnly && !tokenizer)
     out << fmt::format("tokens {}\n", fmt::join(generation->tokens, ","));
   Result<runtime::RunReport> report =
@@ -205,21 +213,21 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
 
 void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App *command =
-      app.add_subcommand("run", "Runs a package, or a model compiled in memory, and reports its cycles");
+  CLI::App *command = app.add_subcommand("run", "Run a package, or a model compiled in memory, and report its cycles");
   command->add_option("input", options->input, "A .weft file, or a model's directory")->required();
   CLI::Option *prompt = command->add_option("--prompt", options->prompt, "Text that the model continues");
   command->add_option("--tokens", options->tokens, "The prompt as token ids")->type_name("1,2,3")->excludes(prompt);
   command->add_option("--max-new", options->maxNew, "Tokens to generate (default: 64, or as many as fit)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::Range(0u, 2147483647u));
   command->add_option("--sample", options->sample, "How tokens are chosen: temp=, top-p=, top-k=, seed=, or greedy")
       ->type_name("greedy|temp=0.8,top-p=0.95,seed=1")
       ->capture_default_str();
   command->add_flag("--timing-only", options->timingOnly, "Cycles without data: no tokens, no text");
-  command->add_option("--json", options->jsonPath, "Writes the report as JSON (docs/json.md)")->type_name("FILE");
-  command->add_option("--trace", options->tracePath, "Writes a timeline for Perfetto or chrome://tracing")
+  command->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md)")->type_name("FILE");
+  command->add_option("--trace", options->tracePath, "Write a timeline for Perfetto or chrome://tracing")
       ->type_name("FILE");
-  command->add_option("--logits", options->logitsPath, "Writes the logits of each launch, f32 [launches, vocabulary]")
+  command->add_option("--logits", options->logitsPath, "Write the logits of each launch, f32 [launches, vocabulary]")
       ->type_name("FILE.npy");
   command->add_option("--model-dir", options->modelDirectory, "Where the model's files are now, if they moved")
       ->type_name("DIR");

@@ -20,7 +20,7 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
   command.add_option("--dtype", arguments.dtype, "Type of the weights in SRAM (default: as stored)")
       ->type_name("f32|f16|bf16")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}));
-  command.add_option("--set", arguments.settings, "Replaces a value of the hardware, e.g. memory.sram_kib=512")
+  command.add_option("--set", arguments.settings, "Replace a value of the hardware, e.g. memory.sram_kib=512")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
 }
