@@ -50,11 +50,13 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   if (failed(x))
     return failure();
   SmallVector<StringRef> names;
+  SmallVector<Type> stored;
   for (xf::LinearOp linear : {pattern->q, pattern->k, pattern->v}) {
     auto param = linear.getW().getDefiningOp<xf::ParamOp>();
     if (!param)
       return linear.emitOpError("needs its weight to be a parameter of the model");
     names.push_back(param.getName());
+    stored.push_back(cast<RankedTensorType>(linear.getW().getType()).getElementType());
   }
   bool sequence = isSequence(op.getResult());
   auto cache = cast<xf::KvCacheType>(op.getCache().getType());
@@ -74,7 +76,6 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   int64_t inputs = cast<RankedTensorType>(x->getType()).getDimSize(1);
   int64_t outputs = (op.getHeads() + 2 * cache.getKvHeads()) * cache.getHeadDim();
   ShardAttr columnShard = shard(Axis::X, ShardKind::Heads, shape.ld());
-  Type stored = cast<RankedTensorType>(pattern->q.getW().getType()).getElementType();
   Value w = weight(names, WeightOrder::Qkv,
                    tensor({inputs, outputs}, weightElement(stored), {contractionY(inputs), columnShard}), true, &heads);
   Value qkv = product(*x, w, headTensor(sequence, outputs, shape.ld()));

@@ -202,11 +202,12 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   if (failed(x) || failed(gate) || failed(up) || failed(down))
     return failure();
   bool sequence = isSequence(op.getResult());
-  auto stored = cast<RankedTensorType>(op.getGate().getType());
+  auto stored = cast<RankedTensorType>(op.getGate().getType()),
+       storedUp = cast<RankedTensorType>(op.getUp().getType());
   int64_t inner = stored.getDimSize(0), columns = stored.getDimSize(1);
   ShardAttr innerShard = contractionX(inner);
   ShardAttr pairShard = shard(Axis::X, ShardKind::Block, 2 * innerShard.getLocal());
-  Type element = weightElement(stored.getElementType());
+  Type element = weightElement({stored.getElementType(), storedUp.getElementType()});
   Value gateUp = weight({*gate, *up}, WeightOrder::SideBySide,
                         tensor({columns, 2 * inner}, element, {contractionY(columns), pairShard}), true);
   Value both = product(*x, gateUp, activation(sequence, 2 * inner, pairShard));

@@ -23,7 +23,17 @@ public:
   Walk(const Package &package, const pkg::ProgramT &program, const pkg::TaskT &task)
       : package(package), program(program), task(task) {}
 
-  void run() { block(0); }
+  /// For the first core of the task's class; a class without cores runs nothing.
+  void run() {
+    const pkg::ClassT &members = *package.classes.at(task.class_id);
+    for (y = 0; y < members.ys.size(); ++y)
+      for (x = 0; x < members.xs.size(); ++x)
+        if (members.xs[x] && members.ys[y] &&
+            (members.point_x.empty() || (members.point_x[y] == int64_t(x)) != members.point_negated)) {
+          block(0);
+          return;
+        }
+  }
 
 private:
   /// Runs from `at` to the end of the loop or of the task; returns the index behind it.
@@ -71,14 +81,48 @@ private:
   void operand(const pkg::OperandT &operand, uint64_t bytes) {
     const pkg::BufferT &buffer = *program.buffers.at(operand.buffer);
     int64_t offset = operand.offset;
-    for (const pkg::RingTerm &term : operand.terms)
-      offset += (counters.at(counters.size() - 1 - term.loop()) + term.phase()) % term.modulus() * term.stride();
+    for (const pkg::RingTerm &term : operand.terms) {
+      int64_t at = phase(term.phase());
+      if (term.loop_scale() != 0)
+        at += term.loop_scale() * counters.at(counters.size() - 1 - term.loop());
+      at %= term.modulus();
+      offset += (at < 0 ? at + term.modulus() : at) * term.stride();
+    }
     require(offset >= 0 && uint64_t(offset) + bytes <= buffer.bytes);
+  }
+
+  /// What the phase is for this core; a launch of one token for those that depend on parameters.
+  int64_t phase(const pkg::Expr &expr) const {
+    int64_t value = 0;
+    switch (expr.source()) {
+    case pkg::Source::Constant:
+      break;
+    case pkg::Source::Param:
+      value = 1;
+      break;
+    case pkg::Source::Loop:
+      value = counters.at(counters.size() - 1 - expr.index());
+      break;
+    case pkg::Source::CoordX:
+      value = int64_t(x);
+      break;
+    case pkg::Source::CoordY:
+      value = int64_t(y);
+      break;
+    case pkg::Source::RankX:
+      value = program.rank_x.at(x);
+      break;
+    case pkg::Source::RankY:
+      value = program.rank_y.at(y);
+      break;
+    }
+    return expr.add() + expr.scale() * value;
   }
 
   const Package &package;
   const pkg::ProgramT &program;
   const pkg::TaskT &task;
+  size_t x = 0, y = 0;
   std::vector<int64_t> counters;
   int steps = 0;
 };

@@ -68,8 +68,8 @@ inline std::unique_ptr<pkg::TaskT> makeTask() {
   code.push_back(instr(InstrKind::LoopBegin));
   code.back()->count = expr(pkg::Source::Param, 1, 1, 0);
   // 3 slots of 32 bytes, beginning with the second
-  code.push_back(
-      transfer(InstrKind::Put, 1, 0, expr(pkg::Source::Loop, 0, 4, 0), operand(ringBuffer, 0, {{0, 1, constant(1), 3, 32}})));
+  code.push_back(transfer(InstrKind::Put, 1, 0, expr(pkg::Source::Loop, 0, 4, 0),
+                          operand(ringBuffer, 0, {{0, 1, constant(1), 3, 32}})));
   code.push_back(instr(InstrKind::Call));
   code.back()->operands.push_back(operand(activationBuffer, 16));
   code.back()->operands.push_back(operand(ringBuffer, 64, {{0, 1, constant(0), 3, -32}}));

@@ -152,7 +152,9 @@ TEST_CASE("bard-1m says what its reference says", "[xf]") {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   Sequence sequence(model, 128, context);
   std::ifstream file(folder + "/reference.json");
-  for (const auto &reference : nlohmann::json::parse(file).at("references")) {
+  const nlohmann::json json = nlohmann::json::parse(file); // named: a loop over a part of a temporary would dangle
+  REQUIRE(json.at("references").size() == 4);
+  for (const auto &reference : json.at("references")) {
     std::vector<int32_t> prompt = reference.at("prompt_ids"), wanted = reference.at("greedy_ids"), actual;
     std::vector<float> logits = sequence.prefill(prompt);
     CHECK(difference(logits, reference.at("last_logits").get<std::vector<double>>()) <= 5e-5);
