@@ -301,7 +301,7 @@ void addInspectCommand(CLI::App &app, int &exitCode) {
   };
   auto options = std::make_shared<Options>();
   CLI::App *command = app.add_subcommand("inspect", "Show what is in a package");
-  command->add_option("package", options->path, "A .weft file")->required();
+  command->add_option("package", options->path, "A .weft file")->type_name("OUT.weft")->required();
   command->add_option("--json", options->jsonPath, "Write the same as JSON (docs/json.md)")->type_name("FILE");
   command->callback([options, &exitCode] {
     Result<void> done = inspect(options->path, options->jsonPath);

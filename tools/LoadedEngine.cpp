@@ -31,7 +31,8 @@ private:
   std::unique_ptr<runtime::Device> engine; // last: it refers to the others
 };
 
-Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Package &package, const DeviceOptions &options) {
+Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Package &package,
+                                                            const DeviceOptions &options) {
   auto loaded = std::make_unique<LoadedEngine>();
   auto hardware = hw::parse(package.hardware_yaml, "the package's hardware");
   if (!hardware)

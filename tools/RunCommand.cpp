@@ -214,12 +214,15 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
 void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto options = std::make_shared<RunOptions>();
   CLI::App *command = app.add_subcommand("run", "Run a package, or a model compiled in memory, and report its cycles");
-  command->add_option("input", options->input, "A .weft file, or a model's directory")->required();
-  CLI::Option *prompt = command->add_option("--prompt", options->prompt, "Text that the model continues");
+  command->add_option("input", options->input, "A .weft file, or a model's directory")
+      ->type_name("OUT.weft|MODEL")
+      ->required();
+  CLI::Option *prompt =
+      command->add_option("--prompt", options->prompt, "Text that the model continues")->type_name("TEXT");
   command->add_option("--tokens", options->tokens, "The prompt as token ids")->type_name("1,2,3")->excludes(prompt);
   command->add_option("--max-new", options->maxNew, "Tokens to generate (default: 64, or as many as fit)")
       ->type_name("N")
-      ->check(CLI::Range(0u, 2147483647u));
+      ->check(CLI::Range(0u, 2147483647u).description(""));
   command->add_option("--sample", options->sample, "How tokens are chosen: temp=, top-p=, top-k=, seed=, or greedy")
       ->type_name("greedy|temp=0.8,top-p=0.95,seed=1")
       ->capture_default_str();
