@@ -59,7 +59,8 @@ std::string_view nearestKey(std::string_view path) {
   if (path.size() > maxLength)
     return {};
   std::string_view best;
-  size_t bestDistance = 4;
+  // At most three slips, and fewer than half of what was written: a short word is near to everything.
+  size_t bestDistance = std::min<size_t>(4, lastPart(path).size() / 2 + 1);
   for (const Key &key : schema()) {
     size_t byPart = editDistance(lastPart(path), lastPart(key.path)) + (lastPart(path) == path ? 0 : 1);
     size_t distance = std::min(editDistance(path, key.path), byPart);

@@ -11,9 +11,10 @@ namespace {
 
 constexpr std::string_view intro = R"(# Hardware descriptions
 
-A machine is one YAML file. Compiler, mesh engine and energy figures read the same one. `weft hw list` shows the presets
-that come with Weft, `weft hw show NAME` one of them with units and meaning, `weft hw check FILE` says whether a file of
-your own is right. Start from a file in `hw-models/presets/`, or change single values on the way in:
+A machine is one YAML file, the same for compiler and mesh engine. `weft hw list` shows the presets that come with Weft,
+`weft hw show NAME` one of them with units and meaning, `weft hw check FILE` says whether a file of your own is right. The
+keys under `energy` are checked and kept in the package, but no report uses them yet. Start from a file in
+`hw-models/presets/`, or change single values on the way in:
 
 ```
 weft hw show rvv-mesh-16 --set memory.sram_kib=64 --set parallelism.mesh=[8,8]

@@ -110,7 +110,7 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
 void addCompileCommand(CLI::App &app, int &exitCode) {
   CLI::App *command = app.add_subcommand("compile", "Compile a model for a mesh of cores");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("MODEL", arguments->model, "A Hugging Face model directory")->required();
+  command->add_option("MODEL", arguments->model, "A Hugging Face model directory")->type_name("")->required();
   addCompileArguments(*command, arguments->compile);
   command->add_option("-o,--output", arguments->output, "The package to write; without it NAME.weft here")
       ->type_name("OUT.weft");
@@ -119,10 +119,11 @@ void addCompileCommand(CLI::App &app, int &exitCode) {
                    "Stop after this phase and print its IR: " + compiler::phaseNames())
       ->type_name("PHASE");
   command->add_option("--gemm", arguments->gemm, "GEMM algorithm; auto takes the one with fewer predicted cycles")
-      ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}))
+      ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}).description(""))
       ->type_name("auto|meshgemm|cannon");
   command->add_option("--dump", arguments->dumpDirectory, "Write the IR after each phase there")->type_name("DIR");
-  command->add_option("--json", arguments->jsonPath, "Write the weft.compile/1 report there")->type_name("FILE");
+  command->add_option("--json", arguments->jsonPath, "Write a report of the compilation as JSON (docs/json.md)")
+      ->type_name("FILE");
   command->callback([arguments, &exitCode] {
     if (auto done = runCompile(*arguments); !done)
       exitCode = reportError(done.error());

@@ -80,7 +80,9 @@ void weft::tools::addHwCommand(CLI::App &app, int &exitCode) {
   group->require_subcommand(1);
   auto options = std::make_shared<Options>(); // lives as long as the callbacks
   auto addMachine = [&](CLI::App *command) {
-    command->add_option("machine", options->machine, "A preset's name or a YAML file")->required();
+    command->add_option("machine", options->machine, "A preset's name or a YAML file")
+        ->type_name("PRESET|FILE")
+        ->required();
     command->add_option("--set", options->overrides, "Replace a value: KEY=VALUE, KEY as in `weft hw schema`")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);

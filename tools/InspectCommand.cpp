@@ -300,9 +300,9 @@ void addInspectCommand(CLI::App &app, int &exitCode) {
     std::string path, jsonPath;
   };
   auto options = std::make_shared<Options>();
-  CLI::App *command = app.add_subcommand("inspect", "Shows what is in a package");
-  command->add_option("package", options->path, "A .weft file")->required();
-  command->add_option("--json", options->jsonPath, "Writes the same as JSON (docs/json.md)")->type_name("FILE");
+  CLI::App *command = app.add_subcommand("inspect", "Show what is in a package");
+  command->add_option("package", options->path, "A .weft file")->type_name("OUT.weft")->required();
+  command->add_option("--json", options->jsonPath, "Write the same as JSON (docs/json.md)")->type_name("FILE");
   command->callback([options, &exitCode] {
     Result<void> done = inspect(options->path, options->jsonPath);
     exitCode = done ? 0 : reportError(done.error());

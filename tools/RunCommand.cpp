@@ -105,10 +105,10 @@ public:
     return text;
   }
 
-  /// Ends a text that the run could not.
-  void breakOff() {
+  /// So that a message begins on a line of its own.
+  void endLine() {
     if (!text.empty())
-      out << '\n' << std::flush;
+      out << std::endl;
   }
 
 private:
@@ -164,7 +164,7 @@ Result<void> generateAndReport(const RunOptions &options, runtime::Session &sess
   Result<runtime::Generation> generation = runtime::generate(session, prompt, generate);
   bar.clear();
   if (!generation) {
-    text.breakOff();
+    text.endLine();
     return generation.takeError();
   }
   std::optional<std::string> whole = text.finish();
@@ -208,28 +208,29 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   Result<runtime::Session> session = runtime::Session::create(**package, **device, options.timingOnly);
   if (!session)
     return session.takeError();
-  if (Result<void> ok = generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, out); !ok)
-    return ok;
-  return (*device)->finish();
+  return generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, out);
 }
 
 void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App *command =
-      app.add_subcommand("run", "Runs a package, or a model compiled in memory, and reports its cycles");
-  command->add_option("input", options->input, "A .weft file, or a model's directory")->required();
-  CLI::Option *prompt = command->add_option("--prompt", options->prompt, "Text that the model continues");
+  CLI::App *command = app.add_subcommand("run", "Run a package, or a model compiled in memory, and report its cycles");
+  command->add_option("input", options->input, "A .weft file, or a model's directory")
+      ->type_name("OUT.weft|MODEL")
+      ->required();
+  CLI::Option *prompt =
+      command->add_option("--prompt", options->prompt, "Text that the model continues")->type_name("TEXT");
   command->add_option("--tokens", options->tokens, "The prompt as token ids")->type_name("1,2,3")->excludes(prompt);
   command->add_option("--max-new", options->maxNew, "Tokens to generate (default: 64, or as many as fit)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::Range(0u, 2147483647u).description(""));
   command->add_option("--sample", options->sample, "How tokens are chosen: temp=, top-p=, top-k=, seed=, or greedy")
       ->type_name("greedy|temp=0.8,top-p=0.95,seed=1")
       ->capture_default_str();
   command->add_flag("--timing-only", options->timingOnly, "Cycles without data: no tokens, no text");
-  command->add_option("--json", options->jsonPath, "Writes the report as JSON (docs/json.md)")->type_name("FILE");
-  command->add_option("--trace", options->tracePath, "Writes a timeline for Perfetto or chrome://tracing")
+  command->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md)")->type_name("FILE");
+  command->add_option("--trace", options->tracePath, "Write a timeline for Perfetto or chrome://tracing")
       ->type_name("FILE");
-  command->add_option("--logits", options->logitsPath, "Writes the logits of each launch, f32 [launches, vocabulary]")
+  command->add_option("--logits", options->logitsPath, "Write the logits of each launch, f32 [launches, vocabulary]")
       ->type_name("FILE.npy");
   command->add_option("--model-dir", options->modelDirectory, "Where the model's files are now, if they moved")
       ->type_name("DIR");

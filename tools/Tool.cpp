@@ -16,11 +16,11 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->type_name("WxH");
   command.add_option("--max-seq", arguments.maxSeq, "Tokens that the cache holds, prompt and new ones together")
       ->type_name("N")
-      ->check(CLI::Range(1u, 2147483647u));
+      ->check(CLI::Range(1u, 2147483647u).description(""));
   command.add_option("--dtype", arguments.dtype, "Type of the weights in SRAM (default: as stored)")
       ->type_name("f32|f16|bf16")
-      ->check(CLI::IsMember({"f32", "f16", "bf16"}));
-  command.add_option("--set", arguments.settings, "Replaces a value of the hardware, e.g. memory.sram_kib=512")
+      ->check(CLI::IsMember({"f32", "f16", "bf16"}).description(""));
+  command.add_option("--set", arguments.settings, "Replace a value of the hardware, e.g. memory.sram_kib=512")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
 }

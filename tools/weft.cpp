@@ -24,6 +24,24 @@ Result<std::unique_ptr<runtime::Package>> compileInMemory(const CompileOptions &
   return std::move(compilation->package);
 }
 
+/// CLI11 tells a mistyped subcommand from a missing one only by what is left over.
+std::string usageMessage(const CLI::App *app, const CLI::Error &error) {
+  const CLI::App *at = app;
+  std::string path = app->get_name();
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    path += " " + at->get_name();
+  }
+  std::string message = error.what();
+  const std::vector<std::string> left = app->remaining(true);
+  if (at->get_require_subcommand_min() > 0 && !left.empty() && !left.front().starts_with('-')) {
+    message = "'" + left.front() + "' is no subcommand of " + path + "; these are:";
+    for (const CLI::App *each : at->get_subcommands([](const CLI::App *) { return true; }))
+      message += " " + each->get_name();
+  }
+  return "weft: error: " + message + "\nTry `" + path + " --help`.\n";
+}
+
 } // namespace
 } // namespace weft::tools
 
@@ -32,6 +50,7 @@ int main(int argc, char **argv) {
   CLI::App app("Weft: hardware-software co-design for wafer-scale meshes of RISC-V vector cores", "weft");
   app.set_version_flag("--version", "weft " WEFT_VERSION);
   app.require_subcommand(1);
+  app.failure_message(tools::usageMessage);
   int exitCode = 0;
   tools::Tool tool{tools::compileInMemory, tools::makeLoadedEngine};
   tools::addCompileCommand(app, exitCode);

@@ -221,7 +221,8 @@ def check_help(source, build, update):
         shown.add(name)
         if name not in texts:
             raise ValueError(f"docs/commands.md: there is no `weft {name}`")
-        return f"<!-- help: {name} -->\n```text\n{texts[name]}\n```\n<!-- /help -->"
+        opening = f"<!-- help: {name} -->" if name else "<!-- help: -->"
+        return f"{opening}\n```text\n{texts[name]}\n```\n<!-- /help -->"
 
     current = HELP.sub(block, text)
     missing = [name for name in texts if name not in shown]

@@ -43,12 +43,16 @@ static std::string withoutTrailingSlash(std::string path) {
   return path;
 }
 
+static Error notADirectory(const std::string &path) {
+  return userError(fmt::format("'{}' is not a directory; a model is a directory with config.json and "
+                               "model.safetensors",
+                               printable(path)));
+}
+
 Result<std::unique_ptr<WeightSource>> openModelWeights(const std::string &path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored))
-    return userError(fmt::format("'{}' is not a directory; a model is a directory with config.json and "
-                                 "model.safetensors",
-                                 printable(path)));
+    return notADirectory(path);
   std::string directory = withoutTrailingSlash(path);
   std::string single = directory + "/model.safetensors", index = directory + "/model.safetensors.index.json";
   if (exists(single))
@@ -65,6 +69,8 @@ Result<ModelDirectory> readModelDirectory(const std::string &path, ReadWeights r
   if (status.type() == fs::file_type::not_found)
     return userError(fmt::format("'{}': no such model directory", printable(path)));
   bool isDirectory = status.type() == fs::file_type::directory;
+  if (!isDirectory && !path.ends_with(".json"))
+    return notADirectory(path);
   std::string directory = withoutTrailingSlash(path);
   ModelDirectory model;
   model.name = isDirectory ? directoryName(path) : fs::path(path).stem().string();
