@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <utility>
 
 namespace weft::runtime {
 namespace {
@@ -99,6 +100,7 @@ public:
     }
     return descriptor >= 0;
   }
+  int release() { return std::exchange(descriptor, -1); }
   std::string path() const { return fmt::format("/proc/self/fd/{}", descriptor); }
 
 private:
@@ -154,7 +156,10 @@ Result<void> checkHost(const pkg::KernelObjectT &object, const HostProcessor &ho
   return success();
 }
 
-void KernelLibrary::Closer::operator()(void *handle) const { ::dlclose(handle); }
+void KernelLibrary::Closer::operator()(void *handle) const {
+  ::dlclose(handle);
+  ::close(descriptor);
+}
 
 Result<KernelLibrary> KernelLibrary::load(const Package &package, const HostProcessor &host) {
   KernelLibrary library;
@@ -172,9 +177,10 @@ Result<KernelLibrary> KernelLibrary::load(const Package &package, const HostProc
   MemoryFile file;
   if (!file.fill(object.image))
     return userError(fmt::format("cannot hold the kernels in memory: {}", std::strerror(errno)));
-  library.handle.reset(::dlopen(file.path().c_str(), RTLD_NOW | RTLD_LOCAL));
-  if (!library.handle)
+  void *loaded = ::dlopen(file.path().c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!loaded)
     return internalError(fmt::format("cannot load the kernels: {}", ::dlerror()));
+  library.handle = std::unique_ptr<void, Closer>(loaded, Closer{file.release()});
   for (const auto &kernel : package.kernels) {
     void *symbol = ::dlsym(library.handle.get(), kernel->name.c_str());
     if (!symbol)

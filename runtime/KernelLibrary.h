@@ -38,7 +38,10 @@ public:
   size_t size() const { return functions.size(); }
 
 private:
+  /// Keeps the file open as long as the library is loaded: the loader knows libraries by their path, and a second one
+  /// under the same descriptor would be taken for the first.
   struct Closer {
+    int descriptor;
     void operator()(void *handle) const;
   };
   std::unique_ptr<void, Closer> handle;
