@@ -40,6 +40,8 @@ private:
                                     grid::Axis partial = grid::Axis::None);
   mlir::Type f32() { return builder.getF32Type(); }
   mlir::Type weightElement(mlir::Type stored) const { return options.weightType ? options.weightType : stored; }
+  /// Of one matrix made of several weights: none of them may be rounded because it is stored wider than another.
+  mlir::Type weightElement(mlir::ValueRange parts) const;
   static bool isSequence(Value xfValue);
   grid::ShardAttr contractionX(int64_t extent);
   grid::ShardAttr contractionY(int64_t extent);
