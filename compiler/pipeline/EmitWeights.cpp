@@ -118,7 +118,7 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
 
 void emitRopeTable(fabric::RopeTableOp op, const place::Mesh &mesh, runtime::Package &package) {
   place::HeadLayout heads = headLayout(op.getHeads(), mesh);
-  ArrayRef<double> frequencies = op.getInverseFrequencies();
+  auto frequencies = llvm::to_vector(op.getInverseFrequencies().getValues<double>());
   std::vector<float> values;
   for (int64_t x = 0; x < mesh.width; ++x)
     for (int64_t row = 0; row < static_cast<int64_t>(op.getRows()); ++row)

@@ -53,8 +53,7 @@ Shards GridMachine::gemm(grid::GemmOp op, const Shards &a, const Shards &b, int6
       float *sums = c.floats(core(x, y));
       std::fill(sums, sums + rows * outputs, 0.0f);
       for (int64_t step = 0; step < mesh.blocks; ++step) {
-        int64_t block =
-            (mesh.blocksX * mesh.rankOfCoreX[x] + mesh.blocksY * mesh.rankOfCoreY[y] + step) % mesh.blocks;
+        int64_t block = (mesh.blocksX * mesh.rankOfCoreX[x] + mesh.blocksY * mesh.rankOfCoreY[y] + step) % mesh.blocks;
         const float *left = a.floats(core(mesh.coreOfRankX[block / mesh.blocksX], y));
         const std::byte *right = b.at(core(x, mesh.coreOfRankY[block / mesh.blocksY]));
         int64_t column = block % mesh.blocksX * width, row = block % mesh.blocksY * width;
@@ -77,8 +76,8 @@ Result<Shards> GridMachine::gemv(grid::GemvOp op, const Shards &x, const Shards 
   for (int64_t at = 0; at < cores(); ++at)
     for (int64_t k = 0; k < local[0]; ++k)
       for (int64_t j = 0; j < local[1]; ++j)
-        y.floats(at)[j] = std::fma(x.floats(at)[k], widened(w.at(at), w.type.getElementType(), k * local[1] + j),
-                                   y.floats(at)[j]);
+        y.floats(at)[j] =
+            std::fma(x.floats(at)[k], widened(w.at(at), w.type.getElementType(), k * local[1] + j), y.floats(at)[j]);
   Tree tree{static_cast<int64_t>(op.getLevels()), static_cast<int64_t>(op.getGroups()), 0, 0};
   if (auto done = reduceLines(y, grid::Axis::Y, grid::ReduceKind::Add, tree); !done)
     return done.takeError();
@@ -308,7 +307,7 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
 Shards GridMachine::ropeTable(grid::RopeTableOp op) const {
   Shards result = allocate(cast<RankedTensorType>(op.getResult().getType()), std::byte{0});
   HeadLayout heads = headLayout(op.getHeads());
-  ArrayRef<double> frequencies = op.getInverseFrequencies();
+  auto frequencies = llvm::to_vector(op.getInverseFrequencies().getValues<double>());
   for (int64_t y = 0; y < mesh.height; ++y)
     for (int64_t x = 0; x < mesh.width; ++x)
       for (int64_t row = 0; row < static_cast<int64_t>(op.getRows()); ++row)

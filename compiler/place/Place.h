@@ -38,7 +38,9 @@ void attachWork(mlir::ModuleOp module, const kernels::TileKernel &kernel);
 
 /// Replaces the graph's phase functions by grid functions on a mesh.
 std::unique_ptr<mlir::Pass> createPlacePass(const PlaceOptions &options);
-/// Closes the phase: every value that lives on the mesh has a layout and every kernel exists.
+/// The module is one mesh, programs of straight-line code and loops on it, and the kernels that they call.
+mlir::LogicalResult verifyGrid(mlir::ModuleOp module);
+/// Closes the phase with verifyGrid: every value that lives on the mesh has a layout and every kernel exists.
 std::unique_ptr<mlir::Pass> createGridVerifyPass();
 /// `--place` and `--grid-verify` for weft-opt.
 void registerPlacePasses();

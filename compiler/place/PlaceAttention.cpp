@@ -50,13 +50,11 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   if (failed(x))
     return failure();
   SmallVector<StringRef> names;
-  SmallVector<Type> stored;
   for (xf::LinearOp linear : {pattern->q, pattern->k, pattern->v}) {
     auto param = linear.getW().getDefiningOp<xf::ParamOp>();
     if (!param)
       return linear.emitOpError("needs its weight to be a parameter of the model");
     names.push_back(param.getName());
-    stored.push_back(cast<RankedTensorType>(linear.getW().getType()).getElementType());
   }
   bool sequence = isSequence(op.getResult());
   auto cache = cast<xf::KvCacheType>(op.getCache().getType());
@@ -76,8 +74,9 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   int64_t inputs = cast<RankedTensorType>(x->getType()).getDimSize(1);
   int64_t outputs = (op.getHeads() + 2 * cache.getKvHeads()) * cache.getHeadDim();
   ShardAttr columnShard = shard(Axis::X, ShardKind::Heads, shape.ld());
-  Value w = weight(names, WeightOrder::Qkv,
-                   tensor({inputs, outputs}, weightElement(stored), {contractionY(inputs), columnShard}), true, &heads);
+  Type element = weightElement({pattern->q.getW(), pattern->k.getW(), pattern->v.getW()});
+  Value w = weight(names, WeightOrder::Qkv, tensor({inputs, outputs}, element, {contractionY(inputs), columnShard}),
+                   true, &heads);
   Value qkv = product(*x, w, headTensor(sequence, outputs, shape.ld()));
 
   // Two small tables instead of one row a position: angles add.
@@ -85,8 +84,7 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   while (radix * radix < options.maxSeq)
     radix *= 2;
   int64_t highRows = ceilDiv(options.maxSeq, radix);
-  auto frequencies =
-      llvm::to_vector(cast<DenseElementsAttr>(pattern->ropeQ.getInverseFrequencies()).getValues<double>());
+  auto frequencies = cast<DenseFPElementsAttr>(pattern->ropeQ.getInverseFrequencies());
   auto table = [&](int64_t stride, int64_t count) -> Value {
     auto type =
         tensor({count, cache.getHeadDim()}, f32(), {whole(count), shard(Axis::X, ShardKind::Heads, heads.width)});

@@ -82,6 +82,14 @@ Value Placer::shift(Value input, Axis axis, bool wrap) {
   return builder.create<ShiftOp>(input.getType(), input, axis, wrap);
 }
 
+Type Placer::weightElement(ValueRange parts) const {
+  Type common = cast<RankedTensorType>(parts[0].getType()).getElementType();
+  for (Value part : parts.drop_front())
+    if (cast<RankedTensorType>(part.getType()).getElementType() != common)
+      common = Float32Type::get(common.getContext());
+  return weightElement(common);
+}
+
 Value Placer::product(Value x, Value w, RankedTensorType result) {
   if (layoutOf(x.getType()).getDims()[0].getKind() == ShardKind::Sequence)
     return builder.create<GemmOp>(result, x, w, options.cannon ? GemmAlgo::Cannon : GemmAlgo::MeshGemm);
@@ -202,11 +210,11 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   if (failed(x) || failed(gate) || failed(up) || failed(down))
     return failure();
   bool sequence = isSequence(op.getResult());
-  auto stored = cast<RankedTensorType>(op.getGate().getType()), storedUp = cast<RankedTensorType>(op.getUp().getType());
+  auto stored = cast<RankedTensorType>(op.getGate().getType());
   int64_t inner = stored.getDimSize(0), columns = stored.getDimSize(1);
   ShardAttr innerShard = contractionX(inner);
   ShardAttr pairShard = shard(Axis::X, ShardKind::Block, 2 * innerShard.getLocal());
-  Type element = weightElement({stored.getElementType(), storedUp.getElementType()});
+  Type element = weightElement({op.getGate(), op.getUp()});
   Value gateUp = weight({*gate, *up}, WeightOrder::SideBySide,
                         tensor({columns, 2 * inner}, element, {contractionY(columns), pairShard}), true);
   Value both = product(*x, gateUp, activation(sequence, 2 * inner, pairShard));

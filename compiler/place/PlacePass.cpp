@@ -146,35 +146,85 @@ struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
   Option<std::string> algorithm{*this, "algorithm", llvm::cl::desc("meshgemm or cannon")};
 };
 
+/// A call's buffers and scalars are those that its kernel takes.
+LogicalResult verifyCall(CallOp call, ModuleOp module) {
+  auto kernel = module.lookupSymbol<func::FuncOp>(call.getKernel());
+  auto work = kernel ? kernel->getAttrOfType<DenseI64ArrayAttr>(workAttribute) : DenseI64ArrayAttr();
+  if (!work || work.size() != 11 || kernel.isDeclaration())
+    return call.emitOpError("calls @") << call.getKernel() << ", which is not a kernel of this module";
+  size_t buffers = call.getOrder().size();
+  if (kernel.getNumArguments() != buffers + call.getScalars().size())
+    return call.emitOpError("gives @") << call.getKernel() << " " << buffers << " buffers and "
+                                       << call.getScalars().size() << " scalars, but it takes "
+                                       << kernel.getNumArguments() << " arguments";
+  for (auto [i, type] : llvm::enumerate(kernel.getArgumentTypes())) {
+    if (i >= buffers) {
+      if (!type.isIndex())
+        return call.emitOpError("gives @") << call.getKernel() << " a scalar where it takes " << type;
+      continue;
+    }
+    auto buffer = dyn_cast<MemRefType>(type);
+    auto shard = cast<RankedTensorType>(call->getOperand(call.getOrder()[i]).getType());
+    int64_t elements = 1;
+    for (int64_t extent : localShape(shard))
+      elements *= extent;
+    if (!buffer || !buffer.hasStaticShape() || buffer.getElementType() != shard.getElementType() ||
+        buffer.getNumElements() != elements)
+      return call.emitOpError("gives @") << call.getKernel() << " a shard of " << elements << " "
+                                         << shard.getElementType() << " where it takes " << type;
+  }
+  int64_t depth = 0;
+  for (Operation *parent = call->getParentOp(); parent; parent = parent->getParentOp())
+    depth += isa<scf::ForOp>(parent);
+  for (auto scalar : call.getScalars().getAsRange<ScalarAttr>())
+    if (scalar.getKind() == ScalarKind::Loop && (scalar.getValue() < 0 || scalar.getValue() >= depth))
+      return call.emitOpError("uses the counter of a loop that does not enclose it");
+  return success();
+}
+
+/// A function of the program: straight-line code and loops over values of the mesh.
+LogicalResult verifyProgram(func::FuncOp function) {
+  if (function.isDeclaration() || !function.getBody().hasOneBlock() || function.getNumArguments() != 0 ||
+      function.getNumResults() != 0)
+    return function.emitOpError("must be one block without arguments and results");
+  auto result = function.walk([](Operation *op) -> WalkResult {
+    auto loop = dyn_cast<scf::ForOp>(op);
+    if (loop && !llvm::all_of(loop.getInitArgs().getTypes(), [](Type type) { return layoutOf(type) != nullptr; }))
+      return loop.emitOpError("carries a value that is not on the mesh");
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 struct GridVerifyPass : PassWrapper<GridVerifyPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GridVerifyPass)
   StringRef getArgument() const override { return "grid-verify"; }
   StringRef getDescription() const override { return "Check that the module is a whole grid program"; }
-
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    if (module.getOps<MeshOp>().empty())
-      return module.emitError("a grid program needs a grid.mesh"), signalPassFailure();
-    WalkResult result = module.walk([&](Operation *op) -> WalkResult {
-      if (isa<xf::XfDialect>(op->getDialect()))
-        return op->emitOpError("is left over from the graph");
-      if (auto call = dyn_cast<CallOp>(op)) {
-        auto kernel = module.lookupSymbol<func::FuncOp>(call.getKernel());
-        if (!kernel || !kernel->hasAttr(workAttribute))
-          return call.emitOpError("calls @") << call.getKernel() << ", which is not a kernel of this module";
-        if (kernel.getNumArguments() != call.getOrder().size() + call.getScalars().size())
-          return call.emitOpError("gives @")
-                 << call.getKernel() << " " << call.getOrder().size() << " buffers and " << call.getScalars().size()
-                 << " scalars, but it takes " << kernel.getNumArguments() << " arguments";
-      }
-      return WalkResult::advance();
-    });
-    if (result.wasInterrupted())
+    if (failed(verifyGrid(getOperation())))
       signalPassFailure();
   }
 };
 
 } // namespace
+
+LogicalResult verifyGrid(ModuleOp module) {
+  auto meshes = llvm::to_vector(module.getOps<MeshOp>());
+  if (meshes.size() != 1)
+    return module.emitError("a grid program needs one grid.mesh, not ") << meshes.size();
+  WalkResult result = module.walk([&](Operation *op) -> WalkResult {
+    if (isa_and_nonnull<xf::XfDialect>(op->getDialect()))
+      return op->emitOpError("is left over from the graph");
+    auto call = dyn_cast<CallOp>(op);
+    return call ? verifyCall(call, module) : success();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function->hasAttr(workAttribute) && failed(verifyProgram(function)))
+      return failure();
+  return success();
+}
 
 std::unique_ptr<Pass> createPlacePass(const PlaceOptions &options) { return std::make_unique<PlacePass>(options); }
 std::unique_ptr<Pass> createGridVerifyPass() { return std::make_unique<GridVerifyPass>(); }

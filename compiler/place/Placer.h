@@ -39,10 +39,9 @@ private:
   mlir::RankedTensorType activation(bool sequence, int64_t columns, grid::ShardAttr columnShard,
                                     grid::Axis partial = grid::Axis::None);
   mlir::Type f32() { return builder.getF32Type(); }
-  /// The type in SRAM of a weight whose parts are stored as `stored`: f32 holds parts of different types exactly.
-  mlir::Type weightElement(llvm::ArrayRef<mlir::Type> stored) {
-    return options.weightType ? options.weightType : llvm::all_equal(stored) ? stored.front() : f32();
-  }
+  mlir::Type weightElement(mlir::Type stored) const { return options.weightType ? options.weightType : stored; }
+  /// Of one matrix made of several weights: none of them may be rounded because it is stored wider than another.
+  mlir::Type weightElement(mlir::ValueRange parts) const;
   static bool isSequence(Value xfValue);
   grid::ShardAttr contractionX(int64_t extent);
   grid::ShardAttr contractionY(int64_t extent);

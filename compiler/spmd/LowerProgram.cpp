@@ -87,7 +87,7 @@ Slot Lowering::slotFor(Value value, fabric::BufferKind kind, StringRef hint) {
 
 int64_t Lowering::param(StringRef name, ArrayRef<int64_t> divisors) {
   for (auto [index, known] : llvm::enumerate(params))
-    if (known.first == name)
+    if (known.first == name && ArrayRef(known.second) == divisors)
       return index;
   params.emplace_back(name.str(), llvm::to_vector(divisors));
   return params.size() - 1;
@@ -196,36 +196,62 @@ void Lowering::lowerCall(grid::CallOp op, std::vector<Step> &steps) {
   steps.push_back({opName(op), "kernel", {{allCores(), std::move(emit)}}});
 }
 
+/// The buffer that a description like `wanted` fills already; empty if there is none. `wanted` names a buffer of its
+/// own.
+template <typename Op> static StringRef bufferOfTwin(ModuleOp module, Op wanted) {
+  auto withoutBuffer = [](Op op) {
+    NamedAttrList attributes(op->getAttrDictionary());
+    attributes.erase(op.getBufferAttrName());
+    return attributes.getDictionary(op->getContext());
+  };
+  for (Op op : module.getOps<Op>())
+    if (op != wanted && withoutBuffer(op) == withoutBuffer(wanted))
+      return op.getBuffer();
+  return {};
+}
+
 void Lowering::lowerResident(Operation *op) {
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
-  auto declare = [&](const std::string &name, fabric::BufferKind kind, llvm::function_ref<void()> describe) {
-    if (!module.lookupSymbol(name)) {
-      residents.create<fabric::BufferOp>(op->getLoc(), name, kind, alignUp(localBytes(type)), IntegerAttr());
-      describe();
+  auto buffer = [&](const std::string &name, fabric::BufferKind kind) {
+    residents.create<fabric::BufferOp>(op->getLoc(), name, kind, alignUp(localBytes(type)), IntegerAttr());
+  };
+  // The phases share what is alike in all: the same weight in another order or layout is another buffer.
+  auto describe = [&](auto description, const std::string &base, fabric::BufferKind kind) {
+    std::string name = bufferOfTwin(module, description).str();
+    if (name.empty()) {
+      name = base;
+      for (int copy = 2; module.lookupSymbol(name); ++copy)
+        name = base + "." + std::to_string(copy);
+      description.setBuffer(name);
+      OpBuilder::InsertionGuard guard(residents);
+      residents.setInsertionPoint(description);
+      buffer(name, kind);
+    } else {
+      description.erase();
     }
     slots[op->getResult(0)] = {name, 0, {}};
   };
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](grid::WeightOp weight) {
-        // The same weight in another order is another buffer.
-        std::string name = ("weight." + cast<StringAttr>(weight.getParts()[0]).getValue() + "." +
-                            grid::stringifyWeightOrder(weight.getOrder()) +
-                            (weight.getTransposed() ? ".transposed." : ".") + std::to_string(grid::localShape(type)[0]))
-                               .str();
-        declare(name, fabric::BufferKind::Weights, [&] {
-          residents.create<fabric::WeightOp>(op->getLoc(), name, weight.getParts(),
-                                             grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),
-                                             weight.getHeadsAttr(), type);
-        });
+        auto description = residents.create<fabric::WeightOp>(op->getLoc(), "", weight.getParts(),
+                                                              grid::stringifyWeightOrder(weight.getOrder()),
+                                                              weight.getTransposed(), weight.getHeadsAttr(), type);
+        std::string first = cast<StringAttr>(weight.getParts()[0]).getValue().str();
+        describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
+                 fabric::BufferKind::Weights);
       })
       .Case([&](grid::RopeTableOp table) {
-        std::string name = "rope.stride" + std::to_string(table.getStride());
-        declare(name, fabric::BufferKind::Constants, [&] {
-          residents.create<fabric::RopeTableOp>(op->getLoc(), name, table.getInverseFrequencies(), table.getStride(),
-                                                table.getRows(), table.getHeads(), type);
-        });
+        auto description =
+            residents.create<fabric::RopeTableOp>(op->getLoc(), "", table.getInverseFrequencies(), table.getStride(),
+                                                  table.getRows(), table.getHeads(), type);
+        describe(description, "rope.stride" + std::to_string(table.getStride()), fabric::BufferKind::Constants);
       })
-      .Case([&](grid::CacheOp cache) { declare(cache.getName().str(), fabric::BufferKind::KvCache, [] {}); });
+      .Case([&](grid::CacheOp cache) {
+        std::string name = cache.getName().str();
+        if (!module.lookupSymbol(name))
+          buffer(name, fabric::BufferKind::KvCache);
+        slots[op->getResult(0)] = {name, 0, {}};
+      });
 }
 
 LogicalResult Lowering::lowerOp(Operation *op, int64_t level, std::vector<Step> &steps) {
@@ -247,7 +273,8 @@ LogicalResult Lowering::lowerOp(Operation *op, int64_t level, std::vector<Step> 
         slots[op.getResult()] = slot;
         return success();
       })
-      .Case<grid::EmptyOp, grid::ParamOp, arith::ConstantOp>([](Operation *) { return success(); })
+      .Case([&](grid::EmptyOp op) { return slotFor(op.getResult(), fabric::BufferKind::Activations, "v"), success(); })
+      .Case<grid::ParamOp, arith::ConstantOp>([](Operation *) { return success(); })
       .Default([](Operation *op) { return op->emitOpError("has no meaning on the fabric"); });
 }
 
@@ -287,6 +314,8 @@ static std::vector<std::pair<fabric::CoreMask, std::vector<const Part *>>> refin
 
 LogicalResult Lowering::lowerLoop(scf::ForOp op, int64_t level, std::vector<Step> &outer) {
   // A value that the body shifts on alternates between two halves of its buffer; all others stay where they are.
+  if (!matchPattern(op.getLowerBound(), m_Zero()) || !matchPattern(op.getStep(), m_One()))
+    return op.emitOpError("must count from 0 by 1");
   auto yield = cast<scf::YieldOp>(op.getBody()->getTerminator());
   SmallVector<bool> rotates;
   for (auto [init, argument, yielded] : llvm::zip(op.getInitArgs(), op.getRegionIterArgs(), yield.getOperands())) {
@@ -309,6 +338,8 @@ LogicalResult Lowering::lowerLoop(scf::ForOp op, int64_t level, std::vector<Step
   if (matchPattern(op.getUpperBound(), m_ConstantInt(&trip))) {
     count = constant(trip.getSExtValue());
   } else if (auto bound = op.getUpperBound().getDefiningOp<grid::ParamOp>()) {
+    if (llvm::is_contained(rotates, true))
+      return op.emitOpError("moves shards round a ring and needs a constant bound");
     count = {fabric::Source::Param, param(bound.getName(), bound.getDivisors()), 1, 0};
   } else {
     return op.emitOpError("needs a bound that is a constant or a launch parameter");
@@ -318,6 +349,9 @@ LogicalResult Lowering::lowerLoop(scf::ForOp op, int64_t level, std::vector<Step
   bool outerPending = std::exchange(pendingTransfers, false);
   if (failed(lowerBlock(*op.getBody(), level + 1, body)))
     return failure();
+  for (auto [argument, yielded, rotating] : llvm::zip(op.getRegionIterArgs(), yield.getOperands(), rotates))
+    if (!rotating && !(slots.at(yielded) == slots.at(argument)))
+      return op.emitOpError("yields a value that is not made in place of its argument");
   if (pendingTransfers)
     body.push_back({opName(op), "wait", {{allCores(), [this](OpBuilder &b, int64_t) { wait(b); }}}});
   pendingTransfers = outerPending;

@@ -23,6 +23,7 @@ using mlir::success; // not weft::success of plain C++ libraries
 struct Expr {
   fabric::Source source = fabric::Source::Constant;
   int64_t index = 0, scale = 0, add = 0;
+  bool operator==(const Expr &) const = default;
 };
 inline Expr constant(int64_t value) { return {fabric::Source::Constant, 0, 0, value}; }
 
@@ -31,6 +32,7 @@ struct RingTerm {
   int64_t level = 0, scale = 0;
   Expr phase;
   int64_t modulus = 1, stride = 0;
+  bool operator==(const RingTerm &) const = default;
 };
 
 /// Where a value lies in a core's SRAM.
@@ -38,6 +40,7 @@ struct Slot {
   std::string buffer;
   int64_t offset = 0;
   llvm::SmallVector<RingTerm, 1> terms;
+  bool operator==(const Slot &) const = default;
 };
 
 /// Writes instructions at the builder's insertion point, `level` loops deep.

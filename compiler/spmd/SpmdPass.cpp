@@ -23,50 +23,75 @@ struct SpmdPass : PassWrapper<SpmdPass, OperationPass<ModuleOp>> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto meshes = llvm::to_vector(module.getOps<grid::MeshOp>());
-    if (meshes.size() != 1)
-      return module.emitError("spmd expects one grid.mesh, not ") << meshes.size(), signalPassFailure();
+    // The lowering relies on it, and IR written by hand may come without --grid-verify.
+    if (failed(place::verifyGrid(module)))
+      return signalPassFailure();
+    grid::MeshOp mesh = *module.getOps<grid::MeshOp>().begin();
     for (func::FuncOp function : llvm::to_vector(module.getOps<func::FuncOp>())) {
       if (function->hasAttr(place::workAttribute))
         continue; // a kernel
-      if (failed(Lowering(module, meshes.front()).lower(function)))
+      if (failed(Lowering(module, mesh).lower(function)))
         return signalPassFailure();
     }
     // The mesh stays: the layouts of weights and outputs name it.
   }
 };
 
-/// A program's own symbols hide those of the module: buffers that stay and kernels.
-bool symbolExists(Operation *op, FlatSymbolRefAttr symbol) {
+/// What `symbol` names. A program's own symbols hide those of the module: buffers that stay and kernels.
+Operation *resolve(Operation *op, FlatSymbolRefAttr symbol) {
   for (Operation *table = op->getParentOp(); table; table = table->getParentOp())
-    if (table->hasTrait<OpTrait::SymbolTable>() && SymbolTable::lookupSymbolIn(table, symbol))
-      return true;
-  return false;
+    if (table->hasTrait<OpTrait::SymbolTable>())
+      if (Operation *found = SymbolTable::lookupSymbolIn(table, symbol))
+        return found;
+  return nullptr;
 }
 
-/// Every symbol an attribute of `op` names must exist; loop counters must be in reach.
-WalkResult verifyReferences(Operation *op) {
-  int64_t depth = 0;
-  for (Operation *parent = op->getParentOp(); parent; parent = parent->getParentOp())
+/// F4: loop counters must be in reach, parameters be there.
+LogicalResult verifyExpressions(Operation *op) {
+  int64_t depth = 0, params = 0;
+  for (Operation *parent = op->getParentOp(); parent; parent = parent->getParentOp()) {
     depth += isa<fabric::LoopOp>(parent);
-  auto expression = [&](fabric::ExprAttr expr) {
-    return expr.getSource() != fabric::Source::Loop || (expr.getIndex() >= 0 && expr.getIndex() < depth);
-  };
-  bool loops = true;
+    if (auto program = dyn_cast<fabric::ProgramOp>(parent))
+      params = static_cast<int64_t>(program.getParams().size());
+  }
+  bool loops = true, parameters = true;
   op->getAttrDictionary().walk([&](Attribute attribute) {
-    if (auto expr = dyn_cast<fabric::ExprAttr>(attribute))
-      loops &= expression(expr);
+    auto within = [](int64_t index, int64_t count) { return index >= 0 && index < count; };
+    if (auto expr = dyn_cast<fabric::ExprAttr>(attribute)) {
+      loops &= expr.getSource() != fabric::Source::Loop || within(expr.getIndex(), depth);
+      parameters &= expr.getSource() != fabric::Source::Param || within(expr.getIndex(), params);
+    }
     if (auto term = dyn_cast<fabric::TermAttr>(attribute))
-      loops &= term.getScale() == 0 || (term.getLoop() >= 0 && term.getLoop() < depth);
+      loops &= term.getScale() == 0 || within(term.getLoop(), depth);
   });
-  if (!loops)
+  if (!loops) // F4
     return op->emitOpError("F4: uses the counter of a loop that does not enclose it");
+  if (!parameters) // F4
+    return op->emitOpError("F4: uses a launch parameter that its program does not have");
+  return success();
+}
+
+/// F5: every name is that of an op of the right kind.
+LogicalResult verifyNames(Operation *op) {
+  llvm::SmallPtrSet<Attribute, 4> buffers;
+  op->getAttrDictionary().walk([&](fabric::RefAttr reference) { buffers.insert(reference.getBuffer()); });
+  if (isa<fabric::WeightOp, fabric::RopeTableOp>(op))
+    buffers.insert(op->getAttr("buffer"));
   SmallVector<FlatSymbolRefAttr> symbols;
   op->getAttrDictionary().walk([&](FlatSymbolRefAttr symbol) { symbols.push_back(symbol); });
-  for (FlatSymbolRefAttr symbol : symbols)
-    if (!symbolExists(op, symbol))
+  for (FlatSymbolRefAttr symbol : symbols) {
+    Operation *named = resolve(op, symbol);
+    if (!named) // F5
       return op->emitOpError("F5: names ") << symbol << ", which does not exist";
-  return WalkResult::advance();
+    bool right = isa<fabric::TaskOp>(op)         ? isa<fabric::ClassOp>(named)
+                 : buffers.contains(symbol)      ? isa<fabric::BufferOp>(named)
+                 : isa<fabric::KernelCallOp>(op) ? isa<func::FuncOp>(named)
+                 : isa<grid::MeshOp>(named)      ? op->getAttr("type") != nullptr // in a layout
+                                                 : isa<fabric::ChannelOp>(named);
+    if (!right) // F5
+      return op->emitOpError("F5: names ") << symbol << ", which is a " << named->getName();
+  }
+  return success();
 }
 
 struct FabricVerifyPass : PassWrapper<FabricVerifyPass, OperationPass<ModuleOp>> {
@@ -89,7 +114,9 @@ struct FabricVerifyPass : PassWrapper<FabricVerifyPass, OperationPass<ModuleOp>>
         proven.insert(key);
       }
       auto result = program.walk([](Operation *op) {
-        return isa<fabric::FabricDialect>(op->getDialect()) ? verifyReferences(op) : WalkResult::advance();
+        if (!isa_and_nonnull<fabric::FabricDialect>(op->getDialect()))
+          return WalkResult::advance();
+        return WalkResult(failure(failed(verifyExpressions(op)) || failed(verifyNames(op))));
       });
       if (result.wasInterrupted())
         return signalPassFailure();

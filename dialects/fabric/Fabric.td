@@ -65,6 +65,7 @@ def Fabric_TermAttr : Fabric_Attr<"Term", "term"> {
   let summary = "((scale * counter of loop + phase) mod modulus) * stride bytes; the phase may depend on the core's rank";
   let parameters = (ins "int64_t":$loop, "int64_t":$scale, "ExprAttr":$phase, "int64_t":$modulus, "int64_t":$stride);
   let assemblyFormat = "`<` `(` $scale `*` `loop` $loop `+` $phase `)` `mod` $modulus `*` $stride `>`";
+  let genVerifyDecl = 1;
 }
 def Fabric_RefAttr : Fabric_Attr<"Ref", "ref"> {
   let summary = "an address in a buffer of the core";
@@ -91,10 +92,14 @@ def Fabric_ProgramOp : Fabric_RegionOp<"program", [Symbol, SymbolTable]> {
   let description = [{
     `params` are the launch parameters, each an array of divisors of the number of tokens in the cache. `interleave` says
     whether logical ranks follow the two-hop interleave.
+
+    - F4: an expression uses only counters of loops around it and parameters of its program.
+    - F5: every name is that of an op of the right kind, in the program or in the module.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$width, I64Attr:$height, UnitAttr:$interleave,
                        ArrayAttr:$params);
   let assemblyFormat = "$sym_name $width `x` $height (`interleave` $interleave^)? `params` $params attr-dict-with-keyword $body";
+  let hasVerifier = 1;
 }
 
 def Fabric_ClassOp : Fabric_Op<"class", [Symbol]> {
@@ -104,11 +109,11 @@ def Fabric_ClassOp : Fabric_Op<"class", [Symbol]> {
   let hasVerifier = 1;
 }
 
-def Fabric_ChannelOp : Fabric_Op<"channel", [Symbol]> {
+def Fabric_ChannelOp : Fabric_Op<"channel", [Symbol, HasParent<"ProgramOp">]> {
   let summary = "a family of flows along an axis";
   let description = [{
     After the route phase `color_class` maps a flow's source position to an entry of `colors`.
-    - F1: colours are distinct and not negative.
+    - F1: colours are distinct and from 0 to 255.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Fabric_AxisAttr:$axis, Fabric_PatternKindAttr:$pattern,
                        DenseI64ArrayAttr:$args, OptionalAttr<AffineMapAttr>:$color_class,
@@ -133,7 +138,7 @@ def Fabric_WeightOp : Fabric_Op<"weight"> {
 
 def Fabric_RopeTableOp : Fabric_Op<"rope_table"> {
   let summary = "cos and sin of position * frequency in a resident buffer";
-  let arguments = (ins FlatSymbolRefAttr:$buffer, DenseF64ArrayAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows,
+  let arguments = (ins FlatSymbolRefAttr:$buffer, F64ElementsAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows,
                        DenseI64ArrayAttr:$heads, TypeAttr:$type);
   let assemblyFormat = "$buffer $inverse_frequencies `stride` $stride `rows` $rows `heads` $heads $type attr-dict";
 }
@@ -150,7 +155,7 @@ def Fabric_OutputOp : Fabric_Op<"output"> {
   let assemblyFormat = "$name `through` $channel $type attr-dict";
 }
 
-def Fabric_StepOp : Fabric_RegionOp<"step"> {
+def Fabric_StepOp : Fabric_RegionOp<"step", [HasParent<"ProgramOp">]> {
   let summary = "one step of the program: each class that takes part has one task";
   let description = [{
     - F2: the classes of a step's tasks are pairwise disjoint.
@@ -169,38 +174,41 @@ def Fabric_TaskOp : Fabric_RegionOp<"task", [HasParent<"StepOp">]> {
 
 // ---- instructions ---------------------------------------------------------------------------------------------
 
-def Fabric_LoopOp : Fabric_RegionOp<"loop"> {
+defvar Fabric_InTask = ParentOneOf<["TaskOp", "LoopOp"]>;
+
+def Fabric_LoopOp : Fabric_RegionOp<"loop", [Fabric_InTask]> {
   let summary = "runs its body `count` times";
   let arguments = (ins Fabric_ExprAttr:$count);
   let assemblyFormat = "$count attr-dict-with-keyword $body";
 }
-def Fabric_PutOp : Fabric_Op<"put"> {
+def Fabric_PutOp : Fabric_Op<"put", [Fabric_InTask]> {
   let summary = "sends bytes into a channel; asynchronous";
   let arguments = (ins Fabric_RefAttr:$from, FlatSymbolRefAttr:$channel, Fabric_ExprAttr:$bytes);
   let assemblyFormat = "$from `to` $channel $bytes attr-dict";
 }
-def Fabric_GetOp : Fabric_Op<"get"> {
+def Fabric_GetOp : Fabric_Op<"get", [Fabric_InTask]> {
   let summary = "receives bytes from a channel; asynchronous";
   let arguments = (ins Fabric_RefAttr:$to, FlatSymbolRefAttr:$channel, Fabric_ExprAttr:$bytes);
   let assemblyFormat = "$to `from` $channel $bytes attr-dict";
 }
-def Fabric_ReduceForwardOp : Fabric_Op<"reduce_forward"> {
+def Fabric_ReduceForwardOp : Fabric_Op<"reduce_forward", [Fabric_InTask]> {
   let summary = "combines passing f32 words with local ones and sends them on";
   let arguments = (ins Fabric_ReduceKindAttr:$reduce, Fabric_RefAttr:$with, FlatSymbolRefAttr:$in, FlatSymbolRefAttr:$out,
                        Fabric_ExprAttr:$bytes);
   let assemblyFormat = "`` $reduce $with `from` $in `to` $out $bytes attr-dict";
 }
-def Fabric_ReduceIntoOp : Fabric_Op<"reduce_into"> {
+def Fabric_ReduceIntoOp : Fabric_Op<"reduce_into", [Fabric_InTask]> {
   let summary = "combines arriving f32 words into a buffer";
   let arguments = (ins Fabric_ReduceKindAttr:$reduce, Fabric_RefAttr:$into, FlatSymbolRefAttr:$in, Fabric_ExprAttr:$bytes);
   let assemblyFormat = "`` $reduce $into `from` $in $bytes attr-dict";
 }
-def Fabric_KernelCallOp : Fabric_Op<"kernel_call"> {
+def Fabric_KernelCallOp : Fabric_Op<"kernel_call", [Fabric_InTask]> {
   let summary = "runs a tile kernel on buffers of the core";
   let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$operands, ArrayAttr:$scalars, Fabric_WorkAttr:$work);
   let assemblyFormat = "$kernel $operands $scalars $work attr-dict";
+  let hasVerifier = 1;
 }
-def Fabric_WaitOp : Fabric_Op<"wait"> {
+def Fabric_WaitOp : Fabric_Op<"wait", [Fabric_InTask]> {
   let summary = "until every transfer of the core is done";
   let assemblyFormat = "attr-dict";
 }

@@ -76,16 +76,86 @@ Attribute ExprAttr::parse(AsmParser &parser, Type) {
   return ExprAttr::get(parser.getContext(), *source, index, scale, add);
 }
 
+// Sizes beyond these are mistakes; below them no product of sizes overflows.
+static constexpr int64_t maxCores = int64_t(1) << 24, maxBytes = int64_t(1) << 32;
+
+LogicalResult TermAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t loop, int64_t scale,
+                               ExprAttr phase, int64_t modulus, int64_t stride) {
+  if (modulus < 1)
+    return emitError() << "a term's modulus must be positive";
+  return success();
+}
+
+LogicalResult ProgramOp::verify() {
+  int64_t width = getWidth(), height = getHeight();
+  if (width < 1 || height < 1 || width > maxCores || height > maxCores || width * height > maxCores)
+    return emitOpError("needs at least one core on each axis and at most 2^24 in all");
+  for (Attribute attribute : getParams()) {
+    auto param = dyn_cast<DictionaryAttr>(attribute);
+    auto divisors = param ? param.getAs<DenseI64ArrayAttr>("divisors") : DenseI64ArrayAttr();
+    if (!divisors || !param.getAs<StringAttr>("name"))
+      return emitOpError("params must be {name, divisors}");
+    if (llvm::any_of(divisors.asArrayRef(), [](int64_t divisor) { return divisor < 1; }))
+      return emitOpError("divides a launch parameter by less than 1");
+  }
+  return success();
+}
+
+/// Whether `expr` is defined everywhere: it divides by positive constants only.
+static bool isTotal(AffineExpr expr) {
+  bool total = true;
+  expr.walk([&](AffineExpr part) {
+    auto binary = dyn_cast<AffineBinaryOpExpr>(part);
+    if (!binary || part.getKind() == AffineExprKind::Add || part.getKind() == AffineExprKind::Mul)
+      return;
+    auto divisor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+    total &= divisor && divisor.getValue() > 0;
+  });
+  return total && expr.isPureAffine();
+}
+
 LogicalResult ClassOp::verify() {
   for (Attribute attribute : getSets()) {
     auto set = dyn_cast<IntegerSetAttr>(attribute);
-    if (!set || set.getValue().getNumDims() != 2 || set.getValue().getNumSymbols() != 0)
+    if (!set || set.getValue().getNumDims() != 2 || set.getValue().getNumSymbols() != 0 ||
+        !llvm::all_of(set.getValue().getConstraints(), isTotal))
       return emitOpError("sets must be affine sets of (x, y)");
   }
   return success();
 }
 
+/// Whether a pattern can be told by these arguments at all; what they mean on a mesh is for the route phase.
+static bool areArguments(PatternKind pattern, ArrayRef<int64_t> args) {
+  if (llvm::any_of(args, [](int64_t arg) { return arg < -1 || arg > maxCores; }))
+    return false;
+  switch (pattern) {
+  case PatternKind::Ring:
+    return args.size() == 1 && (args[0] == 1 || args[0] == -1);
+  case PatternKind::TreeLow:
+  case PatternKind::TreeHigh:
+  case PatternKind::TreeCast: {
+    size_t levelOf = pattern == PatternKind::TreeCast ? 0 : 1;
+    if (args.size() != 4 + levelOf || llvm::any_of(args, [](int64_t arg) { return arg < 0; }))
+      return false;
+    int64_t levels = args[levelOf], segment = args[levelOf + 2], segments = args[levelOf + 3];
+    return levels >= 1 && levels <= 16 && segment * segments <= maxCores && (levelOf == 0 || args[0] < levels);
+  }
+  case PatternKind::Diagonal:
+  case PatternKind::HostIn:
+  case PatternKind::HostOut:
+    return args.empty();
+  }
+  llvm_unreachable("all patterns are handled");
+}
+
 LogicalResult ChannelOp::verify() {
+  if (getAxis() == Axis::None)
+    return emitOpError("needs an axis");
+  if (!areArguments(getPattern(), getArgs()))
+    return emitOpError("has arguments that its pattern does not take");
+  auto program = (*this)->getParentOfType<ProgramOp>();
+  if (getPattern() == PatternKind::Diagonal && program.getWidth() != program.getHeight())
+    return emitOpError("needs a square mesh");
   if (getColorClass().has_value() != getColors().has_value())
     return emitOpError("has colours without classes or classes without colours");
   if (!getColors())
@@ -93,16 +163,25 @@ LogicalResult ChannelOp::verify() {
   llvm::SmallDenseSet<int64_t> seen;
   ArrayRef<int64_t> colors = *getColors();
   for (int64_t color : colors)
-    if (color < 0 || !seen.insert(color).second) // F1
-      return emitOpError("F1: colours must be distinct and not negative");
+    if (color < 0 || color > 255 || !seen.insert(color).second) // F1
+      return emitOpError("F1: colours must be distinct and from 0 to 255");
   return success();
 }
 
 LogicalResult BufferOp::verify() {
-  if (getBytes() <= 0)
-    return emitOpError("needs at least one byte");
-  if (getOffset() && *getOffset() < 0)
+  int64_t bytes = getBytes();
+  if (bytes <= 0 || bytes > maxBytes)
+    return emitOpError("needs at least one byte and at most 2^32");
+  if (getOffset() && static_cast<int64_t>(*getOffset()) < 0)
     return emitOpError("has a negative offset");
+  return success();
+}
+
+LogicalResult KernelCallOp::verify() {
+  if (!llvm::all_of(getOperands(), llvm::IsaPred<RefAttr>))
+    return emitOpError("operands must be #fabric.ref");
+  if (!llvm::all_of(getScalars(), llvm::IsaPred<ExprAttr>))
+    return emitOpError("scalars must be #fabric.expr");
   return success();
 }
 

@@ -106,6 +106,7 @@ def Grid_LaunchOp : Grid_Op<"launch"> {
   let summary = "the launch words [n, token…], brought by the host to every core";
   let results = (outs Grid_Tensor:$words);
   let assemblyFormat = "attr-dict `:` type($words)";
+  let hasVerifier = 1;
 }
 
 def Grid_ParamOp : Grid_Op<"param", [Pure]> {
@@ -113,6 +114,7 @@ def Grid_ParamOp : Grid_Op<"param", [Pure]> {
   let arguments = (ins StrAttr:$name, DenseI64ArrayAttr:$divisors);
   let results = (outs Index:$value);
   let assemblyFormat = "$name $divisors attr-dict";
+  let hasVerifier = 1;
 }
 
 def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
@@ -125,13 +127,15 @@ def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
                        OptionalAttr<DenseI64ArrayAttr>:$heads);
   let results = (outs Grid_Tensor:$result);
   let assemblyFormat = "$parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Grid_RopeTableOp : Grid_Op<"rope_table", [Pure]> {
   let summary = "cos and sin of position*frequency for positions 0, stride, 2*stride…; rows x columns of (cos, sin)";
-  let arguments = (ins DenseF64ArrayAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows, DenseI64ArrayAttr:$heads);
+  let arguments = (ins F64ElementsAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows, DenseI64ArrayAttr:$heads);
   let results = (outs Grid_Tensor:$result);
   let assemblyFormat = "$inverse_frequencies `stride` $stride `rows` $rows `heads` $heads attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Grid_CacheOp : Grid_Op<"cache"> {
@@ -139,12 +143,14 @@ def Grid_CacheOp : Grid_Op<"cache"> {
   let arguments = (ins StrAttr:$name);
   let results = (outs Grid_Tensor:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Grid_EmptyOp : Grid_Op<"empty", [Pure]> {
   let summary = "a value without contents, for a kernel to write";
   let results = (outs Grid_Tensor:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Grid_ViewOp : Grid_Op<"view", [Pure]> {
@@ -250,6 +256,7 @@ def Grid_OutputOp : Grid_Op<"output"> {
   let summary = "the first row of cores gives a vector divided on x to the host";
   let arguments = (ins Grid_Tensor:$input, StrAttr:$name);
   let assemblyFormat = "$name $input attr-dict `:` type($input)";
+  let hasVerifier = 1;
 }
 
 #endif // WEFT_DIALECTS_GRID

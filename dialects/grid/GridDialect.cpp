@@ -2,6 +2,8 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <numeric>
+
 using namespace mlir;
 
 #include "dialects/grid/GridDialect.cpp.inc"
@@ -35,6 +37,39 @@ int64_t coresOn(MeshOp mesh, Axis axis) {
 }
 
 Axis shardAxis(Type type, unsigned dim) { return layoutOf(type).getDims()[dim].getAxis(); }
+
+// Sizes beyond these are mistakes; below them no product of sizes overflows.
+constexpr int64_t maxCores = int64_t(1) << 24, maxElements = int64_t(1) << 31;
+
+/// Elements of a core's shard; at least maxElements if there are more than that.
+int64_t shardElements(RankedTensorType type) {
+  int64_t product = 1;
+  for (int64_t extent : localShape(type))
+    product = std::min(product * std::min(extent, maxElements), maxElements);
+  return product;
+}
+
+bool isMatrix(Type type) { return cast<RankedTensorType>(type).getRank() == 2; }
+bool isF32(Type type) { return cast<RankedTensorType>(type).getElementType().isF32(); }
+
+/// K blocks on a core when K is divided on x, and on y.
+std::pair<int64_t, int64_t> blocksOf(MeshOp mesh) {
+  int64_t width = mesh.getWidth(), height = mesh.getHeight(), blocks = std::lcm(width, height);
+  return {blocks / width, blocks / height};
+}
+
+/// [kv heads, query heads a kv head, head dimension]
+bool areHeads(ArrayRef<int64_t> heads) {
+  return heads.size() == 3 && llvm::all_of(heads, [](int64_t n) { return n > 0 && n < maxElements; }) &&
+         heads[2] % 2 == 0;
+}
+
+/// G10
+LogicalResult verifyTree(Operation *op, int64_t levels, int64_t groups, int64_t cores) {
+  if (levels < 1 || levels > 16 || groups < 1 || groups > cores)
+    return op->emitOpError("G10: levels must be 1 to 16 and groups 1 to the ") << cores << " cores";
+  return success();
+}
 } // namespace
 
 void GridDialect::initialize() {
@@ -67,8 +102,8 @@ LogicalResult LayoutAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitEr
     return emitError() << "layout has " << dims.size() << " dimensions but " << pad.size() << " paddings";
   SmallVector<Axis> used;
   for (auto [shard, padding] : llvm::zip(dims, pad)) {
-    if (shard.getLocal() < 1 || padding < 0)
-      return emitError() << "a shard's local extent must be positive and its padding not negative";
+    if (shard.getLocal() < 1 || shard.getLocal() > maxElements || padding < 0)
+      return emitError() << "a shard's local extent must be 1 to 2^31 and its padding not negative";
     if ((shard.getAxis() == Axis::None) != (shard.getKind() == ShardKind::Whole))
       return emitError() << "a dimension is whole exactly if no axis divides it";
     if (shard.getAxis() == Axis::None)
@@ -83,8 +118,9 @@ LogicalResult LayoutAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitEr
 }
 
 LogicalResult MeshOp::verify() {
-  if (getWidth() < 1 || getHeight() < 1)
-    return emitOpError("needs at least one core on each axis");
+  int64_t width = getWidth(), height = getHeight();
+  if (width < 1 || height < 1 || width > maxCores || height > maxCores || width * height > maxCores)
+    return emitOpError("needs at least one core on each axis and at most 2^24 in all");
   return success();
 }
 
@@ -97,6 +133,11 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
   if (layout.getDims().size() != static_cast<size_t>(type.getRank()))
     return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor "
                              << type.getRank();
+  Type element = type.getElementType();
+  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32))
+    return op->emitOpError() << "has elements of " << element << "; a core holds f32, f16, bf16 or i32";
+  if (shardElements(type) >= maxElements)
+    return op->emitOpError() << "has a shard of 2^31 elements or more";
   for (auto [shard, pad, extent] : llvm::zip(layout.getDims(), layout.getPad(), type.getShape()))
     if (shard.getLocal() * coresOn(mesh, shard.getAxis()) - pad != extent)
       return op->emitOpError() << "G3: shards of " << shard.getLocal() << " on " << coresOn(mesh, shard.getAxis())
@@ -113,17 +154,81 @@ LogicalResult verifyLayouts(Operation *op) {
   return success();
 }
 
-LogicalResult ViewOp::verify() {
-  auto elements = [](Type type) {
-    int64_t product = 1;
-    for (int64_t extent : localShape(cast<RankedTensorType>(type)))
-      product *= extent;
-    return product;
-  };
-  if (getOffset() < 0 ||
-      static_cast<int64_t>(getOffset()) + elements(getResult().getType()) > elements(getInput().getType()))
-    return emitOpError("reaches beyond its operand's shard");
+LogicalResult LaunchOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto type = cast<RankedTensorType>(getWords().getType());
+  if (type.getRank() != 1 || !type.getElementType().isInteger(32) || shardAxis(type, 0) != Axis::None)
+    return emitOpError("brings every core all of its i32 words");
+  return success();
+}
+
+LogicalResult ParamOp::verify() {
+  if (llvm::any_of(getDivisors(), [](int64_t divisor) { return divisor < 1; }))
+    return emitOpError("divides by less than 1");
+  return success();
+}
+
+LogicalResult WeightOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto type = cast<RankedTensorType>(getResult().getType());
+  if (getParts().empty() || type.getRank() < 1 || type.getRank() > 2)
+    return emitOpError("is a vector or a matrix of at least one part");
+  if (getHeads() && !areHeads(*getHeads()))
+    return emitOpError("heads are [kv heads, query heads a kv head, an even head dimension]");
+  int64_t parts = static_cast<int64_t>(getParts().size());
+  bool byHeads = getOrder() == WeightOrder::Qkv || llvm::any_of(layoutOf(type).getDims(), [](ShardAttr dim) {
+                   return dim.getKind() == ShardKind::Packed;
+                 });
+  if (byHeads && (!getHeads() || !isMatrix(type)))
+    return emitOpError("is divided by heads but does not say which");
+  switch (getOrder()) {
+  case WeightOrder::Single:
+    if (parts != 1)
+      return emitOpError("is single but has ") << parts << " parts";
+    break;
+  case WeightOrder::SideBySide:
+    if (localShape(type).back() % parts != 0 || type.getShape().back() % parts != 0)
+      return emitOpError("has columns that do not divide by its ") << parts << " parts";
+    break;
+  case WeightOrder::Qkv:
+    if (parts != 3)
+      return emitOpError("needs a query, a key and a value part");
+    break;
+  }
+  return success();
+}
+
+LogicalResult RopeTableOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto type = cast<RankedTensorType>(getResult().getType());
+  if (!areHeads(getHeads()) || getInverseFrequencies().getNumElements() != getHeads()[2] / 2)
+    return emitOpError("needs heads and a frequency for each pair of a head's dimensions");
+  if (!isMatrix(type) || !isF32(type) || static_cast<int64_t>(getRows()) != type.getDimSize(0))
+    return emitOpError("is an f32 matrix with a row for each of its ") << getRows() << " positions";
+  return success();
+}
+
+LogicalResult CacheOp::verify() {
+  if (getName().empty())
+    return emitOpError("has no name");
   return verifyLayouts(*this);
+}
+
+LogicalResult EmptyOp::verify() { return verifyLayouts(*this); }
+
+LogicalResult ViewOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto input = cast<RankedTensorType>(getInput().getType()), result = cast<RankedTensorType>(getResult().getType());
+  if (input.getElementType() != result.getElementType())
+    return emitOpError("changes the type of its elements");
+  int64_t offset = getOffset(), room = shardElements(input) - shardElements(result);
+  if (offset < 0 || offset > room)
+    return emitOpError("reaches beyond its operand's shard");
+  return success();
 }
 
 LogicalResult CallOp::verify() {
@@ -146,10 +251,21 @@ LogicalResult CallOp::verify() {
 LogicalResult GemmOp::verify() {
   if (failed(verifyLayouts(*this)))
     return failure();
-  if (shardAxis(getA().getType(), 0) != Axis::Y || shardAxis(getA().getType(), 1) != Axis::X ||
-      shardAxis(getB().getType(), 0) != Axis::Y || shardAxis(getB().getType(), 1) != Axis::X) // G6
-    return emitOpError("G6: A and B must have rows on y and columns on x");
-  MeshOp mesh = meshOf(*this, layoutOf(getA().getType()));
+  auto a = cast<RankedTensorType>(getA().getType()), b = cast<RankedTensorType>(getB().getType()),
+       c = cast<RankedTensorType>(getC().getType());
+  for (Type type : {a, b, c})
+    if (!isMatrix(type) || shardAxis(type, 0) != Axis::Y || shardAxis(type, 1) != Axis::X) // G6
+      return emitOpError("G6: A, B and C must be matrices with rows on y and columns on x");
+  if (!isF32(a) || !isF32(c) || b.getElementType().isInteger(32)) // G6
+    return emitOpError("G6: A and C must be f32 and B f32, f16 or bf16");
+  MeshOp mesh = meshOf(*this, layoutOf(a));
+  auto [blocksX, blocksY] = blocksOf(mesh);
+  auto aLocal = localShape(a), bLocal = localShape(b), cLocal = localShape(c);
+  if (bLocal[0] % blocksY != 0 || aLocal[1] > bLocal[0] / blocksY * blocksX) // G6
+    return emitOpError("G6: B's ") << bLocal[0] << " rows a core must be " << blocksY << " blocks and A's " << aLocal[1]
+                                   << " columns at most " << blocksX;
+  if (cLocal[0] != aLocal[0] || cLocal[1] != bLocal[1]) // G6
+    return emitOpError("G6: C must have the rows of A and the columns of B");
   bool interleaved = mesh.getRankToCore() == RankOrder::Interleave;
   if (interleaved != (getAlgo() == GemmAlgo::MeshGemm)) // G7
     return emitOpError("G7: ") << stringifyGemmAlgo(getAlgo()) << " does not go with a mesh of rank order "
@@ -160,37 +276,64 @@ LogicalResult GemmOp::verify() {
 LogicalResult GemvOp::verify() {
   if (failed(verifyLayouts(*this)))
     return failure();
-  auto x = localShape(cast<RankedTensorType>(getX().getType()));
-  auto w = localShape(cast<RankedTensorType>(getW().getType()));
-  if (shardAxis(getX().getType(), 1) != Axis::Y || shardAxis(getW().getType(), 0) != Axis::Y || x[1] != w[0]) // G8
+  Type x = getX().getType(), w = getW().getType(), y = getY().getType();
+  if (!isMatrix(x) || !isMatrix(w) || !isMatrix(y) || !isF32(x) || !isF32(y))
+    return emitOpError("multiplies an f32 row by a matrix");
+  auto xLocal = localShape(cast<RankedTensorType>(x)), wLocal = localShape(cast<RankedTensorType>(w)),
+       yLocal = localShape(cast<RankedTensorType>(y));
+  if (shardAxis(x, 1) != Axis::Y || shardAxis(w, 0) != Axis::Y || xLocal[1] != wLocal[0] || xLocal[0] != 1) // G8
     return emitOpError("G8: x must be divided on y as the rows of W are");
-  return success();
+  if (shardAxis(w, 1) != Axis::X || shardAxis(y, 1) != Axis::X || yLocal[1] != wLocal[1] || yLocal[0] != 1) // G8
+    return emitOpError("G8: y must be divided on x as the columns of W are");
+  return verifyTree(*this, getLevels(), getGroups(), coresOn(meshOf(*this, layoutOf(w)), Axis::Y));
 }
 
 LogicalResult AllReduceOp::verify() {
   if (failed(verifyLayouts(*this)))
     return failure();
-  if (layoutOf(getInput().getType()).getPartial() != getAxis() ||
-      layoutOf(getResult().getType()).getPartial() != Axis::None) // G9
+  auto input = cast<RankedTensorType>(getInput().getType()), result = cast<RankedTensorType>(getResult().getType());
+  if (getAxis() == Axis::None || layoutOf(input).getPartial() != getAxis() ||
+      layoutOf(result).getPartial() != Axis::None) // G9
     return emitOpError("G9: the operand must be partial along ") << stringifyAxis(getAxis()) << " and the result not";
-  MeshOp mesh = meshOf(*this, layoutOf(getInput().getType()));
-  int64_t cores = getSegment() ? getSegment() : coresOn(mesh, getAxis());
-  int64_t levels = getLevels(), groups = getGroups(), reach = getSegment() * getSegments();
-  if (levels < 1 || groups < 1 || groups > cores) // G10
-    return emitOpError("G10: levels and groups must be at least 1, groups at most the ") << cores << " cores";
-  if (reach > coresOn(mesh, getAxis()))
+  if (!isF32(input) || !isF32(result) || layoutOf(input).getDims() != layoutOf(result).getDims())
+    return emitOpError("combines f32 shards in place: operand and result must be divided alike");
+  int64_t cores = coresOn(meshOf(*this, layoutOf(input)), getAxis());
+  int64_t segment = getSegment(), segments = getSegments();
+  if (segment < 0 || segments < 0 || (segment > 0) != (segments > 0) || segment > cores ||
+      (segment > 0 && segments > cores / segment)) // G10
     return emitOpError("G10: segments reach beyond the mesh");
-  return success();
+  return verifyTree(*this, getLevels(), getGroups(), segment ? segment : cores);
 }
 
-LogicalResult ShiftOp::verify() { return verifyLayouts(*this); }
+LogicalResult ShiftOp::verify() {
+  if (getAxis() == Axis::None)
+    return emitOpError("needs an axis");
+  return verifyLayouts(*this);
+}
 
 LogicalResult ToLayoutOp::verify() {
   if (failed(verifyLayouts(*this)))
     return failure();
-  MeshOp mesh = meshOf(*this, layoutOf(getInput().getType()));
+  Type input = getInput().getType(), result = getResult().getType();
+  if (!isMatrix(input) || !isMatrix(result) || !isF32(input) || !isF32(result) || shardAxis(input, 1) != Axis::X ||
+      shardAxis(result, 1) != Axis::Y)
+    return emitOpError("takes an f32 row from x to y");
+  MeshOp mesh = meshOf(*this, layoutOf(input));
+  auto from = localShape(cast<RankedTensorType>(input)), to = localShape(cast<RankedTensorType>(result));
+  auto [blocksX, blocksY] = blocksOf(mesh);
+  if (from[0] != 1 || to[0] != 1 || to[1] % blocksY != 0 || from[1] > to[1] / blocksY * blocksX)
+    return emitOpError("takes a row of ") << blocksX << " blocks a core to " << blocksY << " blocks a core";
   if (getAlgo() == RelayoutAlgo::Diagonal && mesh.getWidth() != mesh.getHeight()) // G11
     return emitOpError("G11: diagonal needs a square mesh, not ") << mesh.getWidth() << "x" << mesh.getHeight();
+  return verifyTree(*this, getLevels(), getGroups(), mesh.getWidth());
+}
+
+LogicalResult OutputOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto type = cast<RankedTensorType>(getInput().getType());
+  if (!isMatrix(type) || !isF32(type) || type.getDimSize(0) != 1 || shardAxis(type, 1) != Axis::X)
+    return emitOpError("gives the host an f32 row that is divided on x");
   return success();
 }
 

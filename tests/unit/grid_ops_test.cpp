@@ -1,5 +1,5 @@
-// Each op of the grid level by itself: the interpreter against what the op means for whole matrices, and the mesh engine
-// against the interpreter, bit for bit on every core.
+// Each op of the grid level by itself: the interpreter against what the op means for whole matrices, and the mesh
+// engine against the interpreter, bit for bit on every core.
 #include "tests/unit/grid_support.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -19,7 +19,7 @@ struct Core {
   int64_t x, y, rankX, rankY;
 };
 
-constexpr int64_t rowsLocal = 3, columnsLocal = 4;
+constexpr int64_t rowsLocal = 3, columnsLocal = 10;
 
 /// One mesh, one module, and for each cache what should be in it.
 struct OpsTest {
@@ -182,8 +182,8 @@ void OpsTest::allReduce(Axis axis, grid::ReduceKind kind, int64_t levels, int64_
 void OpsTest::shift(Axis axis, bool wrap) {
   std::string name = fmt::format("shift{}", functions.size());
   begin(name);
-  Value shifted =
-      grid.builder.create<grid::ShiftOp>(location, perCore(name, localType(Axis::None)), axis, wrap).getResult();
+  Value input = perCore(name, localType(Axis::None));
+  Value shifted = grid.builder.create<grid::ShiftOp>(location, input.getType(), input, axis, wrap);
   keep(
       shifted,
       [=, this](const Core &core, int64_t i) -> std::optional<double> {
@@ -202,15 +202,13 @@ void OpsTest::ring(Axis axis, int64_t count) {
   begin(name);
   RankedTensorType type = localType(Axis::None);
   Value start = perCore(name + ".start", type), sum = perCore(name + ".sum", type);
-  auto index = [&](int64_t value) -> Value {
-    return grid.builder.create<arith::ConstantIndexOp>(location, value);
-  };
+  auto index = [&](int64_t value) -> Value { return grid.builder.create<arith::ConstantIndexOp>(location, value); };
   auto loop = grid.builder.create<scf::ForOp>(location, index(0), index(count), index(1), ValueRange{start, sum});
   {
     OpBuilder::InsertionGuard guard(grid.builder);
     grid.builder.setInsertionPointToStart(loop.getBody());
     Value current = loop.getRegionIterArg(0);
-    Value next = grid.builder.create<grid::ShiftOp>(location, current, axis, true);
+    Value next = grid.builder.create<grid::ShiftOp>(location, type, current, axis, true);
     auto add = kernels::buildAdd(*grid.module, rowsLocal, columnsLocal);
     place::attachWork(*grid.module, add);
     Attribute rows = grid::ScalarAttr::get(grid.builder.getContext(), grid::ScalarKind::Constant, rowsLocal);
@@ -240,8 +238,7 @@ void OpsTest::toLayout(grid::RelayoutAlgo algo, int64_t missingColumns) {
   std::string name = fmt::format("relayout{}", functions.size());
   begin(name);
   int64_t width = 2, onX = mesh.blocksX * width, onY = mesh.blocksY * width, held = onX - missingColumns;
-  Value x =
-      grid.weight(name, grid.tensor({1, held * mesh.width}, f32(), {grid.whole(1), block(Axis::X, held)}));
+  Value x = grid.weight(name, grid.tensor({1, held * mesh.width}, f32(), {grid.whole(1), block(Axis::X, held)}));
   auto type = grid.tensor({1, onY * mesh.height}, f32(), {grid.whole(1), block(Axis::Y, onY)});
   int64_t groups = pick(1, mesh.width);
   Value y = grid.builder.create<grid::ToLayoutOp>(location, type, x, algo, 2, groups);
@@ -338,7 +335,8 @@ void testOps(int64_t width, int64_t height, bool interleave, uint32_t seed) {
 
 TEST_CASE("ops on rectangles, both orders of ranks", "[grid]") {
   uint32_t seed = 0;
-  for (auto [width, height] : {std::pair<int64_t, int64_t>(1, 1), {2, 3}, {5, 7}, {1, 4}, {4, 1}, {4, 4}, {6, 4}})
+  for (auto [width, height] :
+       {std::pair<int64_t, int64_t>(1, 1), {2, 3}, {5, 7}, {1, 4}, {4, 1}, {4, 4}, {6, 4}, {4, 6}})
     for (bool interleave : {true, false})
       testOps(width, height, interleave, ++seed);
 }

@@ -105,8 +105,8 @@ std::vector<float> Engine::resident(const std::string &name, uint32_t x, uint32_
 GridProgram::GridProgram(MLIRContext &context, int64_t width, int64_t height, bool interleave, int64_t maxSeq,
                          uint32_t seed)
     : builder(&context), mesh(place::Mesh::make(width, height, interleave)), random(seed), maxSeq(maxSeq) {
-  context.loadDialect<grid::GridDialect, func::FuncDialect, scf::SCFDialect, arith::ArithDialect,
-                      linalg::LinalgDialect, memref::MemRefDialect, math::MathDialect>();
+  context.loadDialect<grid::GridDialect, func::FuncDialect, scf::SCFDialect, arith::ArithDialect, linalg::LinalgDialect,
+                      memref::MemRefDialect, math::MathDialect>();
   module = ModuleOp::create(builder.getUnknownLoc());
   builder.setInsertionPointToStart(module->getBody());
   builder.create<grid::MeshOp>(builder.getUnknownLoc(), "mesh", width, height,
@@ -117,7 +117,8 @@ void GridProgram::begin(const std::string &function) {
   builder.setInsertionPointToEnd(module->getBody());
   auto op = builder.create<func::FuncOp>(builder.getUnknownLoc(), function, builder.getFunctionType({}, {}));
   builder.setInsertionPointToEnd(op.addEntryBlock());
-  builder.create<grid::LaunchOp>(builder.getUnknownLoc(), tensor({1 + maxSeq}, builder.getI32Type(), {whole(1 + maxSeq)}));
+  builder.create<grid::LaunchOp>(builder.getUnknownLoc(),
+                                 tensor({1 + maxSeq}, builder.getI32Type(), {whole(1 + maxSeq)}));
 }
 
 void GridProgram::end() { builder.create<func::ReturnOp>(builder.getUnknownLoc()); }
@@ -138,8 +139,7 @@ RankedTensorType GridProgram::tensor(ArrayRef<int64_t> shape, Type element, Arra
     pad.push_back(dim.getLocal() * cores - extent);
   }
   auto symbol = FlatSymbolRefAttr::get(builder.getContext(), "mesh");
-  return RankedTensorType::get(shape, element,
-                               grid::LayoutAttr::get(builder.getContext(), symbol, dims, pad, partial));
+  return RankedTensorType::get(shape, element, grid::LayoutAttr::get(builder.getContext(), symbol, dims, pad, partial));
 }
 
 Value GridProgram::weight(const std::string &name, RankedTensorType type) {
@@ -201,7 +201,7 @@ void GridProgram::keep(const std::string &name, Value value, bool rows) {
 }
 
 std::unique_ptr<runtime::Package> GridProgram::compile(const hw::Hardware &hardware) const {
-  OwningOpRef<ModuleOp> lowered = module->clone();
+  OwningOpRef<ModuleOp> lowered = module.get().clone();
   PassManager passes(builder.getContext());
   int colors = static_cast<int>(hardware.routing.colors);
   passes.addPass(place::createGridVerifyPass());
@@ -212,7 +212,7 @@ std::unique_ptr<runtime::Package> GridProgram::compile(const hw::Hardware &hardw
   passes.addPass(plan::createPlanPass(16));
   passes.addPass(plan::createPlanVerifyPass(16));
   REQUIRE(succeeded(passes.run(*lowered)));
-  OwningOpRef<ModuleOp> kernels = ModuleOp::create(builder.getUnknownLoc());
+  OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(builder.getContext()));
   OpBuilder inKernels = OpBuilder::atBlockEnd(kernels->getBody());
   for (auto function : lowered->getOps<func::FuncOp>())
     inKernels.clone(*function);

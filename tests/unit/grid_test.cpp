@@ -105,9 +105,8 @@ TEST_CASE("random models mean the same as graph, as grid and on the mesh", "[gri
 
     auto files = take(runtime::WeightFiles::open(*package));
     runtime::CoreFiller filler(*package, files);
-    Engine engine(*package, options.hardware, [&](uint32_t x, uint32_t y, std::span<std::byte> sram) {
-      return filler.fill(x, y, sram);
-    });
+    Engine engine(*package, options.hardware,
+                  [&](uint32_t x, uint32_t y, std::span<std::byte> sram) { return filler.fill(x, y, sram); });
 
     Rows expected = runGraph(tested);
     std::span<const int32_t> ids = tested.ids;
@@ -116,8 +115,7 @@ TEST_CASE("random models mean the same as graph, as grid and on the mesh", "[gri
       size_t known = tested.prompt + launch;
       auto given = launch == 0 ? ids.first(tested.prompt) : ids.subspan(known - 1, 1);
       std::vector<float> onGrid = launch == 0 ? take(grid.prefill(given)) : take(grid.decode(given[0]));
-      std::vector<float> onMesh =
-          engine.run(launch == 0 ? "prefill" : "decode", given, static_cast<uint32_t>(known));
+      std::vector<float> onMesh = engine.run(launch == 0 ? "prefill" : "decode", given, static_cast<uint32_t>(known));
       CHECK(difference(onGrid, expected[launch]) <= 2e-5);
       CHECK(onMesh == onGrid); // bit for bit
     }
@@ -129,6 +127,7 @@ TEST_CASE("random models mean the same as graph, as grid and on the mesh", "[gri
             std::vector<float> cached = grid.cacheShard(name, x, y), resident = engine.resident(name, x, y);
             REQUIRE(cached.size() <= resident.size());
             resident.resize(cached.size()); // buffers end on 16 bytes
+            CAPTURE(name, x, y);
             REQUIRE(cached == resident);
           }
   }
