@@ -1,5 +1,6 @@
 #include "tools/CompileCommand.h"
 
+#include "runtime/tokenizer/Tokenizer.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -14,7 +15,7 @@ namespace weft::tools {
 namespace {
 
 struct Arguments {
-  std::string model, output, until, dumpDirectory, jsonPath, gemm = "auto";
+  std::string model, output, until, dumpDirectory, jsonPath;
   CompileArguments compile;
 };
 
@@ -75,9 +76,6 @@ Result<void> runCompile(const Arguments &arguments) {
     return options.takeError();
   options->until = *until;
   options->dumpDirectory = arguments.dumpDirectory;
-  options->gemm = arguments.gemm == "cannon"     ? compiler::GemmChoice::Cannon
-                  : arguments.gemm == "meshgemm" ? compiler::GemmChoice::MeshGemm
-                                                 : compiler::GemmChoice::Auto;
   ProgressBar bar("compiling");
   options->progress = [&](double fraction) { bar.update(fraction); };
   auto compilation = compiler::compile(*options);
@@ -94,6 +92,11 @@ Result<void> runCompile(const Arguments &arguments) {
 Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options) {
   compiler::CompileOptions result;
   result.model = options.model;
+  // The tokenizer is needed only when the package runs, but whoever compiles should hear that it is broken.
+  std::error_code failure;
+  if (std::string path = options.model + "/tokenizer.json"; std::filesystem::exists(path, failure))
+    if (auto tokenizer = runtime::readTokenizer(path); !tokenizer)
+      return tokenizer.takeError();
   auto hardware = hw::load(options.hardware, options.overrides);
   if (!hardware)
     return hardware.takeError();
@@ -104,6 +107,9 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   }
   result.maxSeq = options.maxSeq.value_or(0);
   result.dtype = options.dtype;
+  result.gemm = options.gemm == "cannon"     ? compiler::GemmChoice::Cannon
+                : options.gemm == "meshgemm" ? compiler::GemmChoice::MeshGemm
+                                             : compiler::GemmChoice::Auto;
   return result;
 }
 
@@ -118,9 +124,6 @@ void addCompileCommand(CLI::App &app, int &exitCode) {
       ->add_option("--compile-to", arguments->until,
                    "Stop after this phase and print its IR: " + compiler::phaseNames())
       ->type_name("PHASE");
-  command->add_option("--gemm", arguments->gemm, "GEMM algorithm; auto takes the one with fewer predicted cycles")
-      ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}).description(""))
-      ->type_name("auto|meshgemm|cannon");
   command->add_option("--dump", arguments->dumpDirectory, "Write the IR after each phase there")->type_name("DIR");
   command->add_option("--json", arguments->jsonPath, "Write a report of the compilation as JSON (docs/json.md)")
       ->type_name("FILE");

@@ -20,6 +20,9 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
   command.add_option("--dtype", arguments.dtype, "Type of the weights in SRAM (default: as stored)")
       ->type_name("f32|f16|bf16")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}).description(""));
+  command.add_option("--gemm", arguments.gemm, "GEMM algorithm; auto takes the one with fewer predicted cycles")
+      ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}).description(""))
+      ->type_name("auto|meshgemm|cannon");
   command.add_option("--set", arguments.settings, "Replace a value of the hardware, e.g. memory.sram_kib=512")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -42,7 +45,8 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
   CompileOptions options{.model = model,
                          .hardware = arguments.hardware.empty() ? defaultHardware : arguments.hardware,
                          .maxSeq = arguments.maxSeq,
-                         .dtype = arguments.dtype};
+                         .dtype = arguments.dtype,
+                         .gemm = arguments.gemm};
   if (!arguments.mesh.empty()) {
     Result<MeshSize> mesh = parseMesh(arguments.mesh);
     if (!mesh)

@@ -28,6 +28,7 @@ struct CompileOptions {
   std::optional<MeshSize> mesh{};        // absent: that of the hardware
   std::optional<uint32_t> maxSeq{};      // absent: the compiler's choice
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
+  std::string gemm{};                    // meshgemm, cannon; empty or auto: by predicted cost
 };
 
 struct DeviceOptions {
@@ -46,16 +47,18 @@ struct Tool {
 /// The machine a model is compiled for when none is named.
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
-/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype and --set give them.
+/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{};
   std::optional<uint32_t> maxSeq{};
   std::vector<std::string> settings{};
 
-  bool any() const { return !hardware.empty() || !mesh.empty() || !dtype.empty() || maxSeq || !settings.empty(); }
+  bool any() const {
+    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || maxSeq || !settings.empty();
+  }
 };
 
-/// Adds the five options to `command`; `arguments` must outlive the parse.
+/// Adds the six options to `command`; `arguments` must outlive the parse.
 void addCompileArguments(CLI::App &command, CompileArguments &arguments);
 /// Errors are usage errors.
 Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments);

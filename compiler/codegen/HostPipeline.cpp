@@ -10,10 +10,15 @@ using namespace mlir;
 
 namespace weft::codegen {
 
-void buildHostPipeline(OpPassManager &manager, const HostTarget &target) {
+void buildVectorPipeline(OpPassManager &manager, const HostTarget &target) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createVectorizeKernelsPass({.lanes = 8, .registers = target.vectorRegisters}));
   function.addPass(createFormWideningFmaPass());
+}
+
+void buildHostPipeline(OpPassManager &manager, const HostTarget &target) {
+  buildVectorPipeline(manager, target);
+  OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createLowerRvToHostPass(target.nativeHalf));
   function.addPass(createExpandMathPass(target.fma));
   function.addPass(createCSEPass());

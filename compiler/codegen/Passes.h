@@ -29,6 +29,8 @@ std::unique_ptr<mlir::Pass> createLowerRvToHostPass(bool nativeHalf = true);
 /// operations.
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);
 
+/// To vectors and rv ops: the core level, where a register is a value.
+void buildVectorPipeline(mlir::OpPassManager &manager, const HostTarget &target);
 /// All of the above and the lowering to the LLVM dialect.
 void buildHostPipeline(mlir::OpPassManager &manager, const HostTarget &target);
 

@@ -29,8 +29,8 @@ uint64_t neededWith(CompileOptions options) {
   return (*state)->peakBytes();
 }
 
-/// Meshes of the machine worth trying, nearest first: a square, which cuts contractions into fewer and better filled blocks,
-/// then ever larger ones.
+/// Meshes of the machine worth trying, nearest first: a square, which cuts contractions into fewer and better filled
+/// blocks, then ever larger ones.
 std::vector<std::pair<uint32_t, uint32_t>> otherMeshes(const CompileOptions &options) {
   const hw::Parallelism &machine = options.hardware.parallelism;
   uint32_t width = options.meshWidth, height = options.meshHeight;

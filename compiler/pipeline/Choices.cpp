@@ -1,5 +1,7 @@
 #include "compiler/pipeline/Choices.h"
 
+#include "dialects/xf/XfDialect.h"
+
 #include "mlir/IR/Builders.h"
 
 #include <algorithm>
@@ -38,18 +40,37 @@ int64_t gemmCycles(const CompileOptions &options, int64_t rows, int64_t inner, i
   return mesh.blocks * std::max(step, compute) + mesh.blocks / 2 * step;
 }
 
-std::vector<Decision> chooseAlgorithms(const CompileOptions &options, const frontend::LlamaConfig &config,
+/// The largest weight matrix of the graph, [out, in].
+static std::pair<int64_t, int64_t> widestProduct(mlir::ModuleOp graph) {
+  std::pair<int64_t, int64_t> widest = {1, 1};
+  graph.walk([&](xf::ParamOp param) {
+    auto type = mlir::cast<mlir::RankedTensorType>(param.getType());
+    bool lookedUp =
+        llvm::all_of(param->getUsers(), [](mlir::Operation *user) { return mlir::isa<xf::EmbeddingOp>(user); });
+    if (type.getRank() == 2 && !lookedUp && type.getNumElements() > widest.first * widest.second)
+      widest = {type.getDimSize(0), type.getDimSize(1)};
+  });
+  return widest;
+}
+
+std::vector<Decision> chooseAlgorithms(const CompileOptions &options, mlir::ModuleOp graph,
                                        place::PlaceOptions &place) {
   std::vector<Decision> decisions;
-  // One order of ranks serves the whole program, so the widest product decides.
-  int64_t mesh = gemmCycles(options, options.maxSeq, config.hiddenSize, 2 * config.intermediateSize, false);
-  int64_t cannon = gemmCycles(options, options.maxSeq, config.hiddenSize, 2 * config.intermediateSize, true);
-  place.cannon = options.gemm == GemmChoice::Auto ? cannon < mesh : options.gemm == GemmChoice::Cannon;
-  decisions.push_back(
-      {"place", "gemm", place.cannon ? "cannon" : "meshgemm", {{"meshgemm", mesh}, {"cannon", cannon}}});
+  // One order of ranks serves the whole program, so the largest product decides.
+  auto [outputs, inputs] = widestProduct(graph);
+  int64_t mesh = gemmCycles(options, options.maxSeq, inputs, outputs, false);
+  int64_t cannon = gemmCycles(options, options.maxSeq, inputs, outputs, true);
+  bool open = options.gemm == GemmChoice::Auto;
+  place.cannon = open ? cannon < mesh : options.gemm == GemmChoice::Cannon;
+  decisions.push_back({"place",
+                       "gemm",
+                       place.cannon ? "cannon" : "meshgemm",
+                       open ? "predicted" : "requested",
+                       {{"meshgemm", mesh}, {"cannon", cannon}}});
   auto tree = [&](const char *op, int64_t cores, int64_t words, int64_t maxLevels) {
     auto [levels, groups] = place::chooseTree(place.costs, cores, words, maxLevels);
-    Decision decision{"place", op, "levels=" + std::to_string(levels) + " groups=" + std::to_string(groups), {}};
+    Decision decision{
+        "place", op, "levels=" + std::to_string(levels) + " groups=" + std::to_string(groups), "predicted", {}};
     for (int64_t candidate = 1; candidate <= maxLevels; ++candidate) {
       auto [bestLevels, bestGroups] = std::pair(candidate, int64_t{1});
       int64_t best = place::treeCycles(place.costs, cores, words, candidate, 1);
@@ -65,7 +86,7 @@ std::vector<Decision> chooseAlgorithms(const CompileOptions &options, const fron
   };
   tree("all_reduce along x, one word, prefill", place.width, 1, place.prefillTreeLevels);
   tree("all_reduce along x, one word, decode", place.width, 1, place.decodeTreeLevels);
-  tree("gemv of the hidden size, decode", place.height, place::plainLocal(config.hiddenSize, place.width),
+  tree("gemv of the largest product, decode", place.height, place::plainLocal(outputs, place.width),
        place.decodeTreeLevels);
   return decisions;
 }

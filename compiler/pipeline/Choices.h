@@ -1,9 +1,10 @@
 // Algorithm choices of the place phase by predicted cost. Internal to compiler/pipeline.
 #pragma once
 
-#include "compiler/frontend/ModelConfig.h"
 #include "compiler/pipeline/Compile.h"
 #include "compiler/place/Place.h"
+
+#include "mlir/IR/BuiltinOps.h"
 
 namespace weft::compiler {
 
@@ -13,8 +14,7 @@ place::PlaceOptions placeOptions(const CompileOptions &options, mlir::MLIRContex
 /// Predicted cycles of one GEMM's communication over all steps: a step ends when its slowest block has come.
 int64_t gemmCycles(const CompileOptions &options, int64_t rows, int64_t inner, int64_t columns, bool cannon);
 
-/// Sets what is left open in `place` and says why.
-std::vector<Decision> chooseAlgorithms(const CompileOptions &options, const frontend::LlamaConfig &config,
-                                       place::PlaceOptions &place);
+/// Sets what is left open in `place` for the products of `graph` and says why.
+std::vector<Decision> chooseAlgorithms(const CompileOptions &options, mlir::ModuleOp graph, place::PlaceOptions &place);
 
 } // namespace weft::compiler

@@ -8,6 +8,8 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <map>
+
 using namespace mlir;
 
 namespace weft::compiler {
@@ -20,7 +22,37 @@ pkg::Expr expr(fabric::ExprAttr attribute) {
 }
 pkg::Expr constant(int64_t value) { return {pkg::Source::Constant, 0, 0, static_cast<int32_t>(value)}; }
 
-/// A class of cores as position masks. Sets that tie x to y are those of the diagonal (fabric::toSets makes no others).
+/// Whether the union of the sets is the product of its columns and rows, as a package's class must be. Positions that
+/// lie in the same sets are alike, so that one of each kind is enough.
+bool isProduct(fabric::ClassOp op, const pkg::ClassT &made) {
+  SmallVector<IntegerSet> sets = llvm::to_vector(op.getSets().getAsValueRange<IntegerSetAttr>());
+  if (sets.size() == 1 || !made.point_x.empty())
+    return true;
+  auto representatives = [&](const std::vector<bool> &members, bool alongX) {
+    std::map<std::vector<bool>, int64_t> kinds;
+    for (int64_t i = 0, n = members.size(); i < n; ++i) {
+      if (!members[i])
+        continue;
+      std::vector<bool> kind;
+      for (IntegerSet set : sets)
+        for (AffineExpr constraint : set.getConstraints())
+          if (constraint.isFunctionOfDim(alongX ? 0 : 1)) {
+            AffineExpr at = getAffineConstantExpr(i, op.getContext());
+            kind.push_back(cast<AffineConstantExpr>(constraint.replaceDims({at, at})).getValue() >= 0);
+          }
+      kinds.emplace(std::move(kind), i);
+    }
+    return kinds;
+  };
+  for (const auto &[kindX, x] : representatives(made.xs, true))
+    for (const auto &[kindY, y] : representatives(made.ys, false))
+      if (!fabric::contains(sets, x, y))
+        return false;
+  return true;
+}
+
+/// A class of cores as position masks; null if it has no such form. Sets that tie x to y are those of the diagonal
+/// (fabric::toSets makes no others).
 std::unique_ptr<pkg::ClassT> emitClass(fabric::ClassOp op, const std::string &program, int64_t width, int64_t height) {
   auto result = std::make_unique<pkg::ClassT>();
   result->name = program + "." + op.getSymName().str();
@@ -54,7 +86,7 @@ std::unique_ptr<pkg::ClassT> emitClass(fabric::ClassOp op, const std::string &pr
     for (int64_t y = 0; y < height; ++y)
       result->ys[y] = result->ys[y] || ys[y];
   }
-  return result;
+  return isProduct(op, *result) ? std::move(result) : nullptr;
 }
 
 /// Writes one program.
@@ -75,7 +107,10 @@ public:
     emitParams();
     for (auto classOp : op.getOps<fabric::ClassOp>()) {
       classes[classOp.getSymName()] = package.classes.size();
-      package.classes.push_back(emitClass(classOp, program->name, mesh.width, mesh.height));
+      auto members = emitClass(classOp, program->name, mesh.width, mesh.height);
+      if (!members)
+        return internalError("class @" + classOp.getSymName().str() + " is not a product of columns and rows");
+      package.classes.push_back(std::move(members));
     }
     if (auto done = emitChannels(); !done)
       return done.takeError();

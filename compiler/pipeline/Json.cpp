@@ -41,8 +41,11 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
     nlohmann::json alternatives = nlohmann::json::array();
     for (const Decision::Alternative &alternative : decision.alternatives)
       alternatives.push_back({{"name", alternative.name}, {"predicted_cycles", alternative.predictedCycles}});
-    report["decisions"].push_back(
-        {{"phase", decision.phase}, {"op", decision.op}, {"choice", decision.choice}, {"alternatives", alternatives}});
+    report["decisions"].push_back({{"phase", decision.phase},
+                                   {"op", decision.op},
+                                   {"choice", decision.choice},
+                                   {"reason", decision.reason},
+                                   {"alternatives", alternatives}});
   }
   if (compilation.package) {
     const runtime::Package &package = *compilation.package;

@@ -23,11 +23,11 @@ inline constexpr std::array<PhaseInfo, 9> phases = {{
     {Phase::Graph, "graph", "xf", "prefill and decode from that one graph"},
     {Phase::Place, "place", "grid", "every value gets a layout on the mesh, every op an algorithm"},
     {Phase::Spmd, "spmd", "fabric", "what each class of cores does, step by step"},
-    {Phase::Route, "route", "fabric", "colours for every channel; routes and deadlock-freedom verified"},
+    {Phase::Route, "route", "fabric", "colours for every channel; every route followed through the routers"},
     {Phase::Plan, "plan", "fabric", "an SRAM address for every buffer, within the budget"},
-    {Phase::Kernels, "kernels", "rv", "the kernels that a core runs, lowered for the host"},
-    {Phase::Link, "link", "", "one object of all kernels"},
-    {Phase::Package, "package", "", "the .weft file"},
+    {Phase::Kernels, "kernels", "rv", "the kernels that a core runs, on vector registers"},
+    {Phase::Link, "link", "llvm", "the kernels lowered for the host and linked to one object"},
+    {Phase::Package, "package", "", "the .weft file, its programs proven free of deadlock"},
 }};
 
 /// A phase by its name, or by the name of the level that it ends ("grid" is place, "fabric" is plan).

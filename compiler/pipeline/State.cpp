@@ -29,8 +29,24 @@ namespace weft::compiler {
 
 namespace {
 
+/// What later phases ask of a model, whatever its architecture.
+struct ModelFacts {
+  uint32_t vocabSize = 0, maxPositions = 0;
+  int32_t bosToken = -1;
+  std::vector<int32_t> eosTokens;
+};
+
+// One pair of these an architecture (docs/adding.md).
+ModelFacts factsOf(const frontend::LlamaConfig &config) {
+  return {config.vocabSize, config.maxPositions, config.bosToken, config.eosTokens};
+}
+Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const frontend::LlamaConfig &config, uint32_t maxSeq,
+                                         const frontend::WeightSource &weights) {
+  return graph::buildLlama(context, config, maxSeq, weights);
+}
+
 /// Meshes up to this size are checked for deadlock with several lengths of the sequence.
-constexpr uint32_t exhaustiveDeadlockCores = 1024;
+constexpr uint32_t exhaustiveDeadlockCores = 256;
 
 class PipelineState : public State {
 public:
@@ -41,7 +57,7 @@ public:
     if (!read)
       return read.takeError();
     model = std::move(*read);
-    config = std::get<frontend::LlamaConfig>(model.config);
+    facts = std::visit([](const auto &config) { return factsOf(config); }, model.config);
     if (!options.meshWidth)
       options.meshWidth = options.hardware.parallelism.meshWidth;
     if (!options.meshHeight)
@@ -51,11 +67,11 @@ public:
       return userError(fmt::format("a mesh of {}x{} cores is larger than {} has: {}x{}", options.meshWidth,
                                    options.meshHeight, options.hardware.name, options.hardware.parallelism.meshWidth,
                                    options.hardware.parallelism.meshHeight));
-    if (options.maxSeq > config.maxPositions)
+    if (options.maxSeq > facts.maxPositions)
       return userError(fmt::format("--max-seq {} is more than the {} positions that the model {} was made for",
-                                   options.maxSeq, config.maxPositions, model.name));
+                                   options.maxSeq, facts.maxPositions, model.name));
     if (!options.maxSeq)
-      options.maxSeq = std::min(config.maxPositions, defaultMaxSeq);
+      options.maxSeq = std::min(facts.maxPositions, defaultMaxSeq);
     context.disableMultithreading();
     return {};
   }
@@ -99,7 +115,8 @@ public:
       // Link lowers a copy of its own; this one is to be looked at.
       lowered = shown.clone();
       PassManager passes(&context);
-      codegen::buildHostPipeline(passes, codegen::defaultHostTarget());
+      auto build = phase == Phase::Kernels ? codegen::buildVectorPipeline : codegen::buildHostPipeline;
+      build(passes, codegen::defaultHostTarget());
       if (succeeded(passes.run(*lowered)))
         shown = *lowered;
     }
@@ -138,7 +155,8 @@ private:
   }
 
   Result<void> import() {
-    auto built = graph::buildLlama(context, config, options.maxSeq, *model.weights);
+    auto built = std::visit(
+        [&](const auto &config) { return buildGraph(context, config, options.maxSeq, *model.weights); }, model.config);
     if (!built)
       return built.takeError();
     module = std::move(*built);
@@ -147,7 +165,7 @@ private:
 
   Result<void> place() {
     place::PlaceOptions place = placeOptions(options, context);
-    decisions = chooseAlgorithms(options, config, place);
+    decisions = chooseAlgorithms(options, *module, place);
     // What the mesh has no lowering for is the model's matter.
     return runPasses(Fault::User, [&](PassManager &passes) {
       passes.addPass(place::createPlacePass(place));
@@ -157,7 +175,8 @@ private:
 
   Result<void> route() {
     // Too few colours is a matter of machine and model; routes that do not check out are ours.
-    auto colored = runPasses(Fault::User, [&](PassManager &passes) { passes.addPass(weft::route::createRoutePass(programColors())); });
+    auto colored = runPasses(
+        Fault::User, [&](PassManager &passes) { passes.addPass(weft::route::createRoutePass(programColors())); });
     if (!colored)
       return colored;
     return runPasses(Fault::Internal,
@@ -204,10 +223,10 @@ private:
     package->model->architecture = model.architecture;
     std::error_code failure;
     package->model->directory = std::filesystem::canonical(options.model, failure).string();
-    package->model->vocab_size = config.vocabSize;
+    package->model->vocab_size = facts.vocabSize;
     package->model->max_seq = options.maxSeq;
-    package->model->bos = config.bosToken;
-    package->model->eos = config.eosTokens;
+    package->model->bos = facts.bosToken;
+    package->model->eos = facts.eosTokens;
     for (const frontend::WeightFileInfo &info : model.weights->files()) {
       auto file = std::make_unique<pkg::WeightFileT>();
       file->path = std::filesystem::canonical(info.path, failure).string();
@@ -222,7 +241,8 @@ private:
     route::DeadlockOptions deadlock;
     deadlock.linkBytes = options.hardware.routing.linkBytes;
     deadlock.queueWords = options.hardware.routing.queueWords;
-    // Every transfer has most words in the longest launch, so what moves there moves in shorter ones; small meshes try those too.
+    // Every transfer has most words in the longest launch, so what moves there moves in shorter ones; small meshes try
+    // those too.
     if (options.meshWidth * options.meshHeight > exhaustiveDeadlockCores)
       deadlock.tokenCounts = {static_cast<int>(options.maxSeq)};
     if (auto live = route::checkDeadlock(*package, deadlock); !live)
@@ -234,7 +254,7 @@ private:
 
   CompileOptions options;
   frontend::hf::Model model;
-  frontend::LlamaConfig config;
+  ModelFacts facts;
   MLIRContext context;
   OwningOpRef<ModuleOp> module, kernels;
   std::unique_ptr<pkg::KernelObjectT> object;

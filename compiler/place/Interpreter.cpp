@@ -55,9 +55,7 @@ private:
           return bind(op.getC(), machine.gemm(op, shards(op.getA()), shards(op.getB()), rows()));
         })
         .Case([&](grid::GemvOp op) { return bind(op.getY(), machine.gemv(op, shards(op.getX()), shards(op.getW()))); })
-        .Case([&](grid::AllReduceOp op) {
-          return bind(op.getResult(), machine.allReduce(op, shards(op.getInput())));
-        })
+        .Case([&](grid::AllReduceOp op) { return bind(op.getResult(), machine.allReduce(op, shards(op.getInput()))); })
         .Case([&](grid::ShiftOp op) { return bind(op.getResult(), machine.shift(op, shards(op.getInput()))); })
         .Case([&](grid::ToLayoutOp op) { return bind(op.getResult(), machine.toLayout(op, shards(op.getInput()))); })
         .Case([&](grid::LaunchOp op) { return bind(op.getWords(), machine.launch(op, words)); })
@@ -241,9 +239,8 @@ Result<GridInterpreter> GridInterpreter::create(ModuleOp placed, WeightProvider 
   if (meshes.size() != 1)
     return internalError("grid interpreter: the module needs one grid.mesh");
   bool interleave = meshes[0].getRankToCore() == grid::RankOrder::Interleave;
-  auto program = std::make_unique<Program>(
-      placed, Mesh::make(static_cast<int64_t>(meshes[0].getWidth()), static_cast<int64_t>(meshes[0].getHeight()),
-                         interleave));
+  auto program = std::make_unique<Program>(placed, Mesh::make(static_cast<int64_t>(meshes[0].getWidth()),
+                                                              static_cast<int64_t>(meshes[0].getHeight()), interleave));
   program->machine.weights = std::move(weights);
   if (auto loaded = program->loadKernels(); !loaded)
     return loaded.takeError();

@@ -18,7 +18,7 @@ struct CollectiveCosts {
 
 struct PlaceOptions {
   int64_t width = 1, height = 1;
-  int64_t maxSeq = 1;
+  int64_t maxSeq = 0;            // 0: the graph's own limit
   bool cannon = false;           // Cannon's ring order instead of the two-hop interleave
   int64_t prefillTreeLevels = 1; // at most this many levels, colours permitting
   int64_t decodeTreeLevels = 2;

@@ -1,6 +1,8 @@
 // The place phase as passes, and the choice of K-trees.
 #include "compiler/place/Placer.h"
 
+#include "compiler/graph/GraphModule.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/PassRegistry.h"
 
@@ -115,8 +117,14 @@ struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
       options.height = height;
     if (maxSeq.hasValue())
       options.maxSeq = maxSeq;
+    if (algorithm.hasValue() && algorithm != "cannon" && algorithm != "meshgemm")
+      return module.emitError("place knows the algorithms meshgemm and cannon, not '") << algorithm << "'",
+             signalPassFailure();
     if (algorithm.hasValue())
       options.cannon = algorithm == "cannon";
+    if (auto limit = module->getAttrOfType<IntegerAttr>(graph::maxSeqAttr);
+        limit && !maxSeq.hasValue() && options.maxSeq == 0)
+      options.maxSeq = limit.getInt();
     if (options.width < 1 || options.height < 1 || options.maxSeq < 1)
       return module.emitError("place needs a mesh of at least 1x1 and room for at least one token"),
              signalPassFailure();
@@ -142,7 +150,7 @@ struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
   PlaceOptions options;
   Option<int64_t> width{*this, "width", llvm::cl::desc("cores along x")};
   Option<int64_t> height{*this, "height", llvm::cl::desc("cores along y")};
-  Option<int64_t> maxSeq{*this, "max-seq", llvm::cl::desc("tokens the cache holds")};
+  Option<int64_t> maxSeq{*this, "max-seq", llvm::cl::desc("tokens the cache holds; without it the graph's own limit")};
   Option<std::string> algorithm{*this, "algorithm", llvm::cl::desc("meshgemm or cannon")};
 };
 

@@ -48,8 +48,8 @@ llvm::SmallVector<CoreMask> subtract(const CoreMask &a, const CoreMask &b) {
   add(above);
   if (b.relation != CoreMask::Relation::Any) {
     CoreMask other = across;
-    other.relation = b.relation == CoreMask::Relation::OnDiagonal ? CoreMask::Relation::OffDiagonal
-                                                                  : CoreMask::Relation::OnDiagonal;
+    other.relation =
+        b.relation == CoreMask::Relation::OnDiagonal ? CoreMask::Relation::OffDiagonal : CoreMask::Relation::OnDiagonal;
     add(a.relation == CoreMask::Relation::Any ? other : intersect(across, other));
   }
   return rest;
