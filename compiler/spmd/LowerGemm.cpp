@@ -130,7 +130,7 @@ void Lowering::lowerGemm(grid::GemmOp op, int64_t outerLevel, std::vector<Step> 
   }
 
   // Compute and shift: S - 1 steps that move both operands while they multiply, and a last one that only multiplies.
-  Step step{name, "compute_shift", {}};
+  Step step{name, "compute_shift", {}, true};
   for (bool upA : {false, true})
     for (bool upB : {false, true}) {
       fabric::CoreMask mask = allCores();

@@ -32,7 +32,7 @@ def Grid_ShardKind : Grid_Enum<"ShardKind", "how a dimension is divided", [
   I32EnumAttrCase<"Whole", 0, "whole">,       // every core has all of it
   I32EnumAttrCase<"Block", 1, "block">,       // rank r has [r*local, (r+1)*local)
   I32EnumAttrCase<"Sequence", 2, "sequence">, // balanced runs of the tokens in use, docs/program-model.md
-  I32EnumAttrCase<"Heads", 3, "heads">,       // attention heads by position, compiler/place/HeadLayout.h
+  I32EnumAttrCase<"Heads", 3, "heads">,       // attention heads by position, compiler/place/Geometry.h
   I32EnumAttrCase<"Packed", 4, "packed">]>;   // the contraction order of a `heads` dimension, padded to whole blocks
 def Grid_RankOrder : Grid_Enum<"RankOrder", "how logical ring ranks map to cores", [
   I32EnumAttrCase<"Identity", 0, "identity">, I32EnumAttrCase<"Interleave", 1, "interleave">]>;
