@@ -20,3 +20,15 @@ func.func @prefill(%x: tensor<?x8xf32>) -> tensor<1x8xf32> {
   %l = xf.last_row %x : (tensor<?x8xf32>) -> tensor<1x8xf32>
   return %l : tensor<1x8xf32>
 }
+
+// -----
+
+// expected-error @below {{place expects 'prefill' to be one block that returns the logits first}}
+func.func private @prefill(tensor<?xi32>) -> tensor<1x8xf32>
+
+// -----
+
+// expected-error @below {{place expects 'decode' to be one block that returns the logits first}}
+func.func @decode() {
+  return
+}
