@@ -138,6 +138,9 @@ struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
       if (name != "prefill" && name != "decode")
         return source.emitError("place expects the phases prefill and decode, not '") << name << "'",
                signalPassFailure();
+      if (source.isDeclaration() || !source.getBody().hasOneBlock() || source.getNumResults() == 0)
+        return source.emitError("place expects '") << name << "' to be one block that returns the logits first",
+               signalPassFailure();
       source.setName(name + ".graph");
       builder.setInsertionPointAfter(source);
       auto target = builder.create<func::FuncOp>(source.getLoc(), name, builder.getFunctionType({}, {}));

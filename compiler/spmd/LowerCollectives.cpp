@@ -113,7 +113,7 @@ void Lowering::lowerShift(grid::ShiftOp op, std::vector<Step> &steps) {
                 wait(b);
             }};
   };
-  Step step{opName(op), "shift", {}};
+  Step step{opName(op), "shift", {}, true};
   std::vector<bool> first(n), last(n), others(n, true);
   if (!op.getWrap()) {
     const auto &coreOfRank = op.getAxis() == grid::Axis::X ? mesh.coreOfRankX : mesh.coreOfRankY;
@@ -149,7 +149,7 @@ LogicalResult Lowering::lowerToLayout(grid::ToLayoutOp op, std::vector<Step> &st
   fabric::CoreMask on = allCores(), off = allCores();
   on.relation = fabric::CoreMask::Relation::OnDiagonal;
   off.relation = fabric::CoreMask::Relation::OffDiagonal;
-  Step step{name, "relayout", {}};
+  Step step{name, "relayout", {}, true};
   step.parts.push_back({alone ? allCores() : on, [=, this](OpBuilder &b, int64_t level) {
                           kernelCall(b, level, pack, {from, to}, {constant(1)});
                           if (alone)

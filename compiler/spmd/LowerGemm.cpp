@@ -141,7 +141,7 @@ void Lowering::lowerGemm(grid::GemmOp op, std::vector<Step> &steps) {
     if (!step.parts.empty())
       steps.push_back(std::move(step));
   }
-  Step step{gemm.name, "compute_shift", {}};
+  Step step{gemm.name, "compute_shift", {}, true};
   for (bool upA : {false, true})
     for (bool upB : {false, true}) {
       fabric::CoreMask mask = allCores();

@@ -383,7 +383,7 @@ LogicalResult Lowering::lowerLoop(scf::ForOp op, int64_t level, std::vector<Step
 }
 
 void Lowering::writeStep(const Step &step) {
-  auto op = steps.create<fabric::StepOp>(program.getLoc(), step.op, step.kind, false);
+  auto op = steps.create<fabric::StepOp>(program.getLoc(), step.op, step.kind, step.all);
   OpBuilder inStep = OpBuilder::atBlockEnd(&op.getBody().emplaceBlock());
   for (const Part &part : step.parts) {
     if (part.cores.empty())

@@ -54,6 +54,7 @@ struct Part {
 struct Step {
   std::string op, kind;
   std::vector<Part> parts;
+  bool all = false; // no core may be left out, whatever the parts
 };
 
 struct BlockQueue;

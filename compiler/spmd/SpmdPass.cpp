@@ -73,25 +73,34 @@ LogicalResult verifyExpressions(Operation *op) {
 
 /// F5: every name is that of an op of the right kind.
 LogicalResult verifyNames(Operation *op) {
-  llvm::SmallPtrSet<Attribute, 4> buffers;
-  op->getAttrDictionary().walk([&](fabric::RefAttr reference) { buffers.insert(reference.getBuffer()); });
-  if (isa<fabric::WeightOp, fabric::RopeTableOp>(op))
-    buffers.insert(op->getAttr("buffer"));
-  SmallVector<FlatSymbolRefAttr> symbols;
-  op->getAttrDictionary().walk([&](FlatSymbolRefAttr symbol) { symbols.push_back(symbol); });
-  for (FlatSymbolRefAttr symbol : symbols) {
+  auto verify = [&](FlatSymbolRefAttr symbol, auto isRight) -> LogicalResult {
     Operation *named = resolve(op, symbol);
     if (!named) // F5
       return op->emitOpError("F5: names ") << symbol << ", which does not exist";
-    bool right = isa<fabric::TaskOp>(op)         ? isa<fabric::ClassOp>(named)
-                 : buffers.contains(symbol)      ? isa<fabric::BufferOp>(named)
-                 : isa<fabric::KernelCallOp>(op) ? isa<func::FuncOp>(named)
-                 : isa<grid::MeshOp>(named)      ? op->getAttr("type") != nullptr // in a layout
-                                                 : isa<fabric::ChannelOp>(named);
-    if (!right) // F5
+    if (!isRight(named)) // F5
       return op->emitOpError("F5: names ") << symbol << ", which is a " << named->getName();
+    return success();
+  };
+  bool good = true;
+  op->getAttrDictionary().walk([&](fabric::RefAttr reference) {
+    good = good && succeeded(verify(reference.getBuffer(), llvm::IsaPred<fabric::BufferOp>));
+  });
+  op->getAttrDictionary().walk([&](grid::LayoutAttr layout) {
+    good = good && succeeded(verify(layout.getMesh(), llvm::IsaPred<grid::MeshOp>));
+  });
+  for (NamedAttribute attribute : op->getAttrs()) {
+    auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute.getValue());
+    if (!symbol || !good)
+      continue;
+    StringRef role = attribute.getName();
+    good = succeeded(verify(symbol, [&](Operation *named) {
+      return role == "on"       ? isa<fabric::ClassOp>(named)
+             : role == "buffer" ? isa<fabric::BufferOp>(named)
+             : role == "kernel" ? isa<func::FuncOp>(named)
+                                : isa<fabric::ChannelOp>(named);
+    }));
   }
-  return success();
+  return success(good);
 }
 
 struct FabricVerifyPass : PassWrapper<FabricVerifyPass, OperationPass<ModuleOp>> {

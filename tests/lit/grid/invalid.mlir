@@ -1,0 +1,336 @@
+// Each constraint by its label, and what is said when it is broken; then what has no label.
+// RUN: weft-opt %s --split-input-file --verify-diagnostics
+
+// G1
+// expected-error @below {{G1: axis x divides two dimensions}}
+func.func private @type(tensor<8x8xf32, #grid.layout<@mesh, dims = [<x, block, 4>, <x, block, 4>], pad = [0, 0], partial = none>>)
+
+// -----
+
+// G2
+// expected-error @below {{G2: axis y divides a dimension and is partial}}
+func.func private @type(tensor<8x8xf32, #grid.layout<@mesh, dims = [<x, block, 4>, <y, block, 4>], pad = [0, 0], partial = y>>)
+
+// -----
+
+// G3
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G3: shards of 4 on 2 cores with padding 0 do not make 7}}
+  %0 = grid.empty : tensor<7x8xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [0, 0], partial = none>>
+  return
+}
+
+// -----
+
+// G4
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{G4: the results must have the types of outs}}
+  %0 = grid.call @k ins() outs(%a : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>) order [0] scalars [] : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <y, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G5
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{G5: order must be a permutation of all operands}}
+  %0 = grid.call @k ins(%a : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>) outs(%a : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>) order [1, 1] scalars [] : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G5
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{G5: order must be a permutation of all operands}}
+  %0 = grid.call @k ins() outs(%a : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>) order [0, 1] scalars [] : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G6
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  %b = grid.empty : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  // expected-error @below {{G6: A, B and C must be matrices with rows on y and columns on x}}
+  %0 = grid.gemm meshgemm %a, %b : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>, tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>> -> tensor<8x7xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G6
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<8x15xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 8>], pad = [0, 1], partial = none>>
+  %b = grid.empty : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  // expected-error @below {{G6: B's 4 rows a core must be 1 blocks and A's 8 columns at most 1}}
+  %0 = grid.gemm meshgemm %a, %b : tensor<8x15xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 8>], pad = [0, 1], partial = none>>, tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>> -> tensor<8x7xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G6
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<8x7xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 4>], pad = [0, 1], partial = none>>
+  %b = grid.empty : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  // expected-error @below {{G6: C must have the rows of A and the columns of B}}
+  %0 = grid.gemm meshgemm %a, %b : tensor<8x7xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 4>], pad = [0, 1], partial = none>>, tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>> -> tensor<8x15xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 8>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G7
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<8x7xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 4>], pad = [0, 1], partial = none>>
+  %b = grid.empty : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  // expected-error @below {{G7: cannon does not go with a mesh of rank order interleave}}
+  %0 = grid.gemm cannon %a, %b : tensor<8x7xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 4>], pad = [0, 1], partial = none>>, tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>> -> tensor<8x7xf32, #grid.layout<@mesh, dims = [<y, sequence, 4>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G8
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  %b = grid.empty : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  // expected-error @below {{G8: x must be divided on y as the rows of W are}}
+  %0 = grid.gemv %a, %b levels 1 groups 1 : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>, tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G9
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{G9: the operand must be partial along y and the result not}}
+  %0 = grid.all_reduce add %a along y levels 1 groups 1 : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G9, and no axis at all
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{G9: the operand must be partial along none and the result not}}
+  %0 = grid.all_reduce add %a along none levels 1 groups 1 : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G10
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = y>>
+  // expected-error @below {{G10: levels must be 1 to 16 and groups 1 to the 2 cores}}
+  %0 = grid.all_reduce add %a along y levels 1 groups 3 : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = y>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G10
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = y>>
+  // expected-error @below {{G10: levels must be 1 to 16 and groups 1 to the 2 cores}}
+  %0 = grid.all_reduce add %a along y levels 0 groups 1 : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = y>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G10
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = y>>
+  // expected-error @below {{G10: segments reach beyond the mesh}}
+  %0 = grid.all_reduce add %a along y levels 1 groups 1 {segment = 2, segments = 4611686018427387905} : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = y>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// G11
+grid.mesh @mesh 1 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 8>], pad = [0, 1], partial = none>>
+  // expected-error @below {{G11: diagonal needs a square mesh, not 1x2}}
+  %0 = grid.to_layout diagonal %a levels 1 groups 1 : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 8>], pad = [0, 1], partial = none>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <y, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// A layout on a mesh that is not there
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{layout names the mesh @other, which does not exist}}
+  %0 = grid.empty : tensor<1x7xf32, #grid.layout<@other, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// Fewer shards than dimensions
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{layout has 1 dimensions, the tensor 2}}
+  %0 = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>], pad = [0], partial = none>>
+  return
+}
+
+// -----
+
+// Elements that no core holds
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{has elements of 'index'; a core holds f32, f16, bf16 or i32}}
+  %0 = grid.empty : tensor<1x7xindex, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// Sizes whose product overflows
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{has a shard of 2^31 elements or more}}
+  %0 = grid.empty : tensor<2147483648x2147483648xf32, #grid.layout<@mesh, dims = [<none, whole, 2147483648>, <none, whole, 2147483648>], pad = [0, 0], partial = none>>
+  return
+}
+
+// -----
+
+// Sizes that are not known
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G3: shards of 4 on 2 cores}}
+  %0 = grid.empty : tensor<1x?xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// Scalars of another kind
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{scalars must be #grid.scalar}}
+  %0 = grid.call @k ins() outs(%a : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>) order [0] scalars [1] : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// A view that reaches beyond, with an offset that overflows
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{reaches beyond its operand's shard}}
+  %0 = grid.view %a at 9223372036854775807 : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// A zero divisor
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{divides by less than 1}}
+  %0 = grid.param "rows" [2, 0]
+  return
+}
+
+// -----
+
+// No part
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{is a vector or a matrix of at least one part}}
+  %0 = grid.weight [] single : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// Heads that are not said
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{is divided by heads but does not say which}}
+  %0 = grid.weight ["q", "k", "v"] qkv : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// Heads of no dimension
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{heads are [kv heads, query heads a kv head, an even head dimension]}}
+  %0 = grid.weight ["w"] single heads [1, 1, 0] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// Frequencies for another head dimension
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{needs heads and a frequency for each pair of a head's dimensions}}
+  %0 = grid.rope_table dense<1.0> : tensor<3xf64> stride 1 rows 1 heads [1, 1, 4] : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// A shift along nothing
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{needs an axis}}
+  %0 = grid.shift %a along none wrap true : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
+// A vector where a row is meant
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<7xf32, #grid.layout<@mesh, dims = [<x, block, 4>], pad = [1], partial = none>>
+  // expected-error @below {{gives the host an f32 row that is divided on x}}
+  grid.output "logits" %a : tensor<7xf32, #grid.layout<@mesh, dims = [<x, block, 4>], pad = [1], partial = none>>
+  return
+}
+
+// -----
+
+// No cores
+// expected-error @below {{needs at least one core on each axis and at most 2^24 in all}}
+grid.mesh @mesh 0 x 4 identity
+
+// -----
+
+// expected-error @below {{needs at least one core on each axis and at most 2^24 in all}}
+grid.mesh @mesh 9223372036854775807 x 9223372036854775807 identity

@@ -1,0 +1,34 @@
+// RUN: weft-opt %s --place="width=2 height=2 max-seq=8" --split-input-file --verify-diagnostics
+
+// expected-error @below {{place expects the phases prefill and decode, not 'forward'}}
+func.func @forward() {
+  return
+}
+
+// -----
+
+func.func @prefill(%ids: tensor<?xi32>, %table: tensor<9x8xf32>) -> tensor<?x8xf32> {
+  // expected-error @below {{needs its weight to be a parameter of the model}}
+  %x = xf.embedding %ids, %table : (tensor<?xi32>, tensor<9x8xf32>) -> tensor<?x8xf32>
+  return %x : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @prefill(%x: tensor<?x8xf32>) -> tensor<1x8xf32> {
+  // expected-error @below {{reads a value that has no place on the mesh}}
+  %l = xf.last_row %x : (tensor<?x8xf32>) -> tensor<1x8xf32>
+  return %l : tensor<1x8xf32>
+}
+
+// -----
+
+// expected-error @below {{place expects 'prefill' to be one block that returns the logits first}}
+func.func private @prefill(tensor<?xi32>) -> tensor<1x8xf32>
+
+// -----
+
+// expected-error @below {{place expects 'decode' to be one block that returns the logits first}}
+func.func @decode() {
+  return
+}
