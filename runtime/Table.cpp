@@ -61,6 +61,7 @@ std::string bar(double fraction, size_t cells) {
 
 std::string Table::text(size_t indent) const {
   std::vector<size_t> widths;
+  widths.reserve(columns.size());
   for (const Column &column : columns)
     widths.push_back(width(column.title));
   for (const auto &cells : rows)
