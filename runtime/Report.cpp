@@ -125,6 +125,7 @@ std::string opTable(const RunReport &report, const char *phase) {
                {"wait", Table::Align::Right},
                {""}});
   std::vector<double> cycles;
+  cycles.reserve(ops.size());
   for (const FoldedOp &op : ops)
     cycles.push_back(double(op.sum.cycles));
   const std::vector<std::string> shares = percentages(cycles);

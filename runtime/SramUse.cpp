@@ -116,8 +116,9 @@ std::vector<SramClass> sramUse(const Package &package) {
   }
   for (SramClass &cls : classes)
     cls.name = cls.cores.name(package.mesh_height);
-  std::stable_sort(classes.begin(), classes.end(),
-                   [](const SramClass &a, const SramClass &b) { return a.peak.total > b.peak.total; });
+  std::sort(classes.begin(), classes.end(), [](const SramClass &a, const SramClass &b) {
+    return a.peak.total != b.peak.total ? a.peak.total > b.peak.total : a.name < b.name;
+  });
   return classes;
 }
 
@@ -128,6 +129,7 @@ std::vector<CoreSet> bufferUsers(const Package &package, const pkg::ProgramT &pr
       for (const auto &operand : instr->operands)
         classes[operand->buffer].insert(task->class_id);
   std::vector<CoreSet> ofClass;
+  ofClass.reserve(package.classes.size());
   for (const auto &cls : package.classes)
     ofClass.push_back(CoreSet::of(package, *cls));
   std::vector<CoreSet> users;

@@ -37,12 +37,15 @@ std::vector<std::string> percentages(const std::vector<double> &parts) {
     tenths.push_back(int64_t(exact(i)));
     order.push_back(i);
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return exact(a) - double(tenths[a]) > exact(b) - double(tenths[b]); });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    const double first = exact(a) - double(tenths[a]), second = exact(b) - double(tenths[b]);
+    return first != second ? first > second : a < b;
+  });
   int64_t missing = whole - std::accumulate(tenths.begin(), tenths.end(), int64_t(0));
   for (size_t i = 0; i < order.size() && missing > 0; ++i, --missing)
     ++tenths[order[i]];
   std::vector<std::string> texts;
+  texts.reserve(tenths.size());
   for (int64_t part : tenths)
     texts.push_back(fmt::format("{}.{}%", part / 10, part % 10));
   return texts;
@@ -58,6 +61,7 @@ std::string bar(double fraction, size_t cells) {
 
 std::string Table::text(size_t indent) const {
   std::vector<size_t> widths;
+  widths.reserve(columns.size());
   for (const Column &column : columns)
     widths.push_back(width(column.title));
   for (const auto &cells : rows)

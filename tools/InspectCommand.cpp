@@ -138,6 +138,7 @@ std::string kernelTable(const Package &package) {
   columns.push_back({"operand bytes"});
   Table table(std::move(columns));
   std::vector<std::vector<uint64_t>> calls;
+  calls.reserve(package.programs.size());
   for (const auto &program : package.programs)
     calls.push_back(callsOf(package, *program));
   for (size_t i = 0; i < package.kernels.size(); ++i) {
