@@ -11,21 +11,21 @@ grid.mesh @mesh 2 x 3 interleave
 // CHECK: fabric.program @prefill 2 x 3 interleave
 // CHECK-SAME: {divisors = array<i64>, name = "tokens"}
 // CHECK: fabric.channel @host_in along y host_in []
-// CHECK: fabric.input "tokens" through @host_in <param {{[0-9]}} * 4 + 4>
-// CHECK: fabric.channel @y_tree1_1_low1 along y tree_low [0, 1, 1, 0, 0]
-// CHECK: fabric.channel @y_tree1_1_high1 along y tree_high [0, 1, 1, 0, 0]
-// CHECK: fabric.channel @y_tree1_1_cast along y tree_cast [1, 1, 0, 0]
+// CHECK: fabric.input "tokens" through @host_in <4 * param {{[0-9]}} + 4>
+// CHECK: fabric.channel @y_tree_k1_g1_low1 along y tree_low [0, 1, 1, 0, 0]
+// CHECK: fabric.channel @y_tree_k1_g1_high1 along y tree_high [0, 1, 1, 0, 0]
+// CHECK: fabric.channel @y_tree_k1_g1_cast along y tree_cast [1, 1, 0, 0]
 // The middle core of three adds what comes from both sides.
 // CHECK: fabric.step "sum" "reduce" {
 // CHECK-NEXT: fabric.task on @[[LOW:.*]] {
-// CHECK-NEXT: fabric.put <@[[V:.*]] + 0> to @y_tree1_1_low1 <16>
+// CHECK-NEXT: fabric.put <@[[V:.*]] + 0> to @y_tree_k1_g1_low1 <16>
 // CHECK-NEXT: fabric.wait
 // CHECK: fabric.task on @[[MIDDLE:.*]] {
-// CHECK-NEXT: fabric.reduce_into add <@[[V]] + 0> from @y_tree1_1_low1 <16>
-// CHECK-NEXT: fabric.reduce_into add <@[[V]] + 0> from @y_tree1_1_high1 <16>
+// CHECK-NEXT: fabric.reduce_into add <@[[V]] + 0> from @y_tree_k1_g1_low1 <16>
+// CHECK-NEXT: fabric.reduce_into add <@[[V]] + 0> from @y_tree_k1_g1_high1 <16>
 // CHECK: fabric.step "sum" "multicast" {
 // CHECK-NEXT: fabric.task on @[[MIDDLE]] {
-// CHECK-NEXT: fabric.put <@[[V]] + 0> to @y_tree1_1_cast
+// CHECK-NEXT: fabric.put <@[[V]] + 0> to @y_tree_k1_g1_cast
 // Everybody hands its shard on along the ring of x.
 // CHECK: fabric.step "move" "shift" all {
 // CHECK-NEXT: fabric.task on @all {
