@@ -1,5 +1,6 @@
 #include "runtime/Npy.h"
 #include "runtime/support/MappedFile.h"
+#include "runtime/support/WriteFile.h"
 
 #include <fmt/format.h>
 
@@ -133,15 +134,11 @@ Result<void> writeNpy(const std::string &path, const NpyArray &array) {
         header.append(63 - (preambleBytes + header.size()) % 64, ' '); // the data begins at a multiple of 64
         header += '\n';
         const auto length = uint16_t(header.size());
-        std::ofstream file(path, std::ios::binary);
-        file.write(magic.data(), std::streamsize(magic.size()));
-        file.write(reinterpret_cast<const char *>(&length), sizeof length);
-        file << header;
-        file.write(reinterpret_cast<const char *>(values.data()), std::streamsize(values.size() * sizeof(T)));
-        file.close();
-        if (!file)
-          return userError(fmt::format("{}: cannot write it: {}", path, std::strerror(errno)));
-        return success();
+        std::string bytes(magic.begin(), magic.end());
+        bytes.append(reinterpret_cast<const char *>(&length), sizeof length);
+        bytes += header;
+        bytes.append(reinterpret_cast<const char *>(values.data()), values.size() * sizeof(T));
+        return writeFile(path, bytes);
       },
       array.values);
 }

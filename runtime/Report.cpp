@@ -1,6 +1,7 @@
 #include "runtime/Report.h"
 #include "hw-models/Hardware.h"
 #include "runtime/Table.h"
+#include "runtime/support/WriteFile.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -307,12 +308,7 @@ std::string toText(const RunReport &report) {
 }
 
 Result<void> writeJson(const std::string &path, const nlohmann::json &value) {
-  std::ofstream file(path, std::ios::binary);
-  file << value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-  file.close();
-  if (!file)
-    return userError(fmt::format("{}: cannot write it: {}", path, std::strerror(errno)));
-  return success();
+  return writeFile(path, value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
 }
 
 } // namespace weft::runtime

@@ -1,5 +1,6 @@
 #include "tools/CompileCommand.h"
 
+#include "runtime/support/WriteFile.h"
 #include "runtime/tokenizer/Tokenizer.h"
 #include "tools/Terminal.h"
 
@@ -7,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 
 namespace weft::tools {
@@ -18,14 +18,6 @@ struct Arguments {
   std::string model, output, until, dumpDirectory, jsonPath;
   CompileArguments compile;
 };
-
-Result<void> writeText(const std::string &path, const std::string &text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  if (!file.flush())
-    return userError(fmt::format("cannot write {}: check that its folder exists and can be written", path));
-  return {};
-}
 
 Result<compiler::Phase> phaseOf(const std::string &name) {
   if (name.empty())
@@ -53,7 +45,7 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
 Result<void> writeResult(const Arguments &arguments, const compiler::Compilation &compilation) {
   if (!compilation.package) {
     if (!arguments.output.empty())
-      return writeText(arguments.output, compilation.ir);
+      return runtime::writeFile(arguments.output, compilation.ir);
     std::cout << compilation.ir;
     return {};
   }
@@ -84,7 +76,7 @@ Result<void> runCompile(const Arguments &arguments) {
     return compilation.takeError();
   if (auto written = writeResult(arguments, *compilation); !written || arguments.jsonPath.empty())
     return written;
-  return writeText(arguments.jsonPath, compiler::toJson(*options, *compilation));
+  return runtime::writeFile(arguments.jsonPath, compiler::toJson(*options, *compilation));
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 
 #include "runtime/Npy.h"
 #include "runtime/Report.h"
+#include "runtime/support/WriteFile.h"
 #include "runtime/tokenizer/Tokenizer.h"
 #include "tools/Terminal.h"
 
@@ -201,6 +202,11 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
     prompt = (*tokenizer)->encode(options.prompt, true);
   if (!prompt)
     return prompt.takeError();
+  // Better now than after a long run.
+  for (const std::string &path : {options.jsonPath, options.logitsPath})
+    if (!path.empty())
+      if (auto writable = runtime::checkWritable(path); !writable)
+        return writable;
   Result<std::unique_ptr<runtime::Device>> device =
       tool.makeDevice(**package, {options.timingOnly, options.tracePath, options.modelDirectory});
   if (!device)

@@ -1,12 +1,12 @@
 #include "compiler/pipeline/Compile.h"
 
 #include "compiler/pipeline/State.h"
+#include "runtime/support/WriteFile.h"
 
 #include <fmt/format.h>
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 
 namespace weft::compiler {
 
@@ -18,11 +18,9 @@ Result<void> dump(const CompileOptions &options, const PhaseInfo &info, size_t n
   std::error_code failure;
   std::filesystem::create_directories(options.dumpDirectory, failure);
   std::string path = fmt::format("{}/{:02}-{}.mlir", options.dumpDirectory, number, info.name);
-  std::ofstream file(path);
-  file << state.print(info.phase);
-  if (failure || !file.flush())
-    return userError(fmt::format("cannot write {}: check that the folder can be written", path));
-  return {};
+  if (failure)
+    return userError(fmt::format("cannot create the folder {}: {}", options.dumpDirectory, failure.message()));
+  return runtime::writeFile(path, state.print(info.phase));
 }
 
 } // namespace

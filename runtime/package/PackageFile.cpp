@@ -1,6 +1,7 @@
 #include "runtime/package/PackageFile.h"
 #include "runtime/package/Frame.h"
 #include "runtime/package/UnpackedSize.h"
+#include "runtime/support/WriteFile.h"
 
 #include <fmt/format.h>
 
@@ -21,51 +22,6 @@ constexpr flatbuffers::uoffset_t maxDepth = 16;
 Error systemError(const std::string &path, const char *doing) {
   return userError(fmt::format("{}: {}: {}", path, doing, std::strerror(errno)));
 }
-
-/// Closes the descriptor and, until `keep`, removes the file.
-class TemporaryFile {
-public:
-  TemporaryFile(std::string filePath) : path(std::move(filePath)) {
-    descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  }
-  ~TemporaryFile() {
-    if (descriptor >= 0) {
-      close();
-      if (!kept)
-        ::unlink(path.c_str());
-    }
-  }
-  TemporaryFile(const TemporaryFile &) = delete;
-  TemporaryFile &operator=(const TemporaryFile &) = delete;
-
-  bool isOpen() const { return descriptor >= 0; }
-  bool write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-      if (written < 0 && errno != EINTR)
-        return false;
-      bytes = bytes.subspan(written > 0 ? size_t(written) : 0);
-    }
-    return ::fsync(descriptor) == 0;
-  }
-  bool renameTo(const std::string &target) {
-    if (!close() || ::rename(path.c_str(), target.c_str()) != 0)
-      return false;
-    kept = true;
-    return true;
-  }
-
-private:
-  bool close() {
-    if (closed)
-      return true;
-    closed = true;
-    return ::close(descriptor) == 0;
-  }
-  std::string path;
-  int descriptor = -1;
-  bool closed = false, kept = false;
-};
 
 Result<std::vector<std::byte>> readWholeFile(const std::string &path) {
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -109,13 +65,7 @@ std::vector<std::byte> serialize(const Package &package) {
 Result<void> writePackage(const Package &package, const std::string &path) {
   if (Result<void> checked = checkPackage(package); !checked)
     return checked;
-  // Written beside the target and renamed: a reader never sees half a package, a failure leaves the old one.
-  TemporaryFile file(fmt::format("{}.{}.partial", path, ::getpid()));
-  if (!file.isOpen())
-    return systemError(path, "cannot write the package");
-  if (!file.write(serialize(package)) || !file.renameTo(path))
-    return systemError(path, "cannot write the package");
-  return success();
+  return writeFile(path, serialize(package));
 }
 
 Result<std::unique_ptr<Package>> parsePackage(std::span<const std::byte> bytes, const std::string &origin) {
