@@ -57,7 +57,8 @@ struct Engine {
 /// into caches. Each function is a program of its own.
 class GridProgram {
 public:
-  GridProgram(mlir::MLIRContext &context, int64_t width, int64_t height, bool interleave, int64_t maxSeq, uint32_t seed);
+  GridProgram(mlir::MLIRContext &context, int64_t width, int64_t height, bool interleave, int64_t maxSeq,
+              uint32_t seed);
 
   void begin(const std::string &function);
   void end();
