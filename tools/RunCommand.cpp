@@ -214,7 +214,9 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   Result<runtime::Session> session = runtime::Session::create(**package, **device, options.timingOnly);
   if (!session)
     return session.takeError();
-  return generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, out);
+  if (Result<void> ok = generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, out); !ok)
+    return ok;
+  return (*device)->finish();
 }
 
 void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {

@@ -15,7 +15,7 @@ from cli_support import BARD, BIN, SOURCE, TestCase, call, main
 REFERENCE = json.loads((BARD / "reference.json").read_text())["references"][0]
 FITS = ("--hw", "rvv-lab", "--mesh", "5x3", "--max-seq", "80")
 PHASES = ("import", "graph", "place", "spmd", "route", "plan", "kernels", "link")
-SECTIONS = ("Classes of cores", "routes (longest in hops)", "colours", "SRAM", "Kernels", "Weights", "host")
+SECTIONS = ("Classes: cores that run the same tasks", "routes (longest in hops)", "colours", "SRAM", "Kernels", "Weights", "host")
 
 
 def read_npy(path):
