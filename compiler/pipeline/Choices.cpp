@@ -72,15 +72,9 @@ std::vector<Decision> chooseAlgorithms(const CompileOptions &options, mlir::Modu
     Decision decision{
         "place", op, "levels=" + std::to_string(levels) + " groups=" + std::to_string(groups), "predicted", {}};
     for (int64_t candidate = 1; candidate <= maxLevels; ++candidate) {
-      auto [bestLevels, bestGroups] = std::pair(candidate, int64_t{1});
-      int64_t best = place::treeCycles(place.costs, cores, words, candidate, 1);
-      for (int64_t count = 2; candidate > 1 && count < cores; ++count)
-        if (int64_t cycles = place::treeCycles(place.costs, cores, words, candidate, count); cycles < best) {
-          best = cycles;
-          bestGroups = count;
-        }
+      auto [count, cycles] = place::bestGroups(place.costs, cores, words, candidate);
       decision.alternatives.push_back(
-          {"levels=" + std::to_string(bestLevels) + " groups=" + std::to_string(bestGroups), best});
+          {"levels=" + std::to_string(candidate) + " groups=" + std::to_string(count), cycles});
     }
     decisions.push_back(std::move(decision));
   };

@@ -29,6 +29,8 @@ struct PlaceOptions {
 
 /// Levels and groups of the K-tree with the least predicted cycles for `words` words on `cores` cores.
 std::pair<int64_t, int64_t> chooseTree(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels);
+/// The number of groups with the least predicted cycles for a K-tree of `levels` levels, and those cycles.
+std::pair<int64_t, int64_t> bestGroups(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels);
 /// Predicted cycles of a K-tree all-reduce.
 int64_t treeCycles(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels, int64_t groups);
 

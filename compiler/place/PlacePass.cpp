@@ -27,15 +27,22 @@ int64_t treeCycles(const CollectiveCosts &costs, int64_t cores, int64_t words, i
   return total + cores / 2 * costs.hop + 2 * costs.ramp + words;
 }
 
+std::pair<int64_t, int64_t> bestGroups(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels) {
+  std::pair<int64_t, int64_t> best = {1, treeCycles(costs, cores, words, levels, 1)};
+  for (int64_t groups = 2; levels > 1 && groups < cores; ++groups)
+    if (int64_t cycles = treeCycles(costs, cores, words, levels, groups); cycles < best.second)
+      best = {groups, cycles};
+  return best;
+}
+
 std::pair<int64_t, int64_t> chooseTree(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels) {
   std::pair<int64_t, int64_t> best = {1, 1};
   int64_t bestCycles = treeCycles(costs, cores, words, 1, 1);
   for (int64_t levels = 2; levels <= maxLevels; ++levels)
-    for (int64_t groups = 2; groups < cores; ++groups)
-      if (int64_t cycles = treeCycles(costs, cores, words, levels, groups); cycles < bestCycles) {
-        best = {levels, groups};
-        bestCycles = cycles;
-      }
+    if (auto [groups, cycles] = bestGroups(costs, cores, words, levels); cycles < bestCycles) {
+      best = {levels, groups};
+      bestCycles = cycles;
+    }
   return best;
 }
 
