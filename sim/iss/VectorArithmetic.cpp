@@ -158,12 +158,4 @@ Execute vectorFixedPointExecutor(Opcode opcode) {
   }
 }
 
-Execute vectorIntegerExecutor(Opcode opcode) {
-  for (auto part : {vectorArithmeticExecutor, vectorWidthExecutor, vectorFixedPointExecutor, vectorReductionExecutor,
-                    vectorMaskExecutor, vectorPermutationExecutor})
-    if (Execute execute = part(opcode))
-      return execute;
-  return nullptr;
-}
-
 } // namespace weft::iss
