@@ -22,10 +22,14 @@ constexpr uint64_t pc = 0x80001000;
 
 bool startsWith(const std::string &text, std::string_view with) { return text.rfind(with, 0) == 0; }
 
+bool endsWith(const std::string &text, std::string_view with) {
+  return text.size() >= with.size() && text.compare(text.size() - with.size(), with.size(), with) == 0;
+}
+
 /// LLVM's text in the form of ours: dynamic rounding is not written, and control registers are numbers where one side
 /// alone knows a name.
 std::string normalised(std::string text) {
-  if (text.size() > 5 && text.substr(text.size() - 5) == ", dyn")
+  if (endsWith(text, ", dyn"))
     text.resize(text.size() - 5);
   if (!text.empty() && text.back() == ' ')
     text.pop_back();
@@ -152,8 +156,8 @@ TEST_CASE("every 16-bit word stands for the instruction that LLVM says") {
     Op ours = decode(word, isa);
     test::RiscvTools::Text theirs = llvm.disassemble(word, pc);
     bool known = !theirs.text.empty() && !startsWith(theirs.text, "c.unimp");
-    // c.lui with immediate 0 is reserved whatever rd is; LLVM takes rd = zero for a hint.
-    known = known && theirs.text != "c.lui zero, 0";
+    // c.lui with immediate 0 is reserved (specification, chapter on C); LLVM prints it all the same.
+    known = known && !(startsWith(theirs.text, "c.lui ") && endsWith(theirs.text, ", 0"));
     if (known != (ours.opcode != Opcode::Illegal)) {
       FAIL_CHECK(fmt::format("{:#06x}: '{}', LLVM '{}'", word, disassemble(ours, pc), theirs.text));
       continue;
