@@ -20,7 +20,15 @@ std::string_view x(uint8_t i) { return integerNames[i]; }
 std::string_view f(uint8_t i) { return floatNames[i]; }
 std::string v(uint8_t i) { return fmt::format("v{}", i); }
 
+/// These never round; assemblers encode rne and do not write it.
+bool isExact(Opcode opcode) {
+  return opcode == Opcode::FCVT_D_W || opcode == Opcode::FCVT_D_WU || opcode == Opcode::FCVT_D_S ||
+         opcode == Opcode::FCVT_D_H || opcode == Opcode::FCVT_S_H;
+}
+
 std::string_view roundingSuffix(const Op &op) {
+  if (op.rounding == 0 && isExact(op.opcode))
+    return "";
   constexpr std::array<std::string_view, 8> names = {", rne", ", rtz", ", rdn", ", rup", ", rmm", "", "", ""};
   return names[op.rounding];
 }
