@@ -42,8 +42,8 @@ struct Element {
 };
 
 struct Rule {
-  std::string forms;                    // of "vxiu": .vv, .vx, .vi signed, .vi unsigned; w for .w* instead of .v*
-  int destination = 1, second = 1;      // times SEW; destination 0: a mask
+  std::string forms;               // of "vxiu": .vv, .vx, .vi signed, .vi unsigned; w for .w* instead of .v*
+  int destination = 1, second = 1; // times SEW; destination 0: a mask
   bool signedSecond = false, signedFirst = false;
   Integer (*apply)(Element &) = nullptr;
 };
