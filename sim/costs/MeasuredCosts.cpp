@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#define XXH_INLINE_ALL // the header alone: no library to link
 #include <xxhash.h>
 
 #include <algorithm>
