@@ -23,10 +23,10 @@ static Value addProducts4(KernelBody &e, ValueRange v) {
   auto byte = [&](int64_t value) {
     return e.create<arith::ConstantOp>(e.getI8IntegerAttr(static_cast<int8_t>(value)));
   };
-  Value low = toReal(e, e.create<arith::ShLIOp>(v[2], byte(4)));
-  Value sum = e.create<math::FmaOp>(v[0], low, v[3]);
-  Value high = toReal(e, e.create<arith::AndIOp>(v[2], byte(-16)));
-  return e.create<math::FmaOp>(v[1], high, sum);
+  // The bytes' operations side by side: a core changes the element width once for both.
+  Value low = e.create<arith::ShLIOp>(v[2], byte(4)), high = e.create<arith::AndIOp>(v[2], byte(-16));
+  Value sum = e.create<math::FmaOp>(v[0], toReal(e, low), v[3]);
+  return e.create<math::FmaOp>(v[1], toReal(e, high), sum);
 }
 
 /// sums[m x n] = the products of one block.

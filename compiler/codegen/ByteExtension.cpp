@@ -16,6 +16,8 @@ struct FormExtendBytes : OpRewritePattern<arith::ExtSIOp> {
     auto from = dyn_cast<VectorType>(op.getIn().getType()), to = dyn_cast<VectorType>(op.getType());
     bool bytes = from && from.getRank() == 1 && !from.isScalable() && from.getElementType().isInteger(8) &&
                  to.getElementType().isInteger(32);
+    // LLVM cannot put a vector of another length into a scalable one.
+    bytes = bytes && llvm::isPowerOf2_64(from.getDimSize(0));
     auto becomesReal = [](Operation *user) { return isa<arith::SIToFPOp>(user); };
     if (!bytes || !llvm::all_of(op->getUsers(), becomesReal))
       return failure();

@@ -153,6 +153,14 @@ TileRequest Emitter::request() {
   int64_t bytes =
       liveBytes(op, [&](BlockArgument argument) { return accesses[argument.getArgNumber()].follows(vectorLoop); });
   request.live = std::max<int64_t>(1, llvm::divideCeil(bytes, request.elementBytes));
+  // What an outer loop does not change is loaded and converted before it, for all columns that are not in a loop.
+  auto stays = [&](unsigned loop) {
+    return largestExtent(loop) > 1 && llvm::any_of(accesses, [&](const Access &access) {
+             return access.follows(vectorLoop) && !access.follows(loop);
+           });
+  };
+  if (!request.reduces && llvm::any_of(outerLoops, stays))
+    request.live *= 2;
   request.direct = llvm::hasSingleElement(op.getBody()->without_terminator());
   return request;
 }

@@ -17,11 +17,11 @@ func.func @extend(%q: vector<64xi8>) -> vector<64xi32> {
 }
 
 // FORM-LABEL: @becomes_real
-// FORM: rv.extend_bytes %{{.*}} : vector<28xi8> to vector<28xi32>
-func.func @becomes_real(%q: vector<28xi8>) -> vector<28xf32> {
-  %w = arith.extsi %q : vector<28xi8> to vector<28xi32>
-  %r = arith.sitofp %w : vector<28xi32> to vector<28xf32>
-  return %r : vector<28xf32>
+// FORM: rv.extend_bytes %{{.*}} : vector<32xi8> to vector<32xi32>
+func.func @becomes_real(%q: vector<32xi8>) -> vector<32xf32> {
+  %w = arith.extsi %q : vector<32xi8> to vector<32xi32>
+  %r = arith.sitofp %w : vector<32xi32> to vector<32xf32>
+  return %r : vector<32xf32>
 }
 
 // An integer product has a widening instruction of its own.
