@@ -1,4 +1,5 @@
 // The loop round the fast path: finds blocks, links them, and serves what they stop for.
+#include "sim/iss/Float.h"
 #include "sim/iss/MachineImpl.h"
 
 #include <algorithm>
@@ -9,6 +10,7 @@ void Machine::Impl::runBlocks(FastOp *header) {
   // Less than the count of the unresolved block, which must never fit.
   constexpr uint64_t most = uint64_t{1} << 62;
   uint64_t budget = std::min(stepsLeft, most);
+  FloatEnvironment environment(hart);
   fast.hart = &hart;
   fast.retiredAndLeft = hart.privileged.retired + budget;
   header[1].handler(header + 1, hart.x.data(), static_cast<int64_t>(budget) - header->header.count, &memory, &fast);
