@@ -32,9 +32,9 @@ std::optional<uint64_t> successor(const Op &op, uint64_t pc) {
 
 } // namespace
 
-FastOp *BlockCache::find(Hart &hart, DecodedBytes &decoded, uint64_t pc) {
+Block *BlockCache::find(Hart &hart, DecodedBytes &decoded, uint64_t pc) {
   if (auto found = blocks.find(pc); found != blocks.end())
-    return found->second->records.data();
+    return found->second.get();
   auto block = std::make_unique<Block>();
   std::optional<uint64_t> at = pc;
   while (at && block->ops.size() < longestBlock) {
@@ -51,13 +51,13 @@ FastOp *BlockCache::find(Hart &hart, DecodedBytes &decoded, uint64_t pc) {
   }
   block->pcs.push_back(at ? *at : block->pcs.back() + block->ops.back().bytes);
   makeRecords(*block);
-  return (blocks[pc] = std::move(block))->records.data();
+  return (blocks[pc] = std::move(block)).get();
 }
 
 FastOp *weft::iss::unresolvedBlock() {
   static FastOp header = [] {
     FastOp op{};
-    op.header = {std::numeric_limits<int64_t>::max(), 0, nullptr};
+    op.header = {std::numeric_limits<int64_t>::max(), nullptr};
     return op;
   }();
   return &header;

@@ -25,11 +25,14 @@ namespace weft::iss {
 
 struct FastOp;
 struct FastContext;
-/// `left` counts the instructions that may still be begun once the current block is through.
-#define WEFT_FAST_ARGUMENTS FastOp *op, uint64_t *x, int64_t left, Memory *memory, FastContext *context
+struct BlockEntry;
+/// `header` is that of the block at hand: a loop goes back to it without asking memory where it lies. `left` counts the
+/// instructions that may still be begun once the block is through. `recent` is the value of the integer register that
+/// was written last: the next instruction has it from there, and does not wait for it to come back from memory. Which
+/// register that is is known when records are made.
+#define WEFT_FAST_ARGUMENTS                                                                                            \
+  FastOp *op, FastOp *header, uint64_t *x, int64_t left, uint64_t recent, Memory *memory, FastContext *context
 using FastHandler = void(WEFT_FAST_CALL *)(WEFT_FAST_ARGUMENTS);
-
-struct Block;
 
 /// One record of a block: one instruction or two that were fused. A block begins with a header, and a record that ends
 /// it is followed by its links.
@@ -37,15 +40,14 @@ struct FastOp {
   struct Operands {
     int32_t immediate;
     uint8_t rd, rs1, rs2;
-    uint8_t position; // of the record in its block
+    uint8_t position; // of the record in its block, in the first operands
   };
   struct Links { // to headers; unresolvedBlock() before the first use
     FastOp *taken, *notTaken;
   };
   struct Header {
-    int64_t count; // instructions in the block; few, so that `position` reads as 0 here too
-    uint64_t pc;
-    Block *block;
+    int64_t count; // instructions in the block
+    BlockEntry *entry;
   };
   FastHandler handler;
   union {
@@ -63,12 +65,30 @@ struct FastOp {
   };
 };
 
+struct Block;
+
+/// A block's records, for one assumption on `recent` at its beginning.
+struct BlockEntry {
+  const Block *block = nullptr;
+  std::vector<FastOp> records;      // header, work, links
+  std::vector<uint16_t> firstIndex; // by record: its first instruction, and one past the end
+  uint8_t recentBefore = 0;         // the register whose value `recent` must be at the beginning; 0: of none
+  uint8_t recentAfter = 0;          // and whose it is at the end
+};
+
 /// Instructions that run one after the other. It follows jumps to known addresses, and ends at what may go two ways.
 struct Block {
   std::vector<Op> ops;
-  std::vector<uint64_t> pcs;        // of ops, and where it goes on without a jump
-  std::vector<FastOp> records;      // header, work, links
-  std::vector<uint16_t> firstIndex; // by record: its first instruction, and one past the end
+  std::vector<uint64_t> pcs; // of ops, and where it goes on without a jump
+  BlockEntry plain;          // from anywhere
+  BlockEntry forwarded;      // where the register that the first instruction reads was written last; may be absent
+
+  FastOp *plainHeader() { return plain.records.data(); }
+  /// For a way in from a block that ends with `recent` the value of `recentRegister`.
+  FastOp *headerFor(uint8_t recentRegister) {
+    bool fits = recentRegister != 0 && recentRegister == forwarded.recentBefore;
+    return fits ? forwarded.records.data() : plain.records.data();
+  }
 };
 
 enum class FastExit {
@@ -84,6 +104,7 @@ struct FastContext {
   uint64_t retiredAndLeft = 0; // instructions retired plus left: constant while blocks run
   FastOp *linkFrom = nullptr;  // the links of the block that was left
   bool linkTaken = false;
+  uint8_t linkRecent = 0; // BlockEntry::recentAfter there
   /// Targets of indirect jumps.
   struct Target {
     uint64_t pc = 1; // odd: none
@@ -97,8 +118,8 @@ struct FastContext {
 /// Blocks by the address of their first instruction.
 class BlockCache {
 public:
-  /// The header of the block at `pc`; null after a fetch fault.
-  FastOp *find(Hart &hart, DecodedBytes &decoded, uint64_t pc);
+  /// Null after a fetch fault.
+  Block *find(Hart &hart, DecodedBytes &decoded, uint64_t pc);
   void clear() { blocks.clear(); }
 
 private:
@@ -108,7 +129,7 @@ private:
 /// Stands for a block that has not been looked up: its count is more than may ever be left.
 FastOp *unresolvedBlock();
 
-/// Chooses handlers and fills block.records from block.ops.
+/// Chooses handlers and fills the entries of `block` from its instructions.
 void makeRecords(Block &block);
 
 } // namespace weft::iss

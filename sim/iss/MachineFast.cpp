@@ -13,7 +13,8 @@ void Machine::Impl::runBlocks(FastOp *header) {
   FloatEnvironment environment(hart);
   fast.hart = &hart;
   fast.retiredAndLeft = hart.privileged.retired + budget;
-  header[1].handler(header + 1, hart.x.data(), static_cast<int64_t>(budget) - header->header.count, &memory, &fast);
+  header[1].handler(header + 1, header, hart.x.data(), static_cast<int64_t>(budget) - header->header.count, 0, &memory,
+                    &fast);
   auto left = static_cast<uint64_t>(fast.left);
   stepsLeft -= budget - left;
   hart.privileged.retired = fast.retiredAndLeft - left;
@@ -25,15 +26,16 @@ Outcome Machine::Impl::runFast() {
   while (stepsLeft > 0) {
     if (calling && hart.pc == returnAddress)
       return stoppedAt(Stop::Returned, hart.pc);
-    FastOp *header = blocks.find(hart, decoded, hart.pc);
-    if (header && static_cast<uint64_t>(header->header.count) > stepsLeft)
+    Block *block = blocks.find(hart, decoded, hart.pc);
+    if (block && block->ops.size() > stepsLeft)
       return runObserved(nullptr);
     fast.exit = FastExit::Trap;
-    if (header) {
+    if (block) {
       if (fast.linkFrom)
-        (fast.linkTaken ? fast.linkFrom->links.taken : fast.linkFrom->links.notTaken) = header;
-      fast.targets[FastContext::slotOf(hart.pc)] = {hart.pc, header};
-      runBlocks(header);
+        (fast.linkTaken ? fast.linkFrom->links.taken : fast.linkFrom->links.notTaken) =
+            block->headerFor(fast.linkRecent);
+      fast.targets[FastContext::slotOf(hart.pc)] = {hart.pc, block->plainHeader()};
+      runBlocks(block->plainHeader());
     }
     if (fast.exit == FastExit::Lookup)
       continue;
