@@ -97,7 +97,7 @@ void printWorst(const Comparison &comparison, size_t count) {
   std::vector<const Row *> rows;
   for (const Row &row : comparison.rows)
     rows.push_back(&row);
-  std::stable_sort(rows.begin(), rows.end(),
+  std::sort(rows.begin(), rows.end(),
                    [](const Row *a, const Row *b) { return std::abs(a->error()) > std::abs(b->error()); });
   rows.resize(std::min(count, rows.size()));
   fmt::print("  worst rows:\n  {:<34} {:>4} {:>4} {:>6} {:>10} {:>10} {:>9}\n", "operands", "SEW", "LMUL", "vl",

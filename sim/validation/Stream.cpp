@@ -15,7 +15,13 @@ namespace {
 
 constexpr uint32_t instructionsInTurn = 8;
 
-std::optional<OpClass> classOfName(std::string_view wanted) {
+/// Other names for instructions with their sources the other way round.
+std::string_view withoutAlias(std::string_view name) {
+  return name == "vmfgt.vv" ? "vmflt.vv" : name == "vmfge.vv" ? "vmfle.vv" : name;
+}
+
+std::optional<OpClass> classOfName(std::string_view alias) {
+  std::string_view wanted = withoutAlias(alias);
 #define WEFT_INSTRUCTION(id, name, match, mask, format, cls, extension)                                                \
   if (wanted == name)                                                                                                  \
     return OpClass::cls;
@@ -143,9 +149,8 @@ private:
   }
   uint32_t groupOf(uint32_t bits) const {
     if (bits == 1)
-      return isOneOf(cls, {OpClass::VMaskLogic, OpClass::VMaskSet, OpClass::VMaskCount, OpClass::VMaskFirst})
-                 ? std::max(1u, measurement.lmulEighths / 8) // measured as the others of this LMUL
-                 : 1;
+      return cls == OpClass::VMaskSet ? std::max(1u, measurement.lmulEighths / 8) // measured as others of this LMUL
+                                      : 1;
     return std::max(1u, measurement.lmulEighths * bits / measurement.sewBits / 8);
   }
   /// What it really reads or writes.
