@@ -50,7 +50,7 @@ struct RvvTiming {
   } divide;
   struct Reduction {
     std::string style;
-    uint32_t integerCycles = 0, floatCycles = 0, orderedCycles = 0, overlap = 1;
+    uint32_t integerCycles = 0, floatCycles = 0, orderedCycles = 0, minimumCycles = 0, overlap = 1;
     bool integerFoldsAtOnce = false;
   } reduction;
   struct Memory {

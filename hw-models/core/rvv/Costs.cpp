@@ -86,14 +86,16 @@ void Costs::fill(const CoreSpec &core) {
   set({VFClass}, rowsUnless("classify"), sequencer.floating, width.convert, convert);
   set({VFCompare}, Shape::MaskWrite, sequencer.floating, width.convert, mask);
 
-  set({VReduce, VWidenReduce}, Shape::Reduce, sequencer.integer, dlenBits, integer);
+  set({VReduce}, Shape::Reduce, sequencer.integer, dlenBits, integer);
+  set({VWidenReduce}, Shape::Reduce, sequencer.integer, width.integer, integer);
   set({VFReduceMinMax}, Shape::Reduce, sequencer.floating, dlenBits, integer);
   set({VFReduceUnordered, VFWidenReduceUnordered}, Shape::Reduce, sequencer.floating, dlenBits, floating);
   set({VFReduceOrdered, VFWidenReduceOrdered}, Shape::ReduceOrdered, sequencer.floating, dlenBits, floating);
   auto orElse = [](uint32_t given, uint32_t fallback) { return given ? given : fallback; };
   uint32_t floatStep = orElse(rvv.reduction.floatCycles, floating);
-  each({VReduce, VWidenReduce, VFReduceMinMax},
-       [&](ClassTraits &t) { t.step = orElse(rvv.reduction.integerCycles, integer); });
+  uint32_t integerStep = orElse(rvv.reduction.integerCycles, integer);
+  each({VReduce, VWidenReduce}, [&](ClassTraits &t) { t.step = integerStep; });
+  each({VFReduceMinMax}, [&](ClassTraits &t) { t.step = orElse(rvv.reduction.minimumCycles, integerStep); });
   each({VFReduceUnordered, VFWidenReduceUnordered}, [&](ClassTraits &t) { t.step = floatStep; });
   each({VFReduceOrdered, VFWidenReduceOrdered},
        [&](ClassTraits &t) { t.step = orElse(rvv.reduction.orderedCycles, floatStep); });
@@ -170,10 +172,11 @@ uint64_t Costs::divide(const Retired &op, uint64_t count) const {
   return rvv.divide.startup + ceiling(double(steps) * step);
 }
 
-Cost Costs::reduce(const Retired &op, const ClassTraits &traits, uint64_t count, uint8_t widthLog2) const {
+Cost Costs::reduce(const Retired &op, const ClassTraits &traits, uint64_t count) const {
   if (count == 0)
     return {};
   uint64_t bits = std::max<uint64_t>(op.resultBits, 8);
+  uint8_t widthLog2 = traits.widthLog2;
   uint64_t last = rvv.partialWriteCycles; // the result goes into part of a row
   uint64_t serial;
   if (reduction == Reduction::Elements)
@@ -241,10 +244,14 @@ Cost Costs::of(const Retired &op) const {
       cycles = elementwise(count, cycles);
     break;
   case Shape::WidenRows:
+    if (occupancy == Occupancy::Registers)
+      count = std::max<uint64_t>(op.vlmax, vlenBits / op.resultBits);
     cycles = rows(count * op.resultBits, width + (rvv.wideningRate == 2 ? 1 : 0));
     break;
-  case Shape::NarrowRows:
-    cycles = partial * rows(count * op.sourceBits, width);
+  case Shape::NarrowRows: // a single row has nothing to be merged with
+    cycles = rows(count * op.sourceBits, width);
+    if (cycles > 1)
+      cycles *= partial;
     break;
   case Shape::MaskWrite: // the last write of a row is whole
     cycles = partial * rows(count * op.sourceBits, width);
@@ -265,7 +272,7 @@ Cost Costs::of(const Retired &op) const {
     break;
   case Shape::Reduce:
   case Shape::ReduceOrdered:
-    return reduce(op, traits, count, width);
+    return reduce(op, traits, count);
   case Shape::Masks:
     cycles = rows(maskBits, width);
     break;
