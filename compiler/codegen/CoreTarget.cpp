@@ -2,7 +2,6 @@
 
 #include "compiler/codegen/Passes.h"
 
-#include <algorithm>
 #include <sstream>
 
 namespace weft::codegen {
@@ -18,10 +17,7 @@ std::vector<std::string> llvmFeatures(const hw::Isa &isa) {
 }
 
 VectorShape vectorShape(const hw::Isa &isa) {
-  VectorShape shape;
-  // 32 registers of VLEN bits; a value takes a register at least.
-  shape.registers = std::min(32U, 32 * isa.vlenBits / (32 * shape.lanes));
-  return shape;
+  return {.registerBytes = isa.vlenBytes(), .registers = 32, .grouping = 8}; // LMUL 8 is the longest group
 }
 
 WideningSupport wideningSupport(const hw::Isa &isa) {

@@ -48,6 +48,6 @@ HostTarget defaultHostTarget() {
   return target;
 }
 
-VectorShape vectorShape(const HostTarget &target) { return {.lanes = 8, .registers = target.vectorRegisters}; }
+VectorShape vectorShape(const HostTarget &target) { return {.registerBytes = 32, .registers = target.vectorRegisters}; }
 
 } // namespace weft::codegen
