@@ -34,7 +34,7 @@ static void fixVectorLength(llvm::Module &module, const hw::Isa &isa) {
 static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &target) {
   Compiled result;
   auto machine =
-      makeTargetMachine({"core kernels", coreTriple, "generic-rv64", llvmFeatures(target.isa), "lp64d", false});
+      makeTargetMachine({"core kernels", coreTriple, "generic-rv64", codegenFeatures(target.isa), "lp64d", false});
   if (!machine)
     return machine.takeError();
   result.machine = std::move(*machine);

@@ -15,6 +15,7 @@
 #include "compiler/route/Deadlock.h"
 #include "compiler/route/FabricChannels.h"
 #include "compiler/spmd/Spmd.h"
+#include "runtime/package/CoreCode.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -128,6 +129,17 @@ public:
     plan::ModuleBuffers buffers = plan::collectBuffers(*module);
     return plan::planPrograms(buffers.resident, buffers.programs, alignBytes()).peakBytes;
   }
+  Result<std::string> coreCode(Product product) override {
+    std::optional<codegen::CoreTarget> target = coreTarget();
+    if (!target)
+      return userError(fmt::format("the cores of {} are of kind {} and run no RISC-V code; machines with cores of kind "
+                                   "rvv do",
+                                   options.hardware.name, options.hardware.parallelism.core.kind));
+    if (product == Product::Assembly)
+      return codegen::assembleCoreKernels(*kernels, *target);
+    const pkg::KernelObjectT *object = runtime::findCoreObject(objects);
+    return std::string(object->image.begin(), object->image.end());
+  }
   uint32_t maxSeq() const override { return options.maxSeq; }
   std::vector<Decision> takeDecisions() override { return std::move(decisions); }
   std::unique_ptr<runtime::Package> takePackage() override { return std::move(package); }
@@ -233,7 +245,7 @@ private:
     if (!core)
       return core.takeError();
     objects.push_back(std::make_unique<pkg::KernelObjectT>(std::move(*core)));
-    return {};
+    return checkCode(options, *objects.back(), peakBytes());
   }
 
   Result<void> emit() {
