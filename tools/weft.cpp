@@ -3,6 +3,7 @@
 #include "tools/CompileCommand.h"
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
+#include "tools/IssCommand.h"
 #include "tools/LoadedEngine.h"
 #include "tools/RunCommand.h"
 #include "tools/Terminal.h"
@@ -57,6 +58,7 @@ int main(int argc, char **argv) {
   tools::addCompileCommand(app, exitCode);
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);
+  tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, exitCode);
   try {
     app.parse(argc, argv);
