@@ -1,0 +1,54 @@
+// Random streams of legal instructions.
+#pragma once
+
+#include "tests/iss/Random.h"
+#include "tests/iss/Stream.h"
+#include "tests/iss/VectorShape.h"
+
+#include <optional>
+
+namespace weft::isstest {
+
+/// A stream of about `length` units; the same for the same arguments on every host.
+Stream generate(uint64_t seed, unsigned vlenBits, unsigned length);
+
+/// The contents of the memory that all streams share: the index tables and the page at the edge.
+std::vector<std::byte> indexTables();
+std::vector<std::byte> edgePage();
+
+/// What the parts of the generator share.
+struct Generator {
+  Random random;
+  unsigned vlenBits;
+  VectorSetting setting;        // as the instructions before have left it
+  bool mayConfigure = true;     // not inside a branch or loop: the setting after it would not be known
+  bool mayUseLoopRegister = true;
+
+  unsigned destination();
+  unsigned source() { return static_cast<unsigned>(random.below(32)); }
+  unsigned addressRegister() { return static_cast<unsigned>(random.between(5, 29)); }
+  unsigned vector() { return static_cast<unsigned>(random.below(32)); }
+  const Row &randomRow(std::span<const Row *const> list) { return *random.pick(list); }
+
+  Unit scalar();
+  Unit compressed();
+  Unit control();
+  Unit configuration();
+  std::optional<Unit> vectorArithmetic();
+  std::optional<Unit> vectorMemory();
+  Unit plain();
+  Unit any(unsigned depth);
+
+  /// `addi` that makes `base` point into the scratch memory such that [low, high) around it stays inside.
+  uint32_t scratchAddress(unsigned base, int32_t low, int32_t high, int32_t alignment);
+  /// vset* to exactly this setting.
+  void appendConfiguration(std::vector<uint32_t> &words, const VectorSetting &wanted);
+
+private:
+  void appendMemory(std::vector<uint32_t> &words, const Row &row, const VectorShape &shape, unsigned fields,
+                    const VectorRegisters &registers, bool masked);
+  /// Words that bring about a setting at which the instruction is legal, if the present one is not.
+  std::optional<VectorShape> prepare(std::vector<uint32_t> &words, const Row &row, unsigned fields);
+};
+
+} // namespace weft::isstest
