@@ -55,3 +55,30 @@ function(weft_unit_test name)
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
   endif()
 endfunction()
+
+# weft_vector_sources(LIBRARY FILES...): adds files that hold loops over many elements to LIBRARY. Each is compiled once
+# for the baseline of the architecture and, on x86-64, once more for x86-64-v3 (AVX2); the macro WEFT_VECTOR_TARGET is the
+# namespace in which a file puts what it defines. What the library runs is chosen when it runs (sim/iss/VectorTarget.h).
+# Such a file includes only headers that define no inline function: the linker keeps one copy of those, maybe the wrong
+# one. Multiplications and additions are never fused behind the program's back.
+function(weft_vector_sources library)
+  set(targets baseline)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    list(APPEND targets v3)
+  endif()
+  foreach(target ${targets})
+    set(objects ${library}_${target})
+    if(TARGET ${objects})
+      target_sources(${objects} PRIVATE ${ARGN})
+      continue()
+    endif()
+    add_library(${objects} OBJECT ${ARGN})
+    target_link_libraries(${objects} PRIVATE weft_flags)
+    target_compile_definitions(${objects} PRIVATE WEFT_VECTOR_TARGET=${target})
+    target_compile_options(${objects} PRIVATE -ffp-contract=off)
+    if(target STREQUAL v3)
+      target_compile_options(${objects} PRIVATE -march=x86-64-v3)
+    endif()
+    target_sources(${library} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endforeach()
+endfunction()

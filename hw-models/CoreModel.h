@@ -1,5 +1,5 @@
-// What a core needs for a kernel. Today from the rates that its YAML declares; an instruction-set simulator that runs
-// the kernel's machine code fills the same interface.
+// What a core needs for a kernel, from its rates: an estimate. An instruction-set simulator that runs the kernel's
+// machine code fills the same interface.
 #pragma once
 
 #include "hw-models/Hardware.h"
@@ -18,6 +18,16 @@ struct KernelWork {
   uint64_t special = 0;       // exp, division, square root
   uint64_t loadBytes = 0, storeBytes = 0;
 };
+
+/// What a core does a cycle: declared by kind dsd, derived from the units by kind rvv.
+struct CoreRates {
+  double macsF32 = 0, macsF16 = 0; // f32 operands; one operand of 16 bits
+  double alu = 0, special = 0;     // see KernelWork
+  double loadBytes = 0, storeBytes = 0;
+  uint32_t startup = 0; // cycles from the call of a kernel to its first result
+};
+
+CoreRates ratesOf(const Hardware &hardware);
 
 class CoreModel {
 public:

@@ -12,17 +12,67 @@
 
 namespace weft::hw {
 
+/// How long the instructions of a RISC-V vector core take; cycles unless a name says otherwise. What each number means
+/// stands in the schema (keys parallelism.core.rvv.*), how the numbers work together in docs/timing-model.md. Widths
+/// are 0 where the file leaves them to the datapath.
+struct RvvTiming {
+  struct Scalar {
+    uint32_t issueWidth = 1, multiplyLatency = 3, divideCycles = 20, loadLatency = 3, floatLatency = 4,
+             floatDivideCycles = 20, branchCycles = 1;
+  } scalar;
+  struct Dispatch {
+    uint32_t latency = 2, queue = 8, interval = 1, resultLatency = 5, resultInterval = 1, vsetCycles = 0;
+    bool inOrder = true;
+  } dispatch;
+  struct Sequencer {
+    uint32_t integer = 0, multiply = 0, floating = 0, permute = 0, mask = 0;
+  } sequencer;
+  bool chaining = true;
+  struct Width {
+    uint32_t integer = 0, shift = 0, multiply = 0, multiply64 = 0, floating = 0, convert = 0, permute = 0;
+  } width;
+  struct PipelineLatency {
+    uint32_t integer = 2, multiply = 3, floating = 4, permute = 2, mask = 2;
+  } latency;
+  uint32_t wideningRate = 1, partialWriteCycles = 1;
+  bool wholeRegisters = false, maskByElements = false;
+  struct Elementwise {
+    std::vector<std::string> operations;
+    double cycles = 1;
+    uint32_t startup = 0;
+  } elementwise;
+  struct Divide {
+    std::string style;
+    double integerCycles = 3, integerCyclesPerBit = 0.5, floatCycles = 3, floatCyclesPerBit = 0.5;
+    uint32_t startup = 0;
+  } divide;
+  struct Reduction {
+    std::string style;
+    uint32_t integerCycles = 0, floatCycles = 0, orderedCycles = 0, startup = 0, overlap = 1;
+  } reduction;
+  struct Memory {
+    uint32_t loadBits = 0, storeBits = 0, loadLatency = 4, startup = 0, banks = 1;
+    double cyclesPerElement = 1, cyclesPerSegmentElement = 1;
+    bool sharedPort = false;
+  } memory;
+};
+
 /// What one core does a cycle. Rates are per core; "elements" are f32 unless a dtype is named.
 struct CoreSpec {
-  std::string kind;               // "rvv" or "dsd"
-  double macsPerCycleF32 = 0;     // multiply-accumulates a cycle, f32 accumulate, f32 operands
-  double macsPerCycleF16 = 0;     // the same with one 16-bit operand (f16 or bf16)
-  double aluPerCycle = 0;         // adds, multiplies, compares, conversions a cycle
-  double specialPerCycle = 0;     // exp, division, square root a cycle
-  double loadBytesPerCycle = 0;   // SRAM to core
-  double storeBytesPerCycle = 0;  // core to SRAM
-  uint32_t kernelStartup = 0;     // cycles from call to first result
-  uint32_t vlenBits = 0;          // rvv only
+  std::string kind; // "rvv" or "dsd"
+  // kind dsd
+  double macsPerCycleF32 = 0;    // multiply-accumulates a cycle, f32 accumulate, f32 operands
+  double macsPerCycleF16 = 0;    // the same with one 16-bit operand (f16 or bf16)
+  double aluPerCycle = 0;        // adds, multiplies, compares, conversions a cycle
+  double specialPerCycle = 0;    // exp, division, square root a cycle
+  double loadBytesPerCycle = 0;  // SRAM to core
+  double storeBytesPerCycle = 0; // core to SRAM
+  uint32_t kernelStartup = 0;    // cycles from call to first result
+  // kind rvv
+  uint32_t vlenBits = 0, dlenBits = 0;
+  std::vector<std::string> extensions; // beyond RV64GCV, see core/rvv/Isa.h
+  RvvTiming rvv;
+  // both
   std::vector<std::string> units; // custom units the core has
 };
 

@@ -138,13 +138,28 @@ Result<void> applyOverrides(const std::vector<Override> &overrides, Values &valu
   return success();
 }
 
+/// Keys of another kind of core than the machine's.
+Result<void> refuseForeignKeys(const Values &values, const Hardware &hardware) {
+  for (const Key &key : schema())
+    if (auto given = values.find(key.path); given != values.end() && !appliesTo(key, hardware))
+      return errorAt(given->second.where, key.path,
+                     fmt::format("only cores of kind {} have it, this one is of kind {}; remove the key", key.kind,
+                                 hardware.parallelism.core.kind));
+  return success();
+}
+
 /// Fills `hardware` key by key. `origin` stands for a key that is missing.
 Result<void> setAll(const Values &values, const std::string &origin, Hardware &hardware) {
   for (const Key &key : schema()) {
     auto given = values.find(key.path);
+    if (!appliesTo(key, hardware)) // the kind is known: its key is the first of the core's
+      continue;
     if (given != values.end()) {
       if (Result<void> set = setValue(key, given->second.node, hardware); !set)
         return errorAt(given->second.where, key.path, set.error().message);
+      if (key.type == ValueType::Kind)
+        if (Result<void> checked = refuseForeignKeys(values, hardware); !checked)
+          return checked;
       continue;
     }
     if (key.absence == Absence::Required)
@@ -165,15 +180,6 @@ Result<void> checkTogether(const Values &values, const std::string &origin, cons
     auto given = values.find(path);
     return errorAt(given == values.end() ? origin : given->second.where, path, reason);
   };
-  const CoreSpec &core = hardware.parallelism.core;
-  const CoreKind *kind = findCoreKind(core.kind);
-  bool hasVlen = values.contains("parallelism.core.vlen");
-  if (kind && kind->hasVlen && !hasVlen)
-    return fail("parallelism.core.vlen", fmt::format("the key is missing; kind {} wants {}", core.kind,
-                                                     describeAllowed(*findKey("parallelism.core.vlen"))));
-  if (kind && !kind->hasVlen && hasVlen)
-    return fail("parallelism.core.vlen", fmt::format("kind {} has no vector registers; remove the key", core.kind));
-
   const Memory &memory = hardware.memory;
   uint64_t reserved = uint64_t(memory.codeBytes) + memory.stackBytes;
   if (reserved >= memory.sramBytes)

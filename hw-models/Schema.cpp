@@ -12,87 +12,12 @@
 using namespace weft;
 using namespace weft::hw;
 
-// A getter and setter in one: the reference to a member of Hardware.
-#define FIELD(member) Field(+[](Hardware &h) -> decltype(h.member) & { return h.member; })
-
 namespace {
 
-constexpr double maxKib = 1024 * 1024;               // 1 GiB, so that bytes fit 32 bits
 constexpr uint64_t maxCores = uint64_t(2048) * 2048; // four times the largest wafer known
-constexpr size_t maxNameBytes = 64;
 
 using enum ValueType;
 using enum Absence;
-
-const Key keys[] = {
-    {"name", Name, Required, true, "", 1, maxNameBytes, "", FIELD(name), "what reports call the machine"},
-    {"description", Text, Default, true, "", 0, 1000, "''", FIELD(description), "one line about it"},
-
-    {"parallelism.mesh", Extent, Required, false, "cores", 1, 4096, "", FIELD(parallelism),
-     "width (x, to the east) and height (y, to the south)"},
-    {"parallelism.clock_ghz", Real, Required, false, "GHz", 0.001, 100, "", FIELD(parallelism.clockGhz),
-     "clock of cores and routers; turns cycles into time and changes no cycle count"},
-    {"parallelism.core.kind", Kind, Required, false, "", 0, 0, "", FIELD(parallelism.core.kind),
-     "how a core's time is modelled"},
-    {"parallelism.core.macs_per_cycle_f32", Real, Required, false, "MAC/cycle", 0.001, 65536, "",
-     FIELD(parallelism.core.macsPerCycleF32), "multiply-accumulates, f32 operands and accumulator"},
-    {"parallelism.core.macs_per_cycle_f16", Real, Required, false, "MAC/cycle", 0.001, 65536, "",
-     FIELD(parallelism.core.macsPerCycleF16), "the same where one operand is f16 or bf16"},
-    {"parallelism.core.alu_per_cycle", Real, Required, false, "ops/cycle", 0.001, 65536, "",
-     FIELD(parallelism.core.aluPerCycle), "f32 adds, multiplies, compares, conversions"},
-    {"parallelism.core.special_per_cycle", Real, Required, false, "ops/cycle", 0.001, 65536, "",
-     FIELD(parallelism.core.specialPerCycle), "f32 exponentials, divisions, square roots"},
-    {"parallelism.core.load_bytes_per_cycle", Real, Required, false, "bytes/cycle", 0.001, 65536, "",
-     FIELD(parallelism.core.loadBytesPerCycle), "SRAM to core"},
-    {"parallelism.core.store_bytes_per_cycle", Real, Required, false, "bytes/cycle", 0.001, 65536, "",
-     FIELD(parallelism.core.storeBytesPerCycle), "core to SRAM"},
-    {"parallelism.core.kernel_startup", Whole, Required, false, "cycles", 0, 1000000, "",
-     FIELD(parallelism.core.kernelStartup), "from the call of a kernel to its first result"},
-    {"parallelism.core.vlen", PowerOfTwo, Optional, false, "bits", 32, 65536, "", FIELD(parallelism.core.vlenBits),
-     "vector register length; required for kind rvv, not allowed for others"},
-    {"parallelism.core.units", Names, Default, false, "", 0, 64, "[]", FIELD(parallelism.core.units),
-     "custom units that the core has, by name"},
-
-    {"latency.hop", Whole, Required, false, "cycles", 1, 1000, "", FIELD(latency.hop),
-     "a word's way from one router's queue to the next router's"},
-    {"latency.ramp", Whole, Required, false, "cycles", 1, 1000, "", FIELD(latency.ramp),
-     "between SRAM and router, each way"},
-    {"latency.transfer_issue", Whole, Required, false, "cycles", 0, 1000000, "", FIELD(latency.transferIssue),
-     "what a core spends handing one transfer to its DMA"},
-    {"latency.stream_stage", Whole, Required, false, "cycles", 0, 1000000, "", FIELD(latency.streamStage),
-     "what a word spends in a core that reduces it in passing, ramps not counted"},
-    {"latency.stream_startup", Whole, Required, false, "cycles", 0, 1000000, "", FIELD(latency.streamStartup),
-     "to start a reduction of passing words"},
-    {"latency.host_startup", Whole, Default, false, "cycles", 0, 1000000000, "0", FIELD(latency.hostStartup),
-     "from a launch to the host's first word"},
-
-    {"memory.sram_kib", Kibibytes, Required, false, "KiB", 1, maxKib, "", FIELD(memory.sramBytes), "SRAM of one core"},
-    {"memory.reserve_kib.code", Kibibytes, Required, false, "KiB", 0, maxKib, "", FIELD(memory.codeBytes),
-     "of it for machine code"},
-    {"memory.reserve_kib.stack", Kibibytes, Required, false, "KiB", 0, maxKib, "", FIELD(memory.stackBytes),
-     "of it for the stack; code and stack together leave room for buffers"},
-    {"memory.align_bytes", PowerOfTwo, Default, false, "bytes", 4, 4096, "16", FIELD(memory.alignBytes),
-     "alignment of every buffer; at least routing.link_bytes"},
-
-    {"routing.link_bytes", PowerOfTwo, Required, false, "bytes", 4, 128, "", FIELD(routing.linkBytes),
-     "one word: what a link carries a cycle in each direction"},
-    {"routing.colors", Whole, Required, false, "colours", 1, 256, "", FIELD(routing.colors),
-     "routes that a router can tell apart"},
-    {"routing.reserved_colors", Whole, Default, false, "colours", 0, 255, "0", FIELD(routing.reservedColors),
-     "of them, the highest ones, not for programs; fewer than routing.colors"},
-    {"routing.queue_words", Whole, Required, false, "words", 1, 65536, "", FIELD(routing.queueWords),
-     "depth of a router's queue for one colour"},
-
-    {"energy.mac_pj", Real, Optional, false, "pJ/MAC", 0, 1e6, "", FIELD(energy.macPj), "one multiply-accumulate"},
-    {"energy.sram_byte_pj", Real, Optional, false, "pJ/byte", 0, 1e6, "", FIELD(energy.sramBytePj),
-     "SRAM read or written by the core"},
-    {"energy.hop_byte_pj", Real, Optional, false, "pJ/byte", 0, 1e6, "", FIELD(energy.hopBytePj),
-     "from one router to the next, router and link"},
-    {"energy.leakage_per_cycle_pj", Real, Optional, false, "pJ/cycle", 0, 1e6, "", FIELD(energy.leakagePerCyclePj),
-     "what a core uses in any cycle: leakage, clock, issue"},
-    {"energy.source", Text, Optional, true, "", 1, 1000, "", FIELD(energy.source),
-     "where the figures come from; required with any of them"},
-};
 
 /// The whole scalar as a number. Only decimal notation: no inf, nan, hexadecimal or underscores.
 template <typename T> std::optional<T> parseNumber(const std::string &text) {
@@ -157,13 +82,18 @@ bool isPlainText(std::string_view text) {
   return isUtf8(text) && std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
+bool isChoice(const Key &key, std::string_view text) {
+  return std::find(key.choices.begin(), key.choices.end(), text) != key.choices.end();
+}
+
 Result<std::string> textValue(const Key &key, const YamlNode &node) {
   if (node.kind != YamlNode::Kind::Scalar)
     return wants(key, what(node));
   const std::string &text = node.scalar;
-  bool isGood = key.type == Kind ? findCoreKind(text) != nullptr
-                                 : double(text.size()) >= key.low && double(text.size()) <= key.high &&
-                                       (key.type == Name ? isName(text) : isPlainText(text));
+  bool isGood = key.type == Kind     ? findCoreKind(text) != nullptr
+                : key.type == Choice ? isChoice(key, text)
+                                     : double(text.size()) >= key.low && double(text.size()) <= key.high &&
+                                           (key.type == Name ? isName(text) : isPlainText(text));
   if (!isGood)
     return wants(key, inQuotes(text));
   return text;
@@ -174,7 +104,8 @@ Result<std::vector<std::string>> namesValue(const Key &key, const YamlNode &node
     return wants(key, what(node));
   std::vector<std::string> names;
   for (const YamlNode &item : node.items) {
-    if (item.kind != YamlNode::Kind::Scalar || !isName(item.scalar))
+    if (item.kind != YamlNode::Kind::Scalar || !isName(item.scalar) ||
+        (!key.choices.empty() && !isChoice(key, item.scalar)))
       return wants(key, what(item));
     if (std::find(names.begin(), names.end(), item.scalar) != names.end())
       return userError(fmt::format("{} is listed twice", inQuotes(item.scalar)));
@@ -199,6 +130,12 @@ Result<void> setExtent(const Key &key, const YamlNode &node, Parallelism &parall
   return success();
 }
 
+Result<bool> flagValue(const Key &key, const YamlNode &node) {
+  if (node.kind != YamlNode::Kind::Scalar || node.isQuoted || (node.scalar != "true" && node.scalar != "false"))
+    return wants(key, what(node));
+  return node.scalar == "true";
+}
+
 /// `value` into `slot`, or its error.
 template <typename T, typename Slot> Result<void> store(Result<T> value, Slot &slot) {
   if (!value)
@@ -216,6 +153,7 @@ struct Setter {
   Result<void> operator()(std::string &(*field)(Hardware &)) const {
     return store(textValue(key, node), field(hardware));
   }
+  Result<void> operator()(bool &(*field)(Hardware &)) const { return store(flagValue(key, node), field(hardware)); }
   Result<void> operator()(uint32_t &(*field)(Hardware &)) const {
     return store(wholeNumber(key, node), field(hardware));
   }
@@ -250,6 +188,7 @@ struct Printer {
     const std::string &text = field(hardware);
     return text.empty() && key.absence == Absence::Optional ? "" : doubleQuoted(text);
   }
+  std::string operator()(bool &(*field)(Hardware &)) const { return field(hardware) ? "true" : "false"; }
   std::string operator()(uint32_t &(*field)(Hardware &)) const {
     uint32_t value = field(hardware);
     if (value == 0 && key.absence == Absence::Optional)
@@ -274,11 +213,20 @@ struct Printer {
 
 } // namespace
 
-std::span<const Key> hw::schema() { return keys; }
-
 const Key *hw::findKey(std::string_view path) {
-  const Key *key = std::find_if(std::begin(keys), std::end(keys), [&](const Key &each) { return each.path == path; });
-  return key == std::end(keys) ? nullptr : key;
+  auto key = std::find_if(schema().begin(), schema().end(), [&](const Key &each) { return each.path == path; });
+  return key == schema().end() ? nullptr : &*key;
+}
+
+bool hw::appliesTo(const Key &key, const Hardware &hardware) {
+  return key.kind.empty() || key.kind == hardware.parallelism.core.kind;
+}
+
+static std::string listOf(std::span<const std::string_view> choices, std::string_view between) {
+  std::string out;
+  for (std::string_view choice : choices)
+    out += fmt::format("{}{}", out.empty() ? "" : between, choice);
+  return out;
 }
 
 std::string hw::describeAllowed(const Key &key) {
@@ -290,7 +238,13 @@ std::string hw::describeAllowed(const Key &key) {
   case Name:
     return fmt::format("a name of at most {} letters, digits, '.', '_' and '-'", maxNameBytes);
   case Names:
+    if (!key.choices.empty())
+      return fmt::format("a list of: {}", listOf(key.choices, ", "));
     return fmt::format("a list of at most {:.0f} names", key.high);
+  case Choice:
+    return listOf(key.choices, " or ");
+  case Flag:
+    return "true or false";
   case Extent:
     return fmt::format("[width, height], each a whole number {}{}, at most {} in all", range, unit, maxCores);
   case Whole:
@@ -314,6 +268,8 @@ Result<void> hw::setValue(const Key &key, const YamlNode &node, Hardware &hardwa
 }
 
 std::string hw::valueText(const Key &key, const Hardware &hardware) {
+  if (!appliesTo(key, hardware))
+    return "";
   Hardware copy = hardware; // the fields' accessors give writable references
   return std::visit(Printer{key, copy}, key.field);
 }

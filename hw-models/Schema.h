@@ -16,7 +16,9 @@ enum class ValueType {
   Text,      // a string
   Name,      // a string of letters, digits, '.', '_' and '-'
   Kind,      // one of coreKinds()
-  Names,     // a list of Name without repetition
+  Choice,    // one of Key::choices
+  Names,     // a list of Name without repetition; of Key::choices if there are any
+  Flag,      // true or false
   Extent,    // [width, height]
   Whole,     // a whole number
   Kibibytes, // a whole number of KiB, kept in bytes
@@ -25,9 +27,9 @@ enum class ValueType {
 };
 
 /// The member of Hardware that a key fills.
-using Field = std::variant<std::string &(*)(Hardware &), uint32_t &(*)(Hardware &), double &(*)(Hardware &),
-                           std::optional<double> &(*)(Hardware &), std::vector<std::string> &(*)(Hardware &),
-                           Parallelism &(*)(Hardware &)>;
+using Field = std::variant<std::string &(*)(Hardware &), bool &(*)(Hardware &), uint32_t &(*)(Hardware &),
+                           double &(*)(Hardware &), std::optional<double> &(*)(Hardware &),
+                           std::vector<std::string> &(*)(Hardware &), Parallelism &(*)(Hardware &)>;
 
 /// What holds for a key that a file does not have.
 enum class Absence {
@@ -46,7 +48,15 @@ struct Key {
   std::string_view fallback; // YAML
   Field field;
   std::string_view doc;
+  std::string_view kind = {};                     // of core that has the key; empty: all
+  std::span<const std::string_view> choices = {}; // of Choice and Names
 };
+
+/// False for a key of another kind of core than the machine's.
+bool appliesTo(const Key &key, const Hardware &hardware);
+
+/// Bytes of a Name.
+inline constexpr size_t maxNameBytes = 64;
 
 /// All keys, in the order of the documentation and of the canonical text.
 std::span<const Key> schema();
@@ -60,7 +70,7 @@ std::string describeAllowed(const Key &key);
 /// Sets the key's field from `node`. The error is the reason alone, without file, line and key.
 Result<void> setValue(const Key &key, const YamlNode &node, Hardware &hardware);
 
-/// The field's value as YAML that setValue reads back; empty if the machine has none.
+/// The field's value as YAML that setValue reads back; empty if the machine has none or no such key.
 std::string valueText(const Key &key, const Hardware &hardware);
 
 } // namespace weft::hw

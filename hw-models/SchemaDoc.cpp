@@ -36,8 +36,10 @@ Write the source of each number in a comment beside it, or `design choice` and w
 
 constexpr std::string_view kindsIntro = R"(
 ## Core kinds
-A kernel takes `kernel_startup + max(compute, load, store)` cycles, rounded up. Compute is the sum of multiply-accumulates,
-other operations and special operations, each divided by its rate; load and store are bytes divided by theirs.
+The compiler's estimate of a kernel is `startup + max(compute, load, store)` cycles, rounded up. Compute is the sum of
+multiply-accumulates, other operations and special operations, each divided by its rate; load and store are bytes divided by
+theirs. Kind `dsd` declares rates and startup. For kind `rvv` they follow from its widths, latencies and steps of division;
+how long its instructions take is in [timing-model.md](timing-model.md).
 
 | kind | core |
 |---|---|
@@ -72,7 +74,8 @@ std::string hw::schemaMarkdown() {
       group = groupOf(key.path);
       out += fmt::format("{}## {}\n{}", isFirst ? "" : "\n", group.empty() ? "machine" : group, header);
     }
-    out += fmt::format("| `{}` | {} | {} | {} |\n", key.path, describeAllowed(key), absenceText(key), key.doc);
+    std::string kind = key.kind.empty() ? "" : fmt::format("{} only: ", key.kind);
+    out += fmt::format("| `{}` | {} | {} | {}{} |\n", key.path, describeAllowed(key), absenceText(key), kind, key.doc);
   }
   out += kindsIntro;
   for (const auto &kind : coreKinds())

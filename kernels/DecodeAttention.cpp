@@ -53,6 +53,11 @@ TileKernel buildDecodeScores(ModuleOp module, const AttentionShape &shape) {
                        {scoreRun(b, shape, s, run.entry, run.count), {0, 1, 2}},
                        [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
          });
+  setProbe(module, kernel.name,
+           {.scalars = {0, shape.ranks - 1},
+            .launch = 0,
+            .tokensPerRow = shape.ranks,
+            .mostTokens = shape.ranks * shape.rows});
   return kernel;
 }
 
@@ -70,6 +75,11 @@ TileKernel buildDecodeMax(ModuleOp module, const AttentionShape &shape) {
       return e.create<arith::MaxNumFOp>(e.create<arith::MulFOp>(v[0], e.real(shape.scale)), v[1]);
     });
   });
+  setProbe(module, kernel.name,
+           {.scalars = {0, shape.ranks - 1},
+            .launch = 0,
+            .tokensPerRow = shape.ranks,
+            .mostTokens = shape.ranks * shape.rows});
   return kernel;
 }
 
@@ -105,6 +115,11 @@ TileKernel buildDecodeWeighted(ModuleOp module, const AttentionShape &shape) {
                        {sum, {0, 1, 2}},
                        [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
          });
+  setProbe(module, kernel.name,
+           {.scalars = {0, shape.ranks - 1},
+            .launch = 0,
+            .tokensPerRow = shape.ranks,
+            .mostTokens = shape.ranks * shape.rows});
   return kernel;
 }
 

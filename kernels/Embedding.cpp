@@ -43,6 +43,12 @@ TileKernel buildEmbedBlock(ModuleOp module, int64_t rows, int64_t tokens, int64_
                      [&](Value local) { useRow(b, b.buffer(1), local, b.row(b.buffer(2), i), table, true); });
            });
          });
+  setProbe(module, kernel.name,
+           {.scalars = {0, ranks - 1, 0},
+            .launch = 0,
+            .tokensPerRow = ranks,
+            .mostTokens = tokens,
+            .id = (ranks - 1) * vocab});
   return kernel;
 }
 
@@ -57,6 +63,7 @@ TileKernel buildEmbedOne(ModuleOp module, int64_t vocab, int64_t n, Element tabl
         b, token, b.scalar(0), vocab, [&](Value local) { useRow(b, b.buffer(1), local, out, table, false); },
         [&] { b.fill(out, 0.0); });
   });
+  setProbe(module, kernel.name, {.scalars = {0}, .rows = Probe::noRows, .launch = 0});
   return kernel;
 }
 
@@ -75,6 +82,8 @@ TileKernel buildLastRow(ModuleOp module, int64_t rows, int64_t tokens, int64_t n
         },
         [&] { b.fill(b.buffer(2), 0.0); });
   });
+  setProbe(module, kernel.name,
+           {.scalars = {ranks - 1}, .rows = Probe::noRows, .launch = 0, .tokensPerRow = tokens, .mostTokens = tokens});
   return kernel;
 }
 

@@ -223,4 +223,39 @@ void define(ModuleOp module, const std::string &name, ArrayRef<BufferSpec> buffe
   body.create<func::ReturnOp>();
 }
 
+// ---- how its cost is measured -----------------------------------------------------------------------------------
+
+static constexpr const char *probeName = "weft.probe";
+
+void setProbe(ModuleOp module, const std::string &name, const Probe &probe) {
+  Builder builder(module.getContext());
+  module.lookupSymbol(name)->setAttr(
+      probeName, builder.getDictionaryAttr({
+                     builder.getNamedAttr("scalars", builder.getDenseI64ArrayAttr(probe.scalars)),
+                     builder.getNamedAttr("rows", builder.getI64IntegerAttr(probe.rows)),
+                     builder.getNamedAttr("launch", builder.getI64IntegerAttr(probe.launch)),
+                     builder.getNamedAttr("tokens_per_row", builder.getI64IntegerAttr(probe.tokensPerRow)),
+                     builder.getNamedAttr("most_tokens", builder.getI64IntegerAttr(probe.mostTokens)),
+                     builder.getNamedAttr("id", builder.getI64IntegerAttr(probe.id)),
+                 }));
+}
+
+Probe probeOf(func::FuncOp kernel) {
+  Probe probe;
+  if (auto stated = kernel->getAttrOfType<DictionaryAttr>(probeName)) {
+    auto number = [&](StringRef key) { return stated.getAs<IntegerAttr>(key).getInt(); };
+    llvm::append_range(probe.scalars, stated.getAs<DenseI64ArrayAttr>("scalars").asArrayRef());
+    probe.rows = number("rows");
+    probe.launch = number("launch");
+    probe.tokensPerRow = number("tokens_per_row");
+    probe.mostTokens = number("most_tokens");
+    probe.id = number("id");
+    return probe;
+  }
+  probe.scalars.assign(llvm::count_if(kernel.getArgumentTypes(), [](Type type) { return type.isIndex(); }), 0);
+  if (probe.scalars.empty())
+    probe.rows = Probe::noRows;
+  return probe;
+}
+
 } // namespace weft::kernels

@@ -113,4 +113,7 @@ mlir::Value launchWord(KernelBody &body, mlir::Value launch, mlir::Value positio
 void define(mlir::ModuleOp module, const std::string &name, llvm::ArrayRef<BufferSpec> buffers, unsigned scalars,
             llvm::function_ref<void(KernelBody &)> write);
 
+/// States how the cost of kernel `name` is measured.
+void setProbe(mlir::ModuleOp module, const std::string &name, const Probe &probe);
+
 } // namespace weft::kernels

@@ -26,6 +26,8 @@ TileKernel buildKvStore(ModuleOp module, const AttentionShape &shape) {
              b.copy(columnsFrom(vColumn(shape)), b.row(b.buffer(3), slot));
            });
          });
+  setProbe(module, kernel.name,
+           {.scalars = {0, shape.ranks - 1}, .launch = 0, .tokensPerRow = shape.ranks, .mostTokens = shape.tokens});
   return kernel;
 }
 
@@ -44,6 +46,7 @@ TileKernel buildKvOldest(ModuleOp module, const AttentionShape &shape) {
            b.copy(b.row(b.buffer(1), slot), b.view(b.buffer(3), b.fixed(0), {b.fixed(columns)}, {1}));
            b.copy(b.row(b.buffer(2), slot), b.view(b.buffer(3), b.fixed(columns), {b.fixed(columns)}, {1}));
          });
+  setProbe(module, kernel.name, {.scalars = {shape.ranks - 1}, .rows = Probe::noRows, .launch = 0});
   return kernel;
 }
 
@@ -74,6 +77,7 @@ TileKernel buildKvAppend(ModuleOp module, const AttentionShape &shape) {
                  b.when(hands, [&] { store(b.buffer(2), 0, columns, runs.start(above)); });
                });
          });
+  setProbe(module, kernel.name, {.scalars = {shape.ranks - 1}, .rows = Probe::noRows, .launch = 0});
   return kernel;
 }
 

@@ -64,6 +64,11 @@ TileKernel buildRope(ModuleOp module, const AttentionShape &shape, int64_t radix
                           });
            });
          });
+  setProbe(module, kernel.name,
+           {.scalars = {0, shape.ranks - 1},
+            .launch = 0,
+            .tokensPerRow = decode ? 1 : shape.ranks,
+            .mostTokens = decode ? 1 : shape.tokens});
   return kernel;
 }
 

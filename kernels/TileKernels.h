@@ -7,7 +7,10 @@
 // `launch` is the i32 buffer [n, id...], `ranks` is H, the number of cores that share the sequence.
 #pragma once
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+
+#include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
 #include <string>
@@ -26,10 +29,26 @@ struct Work {
   RowLinear macs, alu, special, loadBytes, storeBytes;
 };
 
+/// The call by which the cost of a kernel is measured (package.fbs, table Probe): of all calls with m rows the one that
+/// does the most work. A builder states it if its kernel has more scalars than m, or reads launch words.
+struct Probe {
+  llvm::SmallVector<int64_t, 4> scalars; // in order; m is replaced
+  int64_t rows = 0;                      // which of them is m, noRows if none
+  int64_t launch = -1;                   // which operand holds the launch words, -1 if none
+  int64_t tokensPerRow = 0;              // n = min(tokensPerRow * m, mostTokens), at least 1
+  int64_t mostTokens = 0;
+  int64_t id = 0; // of every token
+  static constexpr int64_t noRows = -1;
+};
+
 struct TileKernel {
   std::string name; // symbol; unique for kind and shape
   Work work;
 };
+
+/// That of a kernel's function. A kernel whose builder states none has m as its first scalar, if any, and zero in all
+/// others.
+Probe probeOf(mlir::func::FuncOp kernel);
 
 // ---- dense ----------------------------------------------------------------------------------------------------
 /// C[rows x n] = 0 for the first m rows. (c; m)

@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/HostObject.h"
 #include "compiler/codegen/Passes.h"
+#include "kernels/TileKernels.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Diagnostics.h"
@@ -141,6 +142,17 @@ Result<pkg::KernelObjectT> compileHostKernels(ModuleOp kernels, const HostTarget
   return result;
 }
 
+static std::unique_ptr<pkg::ProbeT> describeProbe(const kernels::Probe &probe) {
+  auto result = std::make_unique<pkg::ProbeT>();
+  result->scalars.assign(probe.scalars.begin(), probe.scalars.end());
+  result->rows_scalar = static_cast<int32_t>(probe.rows);
+  result->launch = static_cast<int32_t>(probe.launch);
+  result->tokens_per_row = static_cast<uint32_t>(probe.tokensPerRow);
+  result->most_tokens = static_cast<uint32_t>(probe.mostTokens);
+  result->id = static_cast<int32_t>(probe.id);
+  return result;
+}
+
 std::vector<std::unique_ptr<pkg::KernelT>> describeKernels(ModuleOp kernels) {
   std::vector<std::unique_ptr<pkg::KernelT>> result;
   for (func::FuncOp function : kernels.getOps<func::FuncOp>()) {
@@ -151,6 +163,7 @@ std::vector<std::unique_ptr<pkg::KernelT>> describeKernels(ModuleOp kernels) {
     for (Type type : function.getArgumentTypes())
       if (auto buffer = dyn_cast<MemRefType>(type))
         kernel->operand_bytes.push_back(buffer.getNumElements() * buffer.getElementTypeBitWidth() / 8);
+    kernel->probe = describeProbe(kernels::probeOf(function));
     result.push_back(std::move(kernel));
   }
   return result;

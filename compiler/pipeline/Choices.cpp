@@ -1,6 +1,7 @@
 #include "compiler/pipeline/Choices.h"
 
 #include "dialects/xf/XfDialect.h"
+#include "hw-models/CoreModel.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -35,8 +36,8 @@ int64_t gemmCycles(const CompileOptions &options, int64_t rows, int64_t inner, i
   for (int64_t cores : {mesh.width, mesh.height})
     hops = std::max(hops, cannon ? cores - 1 : std::min<int64_t>(2, cores - 1));
   int64_t step = words + hops * hardware.latency.hop + 2 * hardware.latency.ramp;
-  int64_t compute = static_cast<int64_t>(localRows * width * localColumns / hardware.parallelism.core.macsPerCycleF32) +
-                    hardware.parallelism.core.kernelStartup;
+  hw::CoreRates rates = hw::ratesOf(hardware);
+  int64_t compute = static_cast<int64_t>(localRows * width * localColumns / rates.macsF32) + rates.startup;
   return mesh.blocks * std::max(step, compute) + mesh.blocks / 2 * step;
 }
 

@@ -1,5 +1,7 @@
 #include "hw-models/core/CoreKinds.h"
 
+#include "hw-models/core/Rates.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,8 +13,8 @@ using namespace weft::hw;
 namespace {
 
 constexpr std::array<CoreKind, 2> kinds = {{
-    {"rvv", "a RISC-V core with the vector extension", true, makeRvvCore},
-    {"dsd", "a vector engine driven by data-structure descriptors, as the wafer-scale engine has", false, makeDsdCore},
+    {"rvv", "a RISC-V core with the vector extension", rvvRates},
+    {"dsd", "a vector engine driven by data-structure descriptors, as the wafer-scale engine has", dsdRates},
 }};
 
 } // namespace
@@ -30,9 +32,14 @@ Result<std::unique_ptr<CoreModel>> hw::makeCoreModel(const Hardware &hardware) {
   if (!kind)
     return internalError(fmt::format("{}: parallelism.core.kind: no core model '{}'", hardware.name, core.kind));
   // A Hardware that was not read by the loader may hold anything; a rate of zero would make time infinite.
-  for (double rate : {core.macsPerCycleF32, core.macsPerCycleF16, core.aluPerCycle, core.specialPerCycle,
-                      core.loadBytesPerCycle, core.storeBytesPerCycle})
+  CoreRates rates = kind->rates(hardware);
+  for (double rate : {rates.macsF32, rates.macsF16, rates.alu, rates.special, rates.loadBytes, rates.storeBytes})
     if (!(rate > 0))
       return internalError(fmt::format("{}: parallelism.core: a rate is not positive", hardware.name));
-  return kind->make(hardware);
+  return std::unique_ptr<CoreModel>(std::make_unique<RateModel>(rates));
+}
+
+CoreRates hw::ratesOf(const Hardware &hardware) {
+  const CoreKind *kind = findCoreKind(hardware.parallelism.core.kind);
+  return kind ? kind->rates(hardware) : CoreRates();
 }

@@ -1,4 +1,4 @@
-// Time from declared rates: what core kinds share until something measures their kernels.
+// Time from rates: what core kinds share where no kernel has been measured.
 #pragma once
 
 #include "hw-models/CoreModel.h"
@@ -12,17 +12,23 @@ namespace weft::hw {
 /// startup + max(compute, load, store), rounded up. Arithmetic, loads and stores overlap; the kinds of arithmetic share
 /// the core's issue and do not. Every step is monotone in every count, rounding included. A time beyond 64 bits is the
 /// largest 64-bit number, so that it is still more than any other.
-inline uint64_t cyclesFromRates(const CoreSpec &core, const KernelWork &work) {
-  double macRate = work.narrowOperand ? core.macsPerCycleF16 : core.macsPerCycleF32;
-  double compute =
-      double(work.macs) / macRate + double(work.alu) / core.aluPerCycle + double(work.special) / core.specialPerCycle;
-  double load = double(work.loadBytes) / core.loadBytesPerCycle;
-  double store = double(work.storeBytes) / core.storeBytesPerCycle;
-  double busy = std::ceil(std::max({compute, load, store}));
-  constexpr uint64_t most = std::numeric_limits<uint64_t>::max();
-  if (busy >= 0x1p63)
-    return most;
-  return core.kernelStartup + static_cast<uint64_t>(busy);
-}
+class RateModel final : public CoreModel {
+public:
+  explicit RateModel(const CoreRates &rates) : rates(rates) {}
+
+  uint64_t kernelCycles(const KernelWork &work) const override {
+    double compute = double(work.macs) / (work.narrowOperand ? rates.macsF16 : rates.macsF32) +
+                     double(work.alu) / rates.alu + double(work.special) / rates.special;
+    double load = double(work.loadBytes) / rates.loadBytes;
+    double store = double(work.storeBytes) / rates.storeBytes;
+    double busy = std::ceil(std::max({compute, load, store}));
+    if (busy >= 0x1p63)
+      return std::numeric_limits<uint64_t>::max();
+    return rates.startup + static_cast<uint64_t>(busy);
+  }
+
+private:
+  CoreRates rates;
+};
 
 } // namespace weft::hw

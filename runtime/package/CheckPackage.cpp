@@ -153,11 +153,30 @@ Result<BuffersByName> residentBuffers(const Package &package, const hw::Hardware
   return byName;
 }
 
+Result<void> probe(const pkg::KernelT &kernel, const pkg::ProbeT &probe) {
+  if (probe.rows_scalar < -1 || probe.rows_scalar >= int64_t(probe.scalars.size()))
+    return error("kernel '{}': its probe has the rows in scalar {} of {}", kernel.name, probe.rows_scalar,
+                 probe.scalars.size());
+  if (probe.launch < -1 || probe.launch >= int64_t(kernel.operand_bytes.size()))
+    return error("kernel '{}': its probe has the launch words in operand {} of {}", kernel.name, probe.launch,
+                 kernel.operand_bytes.size());
+  if (probe.launch >= 0 && kernel.operand_bytes[size_t(probe.launch)] < sizeof(int32_t))
+    return error("kernel '{}': its probe has the launch words in an operand of {} bytes", kernel.name,
+                 kernel.operand_bytes[size_t(probe.launch)]);
+  if (probe.tokens_per_row > INT32_MAX || probe.most_tokens > INT32_MAX)
+    return error("kernel '{}': its probe asks for more than 2147483647 tokens", kernel.name);
+  return success();
+}
+
 Result<void> kernels(const Package &package) {
   std::set<std::string> names;
-  for (const auto &kernel : package.kernels)
+  for (const auto &kernel : package.kernels) {
     if (kernel->name.empty() || !names.insert(kernel->name).second)
       return error("kernel '{}': the name is empty or there are two of it", kernel->name);
+    if (kernel->probe)
+      if (Result<void> ok = probe(*kernel, *kernel->probe); !ok)
+        return ok;
+  }
   return success();
 }
 

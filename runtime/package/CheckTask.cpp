@@ -142,6 +142,9 @@ Result<void> TaskChecker::call(const pkg::InstrT &instr) const {
   if (instr.operands.size() != kernel.operand_bytes.size())
     return error("{} operands for kernel {}, which takes {}", instr.operands.size(), kernel.name,
                  kernel.operand_bytes.size());
+  if (kernel.probe && instr.scalars.size() != kernel.probe->scalars.size())
+    return error("{} scalars for kernel {}, which takes {}", instr.scalars.size(), kernel.name,
+                 kernel.probe->scalars.size());
   for (size_t i = 0; i < instr.operands.size(); ++i)
     if (Result<void> ok = operand(*instr.operands[i], kernel.operand_bytes[i]); !ok)
       return error("kernel {}, operand {}: {}", kernel.name, i, ok.error().message);

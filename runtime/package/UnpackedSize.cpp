@@ -48,7 +48,12 @@ struct Counter {
     (*this)(t.name()), (*this)(t.shape()), (*this)(t.buffer()), (*this)(t.row_index()), (*this)(t.col_index());
   }
   void table(const pkg::Constant &t) { (*this)(t.name()), (*this)(t.buffer()), (*this)(t.data()); }
-  void table(const pkg::Kernel &t) { (*this)(t.name()), (*this)(t.operand_bytes()); }
+  void table(const pkg::Probe &t) { (*this)(t.scalars()); }
+  void table(const pkg::Kernel &t) {
+    (*this)(t.name()), (*this)(t.operand_bytes());
+    if (t.probe())
+      table(*t.probe());
+  }
   void table(const pkg::KernelObject &t) {
     (*this)(t.triple()), (*this)(t.cpu()), (*this)(t.features()), (*this)(t.image());
   }

@@ -11,8 +11,8 @@ namespace {
 
 constexpr const char *goodMachine = R"(
 name: good
-parallelism: {mesh: [4, 4], clock_ghz: 1, core: {kind: rvv, vlen: 256, macs_per_cycle_f32: 4, macs_per_cycle_f16: 4,
-  alu_per_cycle: 4, special_per_cycle: 0.5, load_bytes_per_cycle: 16, store_bytes_per_cycle: 8, kernel_startup: 16}}
+parallelism: {mesh: [4, 4], clock_ghz: 1, core: {kind: rvv, vlen: 256, dlen: 128, extensions: [zfh],
+  rvv: {chaining: false, reduction: {style: halving}, elementwise: {operations: [gather, slide]}}}}
 latency: {hop: 1, ramp: 2, transfer_issue: 4, stream_stage: 4, stream_startup: 8}
 memory: {sram_kib: 48, reserve_kib: {code: 8, stack: 2}}
 routing: {link_bytes: 4, colors: 24, queue_words: 4}

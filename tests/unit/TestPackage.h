@@ -188,6 +188,12 @@ inline runtime::Package makePackage() {
   package.kernels.push_back(std::make_unique<pkg::KernelT>());
   package.kernels[0]->name = "double_it";
   package.kernels[0]->operand_bytes = {48, 32};
+  package.kernels[0]->probe = std::make_unique<pkg::ProbeT>();
+  package.kernels[0]->probe->scalars = {7, 3};
+  package.kernels[0]->probe->rows_scalar = 1;
+  package.kernels[0]->probe->launch = 1;
+  package.kernels[0]->probe->tokens_per_row = 2;
+  package.kernels[0]->probe->most_tokens = 8;
   package.objects.push_back(std::make_unique<pkg::KernelObjectT>());
   package.objects[0]->triple = "x86_64-unknown-linux-gnu";
   package.objects[0]->features = {"+sse2"};

@@ -28,13 +28,8 @@ parallelism:
   core:
     kind: rvv
     vlen: 256
-    macs_per_cycle_f32: 4
-    macs_per_cycle_f16: 8
-    alu_per_cycle: 4
-    special_per_cycle: 0.5
-    load_bytes_per_cycle: 16
-    store_bytes_per_cycle: 8
-    kernel_startup: 10
+    dlen: 128
+    units: []
 latency:
   hop: 1
   ramp: 2
@@ -54,6 +49,26 @@ energy:
   mac_pj: 1.5
   source: a test
 )";
+
+/// The same machine with a core of kind dsd.
+std::string goodDsd() {
+  std::string text = good;
+  const std::string core = "    kind: rvv\n    vlen: 256\n    dlen: 128\n    units: []\n";
+  size_t at = text.find(core);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, core.size(), R"(    kind: dsd
+    macs_per_cycle_f32: 4
+    macs_per_cycle_f16: 8
+    alu_per_cycle: 4
+    special_per_cycle: 0.5
+    load_bytes_per_cycle: 16
+    store_bytes_per_cycle: 8
+    kernel_startup: 10
+)");
+}
+
+/// A good description with a core that has the key.
+std::string goodFor(const hw::Key &key) { return key.kind == "dsd" ? goodDsd() : good; }
 
 /// `good` with `line` (as it stands, indentation included) replaced.
 std::string with(const std::string &line, const std::string &replacement) {
@@ -96,13 +111,10 @@ TEST_CASE("a good description fills every member") {
   CHECK(machine.parallelism.clockGhz == 1.5);
   CHECK(machine.parallelism.core.kind == "rvv");
   CHECK(machine.parallelism.core.vlenBits == 256);
-  CHECK(machine.parallelism.core.macsPerCycleF32 == 4);
-  CHECK(machine.parallelism.core.macsPerCycleF16 == 8);
-  CHECK(machine.parallelism.core.aluPerCycle == 4);
-  CHECK(machine.parallelism.core.specialPerCycle == 0.5);
-  CHECK(machine.parallelism.core.loadBytesPerCycle == 16);
-  CHECK(machine.parallelism.core.storeBytesPerCycle == 8);
-  CHECK(machine.parallelism.core.kernelStartup == 10);
+  CHECK(machine.parallelism.core.dlenBits == 128);
+  CHECK(machine.parallelism.core.extensions.empty());
+  CHECK(machine.parallelism.core.rvv.chaining);
+  CHECK(machine.parallelism.core.rvv.elementwise.operations == std::vector<std::string>{"gather", "compress"});
   CHECK(machine.parallelism.core.units.empty());
   CHECK(machine.latency.hop == 1);
   CHECK(machine.latency.ramp == 2);
@@ -122,14 +134,24 @@ TEST_CASE("a good description fills every member") {
   CHECK(machine.energy.macPj == 1.5);
   CHECK_FALSE(machine.energy.hopBytePj);
   CHECK(machine.energy.source == "a test");
+
+  hw::CoreSpec dsd = parsed(goodDsd()).parallelism.core;
+  CHECK(dsd.macsPerCycleF32 == 4);
+  CHECK(dsd.macsPerCycleF16 == 8);
+  CHECK(dsd.aluPerCycle == 4);
+  CHECK(dsd.specialPerCycle == 0.5);
+  CHECK(dsd.loadBytesPerCycle == 16);
+  CHECK(dsd.storeBytesPerCycle == 8);
+  CHECK(dsd.kernelStartup == 10);
+  CHECK(dsd.vlenBits == 0);
 }
 
 TEST_CASE("unknown keys name file, line and the nearest key") {
   CHECK(errorOf(with("  sram_kib: 48", "  sram_kb: 48")) ==
-        "tiny.yaml:23: unknown key 'memory.sram_kb'; did you mean 'memory.sram_kib'?");
-  CHECK_THAT(errorOf(with("  hop: 1", "  hopp: 1")), Contains("tiny.yaml:17") && Contains("'latency.hop'?"));
+        "tiny.yaml:18: unknown key 'memory.sram_kb'; did you mean 'memory.sram_kib'?");
+  CHECK_THAT(errorOf(with("  hop: 1", "  hopp: 1")), Contains("tiny.yaml:12") && Contains("'latency.hop'?"));
   CHECK_THAT(errorOf(with("    code: 8", "    bananas: 8")),
-             Contains("tiny.yaml:25") && Contains("'memory.reserve_kib' has: code, stack"));
+             Contains("tiny.yaml:20") && Contains("'memory.reserve_kib' has: code, stack"));
   CHECK_THAT(errorOf(with("name: tiny", "name: tiny\ngrouting: 3")), Contains("tiny.yaml:2: unknown key 'grouting'"));
   CHECK_THAT(errorOf(with("name: tiny", "name: tiny\nmemory.align_bytes: 16")), Contains("unknown key"));
   CHECK_THAT(errorOf(with("name: tiny", "name: tiny\n<<: {a: 1}")), Contains("unknown key '<<'"));
@@ -144,13 +166,12 @@ TEST_CASE("every required key is missed by name") {
     INFO(key.path);
     std::string part(key.path.substr(key.path.rfind('.') + 1));
     std::string text, line;
-    for (std::istringstream lines{std::string(good)}; std::getline(lines, line);)
+    for (std::istringstream lines{goodFor(key)}; std::getline(lines, line);)
       if (line.substr(std::min(line.size(), line.find_first_not_of(' '))).rfind(part + ":", 0) != 0)
         text += line + "\n";
     CHECK_THAT(errorOf(text), Contains(fmt::format("tiny.yaml: {}: the key is missing", key.path)) &&
                                   Contains(hw::describeAllowed(key)));
   }
-  CHECK_THAT(errorOf(with("    vlen: 256", "")), Contains("parallelism.core.vlen: the key is missing; kind rvv wants"));
   CHECK_THAT(errorOf(with("  source: a test", "")), Contains("energy.source: the key is missing"));
 }
 
@@ -162,23 +183,23 @@ TEST_CASE("every number has a range that is enforced at both ends") {
     INFO(key.path);
     for (double outside : {-1.0, key.low == 0 ? -2.0 : key.low / 2 - 1, key.high * 2 + 2, 1e300}) {
       std::string value = fmt::format("{:.0f}", outside);
-      CHECK_THAT(errorOf(good, {{std::string(key.path), value}}),
+      CHECK_THAT(errorOf(goodFor(key), {{std::string(key.path), value}}),
                  Contains(std::string(key.path)) && Contains(hw::describeAllowed(key)));
     }
     for (const char *bad : {".inf", "-.inf", ".nan", "nan", "inf", "0x10", "1_0", "1 0", "", "~", "true", "[1]",
                             "{a: 1}", "'1'", "\"4\"", "4k", "--4", "+-4"})
-      CHECK_THAT(errorOf(good, {{std::string(key.path), bad}}), Contains("allowed: "));
+      CHECK_THAT(errorOf(goodFor(key), {{std::string(key.path), bad}}), Contains("allowed: "));
     if (key.type != Real)
-      CHECK_THAT(errorOf(good, {{std::string(key.path), "4.5"}}), Contains("allowed: "));
+      CHECK_THAT(errorOf(goodFor(key), {{std::string(key.path), "4.5"}}), Contains("allowed: "));
   }
 }
 
 TEST_CASE("values out of range name the line and what is allowed") {
   CHECK(errorOf(with("  sram_kib: 48", "  sram_kib: 0")) ==
-        "tiny.yaml:23: memory.sram_kib: 0 is not allowed; allowed: a whole number from 1 to 1048576 (KiB)");
+        "tiny.yaml:18: memory.sram_kib: 0 is not allowed; allowed: a whole number from 1 to 1048576 (KiB)");
   CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 12")), Contains("a power of two from 4 to 128 (bytes)"));
-  CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 2")), Contains("tiny.yaml:28"));
-  CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 256")), Contains("tiny.yaml:28"));
+  CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 2")), Contains("tiny.yaml:23"));
+  CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 256")), Contains("tiny.yaml:23"));
   CHECK_THAT(errorOf(with("    kind: rvv", "    kind: gpu")), Contains("'gpu' is not allowed; allowed: rvv or dsd"));
   CHECK_THAT(errorOf(with("name: tiny", "name: a b")), Contains("tiny.yaml:1: name:"));
   CHECK_THAT(errorOf(with("name: tiny", "name: ''")), Contains("tiny.yaml:1: name:"));
@@ -186,9 +207,8 @@ TEST_CASE("values out of range name the line and what is allowed") {
   CHECK_THAT(errorOf(with("description: for tests", "description: \"two\\nlines\"")), Contains("one line of text"));
   CHECK_THAT(errorOf(with("routing:", "routing: 3\nenergy2:")),
              Contains("routing: must be a map with the keys link_bytes"));
-  CHECK_THAT(errorOf(with("    kernel_startup: 10", "    kernel_startup: 10\n    units: [vdot, vdot]")),
-             Contains("'vdot' is listed twice"));
-  CHECK_THAT(errorOf(with("    kernel_startup: 10", "    kernel_startup: 10\n    units: vdot")), Contains("a list of"));
+  CHECK_THAT(errorOf(with("    units: []", "    units: [vdot, vdot]")), Contains("'vdot' is listed twice"));
+  CHECK_THAT(errorOf(with("    units: []", "    units: vdot")), Contains("a list of"));
 }
 
 TEST_CASE("a mesh is two positive numbers of a sane size") {
@@ -201,7 +221,7 @@ TEST_CASE("a mesh is two positive numbers of a sane size") {
 
 TEST_CASE("values that contradict each other are refused") {
   CHECK_THAT(errorOf(with("    code: 8", "    code: 46")),
-             Contains("tiny.yaml:25") && Contains("code and stack together are 48"));
+             Contains("tiny.yaml:20") && Contains("code and stack together are 48"));
   CHECK_THAT(errorOf(with("    stack: 2", "    stack: 1048576")),
              Contains("allowed: less than memory.sram_kib, 48 KiB"));
   CHECK(parsed(with("    code: 8", "    code: 45")).usableBytes() == 1024);
@@ -209,7 +229,24 @@ TEST_CASE("values that contradict each other are refused") {
              Contains("less than routing.colors, 3"));
   CHECK(parsed(with("  colors: 24", "  colors: 3\n  reserved_colors: 2")).routing.reservedColors == 2);
   CHECK_THAT(errorOf(with("  link_bytes: 4", "  link_bytes: 32")), Contains("memory.align_bytes: 16 is not allowed"));
-  CHECK_THAT(errorOf(with("    kind: rvv", "    kind: dsd")), Contains("tiny.yaml:8") && Contains("remove the key"));
+  CHECK(errorOf(with("    kind: rvv", "    kind: dsd")) ==
+        "tiny.yaml:8: parallelism.core.vlen: only cores of kind rvv have it, this one is of kind dsd; remove the key");
+  CHECK_THAT(errorOf(good, {{"parallelism.core.kernel_startup", "5"}}),
+             Contains("only cores of kind dsd have it") && Contains("remove the key"));
+  CHECK_THAT(errorOf(goodDsd(), {{"parallelism.core.rvv.memory.banks", "5"}}), Contains("only cores of kind rvv"));
+}
+
+TEST_CASE("flags, choices and lists of choices say what is allowed") {
+  auto error = [](const char *key, const char *value) {
+    return errorOf(good, {{std::string("parallelism.core.") + key, value}});
+  };
+  for (const char *bad : {"1", "yes", "True", "'true'", "[true]", ""})
+    CHECK_THAT(error("rvv.chaining", bad), Contains("allowed: true or false"));
+  CHECK_THAT(error("rvv.reduction.style", "tree"), Contains("'tree' is not allowed; allowed: rows or halving or"));
+  CHECK_THAT(error("rvv.elementwise.operations", "[gather, add]"),
+             Contains("'add' is not allowed; allowed: a list of: gather"));
+  CHECK_THAT(error("extensions", "[zfh, zvdot]"), Contains("'zvdot' is not allowed; allowed: a list of: zfhmin, zfh"));
+  CHECK(parsed(good, {{"parallelism.core.rvv.chaining", "false"}}).parallelism.core.rvv.chaining == false);
 }
 
 TEST_CASE("text that is no description is refused with its place") {
@@ -219,7 +256,7 @@ TEST_CASE("text that is no description is refused with its place") {
   CHECK_THAT(errorOf("just text"), Contains("tiny.yaml:1: a hardware description is a map"));
   CHECK_THAT(errorOf("- a\n- b\n"), Contains("is a map"));
   CHECK_THAT(errorOf("name: a\nname: b\n"), Contains("tiny.yaml:2: key 'name' is given twice, first in line 1"));
-  CHECK_THAT(errorOf(with("  ramp: 2", "  ramp: 2\n  hop: 1")), Contains("tiny.yaml:19: key 'hop' is given twice"));
+  CHECK_THAT(errorOf(with("  ramp: 2", "  ramp: 2\n  hop: 1")), Contains("tiny.yaml:14: key 'hop' is given twice"));
   CHECK_THAT(errorOf("name: a\n---\nname: b\n"), Contains("second YAML document"));
   CHECK_THAT(errorOf("name: caf\xe9\n"), Contains("tiny.yaml:1: not UTF-8"));
   CHECK_THAT(errorOf(std::string("name: a\nb\0c", 11)), Contains("tiny.yaml:2: control character 0x00"));
@@ -316,17 +353,26 @@ TEST_CASE("the canonical text is a fixed point and the digest follows the values
     if (key.isLabel || key.type == Kind)
       continue;
     std::string value = key.type == Extent       ? "[9, 9]"
-                        : key.type == Names      ? "[vdot]"
+                        : key.type == Names      ? fmt::format("[{}]", key.choices.empty() ? "vdot" : key.choices[0])
+                             : key.type == Choice ? std::string(key.choices[key.fallback == key.choices[0]])
+                        : key.type == Flag       ? (key.fallback == "true" ? "false" : "true")
                         : key.type == Real       ? "3.25"
                         : key.type == PowerOfTwo ? "64"
-                                                 : "5";
+                                                 : "6";
     std::vector<hw::Override> overrides = {{std::string(key.path), value}, {"energy.source", "x"}};
     if (key.path == "routing.link_bytes")
       overrides[0].value = "8";
     INFO(key.path);
     if (key.path == "memory.sram_kib")
       overrides[0].value = "64";
-    CHECK(digests.insert(parsed(good, overrides).digest).second);
+    if (key.high < 6 && key.type == Whole)
+      overrides[0].value = "2";
+    if (key.path == "parallelism.core.vlen")
+      overrides[0].value = "512";
+    uint64_t digest = parsed(goodFor(key), overrides).digest;
+    CHECK(digest != parsed(goodFor(key), {{"energy.source", "x"}}).digest);
+    if (key.kind != "dsd")
+      CHECK(digests.insert(digest).second);
     ++changes;
   }
   CHECK(changes > 25);
@@ -435,7 +481,7 @@ TEST_CASE("load says what is wrong with a path") {
 }
 
 TEST_CASE("kernel time is startup plus the slowest of compute, load and store") {
-  hw::Hardware machine = parsed(good);
+  hw::Hardware machine = parsed(goodDsd());
   auto model = hw::makeCoreModel(machine);
   REQUIRE(model);
   auto cycles = [&](const hw::KernelWork &work) { return (*model)->kernelCycles(work); };
@@ -461,7 +507,7 @@ TEST_CASE("kernel time is monotone in every count and never wraps") {
     auto model = hw::makeCoreModel(*hw::load(name));
     REQUIRE(model);
     uint64_t startup = (*model)->kernelCycles({});
-    CHECK(startup == hw::load(name)->parallelism.core.kernelStartup);
+    CHECK(startup == hw::ratesOf(*hw::load(name)).startup);
     for (int round = 0; round < 2000; ++round) {
       auto count = [&] { return random() >> (random() % 64); };
       hw::KernelWork work{"k", count(), (random() & 1) != 0, count(), count(), count(), count()};
@@ -479,16 +525,33 @@ TEST_CASE("kernel time is monotone in every count and never wraps") {
 }
 
 TEST_CASE("a core model is made for each kind and for no other") {
-  hw::Hardware machine = parsed(good);
-  for (const auto &kind : hw::coreKinds()) {
-    machine.parallelism.core.kind = kind.name;
-    CHECK(hw::makeCoreModel(machine));
-  }
-  machine.parallelism.core.kind = "gpu";
-  CHECK_FALSE(hw::makeCoreModel(machine));
-  machine.parallelism.core.kind = "rvv";
+  CHECK(hw::coreKinds().size() == 2);
+  CHECK(hw::makeCoreModel(parsed(good)));
+  hw::Hardware machine = parsed(goodDsd());
+  CHECK(hw::makeCoreModel(machine));
   machine.parallelism.core.aluPerCycle = 0;
   CHECK_FALSE(hw::makeCoreModel(machine));
+  machine.parallelism.core.kind = "gpu";
+  CHECK_FALSE(hw::makeCoreModel(machine));
+}
+
+TEST_CASE("the rates of a RISC-V vector core follow from its units") {
+  hw::CoreRates rates = hw::ratesOf(parsed(good));
+  CHECK(rates.macsF32 == 4);
+  CHECK(rates.macsF16 == 4);
+  CHECK(rates.alu == 4);
+  CHECK(rates.loadBytes == 16);
+  CHECK(rates.storeBytes == 16);
+  auto with = [](const char *key, const char *value) {
+    return hw::ratesOf(parsed(good, {{std::string("parallelism.core.") + key, value}}));
+  };
+  CHECK(with("dlen", "256").macsF32 == 8);
+  CHECK(with("rvv.width.float", "64").macsF32 == 2);
+  CHECK(with("rvv.widening_rate", "2").macsF16 == 8);
+  CHECK(with("rvv.widening_rate", "2").macsF32 == 4);
+  CHECK(with("rvv.memory.store_bits", "64").storeBytes == 8);
+  CHECK(with("rvv.divide.float_cycles", "90").special < rates.special);
+  CHECK(with("rvv.memory.load_latency", "14").startup == rates.startup + 10);
 }
 
 TEST_CASE("docs/hardware.md is the schema's own text") {

@@ -243,6 +243,11 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"do not fit", [](Package &p) { p.constants[0]->offset = 61; }},
       {"bytes of data", [](Package &p) { p.constants[0]->data.pop_back(); }},
       {"two of it", [](Package &p) { p.kernels.push_back(std::make_unique<pkg::KernelT>(*p.kernels[0])); }},
+      {"2 scalars for kernel", [](Package &p) { p.kernels[0]->probe->scalars.push_back(1); }},
+      {"the rows in scalar 2 of 2", [](Package &p) { p.kernels[0]->probe->rows_scalar = 2; }},
+      {"the rows in scalar -2 of 2", [](Package &p) { p.kernels[0]->probe->rows_scalar = -2; }},
+      {"the launch words in operand 2 of 2", [](Package &p) { p.kernels[0]->probe->launch = 2; }},
+      {"more than 2147483647 tokens", [](Package &p) { p.kernels[0]->probe->most_tokens = 1u << 31; }},
   };
   for (const Case &each : cases) {
     Package package = test::makePackage();

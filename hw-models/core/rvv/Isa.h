@@ -30,7 +30,8 @@ inline constexpr uint32_t minVlenBits = 128, maxVlenBits = 1024;
 std::span<const std::string_view> optionalExtensions();
 
 /// "rv64gcv_zvl256b_zfh_zvfh": single letters and extension names of the base are accepted and change nothing, zvlNb
-/// sets VLEN. Case does not matter. Errors name the part that is unknown, missing (no rv64, no v) or not supported.
+/// sets VLEN, which is 128 without it. Case does not matter, versions ("zfh1p0") are skipped. Errors name the part that
+/// is unknown, missing (no rv64, no v) or not supported.
 Result<Isa> parseIsa(std::string_view text);
 /// That of a core of kind rvv. The core has passed the loader.
 Isa isaOf(const CoreSpec &core);

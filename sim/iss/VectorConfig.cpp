@@ -1,0 +1,78 @@
+// vsetvli, vsetivli, vsetvl.
+#include "sim/iss/VectorChecks.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace weft::iss {
+
+namespace {
+
+constexpr unsigned elenBits = 64;
+
+/// vtype as the instruction asks for it; `illegal` if it is reserved or no vector of it would hold an element.
+VectorState decodeType(uint64_t vtype, uint32_t vlenBits) {
+  VectorState state;
+  const unsigned lmul = vtype & 7, sew = (vtype >> 3) & 7;
+  const int lmulLog2 = lmul < 4 ? static_cast<int>(lmul) : static_cast<int>(lmul) - 8;
+  // Bits 8 to 62 are reserved, and bit 63 is vill itself. With fractional LMUL, SEW is at most LMUL * ELEN.
+  if ((vtype >> 8) != 0 || lmul == 4 || sew > 3 || (lmulLog2 < 0 && (8u << sew) > elenBits >> -lmulLog2))
+    return state;
+  state.vtype = vtype;
+  state.sewBits = 8u << sew;
+  state.lmulLog2 = static_cast<int8_t>(lmulLog2);
+  state.tailAgnostic = (vtype >> 6) & 1;
+  state.maskAgnostic = (vtype >> 7) & 1;
+  state.illegal = false;
+  const uint32_t elements = vlenBits >> (3 + sew);
+  state.vlmax = lmulLog2 < 0 ? elements >> -lmulLog2 : elements << lmulLog2;
+  return state;
+}
+
+bool configure(Hart &hart, const Op &op, uint64_t vtype, uint64_t length) {
+  VectorState &state = hart.vector;
+  if (state.illegal || vtype != state.vtype) {
+    VectorState next = decodeType(vtype, hart.isa.vlenBits);
+    next.vxrm = state.vxrm;
+    next.vxsat = state.vxsat;
+    state = next;
+  }
+  state.vl = state.illegal ? 0 : std::min<uint64_t>(length, state.vlmax);
+  state.vstart = 0;
+  if (op.rd != 0)
+    hart.x[op.rd] = state.vl;
+  return true;
+}
+
+/// The application's vector length of vsetvli and vsetvl. With x0 for both, vl stays – or, where the specification
+/// reserves the form because VLMAX shrinks, becomes VLMAX.
+uint64_t requestedLength(const Hart &hart, const Op &op) {
+  if (op.rs1 != 0)
+    return hart.x[op.rs1];
+  return op.rd != 0 ? std::numeric_limits<uint64_t>::max() : hart.vector.vl;
+}
+
+bool executeVsetvli(Hart &hart, const Op &op) {
+  return configure(hart, op, static_cast<uint64_t>(op.immediate) & 0x7ff, requestedLength(hart, op));
+}
+bool executeVsetivli(Hart &hart, const Op &op) {
+  return configure(hart, op, static_cast<uint64_t>(op.immediate) & 0x3ff, op.rs1);
+}
+bool executeVsetvl(Hart &hart, const Op &op) { return configure(hart, op, hart.x[op.rs2], requestedLength(hart, op)); }
+
+} // namespace
+
+Execute vectorConfigExecutor(Opcode opcode) {
+  switch (opcode) {
+  case Opcode::VSETVLI:
+    return executeVsetvli;
+  case Opcode::VSETIVLI:
+    return executeVsetivli;
+  case Opcode::VSETVL:
+    return executeVsetvl;
+  default:
+    return nullptr;
+  }
+}
+
+} // namespace weft::iss
