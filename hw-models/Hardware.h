@@ -29,13 +29,15 @@ struct RvvTiming {
   } sequencer;
   bool chaining = true;
   struct Width {
-    uint32_t integer = 0, shift = 0, multiply = 0, multiply64 = 0, floating = 0, convert = 0, permute = 0;
+    uint32_t integer = 0, shift = 0, multiply = 0, multiply64 = 0, floating = 0, convert = 0, permute = 0, masked = 0;
   } width;
   struct PipelineLatency {
-    uint32_t integer = 2, multiply = 3, floating = 4, permute = 2, mask = 2;
+    uint32_t integer = 2, shift = 2, multiply = 3, floating = 4, convert = 2, permute = 2, mask = 2;
   } latency;
   uint32_t wideningRate = 1, partialWriteCycles = 1;
-  bool wholeRegisters = false, maskByElements = false;
+  uint32_t maskStartup = 0;
+  bool maskByElements = false, overwriteWaits = true;
+  std::string occupancy;
   struct Elementwise {
     std::vector<std::string> operations;
     double cycles = 1;
@@ -48,7 +50,7 @@ struct RvvTiming {
   } divide;
   struct Reduction {
     std::string style;
-    uint32_t integerCycles = 0, floatCycles = 0, orderedCycles = 0, startup = 0, overlap = 1;
+    uint32_t integerCycles = 0, floatCycles = 0, orderedCycles = 0, overlap = 1;
   } reduction;
   struct Memory {
     uint32_t loadBits = 0, storeBits = 0, loadLatency = 4, startup = 0, banks = 1;

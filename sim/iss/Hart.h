@@ -41,6 +41,22 @@ struct VectorState {
   bool vxsat = false;
 };
 
+enum class Mode : uint8_t { User = 0, Machine = 3 };
+
+/// What the privileged specification calls machine-level state. There is no supervisor mode.
+struct Privileged {
+  Mode mode = Mode::Machine;
+  bool interruptEnable = false, previousInterruptEnable = false; // mstatus.MIE, MPIE
+  Mode previousMode = Mode::User;                                // mstatus.MPP
+  bool modifyPrivilege = false, timeoutWait = false;             // mstatus.MPRV, TW
+  /// mstatus.FS and VS are Off or Dirty, and Dirty after reset so that a program need not know of them.
+  bool floatEnabled = true, vectorEnabled = true;
+  uint64_t mie = 0, medeleg = 0, mideleg = 0, mtvec = 0, mscratch = 0, mepc = 0, mcause = 0, mtval = 0;
+  uint64_t mcounteren = 7; // cycle, time, instret for user mode
+  /// Instructions retired before the one being executed; what a program wrote to mcycle and minstret is added.
+  uint64_t retired = 0, cycleOffset = 0, instretOffset = 0;
+};
+
 struct Hart {
   std::array<uint64_t, 32> x{}; // x[0] is zero whenever an instruction starts
   std::array<uint64_t, 32> f{}; // NaN-boxed
@@ -53,6 +69,11 @@ struct Hart {
   hw::Isa isa;
   Memory *memory = nullptr;
   Trap trap; // valid when execute() returned false
+  Privileged privileged;
+  /// Set by an instruction after which decoded code may be wrong: fence.i, a change of mstatus.FS or VS.
+  bool forgetDecoded = false;
+  static constexpr uint64_t noReservation = ~uint64_t{0};
+  uint64_t reservation = noReservation; // address of the last LR that no SC has answered
   /// Register group i begins at v + i * isa.vlenBytes(); groups are contiguous.
   alignas(64) std::array<std::byte, 32 * size_t{hw::maxVlenBits} / 8> v{};
 

@@ -21,24 +21,55 @@ public:
   /// Adds a range; ranges do not overlap. Returns its index.
   size_t add(Range range);
   /// Lets range `index` show other bytes of the same size.
-  void rebind(size_t index, std::byte *bytes) { ranges[index].bytes = {bytes, ranges[index].bytes.size()}; }
+  void rebind(size_t index, std::byte *bytes);
 
   /// Host address of guest bytes [address, address + size), which lie in one range that allows `access`; else null.
-  /// Never wraps round. `size` may be 0.
+  /// Never wraps round. `size` may be 0. With Write the caller does write them, all or some.
   std::byte *find(uint64_t address, uint64_t size, Access access) const {
-    const Range &likely = ranges[last];
+    const Window &likely = access == Write ? writeWindow : readWindow;
     if (uint64_t offset = address - likely.base;
-        size <= likely.bytes.size() && offset <= likely.bytes.size() - size && (likely.access & access))
-      return likely.bytes.data() + offset;
+        access != Execute && size <= likely.size && offset <= likely.size - size && likely.host)
+      return likely.host + offset;
     return findSlow(address, size, access);
   }
   std::span<const Range> all() const { return ranges; }
 
+  /// Notes writes to these bytes' pages from now on: decoded code and `tohost` are of interest.
+  void watch(uint64_t address, uint64_t size);
+  void unwatchAll();
+  /// Whether watched pages were written since the last takeTouched(). Bytes near them may be included.
+  bool touched() const { return touchedEnd != 0; }
+  struct Interval {
+    uint64_t begin = 0, end = 0;
+  };
+  Interval takeTouched() {
+    Interval interval{touchedBegin, touchedEnd};
+    touchedBegin = ~uint64_t{0};
+    touchedEnd = 0;
+    return interval;
+  }
+
+  /// A piece of one range, the last that was of use: accesses within need no search. That of writes holds no watched
+  /// page.
+  struct Window {
+    uint64_t base = 0, size = 0;
+    std::byte *host = nullptr;
+  };
+  const Window &lastRead() const { return readWindow; }
+  const Window &lastWritten() const { return writeWindow; }
+
+  static constexpr uint64_t pageBytes = 4096;
+
 private:
   std::byte *findSlow(uint64_t address, uint64_t size, Access access) const;
+  const Range *rangeOf(uint64_t address, uint64_t size, Access access) const;
+  Window unwatchedPart(const Range &range, uint64_t address) const;
+  void forgetWindows();
 
-  std::vector<Range> ranges{Range{}}; // the first is empty, so that `last` always names one
-  mutable size_t last = 0;
+  std::vector<Range> ranges;
+  std::vector<uint64_t> watchedPages; // sorted page numbers
+  mutable Window readWindow, writeWindow;
+  mutable uint64_t touchedBegin = ~uint64_t{0}, touchedEnd = 0;
 };
 
 } // namespace weft::iss

@@ -21,14 +21,14 @@ enum class OpClass : uint8_t {
   // vector configuration
   VSet,
   // vector integer
-  VAlu /* add, logic, shift, min, max, merge, move, extend */, VWidenAlu, VNarrowShift, VCompare /* writes a mask; also madc, msbc */,
+  VAlu /* add, min, max */, VLogic, VShift, VMove /* merge, move, extend */, VWidenAlu, VNarrowShift, VCompare /* writes a mask; also madc, msbc */,
   VCarry /* adc, sbc */, VMultiply, VMacc, VWidenMultiply, VWidenMacc, VDivide,
   VSaturate /* saturating and averaging add, scaling shift */, VSaturatingMultiply, VClip,
   // vector floating point
   VFAdd, VFMultiply, VFFma, VFWidenAdd, VFWidenMultiply, VFWidenFma, VFDivide, VFSqrt, VFEstimate /* vfrec7, vfrsqrt7 */,
   VFCompare, VFMinMax, VFSign, VFClass, VFMove /* merge, splat */, VFConvert, VFWidenConvert, VFNarrowConvert,
   // across elements
-  VReduce, VWidenReduce, VFReduceUnordered, VFReduceOrdered, VFWidenReduceUnordered, VFWidenReduceOrdered,
+  VReduce, VWidenReduce, VFReduceMinMax, VFReduceUnordered, VFReduceOrdered, VFWidenReduceUnordered, VFWidenReduceOrdered,
   VMaskLogic, VMaskCount /* vcpop */, VMaskFirst /* vfirst */, VMaskSet /* vmsbf, vmsif, vmsof */, VIota, VIndex /* vid */,
   VSlide, VSlideOne, VGather, VGatherScalar /* .vx, .vi */, VCompress, VMoveWhole, VToScalar /* vmv.x.s, vfmv.f.s */, VFromScalar /* vmv.s.x, vfmv.s.f */,
   // vector memory

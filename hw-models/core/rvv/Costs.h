@@ -1,0 +1,82 @@
+// What one vector instruction asks of the vector unit: which sequencer, for how long, and when its result is there.
+#pragma once
+
+#include "hw-models/core/rvv/Timing.h"
+
+#include <array>
+
+namespace weft::hw::rvv {
+
+/// How the time of a class of instructions grows.
+enum class Shape : uint8_t {
+  None,         // not of the vector unit
+  Rows,         // results, a row of the datapath a cycle
+  WidenRows,    // the same with the widening rate
+  NarrowRows,   // sources, a row a cycle; results fill part of a row
+  MaskWrite,    // the same; results are bits
+  Elements,     // one element after the other
+  Crossbar,     // each row of results from each row of sources
+  CompressRows, // each row of results from the rows behind it
+  Divide,
+  Reduce,
+  ReduceOrdered,
+  Masks,      // bits of masks
+  MaskSet,    // the same with a start-up, from the first set bit on
+  Index,      // results from masks or from nothing
+  WholeMove,  // whole registers
+  ToScalar,   // element 0
+  FromScalar, // element 0
+  UnitStride,
+  WholeMemory,  // registers or masks, whatever vl is
+  ElementMemory // strided, indexed
+};
+
+/// Sequencers: 0 to 7 as the machine numbers them, then these.
+inline constexpr uint8_t loadSequencer = 8, storeSequencer = 9, sequencerCount = 10;
+
+struct Cost {
+  uint64_t occupancy = 1; // cycles until the sequencer takes the next instruction
+  uint64_t serial = 1;    // cycles from the start to the last row or step; more than occupancy if instructions overlap
+};
+
+/// What all instructions of a class share.
+struct ClassTraits {
+  Shape shape = Shape::None;
+  uint8_t sequencer = 0;
+  uint8_t widthLog2 = 0;   // bits a cycle
+  uint32_t latency = 1;    // from a row's start until its result can be used
+  uint32_t step = 1;       // of reductions
+  bool isFpu = false;      // keeps the floating-point multiply-add unit busy
+  bool isCompact = false;  // the result is there as a whole at the end: masks, reductions
+  bool readsOld = false;   // the rest of the destination register is kept: it is read
+  bool readsWhole = false; // needs all of its sources before it starts
+  bool returnsScalar = false;
+};
+
+class Costs {
+public:
+  explicit Costs(const CoreSpec &core);
+
+  const ClassTraits &traits(OpClass cls) const { return table[static_cast<size_t>(cls)]; }
+  Cost of(const Retired &op) const;
+
+private:
+  void fill(const CoreSpec &core);
+  void fillMemory(const CoreSpec &core);
+  uint64_t elements(const Retired &op) const;
+  uint64_t rows(uint64_t bits, uint8_t widthLog2) const;
+  uint64_t elementwise(uint64_t count, uint64_t resultRows) const;
+  uint64_t divide(const Retired &op, uint64_t count) const;
+  Cost reduce(const Retired &op, const ClassTraits &traits, uint64_t count, uint8_t widthLog2) const;
+  uint64_t memory(const Retired &op, const ClassTraits &traits, uint64_t count) const;
+
+  enum class Occupancy : uint8_t { Elements, Group, Registers } occupancy = Occupancy::Elements;
+  enum class Reduction : uint8_t { Rows, Halving, Elements } reduction = Reduction::Rows;
+  RvvTiming rvv;
+  uint32_t vlenBits, dlenBits;
+  uint8_t dlenLog2, maskedLog2, multiply64Log2;
+  bool divideByRows = false, extendsElementwise = false;
+  std::array<ClassTraits, opClassCount> table;
+};
+
+} // namespace weft::hw::rvv

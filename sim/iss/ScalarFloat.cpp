@@ -1,0 +1,3 @@
+#include "sim/iss/Op.h"
+
+weft::iss::Execute weft::iss::scalarFloatExecutor(Opcode) { return nullptr; }
