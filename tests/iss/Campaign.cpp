@@ -28,7 +28,7 @@ CampaignResult run(const Campaign &campaign) {
     const unsigned vlen = vlens[turn % vlens.size()];
     std::vector<Stream> streams;
     for (uint64_t left = std::min(batch, campaign.streams - result.streams); left > 0; --left)
-      streams.push_back(generate(seed++, vlen, campaign.length));
+      streams.push_back(generate(seed++, vlen, campaign.length, campaign.selection));
     std::vector<const Stream *> pointers;
     for (const Stream &stream : streams) {
       pointers.push_back(&stream);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hw-models/core/rvv/Timing.h"
+#include "tests/iss/Generator.h"
 #include "tests/iss/Shrink.h"
 
 #include <array>
@@ -18,6 +19,7 @@ struct Tally {
 
 struct Campaign {
   Executor qemu, simulator;
+  Selection selection = select();
   uint64_t firstSeed = 1;
   uint64_t streams = 1000;    // dealt round-robin to the VLENs
   unsigned length = 24;       // units a stream

@@ -1,8 +1,10 @@
 #include "tests/iss/Generator.h"
 
 #include "tests/iss/Encode.h"
+#include "tests/iss/KnownDifferences.h"
 #include "tests/iss/Values.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace weft::isstest {
@@ -64,7 +66,7 @@ unsigned Generator::destination() {
 }
 
 uint32_t Generator::scratchAddress(unsigned base, int32_t low, int32_t high, int32_t alignment) {
-  const int32_t first = context::scratch - low, last = context::scratchEnd - high;
+  const int32_t first = std::max(context::scratch - low, -2048), last = std::min(context::scratchEnd - high, 2047);
   const auto offset = static_cast<int32_t>(random.between(first, last));
   return addi(base, contextRegister, offset < 0 ? -(-offset / alignment * alignment) : offset / alignment * alignment);
 }
@@ -72,15 +74,21 @@ uint32_t Generator::scratchAddress(unsigned base, int32_t low, int32_t high, int
 Unit Generator::plain() {
   for (;;) {
     const uint64_t choice = random.below(100);
-    if (choice < 20)
+    if (choice < 20) {
+      if (selection.scalar.empty())
+        continue;
       return scalar();
+    }
     if (choice < 26)
       return compressed();
     if (choice < 30)
       return control();
     if (choice < 34 && mayConfigure)
       return configuration();
-    if (std::optional<Unit> unit = choice < 80 ? vectorArithmetic() : vectorMemory())
+    const bool memory = choice >= 80;
+    if ((memory ? selection.memory : selection.arithmetic).empty())
+      continue;
+    if (std::optional<Unit> unit = memory ? vectorMemory() : vectorArithmetic())
       return *unit;
   }
 }
@@ -108,8 +116,24 @@ Unit Generator::any(unsigned depth) {
   return unit;
 }
 
-Stream generate(uint64_t seed, unsigned vlenBits, unsigned length) {
-  Generator generator{Random(seed * 8 + vlenBits / 128), vlenBits, {}};
+Selection select(const std::function<bool(const Row &)> &accepts) {
+  Selection selection;
+  for (const Row &row : rows()) {
+    if (!isInQemu(row) || (accepts && !accepts(row)))
+      continue;
+    if (row.cls >= hw::rvv::OpClass::VLoad)
+      selection.memory.push_back(&row);
+    else if (row.cls > hw::rvv::OpClass::VSet)
+      selection.arithmetic.push_back(&row);
+    else if (row.format < Format::VSetVli && row.format != Format::None && row.format != Format::B &&
+             row.format != Format::Csr && row.format != Format::CsrImmediate)
+      selection.scalar.push_back(&row);
+  }
+  return selection;
+}
+
+Stream generate(uint64_t seed, unsigned vlenBits, unsigned length, const Selection &selection) {
+  Generator generator{Random(seed * 8 + vlenBits / 128), vlenBits, selection, {}};
   generator.random.next();
   const auto &settings = legalSettings();
   generator.setting = settings[generator.random.below(settings.size())];

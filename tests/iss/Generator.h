@@ -5,12 +5,21 @@
 #include "tests/iss/Stream.h"
 #include "tests/iss/VectorShape.h"
 
+#include <functional>
 #include <optional>
 
 namespace weft::isstest {
 
+/// The instructions that streams are made of. Branches, compressed instructions and those that set CSRs and vtype are
+/// always among them.
+struct Selection {
+  std::vector<const Row *> scalar, arithmetic, memory;
+};
+/// All that qemu has, or those of them that `accepts` wants.
+Selection select(const std::function<bool(const Row &)> &accepts = {});
+
 /// A stream of about `length` units; the same for the same arguments on every host.
-Stream generate(uint64_t seed, unsigned vlenBits, unsigned length);
+Stream generate(uint64_t seed, unsigned vlenBits, unsigned length, const Selection &selection);
 
 /// The contents of the memory that all streams share: the index tables and the page at the edge.
 std::vector<std::byte> indexTables();
@@ -20,6 +29,7 @@ std::vector<std::byte> edgePage();
 struct Generator {
   Random random;
   unsigned vlenBits;
+  const Selection &selection;
   VectorSetting setting;        // as the instructions before have left it
   bool mayConfigure = true;     // not inside a branch or loop: the setting after it would not be known
   bool mayUseLoopRegister = true;
@@ -28,7 +38,7 @@ struct Generator {
   unsigned source() { return static_cast<unsigned>(random.below(32)); }
   unsigned addressRegister() { return static_cast<unsigned>(random.between(5, 29)); }
   unsigned vector() { return static_cast<unsigned>(random.below(32)); }
-  const Row &randomRow(std::span<const Row *const> list) { return *random.pick(list); }
+  const Row &randomRow(const std::vector<const Row *> &list) { return *list[random.below(list.size())]; }
 
   Unit scalar();
   Unit compressed();

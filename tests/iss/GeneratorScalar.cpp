@@ -6,19 +6,6 @@
 namespace weft::isstest {
 
 namespace {
-/// Rows that `Generator::scalar` makes units of.
-const std::vector<const Row *> &scalarRows() {
-  static const std::vector<const Row *> list = [] {
-    std::vector<const Row *> found;
-    for (const Row &row : rows())
-      if (row.format < Format::VSetVli && row.format != Format::None && row.format != Format::B &&
-          row.format != Format::Csr && row.format != Format::CsrImmediate && isInQemu(row))
-        found.push_back(&row);
-    return found;
-  }();
-  return list;
-}
-
 /// The width of the access of a load, store or atomic instruction, from funct3.
 int32_t accessBytes(const Row &row) { return 1 << (row.match >> 12 & 3); }
 
@@ -26,7 +13,7 @@ uint32_t roundingMode(Random &random) { return random.percent(40) ? 7 : static_c
 } // namespace
 
 Unit Generator::scalar() {
-  const Row &row = randomRow(scalarRows());
+  const Row &row = randomRow(selection.scalar);
   const uint32_t match = row.match;
   const unsigned rd = destination(), rs1 = source(), rs2 = source(), base = addressRegister();
   const int32_t bytes = accessBytes(row);
@@ -140,9 +127,14 @@ Unit Generator::control() {
   case 0: // a read-only register
     return {.words = {csrrs(rd, random.pick({csr::vl, csr::vtype, csr::vlenb}), 0)}};
   case 1:
-    return {.words = {rType(immediateForm | random.pick({csr::fflags, csr::vxsat, csr::vxrm, csr::vcsr}) << 20, rd, value, 0)}};
-  case 2:
-    return {.words = {rType(registerForm | random.pick({csr::fflags, csr::vxsat, csr::vxrm, csr::vcsr}) << 20, rd, source(), 0)}};
+    return {.words = {rType(immediateForm | random.pick({csr::fflags, csr::vcsr}) << 20, rd, value, 0)}};
+  case 2: {
+    if (random.percent(50))
+      return {.words = {rType(registerForm | random.pick({csr::fflags, csr::vcsr}) << 20, rd, source(), 0)}};
+    const bool rounding = random.percent(50);
+    return {.words = {rType(immediateForm | (rounding ? csr::vxrm : csr::vxsat) << 20, rd,
+                            value & (rounding ? vxrmBits : vxsatBits), 0)}};
+  }
   case 3: // vstart is read back at once: what vector instructions make of it is not for a random value to find out
     return {.words = {rType(immediateForm | csr::vstart << 20, rd, value, 0), csrrw(destination(), csr::vstart, 0)}};
   case 4: // a rounding mode that instructions may then use

@@ -8,17 +8,6 @@ namespace weft::isstest {
 using hw::rvv::OpClass;
 
 namespace {
-const std::vector<const Row *> &arithmeticRows() {
-  static const std::vector<const Row *> list = [] {
-    std::vector<const Row *> found;
-    for (const Row &row : rows())
-      if (hw::rvv::isVector(row.cls) && row.cls != OpClass::VSet && row.cls < OpClass::VLoad && isInQemu(row))
-        found.push_back(&row);
-    return found;
-  }();
-  return list;
-}
-
 /// Fields rd and rs1 where they are not vector registers.
 bool writesInteger(Format format) { return format == Format::VMaskToX || format == Format::VToX; }
 bool readsVs1(const VectorShape &shape) { return shape.vs1.used; }
@@ -93,7 +82,7 @@ std::optional<VectorShape> Generator::prepare(std::vector<uint32_t> &words, cons
 }
 
 std::optional<Unit> Generator::vectorArithmetic() {
-  const Row &row = randomRow(arithmeticRows());
+  const Row &row = randomRow(selection.arithmetic);
   Unit unit;
   const std::optional<VectorShape> shape = prepare(unit.words, row, 1);
   if (!shape)
@@ -129,8 +118,10 @@ std::optional<Unit> Generator::vectorArithmetic() {
     word |= uint32_t{!masked} << 25;
   if (mayStartLater(row) && random.percent(2))
     unit.words.push_back(csrrwi(0, csr::vstart, static_cast<unsigned>(random.below(4))));
-  if (needsDynamicRoundingBefore(row)) // fcvt.d.w, exact, with the dynamic mode
+  if (needsDynamicRoundingBefore(row)) { // fcvt.d.w, exact, with the dynamic mode
+    unit.indivisible = true;
     unit.words.push_back(rType(0xd2007053, source(), source(), 0));
+  }
   unit.words.push_back(word);
   return unit;
 }

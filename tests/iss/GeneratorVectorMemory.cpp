@@ -8,17 +8,6 @@ namespace weft::isstest {
 using hw::rvv::OpClass;
 
 namespace {
-const std::vector<const Row *> &memoryRows() {
-  static const std::vector<const Row *> list = [] {
-    std::vector<const Row *> found;
-    for (const Row &row : rows())
-      if (row.cls >= OpClass::VLoad && isInQemu(row))
-        found.push_back(&row);
-    return found;
-  }();
-  return list;
-}
-
 bool hasFields(Format format) {
   return format != Format::VLoadWhole && format != Format::VStoreWhole && format != Format::VLoadMask &&
          format != Format::VStoreMask;
@@ -98,10 +87,12 @@ void Generator::appendMemory(std::vector<uint32_t> &words, const Row &row, const
   if (mayStartLater(row) && random.percent(3))
     words.push_back(csrrwi(0, csr::vstart, static_cast<unsigned>(random.below(4))));
   words.push_back(word);
+  if (needsEndOfBlockAfter(row))
+    words.push_back(csrrs(destination(), csr::vl, 0));
 }
 
 std::optional<Unit> Generator::vectorMemory() {
-  const Row &row = randomRow(memoryRows());
+  const Row &row = randomRow(selection.memory);
   Unit unit;
   const unsigned fields = hasFields(row.format) && random.percent(40) ? static_cast<unsigned>(random.between(2, 8)) : 1;
   const std::optional<VectorShape> shape = prepare(unit.words, row, fields);
@@ -111,6 +102,7 @@ std::optional<Unit> Generator::vectorMemory() {
   std::optional<VectorRegisters> registers = pickRegisters(random, *shape, masked);
   if (!registers)
     registers = pickRegisters(random, *shape, masked = false);
+  unit.indivisible = needsEndOfBlockAfter(row);
   // The table is read before the access: where it would overwrite the mask, the access stays unmasked by isLegal().
   if (registers)
     appendMemory(unit.words, row, *shape, fields, *registers, masked);

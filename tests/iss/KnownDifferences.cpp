@@ -12,4 +12,6 @@ bool needsDynamicRoundingBefore(const Row &row) {
   return row.name.find(".rtz.") != std::string_view::npos || row.name.find(".rod.") != std::string_view::npos;
 }
 
+bool needsEndOfBlockAfter(const Row &row) { return row.cls == hw::rvv::OpClass::VLoadFaultFirst; }
+
 } // namespace weft::isstest

@@ -18,4 +18,13 @@ bool mayStartLater(const Row &row);
 /// The simulator has nothing to do with it; the generator puts such an instruction before.
 bool needsDynamicRoundingBefore(const Row &row);
 
+/// qemu 7.2 goes on in the same translation block after a fault-only-first load, and for the rest of the block takes vl to
+/// be VLMAX if it was so before: vrgather.vi and others then write a whole register. Against the specification, which has
+/// vl trimmed. The generator reads a CSR after such a load, which ends the block.
+bool needsEndOfBlockAfter(const Row &row);
+
+/// qemu 7.2 keeps bits of vxrm and vxsat beyond their fields. The specification has fields of two bits and one bit; others
+/// "should be written as zeros", and the simulator ignores them. Streams write zeros there.
+inline constexpr unsigned vxrmBits = 3, vxsatBits = 1;
+
 } // namespace weft::isstest

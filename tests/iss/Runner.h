@@ -25,7 +25,7 @@ Execution runInSimulator(const Program &program);
 struct Difference {
   size_t stream = 0;
   std::string what; // which registers, with both values
-  bool qemuFailed = false;
+  bool qemuFailed = false, simulatorFailed = false;
 };
 std::vector<Difference> compare(std::span<const Stream *const> streams, const Executor &qemu, const Executor &simulator);
 

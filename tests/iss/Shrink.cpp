@@ -41,7 +41,7 @@ bool removeWords(Units &units, const std::function<bool()> &stillDiffers) {
   bool changed = false;
   for (Unit &unit : units) {
     changed |= removeWords(unit.body, stillDiffers);
-    for (size_t i = unit.words.size(); unit.kind == Unit::Kind::Plain && i > 0; --i) {
+    for (size_t i = unit.words.size(); unit.kind == Unit::Kind::Plain && !unit.indivisible && i > 0; --i) {
       const std::vector<uint32_t> before = unit.words;
       unit.words.erase(unit.words.begin() + static_cast<ptrdiff_t>(i - 1));
       if (stillDiffers())
@@ -65,10 +65,10 @@ Shrunk shrink(const Stream &stream, const Executor &qemu, const Executor &simula
   if (!first)
     return shrunk;
   shrunk.what = first->what;
-  const bool qemuFailed = first->qemuFailed;
+  const bool qemuFailed = first->qemuFailed, simulatorFailed = first->simulatorFailed;
   const auto stillDiffers = [&] {
     const std::optional<Difference> difference = differenceOf();
-    if (!difference || difference->qemuFailed != qemuFailed)
+    if (!difference || difference->qemuFailed != qemuFailed || difference->simulatorFailed != simulatorFailed)
       return false;
     shrunk.what = difference->what;
     return true;

@@ -24,6 +24,7 @@ struct Unit {
   };
   Kind kind = Kind::Plain;
   unsigned iterations = 0;     // of a Loop
+  bool indivisible = false;    // words that keep qemu from a mistake of its own stay (KnownDifferences.h)
   std::vector<uint32_t> words = {}; // compressed instructions are single 16-bit values
   std::vector<Unit> body = {};
 };

@@ -4,6 +4,7 @@
 #include "tests/iss/Table.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 
@@ -21,6 +22,13 @@ void printTally(const Tally &tally) {
       never += fmt::format(" {}", row.name);
   fmt::print("never generated:{}\n", never.empty() ? " none" : never);
 }
+/// Does one of the texts occur in the name of the instruction, or in that of its class?
+bool names(const std::vector<std::string> &texts, const Row &row) {
+  return std::ranges::any_of(texts, [&](const std::string &text) {
+    return row.name.find(text) != std::string_view::npos ||
+           weft::hw::rvv::nameOf(row.cls).find(text) != std::string_view::npos;
+  });
+}
 } // namespace
 
 int main(int argc, char **argv) {
@@ -28,12 +36,15 @@ int main(int argc, char **argv) {
   Campaign campaign;
   double minutes = 0;
   bool quiet = false;
+  std::vector<std::string> only, without;
   campaign.streams = 10'000;
   app.add_option("--seed", campaign.firstSeed, "seed of the first stream");
   app.add_option("--streams", campaign.streams, "how many streams; with --minutes at most so many");
   app.add_option("--minutes", minutes, "how long; whatever number of streams that gives");
   app.add_option("--length", campaign.length, "units a stream");
   app.add_option("--reports", campaign.largestReport, "how many differences to shrink and print");
+  app.add_option("--only", only, "only instructions whose name or class contains this text");
+  app.add_option("--without", without, "not those");
   app.add_flag("--quiet", quiet, "no table of instructions by class");
   CLI11_PARSE(app, argc, argv);
 
@@ -44,6 +55,8 @@ int main(int argc, char **argv) {
   }
   campaign.qemu = [&](const Program &program) { return runInQemu(qemu, program); };
   campaign.simulator = runInSimulator;
+  campaign.selection =
+      select([&](const Row &row) { return (only.empty() || names(only, row)) && !names(without, row); });
   const auto start = std::chrono::steady_clock::now();
   if (minutes > 0) {
     if (app.count("--streams") == 0)
