@@ -116,13 +116,18 @@ std::optional<Unit> Generator::vectorArithmetic() {
     word |= registers->vs2 << 20;
   if (shape->masking == Masking::Maybe)
     word |= uint32_t{!masked} << 25;
-  if (mayStartLater(row) && random.percent(2))
+  const bool later = mayStartLater(row) && random.percent(4);
+  if (later)
     unit.words.push_back(csrrwi(0, csr::vstart, static_cast<unsigned>(random.below(4))));
   if (needsDynamicRoundingBefore(row)) { // fcvt.d.w, exact, with the dynamic mode
     unit.indivisible = true;
     unit.words.push_back(rType(0xd2007053, source(), source(), 0));
   }
   unit.words.push_back(word);
+  if (later) {
+    unit.indivisible = true;
+    unit.words.push_back(csrrwi(0, csr::vstart, 0));
+  }
   return unit;
 }
 

@@ -84,9 +84,12 @@ void Generator::appendMemory(std::vector<uint32_t> &words, const Row &row, const
     break;
   }
   }
-  if (mayStartLater(row) && random.percent(3))
+  const bool later = mayStartLater(row) && random.percent(4);
+  if (later)
     words.push_back(csrrwi(0, csr::vstart, static_cast<unsigned>(random.below(4))));
   words.push_back(word);
+  if (later)
+    words.push_back(csrrwi(0, csr::vstart, 0));
   if (needsEndOfBlockAfter(row))
     words.push_back(csrrs(destination(), csr::vl, 0));
 }
@@ -102,7 +105,7 @@ std::optional<Unit> Generator::vectorMemory() {
   std::optional<VectorRegisters> registers = pickRegisters(random, *shape, masked);
   if (!registers)
     registers = pickRegisters(random, *shape, masked = false);
-  unit.indivisible = needsEndOfBlockAfter(row);
+  unit.indivisible = true;
   // The table is read before the access: where it would overwrite the mask, the access stays unmasked by isLegal().
   if (registers)
     appendMemory(unit.words, row, *shape, fields, *registers, masked);

@@ -6,7 +6,25 @@ bool isInQemu(const Row &row) {
   return row.extension != "Zfbfmin" && row.extension != "Zvfbfmin" && row.extension != "Zvfbfwma";
 }
 
-bool mayStartLater(const Row &row) { return false; }
+bool mayStartLater(const Row &row) {
+  using hw::rvv::OpClass;
+  switch (row.cls) {
+  case OpClass::VReduce:
+  case OpClass::VWidenReduce:
+  case OpClass::VFReduceUnordered:
+  case OpClass::VFReduceOrdered:
+  case OpClass::VFWidenReduceUnordered:
+  case OpClass::VFWidenReduceOrdered:
+  case OpClass::VMaskCount:
+  case OpClass::VMaskFirst:
+  case OpClass::VMaskSet:
+  case OpClass::VIota:
+  case OpClass::VCompress:
+    return false;
+  default:
+    return true;
+  }
+}
 
 bool needsDynamicRoundingBefore(const Row &row) {
   return row.name.find(".rtz.") != std::string_view::npos || row.name.find(".rod.") != std::string_view::npos;

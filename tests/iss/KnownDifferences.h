@@ -10,7 +10,10 @@ namespace weft::isstest {
 bool isInQemu(const Row &row);
 
 /// May the instruction be given a vstart other than 0? Where the specification lets an implementation refuse a value
-/// that it would never produce itself, the two may differ.
+/// that it would never produce itself, the two may differ. qemu 7.2 leaves vstart as it is where vstart >= vl, and goes by
+/// the value at the beginning of a translation block; the specification has every vector instruction reset it. The
+/// generator writes 0 after an instruction that was given another vstart, which ends the block, too. That the
+/// simulator resets vstart is for tests/unit/iss_directed_test.cpp to prove.
 bool mayStartLater(const Row &row);
 
 /// qemu 7.2 crashes while translating an instruction with a rounding mode of its own (vfcvt.rtz.*, vfncvt.rod.*) unless
