@@ -82,3 +82,20 @@ function(weft_vector_sources library)
     target_sources(${library} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
 endfunction()
+
+# weft_riscv_program(NAME SOURCES... [MARCH ...] [OPTIONS ...]): a static bare-metal RISC-V program from C or assembly at
+# ${CMAKE_CURRENT_BINARY_DIR}/NAME.elf, for tests and examples. The compilers that Weft is built with are enough.
+find_program(WEFT_CLANG NAMES clang-19 clang REQUIRED)
+find_program(WEFT_LD_LLD NAMES ld.lld-19 ld.lld REQUIRED)
+function(weft_riscv_program name)
+  cmake_parse_arguments(arg "" "MARCH" "SOURCES;OPTIONS" ${ARGN})
+  if(NOT arg_MARCH)
+    set(arg_MARCH rv64gcv)
+  endif()
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/${name}.elf)
+  add_custom_command(OUTPUT ${output}
+    COMMAND ${WEFT_CLANG} --target=riscv64-unknown-elf -march=${arg_MARCH} -mabi=lp64d -O2 -ffreestanding -nostdlib -static
+            -fuse-ld=${WEFT_LD_LLD} -Wl,--build-id=none ${arg_OPTIONS} -o ${output} ${arg_SOURCES}
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} DEPENDS ${arg_SOURCES} VERBATIM)
+  add_custom_target(${name} DEPENDS ${output})
+endfunction()

@@ -12,7 +12,7 @@ namespace weft::codegen {
 
 void buildVectorPipeline(OpPassManager &manager, const HostTarget &target) {
   OpPassManager &function = manager.nest<func::FuncOp>();
-  function.addPass(createVectorizeKernelsPass({.lanes = 8, .registers = target.vectorRegisters}));
+  function.addPass(createVectorizeKernelsPass({.registerBytes = 32, .registers = target.vectorRegisters}));
   function.addPass(createFormWideningFmaPass());
 }
 

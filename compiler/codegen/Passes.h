@@ -12,14 +12,15 @@ class Pass;
 
 namespace weft::codegen {
 
-/// What the vectoriser may use.
+/// What the vectoriser may use: the vector registers that a target offers.
 struct VectorShape {
-  unsigned lanes = 8;      // f32 lanes of one vector value; a power of two
-  unsigned registers = 16; // vector values that fit the register file
+  unsigned registerBytes = 32; // of one register; a power of two
+  unsigned registers = 16;     // of that size
+  unsigned grouping = 1;       // registers that one value may take; a power of two
 };
 
 /// `linalg` on memrefs to loops over vectors: tiles that fit the registers, accumulators carried by the loops,
-/// remainders in vectors of halving length. Reductions keep their order; across lanes they are a fixed tree.
+/// remainders in shorter vectors. Reductions keep their order; across lanes they are a fixed tree.
 std::unique_ptr<mlir::Pass> createVectorizeKernelsPass(VectorShape shape = {});
 /// vector fma of a broadcast scalar and a widened 16-bit vector to rv.widening_fma.
 std::unique_ptr<mlir::Pass> createFormWideningFmaPass();

@@ -85,11 +85,11 @@ bool writeFloatOrVector(Hart &hart, Csr number, uint64_t value) {
     writeFlags(hart, value & 31);
     return true;
   case Csr::frm:
-    hart.frm = value & 7;
+    setRounding(hart, value & 7);
     return true;
   case Csr::fcsr:
     writeFlags(hart, value & 31);
-    hart.frm = (value >> 5) & 7;
+    setRounding(hart, (value >> 5) & 7);
     return true;
   case Csr::vstart: // as many bits as the greatest element index needs
     hart.vector.vstart = value & (hart.isa.vlenBits - 1);

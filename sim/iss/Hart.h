@@ -66,6 +66,8 @@ struct Hart {
   uint8_t frm = 0;
   /// fflags that did not come from the host's floating-point unit; readFlags() in Float.h adds those.
   uint8_t fflags = 0;
+  /// Kept by Float.h. The host's floating-point unit is lent to this hart; it also rounds as frm says.
+  bool floatEnvironment = false, hostFloat = false;
   hw::Isa isa;
   Memory *memory = nullptr;
   Trap trap; // valid when execute() returned false

@@ -1,5 +1,6 @@
 #include "sim/iss/Machine.h"
 #include "sim/iss/Csr.h"
+#include "sim/iss/Float.h"
 #include "sim/iss/MachineImpl.h"
 
 #include <algorithm>
@@ -200,6 +201,7 @@ Machine::Impl::Step Machine::Impl::serveTouched(Outcome &outcome) {
 
 Outcome Machine::Impl::runObserved(Observer *observer) {
   Outcome outcome;
+  FloatEnvironment environment(hart);
   for (; stepsLeft > 0; --stepsLeft, hart.pc = hart.next) {
     if (calling && hart.pc == returnAddress)
       return stoppedAt(Stop::Returned, hart.pc);
@@ -214,16 +216,21 @@ Outcome Machine::Impl::runObserved(Observer *observer) {
       hart.x[0] = 0;
       ++hart.privileged.retired;
     } else {
+      FloatEnvironment::Pause pause(environment); // output belongs to the host
       step = serveTrap(outcome);
     }
     if (observer && hart.privileged.retired != retiredBefore) {
       retired.taken = hart.next != hart.pc + op->bytes;
+      FloatEnvironment::Pause pause(environment);
       observer->retired(hart.pc, *op, hart, retired);
     }
     if (step == Step::Stopped)
       return outcome;
-    if (memory.touched() && serveTouched(outcome) == Step::Stopped)
-      return outcome;
+    if (memory.touched()) {
+      FloatEnvironment::Pause pause(environment);
+      if (serveTouched(outcome) == Step::Stopped)
+        return outcome;
+    }
     if (hart.forgetDecoded)
       flush();
   }

@@ -1,0 +1,35 @@
+// How much of an op one loop body computes: the tile that stays in vector registers. Internal to compiler/codegen.
+#pragma once
+
+#include "compiler/codegen/Passes.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace weft::codegen {
+
+/// Sums along a row are made of this many lanes on every target; the order is part of the kernels' contract.
+inline constexpr int64_t rowLanes = 8;
+
+/// What the choice of a tile depends on, beside the target.
+struct TileRequest {
+  bool reduces = false;           // reduction loops run inside the tile
+  int64_t rows = 1;               // most rows there can be; 1 if the op has no row loop
+  std::optional<int64_t> columns; // extent of the loop that runs over lanes, if it is fixed
+  int64_t elementBytes = 4;       // of the widest element
+  int64_t temporaries = 0;        // vectors that live between operands and result
+};
+
+struct RegisterTile {
+  int64_t rows = 1;
+  int64_t vectors = 1; // side by side
+  int64_t lanes = 8;   // of each
+  int64_t unroll = 1;  // steps of the innermost reduction loop in one pass
+};
+
+/// The tile for most of the op.
+RegisterTile chooseTile(const VectorShape &shape, const TileRequest &request);
+/// The tile for rows that fill no whole tile: one row.
+RegisterTile chooseRowTile(const VectorShape &shape, const TileRequest &request);
+
+} // namespace weft::codegen
