@@ -24,7 +24,7 @@ CampaignResult run(const Campaign &campaign) {
   constexpr uint64_t batch = 256;
   CampaignResult result;
   uint64_t seed = campaign.firstSeed;
-  for (size_t turn = 0; result.streams < campaign.streams; ++turn) {
+  for (size_t turn = 0; result.streams < campaign.streams && result.differing < campaign.enough; ++turn) {
     const unsigned vlen = vlens[turn % vlens.size()];
     std::vector<Stream> streams;
     for (uint64_t left = std::min(batch, campaign.streams - result.streams); left > 0; --left)
