@@ -239,25 +239,33 @@ SmallVector<Value> Emitter::point(const Coordinates &at, int64_t rows, ArrayRef<
                                   ValueRange accumulators) {
   std::map<std::tuple<size_t, int64_t, size_t>, Value> loaded; // a weight vector serves all rows
   size_t inputs = op.getNumDpsInputs(), outputs = op.getNumDpsInits();
+  auto operand = [&](size_t i, int64_t row, size_t p) {
+    bool byRow = rowLoop && accesses[i].follows(*rowLoop), byPiece = accesses[i].follows(vectorLoop);
+    Value &value = loaded[{i, byRow ? row : 0, byPiece ? p : 0}];
+    if (!value)
+      value = load(i, at, row, pieces[p]);
+    return value;
+  };
+  // Vectors first, then what they are multiplied with, then the arithmetic vector by vector: in this order the compiler
+  // finds registers for tiles that take the whole file.
+  for (bool vectors : {true, false})
+    for (size_t i = 0; i < inputs; ++i)
+      if (accesses[i].follows(vectorLoop) == vectors && !op.getBody()->getArgument(i).use_empty())
+        for (int64_t row = 0; row < rows; ++row)
+          for (size_t p = 0; p < pieces.size(); ++p)
+            operand(i, row, p);
   SmallVector<Value> results(rows * pieces.size() * outputs);
   for (auto [p, piece] : llvm::enumerate(pieces))
     for (int64_t row = 0; row < rows; ++row) {
       size_t first = (row * pieces.size() + p) * outputs;
       SmallVector<Value> arguments;
       for (size_t i = 0; i < accesses.size(); ++i) {
-        if (i >= inputs && !accumulators.empty()) {
+        if (i >= inputs && !accumulators.empty())
           arguments.push_back(accumulators[first + (i - inputs)]);
-          continue;
-        }
-        if (op.getBody()->getArgument(i).use_empty()) {
+        else if (op.getBody()->getArgument(i).use_empty())
           arguments.push_back(op.getBody()->getArgument(i)); // never looked at
-          continue;
-        }
-        bool byRow = rowLoop && accesses[i].follows(*rowLoop), byPiece = accesses[i].follows(vectorLoop);
-        Value &value = loaded[{i, byRow ? row : 0, byPiece ? p : 0}];
-        if (!value)
-          value = load(i, at, row, piece);
-        arguments.push_back(value);
+        else
+          arguments.push_back(operand(i, row, p));
       }
       llvm::copy(evaluateBody(b, op, arguments, piece.lanes), results.begin() + first);
     }
