@@ -14,14 +14,15 @@ void put(std::vector<std::byte> &bytes, size_t offset, uint64_t value, size_t si
   std::memcpy(bytes.data() + offset, &value, size);
 }
 
-std::vector<std::byte> randomContext(Random &random, unsigned vlenBits, const VectorSetting &setting) {
+std::vector<std::byte> randomContext(Random &random, unsigned vlenBits, unsigned floatBytes,
+                                     const VectorSetting &setting) {
   std::vector<std::byte> bytes(context::bytes(vlenBits));
   const auto at = [](int32_t offset) { return static_cast<size_t>(offset - context::start); };
   for (int i = 1; i < 32; ++i)
     put(bytes, at(context::integers + 8 * i), randomIntegerRegister(random));
   put(bytes, at(context::integers + 8 * loopRegister), 1);
   for (int i = 0; i < 32; ++i)
-    put(bytes, at(context::floats + 8 * i), randomFloatRegister(random));
+    put(bytes, at(context::floats + 8 * i), randomFloatRegister(random, floatBytes));
   const unsigned vlmax = setting.vlmax(vlenBits);
   put(bytes, at(context::vtype), setting.vtype(random.percent(50), random.percent(50)));
   put(bytes, at(context::vl), random.percent(30) ? vlmax : random.below(vlmax + 1));
@@ -133,11 +134,12 @@ Selection select(const std::function<bool(const Row &)> &accepts) {
 }
 
 Stream generate(uint64_t seed, unsigned vlenBits, unsigned length, const Selection &selection) {
-  Generator generator{Random(seed * 8 + vlenBits / 128), vlenBits, selection, {}};
+  Generator generator{Random(seed * 8 + vlenBits / 128), vlenBits, selection};
   generator.random.next();
+  generator.floatBytes = generator.random.pick({2u, 4u, 8u});
   const auto &settings = legalSettings();
   generator.setting = settings[generator.random.below(settings.size())];
-  Stream stream{seed, vlenBits, randomContext(generator.random, vlenBits, generator.setting), {}};
+  Stream stream{seed, vlenBits, randomContext(generator.random, vlenBits, generator.floatBytes, generator.setting), {}};
   for (unsigned i = 0; i < length; ++i)
     stream.units.push_back(generator.any(0));
   return stream;

@@ -30,7 +30,8 @@ struct Generator {
   Random random;
   unsigned vlenBits;
   const Selection &selection;
-  VectorSetting setting;        // as the instructions before have left it
+  unsigned floatBytes = 8;      // width of most scalar floats of this stream
+  VectorSetting setting = {};   // as the instructions before have left it
   bool mayConfigure = true;     // not inside a branch or loop: the setting after it would not be known
   bool mayUseLoopRegister = true;
 
@@ -40,6 +41,7 @@ struct Generator {
   unsigned vector() { return static_cast<unsigned>(random.below(32)); }
   const Row &randomRow(const std::vector<const Row *> &list) { return *list[random.below(list.size())]; }
 
+  const Row &scalarRow();
   Unit scalar();
   Unit compressed();
   Unit control();
@@ -53,6 +55,9 @@ struct Generator {
   uint32_t scratchAddress(unsigned base, int32_t low, int32_t high, int32_t alignment);
   /// vset* to exactly this setting.
   void appendConfiguration(std::vector<uint32_t> &words, const VectorSetting &wanted);
+
+  /// Now and then: reads the accrued exceptions and clears them, so that one set already does not hide one not set.
+  void appendFlagsRead(std::vector<uint32_t> &words);
 
 private:
   void appendMemory(std::vector<uint32_t> &words, const Row &row, const VectorShape &shape, unsigned fields,

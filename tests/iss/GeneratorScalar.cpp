@@ -10,10 +10,27 @@ namespace {
 int32_t accessBytes(const Row &row) { return 1 << (row.match >> 12 & 3); }
 
 uint32_t roundingMode(Random &random) { return random.percent(40) ? 7 : static_cast<uint32_t>(random.below(5)); }
+
+/// Width of the floats that a scalar instruction reads, which its name ends with; 0 if it reads none.
+unsigned sourceFloatBytes(const Row &row) {
+  if (row.cls < hw::rvv::OpClass::FpAdd || row.cls > hw::rvv::OpClass::FpMove)
+    return 0;
+  const char last = row.name.back();
+  return last == 'h' ? 2 : last == 's' ? 4 : last == 'd' ? 8 : 0;
+}
 } // namespace
 
+const Row &Generator::scalarRow() {
+  for (;;) {
+    const Row &row = randomRow(selection.scalar);
+    const unsigned bytes = sourceFloatBytes(row);
+    if (bytes == 0 || bytes == floatBytes || random.percent(12))
+      return row;
+  }
+}
+
 Unit Generator::scalar() {
-  const Row &row = randomRow(selection.scalar);
+  const Row &row = scalarRow();
   const uint32_t match = row.match;
   const unsigned rd = destination(), rs1 = source(), rs2 = source(), base = addressRegister();
   const int32_t bytes = accessBytes(row);
@@ -114,7 +131,14 @@ Unit Generator::scalar() {
   default:
     break;
   }
+  if (row.cls >= hw::rvv::OpClass::FpAdd && row.cls <= hw::rvv::OpClass::FpMove)
+    appendFlagsRead(unit.words);
   return unit;
+}
+
+void Generator::appendFlagsRead(std::vector<uint32_t> &words) {
+  if (random.percent(12))
+    words.push_back(csrrwi(destination(), csr::fflags, 0));
 }
 
 Unit Generator::control() {

@@ -116,9 +116,10 @@ std::optional<Unit> Generator::vectorArithmetic() {
     word |= registers->vs2 << 20;
   if (shape->masking == Masking::Maybe)
     word |= uint32_t{!masked} << 25;
-  const bool later = mayStartLater(row) && random.percent(4);
+  const unsigned largest = largestStart(row);
+  const bool later = largest > 0 && random.percent(4);
   if (later)
-    unit.words.push_back(csrrwi(0, csr::vstart, static_cast<unsigned>(random.below(4))));
+    unit.words.push_back(csrrwi(0, csr::vstart, static_cast<unsigned>(random.below(largest + 1))));
   if (needsDynamicRoundingBefore(row)) { // fcvt.d.w, exact, with the dynamic mode
     unit.indivisible = true;
     unit.words.push_back(rType(0xd2007053, source(), source(), 0));
@@ -128,6 +129,8 @@ std::optional<Unit> Generator::vectorArithmetic() {
     unit.indivisible = true;
     unit.words.push_back(csrrwi(0, csr::vstart, 0));
   }
+  if (row.name.starts_with("vf") || row.name.starts_with("vmf"))
+    appendFlagsRead(unit.words);
   return unit;
 }
 

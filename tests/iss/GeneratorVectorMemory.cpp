@@ -84,9 +84,10 @@ void Generator::appendMemory(std::vector<uint32_t> &words, const Row &row, const
     break;
   }
   }
-  const bool later = mayStartLater(row) && random.percent(4);
+  const unsigned largest = largestStart(row);
+  const bool later = largest > 0 && random.percent(4);
   if (later)
-    words.push_back(csrrwi(0, csr::vstart, static_cast<unsigned>(random.below(4))));
+    words.push_back(csrrwi(0, csr::vstart, static_cast<unsigned>(random.below(largest + 1))));
   words.push_back(word);
   if (later)
     words.push_back(csrrwi(0, csr::vstart, 0));

@@ -6,11 +6,12 @@ bool isInQemu(const Row &row) {
   return row.extension != "Zfbfmin" && row.extension != "Zvfbfmin" && row.extension != "Zvfbfwma";
 }
 
-bool mayStartLater(const Row &row) {
+unsigned largestStart(const Row &row) {
   using hw::rvv::OpClass;
   switch (row.cls) {
   case OpClass::VReduce:
   case OpClass::VWidenReduce:
+  case OpClass::VFReduceMinMax:
   case OpClass::VFReduceUnordered:
   case OpClass::VFReduceOrdered:
   case OpClass::VFWidenReduceUnordered:
@@ -20,9 +21,11 @@ bool mayStartLater(const Row &row) {
   case OpClass::VMaskSet:
   case OpClass::VIota:
   case OpClass::VCompress:
-    return false;
+    return 0;
+  case OpClass::VMoveWhole: // 128 bits hold two elements of 64
+    return 1;
   default:
-    return true;
+    return 3;
   }
 }
 

@@ -9,12 +9,15 @@ namespace weft::isstest {
 /// Does qemu 7.2 have the instruction? It has no bfloat16 (Zfbfmin, Zvfbfmin, Zvfbfwma): SIGILL.
 bool isInQemu(const Row &row);
 
-/// May the instruction be given a vstart other than 0? Where the specification lets an implementation refuse a value
-/// that it would never produce itself, the two may differ. qemu 7.2 leaves vstart as it is where vstart >= vl, and goes by
-/// the value at the beginning of a translation block; the specification has every vector instruction reset it. The
-/// generator writes 0 after an instruction that was given another vstart, which ends the block, too. That the
-/// simulator resets vstart is for tests/unit/iss_directed_test.cpp to prove.
-bool mayStartLater(const Row &row);
+/// The largest vstart that the instruction may be given; 0: none but 0.
+/// The specification has reductions, vcompress, viota, vcpop, vfirst and vmsbf and its like trap then; streams do not trap.
+/// qemu 7.2 leaves vstart as it is where vstart >= vl, and goes by the value at the beginning of a translation block;
+/// the specification has every vector instruction reset it. So the generator writes 0 after an instruction that was
+/// given another vstart, which ends the block, too. That the simulator resets vstart is for
+/// tests/unit/iss_directed_test.cpp to prove.
+/// A whole-register move whose vstart is beyond its registers crashes qemu 7.2: it copies a negative number of bytes
+/// (it compares vstart, which counts elements, with bytes). By the specification it copies nothing.
+unsigned largestStart(const Row &row);
 
 /// qemu 7.2 crashes while translating an instruction with a rounding mode of its own (vfcvt.rtz.*, vfncvt.rod.*) unless
 /// the instruction before it, in the same translation block, used the dynamic mode (qemu issue 1441, mended in 8.0).

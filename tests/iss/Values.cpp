@@ -93,13 +93,14 @@ uint64_t valueOf(Random &random, Kind kind, unsigned bytes) {
 
 uint64_t randomValue(Random &random, unsigned bytes) { return valueOf(random, Kind::Any, bytes); }
 
-uint64_t randomFloatRegister(Random &random) {
-  const unsigned bytes = random.pick({2, 4, 8});
-  const uint64_t value = valueOf(random, random.pick({Kind::Moderate, Kind::Moderate, Kind::Any}), bytes);
+uint64_t randomFloatRegister(Random &random, unsigned bytes) {
+  if (random.percent(12))
+    bytes = random.pick({2, 4, 8});
+  const uint64_t value = valueOf(random, random.pick({Kind::Moderate, Kind::Moderate, Kind::Moderate, Kind::Any}), bytes);
   if (bytes == 8)
     return value;
   const uint64_t boxed = value | ~uint64_t{0} << 8 * bytes;
-  return random.percent(85) ? boxed : boxed ^ uint64_t{1} << random.between(8 * bytes, 63);
+  return random.percent(95) ? boxed : boxed ^ uint64_t{1} << random.between(8 * bytes, 63);
 }
 
 uint64_t randomIntegerRegister(Random &random) {

@@ -19,31 +19,9 @@ bool isValid(const VectorOperand &operand) {
                            (operand.eewLog2 == 0 || (operand.eewLog2 >= 3 && operand.eewLog2 <= 6)));
 }
 
-bool isFloat(OpClass cls) {
-  switch (cls) {
-  case OpClass::VFAdd:
-  case OpClass::VFMultiply:
-  case OpClass::VFFma:
-  case OpClass::VFWidenAdd:
-  case OpClass::VFWidenMultiply:
-  case OpClass::VFWidenFma:
-  case OpClass::VFDivide:
-  case OpClass::VFSqrt:
-  case OpClass::VFEstimate:
-  case OpClass::VFCompare:
-  case OpClass::VFMinMax:
-  case OpClass::VFSign:
-  case OpClass::VFClass:
-  case OpClass::VFMove:
-  case OpClass::VFConvert:
-  case OpClass::VFReduceUnordered:
-  case OpClass::VFReduceOrdered:
-  case OpClass::VFWidenReduceUnordered:
-  case OpClass::VFWidenReduceOrdered:
-    return true;
-  default:
-    return false;
-  }
+/// Do all operands of width SEW hold floats?
+bool isFloat(const Row &row) {
+  return (row.name.starts_with("vf") && row.name != "vfirst.m") || row.name.starts_with("vmf");
 }
 
 /// Is this setting one with a float of that width? Widening and narrowing conversions have rules of their own.
@@ -52,9 +30,7 @@ bool hasFloat(const Row &row, int sew) {
     return sew >= (contains(row.name, ".f.x") ? 3 : 4);
   if (row.cls == OpClass::VFNarrowConvert)
     return sew >= (contains(row.name, ".x.f") || contains(row.name, ".xu.f") ? 3 : 4);
-  const bool fromScalar = row.name.starts_with("vf") && (row.cls == OpClass::VSlideOne ||
-                                                         row.cls == OpClass::VToScalar || row.cls == OpClass::VFromScalar);
-  return !(isFloat(row.cls) || fromScalar) || sew >= 4;
+  return !isFloat(row) || sew >= 4;
 }
 
 bool hasVs1(Format format) {
@@ -150,6 +126,7 @@ void setArithmeticOperands(VectorShape &shape, const Row &row, int sew, int lmul
     shape.disjoint = true;
     return;
   case OpClass::VReduce:
+  case OpClass::VFReduceMinMax:
   case OpClass::VFReduceUnordered:
   case OpClass::VFReduceOrdered:
     shape.vd = shape.vs1 = element(sew);

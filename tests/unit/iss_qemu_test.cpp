@@ -130,7 +130,7 @@ TEST_CASE("a wrong result is found and shrunk to the instruction that made it") 
     return;
   // One instruction in the vector registers, one whose fault shows through the mask, one in memory.
   const auto [opcode, name] = GENERATE(table<iss::Opcode, std::string>({
-      {iss::Opcode::VADD_VV, "vadd.vv"}, {iss::Opcode::VMSEQ_VX, "vmseq.vx"}, {iss::Opcode::VLE16_V, "vle16.v"}}));
+      {iss::Opcode::VADD_VV, "vadd.vv"}, {iss::Opcode::VMSEQ_VX, "vmseq.vx"}, {iss::Opcode::VLM_V, "vlm.v"}}));
   const iss::Opcode wrong = opcode;
   Campaign campaign{.qemu = qemu, .simulator = [wrong](const Program &program) { return runWithWrong(wrong, program); }};
   campaign.streams = 256;
