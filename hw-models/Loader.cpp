@@ -228,15 +228,19 @@ std::string canonicalYaml(const Hardware &hardware) {
   return out;
 }
 
-uint64_t digestOf(const Hardware &hardware) {
+/// Of all values whose key begins with one of `groups`.
+uint64_t digestOf(const Hardware &hardware, std::initializer_list<std::string_view> groups) {
   std::string values;
   for (const Key &key : schema())
-    if (std::string value = valueText(key, hardware); !key.isLabel && !value.empty())
-      values += fmt::format("{}={}\n", key.path, value);
+    if (std::any_of(groups.begin(), groups.end(), [&](std::string_view group) { return key.path.starts_with(group); }))
+      if (std::string value = valueText(key, hardware); !key.isLabel && !value.empty())
+        values += fmt::format("{}={}\n", key.path, value);
   return XXH3_64bits(values.data(), values.size());
 }
 
 } // namespace
+
+uint64_t hw::coreDigest(const Hardware &hardware) { return digestOf(hardware, {"parallelism.core.", "memory."}); }
 
 Result<Override> hw::parseOverride(const std::string &text) {
   size_t equals = text.find('=');
@@ -267,6 +271,6 @@ Result<Hardware> hw::parse(const std::string &text, const std::string &origin, c
   if (Result<void> done = checkTogether(values, origin, hardware); !done)
     return done.error();
   hardware.yaml = canonicalYaml(hardware);
-  hardware.digest = digestOf(hardware);
+  hardware.digest = digestOf(hardware, {""});
   return hardware;
 }

@@ -197,6 +197,9 @@ static MemRefType typeOf(MLIRContext *context, const BufferSpec &spec) {
   case Kind::I32:
     element = builder.getI32Type();
     break;
+  case Kind::I8:
+    element = builder.getI8Type();
+    break;
   }
   return MemRefType::get(spec.extents, element);
 }

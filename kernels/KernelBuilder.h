@@ -12,7 +12,7 @@
 
 namespace weft::kernels {
 
-enum class Kind { F32, F16, BF16, I32 };
+enum class Kind { F32, F16, BF16, I32, I8 };
 Kind kindOf(Element element);
 int64_t bytesOf(Element element);
 std::string_view nameOf(Element element);

@@ -56,6 +56,16 @@ TileKernel buildZero(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// C[rows x n] += A[rows x k] * B[k x n] for m rows; B is `weight`, widened exactly; f32 accumulate over k ascending.
 /// (a, b, c; m)
 TileKernel buildGemm(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, Element weight);
+/// The same with A and B both of `element`, F16 or BF16: each product exact, one rounding a step. (a, b, c; m)
+TileKernel buildGemmNarrow(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, Element element);
+/// C[rows x n] += A[rows x k] * B[k x n], i8 operands, i32 sums, exact modulo 2^32. (a, b, c; m)
+TileKernel buildGemmInt8(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n);
+/// Weights in blocks of 32 along k with one f16 scale a block and column.
+enum class BlockFormat { Q8, Q4 };
+/// C[rows x n] += A[rows x k] * B, k a multiple of 32. kernels/README.md has the layout of `weights` and the order of
+/// operations. (a, weights i8[k x n], or [k/2 x n] for Q4, scales f16[k/32 x n], sums[rows x n], c; m); `sums` is
+/// scratch.
+TileKernel buildGemmBlocks(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, BlockFormat format);
 /// X += Y, [rows x n]. (x, y; m)
 TileKernel buildAdd(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// dst[rows x n] = src[rows x ld], columns [column, column + n). (src, dst; m)

@@ -26,6 +26,7 @@ struct Counters {
   uint64_t wordHops = 0; // words x links
   uint64_t wordsInjected = 0;
   uint64_t kernelCalls = 0;
+  uint64_t instructions = 0; // of kernels that ran in a simulator of the core
 };
 
 /// What one channel carried in one launch.
@@ -61,6 +62,14 @@ struct LaunchResult {
 /// Called now and then with a fraction done in [0, 1].
 using Progress = std::function<void(double)>;
 
+/// How a device runs kernels and where their costs come from: for reports.
+struct KernelFacts {
+  std::string engine = "native"; // or "iss": every instruction in a simulator of the core
+  bool measured = false;         // costs are those of the machine code; otherwise of the rates that the core declares
+  uint64_t costsMeasured = 0, costsFromCache = 0; // a kernel with a number of rows
+  std::string cachePath;                          // empty: none
+};
+
 class Device {
 public:
   virtual ~Device() = default;
@@ -71,6 +80,7 @@ public:
   virtual Result<LaunchResult> run(const Launch &launch) = 0;
   /// Bytes of core (x, y)'s SRAM from `offset`; for tests and inspection.
   virtual Result<std::vector<std::byte>> readSram(uint32_t x, uint32_t y, uint32_t offset, uint32_t bytes) = 0;
+  virtual KernelFacts kernelFacts() const { return {}; }
   /// Completes what the device writes beside its results, such as a trace. No launch comes after it.
   virtual Result<void> finish() { return success(); }
 };

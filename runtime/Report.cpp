@@ -20,6 +20,7 @@ void add(Counters &sum, const Counters &part) {
   sum.wordHops += part.wordHops;
   sum.wordsInjected += part.wordsInjected;
   sum.kernelCalls += part.kernelCalls;
+  sum.instructions += part.instructions;
 }
 
 /// The ops of one program with their times over `launches` of it.
@@ -48,7 +49,8 @@ nlohmann::json toJson(const Counters &counters) {
   return {{"events", counters.events},
           {"word_hops", counters.wordHops},
           {"words_injected", counters.wordsInjected},
-          {"kernel_calls", counters.kernelCalls}};
+          {"kernel_calls", counters.kernelCalls},
+          {"instructions", counters.instructions}};
 }
 
 /// layers.12.attn.q -> layers.*.attn.q
@@ -187,6 +189,19 @@ std::string sramTable(const RunReport &report) {
                      grouped(report.sramBudgetBytes), table.text());
 }
 
+std::string kernelLines(const RunReport &report) {
+  const KernelFacts &facts = report.kernels;
+  std::string text =
+      facts.measured ? "  kernel costs from the core's machine code" : "  kernel costs from declared rates";
+  if (facts.measured)
+    text +=
+        fmt::format(": {} measured, {} from the cache", grouped(facts.costsMeasured), grouped(facts.costsFromCache));
+  const uint64_t instructions = report.prefillCounters.instructions + report.decodeCounters.instructions;
+  if (instructions)
+    text += fmt::format("; {} instructions executed", grouped(instructions));
+  return text + '\n';
+}
+
 } // namespace
 
 uint64_t RunReport::totalDecodeCycles() const {
@@ -216,6 +231,7 @@ Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt
   report.generation = std::move(generation);
   report.text = std::move(text);
   report.sram = sramUse(package);
+  report.kernels = session.device().kernelFacts();
   const std::span<const LaunchReport> launches = session.reports();
   for (size_t i = 0; i < launches.size(); ++i) {
     if (i == 0)
@@ -247,6 +263,12 @@ nlohmann::json toJson(const RunReport &report) {
   json["cores"] = report.cores();
   json["clock_ghz"] = report.clockGhz;
   json["timing_only"] = report.timingOnly;
+  json["engine"] = report.timingOnly ? nlohmann::json() : nlohmann::json(report.kernels.engine);
+  json["kernel_costs"] = {
+      {"source", report.kernels.measured ? "measured" : "declared"},
+      {"measured", report.kernels.costsMeasured},
+      {"from_cache", report.kernels.costsFromCache},
+      {"cache", report.kernels.cachePath.empty() ? nlohmann::json() : nlohmann::json(report.kernels.cachePath)}};
   json["prompt_tokens"] = report.promptTokens;
   json["new_tokens"] = report.generation.tokens.size();
   if (!report.timingOnly) {
@@ -300,6 +322,7 @@ std::string toText(const RunReport &report) {
   if (total > 0)
     text += fmt::format("  cores in kernels {} of the time\n",
                         percent(double(report.busyCoreCycles) / (double(total) * double(report.cores()))));
+  text += kernelLines(report);
   text += opTable(report, "prefill");
   text += opTable(report, "decode");
   text += sramTable(report);

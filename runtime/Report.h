@@ -35,6 +35,7 @@ struct RunReport {
   std::vector<SramClass> sram;        // cores that use their SRAM alike
   Counters prefillCounters, decodeCounters;
   uint64_t busyCoreCycles = 0;
+  KernelFacts kernels; // of the device
 
   uint64_t cores() const { return uint64_t(meshWidth) * meshHeight; }
   uint64_t totalDecodeCycles() const;

@@ -28,7 +28,7 @@ Result<std::span<const float>> Session::launch(const char *program, uint32_t tok
   Launch launch{program, tokens, {{"tokens", {int32_t(tokens)}}}};
   std::vector<int32_t> &words = launch.inputs[0].words;
   words.insert(words.end(), ids.begin(), ids.end());
-  Result<LaunchResult> result = device->run(launch);
+  Result<LaunchResult> result = target->run(launch);
   if (!result)
     return result.takeError();
   const size_t expected = timingOnly ? 0 : loaded->model->vocab_size;
@@ -52,7 +52,7 @@ Result<std::span<const float>> Session::prefill(std::span<const int32_t> tokens)
     if (Result<void> ok = checkToken(token); !ok)
       return ok.takeError();
   if (cached > 0)
-    if (Result<void> ok = device->reset(); !ok)
+    if (Result<void> ok = target->reset(); !ok)
       return ok.takeError();
   cached = 0;
   launches.clear();

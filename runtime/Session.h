@@ -26,17 +26,18 @@ public:
   uint32_t tokensInCache() const { return cached; }
   bool isTimingOnly() const { return timingOnly; }
   const Package &package() const { return *loaded; }
+  const Device &device() const { return *target; }
   /// One report a launch since the last prefill, that of the prefill first.
   const std::vector<LaunchReport> &reports() const { return launches; }
 
 private:
   Session(const Package &package, Device &device, bool timingOnly)
-      : loaded(&package), device(&device), timingOnly(timingOnly) {}
+      : loaded(&package), target(&device), timingOnly(timingOnly) {}
   Result<void> checkToken(int32_t token) const;
   Result<std::span<const float>> launch(const char *program, uint32_t tokens, std::span<const int32_t> ids);
 
   const Package *loaded;
-  Device *device;
+  Device *target;
   bool timingOnly;
   uint32_t cached = 0;
   std::vector<float> logits;

@@ -3,8 +3,13 @@
 #include "hw-models/CoreModel.h"
 #include "runtime/KernelLibrary.h"
 #include "runtime/weights/Shard.h"
+#include "sim/costs/MeasuredCosts.h"
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/Trace.h"
+
+#include <fmt/format.h>
+
+#include <iostream>
 
 namespace weft::tools {
 
@@ -21,16 +26,89 @@ public:
   Result<std::vector<std::byte>> readSram(uint32_t x, uint32_t y, uint32_t offset, uint32_t bytes) override {
     return engine->readSram(x, y, offset, bytes);
   }
+  runtime::KernelFacts kernelFacts() const override {
+    runtime::KernelFacts facts;
+    facts.engine = simulator ? "iss" : "native";
+    facts.measured = costs.has_value();
+    if (costs) {
+      facts.costsMeasured = costs->counts().measured;
+      facts.costsFromCache = costs->counts().fromStore;
+      facts.cachePath = costs->storePath();
+    }
+    return facts;
+  }
   Result<void> finish() override { return trace ? trace->finish() : success(); }
 
 private:
+  Result<void> useMachineCode(const runtime::Package &package, const hw::Hardware &hardware,
+                              const DeviceOptions &options, sim::MeshEngineOptions &engineOptions);
+  Result<void> useData(const runtime::Package &package, const DeviceOptions &options,
+                       sim::MeshEngineOptions &engineOptions);
+
   std::unique_ptr<hw::CoreModel> core;
+  std::optional<sim::MeasuredCosts> costs;
+  std::optional<iss::KernelMachine> simulator;
   std::unique_ptr<sim::TraceWriter> trace;
   std::optional<runtime::KernelLibrary> kernels;
   std::optional<runtime::WeightFiles> files;
   std::optional<runtime::CoreFiller> filler;
   std::unique_ptr<runtime::Device> engine; // last: it refers to the others
 };
+
+/// Costs of the core's own code, and the simulator that runs it.
+Result<void> LoadedEngine::useMachineCode(const runtime::Package &package, const hw::Hardware &hardware,
+                                          const DeviceOptions &options, sim::MeshEngineOptions &engineOptions) {
+  const bool runsMachineCode = hardware.parallelism.core.kind == "rvv" && sim::findRiscvObject(package);
+  if (options.simulateKernels && !runsMachineCode)
+    return userError(fmt::format("--engine iss needs RISC-V kernels, and the package has none: its cores are of kind "
+                                 "{}; compile the model for a machine with cores of kind rvv",
+                                 hardware.parallelism.core.kind));
+  if (!runsMachineCode)
+    return success();
+  auto measured = sim::MeasuredCosts::create(package, hardware, costOptions(options.costCache));
+  if (!measured)
+    return measured.takeError();
+  costs.emplace(std::move(*measured));
+  engineOptions.kernelCosts = [costs = &*costs](uint32_t kernel, int64_t rows) -> Result<uint64_t> {
+    Result<sim::KernelCost> cost = costs->cost(kernel, rows);
+    if (!cost)
+      return cost.takeError();
+    return cost->cycles;
+  };
+  if (!options.simulateKernels || options.timingOnly)
+    return success();
+  auto machine = sim::makeKernelMachine(package, hardware);
+  if (!machine)
+    return machine.takeError();
+  simulator.emplace(std::move(*machine));
+  engineOptions.runKernel = [machine = &*simulator](uint32_t kernel, std::span<std::byte> sram,
+                                                    std::span<const uint32_t> operands,
+                                                    std::span<const int64_t> scalars) {
+    return machine->call(kernel, sram, operands, scalars);
+  };
+  return success();
+}
+
+/// Weights, and kernels for this machine unless the simulator runs them.
+Result<void> LoadedEngine::useData(const runtime::Package &package, const DeviceOptions &options,
+                                   sim::MeshEngineOptions &engineOptions) {
+  if (!simulator) {
+    auto library = runtime::KernelLibrary::load(package);
+    if (!library)
+      return library.takeError();
+    kernels.emplace(std::move(*library));
+    engineOptions.kernels = [library = &*kernels](uint32_t index) { return library->kernel(index); };
+  }
+  auto opened = runtime::WeightFiles::open(package, options.modelDirectory);
+  if (!opened)
+    return opened.takeError();
+  files.emplace(std::move(*opened));
+  filler.emplace(package, *files);
+  engineOptions.fillResident = [filler = &*filler](uint32_t x, uint32_t y, std::span<std::byte> sram) {
+    return filler->fill(x, y, sram);
+  };
+  return success();
+}
 
 Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Package &package,
                                                             const DeviceOptions &options) {
@@ -52,21 +130,11 @@ Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Packa
     loaded->trace = std::move(*trace);
     engineOptions.trace = loaded->trace.get();
   }
-  if (!options.timingOnly) {
-    auto kernels = runtime::KernelLibrary::load(package);
-    if (!kernels)
-      return kernels.takeError();
-    loaded->kernels.emplace(std::move(*kernels));
-    auto files = runtime::WeightFiles::open(package, options.modelDirectory);
-    if (!files)
-      return files.takeError();
-    loaded->files.emplace(std::move(*files));
-    loaded->filler.emplace(package, *loaded->files);
-    engineOptions.kernels = [library = &*loaded->kernels](uint32_t index) { return library->kernel(index); };
-    engineOptions.fillResident = [filler = &*loaded->filler](uint32_t x, uint32_t y, std::span<std::byte> sram) {
-      return filler->fill(x, y, sram);
-    };
-  }
+  if (auto ready = loaded->useMachineCode(package, *hardware, options, engineOptions); !ready)
+    return ready.takeError();
+  if (!options.timingOnly)
+    if (auto ready = loaded->useData(package, options, engineOptions); !ready)
+      return ready.takeError();
   auto engine = sim::makeMeshEngine(package, *hardware, engineOptions);
   if (!engine)
     return engine.takeError();
@@ -75,6 +143,16 @@ Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Packa
 }
 
 } // namespace
+
+sim::MeasuredCostsOptions costOptions(const std::string &costCache) {
+  sim::MeasuredCostsOptions options;
+  if (costCache != "none")
+    options.storePath = costCache.empty() ? sim::defaultCostStorePath() : costCache;
+  options.warn = [](const std::string &message) {
+    std::cerr << "weft: warning: " << message << "; costs are measured each time until then\n";
+  };
+  return options;
+}
 
 Result<std::unique_ptr<runtime::Device>> makeLoadedEngine(const runtime::Package &package,
                                                           const DeviceOptions &options) {

@@ -1,6 +1,7 @@
 // A mesh engine together with what it refers to: core model, kernels, weight files, trace.
 #pragma once
 
+#include "sim/costs/MeasuredCosts.h"
 #include "tools/Tool.h"
 
 namespace weft::tools {
@@ -8,5 +9,9 @@ namespace weft::tools {
 /// The mesh engine with `package` loaded, as the package's own hardware description says. The package outlives it.
 Result<std::unique_ptr<runtime::Device>> makeLoadedEngine(const runtime::Package &package,
                                                           const DeviceOptions &options);
+
+/// Where measured costs go, from DeviceOptions::costCache or an option like it. A store that fails is a warning on
+/// stderr.
+sim::MeasuredCostsOptions costOptions(const std::string &costCache);
 
 } // namespace weft::tools

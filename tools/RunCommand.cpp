@@ -27,6 +27,8 @@ Result<void> checkOptions(const RunOptions &options) {
     return usageError("give the prompt, either as --prompt TEXT or as --tokens 1,2,3");
   if (options.timingOnly && !options.logitsPath.empty())
     return usageError("--logits needs data, and --timing-only runs without");
+  if (options.timingOnly && options.engine != "native")
+    return usageError("--engine says how kernels compute, and --timing-only runs without data; cycles are the same");
   return success();
 }
 
@@ -208,7 +210,11 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
       if (auto writable = runtime::checkWritable(path); !writable)
         return writable;
   Result<std::unique_ptr<runtime::Device>> device =
-      tool.makeDevice(**package, {options.timingOnly, options.tracePath, options.modelDirectory});
+      tool.makeDevice(**package, {.timingOnly = options.timingOnly,
+                                  .simulateKernels = options.engine == "iss",
+                                  .costCache = options.costCache,
+                                  .tracePath = options.tracePath,
+                                  .modelDirectory = options.modelDirectory});
   if (!device)
     return device.takeError();
   Result<runtime::Session> session = runtime::Session::create(**package, **device, options.timingOnly);
@@ -234,6 +240,14 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   command->add_option("--sample", options->sample, "How tokens are chosen: temp=, top-p=, top-k=, seed=, or greedy")
       ->type_name("greedy|temp=0.8,top-p=0.95,seed=1")
       ->capture_default_str();
+  command
+      ->add_option("--engine", options->engine,
+                   "How kernels compute: native on this machine, or iss, each instruction of the core simulated; "
+                   "tokens and cycles are the same")
+      ->type_name("native|iss")
+      ->check(CLI::IsMember({"native", "iss"}).description(""))
+      ->capture_default_str();
+  addCostCacheOption(*command, options->costCache);
   command->add_flag("--timing-only", options->timingOnly, "Cycles without data: no tokens, no text");
   command->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md)")->type_name("FILE");
   command->add_option("--trace", options->tracePath, "Write a timeline for Perfetto or chrome://tracing")

@@ -14,6 +14,8 @@ struct RunOptions {
   bool hasPrompt = false;           // an empty prompt is one, too
   std::optional<uint32_t> maxNew{}; // absent: 64, or as many as fit
   std::string sample = "greedy";
+  std::string engine = "native"; // or iss
+  std::string costCache{};       // a file, "none", or empty for the default place
   bool timingOnly = false;
   std::string jsonPath{}, tracePath{}, logitsPath{}; // empty: not written
   std::optional<std::string> modelDirectory{};

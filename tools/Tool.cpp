@@ -28,6 +28,15 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->allow_extra_args(false);
 }
 
+void addCostCacheOption(CLI::App &command, std::string &costCache) {
+  command
+      .add_option(
+          "--cost-cache", costCache,
+          "Where measured costs of kernels are kept, or none (default: weft/kernel-costs.db in the user's cache)")
+      ->type_name("FILE|none")
+      ->envname("WEFT_COST_CACHE");
+}
+
 Result<MeshSize> parseMesh(const std::string &text) {
   MeshSize mesh;
   const size_t times = text.find('x');

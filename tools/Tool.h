@@ -33,6 +33,8 @@ struct CompileOptions {
 
 struct DeviceOptions {
   bool timingOnly = false;
+  bool simulateKernels = false;              // every instruction of them on the core's simulator, none on this machine
+  std::string costCache;                     // of measured costs; empty: the default place, "none": no cache
   std::string tracePath;                     // Chrome/Perfetto JSON; empty: none
   std::optional<std::string> modelDirectory; // where the weight files are now, if they moved
 };
@@ -60,6 +62,8 @@ struct CompileArguments {
 
 /// Adds the six options to `command`; `arguments` must outlive the parse.
 void addCompileArguments(CLI::App &command, CompileArguments &arguments);
+/// --cost-cache, or $WEFT_COST_CACHE, into DeviceOptions::costCache.
+void addCostCacheOption(CLI::App &command, std::string &costCache);
 /// Errors are usage errors.
 Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments);
 

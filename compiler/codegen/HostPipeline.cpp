@@ -14,12 +14,14 @@ void buildVectorPipeline(OpPassManager &manager, const HostTarget &target) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createVectorizeKernelsPass({.registerBytes = 32, .registers = target.vectorRegisters}));
   function.addPass(createFormWideningFmaPass());
+  function.addPass(createFormByteExtensionPass());
 }
 
 void buildHostPipeline(OpPassManager &manager, const HostTarget &target) {
   buildVectorPipeline(manager, target);
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createLowerRvToHostPass(target.nativeHalf));
+  function.addPass(createLowerByteExtensionPass());
   function.addPass(createExpandMathPass(target.fma));
   function.addPass(createCSEPass());
   function.addPass(memref::createExpandStridedMetadataPass());
@@ -42,6 +44,8 @@ void registerCodegenPasses() {
   registerPass([] { return createVectorizeKernelsPass(); });
   registerPass([] { return createFormWideningFmaPass(); });
   registerPass([] { return createLowerRvToHostPass(); });
+  registerPass([] { return createFormByteExtensionPass(); });
+  registerPass([] { return createLowerByteExtensionPass(); });
   registerPass([] { return createExpandMathPass(); });
   PassPipelineRegistration<>("codegen-host", "Lower tile kernels to the LLVM dialect for this machine",
                              [](OpPassManager &manager) { buildHostPipeline(manager, defaultHostTarget()); });

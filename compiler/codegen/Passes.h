@@ -26,6 +26,10 @@ std::unique_ptr<mlir::Pass> createVectorizeKernelsPass(VectorShape shape = {});
 std::unique_ptr<mlir::Pass> createFormWideningFmaPass();
 /// rv ops and 16-bit widening to what a host does well; with `nativeHalf` the host widens f16 itself.
 std::unique_ptr<mlir::Pass> createLowerRvToHostPass(bool nativeHalf = true);
+/// arith.extsi of bytes that become real numbers to rv.extend_bytes.
+std::unique_ptr<mlir::Pass> createFormByteExtensionPass();
+/// rv.extend_bytes to the instruction of a RISC-V core of that VLEN; to arith.extsi if it is 0.
+std::unique_ptr<mlir::Pass> createLowerByteExtensionPass(unsigned vlenBits = 0);
 /// math.exp, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused multiply-add is two
 /// operations.
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);

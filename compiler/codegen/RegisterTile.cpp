@@ -46,9 +46,9 @@ static int64_t longestGroup(const VectorShape &shape, int64_t values, int64_t li
 /// they are multiplied with take the whole file; unrolled further, the compiler's order of instructions needs more.
 static RegisterTile groupedRow(const VectorShape &shape, const TileRequest &request) {
   RegisterTile tile;
-  int64_t group = groupFor(shape, request, longestGroup(shape, 4 + std::max<int64_t>(request.temporaries - 1, 0), 8));
+  int64_t group = groupFor(shape, request, longestGroup(shape, request.live + 1, 8));
   tile.lanes = lanesOf(shape, request, group);
-  if (request.temporaries == 0 && request.columns.value_or(0) > tile.lanes)
+  if (request.direct && request.columns.value_or(0) > tile.lanes)
     tile.vectors = 2;
   tile.unroll = 2;
   return tile;
@@ -58,14 +58,14 @@ static RegisterTile groupedRow(const VectorShape &shape, const TileRequest &requ
 /// multiply-add unit busy: one is loaded while the other is used, which the longest group would leave no register for.
 static RegisterTile groupedRows(const VectorShape &shape, const TileRequest &request) {
   RegisterTile tile;
-  int64_t group = groupFor(shape, request, longestGroup(shape, 8, 4));
+  int64_t group = groupFor(shape, request, longestGroup(shape, 6 + request.live, 4));
   tile.lanes = lanesOf(shape, request, group);
   tile.unroll = 4;
-  if (request.temporaries == 0 && request.columns.value_or(0) > tile.lanes) {
+  if (request.direct && request.columns.value_or(0) > tile.lanes) {
     tile.vectors = 2;
     tile.rows = 3;
   } else {
-    tile.rows = request.temporaries == 0 ? 6 : 4;
+    tile.rows = request.direct ? 6 : 4;
     tile.unroll = 2;
   }
   tile.rows = std::min(tile.rows, request.rows);
@@ -78,7 +78,7 @@ RegisterTile chooseTile(const VectorShape &shape, const TileRequest &request) {
   if (shape.grouping == 1)
     return simpleTile(shape, request, request.rows);
   if (!request.reduces) {
-    int64_t group = groupFor(shape, request, longestGroup(shape, 2 + request.temporaries, 8));
+    int64_t group = groupFor(shape, request, longestGroup(shape, request.live + 1, 8));
     return {.lanes = lanesOf(shape, request, group)};
   }
   return request.rows > 1 ? groupedRows(shape, request) : groupedRow(shape, request);

@@ -17,7 +17,8 @@ struct TileRequest {
   int64_t rows = 1;               // most rows there can be; 1 if the op has no row loop
   std::optional<int64_t> columns; // extent of the loop that runs over lanes, if it is fixed
   int64_t elementBytes = 4;       // of the widest element
-  int64_t temporaries = 0;        // vectors that live between operands and result
+  int64_t live = 2;               // vectors of the widest element that one evaluation of the body needs at once
+  bool direct = true;             // vectors are used as they are loaded, without a conversion
 };
 
 struct RegisterTile {

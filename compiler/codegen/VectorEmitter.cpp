@@ -112,16 +112,31 @@ int64_t Emitter::largestExtent(unsigned dimension) {
   return std::numeric_limits<int64_t>::max();
 }
 
-/// What the body holds in vectors between its operands and its results; a long expansion counts as what it keeps alive.
-static int64_t countTemporaries(linalg::GenericOp op) {
-  int64_t count = 0;
-  for (Operation &inner : op.getBody()->without_terminator()) {
-    if (isa<arith::ConstantOp>(inner) ||
-        llvm::is_contained(op.getBody()->getTerminator()->getOperands(), inner.getResult(0)))
-      continue;
-    count += isa<math::MathDialect>(inner.getDialect()) && !isa<math::FmaOp, math::SqrtOp, math::AbsFOp>(inner) ? 6 : 1;
+static int64_t bytesOf(Type type) { return type.isIntOrFloat() ? (type.getIntOrFloatBitWidth() + 7) / 8 : 0; }
+
+/// Bytes a lane that the body's values take at once, at most, when it is evaluated in its order. What `isVector` denies
+/// is a scalar and takes none; an expansion of a function of math/ counts as what it keeps alive.
+static int64_t liveBytes(linalg::GenericOp op, llvm::function_ref<bool(BlockArgument)> isVector) {
+  constexpr int64_t expansion = 5;
+  llvm::SetVector<Value> defined;
+  for (BlockArgument argument : op.getBody()->getArguments())
+    if (isVector(argument))
+      defined.insert(argument);
+  auto isNeeded = [&](Value value, Operation &at) {
+    return llvm::any_of(value.getUsers(), [&](Operation *user) { return user == &at || at.isBeforeInBlock(user); });
+  };
+  int64_t peak = 0;
+  for (Operation &inner : *op.getBody()) {
+    int64_t live = 0;
+    for (Value value : defined)
+      live += isNeeded(value, inner) ? bytesOf(value.getType()) : 0;
+    if (isa<math::MathDialect>(inner.getDialect()) && !isa<math::FmaOp, math::SqrtOp, math::AbsFOp>(inner))
+      live += expansion * bytesOf(inner.getResult(0).getType());
+    peak = std::max(peak, live);
+    if (llvm::any_of(inner.getOperands(), [&](Value operand) { return defined.contains(operand); }))
+      defined.insert(inner.result_begin(), inner.result_end());
   }
-  return count;
+  return peak;
 }
 
 TileRequest Emitter::request() {
@@ -130,14 +145,23 @@ TileRequest Emitter::request() {
   if (request.reduces && rowLoop)
     request.rows = largestExtent(*rowLoop);
   request.columns = getConstantIntValue(extents[vectorLoop]);
-  unsigned bits = 8;
+  request.elementBytes = 1;
   for (Type type : op.getBody()->getArgumentTypes())
-    bits = std::max(bits, type.getIntOrFloatBitWidth());
+    request.elementBytes = std::max(request.elementBytes, bytesOf(type));
   for (Operation &inner : op.getBody()->without_terminator())
-    if (inner.getResult(0).getType().isIntOrFloat())
-      bits = std::max(bits, inner.getResult(0).getType().getIntOrFloatBitWidth());
-  request.elementBytes = bits / 8;
-  request.temporaries = countTemporaries(op);
+    request.elementBytes = std::max(request.elementBytes, bytesOf(inner.getResult(0).getType()));
+  int64_t bytes =
+      liveBytes(op, [&](BlockArgument argument) { return accesses[argument.getArgNumber()].follows(vectorLoop); });
+  request.live = std::max<int64_t>(1, llvm::divideCeil(bytes, request.elementBytes));
+  // What an outer loop does not change is loaded and converted before it, for all columns that are not in a loop.
+  auto stays = [&](unsigned loop) {
+    return largestExtent(loop) > 1 && llvm::any_of(accesses, [&](const Access &access) {
+             return access.follows(vectorLoop) && !access.follows(loop);
+           });
+  };
+  if (!request.reduces && llvm::any_of(outerLoops, stays))
+    request.live *= 2;
+  request.direct = llvm::hasSingleElement(op.getBody()->without_terminator());
   return request;
 }
 

@@ -34,24 +34,30 @@ bool weft::iss::fetch(Hart &hart, uint64_t pc, Op &op) {
 
 void DecodedBytes::add(Memory &memory, uint64_t pc, unsigned bytes) {
   for (uint64_t at = pc; at != pc + bytes; at += 2) {
-    auto [page, isNew] = pages.try_emplace(at / Memory::pageBytes);
-    page->second.set(at % Memory::pageBytes / 2);
+    auto [granule, isNew] = granules.try_emplace(at / Memory::granuleBytes);
+    granule->second.set(at % Memory::granuleBytes / 2);
     if (isNew)
       memory.watch(at, 2);
   }
 }
 
 bool DecodedBytes::overlaps(Memory::Interval written) const {
-  for (const auto &[number, slotsOfPage] : pages) {
-    uint64_t base = number * Memory::pageBytes;
-    if (written.end <= base || written.begin >= base + Memory::pageBytes)
-      continue;
-    uint64_t first = (std::max(written.begin, base) - base) / 2;
-    uint64_t end = (std::min(written.end, base + Memory::pageBytes) - base + 1) / 2;
-    for (uint64_t slot = first; slot < end; ++slot)
-      if (slotsOfPage.test(slot))
+  auto within = [&](uint64_t number, const Slots &slots) {
+    uint64_t base = number * Memory::granuleBytes, end = base + Memory::granuleBytes;
+    for (uint64_t at = std::max(written.begin & ~uint64_t{1}, base); at < std::min(written.end, end); at += 2)
+      if (slots.test((at - base) / 2))
         return true;
-  }
+    return false;
+  };
+  if (written.end <= written.begin)
+    return false;
+  uint64_t first = written.begin / Memory::granuleBytes, last = (written.end - 1) / Memory::granuleBytes;
+  if (last - first >= granules.size())
+    return std::any_of(granules.begin(), granules.end(),
+                       [&](auto &entry) { return within(entry.first, entry.second); });
+  for (uint64_t number = first; number <= last; ++number)
+    if (auto found = granules.find(number); found != granules.end() && within(number, found->second))
+      return true;
   return false;
 }
 

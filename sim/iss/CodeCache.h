@@ -18,11 +18,11 @@ class DecodedBytes {
 public:
   void add(Memory &memory, uint64_t pc, unsigned bytes);
   bool overlaps(Memory::Interval written) const;
-  void clear() { pages.clear(); }
+  void clear() { granules.clear(); }
 
 private:
-  static constexpr uint64_t slots = Memory::pageBytes / 2; // instructions begin at even addresses
-  std::unordered_map<uint64_t, std::bitset<slots>> pages;
+  using Slots = std::bitset<Memory::granuleBytes / 2>; // instructions begin at even addresses
+  std::unordered_map<uint64_t, Slots> granules;
 };
 
 /// Single instructions by pc, for the path that goes one by one.

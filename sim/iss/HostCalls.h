@@ -14,7 +14,7 @@ public:
   uint64_t tohost = 0, fromhost = 0;
 
   enum class Answer { GoOn, Exit, Fault };
-  /// After a store to `tohost`'s page: serves what is there. Exit sets `exitCode`, Fault hart.trap.
+  /// After a store to or near `tohost`: serves what is there. Exit sets `exitCode`, Fault hart.trap.
   Answer serveToHost(Hart &hart, const Output &output);
   /// Serves the ecall at hart.pc. Fault: a call that is not known; hart.trap.value is its number.
   Answer serveCall(Hart &hart, const Output &output);

@@ -139,6 +139,9 @@ Outcome Machine::call(uint64_t function, std::span<const uint64_t> arguments, ui
 
 void Machine::Impl::flush() {
   ops.clear();
+  blocks.clear();
+  fast.linkFrom = nullptr;
+  fast.targets.fill({});
   decoded.clear();
   memory.unwatchAll();
   memory.takeTouched();
@@ -150,7 +153,7 @@ void Machine::Impl::flush() {
 Outcome Machine::Impl::run(const RunOptions &options) {
   stepsLeft = options.maxInstructions;
   uint64_t before = hart.privileged.retired;
-  Outcome outcome = runObserved(options.observer);
+  Outcome outcome = options.observer || !WEFT_FAST_PATH ? runObserved(options.observer) : runFast();
   outcome.instructions = hart.privileged.retired - before;
   return outcome;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/iss/CodeCache.h"
+#include "sim/iss/FastBlocks.h"
 #include "sim/iss/HostCalls.h"
 #include "sim/iss/Machine.h"
 
@@ -19,7 +20,9 @@ struct Machine::Impl {
   Memory memory;
   Hart hart;
   HostCalls host;
-  OpCache ops;
+  OpCache ops;       // of the observed path
+  BlockCache blocks; // of the fast path
+  FastContext fast;
   DecodedBytes decoded;
   uint64_t globalPointer = 0; // the program's __global_pointer$, 0 if it has none
   const Output *output = nullptr;
@@ -32,6 +35,11 @@ struct Machine::Impl {
   enum class Step { GoOn, Stopped };
   /// One instruction at a time, with an observer or without, until the program ends or stepsLeft is 0.
   Outcome runObserved(Observer *observer);
+  /// By decoded blocks. Leaves less than a block before the end to runObserved(), and all where the compiler cannot
+  /// make the handlers.
+  Outcome runFast();
+  /// Runs blocks from `header` on until one of them exits.
+  void runBlocks(FastOp *header);
   /// hart.trap happened at hart.pc: the program's handler, the simulator's service, or the end. Sets hart.next.
   Step serveTrap(Outcome &outcome);
   /// Watched memory was written: `tohost`, or decoded code.

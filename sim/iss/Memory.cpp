@@ -17,16 +17,16 @@ void Memory::rebind(size_t index, std::byte *bytes) {
 void Memory::watch(uint64_t address, uint64_t size) {
   if (size == 0)
     return;
-  for (uint64_t page = address / pageBytes; page <= (address + size - 1) / pageBytes; ++page) {
-    auto at = std::lower_bound(watchedPages.begin(), watchedPages.end(), page);
-    if (at == watchedPages.end() || *at != page)
-      watchedPages.insert(at, page);
+  for (uint64_t granule = address / granuleBytes; granule <= (address + size - 1) / granuleBytes; ++granule) {
+    auto at = std::lower_bound(watchedGranules.begin(), watchedGranules.end(), granule);
+    if (at == watchedGranules.end() || *at != granule)
+      watchedGranules.insert(at, granule);
   }
   forgetWindows();
 }
 
 void Memory::unwatchAll() {
-  watchedPages.clear();
+  watchedGranules.clear();
   forgetWindows();
 }
 
@@ -40,15 +40,15 @@ const Memory::Range *Memory::rangeOf(uint64_t address, uint64_t size, Access acc
   return nullptr;
 }
 
-/// The part of `range` round `address` that holds no watched page.
+/// The part of `range` round `address` that holds no watched granule.
 Memory::Window Memory::unwatchedPart(const Range &range, uint64_t address) const {
   uint64_t begin = range.base, end = range.base + range.bytes.size(); // `end` is 0 for a range up to 2^64
-  auto next = std::lower_bound(watchedPages.begin(), watchedPages.end(), address / pageBytes);
-  if (next != watchedPages.end() && *next * pageBytes < end - 1)
-    end = std::max(begin, *next * pageBytes);
-  if (next != watchedPages.begin())
-    begin = std::max(begin, (*(next - 1) + 1) * pageBytes);
-  return {begin, end - begin, range.bytes.data() + (begin - range.base)};
+  auto next = std::lower_bound(watchedGranules.begin(), watchedGranules.end(), address / granuleBytes);
+  if (next != watchedGranules.end() && *next * granuleBytes < end - 1)
+    end = std::max(begin, *next * granuleBytes);
+  if (next != watchedGranules.begin())
+    begin = std::max(begin, (*(next - 1) + 1) * granuleBytes);
+  return Window(begin, end - begin, range.bytes.data() + (begin - range.base));
 }
 
 std::byte *Memory::findSlow(uint64_t address, uint64_t size, Access access) const {
@@ -59,13 +59,13 @@ std::byte *Memory::findSlow(uint64_t address, uint64_t size, Access access) cons
   if (size == 0)
     return host;
   if (access == Read) {
-    readWindow = {range->base, range->bytes.size(), range->bytes.data()};
+    readWindow = Window(range->base, range->bytes.size(), range->bytes.data());
     return host;
   }
   if (access != Write)
     return host;
-  auto watched = std::lower_bound(watchedPages.begin(), watchedPages.end(), address / pageBytes);
-  if (watched != watchedPages.end() && *watched <= (address + size - 1) / pageBytes) {
+  auto watched = std::lower_bound(watchedGranules.begin(), watchedGranules.end(), address / granuleBytes);
+  if (watched != watchedGranules.end() && *watched <= (address + size - 1) / granuleBytes) {
     touchedBegin = std::min(touchedBegin, address);
     touchedEnd = std::max(touchedEnd, address + size);
     return host;

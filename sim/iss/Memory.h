@@ -34,10 +34,10 @@ public:
   }
   std::span<const Range> all() const { return ranges; }
 
-  /// Notes writes to these bytes' pages from now on: decoded code and `tohost` are of interest.
+  /// Notes writes to and near these bytes from now on: decoded code and `tohost` are of interest.
   void watch(uint64_t address, uint64_t size);
   void unwatchAll();
-  /// Whether watched pages were written since the last takeTouched(). Bytes near them may be included.
+  /// Whether watched bytes were written since the last takeTouched(). Bytes near them may be included.
   bool touched() const { return touchedEnd != 0; }
   struct Interval {
     uint64_t begin = 0, end = 0;
@@ -49,16 +49,20 @@ public:
     return interval;
   }
 
-  /// A piece of one range, the last that was of use: accesses within need no search. That of writes holds no watched
-  /// page.
+  /// A piece of one range, the last that was of use: accesses within need no search. That of writes holds nothing
+  /// watched.
   struct Window {
+    Window() = default;
+    Window(uint64_t base, uint64_t size, std::byte *host)
+        : base(base), size(size), scalarEnd(size < sizeof(uint64_t) ? 0 : size - sizeof(uint64_t) + 1), host(host) {}
     uint64_t base = 0, size = 0;
+    uint64_t scalarEnd = 0; // at offsets below, a scalar of any size lies within
     std::byte *host = nullptr;
   };
   const Window &lastRead() const { return readWindow; }
   const Window &lastWritten() const { return writeWindow; }
 
-  static constexpr uint64_t pageBytes = 4096;
+  static constexpr uint64_t granuleBytes = 256; // of watching
 
 private:
   std::byte *findSlow(uint64_t address, uint64_t size, Access access) const;
@@ -67,7 +71,7 @@ private:
   void forgetWindows();
 
   std::vector<Range> ranges;
-  std::vector<uint64_t> watchedPages; // sorted page numbers
+  std::vector<uint64_t> watchedGranules; // sorted numbers
   mutable Window readWindow, writeWindow;
   mutable uint64_t touchedBegin = ~uint64_t{0}, touchedEnd = 0;
 };

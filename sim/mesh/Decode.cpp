@@ -69,6 +69,7 @@ Result<void> Decoder::names() {
     image.kernelOperandBytes.insert(image.kernelOperandBytes.end(), kernel->operand_bytes.begin(),
                                     kernel->operand_bytes.end());
     image.kernelOperands.push_back({begin, static_cast<uint32_t>(image.kernelOperandBytes.size())});
+    image.kernelRows.push_back(kernel->probe ? kernel->probe->rows_scalar : -1);
   }
   return success();
 }
@@ -138,6 +139,10 @@ Result<void> Decoder::operandCount(const pkg::InstrT &instr) const {
     if (instr.operands.size() != package.kernels[instr.kernel]->operand_bytes.size())
       return bad(fmt::format("kernel '{}' called with {} operands, it takes {}", package.kernels[instr.kernel]->name,
                              instr.operands.size(), package.kernels[instr.kernel]->operand_bytes.size()));
+    if (const auto &probe = package.kernels[instr.kernel]->probe;
+        probe && instr.scalars.size() != probe->scalars.size())
+      return bad(fmt::format("kernel '{}' called with {} scalars, it takes {}", package.kernels[instr.kernel]->name,
+                             instr.scalars.size(), probe->scalars.size()));
     return success();
   case InstrKind::Wait:
   case InstrKind::LoopBegin:

@@ -61,6 +61,7 @@ struct ProgramImage {
   std::vector<std::string> ops, channels, buffers, kernels;
   std::vector<uint32_t> kernelOperandBytes; // of all kernels, see `kernelOperands`
   std::vector<Range> kernelOperands;
+  std::vector<int32_t> kernelRows; // by kernel: which scalar is the number of rows, -1 for none
   std::vector<InstrCode> instrs;
   std::vector<OperandCode> operands;
   std::vector<pkg::RingTerm> terms;

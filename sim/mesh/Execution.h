@@ -42,6 +42,7 @@ private:
   struct LoopRun {
     int64_t counter = 0, count = 0;
   };
+  static constexpr uint32_t maxArguments = 32; // operands, and scalars, of a kernel
   struct OpSum {
     uint64_t compute = 0, communicate = 0, wait = 0, end = 0;
   };
@@ -60,6 +61,9 @@ private:
   bool complete(uint32_t core, const InstrCode &instr);
   uint64_t call(uint32_t core, const InstrCode &instr);
   void callKernel(uint32_t core, const InstrCode &instr);
+  /// False after a failure.
+  bool callNative(uint32_t core, uint32_t kernel, std::span<std::byte> memory, std::span<const uint32_t> operands,
+                  std::span<const int64_t> scalars);
   bool checkOperand(uint32_t core, const OperandCode &operand, int64_t address, uint64_t bytes);
   void put(uint32_t core, const InstrCode &instr);
   void get(uint32_t core, const InstrCode &instr);

@@ -71,6 +71,8 @@ Result<void> MeshEngine::load(const runtime::Package &package) {
 
 Result<void> MeshEngine::resolveKernels(const runtime::Package &package) {
   kernels.clear();
+  if (options.runKernel)
+    return success();
   for (uint32_t i = 0; i < package.kernels.size(); ++i) {
     KernelFunction function = options.kernels ? options.kernels(i) : nullptr;
     if (!function)

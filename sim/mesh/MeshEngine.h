@@ -18,6 +18,13 @@ struct MeshEngineOptions {
   bool timingOnly = false;                  // the same cycles; no SRAM, no kernel, no data
   TraceSink *trace = nullptr;               // must outlive the engine
   const hw::CoreModel *coreModel = nullptr; // what kernels cost; must outlive the engine
+  /// Cycles of package.kernels[kernel] with `rows` rows, 1 if it has none: instead of the core model. May be empty.
+  std::function<Result<uint64_t>(uint32_t kernel, int64_t rows)> kernelCosts;
+  /// Runs a kernel on a core's SRAM, with operands at these offsets, and says how many instructions that took: instead
+  /// of the native functions. Data mode only; may be empty.
+  std::function<Result<uint64_t>(uint32_t kernel, std::span<std::byte> sram, std::span<const uint32_t> operands,
+                                 std::span<const int64_t> scalars)>
+      runKernel;
   /// The native function of package.kernels[index], nullptr if there is none. Called while loading; data mode only.
   std::function<KernelFunction(uint32_t index)> kernels;
   /// Writes weights and constants into the (zeroed) SRAM of core (x, y). Data mode only; may be empty.

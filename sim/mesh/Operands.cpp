@@ -136,6 +136,15 @@ bool Execution::claimFree(uint32_t core, uint32_t begin, uint32_t end, bool read
 // ---- kernels ----------------------------------------------------------------------------------------------------
 
 uint64_t Execution::kernelCycles(uint32_t core, const InstrCode &instr) {
+  if (options.kernelCosts) {
+    const int32_t rows = image.kernelRows[instr.kernel];
+    Result<uint64_t> cycles = options.kernelCosts(
+        instr.kernel, rows < 0 ? 1 : evaluate(image.scalars[instr.scalars.begin + static_cast<uint32_t>(rows)], core));
+    if (cycles)
+      return *cycles;
+    fail(core, cycles.error().message);
+    return 0;
+  }
   hw::KernelWork work;
   work.kernel = image.kernels[instr.kernel];
   if (instr.work != none) {
@@ -179,31 +188,50 @@ uint64_t Execution::call(uint32_t core, const InstrCode &instr) {
 /// Data mode: the kernel does at its start all that it does until its end. Nothing may watch it in between.
 void Execution::callKernel(uint32_t core, const InstrCode &instr) {
   std::span<std::byte> memory = sram->core(core);
-  constexpr uint32_t most = 32;
-  std::array<void *, most> operands{};
-  std::array<int64_t, most> scalars{};
-  if (instr.operands.end - instr.operands.begin > most || instr.scalars.end - instr.scalars.begin > most)
-    return fail(core, fmt::format("kernels of the mesh engine take up to {} operands and scalars", most));
+  std::array<uint32_t, maxArguments> operands{};
+  std::array<int64_t, maxArguments> scalars{};
+  const uint32_t operandCount = instr.operands.end - instr.operands.begin;
+  const uint32_t scalarCount = instr.scalars.end - instr.scalars.begin;
+  if (operandCount > maxArguments || scalarCount > maxArguments)
+    return fail(core, fmt::format("kernels of the mesh engine take up to {} operands and scalars", maxArguments));
   Range operandBytes = image.kernelOperands[instr.kernel];
-  for (uint32_t i = 0; i < instr.operands.end - instr.operands.begin; ++i) {
+  for (uint32_t i = 0; i < operandCount; ++i) {
     auto address = static_cast<uint32_t>(addressOf(image.operands[instr.operands.begin + i], core));
     if (!claimFree(core, address, address + image.kernelOperandBytes[operandBytes.begin + i], /*readOnly=*/true))
       return;
-    operands[i] = memory.data() + address;
+    operands[i] = address;
   }
-  for (uint32_t i = 0; i < instr.scalars.end - instr.scalars.begin; ++i)
+  for (uint32_t i = 0; i < scalarCount; ++i)
     scalars[i] = evaluate(image.scalars[instr.scalars.begin + i], core);
-  if (auto fault = callGuarded(kernels[instr.kernel], operands.data(), scalars.data())) {
+  if (options.runKernel) {
+    Result<uint64_t> instructions = options.runKernel(instr.kernel, memory, std::span(operands).first(operandCount),
+                                                      std::span(scalars).first(scalarCount));
+    if (!instructions)
+      return fail(core, instructions.error().message);
+    counters.instructions += *instructions;
+  } else if (!callNative(core, instr.kernel, memory, operands, scalars)) {
+    return;
+  }
+  if (const Claim *claim = claims[core].overwritten(memory))
+    fail(core, fmt::format("kernel '{}' wrote into bytes [{}, {}), which {} is sending", image.kernels[instr.kernel],
+                           claim->begin, claim->end, describe(claim->task, claim->instr)));
+}
+
+bool Execution::callNative(uint32_t core, uint32_t kernel, std::span<std::byte> memory,
+                           std::span<const uint32_t> operands, std::span<const int64_t> scalars) {
+  std::array<void *, maxArguments> addresses{};
+  for (size_t i = 0; i < operands.size(); ++i)
+    addresses[i] = memory.data() + operands[i];
+  if (auto fault = callGuarded(kernels[kernel], addresses.data(), scalars.data())) {
     std::string what = fault->signal == SIGFPE ? "divided by zero"
                        : fault->signal == SIGILL
                            ? "met an instruction that this machine does not have"
                            : fmt::format("touched memory outside its core, at its SRAM's byte {} of {}",
                                          fault->address - memory.data(), memory.size());
-    return fail(core, fmt::format("kernel '{}' {}", image.kernels[instr.kernel], what));
+    fail(core, fmt::format("kernel '{}' {}", image.kernels[kernel], what));
+    return false;
   }
-  if (const Claim *claim = claims[core].overwritten(memory))
-    fail(core, fmt::format("kernel '{}' wrote into bytes [{}, {}), which {} is sending", image.kernels[instr.kernel],
-                           claim->begin, claim->end, describe(claim->task, claim->instr)));
+  return true;
 }
 
 } // namespace weft::sim

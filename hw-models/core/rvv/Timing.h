@@ -102,6 +102,9 @@ public:
   virtual void reset() = 0;
 };
 
+/// Counts up with every change of the model that changes a time, so that times kept on disk are measured again.
+inline constexpr uint32_t timingVersion = 1;
+
 /// The model of a core of kind rvv; `hardware` has passed the loader.
 std::unique_ptr<Timing> makeTiming(const Hardware &hardware);
 

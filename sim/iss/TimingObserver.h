@@ -1,0 +1,17 @@
+// Tells a timing model what the simulator executes.
+#pragma once
+
+#include "sim/iss/Machine.h"
+
+namespace weft::iss {
+
+class TimingObserver final : public Observer {
+public:
+  explicit TimingObserver(hw::rvv::Timing &timing) : timing(timing) {}
+  void retired(uint64_t, const Op &, const Hart &, const hw::rvv::Retired &retired) override { timing.retire(retired); }
+
+private:
+  hw::rvv::Timing &timing;
+};
+
+} // namespace weft::iss
