@@ -21,10 +21,10 @@ struct Campaign {
   Executor qemu, simulator;
   Selection selection = select();
   uint64_t firstSeed = 1;
-  uint64_t streams = 1000;    // dealt round-robin to the VLENs
-  unsigned length = 24;       // units a stream
-  size_t largestReport = 3;   // differing streams that are shrunk and reported
-  uint64_t enough = 64;       // differing streams after which no further batch is run
+  uint64_t streams = 1000;                      // dealt round-robin to the VLENs
+  unsigned length = 24;                         // units a stream
+  size_t largestReport = 3;                     // differing streams that are shrunk and reported
+  uint64_t enough = 64;                         // differing streams after which no further batch is run
   std::function<bool(uint64_t done)> goOn = {}; // asked after each batch
 };
 

@@ -39,16 +39,19 @@ void compareRange(std::span<const Stream *const> streams, size_t first, const Ex
   if (theirs.failure.empty() && ours.failure.empty()) {
     const size_t size = context::bytes(program.vlenBits);
     for (size_t i = 0; i < streams.size(); ++i) {
-      const auto q = std::span(theirs.output).subspan(i * size, size), s = std::span(ours.output).subspan(i * size, size);
+      const auto q = std::span(theirs.output).subspan(i * size, size),
+                 s = std::span(ours.output).subspan(i * size, size);
       if (std::memcmp(q.data(), s.data(), size) != 0)
         differences.push_back({first + i, describeDifference(q, s, program.vlenBits)});
     }
     return;
   }
   if (streams.size() == 1) {
-    differences.push_back({first, fmt::format("  qemu: {}\n  simulator: {}\n", theirs.failure.empty() ? "ended well" : theirs.failure,
-                                              ours.failure.empty() ? "ended well" : ours.failure),
-                           !theirs.failure.empty(), !ours.failure.empty()});
+    differences.push_back(
+        {first,
+         fmt::format("  qemu: {}\n  simulator: {}\n", theirs.failure.empty() ? "ended well" : theirs.failure,
+                     ours.failure.empty() ? "ended well" : ours.failure),
+         !theirs.failure.empty(), !ours.failure.empty()});
     return;
   }
   const size_t half = streams.size() / 2;

@@ -50,8 +50,8 @@ constexpr int32_t lowerPart(uint64_t address) { return static_cast<int32_t>(addr
 constexpr unsigned lengthOf(uint32_t word) { return (word & 3) == 3 ? 4 : 2; }
 
 namespace csr {
-constexpr unsigned fflags = 1, frm = 2, fcsr = 3, vstart = 8, vxsat = 9, vxrm = 10, vcsr = 15, vl = 0xc20, vtype = 0xc21,
-                   vlenb = 0xc22;
+constexpr unsigned fflags = 1, frm = 2, fcsr = 3, vstart = 8, vxsat = 9, vxrm = 10, vcsr = 15, vl = 0xc20,
+                   vtype = 0xc21, vlenb = 0xc22;
 }
 
 } // namespace weft::isstest

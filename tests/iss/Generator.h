@@ -30,9 +30,9 @@ struct Generator {
   Random random;
   unsigned vlenBits;
   const Selection &selection;
-  unsigned floatBytes = 8;      // width of most scalar floats of this stream
-  VectorSetting setting = {};   // as the instructions before have left it
-  bool mayConfigure = true;     // not inside a branch or loop: the setting after it would not be known
+  unsigned floatBytes = 8;    // width of most scalar floats of this stream
+  VectorSetting setting = {}; // as the instructions before have left it
+  bool mayConfigure = true;   // not inside a branch or loop: the setting after it would not be known
   bool mayUseLoopRegister = true;
 
   unsigned destination();

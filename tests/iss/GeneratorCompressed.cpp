@@ -31,8 +31,8 @@ Unit Generator::compressed() {
   case 2: { // c.fld, c.ld, c.fsd, c.sd
     const uint32_t function = random.pick({1u, 3u, 5u, 7u});
     const auto offset = static_cast<uint32_t>(random.below(32)) * 8;
-    return {.words = {scratchAddress(8 + near, 0, 264, 8), function << 13 | place(offset, 5, 3, 10) | near << 7 |
-                                                               place(offset, 7, 6, 5) | near2 << 2}};
+    return {.words = {scratchAddress(8 + near, 0, 264, 8),
+                      function << 13 | place(offset, 5, 3, 10) | near << 7 | place(offset, 7, 6, 5) | near2 << 2}};
   }
   case 3: { // c.lw, c.sw
     const uint32_t function = random.pick({2u, 6u});
@@ -67,7 +67,8 @@ Unit Generator::compressed() {
   case 15: // c.j over a 4-byte instruction
     return {.words = {0xa001 | place(6, 3, 1, 3), addi(destination(), source(), 3)}};
   case 16: // c.beqz, c.bnez over one of 2 bytes
-    return {.words = {random.pick({0xc001u, 0xe001u}) | near << 7 | place(4, 2, 1, 3), 0x4001 | (8 + near2) << 7 | split}};
+    return {
+        .words = {random.pick({0xc001u, 0xe001u}) | near << 7 | place(4, 2, 1, 3), 0x4001 | (8 + near2) << 7 | split}};
   case 17: // c.slli
     return {.words = {0x0002 | (rd == 0 ? 1 : rd) << 7 | nonZeroSplit}};
   case 18: { // c.fldsp, c.ldsp
@@ -77,8 +78,9 @@ Unit Generator::compressed() {
       rd = source();
     else if (rd == 0)
       rd = 1;
-    return {.words = {scratchAddress(sp, 0, 520, 8), 0x2002 | (integer ? 0x4000 : 0) | rd << 7 | place(offset, 5, 5, 12) |
-                                                         place(offset, 4, 3, 5) | place(offset, 8, 6, 2)}};
+    return {.words = {scratchAddress(sp, 0, 520, 8), 0x2002 | (integer ? 0x4000 : 0) | rd << 7 |
+                                                         place(offset, 5, 5, 12) | place(offset, 4, 3, 5) |
+                                                         place(offset, 8, 6, 2)}};
   }
   case 19: { // c.lwsp
     const auto offset = static_cast<uint32_t>(random.below(64)) * 4;

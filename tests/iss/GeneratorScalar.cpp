@@ -45,7 +45,8 @@ Unit Generator::scalar() {
     break;
   case Format::I:
     if (row.opcode == iss::Opcode::JALR) // the base is the address of the auipc
-      words = {uType(0x17, base, 0), jalr(rd, base, 12 + static_cast<int32_t>(random.below(2))), addi(destination(), source(), 2)};
+      words = {uType(0x17, base, 0), jalr(rd, base, 12 + static_cast<int32_t>(random.below(2))),
+               addi(destination(), source(), 2)};
     else
       words = {iType(match, rd, rs1, static_cast<int32_t>(random.between(-2048, 2047)))};
     break;
@@ -165,7 +166,8 @@ Unit Generator::control() {
     return {.words = {csrrwi(rd, csr::frm, validRounding)}};
   case 5:
   case 6: // reserved modes can be written but not used
-    return {.words = {rType(random.pick({immediateForm, registerForm}) | random.pick({csr::frm, csr::fcsr}) << 20, rd, source(), 0),
+    return {.words = {rType(random.pick({immediateForm, registerForm}) | random.pick({csr::frm, csr::fcsr}) << 20, rd,
+                            source(), 0),
                       csrrwi(destination(), csr::frm, validRounding)}};
   default:
     return {.words = {csrrwi(rd, random.pick({csr::vxrm, csr::frm}), static_cast<unsigned>(random.below(4)))}};

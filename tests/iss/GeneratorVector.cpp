@@ -28,7 +28,8 @@ void Generator::appendConfiguration(std::vector<uint32_t> &words, const VectorSe
     return;
   }
   if (form == 2) {
-    words.push_back(iType(0xc0007057, destination(), static_cast<unsigned>(random.below(32)), static_cast<int32_t>(vtype)));
+    words.push_back(
+        iType(0xc0007057, destination(), static_cast<unsigned>(random.below(32)), static_cast<int32_t>(vtype)));
     return;
   }
   const unsigned length = addressRegister();

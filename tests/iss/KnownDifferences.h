@@ -10,10 +10,10 @@ namespace weft::isstest {
 bool isInQemu(const Row &row);
 
 /// The largest vstart that the instruction may be given; 0: none but 0.
-/// The specification has reductions, vcompress, viota, vcpop, vfirst and vmsbf and its like trap then; streams do not trap.
-/// qemu 7.2 leaves vstart as it is where vstart >= vl, and goes by the value at the beginning of a translation block;
-/// the specification has every vector instruction reset it. So the generator writes 0 after an instruction that was
-/// given another vstart, which ends the block, too. That the simulator resets vstart is for
+/// The specification has reductions, vcompress, viota, vcpop, vfirst and vmsbf and its like trap then; streams do not
+/// trap. qemu 7.2 leaves vstart as it is where vstart >= vl, and goes by the value at the beginning of a translation
+/// block; the specification has every vector instruction reset it. So the generator writes 0 after an instruction that
+/// was given another vstart, which ends the block, too. That the simulator resets vstart is for
 /// tests/unit/iss_directed_test.cpp to prove.
 /// A whole-register move whose vstart is beyond its registers crashes qemu 7.2: it copies a negative number of bytes
 /// (it compares vstart, which counts elements, with bytes). By the specification it copies nothing.
@@ -24,13 +24,13 @@ unsigned largestStart(const Row &row);
 /// The simulator has nothing to do with it; the generator puts such an instruction before.
 bool needsDynamicRoundingBefore(const Row &row);
 
-/// qemu 7.2 goes on in the same translation block after a fault-only-first load, and for the rest of the block takes vl to
-/// be VLMAX if it was so before: vrgather.vi and others then write a whole register. Against the specification, which has
-/// vl trimmed. The generator reads a CSR after such a load, which ends the block.
+/// qemu 7.2 goes on in the same translation block after a fault-only-first load, and for the rest of the block takes vl
+/// to be VLMAX if it was so before: vrgather.vi and others then write a whole register. Against the specification,
+/// which has vl trimmed. The generator reads a CSR after such a load, which ends the block.
 bool needsEndOfBlockAfter(const Row &row);
 
-/// qemu 7.2 keeps bits of vxrm and vxsat beyond their fields. The specification has fields of two bits and one bit; others
-/// "should be written as zeros", and the simulator ignores them. Streams write zeros there.
+/// qemu 7.2 keeps bits of vxrm and vxsat beyond their fields. The specification has fields of two bits and one bit;
+/// others "should be written as zeros", and the simulator ignores them. Streams write zeros there.
 inline constexpr unsigned vxrmBits = 3, vxsatBits = 1;
 
 } // namespace weft::isstest

@@ -51,9 +51,9 @@ void appendStoreState(Code &code, unsigned vlenBits) {
     unsigned number;
     int32_t offset;
   };
-  for (const Control &control : {Control{csr::vstart, context::vstart}, Control{csr::vl, context::vl},
-                                 Control{csr::vtype, context::vtype}, Control{csr::vcsr, context::vcsr},
-                                 Control{csr::fcsr, context::fcsr}}) {
+  for (const Control &control :
+       {Control{csr::vstart, context::vstart}, Control{csr::vl, context::vl}, Control{csr::vtype, context::vtype},
+        Control{csr::vcsr, context::vcsr}, Control{csr::fcsr, context::fcsr}}) {
     code.word(csrrs(t0, control.number, 0));
     code.word(sd(t0, contextRegister, control.offset));
   }

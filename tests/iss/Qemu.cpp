@@ -2,9 +2,9 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
 #include <poll.h>
@@ -87,8 +87,7 @@ Execution runInQemu(const std::string &qemu, const Program &program) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, writeEnd.get(), 1);
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  const std::string cpu =
-      fmt::format("rv64,v=true,vext_spec=v1.0,vlen={},elen=64,Zfh=true", program.vlenBits);
+  const std::string cpu = fmt::format("rv64,v=true,vext_spec=v1.0,vlen={},elen=64,Zfh=true", program.vlenBits);
   const std::string file = fmt::format("/proc/self/fd/{}", image.get());
   const char *arguments[] = {qemu.c_str(), "-cpu", cpu.c_str(), file.c_str(), nullptr};
   pid_t child = 0;

@@ -27,9 +27,11 @@ struct Difference {
   std::string what; // which registers, with both values
   bool qemuFailed = false, simulatorFailed = false;
 };
-std::vector<Difference> compare(std::span<const Stream *const> streams, const Executor &qemu, const Executor &simulator);
+std::vector<Difference> compare(std::span<const Stream *const> streams, const Executor &qemu,
+                                const Executor &simulator);
 
 /// Registers and memory that differ between two contexts, one a line.
-std::string describeDifference(std::span<const std::byte> qemu, std::span<const std::byte> simulator, unsigned vlenBits);
+std::string describeDifference(std::span<const std::byte> qemu, std::span<const std::byte> simulator,
+                               unsigned vlenBits);
 
 } // namespace weft::isstest

@@ -90,9 +90,10 @@ uint64_t initial(const Stream &stream, int32_t offset) {
 std::string report(const Shrunk &shrunk) {
   const Stream &stream = shrunk.stream;
   const hw::Isa isa = isaOfStreams(stream.vlenBits);
-  std::string text = fmt::format("seed {}, VLEN {}, at the start vtype {:#x}, vl {}, vcsr {:#x}, fcsr {:#x}\n", stream.seed,
-                                 stream.vlenBits, initial(stream, context::vtype), initial(stream, context::vl),
-                                 initial(stream, context::vcsr), initial(stream, context::fcsr));
+  std::string text =
+      fmt::format("seed {}, VLEN {}, at the start vtype {:#x}, vl {}, vcsr {:#x}, fcsr {:#x}\n", stream.seed,
+                  stream.vlenBits, initial(stream, context::vtype), initial(stream, context::vl),
+                  initial(stream, context::vcsr), initial(stream, context::fcsr));
   uint64_t pc = 0;
   for (uint32_t word : flatten(stream.units)) {
     text += fmt::format("  {:4x}: {:08x}  {}\n", pc, word, iss::disassemble(iss::decode(word, isa), pc));
@@ -101,10 +102,12 @@ std::string report(const Shrunk &shrunk) {
   text += "after it:\n" + shrunk.what;
   text += "before it:\n";
   for (unsigned i = 1; i < 32; ++i)
-    text += fmt::format("  x{:<2} {:016x}{}", i, initial(stream, context::integers + 8 * static_cast<int32_t>(i)), i % 4 == 0 ? "\n" : "");
+    text += fmt::format("  x{:<2} {:016x}{}", i, initial(stream, context::integers + 8 * static_cast<int32_t>(i)),
+                        i % 4 == 0 ? "\n" : "");
   text += "\n";
   for (unsigned i = 0; i < 32; ++i)
-    text += fmt::format("  f{:<2} {:016x}{}", i, initial(stream, context::floats + 8 * static_cast<int32_t>(i)), i % 4 == 3 ? "\n" : "");
+    text += fmt::format("  f{:<2} {:016x}{}", i, initial(stream, context::floats + 8 * static_cast<int32_t>(i)),
+                        i % 4 == 3 ? "\n" : "");
   return text;
 }
 

@@ -23,8 +23,8 @@ struct Unit {
     Loop,   // runs `body` a few times
   };
   Kind kind = Kind::Plain;
-  unsigned iterations = 0;     // of a Loop
-  bool indivisible = false;    // words that keep qemu from a mistake of its own stay (KnownDifferences.h)
+  unsigned iterations = 0;          // of a Loop
+  bool indivisible = false;         // words that keep qemu from a mistake of its own stay (KnownDifferences.h)
   std::vector<uint32_t> words = {}; // compressed instructions are single 16-bit values
   std::vector<Unit> body = {};
 };

@@ -60,12 +60,18 @@ uint64_t specialFloat(Random &random, unsigned bytes) {
   const uint64_t one = uint64_t{1} << layout.mantissaBits, quiet = one >> 1, infinity = layout.infinity();
   const uint64_t noise = random.next() & (quiet - 1);
   const uint64_t values[] = {
-      0, infinity, infinity | quiet, infinity | quiet | noise,
-      infinity | 1,              // signalling NaN
-      infinity | noise | 1,      // signalling NaN with payload
-      1, noise,                  // subnormal
-      one - 1, one, one | noise, // around the smallest normal
-      infinity - 1,              // largest finite
+      0,
+      infinity,
+      infinity | quiet,
+      infinity | quiet | noise,
+      infinity | 1,         // signalling NaN
+      infinity | noise | 1, // signalling NaN with payload
+      1,
+      noise, // subnormal
+      one - 1,
+      one,
+      one | noise,                                                              // around the smallest normal
+      infinity - 1,                                                             // largest finite
       (layout.bias() + 1 + random.below(layout.bias())) << layout.mantissaBits, // a power of two: limits of integers
       ((layout.bias() + random.below(66)) << layout.mantissaBits) - 1,          // and just below them
       (random.below(2 * layout.bias()) << layout.mantissaBits) | noise,         // any exponent
@@ -96,11 +102,12 @@ uint64_t randomValue(Random &random, unsigned bytes) { return valueOf(random, Ki
 uint64_t randomFloatRegister(Random &random, unsigned bytes) {
   if (random.percent(12))
     bytes = random.pick({2, 4, 8});
-  const uint64_t value = valueOf(random, random.pick({Kind::Moderate, Kind::Moderate, Kind::Moderate, Kind::Any}), bytes);
+  const uint64_t value =
+      valueOf(random, random.pick({Kind::Moderate, Kind::Moderate, Kind::Moderate, Kind::Any}), bytes);
   if (bytes == 8)
     return value;
   const uint64_t boxed = value | ~uint64_t{0} << 8 * bytes;
-  return random.percent(95) ? boxed : boxed ^ uint64_t{1} << random.between(8 * bytes, 63);
+  return random.percent(95) ? boxed : boxed ^ uint64_t { 1 } << random.between(8 * bytes, 63);
 }
 
 uint64_t randomIntegerRegister(Random &random) {
@@ -112,8 +119,8 @@ uint64_t randomIntegerRegister(Random &random) {
 
 void fill(Random &random, std::span<std::byte> bytes) {
   const unsigned width = random.pick({1, 2, 2, 4, 4, 4, 8, 8});
-  const Kind kind =
-      random.pick({Kind::Bits, Kind::Integer, Kind::Moderate, Kind::Moderate, Kind::Moderate, Kind::Special, Kind::Any});
+  const Kind kind = random.pick(
+      {Kind::Bits, Kind::Integer, Kind::Moderate, Kind::Moderate, Kind::Moderate, Kind::Special, Kind::Any});
   for (size_t offset = 0; offset < bytes.size(); offset += width) {
     const bool odd = kind == Kind::Moderate && random.percent(5);
     const uint64_t value = valueOf(random, odd ? Kind::Any : kind, width);

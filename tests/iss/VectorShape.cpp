@@ -230,7 +230,7 @@ bool mayOverlap(const VectorOperand &vd, unsigned d, const VectorOperand &source
   if (!overlap(d, vd.registers(), s, source.registers()) || vd.eewLog2 == source.eewLog2)
     return true;
   if (vd.eewLog2 < source.eewLog2)
-    return d == s; // the lowest-numbered part
+    return d == s;                                                             // the lowest-numbered part
   return source.emulLog2 >= 0 && d + vd.registers() == s + source.registers(); // the highest-numbered
 }
 

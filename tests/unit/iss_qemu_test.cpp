@@ -64,9 +64,7 @@ TEST_CASE("random streams leave the same state in the simulator and in qemu") {
   if (!qemu)
     return;
   Campaign campaign{.qemu = qemu, .simulator = runInSimulator};
-  SECTION("of everything") {
-    campaign.streams = 6144;
-  }
+  SECTION("of everything") { campaign.streams = 6144; }
   SECTION("short ones of everything") { // a wrong result has no chance to be overwritten
     campaign.streams = 4096;
     campaign.length = 5;
@@ -129,10 +127,11 @@ TEST_CASE("a wrong result is found and shrunk to the instruction that made it") 
   if (!qemu)
     return;
   // One instruction in the vector registers, one whose fault shows through the mask, one in memory.
-  const auto [opcode, name] = GENERATE(table<iss::Opcode, std::string>({
-      {iss::Opcode::VADD_VV, "vadd.vv"}, {iss::Opcode::VMSEQ_VX, "vmseq.vx"}, {iss::Opcode::VLM_V, "vlm.v"}}));
+  const auto [opcode, name] = GENERATE(table<iss::Opcode, std::string>(
+      {{iss::Opcode::VADD_VV, "vadd.vv"}, {iss::Opcode::VMSEQ_VX, "vmseq.vx"}, {iss::Opcode::VLM_V, "vlm.v"}}));
   const iss::Opcode wrong = opcode;
-  Campaign campaign{.qemu = qemu, .simulator = [wrong](const Program &program) { return runWithWrong(wrong, program); }};
+  Campaign campaign{.qemu = qemu,
+                    .simulator = [wrong](const Program &program) { return runWithWrong(wrong, program); }};
   campaign.streams = 256;
   campaign.largestReport = 1;
   const CampaignResult result = run(campaign);
