@@ -5,6 +5,7 @@ find_package(MLIR 19.1 REQUIRED CONFIG HINTS /usr/lib/llvm-19/lib/cmake/mlir)
 find_package(LLD 19.1 REQUIRED CONFIG HINTS /usr/lib/llvm-19/lib/cmake/lld)
 find_path(FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED) # header only as we use it
 find_package(yaml-cpp REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -50,11 +50,13 @@ struct RvvTiming {
   } divide;
   struct Reduction {
     std::string style;
-    uint32_t integerCycles = 0, floatCycles = 0, orderedCycles = 0, overlap = 1;
+    uint32_t integerCycles = 0, floatCycles = 0, orderedCycles = 0, minimumCycles = 0, overlap = 1;
+    bool integerFoldsAtOnce = false;
   } reduction;
   struct Memory {
     uint32_t loadBits = 0, storeBits = 0, loadLatency = 4, startup = 0, banks = 1;
-    double cyclesPerElement = 1, cyclesPerSegmentElement = 1;
+    uint32_t segmentFields = 0;
+    double cyclesPerElement = 1, segmentLoadCycles = 1, segmentStoreCycles = 1;
     bool sharedPort = false;
   } memory;
 };

@@ -2,6 +2,7 @@
 
 #include "hw-models/Hardware.h"
 #include "hw-models/Schema.h"
+#include "tools/HwValidate.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -91,6 +92,7 @@ void weft::tools::addHwCommand(CLI::App &app, int &exitCode) {
   CLI::App *showCommand = group->add_subcommand("show", "Print every value with its unit and meaning");
   CLI::App *checkCommand = group->add_subcommand("check", "Say OK, or what is wrong and where (exit status 1)");
   CLI::App *schemaCommand = group->add_subcommand("schema", "Print the reference of all keys as Markdown");
+  addHwValidateCommand(*group, exitCode);
   addMachine(showCommand);
   addMachine(checkCommand);
   listCommand->callback([&exitCode] { exitCode = list(); });

@@ -26,7 +26,7 @@ struct Elf {
 
 /// Reads a 64-bit little-endian RISC-V executable (ET_EXEC, or ET_DYN without relocations to do). The result refers to
 /// `file`. Errors: truncated, wrong class, machine or type, segments that overlap or wrap, an entry that is odd or in
-/// no executable segment; `name` is used in messages.
+/// no segment; `name` is used in messages.
 Result<Elf> readElf(std::span<const std::byte> file, const std::string &name);
 
 } // namespace weft::iss

@@ -22,9 +22,9 @@ struct VectorGroup {
   int emulLog2 = 0;
   unsigned eewBits = 8; // 1 of a mask
 
-  unsigned count() const { return groupRegisters(emulLog2); }
-  unsigned end() const { return first + count(); }
-  bool overlaps(const VectorGroup &other) const { return first < other.end() && other.first < end(); }
+  constexpr unsigned count() const { return groupRegisters(emulLog2); }
+  constexpr unsigned end() const { return first + count(); }
+  constexpr bool overlaps(const VectorGroup &other) const { return first < other.end() && other.first < end(); }
 };
 
 /// Whether an instruction may write `destination` while it reads `source`: they do not overlap, or have the same EEW,

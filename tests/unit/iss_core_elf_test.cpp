@@ -74,8 +74,8 @@ TEST_CASE("Bad ELF files give one message each") {
   CHECK(contains(messageOf(patched<uint64_t>(offsetof(Elf64_Ehdr, e_phoff), ~uint64_t{7})), "truncated"));
   CHECK(contains(messageOf(patched<uint64_t>(offsetof(Elf64_Ehdr, e_shoff), ~uint64_t{7})), "truncated"));
   CHECK(contains(messageOf(patched<uint64_t>(offsetof(Elf64_Ehdr, e_entry), base + 1)), "odd"));
-  CHECK(contains(messageOf(patched<uint64_t>(offsetof(Elf64_Ehdr, e_entry), base + 128)), "no executable segment"));
-  CHECK(contains(messageOf(patched<uint64_t>(offsetof(Elf64_Ehdr, e_entry), base - 2)), "no executable segment"));
+  CHECK(contains(messageOf(patched<uint64_t>(offsetof(Elf64_Ehdr, e_entry), base + 128)), "lies in no segment"));
+  CHECK(contains(messageOf(patched<uint64_t>(offsetof(Elf64_Ehdr, e_entry), base - 2)), "lies in no segment"));
   CHECK(contains(messageOf(patched<uint64_t>(programHeader + offsetof(Elf64_Phdr, p_offset), 1 << 20)), "truncated"));
   CHECK(contains(messageOf(patched<uint64_t>(programHeader + offsetof(Elf64_Phdr, p_filesz), 129)),
                  "more bytes in the file"));

@@ -17,6 +17,11 @@ uint64_t ceilLog2(uint64_t value) { return value <= 1 ? 0 : static_cast<uint64_t
 
 uint64_t ceiling(double cycles) { return static_cast<uint64_t>(std::ceil(cycles - 1e-9)); }
 
+bool isLoad(OpClass cls) {
+  using enum OpClass;
+  return cls == VLoad || cls == VLoadFaultFirst || cls == VLoadStrided || cls == VLoadIndexed;
+}
+
 } // namespace
 
 Costs::Costs(const CoreSpec &core)
@@ -81,14 +86,16 @@ void Costs::fill(const CoreSpec &core) {
   set({VFClass}, rowsUnless("classify"), sequencer.floating, width.convert, convert);
   set({VFCompare}, Shape::MaskWrite, sequencer.floating, width.convert, mask);
 
-  set({VReduce, VWidenReduce}, Shape::Reduce, sequencer.integer, width.integer, integer);
-  set({VFReduceMinMax}, Shape::Reduce, sequencer.floating, width.floating, integer);
-  set({VFReduceUnordered, VFWidenReduceUnordered}, Shape::Reduce, sequencer.floating, width.floating, floating);
-  set({VFReduceOrdered, VFWidenReduceOrdered}, Shape::ReduceOrdered, sequencer.floating, width.floating, floating);
+  set({VReduce}, Shape::Reduce, sequencer.integer, dlenBits, integer);
+  set({VWidenReduce}, Shape::Reduce, sequencer.integer, width.integer, integer);
+  set({VFReduceMinMax}, Shape::Reduce, sequencer.floating, dlenBits, integer);
+  set({VFReduceUnordered, VFWidenReduceUnordered}, Shape::Reduce, sequencer.floating, dlenBits, floating);
+  set({VFReduceOrdered, VFWidenReduceOrdered}, Shape::ReduceOrdered, sequencer.floating, dlenBits, floating);
   auto orElse = [](uint32_t given, uint32_t fallback) { return given ? given : fallback; };
   uint32_t floatStep = orElse(rvv.reduction.floatCycles, floating);
-  each({VReduce, VWidenReduce, VFReduceMinMax},
-       [&](ClassTraits &t) { t.step = orElse(rvv.reduction.integerCycles, integer); });
+  uint32_t integerStep = orElse(rvv.reduction.integerCycles, integer);
+  each({VReduce, VWidenReduce}, [&](ClassTraits &t) { t.step = integerStep; });
+  each({VFReduceMinMax}, [&](ClassTraits &t) { t.step = orElse(rvv.reduction.minimumCycles, integerStep); });
   each({VFReduceUnordered, VFWidenReduceUnordered}, [&](ClassTraits &t) { t.step = floatStep; });
   each({VFReduceOrdered, VFWidenReduceOrdered},
        [&](ClassTraits &t) { t.step = orElse(rvv.reduction.orderedCycles, floatStep); });
@@ -165,10 +172,11 @@ uint64_t Costs::divide(const Retired &op, uint64_t count) const {
   return rvv.divide.startup + ceiling(double(steps) * step);
 }
 
-Cost Costs::reduce(const Retired &op, const ClassTraits &traits, uint64_t count, uint8_t widthLog2) const {
+Cost Costs::reduce(const Retired &op, const ClassTraits &traits, uint64_t count) const {
   if (count == 0)
     return {};
   uint64_t bits = std::max<uint64_t>(op.resultBits, 8);
+  uint8_t widthLog2 = traits.widthLog2;
   uint64_t last = rvv.partialWriteCycles; // the result goes into part of a row
   uint64_t serial;
   if (reduction == Reduction::Elements)
@@ -177,23 +185,33 @@ Cost Costs::reduce(const Retired &op, const ClassTraits &traits, uint64_t count,
     serial = traits.step * (reduction == Reduction::Halving ? count - 1 : count) + last;
   else if (reduction == Reduction::Halving)
     serial = traits.step * std::max<uint64_t>(1, ceilLog2(count)) + last;
-  else
-    serial = traits.step * (rows(count * bits, widthLog2) + ceilLog2((uint64_t{1} << widthLog2) / bits) - 1) + last;
+  else {
+    bool foldsAtOnce =
+        rvv.reduction.integerFoldsAtOnce && (op.cls == OpClass::VReduce || op.cls == OpClass::VWidenReduce);
+    uint64_t folds = foldsAtOnce ? 1 : ceilLog2((uint64_t{1} << widthLog2) / bits);
+    serial = traits.step * (rows(count * bits, widthLog2) + folds - 1) + last;
+  }
   // A mask takes what would let a second one run beside it.
   uint64_t overlap = op.masked && rvv.width.masked ? 1 : rvv.reduction.overlap;
-  return {.occupancy = (serial + overlap - 1) / overlap, .serial = serial};
+  return {.occupancy = std::max<uint64_t>(1, serial / overlap), .serial = serial};
 }
 
 uint64_t Costs::memory(const Retired &op, const ClassTraits &traits, uint64_t count) const {
   uint64_t startup = rvv.memory.startup;
-  if (traits.shape == Shape::UnitStride && op.fields > 1)
-    return startup + ceiling(double(count * op.fields) * rvv.memory.cyclesPerSegmentElement);
+  double cycles = rvv.memory.cyclesPerElement;
+  if (op.fields > 1) {
+    bool isStrided = traits.shape == Shape::ElementMemory;
+    if (op.fields > rvv.memory.segmentFields)
+      return startup + ceiling(double(count * op.fields) * cycles);
+    double row = isLoad(op.cls) ? rvv.memory.segmentLoadCycles : rvv.memory.segmentStoreCycles;
+    uint64_t moved = rows(count * op.fields * op.elementBytes * 8, traits.widthLog2);
+    return startup + ceiling(double(moved) * row + (isStrided ? double(count) * cycles : 0));
+  }
   if (traits.shape != Shape::ElementMemory) {
     uint64_t bytes = uint64_t{op.elementBytes} * (traits.shape == Shape::UnitStride ? count : op.elements);
     uint64_t offset = op.address & ((uint64_t{1} << traits.widthLog2) / 8 - 1); // the port reads aligned rows
     return startup + (bytes ? rows((bytes + offset) * 8, traits.widthLog2) : 0);
   }
-  double cycles = rvv.memory.cyclesPerElement;
   if (cycles < 1 && (op.cls == OpClass::VLoadStrided || op.cls == OpClass::VStoreStrided)) {
     constexpr uint64_t bankBytes = 8;
     uint64_t stride = static_cast<uint64_t>(op.strideBytes < 0 ? -op.strideBytes : op.strideBytes);
@@ -202,7 +220,7 @@ uint64_t Costs::memory(const Retired &op, const ClassTraits &traits, uint64_t co
     uint64_t step = std::max<uint64_t>(std::gcd(stride, span), bankBytes);
     cycles = std::max(cycles, 1.0 / double(std::max<uint64_t>(1, span / step)));
   }
-  return startup + ceiling(double(count * op.fields) * cycles);
+  return startup + ceiling(double(count) * cycles);
 }
 
 Cost Costs::of(const Retired &op) const {
@@ -226,10 +244,14 @@ Cost Costs::of(const Retired &op) const {
       cycles = elementwise(count, cycles);
     break;
   case Shape::WidenRows:
+    if (occupancy == Occupancy::Registers)
+      count = std::max<uint64_t>(op.vlmax, vlenBits / op.resultBits);
     cycles = rows(count * op.resultBits, width + (rvv.wideningRate == 2 ? 1 : 0));
     break;
-  case Shape::NarrowRows:
-    cycles = partial * rows(count * op.sourceBits, width);
+  case Shape::NarrowRows: // a single row has nothing to be merged with
+    cycles = rows(count * op.sourceBits, width);
+    if (cycles > 1)
+      cycles *= partial;
     break;
   case Shape::MaskWrite: // the last write of a row is whole
     cycles = partial * rows(count * op.sourceBits, width);
@@ -250,7 +272,7 @@ Cost Costs::of(const Retired &op) const {
     break;
   case Shape::Reduce:
   case Shape::ReduceOrdered:
-    return reduce(op, traits, count, width);
+    return reduce(op, traits, count);
   case Shape::Masks:
     cycles = rows(maskBits, width);
     break;

@@ -67,7 +67,7 @@ private:
   uint64_t rows(uint64_t bits, uint8_t widthLog2) const;
   uint64_t elementwise(uint64_t count, uint64_t resultRows) const;
   uint64_t divide(const Retired &op, uint64_t count) const;
-  Cost reduce(const Retired &op, const ClassTraits &traits, uint64_t count, uint8_t widthLog2) const;
+  Cost reduce(const Retired &op, const ClassTraits &traits, uint64_t count) const;
   uint64_t memory(const Retired &op, const ClassTraits &traits, uint64_t count) const;
 
   enum class Occupancy : uint8_t { Elements, Group, Registers } occupancy = Occupancy::Elements;

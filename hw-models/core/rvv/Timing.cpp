@@ -244,8 +244,8 @@ void InOrderTiming::occupy(const Retired &op, const ClassTraits &traits, const C
     complete = start + cost.serial - 1 + rvv.dispatch.resultLatency;
     scalars[op.scalarWrite] = {complete, true};
   }
-  if (op.cls == OpClass::VLoadFaultFirst) // vl is known when its last element is
-    nextVector = std::max(nextVector, complete);
+  if (op.cls == OpClass::VLoadFaultFirst) // vl is known when its last address is
+    nextVector = std::max(nextVector, start + cost.occupancy);
   vectorDone = std::max(vectorDone, complete);
   done = std::max(done, complete);
 }

@@ -1,0 +1,11 @@
+// `weft hw validate rvv`: the timing model of vector cores against measurements.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace weft::tools {
+
+/// Adds `validate rvv` to the group `hw`.
+void addHwValidateCommand(CLI::App &group, int &exitCode);
+
+} // namespace weft::tools
