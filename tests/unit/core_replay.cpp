@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/Link.h"
 #include "compiler/codegen/MachineCode.h"
+#include "runtime/package/CoreCode.h"
 #include "sim/iss/Machine.h"
 
 #include "llvm/IR/LLVMContext.h"
