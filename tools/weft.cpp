@@ -1,4 +1,5 @@
 // The `weft` tool: the one place that knows the compiler and the devices both.
+#include "compiler/codegen/Disassembler.h"
 #include "tools/CompileCommand.h"
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
@@ -53,10 +54,10 @@ int main(int argc, char **argv) {
   app.require_subcommand(1);
   app.failure_message(tools::usageMessage);
   int exitCode = 0;
-  tools::Tool tool{tools::compileInMemory, tools::makeLoadedEngine};
+  tools::Tool tool{tools::compileInMemory, tools::makeLoadedEngine, codegen::disassemble};
   tools::addCompileCommand(app, exitCode);
   tools::addRunCommand(app, tool, exitCode);
-  tools::addInspectCommand(app, exitCode);
+  tools::addInspectCommand(app, tool, exitCode);
   tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, exitCode);
   try {

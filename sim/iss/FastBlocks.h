@@ -129,6 +129,9 @@ private:
 /// Stands for a block that has not been looked up: its count is more than may ever be left.
 FastOp *unresolvedBlock();
 
+/// Runs from `header` on until a handler exits, which `context` then describes.
+void enterBlock(FastOp *header, int64_t left, Memory *memory, FastContext *context);
+
 /// Chooses handlers and fills the entries of `block` from its instructions.
 void makeRecords(Block &block);
 

@@ -13,8 +13,7 @@ void Machine::Impl::runBlocks(FastOp *header) {
   FloatEnvironment environment(hart);
   fast.hart = &hart;
   fast.retiredAndLeft = hart.privileged.retired + budget;
-  header[1].handler(header + 1, header, hart.x.data(), static_cast<int64_t>(budget) - header->header.count, 0, &memory,
-                    &fast);
+  enterBlock(header, static_cast<int64_t>(budget) - header->header.count, &memory, &fast);
   auto left = static_cast<uint64_t>(fast.left);
   stepsLeft -= budget - left;
   hart.privileged.retired = fast.retiredAndLeft - left;

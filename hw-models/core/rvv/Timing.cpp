@@ -6,6 +6,7 @@
 #include "hw-models/core/rvv/Costs.h"
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 using namespace weft::hw;
@@ -39,6 +40,20 @@ struct Earliest {
 
 uint64_t lessOrZero(uint64_t value, uint64_t less) { return value > less ? value - less : 0; }
 
+/// When register `index` of a group begins, in cycles from the start, if the group takes `cycles`. Groups of segments
+/// alone have a number of registers that is no power of two.
+uint64_t shareOf(uint64_t cycles, uint64_t index, uint64_t count) {
+  return std::has_single_bit(count) ? (cycles * index) >> std::countr_zero(count) : cycles * index / count;
+}
+
+/// When the last row of register `index` is started.
+uint64_t lastOf(uint64_t cycles, uint64_t index, uint64_t count) {
+  uint64_t rounding = count - 1;
+  uint64_t end = std::has_single_bit(count) ? (cycles * (index + 1) + rounding) >> std::countr_zero(count)
+                                            : (cycles * (index + 1) + rounding) / count;
+  return std::max<uint64_t>(1, end) - 1;
+}
+
 class InOrderTiming final : public Timing {
 public:
   explicit InOrderTiming(const Hardware &hardware)
@@ -59,7 +74,9 @@ public:
   VectorUse vectorUse() const override { return use; }
 
   void reset() override {
-    lastIssue = slots = nextIssue = nextVector = done = vectorDone = queued = lastStart = lastResult = 0;
+    lastIssue = slots = nextIssue = nextVector = done = vectorDone = lastStart = lastResult = 0;
+    oldest = 0;
+    anyStarted = false;
     divideFree = floatDivideFree = 0;
     std::fill(starts.begin(), starts.end(), 0);
     scalars = {};
@@ -85,7 +102,9 @@ private:
   uint64_t done = 0, vectorDone = 0;
   uint64_t divideFree = 0, floatDivideFree = 0;
   std::vector<uint64_t> starts; // ring: of the last vector instructions, as many as the queue holds
-  uint64_t queued = 0, lastStart = 0, lastResult = 0;
+  size_t oldest = 0;
+  bool anyStarted = false;
+  uint64_t lastStart = 0, lastResult = 0;
   std::array<ScalarRegister, 64> scalars{};
   std::array<VectorRegister, 32> vectors{};
   std::array<uint64_t, sequencerCount> sequencerFree{};
@@ -111,8 +130,8 @@ uint64_t InOrderTiming::issueScalar(const Retired &op) {
     at.atLeast(vectorDone, Stall::Memory);
   if (costs.traits(op.cls).shape != Shape::None) {
     at.atLeast(nextVector, Stall::VectorResult);
-    if (queued >= starts.size()) // the oldest has left the queue when this one arrives
-      at.atLeast(lessOrZero(starts[queued % starts.size()], rvv.dispatch.latency), Stall::QueueFull);
+    // The oldest has left the queue when this one arrives.
+    at.atLeast(lessOrZero(starts[oldest], rvv.dispatch.latency), Stall::QueueFull);
   }
   if (at.cycle > slot)
     stallCycles[static_cast<size_t>(at.cause)] += at.cycle - slot;
@@ -167,8 +186,7 @@ uint64_t InOrderTiming::readable(RegisterGroup group, uint64_t occupancy, bool w
       start = std::max(start, each.lastReady);
       continue;
     }
-    uint64_t first = occupancy * k / group.count;
-    uint64_t last = std::max<uint64_t>(1, (occupancy * (k + 1) + group.count - 1) / group.count) - 1;
+    uint64_t first = shareOf(occupancy, k, group.count), last = lastOf(occupancy, k, group.count);
     start = std::max({start, lessOrZero(each.firstReady, first), lessOrZero(each.lastReady, last)});
   }
   return start;
@@ -185,10 +203,10 @@ uint64_t InOrderTiming::hazards(const Retired &op, const ClassTraits &traits, ui
   for (uint64_t k = 0; k < write.count; ++k) {
     const VectorRegister &each = vectors[(write.first + k) % 32];
     // Rows are written a latency after they start, compact results at the end.
-    uint64_t first = traits.isCompact ? occupancy - 1 : occupancy * k / write.count;
-    uint64_t last = occupancy * (k + 1) / write.count;
-    start = std::max({start, lessOrZero(each.firstRead, first + traits.latency),
-                      lessOrZero(each.lastRead, std::max<uint64_t>(last, 1) - 1 + traits.latency)});
+    uint64_t first = traits.isCompact ? occupancy - 1 : shareOf(occupancy, k, write.count);
+    uint64_t last = lastOf(occupancy, k, write.count);
+    start = std::max(
+        {start, lessOrZero(each.firstRead, first + traits.latency), lessOrZero(each.lastRead, last + traits.latency)});
     if (!rvv.overwriteWaits) // written in order
       start = std::max(start, lessOrZero(each.lastReady, occupancy - 1 + traits.latency));
   }
@@ -200,12 +218,14 @@ void InOrderTiming::startVector(const Retired &op, uint64_t issue) {
   Cost cost = costs.of(op);
   uint64_t start =
       std::max({issue + rvv.dispatch.latency, sequencerFree[traits.sequencer], hazards(op, traits, cost.occupancy)});
-  if (queued > 0 && rvv.dispatch.inOrder)
+  if (anyStarted && rvv.dispatch.inOrder)
     start = std::max(start, lastStart + rvv.dispatch.interval);
   if (traits.returnsScalar && lastResult > 0)
     start = std::max(start, lastResult + rvv.dispatch.resultInterval);
   lastStart = std::max(lastStart, start);
-  starts[queued++ % starts.size()] = start;
+  anyStarted = true;
+  starts[oldest] = start;
+  oldest = oldest + 1 == starts.size() ? 0 : oldest + 1;
   if (traits.returnsScalar)
     lastResult = start;
   occupy(op, traits, cost, start);
@@ -229,16 +249,16 @@ void InOrderTiming::occupy(const Retired &op, const ClassTraits &traits, const C
   for (const RegisterGroup &group : op.vectorReads)
     for (uint64_t k = 0; k < group.count; ++k)
       read(static_cast<uint8_t>(group.first + k),
-           traits.readsWhole ? cost.occupancy - 1 : cost.occupancy * k / group.count,
-           traits.readsWhole ? cost.occupancy - 1 : std::max<uint64_t>(1, cost.occupancy * (k + 1) / group.count) - 1);
+           traits.readsWhole ? cost.occupancy - 1 : shareOf(cost.occupancy, k, group.count),
+           traits.readsWhole ? cost.occupancy - 1 : lastOf(cost.occupancy, k, group.count));
   if (op.masked)
     read(0, cost.occupancy - 1, cost.occupancy - 1);
   RegisterGroup write = op.vectorWrite;
   for (uint64_t k = 0; k < write.count; ++k) {
     VectorRegister &each = vectors[(write.first + k) % 32];
-    uint64_t last = std::max<uint64_t>(1, (cost.serial * (k + 1) + write.count - 1) / write.count) - 1;
+    uint64_t first = shareOf(cost.serial, k, write.count), last = lastOf(cost.serial, k, write.count);
     each.lastReady = traits.isCompact ? complete : start + last + traits.latency;
-    each.firstReady = traits.isCompact ? complete : start + cost.serial * k / write.count + traits.latency;
+    each.firstReady = traits.isCompact ? complete : start + first + traits.latency;
   }
   if (op.scalarWrite != noRegister && op.scalarWrite != 0) {
     complete = start + cost.serial - 1 + rvv.dispatch.resultLatency;
