@@ -25,6 +25,15 @@ TOKENS = 64
 # Upper limits: the promises of the project, on two cores.
 RUN_LIMIT_S, COMPILE_LIMIT_S, BUILD_LIMIT_S = 30.0, 5.0, 480.0
 
+# Promises about counters, by the name of their row: not above, and not below.
+COUNTER_LIMITS = {
+    "kernel_insns_bench: countInstructions/gemm_f32/iterations:1, instructions per mac": 0.075,
+    "kernel_insns_bench: countInstructions/gemv_f32/iterations:1, instructions per mac": 0.068,
+    "kernel_insns_bench: countInstructions/gemv_q8/iterations:1, instructions per mac": 0.14,
+    "kernel_insns_bench: countInstructions/gemv_q4/iterations:1, instructions per mac": 0.14,
+}
+COUNTER_FLOORS = {"kernel_insns_bench: timeOnFourLanes/gemm_f32/iterations:1, fpu utilisation": 0.95}
+
 # What a Google Benchmark entry holds beside the counters of the program.
 BENCHMARK_KEYS = {"name", "family_index", "per_family_instance_index", "run_name", "run_type", "repetitions",
                   "repetition_index", "threads", "aggregate_name", "aggregate_unit", "iterations", "real_time", "cpu_time",
@@ -37,9 +46,15 @@ class Row:
     value: float
     unit: str
     limit: float = None  # not above this
+    floor: float = None  # not below this
 
     def met(self):
-        return None if self.limit is None else self.value <= self.limit
+        if self.limit is None and self.floor is None:
+            return None
+        return (self.limit is None or self.value <= self.limit) and (self.floor is None or self.value >= self.floor)
+
+    def target(self):
+        return f"<= {self.limit:g}" if self.limit is not None else f">= {self.floor:g}" if self.floor is not None else ""
 
 
 def checked(command, **options):
@@ -88,7 +103,8 @@ def bench_program(program, repetitions):
         counters = {key: value for key, value in entry.items() if key not in BENCHMARK_KEYS and isinstance(value, (int, float))}
         for key, value in counters.items():
             what, rate, _ = key.partition("_per_second")
-            rows.append(Row(f"{name}, {what.replace('_', ' ')}", value, "/s" if rate else ""))
+            full = f"{name}, {what.replace('_', ' ')}"
+            rows.append(Row(full, value, "/s" if rate else "", COUNTER_LIMITS.get(full), COUNTER_FLOORS.get(full)))
         if not counters:
             rows.append(Row(name, entry["real_time"], entry["time_unit"]))
     return rows
@@ -114,7 +130,7 @@ def scaled(value, unit):
 def print_table(rows):
     verdict = {None: "", True: "yes", False: "NO"}
     cells = [("what", "value", "unit", "target", "met")]
-    cells += [(r.name, *scaled(r.value, r.unit), "" if r.limit is None else f"<= {r.limit:g}", verdict[r.met()]) for r in rows]
+    cells += [(r.name, *scaled(r.value, r.unit), r.target(), verdict[r.met()]) for r in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(5)]
     for index, row in enumerate(cells):
         aligned = [row[0].ljust(widths[0]), row[1].rjust(widths[1]), *(row[i].ljust(widths[i]) for i in (2, 3, 4))]

@@ -1,5 +1,7 @@
 #include "runtime/KernelLibrary.h"
 
+#include "runtime/package/CoreCode.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -168,8 +170,9 @@ Result<KernelLibrary> KernelLibrary::load(const Package &package, const HostProc
     return library;
   if (package.objects.empty())
     return userError("the package has no compiled kernels; run with --timing-only or compile the model again");
-  auto chosen = std::find_if(package.objects.begin(), package.objects.end(),
-                             [&](const auto &object) { return architectureOf(object->triple) == host.architecture; });
+  auto chosen = std::find_if(package.objects.begin(), package.objects.end(), [&](const auto &object) {
+    return architectureOf(object->triple) == host.architecture && !isForCore(*object);
+  });
   const pkg::KernelObjectT &object = chosen == package.objects.end() ? *package.objects.front() : **chosen;
   if (Result<void> runs = checkHost(object, host); !runs)
     return runs.takeError();

@@ -15,7 +15,7 @@ namespace weft::tools {
 namespace {
 
 struct Arguments {
-  std::string model, output, until, dumpDirectory, jsonPath;
+  std::string model, output, until, emit, dumpDirectory, jsonPath;
   CompileArguments compile;
 };
 
@@ -41,8 +41,29 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
              static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
 }
 
-/// The package, or the IR where the pipeline stopped.
+Result<compiler::Product> productOf(const std::string &name) {
+  if (name.empty() || name == "package")
+    return compiler::Product::Package;
+  if (name == "asm")
+    return compiler::Product::Assembly;
+  if (name == "elf")
+    return compiler::Product::Elf;
+  return Error{fmt::format("--emit '{}' is none of asm, elf, package", name), Fault::Usage};
+}
+
+/// The package, the cores' code, or the IR where the pipeline stopped.
 Result<void> writeResult(const Arguments &arguments, const compiler::Compilation &compilation) {
+  if (arguments.emit == "elf") {
+    // A directory's name may end with a slash.
+    std::string name = std::filesystem::weakly_canonical(arguments.model).filename();
+    return runtime::writeFile(arguments.output.empty() ? name + ".elf" : arguments.output, compilation.code);
+  }
+  if (arguments.emit == "asm") {
+    if (!arguments.output.empty())
+      return runtime::writeFile(arguments.output, compilation.code);
+    std::cout << compilation.code;
+    return {};
+  }
   if (!compilation.package) {
     if (!arguments.output.empty())
       return runtime::writeFile(arguments.output, compilation.ir);
@@ -60,6 +81,9 @@ Result<void> runCompile(const Arguments &arguments) {
   auto until = phaseOf(arguments.until);
   if (!until)
     return until.takeError();
+  auto product = productOf(arguments.emit);
+  if (!product)
+    return product.takeError();
   auto parsed = toCompileOptions(arguments.model, arguments.compile);
   if (!parsed)
     return parsed.takeError();
@@ -67,6 +91,7 @@ Result<void> runCompile(const Arguments &arguments) {
   if (!options)
     return options.takeError();
   options->until = *until;
+  options->product = *product;
   options->dumpDirectory = arguments.dumpDirectory;
   ProgressBar bar("compiling");
   options->progress = [&](double fraction) { bar.update(fraction); };
@@ -110,12 +135,17 @@ void addCompileCommand(CLI::App &app, int &exitCode) {
   auto arguments = std::make_shared<Arguments>();
   command->add_option("MODEL", arguments->model, "A Hugging Face model directory")->type_name("")->required();
   addCompileArguments(*command, arguments->compile);
-  command->add_option("-o,--output", arguments->output, "The package to write; without it NAME.weft here")
+  command->add_option("-o,--output", arguments->output, "The file to write; without it NAME.weft here")
       ->type_name("OUT.weft");
+  CLI::Option *until = command
+                           ->add_option("--compile-to", arguments->until,
+                                        "Stop after this phase and print its IR: " + compiler::phaseNames())
+                           ->type_name("PHASE");
   command
-      ->add_option("--compile-to", arguments->until,
-                   "Stop after this phase and print its IR: " + compiler::phaseNames())
-      ->type_name("PHASE");
+      ->add_option("--emit", arguments->emit,
+                   "Write the code of the mesh's cores instead: asm prints assembler text, elf writes NAME.elf")
+      ->type_name("asm|elf|package")
+      ->excludes(until);
   command->add_option("--dump", arguments->dumpDirectory, "Write the IR after each phase there")->type_name("DIR");
   command->add_option("--json", arguments->jsonPath, "Write a report of the compilation as JSON (docs/json.md)")
       ->type_name("FILE");

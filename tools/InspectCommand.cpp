@@ -3,6 +3,7 @@
 #include "runtime/Report.h"
 #include "runtime/SramUse.h"
 #include "runtime/Table.h"
+#include "runtime/package/CoreCode.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,8 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
+#include <optional>
 #include <set>
 
 namespace weft::tools {
@@ -131,10 +134,30 @@ std::string ioTable(const pkg::ProgramT &program) {
   return fmt::format("\n{}: host input and output\n{}", program.name, table.text());
 }
 
+/// Bytes of code of each kernel on a core; nothing if the cores run none, or none that can be read.
+std::optional<std::vector<uint64_t>> coreBytes(const Package &package) {
+  const pkg::KernelObjectT *object = runtime::findCoreObject(package.objects);
+  if (!object)
+    return std::nullopt;
+  auto code = runtime::readCoreCode(*object);
+  if (!code)
+    return std::nullopt;
+  std::map<std::string, uint64_t> sizes;
+  for (const runtime::KernelSize &size : runtime::kernelSizes(*code))
+    sizes[size.name] = size.bytes;
+  std::vector<uint64_t> bytes;
+  for (const auto &kernel : package.kernels)
+    bytes.push_back(sizes[kernel->name]);
+  return bytes;
+}
+
 std::string kernelTable(const Package &package) {
+  const auto code = coreBytes(package);
   std::vector<Table::Column> columns = {{"kernel"}};
   for (const auto &program : package.programs)
     columns.push_back({fmt::format("calls in {}", program->name), right});
+  if (code)
+    columns.push_back({"code bytes", right});
   columns.push_back({"operand bytes"});
   Table table(std::move(columns));
   std::vector<std::vector<uint64_t>> calls;
@@ -145,12 +168,17 @@ std::string kernelTable(const Package &package) {
     std::vector<std::string> cells = {package.kernels[i]->name};
     for (const auto &ofProgram : calls)
       cells.push_back(grouped(ofProgram[i]));
+    if (code)
+      cells.push_back(grouped((*code)[i]));
     cells.push_back(fmt::format("{}", fmt::join(package.kernels[i]->operand_bytes, " ")));
     table.row(std::move(cells));
   }
   std::string text = "\nKernels (calls in the code of tasks; a loop's body counts once)\n" + table.text();
   for (const auto &object : package.objects)
     text += fmt::format("  object for {} ({}): {} bytes\n", object->triple, object->cpu, grouped(object->image.size()));
+  if (const pkg::KernelObjectT *object = runtime::findCoreObject(package.objects))
+    if (auto loaded = runtime::readCoreCode(*object))
+      text += fmt::format("  code and constants of a core: {} bytes\n", grouped(loaded->bytes.size()));
   return text;
 }
 
@@ -233,6 +261,7 @@ nlohmann::json sramJson(const Package &package) {
 }
 
 nlohmann::json kernelsJson(const Package &package) {
+  const auto code = coreBytes(package);
   nlohmann::json kernels = nlohmann::json::array();
   for (size_t i = 0; i < package.kernels.size(); ++i) {
     nlohmann::json calls = nlohmann::json::object();
@@ -240,16 +269,39 @@ nlohmann::json kernelsJson(const Package &package) {
       calls[program->name] = callsOf(package, *program)[i];
     kernels.push_back(
         {{"name", package.kernels[i]->name}, {"operand_bytes", package.kernels[i]->operand_bytes}, {"calls", calls}});
+    if (code)
+      kernels.back()["code_bytes"] = (*code)[i];
   }
   return kernels;
 }
 
-Result<void> inspect(const std::string &path, const std::string &jsonPath) {
-  Result<std::unique_ptr<Package>> package = runtime::readPackage(path);
+struct Arguments {
+  std::string path, jsonPath, kernel;
+  bool disassembles = false;
+};
+
+Result<void> showCode(const Package &package, const std::string &kernel, const Tool &tool) {
+  const pkg::KernelObjectT *object = runtime::findCoreObject(package.objects);
+  if (!object)
+    return userError(fmt::format("--disasm: the cores of {} run no RISC-V code", package.hardware_name));
+  auto text = tool.disassemble(*object, kernel);
+  if (!text)
+    return text.takeError();
+  std::cout << *text << std::flush;
+  return success();
+}
+
+Result<void> inspect(const Arguments &arguments, const Tool &tool) {
+  Result<std::unique_ptr<Package>> package = runtime::readPackage(arguments.path);
   if (!package)
     return package.takeError();
-  std::cout << inspectText(**package) << std::flush;
-  return jsonPath.empty() ? success() : runtime::writeJson(jsonPath, inspectJson(**package));
+  if (arguments.disassembles) {
+    if (auto shown = showCode(**package, arguments.kernel, tool); !shown)
+      return shown;
+  } else {
+    std::cout << inspectText(**package) << std::flush;
+  }
+  return arguments.jsonPath.empty() ? success() : runtime::writeJson(arguments.jsonPath, inspectJson(**package));
 }
 
 } // namespace
@@ -296,16 +348,18 @@ nlohmann::json inspectJson(const Package &package) {
   return json;
 }
 
-void addInspectCommand(CLI::App &app, int &exitCode) {
-  struct Options {
-    std::string path, jsonPath;
-  };
-  auto options = std::make_shared<Options>();
+void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode) {
+  auto options = std::make_shared<Arguments>();
   CLI::App *command = app.add_subcommand("inspect", "Show what is in a package");
   command->add_option("package", options->path, "A .weft file")->type_name("OUT.weft")->required();
   command->add_option("--json", options->jsonPath, "Write the same as JSON (docs/json.md)")->type_name("FILE");
-  command->callback([options, &exitCode] {
-    Result<void> done = inspect(options->path, options->jsonPath);
+  CLI::Option *disassembly =
+      command->add_option("--disasm", options->kernel, "Print the cores' machine code instead, of one kernel or of all")
+          ->type_name("[KERNEL]")
+          ->expected(0, 1);
+  command->callback([options, disassembly, &tool, &exitCode] {
+    options->disassembles = disassembly->count() > 0;
+    Result<void> done = inspect(*options, tool);
     exitCode = done ? 0 : reportError(done.error());
   });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/package/PackageFile.h"
+#include "tools/Tool.h"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -18,7 +19,7 @@ std::string inspectText(const runtime::Package &package);
 /// The same as JSON, schema weft.inspect/1 (docs/json.md).
 nlohmann::json inspectJson(const runtime::Package &package);
 
-/// Adds `inspect` to `app`. While `app` parses its arguments, the subcommand runs and sets `exitCode`.
-void addInspectCommand(CLI::App &app, int &exitCode);
+/// Adds `inspect` to `app`. While `app` parses its arguments, the subcommand runs with `tool` and sets `exitCode`.
+void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode);
 
 } // namespace weft::tools

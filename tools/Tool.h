@@ -44,6 +44,8 @@ struct Tool {
   std::function<Result<std::unique_ptr<runtime::Package>>(const CompileOptions &, const runtime::Progress &)> compile;
   /// A device with the package loaded. The package outlives it.
   std::function<Result<std::unique_ptr<runtime::Device>>(const runtime::Package &, const DeviceOptions &)> makeDevice;
+  /// The code of an object for the mesh's cores as text; of one kernel if the name is not empty.
+  std::function<Result<std::string>(const pkg::KernelObjectT &, const std::string &)> disassemble;
 };
 
 /// The machine a model is compiled for when none is named.

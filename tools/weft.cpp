@@ -1,7 +1,9 @@
 // The `weft` tool: the one place that knows the compiler and the devices both.
+#include "compiler/codegen/Disassembler.h"
 #include "tools/CompileCommand.h"
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
+#include "tools/IssCommand.h"
 #include "tools/LoadedEngine.h"
 #include "tools/RunCommand.h"
 #include "tools/Terminal.h"
@@ -52,10 +54,11 @@ int main(int argc, char **argv) {
   app.require_subcommand(1);
   app.failure_message(tools::usageMessage);
   int exitCode = 0;
-  tools::Tool tool{tools::compileInMemory, tools::makeLoadedEngine};
+  tools::Tool tool{tools::compileInMemory, tools::makeLoadedEngine, codegen::disassemble};
   tools::addCompileCommand(app, exitCode);
   tools::addRunCommand(app, tool, exitCode);
-  tools::addInspectCommand(app, exitCode);
+  tools::addInspectCommand(app, tool, exitCode);
+  tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, exitCode);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,7 @@
 #include "compiler/codegen/HostTarget.h"
 
+#include "compiler/codegen/Passes.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
@@ -45,5 +47,7 @@ HostTarget defaultHostTarget() {
   target.vectorRegisters = 16;
   return target;
 }
+
+VectorShape vectorShape(const HostTarget &target) { return {.registerBytes = 32, .registers = target.vectorRegisters}; }
 
 } // namespace weft::codegen

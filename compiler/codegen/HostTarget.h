@@ -6,6 +6,8 @@
 
 namespace weft::codegen {
 
+struct VectorShape;
+
 struct HostTarget {
   std::string triple;                // "x86_64-unknown-linux-gnu"
   std::string cpu;                   // LLVM's name of the level: "x86-64-v3", "x86-64", "generic"
@@ -22,5 +24,7 @@ struct HostTarget {
 HostTarget defaultHostTarget();
 /// The baseline of this machine's architecture.
 HostTarget genericHostTarget();
+/// What the vectoriser may use on this host.
+VectorShape vectorShape(const HostTarget &target);
 
 } // namespace weft::codegen

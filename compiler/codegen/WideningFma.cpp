@@ -1,4 +1,4 @@
-// rv.widening_fma: forming it from vector code, and what a host does instead.
+// rv.widening_fma: forming it from vector code, and what a target does for it.
 #include "compiler/codegen/Passes.h"
 #include "dialects/rv/Rv.h"
 
@@ -58,7 +58,7 @@ struct FormWideningFmaPass : PassWrapper<FormWideningFmaPass, OperationPass<func
   }
 };
 
-// ---- what a host does -----------------------------------------------------------------------------------------
+// ---- what a target does ---------------------------------------------------------------------------------------
 
 Type withElement(Type like, Type element) {
   auto vector = dyn_cast<VectorType>(like);
@@ -104,20 +104,21 @@ Value widenF16(OpBuilder &b, Location loc, Value narrow) {
 }
 
 struct LowerWidening : OpRewritePattern<arith::ExtFOp> {
-  LowerWidening(MLIRContext *context, bool nativeHalf) : OpRewritePattern(context), nativeHalf(nativeHalf) {}
+  LowerWidening(MLIRContext *context, WideningSupport native) : OpRewritePattern(context), native(native) {}
   LogicalResult matchAndRewrite(arith::ExtFOp op, PatternRewriter &rewriter) const final {
     Type from = getElementTypeOrSelf(op.getIn().getType());
+    bool vector = isa<VectorType>(op.getType());
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return failure();
-    if (from.isBF16())
+    if (from.isBF16() && !(vector ? native.vectorBf16 : native.scalarBf16))
       rewriter.replaceOp(op, widenBf16(rewriter, op.getLoc(), op.getIn()));
-    else if (from.isF16() && !nativeHalf)
+    else if (from.isF16() && !(vector ? native.vectorF16 : native.scalarF16))
       rewriter.replaceOp(op, widenF16(rewriter, op.getLoc(), op.getIn()));
     else
       return failure();
     return success();
   }
-  bool nativeHalf;
+  WideningSupport native;
 };
 
 struct LowerWideningFma : OpRewritePattern<rv::WideningFmaOp> {
@@ -130,33 +131,46 @@ struct LowerWideningFma : OpRewritePattern<rv::WideningFmaOp> {
   }
 };
 
-struct LowerRvToHost : PassWrapper<LowerRvToHost, OperationPass<func::FuncOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerRvToHost)
+struct LowerRv : PassWrapper<LowerRv, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerRv)
 
-  LowerRvToHost() = default;
-  explicit LowerRvToHost(bool nativeHalf) { this->nativeHalf = nativeHalf; }
-  LowerRvToHost(const LowerRvToHost &other) : PassWrapper(other) {}
+  LowerRv() = default;
+  explicit LowerRv(WideningSupport native) {
+    scalarF16 = native.scalarF16;
+    vectorF16 = native.vectorF16;
+    scalarBf16 = native.scalarBf16;
+    vectorBf16 = native.vectorBf16;
+  }
+  LowerRv(const LowerRv &other) : PassWrapper(other) {}
 
-  StringRef getArgument() const final { return "rv-lower-to-host"; }
-  StringRef getDescription() const final { return "Lower rv operations and 16-bit widening to what a host does well"; }
+  StringRef getArgument() const final { return "rv-lower"; }
+  StringRef getDescription() const final {
+    return "Lower rv operations and 16-bit widening to what LLVM selects well for the target";
+  }
   void getDependentDialects(DialectRegistry &registry) const final {
     registry.insert<arith::ArithDialect, math::MathDialect, vector::VectorDialect>();
   }
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerWideningFma>(&getContext());
-    patterns.add<LowerWidening>(&getContext(), nativeHalf);
+    patterns.add<LowerWidening>(&getContext(), WideningSupport{scalarF16, vectorF16, scalarBf16, vectorBf16});
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 
-  Option<bool> nativeHalf{*this, "native-half", llvm::cl::desc("the host widens f16 in one instruction"),
-                          llvm::cl::init(true)};
+  Option<bool> scalarF16{*this, "scalar-f16", llvm::cl::desc("the target widens an f16 in one instruction"),
+                         llvm::cl::init(WideningSupport().scalarF16)};
+  Option<bool> vectorF16{*this, "vector-f16", llvm::cl::desc("the target widens a vector of f16 in one instruction"),
+                         llvm::cl::init(WideningSupport().vectorF16)};
+  Option<bool> scalarBf16{*this, "scalar-bf16", llvm::cl::desc("the target widens a bf16 in one instruction"),
+                          llvm::cl::init(WideningSupport().scalarBf16)};
+  Option<bool> vectorBf16{*this, "vector-bf16", llvm::cl::desc("the target widens a vector of bf16 in one instruction"),
+                          llvm::cl::init(WideningSupport().vectorBf16)};
 };
 
 } // namespace
 
 std::unique_ptr<Pass> createFormWideningFmaPass() { return std::make_unique<FormWideningFmaPass>(); }
-std::unique_ptr<Pass> createLowerRvToHostPass(bool nativeHalf) { return std::make_unique<LowerRvToHost>(nativeHalf); }
+std::unique_ptr<Pass> createLowerRvPass(WideningSupport native) { return std::make_unique<LowerRv>(native); }
 
 } // namespace weft::codegen

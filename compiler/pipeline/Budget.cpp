@@ -2,8 +2,11 @@
 
 #include "compiler/pipeline/State.h"
 #include "compiler/plan/FabricBuffers.h"
+#include "runtime/package/CoreCode.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace weft::compiler {
 
@@ -89,6 +92,39 @@ Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, u
   return plan::checkBudgets(fmt::format("{} on {}x{} cores of {} with --max-seq {}", options.model, options.meshWidth,
                                         options.meshHeight, options.hardware.name, options.maxSeq),
                             budgets, [&] { return findRemedies(options); });
+}
+
+Result<void> checkCode(const CompileOptions &options, const pkg::KernelObjectT &object, uint64_t bufferBytes) {
+  auto code = runtime::readCoreCode(object);
+  if (!code)
+    return internalError("the compiler made an object that cannot be read: " + code.error().message);
+  const hw::Memory &memory = options.hardware.memory;
+  const uint64_t needed = code->bytes.size();
+  if (needed <= memory.codeBytes)
+    return {};
+  std::vector<runtime::KernelSize> sizes = runtime::kernelSizes(*code);
+  std::stable_sort(sizes.begin(), sizes.end(), [](const auto &a, const auto &b) { return a.bytes > b.bytes; });
+  constexpr size_t shown = 8;
+  std::string list;
+  uint64_t rest = 0, functions = 0;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    functions += sizes[i].bytes;
+    if (i < shown)
+      list += fmt::format("\n  {:>8}  {}", sizes[i].bytes, sizes[i].name);
+    else
+      rest += sizes[i].bytes;
+  }
+  if (sizes.size() > shown)
+    list += fmt::format("\n  {:>8}  {} smaller kernels", rest, sizes.size() - shown);
+  list += fmt::format("\n  {:>8}  constants", needed - functions);
+  const uint64_t codeKib = (needed + 1023) / 1024;
+  std::string remedy = fmt::format("--set memory.reserve_kib.code={}", codeKib);
+  if (uint64_t sram = codeKib * 1024 + memory.stackBytes + bufferBytes; sram > memory.sramBytes)
+    remedy += fmt::format(" --set memory.sram_kib={}, since buffers take {} bytes", (sram + 1023) / 1024, bufferBytes);
+  return userError(fmt::format("{} on {}x{} cores of {}: {} kernels take {} bytes of code and constants, a core "
+                               "reserves {} for code\n   bytes  kernel{}\nremedy: {}",
+                               options.model, options.meshWidth, options.meshHeight, options.hardware.name,
+                               sizes.size(), needed, memory.codeBytes, list, remedy));
 }
 
 } // namespace weft::compiler

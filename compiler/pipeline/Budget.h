@@ -11,4 +11,8 @@ namespace weft::compiler {
 /// nearest remedies, each found by compiling again up to the plan phase.
 Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, uint32_t alignBytes);
 
+/// Compares code and constants of the kernels with what the machine reserves for them. `bufferBytes`: what buffers take
+/// on the fullest core. The error names the largest kernels and what would make room.
+Result<void> checkCode(const CompileOptions &options, const pkg::KernelObjectT &object, uint64_t bufferBytes);
+
 } // namespace weft::compiler

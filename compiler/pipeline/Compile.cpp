@@ -41,6 +41,13 @@ Result<Compilation> compile(const CompileOptions &options) {
       return done.takeError();
     if (options.progress)
       options.progress(static_cast<double>(number + 1) / phases.size());
+    if (info.phase == Phase::Link && options.product != Product::Package) {
+      auto code = (*state)->coreCode(options.product);
+      if (!code)
+        return code.takeError();
+      result.code = std::move(*code);
+      break;
+    }
     if (info.phase == options.until) {
       if (info.phase != Phase::Package)
         result.ir = (*state)->print(info.phase);

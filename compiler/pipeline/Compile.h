@@ -14,6 +14,8 @@
 namespace weft::compiler {
 
 enum class GemmChoice { Auto, MeshGemm, Cannon };
+/// What a compilation is for: the package, or the code that the mesh's cores run.
+enum class Product { Package, Assembly, Elf };
 
 struct CompileOptions {
   std::string model; // a Hugging Face directory
@@ -23,6 +25,7 @@ struct CompileOptions {
   std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16"; empty: as stored
   GemmChoice gemm = GemmChoice::Auto;
   Phase until = Phase::Package;
+  Product product = Product::Package;   // of the cores' code: nothing after the link phase is done
   std::string dumpDirectory;            // the IR after each phase goes there; empty: nowhere
   std::function<void(double)> progress; // fraction done
 };
@@ -48,6 +51,7 @@ struct PhaseTime {
 struct Compilation {
   std::unique_ptr<runtime::Package> package; // null if stopped before the package phase
   std::string ir;                            // after the last phase run
+  std::string code;                          // what Product::Assembly and Product::Elf ask for
   std::vector<PhaseTime> times;
   std::vector<Decision> decisions;
   uint32_t maxSeq = 0;

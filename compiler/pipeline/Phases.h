@@ -26,7 +26,7 @@ inline constexpr std::array<PhaseInfo, 9> phases = {{
     {Phase::Route, "route", "fabric", "colours for every channel; every route followed through the routers"},
     {Phase::Plan, "plan", "fabric", "an SRAM address for every buffer, within the budget"},
     {Phase::Kernels, "kernels", "rv", "the kernels that a core runs, on vector registers"},
-    {Phase::Link, "link", "llvm", "the kernels lowered for the host and linked to one object"},
+    {Phase::Link, "link", "llvm", "the kernels as machine code: RISC-V for the cores that run it, and for the host"},
     {Phase::Package, "package", "", "the .weft file, its programs proven free of deadlock"},
 }};
 

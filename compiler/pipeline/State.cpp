@@ -1,6 +1,7 @@
 // The phases: which passes each runs, in one place.
 #include "compiler/pipeline/State.h"
 
+#include "compiler/codegen/CoreKernels.h"
 #include "compiler/codegen/HostKernels.h"
 #include "compiler/codegen/Passes.h"
 #include "compiler/frontend/huggingface/Architectures.h"
@@ -14,6 +15,7 @@
 #include "compiler/route/Deadlock.h"
 #include "compiler/route/FabricChannels.h"
 #include "compiler/spmd/Spmd.h"
+#include "runtime/package/CoreCode.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -115,8 +117,7 @@ public:
       // Link lowers a copy of its own; this one is to be looked at.
       lowered = shown.clone();
       PassManager passes(&context);
-      auto build = phase == Phase::Kernels ? codegen::buildVectorPipeline : codegen::buildHostPipeline;
-      build(passes, codegen::defaultHostTarget());
+      buildShown(passes, phase);
       if (succeeded(passes.run(*lowered)))
         shown = *lowered;
     }
@@ -127,6 +128,17 @@ public:
   uint64_t peakBytes() override {
     plan::ModuleBuffers buffers = plan::collectBuffers(*module);
     return plan::planPrograms(buffers.resident, buffers.programs, alignBytes()).peakBytes;
+  }
+  Result<std::string> coreCode(Product product) override {
+    std::optional<codegen::CoreTarget> target = coreTarget();
+    if (!target)
+      return userError(fmt::format("the cores of {} are of kind {} and run no RISC-V code; machines with cores of kind "
+                                   "rvv do",
+                                   options.hardware.name, options.hardware.parallelism.core.kind));
+    if (product == Product::Assembly)
+      return codegen::assembleCoreKernels(*kernels, *target);
+    const pkg::KernelObjectT *object = runtime::findCoreObject(objects);
+    return std::string(object->image.begin(), object->image.end());
   }
   uint32_t maxSeq() const override { return options.maxSeq; }
   std::vector<Decision> takeDecisions() override { return std::move(decisions); }
@@ -202,12 +214,39 @@ private:
     return {};
   }
 
+  /// The core that kernels are compiled for, beside the host; none for a core that runs no RISC-V code.
+  std::optional<codegen::CoreTarget> coreTarget() const {
+    const hw::CoreSpec &core = options.hardware.parallelism.core;
+    if (core.kind != "rvv")
+      return std::nullopt;
+    return codegen::CoreTarget{hw::isaOf(core)};
+  }
+
+  /// The passes that show the kernels as they are after `phase`: for the core where it runs code, else for the host.
+  void buildShown(PassManager &passes, Phase phase) const {
+    codegen::HostTarget host = codegen::defaultHostTarget();
+    if (auto core = coreTarget())
+      phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(core->isa))
+                              : codegen::buildCorePipeline(passes, *core);
+    else
+      phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(host))
+                              : codegen::buildHostPipeline(passes, host);
+  }
+
   Result<void> link() {
-    auto compiled = codegen::compileHostKernels(*kernels, codegen::defaultHostTarget());
-    if (!compiled)
-      return compiled.takeError();
-    object = std::make_unique<pkg::KernelObjectT>(std::move(*compiled));
-    return {};
+    auto host = codegen::compileHostKernels(*kernels, codegen::defaultHostTarget());
+    if (!host)
+      return host.takeError();
+    objects.push_back(std::make_unique<pkg::KernelObjectT>(std::move(*host)));
+    std::optional<codegen::CoreTarget> target = coreTarget();
+    if (!target)
+      return {};
+    auto core = codegen::compileCoreKernels(*kernels, *target);
+    if (!core)
+      return core.takeError();
+    objects.push_back(std::make_unique<pkg::KernelObjectT>(std::move(*core)));
+    // Code that is only looked at may be too large to run.
+    return options.product == Product::Package ? checkCode(options, *objects.back(), peakBytes()) : Result<void>();
   }
 
   Result<void> emit() {
@@ -235,7 +274,7 @@ private:
       package->files.push_back(std::move(file));
     }
     package->kernels = codegen::describeKernels(*kernels);
-    package->objects.push_back(std::move(object));
+    package->objects = std::move(objects);
     if (auto emitted = emitPrograms(*module, *model.weights, *package); !emitted)
       return emitted;
     route::DeadlockOptions deadlock;
@@ -257,7 +296,7 @@ private:
   ModelFacts facts;
   MLIRContext context;
   OwningOpRef<ModuleOp> module, kernels;
-  std::unique_ptr<pkg::KernelObjectT> object;
+  std::vector<std::unique_ptr<pkg::KernelObjectT>> objects;
   std::unique_ptr<runtime::Package> package;
   std::vector<Decision> decisions;
 };

@@ -12,7 +12,7 @@ static std::vector<AttentionShape> shapes() {
           {.rows = 5, .kvHeads = 3, .group = 1, .width = 8, .ranks = 4, .capacity = 6, .tokens = 18, .scale = 1.3}};
 }
 
-TEST_CASE("rope rotates pairs by the position") {
+TEST_CASE("rope rotates pairs by the position", "[kernels]") {
   for (AttentionShape s : shapes()) {
     constexpr int64_t radix = 4, high = 5;
     int64_t pairs = s.width / 2, heads = s.heads() + s.kvHeads;
@@ -127,7 +127,7 @@ static void checkRow(const float *row, const std::vector<double> &exact) {
   }
 }
 
-TEST_CASE("prefill attention over travelling blocks is causal softmax") {
+TEST_CASE("prefill attention over travelling blocks is causal softmax", "[kernels]") {
   for (AttentionShape s : shapes())
     for (int64_t keys : {int64_t{1}, int64_t{3}, s.rows}) {
       Suite suite;
@@ -180,7 +180,7 @@ TEST_CASE("prefill attention over travelling blocks is causal softmax") {
     }
 }
 
-TEST_CASE("decode keeps the cache balanced and attends to all of it") {
+TEST_CASE("decode keeps the cache balanced and attends to all of it", "[kernels]") {
   for (AttentionShape s : shapes()) {
     Suite suite;
     AttentionShape d = s;

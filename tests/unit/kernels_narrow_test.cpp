@@ -32,7 +32,7 @@ static void checkBound(Buffer<float> &c, Buffer<float> &c0, const Matrix &a, con
       REQUIRE(std::abs(c[i * b.cols() + j] - exact(i, j)) <= steps * 0x1p-24 * size(i, j));
 }
 
-TEST_CASE("gemm of two 16-bit operands adds exact products in k order") {
+TEST_CASE("gemm of two 16-bit operands adds exact products in k order", "[kernels]") {
   for (Element element : {Element::F16, Element::BF16})
     for (Shape s : {Shape{1, 1, 1}, Shape{3, 7, 7}, Shape{7, 28, 28}, Shape{5, 44, 100}, Shape{1, 64, 130}}) {
       Suite suite;
@@ -55,7 +55,7 @@ TEST_CASE("gemm of two 16-bit operands adds exact products in k order") {
     }
 }
 
-TEST_CASE("gemm of bytes is exact") {
+TEST_CASE("gemm of bytes is exact", "[kernels]") {
   for (Shape s : {Shape{1, 1, 1}, Shape{3, 7, 7}, Shape{7, 28, 28}, Shape{5, 44, 100}, Shape{1, 300, 130}}) {
     Suite suite;
     TileKernel kernel = buildGemmInt8(*suite, s.rows, s.k, s.n);
@@ -135,7 +135,7 @@ static float blockProduct(BlockFormat format, const float *x, const Blocks &b, i
   return y;
 }
 
-TEST_CASE("gemm with weights in blocks") {
+TEST_CASE("gemm with weights in blocks", "[kernels]") {
   for (BlockFormat format : {BlockFormat::Q8, BlockFormat::Q4})
     for (Shape s : {Shape{1, 32, 1}, Shape{3, 64, 7}, Shape{5, 96, 28}, Shape{2, 160, 100}, Shape{1, 1024, 130}}) {
       Suite suite;

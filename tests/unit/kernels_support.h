@@ -2,13 +2,17 @@
 #pragma once
 
 #include "compiler/codegen/HostKernels.h"
+#include "core_replay.h"
 #include "kernels/TileKernels.h"
 
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <exception>
+#include <optional>
 #include <random>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -59,6 +63,22 @@ private:
   std::vector<uint8_t> bytes;
 };
 
+/// The core on which all calls of a test are made once more, if the environment names one: WEFT_TEST_CORE=ISA, by
+/// WEFT_TEST_CORE_RUNNER=qemu or simulator.
+struct ReplayCore {
+  static std::optional<ReplayCore> fromEnvironment() {
+    const char *isa = std::getenv("WEFT_TEST_CORE"), *runner = std::getenv("WEFT_TEST_CORE_RUNNER");
+    if (!isa)
+      return std::nullopt;
+    auto parsed = hw::parseIsa(isa);
+    if (!parsed)
+      FAIL(parsed.error().message);
+    return ReplayCore{*parsed, runner && std::string(runner) == "simulator" ? CoreRunner::Simulator : CoreRunner::Qemu};
+  }
+  hw::Isa isa;
+  CoreRunner runner = CoreRunner::Qemu;
+};
+
 /// A module of kernels, compiled and loaded.
 class Suite {
 public:
@@ -68,12 +88,15 @@ public:
   ~Suite() {
     if (handle)
       dlclose(handle);
+    if (!calls.empty() && std::uncaught_exceptions() == 0)
+      CHECK(replayOnCore(*module, core->isa, core->runner, calls) == "");
   }
 
   mlir::ModuleOp operator*() { return *module; }
 
   void compile(const codegen::HostTarget &target = codegen::defaultHostTarget()) {
     REQUIRE(mlir::succeeded(mlir::verify(*module)));
+    core = target.fma ? ReplayCore::fromEnvironment() : std::nullopt; // without it the host rounds otherwise
     auto object = codegen::compileHostKernels(*module, target);
     if (!object)
       FAIL(object.error().message);
@@ -100,7 +123,13 @@ public:
   void call(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, Buffer<T> &...buffers) {
     Entry entry = find(kernel);
     void *operands[] = {buffers.begin()...};
+    if (core)
+      calls.push_back({kernel.name, scalars, {{bytesOf(buffers), {}, sizeof(T), std::is_same_v<T, float>}...}});
     entry(operands, scalars.data());
+    if (core) {
+      size_t operand = 0;
+      ((calls.back().operands[operand++].after = bytesOf(buffers)), ...);
+    }
     INFO(kernel.name);
     REQUIRE((buffers.guardsIntact() && ...));
   }
@@ -108,6 +137,11 @@ public:
   std::vector<uint8_t> image;
 
 private:
+  template <typename T> static std::vector<uint8_t> bytesOf(Buffer<T> &buffer) {
+    const auto *first = reinterpret_cast<const uint8_t *>(buffer.begin());
+    return {first, first + buffer.size() * sizeof(T)};
+  }
+
   using Entry = void (*)(void *const *, const int64_t *);
   Entry find(const kernels::TileKernel &kernel) {
     auto entry = reinterpret_cast<Entry>(dlsym(handle, kernel.name.c_str()));
@@ -118,7 +152,51 @@ private:
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   void *handle = nullptr;
+  std::optional<ReplayCore> core;
+  std::vector<HostCall> calls; // to replay
 };
+
+/// Every kind of kernel once or more: about what a model of moderate size needs.
+inline void buildModelKernels(mlir::ModuleOp module) {
+  using namespace kernels;
+  AttentionShape s{
+      .rows = 4, .kvHeads = 2, .group = 2, .width = 8, .ranks = 16, .capacity = 16, .tokens = 64, .scale = 0.125};
+  AttentionShape d = s;
+  d.rows = s.capacity;
+  d.tokens = 1;
+  constexpr Element weight = Element::BF16;
+  for (int64_t rows : {4, 1}) {
+    buildZero(module, rows, 48);
+    buildZero(module, rows, 88);
+    buildGemm(module, rows, 16, 64, weight);
+    buildGemm(module, rows, 32, 16, weight);
+    buildGemm(module, rows, 16, 88, weight);
+    buildGemm(module, rows, 44, 16, weight);
+    buildAdd(module, rows, 16);
+    buildSumSquares(module, rows, 16);
+    buildRmsScale(module, rows, 16, 256, 1e-5, weight);
+    buildSiluGate(module, rows, 44);
+    buildCopyColumns(module, rows, s.ld(), 32, 32);
+    buildPackColumns(module, rows, 44, 3, 16);
+  }
+  buildGemm(module, 1, 16, 128, weight);
+  buildSelectBlocks(module, 16, 2, 3, 8);
+  buildEmbedBlock(module, 4, 64, 32, 16, weight, 16);
+  buildEmbedOne(module, 32, 16, weight);
+  buildLastRow(module, 4, 64, 16, 16);
+  buildRope(module, s, 8, 8, false);
+  buildRope(module, d, 8, 8, true);
+  buildKvStore(module, s);
+  buildKvOldest(module, d);
+  buildKvAppend(module, d);
+  buildDecodeScores(module, d);
+  buildDecodeMax(module, d);
+  buildDecodeWeighted(module, d);
+  buildAttentionFinish(module, s);
+  buildFlashInit(module, s);
+  buildFlashScores(module, s, 4);
+  buildFlashUpdate(module, s, 4);
+}
 
 // ---- 16-bit numbers -------------------------------------------------------------------------------------------
 

@@ -60,17 +60,17 @@ static void checkGemm(const codegen::HostTarget &target, std::vector<Shape> shap
   }
 }
 
-TEST_CASE("gemm adds in k order with one fma a step, bit for bit") {
+TEST_CASE("gemm adds in k order with one fma a step, bit for bit", "[kernels]") {
   codegen::HostTarget target = codegen::defaultHostTarget();
   checkGemm(target,
             {{1, 1, 1}, {3, 7, 7}, {4, 5, 15}, {5, 28, 28}, {9, 44, 44}, {8, 3, 100}, {2, 16, 200}, {1, 64, 1024}});
 }
 
-TEST_CASE("gemm on the baseline of the architecture") {
+TEST_CASE("gemm on the baseline of the architecture", "[kernels]") {
   checkGemm(codegen::genericHostTarget(), {{1, 3, 7}, {5, 28, 28}, {3, 8, 100}});
 }
 
-TEST_CASE("gemm carries infinities and NaN of 16-bit weights") {
+TEST_CASE("gemm carries infinities and NaN of 16-bit weights", "[kernels]") {
   for (const codegen::HostTarget &target : {codegen::defaultHostTarget(), codegen::genericHostTarget()})
     for (Element element : {Element::F16, Element::BF16}) {
       Suite suite;
@@ -90,7 +90,7 @@ TEST_CASE("gemm carries infinities and NaN of 16-bit weights") {
     }
 }
 
-TEST_CASE("zero, add, copies and packs are exact and leave other rows alone") {
+TEST_CASE("zero, add, copies and packs are exact and leave other rows alone", "[kernels]") {
   for (Shape s : {Shape{1, 0, 1}, Shape{3, 0, 7}, Shape{5, 0, 28}, Shape{4, 0, 44}, Shape{7, 0, 129}}) {
     Suite suite;
     int64_t rows = s.rows, n = s.n, ld = n + 5, width = 6, blocks = n / width + 2;
@@ -127,7 +127,7 @@ TEST_CASE("zero, add, copies and packs are exact and leave other rows alone") {
   }
 }
 
-TEST_CASE("embedding rows come from the core that owns them") {
+TEST_CASE("embedding rows come from the core that owns them", "[kernels]") {
   constexpr int64_t rows = 4, tokens = 9, vocab = 5, n = 11, ranks = 3;
   for (Element element : allElements) {
     Suite suite;
@@ -171,7 +171,7 @@ TEST_CASE("embedding rows come from the core that owns them") {
   }
 }
 
-TEST_CASE("the last row is the last token's") {
+TEST_CASE("the last row is the last token's", "[kernels]") {
   constexpr int64_t rows = 4, tokens = 10, n = 13, ranks = 3;
   Suite suite;
   TileKernel last = buildLastRow(*suite, rows, tokens, n, ranks);
@@ -188,7 +188,7 @@ TEST_CASE("the last row is the last token's") {
     }
 }
 
-TEST_CASE("root-mean-square normalisation") {
+TEST_CASE("root-mean-square normalisation", "[kernels]") {
   for (Element element : allElements)
     for (int64_t n : {1, 7, 28, 44, 100}) {
       constexpr int64_t rows = 3, extent = 301;
@@ -219,7 +219,7 @@ TEST_CASE("root-mean-square normalisation") {
     }
 }
 
-TEST_CASE("the gate") {
+TEST_CASE("the gate", "[kernels]") {
   for (int64_t n : {1, 7, 28, 45}) {
     constexpr int64_t rows = 3;
     Suite suite;
@@ -240,7 +240,7 @@ TEST_CASE("the gate") {
   }
 }
 
-TEST_CASE("exp is within 2 units in the last place") {
+TEST_CASE("exp is within 2 units in the last place", "[kernels]") {
   // attention's exp(scale*s - mx) with scale 1 and mx 0 is exp(s); capacity many rows make many points.
   AttentionShape shape{
       .rows = 4096, .kvHeads = 1, .group = 9, .width = 2, .ranks = 1, .capacity = 4096, .tokens = 1, .scale = 1.0};
@@ -267,7 +267,7 @@ TEST_CASE("exp is within 2 units in the last place") {
   }
 }
 
-TEST_CASE("blocks are selected exactly") {
+TEST_CASE("blocks are selected exactly", "[kernels]") {
   struct Layout {
     int64_t n, blocksIn, blocksOut, width, cores;
   };

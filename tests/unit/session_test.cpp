@@ -369,7 +369,7 @@ TEST_CASE("weft run and weft inspect") {
     CLI::App app;
     int exitCode = -1;
     tools::addRunCommand(app, tool, exitCode);
-    tools::addInspectCommand(app, exitCode);
+    tools::addInspectCommand(app, tool, exitCode);
     app.parse("run " + path + " --tokens 9 --max-new 1", false);
     CHECK(exitCode == 1);
     const std::string json = (folder / "i.json").string();

@@ -1,5 +1,5 @@
 // RUN: weft-opt %s | weft-opt | FileCheck %s
-// RUN: weft-opt %s --rv-lower-to-host | FileCheck %s --check-prefix=HOST
+// RUN: weft-opt %s --rv-lower | FileCheck %s --check-prefix=HOST
 
 // CHECK-LABEL: @bf16
 // CHECK: rv.widening_fma %{{.*}}, %{{.*}}, %{{.*}} : vector<8xf32>, vector<8xbf16>

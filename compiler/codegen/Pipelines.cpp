@@ -1,5 +1,8 @@
 #include "compiler/codegen/Passes.h"
 
+#include "compiler/codegen/CoreTarget.h"
+#include "compiler/codegen/HostTarget.h"
+
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -10,19 +13,19 @@ using namespace mlir;
 
 namespace weft::codegen {
 
-void buildVectorPipeline(OpPassManager &manager, const HostTarget &target) {
+void buildVectorPipeline(OpPassManager &manager, VectorShape shape) {
   OpPassManager &function = manager.nest<func::FuncOp>();
-  function.addPass(createVectorizeKernelsPass({.registerBytes = 32, .registers = target.vectorRegisters}));
+  function.addPass(createVectorizeKernelsPass(shape));
   function.addPass(createFormWideningFmaPass());
   function.addPass(createFormByteExtensionPass());
 }
 
-void buildHostPipeline(OpPassManager &manager, const HostTarget &target) {
-  buildVectorPipeline(manager, target);
+/// From vectors and rv ops to the LLVM dialect: the same steps for every target.
+static void buildLowering(OpPassManager &manager, WideningSupport native, bool fma, unsigned vlenBits) {
   OpPassManager &function = manager.nest<func::FuncOp>();
-  function.addPass(createLowerRvToHostPass(target.nativeHalf));
-  function.addPass(createLowerByteExtensionPass());
-  function.addPass(createExpandMathPass(target.fma));
+  function.addPass(createLowerRvPass(native));
+  function.addPass(createLowerByteExtensionPass(vlenBits));
+  function.addPass(createExpandMathPass(fma));
   function.addPass(createCSEPass());
   function.addPass(memref::createExpandStridedMetadataPass());
   function.addPass(createLowerAffinePass());
@@ -40,15 +43,41 @@ void buildHostPipeline(OpPassManager &manager, const HostTarget &target) {
   manager.addPass(createCSEPass());
 }
 
+void buildHostPipeline(OpPassManager &manager, const HostTarget &target) {
+  buildVectorPipeline(manager, vectorShape(target));
+  buildLowering(manager, {.scalarF16 = target.nativeHalf, .vectorF16 = target.nativeHalf}, target.fma, 0);
+}
+
+void buildCorePipeline(OpPassManager &manager, const CoreTarget &target) {
+  buildVectorPipeline(manager, vectorShape(target.isa));
+  buildLowering(manager, wideningSupport(target.isa), true, target.isa.vlenBits);
+}
+
+namespace {
+struct CoreOptions : PassPipelineOptions<CoreOptions> {
+  Option<std::string> isa{*this, "isa", llvm::cl::desc("the core's instructions, e.g. rv64gcv_zvl256b_zfh_zvfh"),
+                          llvm::cl::init("rv64gcv_zvl256b")};
+};
+} // namespace
+
+static void buildCorePipelineByName(OpPassManager &manager, const CoreOptions &options) {
+  Result<hw::Isa> isa = hw::parseIsa(options.isa);
+  if (!isa)
+    llvm::report_fatal_error(llvm::Twine("--codegen-core: ") + isa.error().message, false);
+  buildCorePipeline(manager, {*isa});
+}
+
 void registerCodegenPasses() {
   registerPass([] { return createVectorizeKernelsPass(); });
   registerPass([] { return createFormWideningFmaPass(); });
-  registerPass([] { return createLowerRvToHostPass(); });
+  registerPass([] { return createLowerRvPass(); });
   registerPass([] { return createFormByteExtensionPass(); });
   registerPass([] { return createLowerByteExtensionPass(); });
   registerPass([] { return createExpandMathPass(); });
   PassPipelineRegistration<>("codegen-host", "Lower tile kernels to the LLVM dialect for this machine",
                              [](OpPassManager &manager) { buildHostPipeline(manager, defaultHostTarget()); });
+  PassPipelineRegistration<CoreOptions>("codegen-core", "Lower tile kernels to the LLVM dialect for a RISC-V core",
+                                        buildCorePipelineByName);
 }
 
 } // namespace weft::codegen

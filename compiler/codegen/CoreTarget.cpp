@@ -1,0 +1,36 @@
+#include "compiler/codegen/CoreTarget.h"
+
+#include "compiler/codegen/Passes.h"
+
+#include <sstream>
+
+namespace weft::codegen {
+
+std::vector<std::string> llvmFeatures(const hw::Isa &isa) {
+  std::vector<std::string> features = {"m", "a", "f", "d", "c", "v", "zicsr", "zifencei", "relax"};
+  std::istringstream parts(hw::isaText(isa)); // "rv64gcv_zvl256b_zfh": beyond the base LLVM has the same names
+  std::string part;
+  std::getline(parts, part, '_');
+  while (std::getline(parts, part, '_'))
+    features.push_back(part);
+  return features;
+}
+
+std::vector<std::string> codegenFeatures(const hw::Isa &isa) {
+  hw::Isa used = isa;
+  // LLVM 19 takes a widened bf16 vector for a widened f16 one where it forms vfwadd.wv, which exists with Zvfh only,
+  // and then finds no instruction. Kernels do no arithmetic in f16, so that Zvfh beyond Zvfhmin brings them nothing.
+  if (used.zvfbfmin)
+    used.zvfh = false;
+  return llvmFeatures(used);
+}
+
+VectorShape vectorShape(const hw::Isa &isa) {
+  return {.registerBytes = isa.vlenBytes(), .registers = 32, .grouping = 8}; // LMUL 8 is the longest group
+}
+
+WideningSupport wideningSupport(const hw::Isa &isa) {
+  return {.scalarF16 = isa.zfhmin, .vectorF16 = isa.zvfhmin, .scalarBf16 = isa.zfbfmin, .vectorBf16 = isa.zvfbfmin};
+}
+
+} // namespace weft::codegen

@@ -1,0 +1,34 @@
+// The RISC-V vector core that a mesh's kernels are compiled for.
+#pragma once
+
+#include "hw-models/core/rvv/Isa.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weft::codegen {
+
+struct VectorShape;
+struct WideningSupport;
+
+/// Where the code of kernels lies in a core's address space: away from address 0 and beyond any SRAM that buffers use
+/// below it.
+inline constexpr uint64_t coreCodeAddress = 0x4000'0000;
+inline constexpr const char *coreTriple = "riscv64-unknown-elf";
+
+struct CoreTarget {
+  hw::Isa isa;
+  uint64_t codeAddress = coreCodeAddress; // of the first instruction
+};
+
+/// LLVM's names of the instructions the core has: "m", "v", "zvl256b", ….
+std::vector<std::string> llvmFeatures(const hw::Isa &isa);
+/// Those of them that the code generator may use.
+std::vector<std::string> codegenFeatures(const hw::Isa &isa);
+/// What the vectoriser may use on this core.
+VectorShape vectorShape(const hw::Isa &isa);
+/// Which 16-bit formats the core widens in one instruction.
+WideningSupport wideningSupport(const hw::Isa &isa);
+
+} // namespace weft::codegen

@@ -1,0 +1,212 @@
+// The RISC-V object of a model's kernels: what is in it, for every core, and what must not be.
+#include "kernels_support.h"
+
+#include "compiler/codegen/CheckFrames.h"
+#include "compiler/codegen/Disassembler.h"
+#include "compiler/codegen/Link.h"
+#include "compiler/codegen/MachineCode.h"
+
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <fmt/format.h>
+
+#include <elf.h>
+#include <set>
+
+extern "C" void LLVMInitializeRISCVAsmParser();
+
+using namespace weft;
+using namespace weft::kernels;
+using namespace weft::test;
+
+static codegen::CoreTarget core(const std::string &isa) {
+  auto parsed = hw::parseIsa(isa);
+  REQUIRE(parsed);
+  return {*parsed};
+}
+
+static pkg::KernelObjectT compileFor(mlir::ModuleOp module, const codegen::CoreTarget &target) {
+  auto object = codegen::compileCoreKernels(module, target);
+  if (!object)
+    FAIL(object.error().message);
+  return std::move(*object);
+}
+
+/// Sections of an image that take memory and may be written, and symbols that nothing defines.
+static std::vector<std::string> problemsOf(const std::vector<uint8_t> &image) {
+  std::vector<std::string> problems;
+  Elf64_Ehdr header;
+  std::memcpy(&header, image.data(), sizeof header);
+  for (size_t i = 0; i < header.e_shnum; ++i) {
+    Elf64_Shdr section;
+    std::memcpy(&section, image.data() + header.e_shoff + i * sizeof section, sizeof section);
+    if ((section.sh_flags & SHF_ALLOC) && (section.sh_flags & SHF_WRITE))
+      problems.push_back("writable section");
+    if (section.sh_type == SHT_RELA || section.sh_type == SHT_DYNAMIC)
+      problems.push_back("relocations");
+    if (section.sh_type != SHT_SYMTAB)
+      continue;
+    for (size_t k = 1; k < section.sh_size / sizeof(Elf64_Sym); ++k) {
+      Elf64_Sym symbol;
+      std::memcpy(&symbol, image.data() + section.sh_offset + k * sizeof symbol, sizeof symbol);
+      if (symbol.st_shndx == SHN_UNDEF)
+        problems.push_back("undefined symbol");
+    }
+  }
+  return problems;
+}
+
+TEST_CASE("every kernel compiles for every core into one segment without undefined symbols") {
+  Suite suite;
+  buildModelKernels(*suite);
+  std::set<std::string> names;
+  for (const auto &kernel : codegen::describeKernels(*suite))
+    names.insert(kernel->name);
+  for (const char *extensions : {"", "_zfhmin", "_zfh_zvfh", "_zfhmin_zvfhmin", "_zfbfmin_zvfbfmin", "_zvfh_zvfbfwma"})
+    for (unsigned vlen : {128, 256, 512, 1024}) {
+      codegen::CoreTarget target = core(fmt::format("rv64gcv_zvl{}b{}", vlen, extensions));
+      INFO(hw::isaText(target.isa));
+      pkg::KernelObjectT object = compileFor(*suite, target); // refuses inner loops that spill
+      REQUIRE(object.triple == "riscv64-unknown-elf");
+      REQUIRE(object.cpu == hw::isaText(target.isa));
+      REQUIRE(object.features.empty());
+      REQUIRE(problemsOf(object.image).empty());
+      auto code = runtime::readCoreCode(object);
+      REQUIRE(code);
+      REQUIRE(code->address == target.codeAddress);
+      std::set<std::string> symbols;
+      for (const runtime::CodeSymbol &symbol : code->symbols)
+        symbols.insert(symbol.name);
+      for (const std::string &name : names)
+        REQUIRE(symbols.contains(name));
+      uint64_t sum = 0;
+      for (const runtime::KernelSize &size : runtime::kernelSizes(*code)) {
+        REQUIRE(names.contains(size.name));
+        REQUIRE(size.bytes > 0);
+        sum += size.bytes;
+      }
+      REQUIRE(sum <= code->bytes.size());
+    }
+}
+
+TEST_CASE("a core's object is the same bytes each time and has no path of this machine in it") {
+  Suite first, second;
+  buildModelKernels(*first);
+  buildModelKernels(*second);
+  codegen::CoreTarget target = core("rv64gcv_zvl256b");
+  pkg::KernelObjectT object = compileFor(*first, target);
+  REQUIRE(object.image == compileFor(*second, target).image);
+  std::string text(object.image.begin(), object.image.end());
+  REQUIRE(text.find("/tmp") == std::string::npos);
+}
+
+// ---- the check of inner loops ----------------------------------------------------------------------------------
+
+/// Assembler text, assembled and linked.
+static pkg::KernelObjectT assemble(const std::string &text, const codegen::CoreTarget &target) {
+  auto machine = codegen::makeTargetMachine(
+      {"test", codegen::coreTriple, "generic-rv64", codegen::llvmFeatures(target.isa), "lp64d", false});
+  REQUIRE(machine);
+  LLVMInitializeRISCVAsmParser();
+  llvm::LLVMContext context;
+  llvm::Module module("test", context);
+  module.setTargetTriple((*machine)->getTargetTriple().str());
+  module.setDataLayout((*machine)->createDataLayout());
+  module.setModuleInlineAsm(text);
+  auto object = codegen::emitObject(module, **machine);
+  REQUIRE(object);
+  pkg::KernelObjectT result;
+  result.triple = codegen::coreTriple;
+  result.cpu = hw::isaText(target.isa);
+  auto image = codegen::linkStatic(*object, target.codeAddress);
+  if (!image)
+    FAIL(image.error().message);
+  result.image = std::move(*image);
+  return result;
+}
+
+static Result<void> checkLoops(const std::string &body) {
+  codegen::CoreTarget target = core("rv64gcv_zvl256b");
+  pkg::KernelObjectT object =
+      assemble(".globl odd\n.type odd,@function\nodd:\n" + body + "\n.size odd, .-odd\n", target);
+  auto code = runtime::readCoreCode(object);
+  REQUIRE(code);
+  REQUIRE(code->symbols.size() == 1);
+  return codegen::checkInnerLoopsKeepRegisters(*code, target.isa);
+}
+
+TEST_CASE("an inner loop that uses the stack is an internal error that names it") {
+  // Directly, through a copy of the stack pointer, through an address made with vlenb, and a vector register.
+  for (const char *body : {"1: ld a0, 8(sp)\n addi a1, a1, -1\n bnez a1, 1b\n ret",
+                           "1: sd a0, 8(sp)\n c.addi a1, -1\n c.bnez a1, 1b\n ret",
+                           "addi a2, sp, 16\n1: vl1r.v v8, (a2)\n addi a1, a1, -1\n bnez a1, 1b\n ret",
+                           "1: csrr a0, vlenb\n slli a0, a0, 3\n add a0, a0, sp\n addi a0, a0, 32\n vs4r.v v8, (a0)\n"
+                           " addi a1, a1, -1\n bnez a1, 1b\n ret"}) {
+    INFO(body);
+    Result<void> checked = checkLoops(body);
+    REQUIRE(!checked);
+    REQUIRE(checked.error().fault == Fault::Internal);
+    REQUIRE(checked.error().message.find("odd") != std::string::npos);
+    REQUIRE(checked.error().message.find("uses the stack") != std::string::npos);
+  }
+  // Around an inner loop, before it, and where a register no longer holds an address of the frame.
+  for (const char *body : {"2: ld a0, 8(sp)\n1: addi a1, a1, -1\n bnez a1, 1b\n addi a2, a2, -1\n bnez a2, 2b\n ret",
+                           "sd s0, 8(sp)\n1: addi a1, a1, -1\n bnez a1, 1b\n ld s0, 8(sp)\n ret",
+                           "addi a2, sp, 16\n mv a2, a3\n1: vl1r.v v8, (a2)\n addi a1, a1, -1\n bnez a1, 1b\n ret"}) {
+    INFO(body);
+    REQUIRE(checkLoops(body));
+  }
+}
+
+// ---- disassembly ------------------------------------------------------------------------------------------------
+
+TEST_CASE("disassembly shows labels, targets and words that no instruction has") {
+  codegen::CoreTarget target = core("rv64gcv_zvl256b");
+  pkg::KernelObjectT object = assemble(".globl twice\n.type twice,@function\ntwice:\n"
+                                       "1: vfmacc.vf v8, fa5, v12\n c.addi a0, -1\n bnez a0, 1b\n"
+                                       ".word 0x0ab5350b\n c.jr ra\n.size twice, .-twice\n"
+                                       ".globl other\n.type other,@function\nother: c.jr ra\n.size other, .-other\n",
+                                       target);
+  auto text = codegen::disassemble(object, "");
+  REQUIRE(text);
+  INFO(*text);
+  for (const char *part : {"<twice>: 16 bytes", "vfmacc.vf\tv8, fa5, v12", "addi\ta0, a0, -1", "<twice>\n",
+                           ".word\t0x0ab5350b", "<other>:"})
+    REQUIRE(text->find(part) != std::string::npos);
+  auto one = codegen::disassemble(object, "other");
+  REQUIRE(one);
+  REQUIRE(one->find("twice") == std::string::npos);
+  auto none = codegen::disassemble(object, "gemm");
+  REQUIRE(!none);
+  REQUIRE(none.error().message.find("it has other, twice") != std::string::npos);
+}
+
+TEST_CASE("a damaged object is an error, never a crash") {
+  Suite suite;
+  buildAdd(*suite, 3, 20);
+  pkg::KernelObjectT whole = compileFor(*suite, core("rv64gcv_zvl256b"));
+  REQUIRE(codegen::disassemble(whole, ""));
+  std::mt19937 random(9);
+  for (size_t size = 0; size < whole.image.size(); size += 7) {
+    pkg::KernelObjectT cut = whole;
+    cut.image.resize(size);
+    REQUIRE(!runtime::readCoreCode(cut));
+  }
+  for (int i = 0; i < 2000; ++i) {
+    pkg::KernelObjectT damaged = whole;
+    for (int bytes = 0; bytes < 4; ++bytes)
+      damaged.image[random() % damaged.image.size()] = static_cast<uint8_t>(random());
+    (void)codegen::disassemble(damaged, ""); // an error or another text
+  }
+}
+
+TEST_CASE("assembler text names each kernel") {
+  Suite suite;
+  TileKernel add = buildAdd(*suite, 3, 20);
+  auto text = codegen::assembleCoreKernels(*suite, core("rv64gcv_zvl256b"));
+  REQUIRE(text);
+  REQUIRE(text->find(add.name + ":") != std::string::npos);
+  REQUIRE(text->find("vfadd.vv") != std::string::npos);
+}

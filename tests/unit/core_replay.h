@@ -1,0 +1,33 @@
+// Calls of kernels once more on the machine code of a core, with the same data, and compared with what the host did.
+#pragma once
+
+#include "compiler/codegen/CoreKernels.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weft::test {
+
+/// A call that the host's code has made.
+struct HostCall {
+  struct Operand {
+    std::vector<uint8_t> before, after;
+    size_t elementBytes = 4;
+    bool isFloat = false; // f32: a NaN is a NaN whatever its payload
+  };
+  std::string kernel;
+  std::vector<int64_t> scalars;
+  std::vector<Operand> operands;
+};
+
+enum class CoreRunner { Qemu, Simulator };
+
+/// Compiles `kernels` for a core, makes the calls in the order given and compares all operands, bit for bit. Empty if
+/// all agree, else what is wrong with the first that does not.
+std::string replayOnCore(mlir::ModuleOp kernels, const hw::Isa &isa, CoreRunner runner,
+                         const std::vector<HostCall> &calls);
+
+} // namespace weft::test

@@ -1,0 +1,187 @@
+// `weft iss`: what it prints, what it answers with, and programs that it refuses or stops.
+#include "tools/IssCommand.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <unistd.h>
+
+using namespace weft;
+using namespace weft::tools;
+using Catch::Matchers::Contains;
+
+namespace {
+
+std::string readFile(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Scratch {
+  std::string path =
+      (std::filesystem::temp_directory_path() / ("weft-iss-test-" + std::to_string(::getpid()))).string();
+  ~Scratch() { std::filesystem::remove(path); }
+  void write(const std::string &bytes) const { std::ofstream(path, std::ios::binary) << bytes; }
+};
+
+IssOptions saxpy() {
+  IssOptions options;
+  options.program = WEFT_SAXPY_ELF;
+  return options;
+}
+
+std::string errorOf(const IssOptions &options) {
+  std::ostringstream out, err;
+  Result<uint64_t> ran = runIss(options, out, err);
+  REQUIRE(!ran);
+  CHECK_THAT(ran.error().message, !Contains("\n"));
+  return ran.error().message;
+}
+
+/// The report of a run as JSON.
+nlohmann::json reportOf(IssOptions options, uint64_t exitCode = 0) {
+  options.jsonPath = "-";
+  std::ostringstream out, err;
+  Result<uint64_t> ran = runIss(options, out, err);
+  if (!ran)
+    FAIL(ran.error().message);
+  CHECK(*ran == exitCode);
+  return nlohmann::json::parse(out.str());
+}
+
+} // namespace
+
+TEST_CASE("a program runs, and the report adds up") {
+  const nlohmann::json report = reportOf(saxpy());
+  CHECK(report["schema"] == "weft.iss/1");
+  CHECK(report["exit_code"] == 0);
+  uint64_t sum = 0;
+  for (const auto &[cls, count] : report["mix"].items())
+    sum += count.get<uint64_t>();
+  CHECK(sum == report["instructions"].get<uint64_t>());
+  CHECK(report["cycles"].get<uint64_t>() > 0);
+  CHECK(report["vector"]["fpu_busy_cycles"].get<uint64_t>() > 0);
+  // VLEN 512 at LMUL 4 holds 64 elements: 16 rounds of each of the three loops.
+  IssOptions wide = saxpy();
+  wide.vlen = 512;
+  const nlohmann::json wider = reportOf(wide);
+  CHECK(wider["mix"]["vector fma"] == 16);
+  CHECK_THAT(wider["isa"].get<std::string>(), Contains("zvl512b"));
+  CHECK(wider["instructions"] < report["instructions"]);
+  IssOptions named = saxpy();
+  named.isa = "rv64gcv_zvl512b";
+  CHECK(reportOf(named)["instructions"] == wider["instructions"]);
+}
+
+TEST_CASE("arguments reach the program, and its output the user") {
+  IssOptions options = saxpy();
+  options.arguments = {"one"};
+  std::ostringstream out, err;
+  Result<uint64_t> ran = runIss(options, out, err);
+  REQUIRE(ran);
+  CHECK(*ran == 0);
+  CHECK(out.str().starts_with("hello\n"));
+  CHECK_THAT(out.str(), Contains("exit code     0"));
+}
+
+TEST_CASE("the trace has a line for each instruction") {
+  Scratch scratch;
+  IssOptions options = saxpy();
+  options.tracePath = scratch.path;
+  const uint64_t instructions = reportOf(options)["instructions"];
+  const std::string trace = readFile(scratch.path);
+  CHECK(uint64_t(std::count(trace.begin(), trace.end(), '\n')) == instructions);
+  CHECK_THAT(trace, Contains("vfmacc.vf v16, fa0, v8") && Contains(" x5=0x2\n"));
+}
+
+TEST_CASE("what cannot run is refused in one line") {
+  Scratch scratch;
+  const std::string image = readFile(WEFT_SAXPY_ELF);
+  REQUIRE(image.size() > 64);
+  IssOptions options;
+  options.program = scratch.path;
+  auto patched = [&](size_t at, char value) {
+    std::string bytes = image;
+    bytes[at] = value;
+    return bytes;
+  };
+  SECTION("no file") { CHECK_THAT(errorOf(options), Contains(scratch.path)); }
+  SECTION("no ELF file") {
+    scratch.write("#!/bin/sh\n");
+    CHECK_THAT(errorOf(options), Contains("no ELF file"));
+  }
+  SECTION("truncated") {
+    scratch.write(image.substr(0, 100));
+    CHECK_THAT(errorOf(options), Contains("truncated"));
+  }
+  SECTION("of 32 bits") {
+    scratch.write(patched(4, 1));
+    CHECK_THAT(errorOf(options), Contains("not of 64 bits"));
+  }
+  SECTION("for another machine") {
+    scratch.write(patched(18, 62));
+    CHECK_THAT(errorOf(options), Contains("not for RISC-V"));
+  }
+  SECTION("entry unaligned") {
+    scratch.write(patched(24, char(image[24] | 1)));
+    CHECK_THAT(errorOf(options), Contains("is odd"));
+  }
+  SECTION("a segment that is larger than memory") {
+    // p_memsz of every program header
+    std::string bytes = image;
+    uint64_t table;
+    std::memcpy(&table, bytes.data() + 32, 8);
+    uint16_t count;
+    std::memcpy(&count, bytes.data() + 56, 2);
+    const uint64_t huge = uint64_t{1} << 40;
+    for (size_t i = 0; i < count; ++i) {
+      uint32_t type;
+      std::memcpy(&type, bytes.data() + table + 56 * i, 4);
+      if (type == 1)
+        std::memcpy(bytes.data() + table + 56 * i + 40, &huge, 8);
+    }
+    scratch.write(bytes);
+    const std::string message = errorOf(options);
+    CHECK((message.find("lies outside memory") != std::string::npos || message.find("overlap") != std::string::npos));
+  }
+  SECTION("no RISC-V cores") {
+    options = saxpy();
+    options.hardware = "wse3";
+    CHECK_THAT(errorOf(options), Contains("kind dsd"));
+  }
+  SECTION("an unknown ISA") {
+    options = saxpy();
+    options.isa = "rv32i";
+    CHECK_THAT(errorOf(options), Contains("--isa"));
+  }
+  SECTION("an impossible VLEN") {
+    options = saxpy();
+    options.vlen = 192;
+    CHECK_THAT(errorOf(options), Contains("--vlen 192"));
+  }
+}
+
+TEST_CASE("a program that fails or does not end is stopped with a message") {
+  IssOptions options = saxpy();
+  SECTION("too many instructions") {
+    options.maxInstructions = 100;
+    CHECK_THAT(errorOf(options), Contains("still running after 100 instructions, at 0x"));
+  }
+  SECTION("an instruction that is none") {
+    Scratch scratch;
+    std::string bytes = readFile(WEFT_SAXPY_ELF);
+    // vfmacc.vf v16, fa0, v8
+    const std::string word = {char(0x57), char(0x58), char(0x85), char(0xb2)};
+    const size_t at = bytes.find(word);
+    REQUIRE(at != std::string::npos);
+    bytes.replace(at, 4, std::string(4, '\xff'));
+    scratch.write(bytes);
+    options.program = scratch.path;
+    CHECK_THAT(errorOf(options), Contains("illegal instruction at 0x") && Contains("0xffffffff"));
+  }
+}
