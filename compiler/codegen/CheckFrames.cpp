@@ -36,16 +36,18 @@ std::vector<Loop> innermostLoops(const std::vector<Instruction> &code) {
   return innermost;
 }
 
-/// For each instruction, whether it accesses memory through the stack pointer or what was computed from it. Code is
-/// followed in the order of addresses, which for addresses within a frame is the order in which LLVM makes them: right
-/// before their use.
+/// For each instruction, whether it keeps something in the frame: it stores there, or loads anything but an integer,
+/// which may be an address or a bound that the loop does not change and had no register left for. It reaches the frame
+/// through the stack pointer or what was computed from it. Code is followed in the order of addresses, which for
+/// addresses within a frame is the order in which LLVM makes them: right before their use.
 std::vector<bool> frameAccesses(const std::vector<Instruction> &code) {
   std::bitset<32> fromStack;
   fromStack.set(stackPointer);
   std::vector<bool> result;
   for (const Instruction &each : code) {
     bool accesses = each.loads || each.stores;
-    result.push_back(accesses && each.base && fromStack[*each.base]);
+    bool reloadsInteger = each.loads && !each.stores && each.result;
+    result.push_back(accesses && !reloadsInteger && each.base && fromStack[*each.base]);
     if (!each.result || *each.result == stackPointer)
       continue;
     bool derived = !accesses && std::any_of(each.sources.begin(), each.sources.end(),

@@ -70,7 +70,7 @@ TEST_CASE("a program runs, and the report adds up") {
   IssOptions wide = saxpy();
   wide.vlen = 512;
   const nlohmann::json wider = reportOf(wide);
-  CHECK(wider["mix"]["vector fma"] == 16);
+  CHECK(wider["mix"]["vector float multiply-add"] == 16);
   CHECK_THAT(wider["isa"].get<std::string>(), Contains("zvl512b"));
   CHECK(wider["instructions"] < report["instructions"]);
   IssOptions named = saxpy();
