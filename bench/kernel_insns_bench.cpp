@@ -1,6 +1,7 @@
 // Instructions a multiply-accumulate of the products that models spend their time in, counted by running their machine
 // code for a core with 256-bit registers; and how busy the timing model finds a four-lane core's floating-point unit.
 #include "compiler/codegen/CoreKernels.h"
+#include "compiler/codegen/HostKernels.h"
 #include "hw-models/core/rvv/Timing.h"
 #include "kernels/TileKernels.h"
 #include "sim/iss/KernelMachine.h"
@@ -67,7 +68,8 @@ Result<uint64_t> run(Product product, Shape shape, const hw::Hardware &hardware,
   std::vector<std::byte> sram(hardware.memory.sramBytes);
   std::vector<uint32_t> operands;
   uint32_t next = 0;
-  for (uint32_t bytes : codegen::describeKernels(*module).front()->operand_bytes) {
+  auto described = codegen::describeKernels(*module);
+  for (uint32_t bytes : described.front()->operand_bytes) {
     operands.push_back(next);
     next += (bytes + 63) / 64 * 64;
   }

@@ -36,16 +36,18 @@ std::vector<Loop> innermostLoops(const std::vector<Instruction> &code) {
   return innermost;
 }
 
-/// For each instruction, whether it accesses memory through the stack pointer or what was computed from it. Code is
-/// followed in the order of addresses, which for addresses within a frame is the order in which LLVM makes them: right
-/// before their use.
+/// For each instruction, whether it keeps a vector or a floating-point value in the frame. Integers, addresses and
+/// bounds of the many operands of a kernel, may be there: they are not what a register tile is made of. The frame is
+/// reached through the stack pointer or what was computed from it. Code is followed in the order of addresses, which
+/// for addresses within a frame is the order in which LLVM makes them: right before their use.
 std::vector<bool> frameAccesses(const std::vector<Instruction> &code) {
   std::bitset<32> fromStack;
   fromStack.set(stackPointer);
   std::vector<bool> result;
   for (const Instruction &each : code) {
     bool accesses = each.loads || each.stores;
-    result.push_back(accesses && each.base && fromStack[*each.base]);
+    bool ofTile = each.text.starts_with("v") || each.text.starts_with("f"); // vl4r.v, vse32.v, flw, fsd, …
+    result.push_back(accesses && ofTile && each.base && fromStack[*each.base]);
     if (!each.result || *each.result == stackPointer)
       continue;
     bool derived = !accesses && std::any_of(each.sources.begin(), each.sources.end(),

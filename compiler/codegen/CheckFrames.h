@@ -7,8 +7,9 @@
 
 namespace weft::codegen {
 
-/// An internal error if an innermost loop of a function loads from or stores to the stack's frame, whether directly or
-/// through an address computed from the stack pointer. The message names function, address and instruction.
+/// An internal error if an innermost loop of a function keeps a vector or a floating-point value in the stack's frame,
+/// whether it gets there directly or through an address computed from the stack pointer. Integers may be there: with
+/// many operands some address or bound has no register left. The message names function, address and instruction.
 Result<void> checkInnerLoopsKeepRegisters(const runtime::CoreCode &code, const hw::Isa &isa);
 
 } // namespace weft::codegen

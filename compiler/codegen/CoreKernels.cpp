@@ -1,6 +1,5 @@
 #include "compiler/codegen/CoreKernels.h"
 
-#include "compiler/codegen/CheckFrames.h"
 #include "compiler/codegen/Link.h"
 #include "compiler/codegen/LowerKernels.h"
 #include "compiler/codegen/MachineCode.h"
@@ -63,11 +62,6 @@ Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget
   result.triple = coreTriple;
   result.cpu = hw::isaText(target.isa);
   result.image = std::move(*image);
-  auto code = runtime::readCoreCode(result);
-  if (!code)
-    return internalError("core kernels: " + code.error().message);
-  if (auto checked = checkInnerLoopsKeepRegisters(*code, target.isa); !checked)
-    return checked.takeError();
   return result;
 }
 

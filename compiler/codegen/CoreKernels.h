@@ -15,7 +15,7 @@ namespace weft::codegen {
 /// `target.codeAddress` with a symbol for each kernel, called with the same arguments (lp64d); code and constants lie
 /// in one read-only segment, and there is no writable data. Results in f32 and integers are those of the host's
 /// kernels, bit for bit but for the payload of a NaN. The same input gives the same bytes. Errors: as
-/// compileHostKernels(), and an inner loop that keeps a value in the stack's frame (internal).
+/// compileHostKernels(). CheckFrames.h tells whether inner loops keep what they work with in registers.
 Result<pkg::KernelObjectT> compileCoreKernels(mlir::ModuleOp kernels, const CoreTarget &target);
 /// The same as assembler text.
 Result<std::string> assembleCoreKernels(mlir::ModuleOp kernels, const CoreTarget &target);

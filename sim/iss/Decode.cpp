@@ -217,6 +217,8 @@ bool weft::iss::has(const hw::Isa &isa, Extension extension) {
   switch (extension) {
   case Extension::Zfhmin:
     return isa.zfhmin;
+  case Extension::ZfhminOrZfbfmin: // loads, stores and moves of 16 bits belong to both
+    return isa.zfhmin || isa.zfbfmin;
   case Extension::Zfh:
     return isa.zfh;
   case Extension::Zfbfmin:

@@ -21,15 +21,24 @@ constexpr size_t halvesAtOnce = 8;
 // The host's instructions convert eight numbers or four. What lies in the places that are not needed would raise flags,
 // and compilers leave there what happens to be there, hence intrinsics, and zeros in those places.
 
-__m256 canonical(__m256 values) {
-  const __m256 nan = _mm256_castsi256_ps(_mm256_set1_epi32(Single::canonicalNan));
-  return _mm256_blendv_ps(values, nan, _mm256_cmp_ps(values, values, _CMP_UNORD_Q));
+// NaNs are found in integers: a comparison would be made in half precision, one number at a time.
+__m256 canonicalSingle(__m256 values) {
+  const __m256i bits = _mm256_castps_si256(values);
+  const __m256i nan = _mm256_cmpgt_epi32(_mm256_and_si256(bits, _mm256_set1_epi32(Single::magnitude)),
+                                         _mm256_set1_epi32(Single::infinity));
+  return _mm256_castsi256_ps(_mm256_blendv_epi8(bits, _mm256_set1_epi32(Single::canonicalNan), nan));
+}
+__m128i canonicalHalf(__m128i bits) {
+  const __m128i nan =
+      _mm_cmpgt_epi16(_mm_and_si128(bits, _mm_set1_epi16(Half::magnitude)), _mm_set1_epi16(Half::infinity));
+  return _mm_blendv_epi8(bits, _mm_set1_epi16(Half::canonicalNan), nan);
 }
 __m256 widenEight(const std::byte *from) {
-  return canonical(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from))));
+  return canonicalSingle(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from))));
 }
 __m128i narrowEight(const std::byte *from) {
-  return _mm256_cvtps_ph(canonical(_mm256_loadu_ps(reinterpret_cast<const float *>(from))), _MM_FROUND_CUR_DIRECTION);
+  return canonicalHalf(
+      _mm256_cvtps_ph(_mm256_loadu_ps(reinterpret_cast<const float *>(from)), _MM_FROUND_CUR_DIRECTION));
 }
 
 /// Half to single precision; NaN becomes canonical.
