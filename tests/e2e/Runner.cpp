@@ -28,6 +28,7 @@ std::unique_ptr<runtime::Package> compileModel(const Setup &setup) {
 Runner::Runner(std::unique_ptr<runtime::Package> package, bool timingOnly) : owned(std::move(package)) {
   tools::DeviceOptions options;
   options.timingOnly = timingOnly;
+  options.costCache = "none"; // tests leave the user's own cache alone
   device = take(tools::makeLoadedEngine(*owned, options));
   launches.emplace(take(runtime::Session::create(*owned, *device, timingOnly)));
 }

@@ -11,6 +11,7 @@ import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BARD = SOURCE / "examples" / "models" / "bard-1m"
+os.environ["WEFT_COST_CACHE"] = "none"  # tests leave the user's own cache alone
 BIN = pathlib.Path(os.environ.get("WEFT_BIN", SOURCE / "build" / "bin"))
 
 
