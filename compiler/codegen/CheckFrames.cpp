@@ -46,7 +46,8 @@ std::vector<bool> frameAccesses(const std::vector<Instruction> &code) {
   std::vector<bool> result;
   for (const Instruction &each : code) {
     bool accesses = each.loads || each.stores;
-    bool ofTile = each.text.starts_with("v") || each.text.starts_with("f"); // vl4r.v, vse32.v, flw, fsd, …
+    size_t name = each.text.find_first_not_of(" \t");
+    bool ofTile = name != std::string::npos && (each.text[name] == 'v' || each.text[name] == 'f'); // vl4r.v, fsd, …
     result.push_back(accesses && ofTile && each.base && fromStack[*each.base]);
     if (!each.result || *each.result == stackPointer)
       continue;
