@@ -15,7 +15,7 @@ namespace weft::tools {
 namespace {
 
 struct Arguments {
-  std::string model, output, until, emit, dumpDirectory, jsonPath;
+  std::string model, output, until, emit, dumpDirectory, jsonPath, costCache;
   CompileArguments compile;
 };
 
@@ -39,6 +39,9 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
              package.model->name, package.mesh_width, package.mesh_height, package.hardware_name,
              package.model->max_seq, package.kernels.size(),
              static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
+  if (const auto &costs = compilation.kernelCosts)
+    fmt::print("kernel costs from the core's machine code: {} measured, {} from the cache\n", costs->measured,
+               costs->fromCache);
 }
 
 Result<compiler::Product> productOf(const std::string &name) {
@@ -77,7 +80,7 @@ Result<void> writeResult(const Arguments &arguments, const compiler::Compilation
   return {};
 }
 
-Result<void> runCompile(const Arguments &arguments) {
+Result<void> runCompile(const Arguments &arguments, const Tool &tool) {
   auto until = phaseOf(arguments.until);
   if (!until)
     return until.takeError();
@@ -93,6 +96,9 @@ Result<void> runCompile(const Arguments &arguments) {
   options->until = *until;
   options->product = *product;
   options->dumpDirectory = arguments.dumpDirectory;
+  options->measureKernels = [&](const runtime::Package &package) {
+    return tool.kernelCosts(package, arguments.costCache);
+  };
   ProgressBar bar("compiling");
   options->progress = [&](double fraction) { bar.update(fraction); };
   auto compilation = compiler::compile(*options);
@@ -130,7 +136,7 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   return result;
 }
 
-void addCompileCommand(CLI::App &app, int &exitCode) {
+void addCompileCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   CLI::App *command = app.add_subcommand("compile", "Compile a model for a mesh of cores");
   auto arguments = std::make_shared<Arguments>();
   command->add_option("MODEL", arguments->model, "A Hugging Face model directory")->type_name("")->required();
@@ -149,8 +155,9 @@ void addCompileCommand(CLI::App &app, int &exitCode) {
   command->add_option("--dump", arguments->dumpDirectory, "Write the IR after each phase there")->type_name("DIR");
   command->add_option("--json", arguments->jsonPath, "Write a report of the compilation as JSON (docs/json.md)")
       ->type_name("FILE");
-  command->callback([arguments, &exitCode] {
-    if (auto done = runCompile(*arguments); !done)
+  addCostCacheOption(*command, arguments->costCache);
+  command->callback([arguments, &tool, &exitCode] {
+    if (auto done = runCompile(*arguments, tool); !done)
       exitCode = reportError(done.error());
   });
 }

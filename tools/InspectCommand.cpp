@@ -151,13 +151,15 @@ std::optional<std::vector<uint64_t>> coreBytes(const Package &package) {
   return bytes;
 }
 
-std::string kernelTable(const Package &package) {
+std::string kernelTable(const Package &package, const runtime::KernelCosts *costs) {
   const auto code = coreBytes(package);
   std::vector<Table::Column> columns = {{"kernel"}};
   for (const auto &program : package.programs)
     columns.push_back({fmt::format("calls in {}", program->name), right});
   if (code)
     columns.push_back({"code bytes", right});
+  if (costs)
+    columns.insert(columns.end(), {{"rows", right}, {"cycles", right}, {"instructions", right}});
   columns.push_back({"operand bytes"});
   Table table(std::move(columns));
   std::vector<std::vector<uint64_t>> calls;
@@ -170,10 +172,15 @@ std::string kernelTable(const Package &package) {
       cells.push_back(grouped(ofProgram[i]));
     if (code)
       cells.push_back(grouped((*code)[i]));
+    if (costs) {
+      const runtime::KernelCosts::Kernel &cost = costs->kernels[i];
+      cells.insert(cells.end(), {grouped(uint64_t(cost.rows)), grouped(cost.cycles), grouped(cost.instructions)});
+    }
     cells.push_back(fmt::format("{}", fmt::join(package.kernels[i]->operand_bytes, " ")));
     table.row(std::move(cells));
   }
-  std::string text = "\nKernels (calls in the code of tasks; a loop's body counts once)\n" + table.text();
+  std::string text = fmt::format("\nKernels (calls in the code of tasks; a loop's body counts once{})\n{}",
+                                 costs ? "; cycles of one call with the most rows" : "", table.text());
   for (const auto &object : package.objects)
     text += fmt::format("  object for {} ({}): {} bytes\n", object->triple, object->cpu, grouped(object->image.size()));
   if (const pkg::KernelObjectT *object = runtime::findCoreObject(package.objects))
@@ -260,7 +267,7 @@ nlohmann::json sramJson(const Package &package) {
   return sram;
 }
 
-nlohmann::json kernelsJson(const Package &package) {
+nlohmann::json kernelsJson(const Package &package, const runtime::KernelCosts *costs) {
   const auto code = coreBytes(package);
   nlohmann::json kernels = nlohmann::json::array();
   for (size_t i = 0; i < package.kernels.size(); ++i) {
@@ -271,13 +278,17 @@ nlohmann::json kernelsJson(const Package &package) {
         {{"name", package.kernels[i]->name}, {"operand_bytes", package.kernels[i]->operand_bytes}, {"calls", calls}});
     if (code)
       kernels.back()["code_bytes"] = (*code)[i];
+    if (costs) {
+      const runtime::KernelCosts::Kernel &cost = costs->kernels[i];
+      kernels.back()["cost"] = {{"rows", cost.rows}, {"cycles", cost.cycles}, {"instructions", cost.instructions}};
+    }
   }
   return kernels;
 }
 
 struct Arguments {
-  std::string path, jsonPath, kernel;
-  bool disassembles = false;
+  std::string path, jsonPath, kernel, costCache;
+  bool disassembles = false, costs = false;
 };
 
 Result<void> showCode(const Package &package, const std::string &kernel, const Tool &tool) {
@@ -295,25 +306,36 @@ Result<void> inspect(const Arguments &arguments, const Tool &tool) {
   Result<std::unique_ptr<Package>> package = runtime::readPackage(arguments.path);
   if (!package)
     return package.takeError();
+  std::optional<runtime::KernelCosts> costs;
+  if (arguments.costs) {
+    auto measured = tool.kernelCosts(**package, arguments.costCache);
+    if (!measured)
+      return measured.takeError();
+    if (!*measured)
+      return userError(fmt::format("--costs: the cores of {} run no RISC-V code", (*package)->hardware_name));
+    costs = std::move(*measured);
+  }
+  const runtime::KernelCosts *shownCosts = costs ? &*costs : nullptr;
   if (arguments.disassembles) {
     if (auto shown = showCode(**package, arguments.kernel, tool); !shown)
       return shown;
   } else {
-    std::cout << inspectText(**package) << std::flush;
+    std::cout << inspectText(**package, shownCosts) << std::flush;
   }
-  return arguments.jsonPath.empty() ? success() : runtime::writeJson(arguments.jsonPath, inspectJson(**package));
+  return arguments.jsonPath.empty() ? success()
+                                    : runtime::writeJson(arguments.jsonPath, inspectJson(**package, shownCosts));
 }
 
 } // namespace
 
-std::string inspectText(const Package &package) {
+std::string inspectText(const Package &package, const runtime::KernelCosts *costs) {
   std::string text = head(package) + sramUseTable(package) + classTable(package);
   for (const auto &program : package.programs)
     text += channelTable(*program) + sramTable(package, *program) + ioTable(*program);
-  return text + kernelTable(package) + weightTable(package);
+  return text + kernelTable(package, costs) + weightTable(package);
 }
 
-nlohmann::json inspectJson(const Package &package) {
+nlohmann::json inspectJson(const Package &package, const runtime::KernelCosts *costs) {
   const pkg::ModelT &model = *package.model;
   nlohmann::json json;
   json["schema"] = "weft.inspect/1";
@@ -329,7 +351,7 @@ nlohmann::json inspectJson(const Package &package) {
   json["programs"] = json["weights"] = json["files"] = json["objects"] = nlohmann::json::array();
   for (const auto &program : package.programs)
     json["programs"].push_back(programJson(package, *program));
-  json["kernels"] = kernelsJson(package);
+  json["kernels"] = kernelsJson(package, costs);
   for (const auto &object : package.objects)
     json["objects"].push_back({{"triple", object->triple},
                                {"cpu", object->cpu},
@@ -357,6 +379,9 @@ void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       command->add_option("--disasm", options->kernel, "Print the cores' machine code instead, of one kernel or of all")
           ->type_name("[KERNEL]")
           ->expected(0, 1);
+  command->add_flag("--costs", options->costs, "Also what each kernel takes on a core: cycles of its machine code")
+      ->excludes(disassembly);
+  addCostCacheOption(*command, options->costCache);
   command->callback([options, disassembly, &tool, &exitCode] {
     options->disassembles = disassembly->count() > 0;
     Result<void> done = inspect(*options, tool);

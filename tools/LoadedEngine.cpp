@@ -15,6 +15,11 @@ namespace weft::tools {
 
 namespace {
 
+/// Whether the package's cores run code that the simulator can run and time.
+bool runsMachineCode(const runtime::Package &package, const hw::Hardware &hardware) {
+  return hardware.parallelism.core.kind == "rvv" && sim::findRiscvObject(package);
+}
+
 /// A mesh engine with all that it refers to.
 class LoadedEngine : public runtime::Device {
 public:
@@ -58,12 +63,12 @@ private:
 /// Costs of the core's own code, and the simulator that runs it.
 Result<void> LoadedEngine::useMachineCode(const runtime::Package &package, const hw::Hardware &hardware,
                                           const DeviceOptions &options, sim::MeshEngineOptions &engineOptions) {
-  const bool runsMachineCode = hardware.parallelism.core.kind == "rvv" && sim::findRiscvObject(package);
-  if (options.simulateKernels && !runsMachineCode)
+  const bool measurable = runsMachineCode(package, hardware);
+  if (options.simulateKernels && !measurable)
     return userError(fmt::format("--engine iss needs RISC-V kernels, and the package has none: its cores are of kind "
                                  "{}; compile the model for a machine with cores of kind rvv",
                                  hardware.parallelism.core.kind));
-  if (!runsMachineCode)
+  if (!measurable)
     return success();
   auto measured = sim::MeasuredCosts::create(package, hardware, costOptions(options.costCache));
   if (!measured)
@@ -152,6 +157,19 @@ sim::MeasuredCostsOptions costOptions(const std::string &costCache) {
     std::cerr << "weft: warning: " << message << "; costs are measured each time until then\n";
   };
   return options;
+}
+
+Result<std::optional<runtime::KernelCosts>> measureKernelCosts(const runtime::Package &package,
+                                                               const std::string &costCache) {
+  auto hardware = hw::parse(package.hardware_yaml, "the package's hardware");
+  if (!hardware)
+    return hardware.takeError();
+  if (!runsMachineCode(package, *hardware))
+    return std::optional<runtime::KernelCosts>();
+  auto costs = sim::measureAll(package, *hardware, costOptions(costCache));
+  if (!costs)
+    return costs.takeError();
+  return std::optional(std::move(*costs));
 }
 
 Result<std::unique_ptr<runtime::Device>> makeLoadedEngine(const runtime::Package &package,

@@ -14,4 +14,8 @@ Result<std::unique_ptr<runtime::Device>> makeLoadedEngine(const runtime::Package
 /// stderr.
 sim::MeasuredCostsOptions costOptions(const std::string &costCache);
 
+/// Tool::kernelCosts.
+Result<std::optional<runtime::KernelCosts>> measureKernelCosts(const runtime::Package &package,
+                                                               const std::string &costCache);
+
 } // namespace weft::tools

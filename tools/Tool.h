@@ -4,6 +4,7 @@
 
 #include "hw-models/Hardware.h"
 #include "runtime/Device.h"
+#include "runtime/package/KernelCosts.h"
 
 #include <functional>
 #include <memory>
@@ -44,6 +45,9 @@ struct Tool {
   std::function<Result<std::unique_ptr<runtime::Package>>(const CompileOptions &, const runtime::Progress &)> compile;
   /// A device with the package loaded. The package outlives it.
   std::function<Result<std::unique_ptr<runtime::Device>>(const runtime::Package &, const DeviceOptions &)> makeDevice;
+  /// What the package's kernels take on its cores; absent for cores that run no machine code. The second argument is as
+  /// DeviceOptions::costCache.
+  std::function<Result<std::optional<runtime::KernelCosts>>(const runtime::Package &, const std::string &)> kernelCosts;
   /// The code of an object for the mesh's cores as text; of one kernel if the name is not empty.
   std::function<Result<std::string>(const pkg::KernelObjectT &, const std::string &)> disassemble;
 };

@@ -54,8 +54,8 @@ int main(int argc, char **argv) {
   app.require_subcommand(1);
   app.failure_message(tools::usageMessage);
   int exitCode = 0;
-  tools::Tool tool{tools::compileInMemory, tools::makeLoadedEngine, codegen::disassemble};
-  tools::addCompileCommand(app, exitCode);
+  tools::Tool tool{tools::compileInMemory, tools::makeLoadedEngine, tools::measureKernelCosts, codegen::disassemble};
+  tools::addCompileCommand(app, tool, exitCode);
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);
   tools::addIssCommand(app, exitCode);

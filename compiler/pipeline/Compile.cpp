@@ -57,6 +57,12 @@ Result<Compilation> compile(const CompileOptions &options) {
   result.maxSeq = (*state)->maxSeq();
   result.decisions = (*state)->takeDecisions();
   result.package = (*state)->takePackage();
+  if (result.package && options.measureKernels) {
+    auto costs = options.measureKernels(*result.package);
+    if (!costs)
+      return costs.takeError();
+    result.kernelCosts = std::move(*costs);
+  }
   return result;
 }
 

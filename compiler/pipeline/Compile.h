@@ -3,6 +3,7 @@
 
 #include "compiler/pipeline/Phases.h"
 #include "hw-models/Hardware.h"
+#include "runtime/package/KernelCosts.h"
 #include "runtime/package/PackageFile.h"
 
 #include <functional>
@@ -28,6 +29,9 @@ struct CompileOptions {
   Product product = Product::Package;   // of the cores' code: nothing after the link phase is done
   std::string dumpDirectory;            // the IR after each phase goes there; empty: nowhere
   std::function<void(double)> progress; // fraction done
+  /// Measures the kernels of the package in a simulator, which the compiler does not know; absent, or none for cores
+  /// that cannot be simulated: not measured.
+  std::function<Result<std::optional<runtime::KernelCosts>>(const runtime::Package &)> measureKernels;
 };
 
 inline constexpr uint32_t defaultMaxSeq = 512;
@@ -54,6 +58,7 @@ struct Compilation {
   std::string code;                          // what Product::Assembly and Product::Elf ask for
   std::vector<PhaseTime> times;
   std::vector<Decision> decisions;
+  std::optional<runtime::KernelCosts> kernelCosts;
   uint32_t maxSeq = 0;
 };
 

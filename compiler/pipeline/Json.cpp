@@ -26,6 +26,19 @@ nlohmann::json describeProgram(const pkg::ProgramT &program) {
           {"buffers", program.buffers.size()}};
 }
 
+nlohmann::json describeCosts(const runtime::Package &package, const runtime::KernelCosts &costs) {
+  nlohmann::json kernels = nlohmann::json::array();
+  for (size_t i = 0; i < costs.kernels.size(); ++i)
+    kernels.push_back({{"name", package.kernels[i]->name},
+                       {"rows", costs.kernels[i].rows},
+                       {"cycles", costs.kernels[i].cycles},
+                       {"instructions", costs.kernels[i].instructions}});
+  return {{"measured", costs.measured},
+          {"from_cache", costs.fromCache},
+          {"cache", costs.cachePath.empty() ? nlohmann::json() : nlohmann::json(costs.cachePath)},
+          {"kernels", kernels}};
+}
+
 } // namespace
 
 std::string toJson(const CompileOptions &options, const Compilation &compilation) {
@@ -54,6 +67,8 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
     report["weights"] = package.weights.size();
     for (const auto &program : package.programs)
       report["programs"].push_back(describeProgram(*program));
+    if (compilation.kernelCosts)
+      report["kernel_costs"] = describeCosts(package, *compilation.kernelCosts);
   }
   return report.dump(2) + "\n";
 }

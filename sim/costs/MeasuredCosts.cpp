@@ -189,4 +189,23 @@ std::vector<int64_t> fullRows(const runtime::Package &package) {
   return rows;
 }
 
+Result<runtime::KernelCosts> measureAll(const runtime::Package &package, const hw::Hardware &hardware,
+                                        MeasuredCostsOptions options) {
+  auto costs = MeasuredCosts::create(package, hardware, std::move(options));
+  if (!costs)
+    return costs.takeError();
+  runtime::KernelCosts all;
+  const std::vector<int64_t> rows = fullRows(package);
+  for (uint32_t kernel = 0; kernel < rows.size(); ++kernel) {
+    Result<KernelCost> cost = costs->cost(kernel, rows[kernel]);
+    if (!cost)
+      return cost.takeError();
+    all.kernels.push_back({rows[kernel], cost->cycles, cost->instructions});
+  }
+  all.measured = costs->counts().measured;
+  all.fromCache = costs->counts().fromStore;
+  all.cachePath = costs->storePath();
+  return all;
+}
+
 } // namespace weft::sim

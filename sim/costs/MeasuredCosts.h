@@ -2,6 +2,7 @@
 // the core's timing model, in the canonical call that docs/program-model.md defines. Results are kept on disk.
 #pragma once
 
+#include "runtime/package/KernelCosts.h"
 #include "runtime/package/PackageFile.h"
 #include "sim/costs/CostStore.h"
 #include "sim/iss/KernelMachine.h"
@@ -67,5 +68,9 @@ private:
 /// The largest number of rows that a call of each kernel asks for in a launch with a full cache, 1 for kernels without
 /// rows or calls.
 std::vector<int64_t> fullRows(const runtime::Package &package);
+
+/// Of every kernel of `package` with fullRows(). Errors as of MeasuredCosts.
+Result<runtime::KernelCosts> measureAll(const runtime::Package &package, const hw::Hardware &hardware,
+                                        MeasuredCostsOptions options);
 
 } // namespace weft::sim

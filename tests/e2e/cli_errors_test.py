@@ -320,7 +320,7 @@ class Sizes(TestCase):
                     if remedy[0] in ("--mesh", "--max-seq") and remedy[0] in kept:
                         at = kept.index(remedy[0])
                         del kept[at:at + 2]
-                    if remedy[0] == "--set":
+                    if "--set" in remedy:
                         kept = [a for i, a in enumerate(kept) if a != "--set" and (i == 0 or kept[i - 1] != "--set")]
                     self.weft("compile", BARD, *kept, *remedy, "-o", out)
                     out.unlink()
