@@ -7,25 +7,86 @@ using namespace mlir;
 
 namespace weft::codegen {
 
-static bool hasUnitStride(Value memref) {
+// ---- which loop runs over lanes -------------------------------------------------------------------------------
+
+/// A dot product of up to this many elements takes longer to add up across lanes than to load its operands with a
+/// stride, an element at a time, and to have many of them in the lanes.
+static constexpr int64_t shortReduction = 4 * rowLanes;
+
+static std::optional<SmallVector<int64_t>> stridesOf(Value memref) {
   SmallVector<int64_t> strides;
   int64_t offset = 0;
-  return succeeded(getStridesAndOffset(cast<MemRefType>(memref.getType()), strides, offset)) && strides.back() == 1;
+  if (failed(getStridesAndOffset(cast<MemRefType>(memref.getType()), strides, offset)))
+    return std::nullopt;
+  return strides;
 }
 
-bool Emitter::takesVectors(unsigned loop, bool reduces) {
+/// Elements from one lane to the next.
+static int64_t elementStride(const Access &access, unsigned loop) {
+  auto strides = stridesOf(access.source);
+  return strides ? (*strides)[llvm::find(access.loops, loop) - access.loops.begin()] : ShapedType::kDynamic;
+}
+
+LaneStride Emitter::strideOf(const Access &access, unsigned loop) {
+  auto strides = stridesOf(access.source);
+  if (!strides || llvm::count(access.loops, loop) != 1 || strides->back() != 1)
+    return LaneStride::None;
+  if (access.loops.back() == loop)
+    return LaneStride::Unit;
+  return ShapedType::isDynamic(elementStride(access, loop)) ? LaneStride::None : LaneStride::Fixed;
+}
+
+LaneStride Emitter::takesVectors(unsigned loop, bool reduces) {
+  LaneStride worst = LaneStride::Unit;
   for (auto [i, access] : llvm::enumerate(accesses)) {
     bool output = static_cast<int64_t>(i) >= op.getNumDpsInputs();
     if (!access.follows(loop)) {
       if (output && !reduces)
-        return false;
+        return LaneStride::None;
       continue;
     }
-    if ((output && reduces) || access.loops.back() != loop || llvm::count(access.loops, loop) != 1 ||
-        !hasUnitStride(access.source))
-      return false;
+    worst = output && reduces ? LaneStride::None : std::min(worst, strideOf(access, loop));
   }
-  return true;
+  return worst;
+}
+
+/// Whether lanes at a distance beat those side by side (`unit`) and sums along a row. It depends on the op alone, so
+/// that the order of a sum is the same for every target.
+bool Emitter::prefersStrides(std::optional<unsigned> unit, unsigned strided) {
+  if (largestExtent(strided) < rowLanes)
+    return false;
+  if (!unit)
+    return llvm::all_of(reductionLoops, [&](unsigned loop) { return largestExtent(loop) <= shortReduction; });
+  // Loads and stores an element at a time pay where the arithmetic is long and rows are short.
+  bool isLong = llvm::any_of(op.getBody()->without_terminator(), [](Operation &inner) {
+    return isa<math::MathDialect>(inner.getDialect()) && !isa<math::FmaOp, math::SqrtOp, math::AbsFOp>(inner);
+  });
+  return reductionLoops.empty() && isLong && largestExtent(*unit) < rowLanes;
+}
+
+std::optional<unsigned> Emitter::chooseVectorLoop(ArrayRef<unsigned> parallel) {
+  std::optional<unsigned> unit, strided;
+  for (unsigned loop : parallel) {
+    LaneStride stride = takesVectors(loop, false);
+    if (stride == LaneStride::Unit)
+      unit = loop; // the last one
+    else if (stride == LaneStride::Fixed && (!strided || largestExtent(loop) > largestExtent(*strided)))
+      strided = loop; // the longest one
+  }
+  return strided && prefersStrides(unit, *strided) ? strided : unit;
+}
+
+/// The loop whose iterations share the most loaded vectors: one that the fewest vector operands follow, the longest of
+/// those, the last of equals.
+void Emitter::chooseRowLoop(ArrayRef<unsigned> parallel) {
+  auto loads = [&](unsigned loop) {
+    return llvm::count_if(ArrayRef(accesses).take_front(op.getNumDpsInputs()),
+                          [&](const Access &access) { return access.follows(vectorLoop) && access.follows(loop); });
+  };
+  auto rank = [&](unsigned loop) { return std::pair(-loads(loop), largestExtent(loop)); };
+  for (unsigned loop : parallel)
+    if (loop != vectorLoop && (!rowLoop || rank(loop) >= rank(*rowLoop)))
+      rowLoop = loop;
 }
 
 bool Emitter::analyze() {
@@ -41,19 +102,17 @@ bool Emitter::analyze() {
     }
     accesses.push_back(std::move(access));
   }
+  ranges = op.getStaticLoopRanges();
   SmallVector<unsigned> parallel;
   op.getParallelDims(parallel);
   op.getReductionDims(reductionLoops);
-  auto isCandidate = [&](unsigned loop) { return takesVectors(loop, false); };
-  if (auto found = llvm::find_if(llvm::reverse(parallel), isCandidate); found != parallel.rend()) {
+  if (auto found = chooseVectorLoop(parallel)) {
     vectorLoop = *found;
     if (!reductionLoops.empty())
-      for (unsigned loop : parallel)
-        if (loop != vectorLoop)
-          rowLoop = loop; // the last one
+      chooseRowLoop(parallel);
   } else {
     combiner = findCombiner(op);
-    if (!combiner || reductionLoops.size() != 1 || !takesVectors(reductionLoops.front(), true))
+    if (!combiner || reductionLoops.size() != 1 || takesVectors(reductionLoops.front(), true) != LaneStride::Unit)
       return false;
     vectorLoop = reductionLoops.front();
   }
@@ -102,8 +161,8 @@ void Emitter::outer(unsigned depth, Coordinates at) {
 
 /// The extent of a loop if it is fixed, else that of the buffer of which the op works on the first part.
 int64_t Emitter::largestExtent(unsigned dimension) {
-  if (std::optional<int64_t> fixed = getConstantIntValue(extents[dimension]))
-    return *fixed;
+  if (!ShapedType::isDynamic(ranges[dimension]))
+    return ranges[dimension];
   for (const Access &access : accesses)
     if (auto part = access.source.getDefiningOp<memref::SubViewOp>(); part && part.getDroppedDims().none())
       for (auto [position, followed] : llvm::enumerate(access.loops))
@@ -209,7 +268,12 @@ void Emitter::columns(const RegisterTile &shape, Tile body) {
   if (!fixed) {
     Value extent = materialize(extents[vectorLoop]), whole = roundDown(extent, lanes);
     loop(constant(0), whole, lanes, [&](Value column) { body(column, Piece{0, lanes}); });
-    loop(whole, extent, 1, [&](Value column) { body(column, Piece{0, 1}); });
+    // What is left over, as one vector of which lanes beyond the extent touch nothing; a loop of one step or none.
+    loop(whole, extent, lanes, [&](Value column) {
+      Value left = b.create<arith::SubIOp>(loc, extent, column);
+      Value mask = b.create<vector::CreateMaskOp>(loc, VectorType::get({lanes}, b.getI1Type()), left);
+      body(column, Piece{0, lanes, mask});
+    });
     return;
   }
   SmallVector<Piece> full;
@@ -236,6 +300,21 @@ SmallVector<Value> Emitter::indices(const Access &access, const Coordinates &at,
   return result;
 }
 
+/// Where the lanes of a strided access lie, in elements from the first.
+Value Emitter::laneOffsets(const Access &access, int64_t lanes) {
+  int64_t stride = elementStride(access, vectorLoop);
+  SmallVector<Attribute> offsets;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    offsets.push_back(b.getIndexAttr(lane * stride));
+  auto type = VectorType::get({lanes}, b.getIndexType());
+  return b.create<arith::ConstantOp>(loc, DenseElementsAttr::get(type, offsets));
+}
+
+Value Emitter::allLanes(int64_t lanes) {
+  auto type = VectorType::get({lanes}, b.getI1Type());
+  return b.create<arith::ConstantOp>(loc, DenseElementsAttr::get(type, true));
+}
+
 Value Emitter::load(unsigned operand, const Coordinates &at, int64_t row, Piece piece) {
   const Access &access = accesses[operand];
   auto type = dyn_cast<MemRefType>(access.source.getType());
@@ -244,15 +323,28 @@ Value Emitter::load(unsigned operand, const Coordinates &at, int64_t row, Piece 
   SmallVector<Value> where = indices(access, at, row, piece);
   if (piece.lanes == 1 || !access.follows(vectorLoop))
     return b.create<memref::LoadOp>(loc, access.source, where);
-  return b.create<vector::LoadOp>(loc, VectorType::get({piece.lanes}, type.getElementType()), access.source, where);
+  auto vector = VectorType::get({piece.lanes}, type.getElementType());
+  bool strided = strideOf(access, vectorLoop) == LaneStride::Fixed;
+  if (!strided && !piece.mask)
+    return b.create<vector::LoadOp>(loc, vector, access.source, where);
+  Value none = b.create<arith::ConstantOp>(loc, b.getZeroAttr(vector));
+  if (!strided)
+    return b.create<vector::MaskedLoadOp>(loc, vector, access.source, where, piece.mask, none);
+  return b.create<vector::GatherOp>(loc, vector, access.source, where, laneOffsets(access, piece.lanes),
+                                    piece.mask ? piece.mask : allLanes(piece.lanes), none);
 }
 
 void Emitter::store(Value value, const Access &access, const Coordinates &at, int64_t row, Piece piece) {
   SmallVector<Value> where = indices(access, at, row, piece);
-  if (isa<VectorType>(value.getType()))
-    b.create<vector::StoreOp>(loc, value, access.source, where);
-  else
+  if (!isa<VectorType>(value.getType()))
     b.create<memref::StoreOp>(loc, value, access.source, where);
+  else if (strideOf(access, vectorLoop) == LaneStride::Fixed)
+    b.create<vector::ScatterOp>(loc, access.source, where, laneOffsets(access, piece.lanes),
+                                piece.mask ? piece.mask : allLanes(piece.lanes), value);
+  else if (piece.mask)
+    b.create<vector::MaskedStoreOp>(loc, access.source, where, piece.mask, value);
+  else
+    b.create<vector::StoreOp>(loc, value, access.source, where);
 }
 
 // ---- the vector loop is parallel ------------------------------------------------------------------------------

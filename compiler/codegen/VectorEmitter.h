@@ -12,10 +12,14 @@
 
 namespace weft::codegen {
 
-/// Some columns of a tile: `lanes` of them from `offset` on.
+/// Some columns of a tile: `lanes` of them from `offset` on, or those of them that `mask` says.
 struct Piece {
   int64_t offset = 0, lanes = 1;
+  mlir::Value mask{};
 };
+
+/// How a loop over lanes goes through memory: not as vectors, with a fixed distance between elements, or side by side.
+enum class LaneStride { None, Fixed, Unit };
 
 /// An operand of the op and the loop that each of its dimensions follows.
 struct Access {
@@ -37,7 +41,11 @@ private:
   using Coordinates = llvm::SmallVector<mlir::Value>;
   using Tile = llvm::function_ref<void(mlir::Value column, llvm::ArrayRef<Piece> pieces)>;
 
-  bool takesVectors(unsigned loop, bool reduces);
+  LaneStride strideOf(const Access &access, unsigned loop);
+  LaneStride takesVectors(unsigned loop, bool reduces);
+  bool prefersStrides(std::optional<unsigned> unit, unsigned strided);
+  std::optional<unsigned> chooseVectorLoop(llvm::ArrayRef<unsigned> parallel);
+  void chooseRowLoop(llvm::ArrayRef<unsigned> parallel);
 
   mlir::Value constant(int64_t value) { return b.create<mlir::arith::ConstantIndexOp>(loc, value); }
   mlir::Value materialize(mlir::OpFoldResult value) { return mlir::getValueOrCreateConstantIndexOp(b, loc, value); }
@@ -50,6 +58,8 @@ private:
   void loop(mlir::Value from, mlir::Value to, int64_t step, llvm::function_ref<void(mlir::Value)> body);
 
   llvm::SmallVector<mlir::Value> indices(const Access &access, const Coordinates &at, int64_t row, Piece piece);
+  mlir::Value laneOffsets(const Access &access, int64_t lanes);
+  mlir::Value allLanes(int64_t lanes);
   mlir::Value load(unsigned operand, const Coordinates &at, int64_t row, Piece piece);
   void store(mlir::Value value, const Access &access, const Coordinates &at, int64_t row, Piece piece);
 
@@ -77,6 +87,7 @@ private:
   mlir::Location loc;
   VectorShape shape;
   llvm::SmallVector<mlir::OpFoldResult> extents;
+  llvm::SmallVector<int64_t> ranges;  // the same, kDynamic where not fixed
   llvm::SmallVector<Access> accesses; // inputs, then outputs
   llvm::SmallVector<unsigned> outerLoops, reductionLoops;
   unsigned vectorLoop = 0;
