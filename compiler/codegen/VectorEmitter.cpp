@@ -1,6 +1,8 @@
 // The loops around a tile, and tiles whose vector loop is parallel.
 #include "compiler/codegen/VectorEmitter.h"
 
+#include "llvm/Support/SaveAndRestore.h"
+
 #include <map>
 
 using namespace mlir;
@@ -12,6 +14,8 @@ namespace weft::codegen {
 /// A dot product of up to this many elements takes longer to add up across lanes than to load its operands with a
 /// stride, an element at a time, and to have many of them in the lanes.
 static constexpr int64_t shortReduction = 4 * rowLanes;
+/// A reduction loop of up to this many steps is written out.
+static constexpr int64_t shortLoop = 4;
 
 static std::optional<SmallVector<int64_t>> stridesOf(Value memref) {
   SmallVector<int64_t> strides;
@@ -53,8 +57,6 @@ LaneStride Emitter::takesVectors(unsigned loop, bool reduces) {
 /// Whether lanes at a distance beat those side by side (`unit`) and sums along a row. It depends on the op alone, so
 /// that the order of a sum is the same for every target.
 bool Emitter::prefersStrides(std::optional<unsigned> unit, unsigned strided) {
-  if (largestExtent(strided) < rowLanes)
-    return false;
   if (!unit)
     return llvm::all_of(reductionLoops, [&](unsigned loop) { return largestExtent(loop) <= shortReduction; });
   // Loads and stores an element at a time pay where the arithmetic is long and rows are short.
@@ -66,12 +68,19 @@ bool Emitter::prefersStrides(std::optional<unsigned> unit, unsigned strided) {
 
 std::optional<unsigned> Emitter::chooseVectorLoop(ArrayRef<unsigned> parallel) {
   std::optional<unsigned> unit, strided;
+  auto rank = [&](unsigned loop) {
+    auto isStrided = [&](const Access &access) {
+      return access.follows(loop) && strideOf(access, loop) != LaneStride::Unit;
+    };
+    return std::pair(-llvm::count_if(accesses, isStrided), largestExtent(loop));
+  };
   for (unsigned loop : parallel) {
     LaneStride stride = takesVectors(loop, false);
     if (stride == LaneStride::Unit)
       unit = loop; // the last one
-    else if (stride == LaneStride::Fixed && (!strided || largestExtent(loop) > largestExtent(*strided)))
-      strided = loop; // the longest one
+    else if (stride == LaneStride::Fixed && largestExtent(loop) >= rowLanes &&
+             (!strided || rank(loop) > rank(*strided)))
+      strided = loop; // the one with the fewest strided operands, the longest of those
   }
   return strided && prefersStrides(unit, *strided) ? strided : unit;
 }
@@ -412,6 +421,14 @@ SmallVector<Value> Emitter::reduce(unsigned depth, Coordinates at, const Registe
   bool innermost = depth + 1 == reductionLoops.size();
   if (!innermost || tile.unroll == 1 || !fixed || *fixed < tile.unroll)
     return reduceSteps(depth, at, tile, pieces, accumulators, constant(0), materialize(extent), 1);
+  if (*fixed <= shortLoop) {
+    SmallVector<Value> values(accumulators);
+    for (int64_t i = 0; i < *fixed; ++i) {
+      at[reductionLoops[depth]] = constant(i);
+      values = point(at, tile.rows, pieces, values);
+    }
+    return values;
+  }
   int64_t whole = *fixed / tile.unroll * tile.unroll;
   SmallVector<Value> values =
       reduceSteps(depth, at, tile, pieces, accumulators, constant(0), constant(whole), tile.unroll);
@@ -420,7 +437,30 @@ SmallVector<Value> Emitter::reduce(unsigned depth, Coordinates at, const Registe
   return reduceSteps(depth, at, tile, pieces, values, constant(whole), constant(*fixed), 1);
 }
 
-void Emitter::tile(const Coordinates &at, const RegisterTile &tile, ArrayRef<Piece> pieces) {
+/// The part of `access` that a tile at `at` works on: what lies in it is then at a fixed distance from its first
+/// element.
+Access Emitter::partOf(const Access &access, const Coordinates &at, const RegisterTile &tile, ArrayRef<Piece> pieces) {
+  if (!isa<MemRefType>(access.source.getType()) || access.loops.empty())
+    return access;
+  SmallVector<OpFoldResult> offsets, sizes, strides(access.loops.size(), b.getIndexAttr(1));
+  for (unsigned loop : access.loops) {
+    bool reduces = llvm::is_contained(reductionLoops, loop);
+    int64_t lanes = pieces.back().offset + pieces.back().lanes;
+    offsets.push_back(reduces ? OpFoldResult(b.getIndexAttr(0)) : getAsOpFoldResult(at[loop]));
+    sizes.push_back(reduces ? extents[loop]
+                            : b.getIndexAttr(loop == vectorLoop ? lanes
+                                             : loop == rowLoop  ? tile.rows
+                                                                : 1));
+  }
+  return {b.create<memref::SubViewOp>(loc, access.source, offsets, sizes, strides), access.loops};
+}
+
+void Emitter::tile(const Coordinates &whole, const RegisterTile &tile, ArrayRef<Piece> pieces) {
+  SmallVector<Access> parts;
+  for (const Access &access : accesses)
+    parts.push_back(partOf(access, whole, tile, pieces));
+  llvm::SaveAndRestore restore(accesses, std::move(parts));
+  const Coordinates at(whole.size(), constant(0));
   unsigned inputs = op.getNumDpsInputs(), outputs = op.getNumDpsInits();
   auto forEach = [&](llvm::function_ref<void(int64_t, Piece, unsigned)> visit) {
     for (int64_t row = 0; row < tile.rows; ++row)

@@ -70,6 +70,7 @@ private:
   llvm::SmallVector<mlir::Value> reduceSteps(unsigned depth, Coordinates at, const RegisterTile &tile,
                                              llvm::ArrayRef<Piece> pieces, mlir::ValueRange accumulators,
                                              mlir::Value from, mlir::Value to, int64_t step);
+  Access partOf(const Access &access, const Coordinates &at, const RegisterTile &tile, llvm::ArrayRef<Piece> pieces);
   void tile(const Coordinates &at, const RegisterTile &tile, llvm::ArrayRef<Piece> pieces);
   llvm::SmallVector<Piece> remainder(int64_t from, int64_t to, int64_t lanes);
   void columns(const RegisterTile &tile, Tile body);
