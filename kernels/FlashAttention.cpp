@@ -50,33 +50,49 @@ TileKernel buildFlashScores(ModuleOp module, const AttentionShape &shape, int64_
 }
 
 namespace {
-/// One row and one head of the online softmax.
-struct FlashRow {
-  Value scores;       // [visible]: scaled and exponentiated in place
-  Value values;       // [visible x width]
-  Value out;          // [width]
-  Value sum, maximum; // scalars in memory
+/// What a block of keys does to rows [0, m): views of the operands.
+struct FlashBlock {
+  Value scores;         // [m x heads x present]
+  Value p, values, out; // [m x kvHeads x group x present], [present x kvHeads x width], [m x kvHeads x group x width]
+  Value corrections;    // [m x kvHeads x group], scratch
+  Value maximum, sum, correction; // [m x heads]; the last the same scratch
+  Value ahead;                    // i32: how many of the keys row 0 sees, less one; each further row sees one more
 };
 } // namespace
 
-static void updateRow(KernelBody &b, const FlashRow &row, double scale) {
-  auto load = [&](Value memref) -> Value { return b.create<memref::LoadOp>(memref, ValueRange{}); };
-  Value before = load(row.maximum);
-  b.generic("r", {{row.scores, {0}}}, {row.maximum, {}}, [&](KernelBody &e, ValueRange v) -> Value {
-    return e.create<arith::MaxNumFOp>(e.create<arith::MulFOp>(v[0], e.real(scale)), v[1]);
-  });
-  Value after = load(row.maximum);
-  Value correction = b.create<math::ExpOp>(b.create<arith::SubFOp>(before, after));
-  b.generic("p", {}, {row.scores, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
+/// Whether row `row` sees key `key`: indices of the loops.
+static Value isVisible(KernelBody &e, const FlashBlock &block, unsigned row, unsigned key) {
+  auto index = [&](unsigned loop) -> Value {
+    return e.create<arith::IndexCastOp>(e.getI32Type(), e.create<linalg::IndexOp>(loop));
+  };
+  Value last = e.create<arith::AddIOp>(index(row), block.ahead);
+  return e.create<arith::CmpIOp>(arith::CmpIPredicate::sle, index(key), last);
+}
+
+/// One step of the online softmax for all rows and heads. Scores that a row does not see become p = 0.
+static void updateBlock(KernelBody &b, const FlashBlock &block, double scale) {
+  b.copy(block.maximum, block.correction);
+  b.generic("ppr", {{block.scores, {0, 1, 2}}}, {block.maximum, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
     Value scaled = e.create<arith::MulFOp>(v[0], e.real(scale));
-    return e.create<math::ExpOp>(e.create<arith::SubFOp>(scaled, after));
+    Value seen = e.create<arith::SelectOp>(isVisible(e, block, 0, 2), scaled, e.real(mostNegative));
+    return e.create<arith::MaxNumFOp>(seen, v[1]);
   });
-  b.create<memref::StoreOp>(b.create<arith::MulFOp>(load(row.sum), correction), row.sum, ValueRange{});
-  b.generic("r", {{row.scores, {0}}}, {row.sum, {}},
+  b.structured("pp", {{block.maximum, {0, 1}}}, {{block.correction, {0, 1}}, {block.sum, {0, 1}}},
+               [](KernelBody &e, ValueRange v) {
+                 Value correction = e.create<math::ExpOp>(e.create<arith::SubFOp>(v[1], v[0]));
+                 Value sum = e.create<arith::MulFOp>(v[2], correction);
+                 return SmallVector<Value>{correction, sum};
+               });
+  b.generic("ppp", {{block.maximum, {0, 1}}}, {block.scores, {0, 1, 2}}, [&](KernelBody &e, ValueRange v) -> Value {
+    Value scaled = e.create<arith::MulFOp>(v[1], e.real(scale));
+    Value p = e.create<math::ExpOp>(e.create<arith::SubFOp>(scaled, v[0]));
+    return e.create<arith::SelectOp>(isVisible(e, block, 0, 2), p, e.real(0.0));
+  });
+  b.generic("ppr", {{block.scores, {0, 1, 2}}}, {block.sum, {0, 1}},
             [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::AddFOp>(v[1], v[0]); });
-  b.generic("p", {}, {row.out, {0}},
-            [&](KernelBody &e, ValueRange v) -> Value { return e.create<arith::MulFOp>(v[0], correction); });
-  b.generic("pr", {{row.scores, {1}}, {row.values, {1, 0}}}, {row.out, {0}},
+  b.generic("pppp", {{block.corrections, {0, 1, 2}}}, {block.out, {0, 1, 2, 3}},
+            [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::MulFOp>(v[1], v[0]); });
+  b.generic("ppppr", {{block.p, {0, 1, 2, 4}}, {block.values, {4, 1, 3}}}, {block.out, {0, 1, 2, 3}},
             [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
 }
 
@@ -92,29 +108,31 @@ TileKernel buildFlashUpdate(ModuleOp module, const AttentionShape &shape, int64_
   kernel.work.storeBytes = {0, 4 * heads * (keys + width + 2)};
   define(module, kernel.name,
          {launchWords(shape.tokens), blockScores(shape, keys), keyValues(shape), output(shape), perHead(shape),
-          perHead(shape)},
+          perHead(shape), perHead(shape)},
          4, [&](KernelBody &b) {
            Value m = b.scalar(0), rank = b.scalar(1), first = b.mul(b.scalar(3), keys);
            TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
            Value block = b.rem(b.add(rank, b.scalar(2)), shape.ranks);
-           // Keys of this part, then how many of them row i sees: those at positions up to its own.
+           // Keys of this part, then which of them rows see: those at positions up to the row's own.
            Value present = b.clamp(b.sub(runs.count(block), first), b.constant(keys));
            Value ahead = b.sub(runs.start(rank), b.add(runs.start(block), first));
-           b.forEach(b.min(m, runs.count(rank)), [&](Value i) {
-             Value visible = b.clamp(b.add(b.add(ahead, i), b.constant(1)), present);
-             b.when(b.less(b.constant(0), visible), [&] {
-               b.forEach(b.constant(heads), [&](Value head) {
-                 Value flat = b.add(b.mul(i, heads), head); // of (row, head)
-                 Value vAt = b.add(b.mul(first, 2 * kv), b.add(b.constant(kv), b.mul(b.div(head, shape.group), width)));
-                 updateRow(b,
-                           {b.view(b.buffer(1), b.mul(flat, keys), {visible}, {1}),
-                            b.view(b.buffer(2), vAt, {visible, b.fixed(width)}, {2 * kv, 1}),
-                            b.view(b.buffer(3), b.mul(flat, width), {b.fixed(width)}, {1}),
-                            b.view(b.buffer(4), flat, {}, {}), b.view(b.buffer(5), flat, {}, {})},
-                           shape.scale);
-               });
-             });
-           });
+           Value rows = b.min(m, runs.count(rank));
+           OpFoldResult kvHeads = b.fixed(shape.kvHeads), group = b.fixed(shape.group), columns = b.fixed(width);
+           auto whole = [&](Value i) -> Value { return b.create<arith::IndexCastOp>(b.getI32Type(), i); };
+           updateBlock(b,
+                       {.scores = b.corner(b.buffer(1), {rows, b.fixed(heads), present}),
+                        .p = b.view(b.buffer(1), b.fixed(0), {rows, kvHeads, group, present},
+                                    {heads * keys, shape.group * keys, keys, 1}),
+                        .values = b.view(b.buffer(2), b.add(b.mul(first, 2 * kv), b.constant(kv)),
+                                         {present, kvHeads, columns}, {2 * kv, width, 1}),
+                        .out = b.view(b.buffer(3), b.fixed(0), {rows, kvHeads, group, columns},
+                                      {heads * width, shape.group * width, width, 1}),
+                        .corrections = b.view(b.buffer(6), b.fixed(0), {rows, kvHeads, group}, {heads, shape.group, 1}),
+                        .maximum = b.head(b.buffer(5), rows),
+                        .sum = b.head(b.buffer(4), rows),
+                        .correction = b.head(b.buffer(6), rows),
+                        .ahead = whole(ahead)},
+                       shape.scale);
          });
   // The block of the rank before: every row sees all of its keys.
   setProbe(module, kernel.name,

@@ -65,12 +65,16 @@ Value KernelBody::equal(Value a, Value b) { return create<arith::CmpIOp>(arith::
 Value KernelBody::select(Value condition, Value a, Value b) { return create<arith::SelectOp>(condition, a, b); }
 
 Value KernelBody::head(Value memref, Value count) {
-  auto type = cast<MemRefType>(memref.getType());
-  SmallVector<OpFoldResult> offsets(type.getRank(), fixed(0)), strides(type.getRank(), fixed(1)), sizes;
-  for (int64_t extent : type.getShape())
-    sizes.push_back(fixed(extent));
-  sizes[0] = count;
-  return create<memref::SubViewOp>(memref, offsets, sizes, strides);
+  SmallVector<OpFoldResult> counts;
+  for (int64_t extent : cast<MemRefType>(memref.getType()).getShape())
+    counts.push_back(fixed(extent));
+  counts[0] = count;
+  return corner(memref, counts);
+}
+
+Value KernelBody::corner(Value memref, ArrayRef<OpFoldResult> counts) {
+  SmallVector<OpFoldResult> offsets(counts.size(), fixed(0)), strides(counts.size(), fixed(1));
+  return create<memref::SubViewOp>(memref, offsets, counts, strides);
 }
 
 Value KernelBody::row(Value memref, Value i) {

@@ -66,6 +66,8 @@ public:
   // Views.
   /// The first `count` of the outermost dimension.
   mlir::Value head(mlir::Value memref, mlir::Value count);
+  /// The first `counts` of each dimension.
+  mlir::Value corner(mlir::Value memref, llvm::ArrayRef<mlir::OpFoldResult> counts);
   /// Row `i` of a matrix, without the row dimension.
   mlir::Value row(mlir::Value memref, mlir::Value i);
   /// Any view of a contiguous buffer: offset, sizes and strides in elements.

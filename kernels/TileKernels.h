@@ -139,8 +139,8 @@ TileKernel buildFlashInit(mlir::ModuleOp module, const AttentionShape &shape);
 /// s; m, part)
 TileKernel buildFlashScores(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
 /// Prefill: online softmax (Milakov and Gimelshein 2018) over those keys, causal by position, then o += p*V. Keys
-/// beyond the block's count are left out; a row without any visible key so far keeps l = 0; p stays in s. (launch, s,
-/// kv, o, l, mx; m, rank, step, part)
+/// beyond the block's count are left out; a row without any visible key so far keeps l = 0; p stays in s; `scratch` is
+/// [rows x heads]. (launch, s, kv, o, l, mx, scratch; m, rank, step, part)
 TileKernel buildFlashUpdate(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
 
 // ---- MLP and layout -------------------------------------------------------------------------------------------

@@ -57,7 +57,12 @@ Value combineLanes(OpBuilder &b, Location loc, Combiner kind, Value vector) {
 }
 
 bool isLanewise(linalg::GenericOp op) {
-  return llvm::all_of(op.getBody()->without_terminator(), [](Operation &inner) {
+  auto isNarrowed = [](Operation *user) {
+    return isa<arith::IndexCastOp>(user) && user->getResult(0).getType().isInteger(32);
+  };
+  return llvm::all_of(op.getBody()->without_terminator(), [&](Operation &inner) {
+    if (isa<linalg::IndexOp>(inner))
+      return llvm::all_of(inner.getUsers(), isNarrowed);
     return inner.getNumResults() == 1 && inner.getNumRegions() == 0 &&
            (isa<arith::ConstantOp>(inner) || OpTrait::hasElementwiseMappableTraits(&inner));
   });
@@ -69,10 +74,17 @@ static Value broadcast(OpBuilder &b, Location loc, Value value, int64_t lanes) {
   return b.create<vector::BroadcastOp>(loc, VectorType::get({lanes}, value.getType()), value);
 }
 
-SmallVector<Value> evaluateBody(OpBuilder &b, linalg::GenericOp op, ValueRange arguments, int64_t lanes) {
+SmallVector<Value> evaluateBody(OpBuilder &b, linalg::GenericOp op, ValueRange arguments, int64_t lanes,
+                                llvm::function_ref<Value(unsigned)> index) {
   IRMapping values;
   values.map(op.getBody()->getArguments(), arguments);
   for (Operation &inner : op.getBody()->without_terminator()) {
+    if (isa<linalg::IndexOp>(inner))
+      continue;
+    if (auto of = inner.getNumOperands() == 1 ? inner.getOperand(0).getDefiningOp<linalg::IndexOp>() : nullptr) {
+      values.map(inner.getResult(0), index(of.getDim()));
+      continue;
+    }
     auto isVector = [&](Value operand) { return isa<VectorType>(values.lookupOrDefault(operand).getType()); };
     if (llvm::none_of(inner.getOperands(), isVector)) {
       b.clone(inner, values);

@@ -17,13 +17,13 @@ mlir::Value neutral(mlir::OpBuilder &b, mlir::Location loc, Combiner kind, mlir:
 /// All lanes combined as a tree: halves, quarters, ... A scalar is returned as it is.
 mlir::Value combineLanes(mlir::OpBuilder &b, mlir::Location loc, Combiner kind, mlir::Value vector);
 
-/// True if every operation of the body works lane by lane.
+/// True if every operation of the body works lane by lane. Of the loops' indices it may use those as i32.
 bool isLanewise(mlir::linalg::GenericOp op);
 
 /// The yielded values when the block arguments are `arguments`. An operation with a vector among its operands becomes a
-/// vector operation of `lanes`; what depends on scalars only stays scalar. Results are broadcast to `lanes` if lanes
-/// > 1.
+/// vector operation of `lanes`; what depends on scalars only stays scalar. `index` gives the index of a loop as i32,
+/// one a lane for the loop over lanes. Results are broadcast to `lanes` if lanes > 1.
 llvm::SmallVector<mlir::Value> evaluateBody(mlir::OpBuilder &b, mlir::linalg::GenericOp op, mlir::ValueRange arguments,
-                                            int64_t lanes);
+                                            int64_t lanes, llvm::function_ref<mlir::Value(unsigned)> index);
 
 } // namespace weft::codegen

@@ -324,6 +324,21 @@ Value Emitter::allLanes(int64_t lanes) {
   return b.create<arith::ConstantOp>(loc, DenseElementsAttr::get(type, true));
 }
 
+/// The index of a loop, which inside a tile counts from the tile's origin, as i32: one for each lane of the loop over
+/// lanes.
+Value Emitter::indexOf(unsigned loop, const Coordinates &at, int64_t row, Piece piece) {
+  bool isTiled = !origin.empty() && !llvm::is_contained(reductionLoops, loop);
+  int64_t offset = loop == vectorLoop ? piece.offset : rowLoop && loop == *rowLoop ? row : 0;
+  Value first = offsetBy(isTiled ? origin[loop] : at[loop], offset);
+  Value index = b.create<arith::IndexCastOp>(loc, b.getI32Type(), first);
+  if (loop != vectorLoop || piece.lanes == 1)
+    return index;
+  auto type = VectorType::get({piece.lanes}, b.getI32Type());
+  auto steps = llvm::to_vector(llvm::seq<int32_t>(0, static_cast<int32_t>(piece.lanes)));
+  Value each = b.create<arith::ConstantOp>(loc, DenseElementsAttr::get(type, ArrayRef<int32_t>(steps)));
+  return b.create<arith::AddIOp>(loc, b.create<vector::BroadcastOp>(loc, type, index), each);
+}
+
 Value Emitter::load(unsigned operand, const Coordinates &at, int64_t row, Piece piece) {
   const Access &access = accesses[operand];
   auto type = dyn_cast<MemRefType>(access.source.getType());
@@ -392,7 +407,8 @@ SmallVector<Value> Emitter::point(const Coordinates &at, int64_t rows, ArrayRef<
         else
           arguments.push_back(operand(i, row, p));
       }
-      llvm::copy(evaluateBody(b, op, arguments, piece.lanes), results.begin() + first);
+      auto index = [&](unsigned loop) { return indexOf(loop, at, row, piece); };
+      llvm::copy(evaluateBody(b, op, arguments, piece.lanes, index), results.begin() + first);
     }
   return results;
 }
@@ -459,7 +475,8 @@ void Emitter::tile(const Coordinates &whole, const RegisterTile &tile, ArrayRef<
   SmallVector<Access> parts;
   for (const Access &access : accesses)
     parts.push_back(partOf(access, whole, tile, pieces));
-  llvm::SaveAndRestore restore(accesses, std::move(parts));
+  llvm::SaveAndRestore restoreAccesses(accesses, std::move(parts));
+  llvm::SaveAndRestore restoreOrigin(origin, whole);
   const Coordinates at(whole.size(), constant(0));
   unsigned inputs = op.getNumDpsInputs(), outputs = op.getNumDpsInits();
   auto forEach = [&](llvm::function_ref<void(int64_t, Piece, unsigned)> visit) {

@@ -60,6 +60,7 @@ private:
   llvm::SmallVector<mlir::Value> indices(const Access &access, const Coordinates &at, int64_t row, Piece piece);
   mlir::Value laneOffsets(const Access &access, int64_t lanes);
   mlir::Value allLanes(int64_t lanes);
+  mlir::Value indexOf(unsigned loop, const Coordinates &at, int64_t row, Piece piece);
   mlir::Value load(unsigned operand, const Coordinates &at, int64_t row, Piece piece);
   void store(mlir::Value value, const Access &access, const Coordinates &at, int64_t row, Piece piece);
 
@@ -90,6 +91,7 @@ private:
   llvm::SmallVector<mlir::OpFoldResult> extents;
   llvm::SmallVector<int64_t> ranges;  // the same, kDynamic where not fixed
   llvm::SmallVector<Access> accesses; // inputs, then outputs
+  Coordinates origin;                 // where the tile at hand begins; null for loops that run inside it
   llvm::SmallVector<unsigned> outerLoops, reductionLoops;
   unsigned vectorLoop = 0;
   std::optional<unsigned> rowLoop;

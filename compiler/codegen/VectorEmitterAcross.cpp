@@ -15,7 +15,8 @@ SmallVector<Value> Emitter::reduceAcross(Coordinates at, Value column, ArrayRef<
     for (unsigned i = 0, e = op.getNumDpsInputs(); i < e; ++i)
       arguments.push_back(load(i, at, 0, piece));
     arguments.push_back(accumulator);
-    results.push_back(evaluateBody(b, op, arguments, piece.lanes).front());
+    auto index = [&](unsigned loop) { return indexOf(loop, at, 0, piece); };
+    results.push_back(evaluateBody(b, op, arguments, piece.lanes, index).front());
   }
   return results;
 }

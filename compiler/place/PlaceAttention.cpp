@@ -153,8 +153,10 @@ Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernel
     if (shared)
       scores = allReduce(scores, Axis::X, ReduceKind::Add, heads.coresPerHead, heads.kvHeads);
     auto updated = call(kernels::buildFlashUpdate(module, shape, keyBlock), {launch, scores, current},
-                        {inner.getRegionIterArg(0), inner.getRegionIterArg(1), inner.getRegionIterArg(2)},
-                        {0, 1, 2, 3, 4, 5}, {m, rankY, step, part});
+                        {inner.getRegionIterArg(0), inner.getRegionIterArg(1), inner.getRegionIterArg(2),
+                         empty(statistics)},
+                        {0, 1, 2, 3, 4, 5, 6}, {m, rankY, step, part});
+    updated.pop_back(); // scratch
     builder.create<scf::YieldOp>(updated);
     builder.setInsertionPointToEnd(ring.getBody());
     SmallVector<Value> yielded = {next};

@@ -80,6 +80,30 @@ class CostCache(TestCase):
         none, uncached, _ = self.costs("--cost-cache", "none")
         self.assertEqual((none["measured"], none["cache"], uncached), (first["measured"], None, cycles))
 
+    def test_a_second_compilation_measures_nothing(self):
+        cache, out = self.folder / "costs.db", self.folder / "compile.json"
+        reports = []
+        for _ in range(2):
+            done = self.weft("compile", BARD, *MACHINES[0], "-o", self.folder / "b.weft", "--cost-cache", cache, "--json", out)
+            reports.append(json.loads(out.read_text())["kernel_costs"])
+            self.assertIn(f"{reports[-1]['measured']} measured, {reports[-1]['from_cache']} from the cache", done.stdout)
+        first, second = reports
+        self.assertEqual((first["measured"], first["from_cache"]), (len(first["kernels"]), 0))
+        self.assertEqual((second["measured"], second["from_cache"]), (0, len(first["kernels"])))
+        self.assertEqual(first["kernels"], second["kernels"])
+        self.weft("inspect", self.folder / "b.weft", "--costs", "--cost-cache", cache, "--json", out)
+        shown = [dict(kernel["cost"], name=kernel["name"]) for kernel in json.loads(out.read_text())["kernels"]]
+        self.assertEqual(shown, first["kernels"])
+        # A run with one row a core asks for what compilation has measured.
+        costs, _, _ = self.costs("--cost-cache", cache)
+        self.assertGreater(costs["from_cache"], 0)
+
+    def test_cores_without_machine_code_have_no_costs(self):
+        out, package = self.folder / "compile.json", self.folder / "w.weft"
+        self.weft("compile", BARD, "--hw", "wse3", "--mesh", "16x16", "--max-seq", "64", "-o", package, "--json", out)
+        self.assertNotIn("kernel_costs", json.loads(out.read_text()))
+        self.refused("inspect", package, "--costs", says=("--costs", "no RISC-V code"))
+
     def test_the_cache_is_what_is_used(self):
         cache = self.folder / "costs.db"
         _, cycles, _ = self.costs("--cost-cache", cache)

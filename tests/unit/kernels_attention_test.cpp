@@ -115,8 +115,8 @@ struct Sequence {
 struct Core {
   Core(const AttentionShape &s)
       : qkv(s.rows * s.ld(), NAN), kv(s.rows * 2 * s.kvHeads * s.width, NAN), o(s.rows * s.heads() * s.width),
-        l(s.rows * s.heads()), mx(l), attn(o) {}
-  Buffer<float> qkv, kv, o, l, mx, attn;
+        l(s.rows * s.heads()), mx(l), scratch(l), attn(o) {}
+  Buffer<float> qkv, kv, o, l, mx, scratch, attn;
 };
 } // namespace
 
@@ -164,7 +164,7 @@ TEST_CASE("prefill attention over travelling blocks is causal softmax", "[kernel
                 else if (part * keys + i % keys >= m)
                   REQUIRE(block[i] == 0.0F);
               }
-              suite.call(update, {m, rank, step, part}, launch, block, kv, core.o, core.l, core.mx);
+              suite.call(update, {m, rank, step, part}, launch, block, kv, core.o, core.l, core.mx, core.scratch);
             }
           suite.call(finish, {m}, core.o, core.l, core.attn);
           int64_t columns = s.heads() * s.width;
