@@ -33,11 +33,11 @@ static int64_t elementStride(const Access &access, unsigned loop) {
 
 LaneStride Emitter::strideOf(const Access &access, unsigned loop) {
   auto strides = stridesOf(access.source);
-  if (!strides || llvm::count(access.loops, loop) != 1 || strides->back() != 1)
+  if (!strides || llvm::count(access.loops, loop) != 1)
     return LaneStride::None;
-  if (access.loops.back() == loop)
+  if (access.loops.back() == loop && strides->back() == 1)
     return LaneStride::Unit;
-  return ShapedType::isDynamic(elementStride(access, loop)) ? LaneStride::None : LaneStride::Fixed;
+  return llvm::is_contained(*strides, ShapedType::kDynamic) ? LaneStride::None : LaneStride::Fixed;
 }
 
 LaneStride Emitter::takesVectors(unsigned loop, bool reduces) {
@@ -309,6 +309,26 @@ SmallVector<Value> Emitter::indices(const Access &access, const Coordinates &at,
   return result;
 }
 
+/// All from the first element of `memref` on as one dimension: upstream's gather and scatter want unit stride.
+static Value flat(OpBuilder &b, Location loc, Value memref) {
+  auto metadata = b.create<memref::ExtractStridedMetadataOp>(loc, memref);
+  auto layout = StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, 1);
+  auto type = MemRefType::get(ShapedType::kDynamic, cast<MemRefType>(memref.getType()).getElementType(), layout);
+  OpFoldResult one = b.getIndexAttr(1);
+  return b.create<memref::ReinterpretCastOp>(loc, type, metadata.getBaseBuffer(), OpFoldResult(metadata.getOffset()),
+                                             one, one);
+}
+
+/// Elements from the first of `access` to the one at `where`; the strides of all that it follows are fixed or not used.
+Value Emitter::distance(const Access &access, ArrayRef<Value> where) {
+  SmallVector<int64_t> strides = *stridesOf(access.source);
+  Value sum = constant(0);
+  for (auto [index, stride] : llvm::zip_equal(where, strides))
+    if (getConstantIntValue(index) != 0)
+      sum = b.createOrFold<arith::AddIOp>(loc, sum, b.createOrFold<arith::MulIOp>(loc, index, constant(stride)));
+  return sum;
+}
+
 /// Where the lanes of a strided access lie, in elements from the first.
 Value Emitter::laneOffsets(const Access &access, int64_t lanes) {
   int64_t stride = elementStride(access, vectorLoop);
@@ -354,8 +374,9 @@ Value Emitter::load(unsigned operand, const Coordinates &at, int64_t row, Piece 
   Value none = b.create<arith::ConstantOp>(loc, b.getZeroAttr(vector));
   if (!strided)
     return b.create<vector::MaskedLoadOp>(loc, vector, access.source, where, piece.mask, none);
-  return b.create<vector::GatherOp>(loc, vector, access.source, where, laneOffsets(access, piece.lanes),
-                                    piece.mask ? piece.mask : allLanes(piece.lanes), none);
+  return b.create<vector::GatherOp>(loc, vector, flat(b, loc, access.source), distance(access, where),
+                                    laneOffsets(access, piece.lanes), piece.mask ? piece.mask : allLanes(piece.lanes),
+                                    none);
 }
 
 void Emitter::store(Value value, const Access &access, const Coordinates &at, int64_t row, Piece piece) {
@@ -363,8 +384,9 @@ void Emitter::store(Value value, const Access &access, const Coordinates &at, in
   if (!isa<VectorType>(value.getType()))
     b.create<memref::StoreOp>(loc, value, access.source, where);
   else if (strideOf(access, vectorLoop) == LaneStride::Fixed)
-    b.create<vector::ScatterOp>(loc, access.source, where, laneOffsets(access, piece.lanes),
-                                piece.mask ? piece.mask : allLanes(piece.lanes), value);
+    b.create<vector::ScatterOp>(loc, flat(b, loc, access.source), distance(access, where),
+                                laneOffsets(access, piece.lanes), piece.mask ? piece.mask : allLanes(piece.lanes),
+                                value);
   else if (piece.mask)
     b.create<vector::MaskedStoreOp>(loc, access.source, where, piece.mask, value);
   else

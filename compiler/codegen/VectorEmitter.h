@@ -58,6 +58,7 @@ private:
   void loop(mlir::Value from, mlir::Value to, int64_t step, llvm::function_ref<void(mlir::Value)> body);
 
   llvm::SmallVector<mlir::Value> indices(const Access &access, const Coordinates &at, int64_t row, Piece piece);
+  mlir::Value distance(const Access &access, llvm::ArrayRef<mlir::Value> where);
   mlir::Value laneOffsets(const Access &access, int64_t lanes);
   mlir::Value allLanes(int64_t lanes);
   mlir::Value indexOf(unsigned loop, const Coordinates &at, int64_t row, Piece piece);
