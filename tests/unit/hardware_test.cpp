@@ -434,7 +434,7 @@ TEST_CASE("presets say what is published") {
   // The lab machine differs in mesh and SRAM alone, energy aside; one core holds the model.
   CHECK(model < lab.usableBytes());
   Result<hw::Hardware> same = hw::load("rvv-lab", {{"memory.sram_kib", "48"},
-                                                   {"memory.reserve_kib.code", "12"},
+                                                   {"memory.reserve_kib.code", "14"},
                                                    {"parallelism.mesh", "[16,16]"},
                                                    {"energy.source", "x"},
                                                    {"energy.mac_pj", "26.5"},
