@@ -1,5 +1,6 @@
 #include "compiler/codegen/CoreKernels.h"
 
+#include "compiler/codegen/ExplicitLength.h"
 #include "compiler/codegen/Link.h"
 #include "compiler/codegen/LowerKernels.h"
 #include "compiler/codegen/MachineCode.h"
@@ -33,7 +34,7 @@ static void fixVectorLength(llvm::Module &module, const hw::Isa &isa) {
 static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &target) {
   Compiled result;
   auto machine =
-      makeTargetMachine({"core kernels", coreTriple, "generic-rv64", codegenFeatures(target.isa), "lp64d", false});
+      makeTargetMachine({"core kernels", coreTriple, "generic-rv64", llvmFeatures(target.isa), "lp64d", false});
   if (!machine)
     return machine.takeError();
   result.machine = std::move(*machine);
@@ -45,6 +46,8 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
   result.module = std::move(*module);
   fixVectorLength(*result.module, target.isa);
   optimize(*result.module, *result.machine);
+  for (llvm::Function *left : makeLengthsExplicit(*result.module, target.isa))
+    left->addFnAttr("target-features", featureText(fallbackFeatures(target.isa)));
   return result;
 }
 

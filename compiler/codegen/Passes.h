@@ -32,10 +32,6 @@ std::unique_ptr<mlir::Pass> createVectorizeKernelsPass(VectorShape shape = {});
 std::unique_ptr<mlir::Pass> createFormWideningFmaPass();
 /// rv ops and 16-bit widening to what LLVM selects well for the target.
 std::unique_ptr<mlir::Pass> createLowerRvPass(WideningSupport native = {});
-/// arith.extsi of bytes that become real numbers to rv.extend_bytes.
-std::unique_ptr<mlir::Pass> createFormByteExtensionPass();
-/// rv.extend_bytes to the instruction of a RISC-V core of that VLEN; to arith.extsi if it is 0.
-std::unique_ptr<mlir::Pass> createLowerByteExtensionPass(unsigned vlenBits = 0);
 /// math.exp, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused multiply-add is two
 /// operations.
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);

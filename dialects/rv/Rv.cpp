@@ -31,13 +31,4 @@ LogicalResult WideningFmaOp::verify() {
   return success();
 }
 
-LogicalResult ExtendBytesOp::verify() {
-  auto source = cast<VectorType>(getSource().getType()), result = cast<VectorType>(getResult().getType());
-  if (source.getRank() != 1 || source.isScalable() || !source.getElementType().isInteger(8))
-    return emitOpError("R1: the source must be a vector of rank 1 and fixed length of i8, not ") << source;
-  if (result != source.clone(IntegerType::get(getContext(), 32)))
-    return emitOpError("R2: the result must be a vector of i32 of the source's shape, not ") << result;
-  return success();
-}
-
 } // namespace weft::rv

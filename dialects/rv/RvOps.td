@@ -36,24 +36,4 @@ def Rv_WideningFmaOp : Rv_Op<"widening_fma", [Pure, AllTypesMatch<["acc", "resul
   let hasVerifier = 1;
 }
 
-def Rv_ExtendBytesOp : Rv_Op<"extend_bytes", [Pure]> {
-  let summary = "signed bytes to 32-bit words in one step";
-  let description = [{
-    Sign-extends each byte to 32 bits: `vsext.vf4`. LLVM instead goes through 16 bits wherever the words become real numbers, which
-    changes the element width in every step of a loop. A target without such an instruction uses `arith.extsi`.
-
-    ```mlir
-    %r = rv.extend_bytes %q : vector<64xi8> to vector<64xi32>
-    ```
-
-    Constraints:
-    * R1: the source is a vector of rank 1 and fixed length of i8.
-    * R2: the result is a vector of i32 of the same shape.
-  }];
-  let arguments = (ins AnyVectorOfAnyRank:$source);
-  let results = (outs AnyVectorOfAnyRank:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($result)";
-  let hasVerifier = 1;
-}
-
 #endif
