@@ -26,7 +26,12 @@ std::vector<std::string> fallbackFeatures(const hw::Isa &isa) {
 }
 
 VectorShape vectorShape(const hw::Isa &isa) {
-  return {.registerBytes = isa.vlenBytes(), .registers = 32, .grouping = 8}; // LMUL 8 is the longest group
+  return {.registerBytes = isa.vlenBytes(),
+          .registers = 32,
+          .grouping = 8, // LMUL 8 is the longest group
+          .multipliesF16 = isa.zvfh,
+          .multipliesBf16 = isa.zvfbfwma,
+          .emulatesF16 = !isa.zvfhmin};
 }
 
 WideningSupport wideningSupport(const hw::Isa &isa) {

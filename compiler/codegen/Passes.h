@@ -15,10 +15,15 @@ struct HostTarget;
 
 /// What the vectoriser may use: the vector registers that a target offers.
 struct VectorShape {
-  unsigned registerBytes = 32; // of one register; a power of two
-  unsigned registers = 16;     // of that size
-  unsigned grouping = 1;       // registers that one value may take; a power of two
+  unsigned registerBytes = 32;                        // of one register; a power of two
+  unsigned registers = 16;                            // of that size
+  unsigned grouping = 1;                              // registers that one value may take; a power of two
+  bool multipliesF16 = false, multipliesBf16 = false; // vectors of it to sums in f32, without widening them first
+  bool emulatesF16 = false;                           // widens f16 with integer operations
 };
+
+/// On a kernel: how many of the registers its tiles may fill, an i32; all of them without it.
+inline constexpr const char *registerLimitAttribute = "weft.registers";
 
 /// The 16-bit formats that a target widens to f32 in one instruction; the others are widened with integer operations.
 struct WideningSupport {
