@@ -28,6 +28,8 @@ LogicalResult WideningFmaOp::verify() {
   if (acc.getShape() != narrow.getShape() || acc.getScalableDims() != narrow.getScalableDims())
     return emitOpError("R3: the accumulator ")
            << acc << " and the narrow operand " << narrow << " must have the same length";
+  if (Type scalar = getScalar().getType(); !scalar.isF32() && scalar != narrow.getElementType())
+    return emitOpError("R4: the scalar must be an f32 or a ") << narrow.getElementType() << ", not a " << scalar;
   return success();
 }
 
