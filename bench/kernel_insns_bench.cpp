@@ -1,5 +1,6 @@
 // Instructions a multiply-accumulate of the products that models spend their time in, counted by running their machine
-// code for a core with 256-bit registers; and how busy the timing model finds a four-lane core's floating-point unit.
+// code for a core with 256-bit registers, and with shorter and longer ones; and how busy the timing model finds a
+// four-lane core's floating-point unit.
 #include "compiler/codegen/CoreKernels.h"
 #include "compiler/codegen/HostKernels.h"
 #include "hw-models/core/rvv/Timing.h"
@@ -78,8 +79,10 @@ Result<uint64_t> run(Product product, Shape shape, const hw::Hardware &hardware,
   return machine->call(0, sram, operands, std::array<int64_t, 1>{shape.m}, observer);
 }
 
-void countInstructions(benchmark::State &state, Product product, Shape shape) {
+void countInstructions(benchmark::State &state, Product product, Shape shape, uint32_t vlenBits = 0) {
   auto hardware = hw::load("rvv-lab"); // 256-bit registers, and room for the operands
+  if (hardware && vlenBits != 0)
+    hardware->parallelism.core.vlenBits = vlenBits;
   Result<uint64_t> instructions = hardware ? run(product, shape, *hardware, nullptr) : hardware.takeError();
   for (auto _ : state)
     benchmark::DoNotOptimize(instructions);
@@ -105,6 +108,7 @@ void timeOnFourLanes(benchmark::State &state, Product product, Shape shape) {
 }
 
 constexpr Shape gemm{56, 256, 256}, gemv{1, 1024, 256}, cube{128, 128, 128};
+constexpr Shape wide{7, 44, 88}, narrow{5, 100, 36}, row{1, 60, 28}; // of tiles that divide by nothing
 
 BENCHMARK_CAPTURE(countInstructions, gemm_f32, Product::F32, gemm)->Iterations(1);
 BENCHMARK_CAPTURE(countInstructions, gemv_f32, Product::F32, gemv)->Iterations(1);
@@ -114,6 +118,15 @@ BENCHMARK_CAPTURE(countInstructions, gemm_f16_weights, Product::F16Weights, gemm
 BENCHMARK_CAPTURE(countInstructions, gemm_f16, Product::F16, gemm)->Iterations(1);
 BENCHMARK_CAPTURE(countInstructions, gemm_bf16, Product::BF16, gemm)->Iterations(1);
 BENCHMARK_CAPTURE(countInstructions, gemm_int8, Product::Int8, gemm)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemv_f16, Product::F16, gemv)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemv_int8, Product::Int8, gemv)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemm_f32_7x44x88, Product::F32, wide)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemm_f32_5x100x36, Product::F32, narrow)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemv_f32_1x60x28, Product::F32, row)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemm_f16_weights_7x44x88, Product::F16Weights, wide)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemm_f32_vlen128, Product::F32, gemm, 128)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemm_f32_vlen512, Product::F32, gemm, 512)->Iterations(1);
+BENCHMARK_CAPTURE(countInstructions, gemm_f32_vlen1024, Product::F32, gemm, 1024)->Iterations(1);
 BENCHMARK_CAPTURE(timeOnFourLanes, gemm_f32, Product::F32, cube)->Iterations(1);
 
 } // namespace

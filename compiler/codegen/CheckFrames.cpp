@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <optional>
 
 namespace weft::codegen {
 namespace {
@@ -60,24 +61,29 @@ std::vector<bool> frameAccesses(const std::vector<Instruction> &code) {
 
 } // namespace
 
-Result<void> checkInnerLoopsKeepRegisters(const runtime::CoreCode &code, const hw::Isa &isa) {
+/// The first access to the frame in an innermost loop.
+static std::optional<LoopSpill> findSpill(const std::string &function, const std::vector<Instruction> &code) {
+  const std::vector<bool> accesses = frameAccesses(code);
+  for (Loop loop : innermostLoops(code))
+    for (size_t i = loop.first; i <= loop.last; ++i)
+      if (accesses[i])
+        return LoopSpill{function,
+                         fmt::format("{}: the inner loop of {} instructions at {:#x} uses the stack ({:#x}: {}); "
+                                     "its tile needs more registers than the core has",
+                                     function, loop.last - loop.first + 1, code[loop.first].address, code[i].address,
+                                     code[i].text)};
+  return std::nullopt;
+}
+
+Result<std::vector<LoopSpill>> findLoopSpills(const runtime::CoreCode &code, const hw::Isa &isa) {
   auto disassembler = Disassembler::make(isa);
   if (!disassembler)
     return disassembler.takeError();
-  for (const runtime::CodeSymbol &symbol : code.symbols) {
-    const std::vector<Instruction> instructions = disassembler->read(code, symbol.address, symbol.bytes);
-    const std::vector<bool> accesses = frameAccesses(instructions);
-    for (Loop loop : innermostLoops(instructions))
-      for (size_t i = loop.first; i <= loop.last; ++i)
-        if (accesses[i])
-          return internalError(fmt::format("core kernels: {} for {}: the inner loop of {} instructions at {:#x} uses "
-                                           "the stack ({:#x}: {}); its tile "
-                                           "needs more registers than the core has",
-                                           symbol.name, hw::isaText(isa), loop.last - loop.first + 1,
-                                           instructions[loop.first].address, instructions[i].address,
-                                           instructions[i].text));
-  }
-  return {};
+  std::vector<LoopSpill> spills;
+  for (const runtime::CodeSymbol &symbol : code.symbols)
+    if (auto spill = findSpill(symbol.name, disassembler->read(code, symbol.address, symbol.bytes)))
+      spills.push_back(std::move(*spill));
+  return spills;
 }
 
 } // namespace weft::codegen

@@ -1,14 +1,19 @@
 #include "compiler/codegen/CoreKernels.h"
 
+#include "compiler/codegen/CheckFrames.h"
+#include "compiler/codegen/ExplicitLength.h"
 #include "compiler/codegen/Link.h"
 #include "compiler/codegen/LowerKernels.h"
 #include "compiler/codegen/MachineCode.h"
 #include "compiler/codegen/Passes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 
 #include "llvm/IR/Module.h"
 #include "llvm/Target/TargetMachine.h"
+
+#include <map>
 
 using namespace mlir;
 
@@ -33,7 +38,7 @@ static void fixVectorLength(llvm::Module &module, const hw::Isa &isa) {
 static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &target) {
   Compiled result;
   auto machine =
-      makeTargetMachine({"core kernels", coreTriple, "generic-rv64", codegenFeatures(target.isa), "lp64d", false});
+      makeTargetMachine({"core kernels", coreTriple, "generic-rv64", llvmFeatures(target.isa), "lp64d", false});
   if (!machine)
     return machine.takeError();
   result.machine = std::move(*machine);
@@ -45,10 +50,12 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
   result.module = std::move(*module);
   fixVectorLength(*result.module, target.isa);
   optimize(*result.module, *result.machine);
+  for (llvm::Function *left : makeLengthsExplicit(*result.module, target.isa))
+    left->addFnAttr("target-features", featureText(fallbackFeatures(target.isa)));
   return result;
 }
 
-Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget &target) {
+static Result<pkg::KernelObjectT> compileOnce(ModuleOp kernels, const CoreTarget &target) {
   Result<Compiled> compiled = compileToMachine(kernels, target);
   if (!compiled)
     return compiled.takeError();
@@ -65,8 +72,87 @@ Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget
   return result;
 }
 
+// ---- tiles that fit -----------------------------------------------------------------------------------------------
+//
+// A tile is chosen for the registers that its values take; what the compiler's order of instructions needs beyond, only
+// the code shows. Kernels whose loops spill are given fewer registers to fill until they do not.
+
+/// The registers that tiles may fill, by kernel, where that is not all of them.
+using RegisterLimits = std::map<std::string, unsigned>;
+static constexpr unsigned registerSteps[] = {24, 16, 12, 8, 4};
+
+static std::string kernelOf(const LoopSpill &spill) {
+  llvm::StringRef name = spill.function;
+  name.consume_back(".body");
+  return name.str();
+}
+
+/// A copy with the limits in it; with the kernels of `limits` only, if `onlyThose`.
+static OwningOpRef<ModuleOp> withLimits(ModuleOp kernels, const RegisterLimits &limits, bool onlyThose) {
+  OwningOpRef<ModuleOp> copy(kernels.clone());
+  Builder builder(copy->getContext());
+  for (func::FuncOp function : llvm::make_early_inc_range(copy->getOps<func::FuncOp>())) {
+    auto limit = limits.find(function.getName().str());
+    if (limit != limits.end())
+      function->setAttr(registerLimitAttribute, builder.getI32IntegerAttr(static_cast<int32_t>(limit->second)));
+    else if (onlyThose && isKernel(function))
+      function.erase();
+  }
+  return copy;
+}
+
+static Result<std::vector<LoopSpill>> spillsOf(const pkg::KernelObjectT &object, const CoreTarget &target) {
+  auto code = runtime::readCoreCode(object);
+  if (!code)
+    return code.takeError();
+  return findLoopSpills(*code, target.isa);
+}
+
+/// Lowers the limits of the kernels in `spills` until none is left.
+static Result<RegisterLimits> findLimits(ModuleOp kernels, const CoreTarget &target, std::vector<LoopSpill> spills) {
+  RegisterLimits all;
+  for (unsigned limit : registerSteps) {
+    if (spills.empty())
+      return all;
+    RegisterLimits tried;
+    for (const LoopSpill &spill : spills)
+      tried[kernelOf(spill)] = all[kernelOf(spill)] = limit;
+    Result<pkg::KernelObjectT> object = compileOnce(*withLimits(kernels, tried, true), target);
+    if (!object)
+      return object.takeError();
+    auto left = spillsOf(*object, target);
+    if (!left)
+      return left.takeError();
+    spills = std::move(*left);
+  }
+  if (spills.empty())
+    return all;
+  return internalError("core kernels for " + hw::isaText(target.isa) + ": " + spills.front().message);
+}
+
+static Result<RegisterLimits> limitsFor(ModuleOp kernels, const CoreTarget &target, const pkg::KernelObjectT &object) {
+  auto spills = spillsOf(object, target);
+  return spills ? findLimits(kernels, target, std::move(*spills)) : spills.takeError();
+}
+
+Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget &target) {
+  Result<pkg::KernelObjectT> object = compileOnce(kernels, target);
+  if (!object)
+    return object;
+  Result<RegisterLimits> limits = limitsFor(kernels, target, *object);
+  if (!limits)
+    return limits.takeError();
+  return limits->empty() ? std::move(object) : compileOnce(*withLimits(kernels, *limits, false), target);
+}
+
 Result<std::string> assembleCoreKernels(ModuleOp kernels, const CoreTarget &target) {
-  Result<Compiled> compiled = compileToMachine(kernels, target);
+  Result<pkg::KernelObjectT> object = compileOnce(kernels, target);
+  if (!object)
+    return object.takeError();
+  Result<RegisterLimits> limits = limitsFor(kernels, target, *object);
+  if (!limits)
+    return limits.takeError();
+  Result<Compiled> compiled = compileToMachine(*withLimits(kernels, *limits, false), target);
   if (!compiled)
     return compiled.takeError();
   return emitAssembly(*compiled->module, *compiled->machine);

@@ -14,8 +14,9 @@ namespace weft::codegen {
 /// Compiles the kernels of `kernels` as compileHostKernels() does, for a core. The image is a static ELF executable at
 /// `target.codeAddress` with a symbol for each kernel, called with the same arguments (lp64d); code and constants lie
 /// in one read-only segment, and there is no writable data. Results in f32 and integers are those of the host's
-/// kernels, bit for bit but for the payload of a NaN. The same input gives the same bytes. Errors: as
-/// compileHostKernels(). CheckFrames.h tells whether inner loops keep what they work with in registers.
+/// kernels, bit for bit but for the payload of a NaN. The same input gives the same bytes. No inner loop keeps what it
+/// works with on the stack (CheckFrames.h); that this cannot be reached is an internal error. Errors: as
+/// compileHostKernels().
 Result<pkg::KernelObjectT> compileCoreKernels(mlir::ModuleOp kernels, const CoreTarget &target);
 /// The same as assembler text.
 Result<std::string> assembleCoreKernels(mlir::ModuleOp kernels, const CoreTarget &target);

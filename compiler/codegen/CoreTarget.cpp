@@ -16,17 +16,22 @@ std::vector<std::string> llvmFeatures(const hw::Isa &isa) {
   return features;
 }
 
-std::vector<std::string> codegenFeatures(const hw::Isa &isa) {
+std::vector<std::string> fallbackFeatures(const hw::Isa &isa) {
   hw::Isa used = isa;
   // LLVM 19 takes a widened bf16 vector for a widened f16 one where it forms vfwadd.wv, which exists with Zvfh only,
-  // and then finds no instruction. Kernels do no arithmetic in f16, so that Zvfh beyond Zvfhmin brings them nothing.
+  // and then finds no instruction.
   if (used.zvfbfmin)
     used.zvfh = false;
   return llvmFeatures(used);
 }
 
 VectorShape vectorShape(const hw::Isa &isa) {
-  return {.registerBytes = isa.vlenBytes(), .registers = 32, .grouping = 8}; // LMUL 8 is the longest group
+  return {.registerBytes = isa.vlenBytes(),
+          .registers = 32,
+          .grouping = 8, // LMUL 8 is the longest group
+          .multipliesF16 = isa.zvfh,
+          .multipliesBf16 = isa.zvfbfwma,
+          .emulatesF16 = !isa.zvfhmin};
 }
 
 WideningSupport wideningSupport(const hw::Isa &isa) {

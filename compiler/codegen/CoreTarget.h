@@ -24,8 +24,8 @@ struct CoreTarget {
 
 /// LLVM's names of the instructions the core has: "m", "v", "zvl256b", ….
 std::vector<std::string> llvmFeatures(const hw::Isa &isa);
-/// Those of them that the code generator may use.
-std::vector<std::string> codegenFeatures(const hw::Isa &isa);
+/// Those of them that LLVM may choose from by itself, where makeLengthsExplicit() has not.
+std::vector<std::string> fallbackFeatures(const hw::Isa &isa);
 /// What the vectoriser may use on this core.
 VectorShape vectorShape(const hw::Isa &isa);
 /// Which 16-bit formats the core widens in one instruction.

@@ -19,6 +19,13 @@ void LLVMInitializeRISCVAsmPrinter();
 
 namespace weft::codegen {
 
+std::string featureText(const std::vector<std::string> &features) {
+  std::string text;
+  for (const std::string &feature : features)
+    text += (text.empty() ? "+" : ",+") + feature;
+  return text;
+}
+
 Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const Processor &processor) {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -34,14 +41,11 @@ Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const Processor &
   if (!found)
     return userError(processor.what + ": this LLVM has no code generator for '" + processor.triple + "': " + problem +
                      "; compile on a machine of that architecture");
-  std::string features;
-  for (const std::string &feature : processor.features)
-    features += (features.empty() ? "+" : ",+") + feature;
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict; // a multiply-add is fused where the IR says so, and only there
   options.MCOptions.ABIName = processor.abi;
   std::unique_ptr<llvm::TargetMachine> machine(
-      found->createTargetMachine(processor.triple, processor.cpu, features, options,
+      found->createTargetMachine(processor.triple, processor.cpu, featureText(processor.features), options,
                                  processor.positionIndependent ? llvm::Reloc::PIC_ : llvm::Reloc::Static, std::nullopt,
                                  llvm::CodeGenOptLevel::Default));
   if (!machine)

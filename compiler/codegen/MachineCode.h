@@ -24,6 +24,8 @@ struct Processor {
   bool positionIndependent = true;
 };
 
+/// "+m,+v": as the attribute "target-features" has it.
+std::string featureText(const std::vector<std::string> &features);
 Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const Processor &processor);
 /// Sets the module's target and runs LLVM's optimiser on it. Nothing is unrolled or vectorised: kernels come as tiles
 /// of vectors.

@@ -15,10 +15,15 @@ struct HostTarget;
 
 /// What the vectoriser may use: the vector registers that a target offers.
 struct VectorShape {
-  unsigned registerBytes = 32; // of one register; a power of two
-  unsigned registers = 16;     // of that size
-  unsigned grouping = 1;       // registers that one value may take; a power of two
+  unsigned registerBytes = 32;                        // of one register; a power of two
+  unsigned registers = 16;                            // of that size
+  unsigned grouping = 1;                              // registers that one value may take; a power of two
+  bool multipliesF16 = false, multipliesBf16 = false; // vectors of it to sums in f32, without widening them first
+  bool emulatesF16 = false;                           // widens f16 with integer operations
 };
+
+/// On a kernel: how many of the registers its tiles may fill, an i32; all of them without it.
+inline constexpr const char *registerLimitAttribute = "weft.registers";
 
 /// The 16-bit formats that a target widens to f32 in one instruction; the others are widened with integer operations.
 struct WideningSupport {
@@ -32,10 +37,6 @@ std::unique_ptr<mlir::Pass> createVectorizeKernelsPass(VectorShape shape = {});
 std::unique_ptr<mlir::Pass> createFormWideningFmaPass();
 /// rv ops and 16-bit widening to what LLVM selects well for the target.
 std::unique_ptr<mlir::Pass> createLowerRvPass(WideningSupport native = {});
-/// arith.extsi of bytes that become real numbers to rv.extend_bytes.
-std::unique_ptr<mlir::Pass> createFormByteExtensionPass();
-/// rv.extend_bytes to the instruction of a RISC-V core of that VLEN; to arith.extsi if it is 0.
-std::unique_ptr<mlir::Pass> createLowerByteExtensionPass(unsigned vlenBits = 0);
 /// math.exp, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused multiply-add is two
 /// operations.
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);

@@ -17,14 +17,12 @@ void buildVectorPipeline(OpPassManager &manager, VectorShape shape) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createVectorizeKernelsPass(shape));
   function.addPass(createFormWideningFmaPass());
-  function.addPass(createFormByteExtensionPass());
 }
 
 /// From vectors and rv ops to the LLVM dialect: the same steps for every target.
-static void buildLowering(OpPassManager &manager, WideningSupport native, bool fma, unsigned vlenBits) {
+static void buildLowering(OpPassManager &manager, WideningSupport native, bool fma) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createLowerRvPass(native));
-  function.addPass(createLowerByteExtensionPass(vlenBits));
   function.addPass(createExpandMathPass(fma));
   function.addPass(createCSEPass());
   function.addPass(memref::createExpandStridedMetadataPass());
@@ -45,12 +43,12 @@ static void buildLowering(OpPassManager &manager, WideningSupport native, bool f
 
 void buildHostPipeline(OpPassManager &manager, const HostTarget &target) {
   buildVectorPipeline(manager, vectorShape(target));
-  buildLowering(manager, {.scalarF16 = target.nativeHalf, .vectorF16 = target.nativeHalf}, target.fma, 0);
+  buildLowering(manager, {.scalarF16 = target.nativeHalf, .vectorF16 = target.nativeHalf}, target.fma);
 }
 
 void buildCorePipeline(OpPassManager &manager, const CoreTarget &target) {
   buildVectorPipeline(manager, vectorShape(target.isa));
-  buildLowering(manager, wideningSupport(target.isa), true, target.isa.vlenBits);
+  buildLowering(manager, wideningSupport(target.isa), true);
 }
 
 namespace {
@@ -71,8 +69,6 @@ void registerCodegenPasses() {
   registerPass([] { return createVectorizeKernelsPass(); });
   registerPass([] { return createFormWideningFmaPass(); });
   registerPass([] { return createLowerRvPass(); });
-  registerPass([] { return createFormByteExtensionPass(); });
-  registerPass([] { return createLowerByteExtensionPass(); });
   registerPass([] { return createExpandMathPass(); });
   PassPipelineRegistration<>("codegen-host", "Lower tile kernels to the LLVM dialect for this machine",
                              [](OpPassManager &manager) { buildHostPipeline(manager, defaultHostTarget()); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace weft::codegen {
 
@@ -20,55 +21,90 @@ static RegisterTile simpleTile(const VectorShape &shape, const TileRequest &requ
 }
 
 // ---- registers that form groups: a RISC-V core -----------------------------------------------------------------
+//
+// Longer groups save instructions; more rows save loads and conversions. What is in the way is the register file:
+// accumulators, what one evaluation of the body needs beside them, and the vectors of the next step, which are loaded
+// while this one computes.
 
-static int64_t lanesOf(const VectorShape &shape, const TileRequest &request, int64_t group) {
-  return std::max<int64_t>(1, shape.registerBytes * group / request.elementBytes);
+constexpr int64_t mostRows = 8; // more save little and take code
+
+static int64_t lanesOf(const VectorShape &shape, int64_t elementBytes, int64_t group) {
+  return std::max<int64_t>(1, shape.registerBytes * group / elementBytes);
 }
+
+static int64_t ceilDivide(int64_t value, int64_t by) { return (value + by - 1) / by; }
 
 /// The smallest group that holds all columns, and at most `limit` registers.
 static int64_t groupFor(const VectorShape &shape, const TileRequest &request, int64_t limit) {
   int64_t group = 1;
   // Columns counted at run time: what is left over is done one by one, so that a short vector wastes least.
-  while (request.columns && group < limit && lanesOf(shape, request, group) < *request.columns)
+  while (request.columns && group < limit && lanesOf(shape, request.elementBytes, group) < *request.columns)
     group *= 2;
   return group;
 }
 
-/// The longest group of which `values` fit the register file, at most `limit` registers.
-static int64_t longestGroup(const VectorShape &shape, int64_t values, int64_t limit) {
-  int64_t group = std::min<int64_t>(limit, shape.grouping);
-  while (group > 1 && group * values > shape.registers)
+/// The longest group of which `bytes` a lane fit the register file.
+static int64_t longestGroup(const VectorShape &shape, const TileRequest &request, int64_t bytes) {
+  int64_t group = shape.grouping;
+  while (group > 1 && group * bytes > shape.registers * request.elementBytes)
     group /= 2;
   return group;
 }
 
-/// One row: each loaded vector is used once, so that long vectors are all that saves instructions. Two of them and what
-/// they are multiplied with take the whole file; unrolled further, the compiler's order of instructions needs more.
+/// Lanes of a tile's vectors: as many as the group has, or fewer if the columns then divide into vectors of one length.
+static void setLanes(RegisterTile &tile, const VectorShape &shape, const TileRequest &request, int64_t group) {
+  tile.lanes = lanesOf(shape, request.elementBytes, group);
+  if (!request.columns || *request.columns == 0)
+    return;
+  int64_t tiles = ceilDivide(*request.columns, tile.vectors * tile.lanes);
+  tile.lanes = std::min(tile.lanes, ceilDivide(*request.columns, tiles * tile.vectors));
+}
+
+/// One row: each loaded vector is used once, so that long vectors, two of them for each factor, are all that saves
+/// instructions.
 static RegisterTile groupedRow(const VectorShape &shape, const TileRequest &request) {
+  auto bytes = [&](int64_t vectors) {
+    return vectors * (request.accumulatorBytes + request.loadedBytes) + request.workBytes;
+  };
   RegisterTile tile;
-  int64_t group = groupFor(shape, request, longestGroup(shape, request.live + 1, 8));
-  tile.lanes = lanesOf(shape, request, group);
-  if (request.direct && request.columns.value_or(0) > tile.lanes)
+  int64_t group = groupFor(shape, request, longestGroup(shape, request, bytes(1)));
+  bool fits = group * bytes(2) <= shape.registers * request.elementBytes;
+  if (fits && request.columns.value_or(0) > lanesOf(shape, request.elementBytes, group))
     tile.vectors = 2;
-  tile.unroll = 2;
+  // Where two vectors and the next ones do not fit, unrolling would want them to.
+  tile.unroll = tile.vectors == 1 || request.workBytes + request.loadedBytes == request.elementBytes ? 2 : 1;
+  setLanes(tile, shape, request, group);
   return tile;
 }
 
-/// Several rows share each loaded vector. Two vectors of half the longest group beside each other keep the
-/// multiply-add unit busy: one is loaded while the other is used, which the longest group would leave no register for.
+/// Rows of a tile, at most `limit`, so that rows of which there are `rows` take the fewest instructions: those that
+/// fill no tile are done one by one.
+static int64_t divideRows(int64_t rows, int64_t limit) {
+  int64_t best = 1, bestCost = std::numeric_limits<int64_t>::max();
+  for (int64_t height = std::max<int64_t>(1, std::min(limit, rows)); height >= 1; --height) {
+    // Load and address of a vector, then a factor and a multiply-add a row.
+    int64_t cost = rows / height * (2 + 2 * height) + rows % height * 4;
+    if (cost < bestCost)
+      best = height, bestCost = cost;
+  }
+  return best;
+}
+
+/// Several rows share each loaded vector. If a conversion comes before, more rows of shorter vectors are better than
+/// two or three of the longest: it costs as much as a row.
 static RegisterTile groupedRows(const VectorShape &shape, const TileRequest &request) {
   RegisterTile tile;
-  int64_t group = groupFor(shape, request, longestGroup(shape, 6 + request.live, 4));
-  tile.lanes = lanesOf(shape, request, group);
-  tile.unroll = 4;
-  if (request.direct && request.columns.value_or(0) > tile.lanes) {
-    tile.vectors = 2;
-    tile.rows = 3;
-  } else {
-    tile.rows = request.direct ? 6 : 4;
-    tile.unroll = 2;
-  }
-  tile.rows = std::min(tile.rows, request.rows);
+  int64_t shared = 2 * request.loadedBytes + request.workBytes + request.overlapBytes;
+  auto mostIn = [&](int64_t group) {
+    return std::min(mostRows, (shape.registers * request.elementBytes / group - shared) / request.accumulatorBytes);
+  };
+  int64_t limit = request.converts ? shape.grouping / 2 : shape.grouping;
+  int64_t group = groupFor(shape, request, std::max<int64_t>(1, limit));
+  while (group > 1 && mostIn(group) < std::min<int64_t>(2, request.rows))
+    group /= 2;
+  tile.rows = divideRows(std::min<int64_t>(request.rows, 1 << 20), std::max<int64_t>(1, mostIn(group)));
+  tile.unroll = tile.rows <= 2 ? 4 : 2;
+  setLanes(tile, shape, request, group);
   return tile;
 }
 
@@ -77,11 +113,12 @@ static RegisterTile groupedRows(const VectorShape &shape, const TileRequest &req
 RegisterTile chooseTile(const VectorShape &shape, const TileRequest &request) {
   if (shape.grouping == 1)
     return simpleTile(shape, request, request.rows);
-  if (!request.reduces) {
-    int64_t group = groupFor(shape, request, longestGroup(shape, request.live + 1, 8));
-    return {.lanes = lanesOf(shape, request, group)};
-  }
-  return request.rows > 1 ? groupedRows(shape, request) : groupedRow(shape, request);
+  if (request.reduces)
+    return request.rows > 1 ? groupedRows(shape, request) : groupedRow(shape, request);
+  RegisterTile tile;
+  setLanes(tile, shape, request,
+           groupFor(shape, request, longestGroup(shape, request, request.workBytes + request.elementBytes)));
+  return tile;
 }
 
 RegisterTile chooseRowTile(const VectorShape &shape, const TileRequest &request) {

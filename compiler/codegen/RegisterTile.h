@@ -17,8 +17,11 @@ struct TileRequest {
   int64_t rows = 1;               // most rows there can be; 1 if the op has no row loop
   std::optional<int64_t> columns; // extent of the loop that runs over lanes, if it is fixed
   int64_t elementBytes = 4;       // of the widest element
-  int64_t live = 2;               // vectors of the widest element that one evaluation of the body needs at once
-  bool direct = true;             // vectors are used as they are loaded, without a conversion
+  // Bytes a lane: of what the tile keeps for each row, of what it loads for all rows, and of what one evaluation of the
+  // body needs at once beside the accumulators and what is loaded.
+  int64_t accumulatorBytes = 4, loadedBytes = 4, workBytes = 0;
+  int64_t overlapBytes = 0; // what a second product of the same evaluation may have under way
+  bool converts = false;    // what is loaded takes an instruction before it is used
 };
 
 struct RegisterTile {

@@ -180,59 +180,6 @@ int64_t Emitter::largestExtent(unsigned dimension) {
   return std::numeric_limits<int64_t>::max();
 }
 
-static int64_t bytesOf(Type type) { return type.isIntOrFloat() ? (type.getIntOrFloatBitWidth() + 7) / 8 : 0; }
-
-/// Bytes a lane that the body's values take at once, at most, when it is evaluated in its order. What `isVector` denies
-/// is a scalar and takes none; an expansion of a function of math/ counts as what it keeps alive.
-static int64_t liveBytes(linalg::GenericOp op, llvm::function_ref<bool(BlockArgument)> isVector) {
-  constexpr int64_t expansion = 5;
-  llvm::SetVector<Value> defined;
-  for (BlockArgument argument : op.getBody()->getArguments())
-    if (isVector(argument))
-      defined.insert(argument);
-  auto isNeeded = [&](Value value, Operation &at) {
-    return llvm::any_of(value.getUsers(), [&](Operation *user) { return user == &at || at.isBeforeInBlock(user); });
-  };
-  int64_t peak = 0;
-  for (Operation &inner : *op.getBody()) {
-    int64_t live = 0;
-    for (Value value : defined)
-      live += isNeeded(value, inner) ? bytesOf(value.getType()) : 0;
-    if (isa<math::MathDialect>(inner.getDialect()) && !isa<math::FmaOp, math::SqrtOp, math::AbsFOp>(inner))
-      live += expansion * bytesOf(inner.getResult(0).getType());
-    peak = std::max(peak, live);
-    if (llvm::any_of(inner.getOperands(), [&](Value operand) { return defined.contains(operand); }))
-      defined.insert(inner.result_begin(), inner.result_end());
-  }
-  return peak;
-}
-
-TileRequest Emitter::request() {
-  TileRequest request;
-  request.reduces = !reductionLoops.empty();
-  if (request.reduces && rowLoop)
-    request.rows = largestExtent(*rowLoop);
-  request.columns = getConstantIntValue(extents[vectorLoop]);
-  request.elementBytes = 1;
-  for (Type type : op.getBody()->getArgumentTypes())
-    request.elementBytes = std::max(request.elementBytes, bytesOf(type));
-  for (Operation &inner : op.getBody()->without_terminator())
-    request.elementBytes = std::max(request.elementBytes, bytesOf(inner.getResult(0).getType()));
-  int64_t bytes =
-      liveBytes(op, [&](BlockArgument argument) { return accesses[argument.getArgNumber()].follows(vectorLoop); });
-  request.live = std::max<int64_t>(1, llvm::divideCeil(bytes, request.elementBytes));
-  // What an outer loop does not change is loaded and converted before it, for all columns that are not in a loop.
-  auto stays = [&](unsigned loop) {
-    return largestExtent(loop) > 1 && llvm::any_of(accesses, [&](const Access &access) {
-             return access.follows(vectorLoop) && !access.follows(loop);
-           });
-  };
-  if (!request.reduces && llvm::any_of(outerLoops, stays))
-    request.live *= 2;
-  request.direct = llvm::hasSingleElement(op.getBody()->without_terminator());
-  return request;
-}
-
 void Emitter::rows(Coordinates at) {
   auto emitColumns = [&](const RegisterTile &shape) {
     columns(shape, [&](Value column, ArrayRef<Piece> pieces) {
@@ -257,12 +204,17 @@ void Emitter::rows(Coordinates at) {
   });
 }
 
-/// Columns [from, to) in as few vectors as the target allows: of halving length where a register has one length.
+/// Columns [from, to) in as few vectors as the target allows. Where a register has one length: of halving length. Else
+/// of one length, so that no instruction changes it; the last two may overlap, which is harmless within one tile.
 SmallVector<Piece> Emitter::remainder(int64_t from, int64_t to, int64_t lanes) {
   SmallVector<Piece> pieces;
+  if (shape.grouping > 1) {
+    int64_t count = llvm::divideCeil(to - from, lanes), width = count ? llvm::divideCeil(to - from, count) : 0;
+    for (int64_t i = 0; i < count; ++i)
+      pieces.push_back({std::min(from + i * width, to - width), width});
+    return pieces;
+  }
   for (int64_t offset = from, width = lanes; offset < to; offset += width) {
-    if (shape.grouping > 1)
-      width = std::min(width, to - offset);
     while (width > to - offset)
       width /= 2;
     pieces.push_back({offset, width});

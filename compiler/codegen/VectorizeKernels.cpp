@@ -16,6 +16,9 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
     registerBytes = shape.registerBytes;
     registers = shape.registers;
     grouping = shape.grouping;
+    multipliesF16 = shape.multipliesF16;
+    multipliesBf16 = shape.multipliesBf16;
+    emulatesF16 = shape.emulatesF16;
   }
   VectorizeKernels(const VectorizeKernels &other) : PassWrapper(other) {}
 
@@ -36,12 +39,14 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
     SmallVector<linalg::LinalgOp> ops;
     getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     IRRewriter rewriter(&getContext());
+    auto fewer = getOperation()->getAttrOfType<IntegerAttr>(registerLimitAttribute);
+    unsigned limit = fewer ? std::min<unsigned>(registers, fewer.getInt()) : registers;
     for (linalg::LinalgOp op : ops)
-      if (failed(lower(rewriter, op)))
+      if (failed(lower(rewriter, op, limit)))
         return signalPassFailure();
   }
 
-  LogicalResult lower(IRRewriter &rewriter, linalg::LinalgOp op) {
+  LogicalResult lower(IRRewriter &rewriter, linalg::LinalgOp op, unsigned limit) {
     if (!op.hasPureBufferSemantics())
       return op.emitOpError("works on tensors; kernels are written on memrefs");
     rewriter.setInsertionPoint(op);
@@ -53,7 +58,7 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
       generic = *made;
       rewriter.setInsertionPoint(generic);
     }
-    Emitter emitter(rewriter, generic, {registerBytes, registers, grouping});
+    Emitter emitter(rewriter, generic, {registerBytes, limit, grouping, multipliesF16, multipliesBf16, emulatesF16});
     if (emitter.analyze())
       emitter.emit();
     else if (failed(linalg::linalgOpToLoops(rewriter, generic)))
@@ -68,6 +73,12 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
                              llvm::cl::init(VectorShape{}.registers)};
   Option<unsigned> grouping{*this, "grouping", llvm::cl::desc("registers that one value may take"),
                             llvm::cl::init(VectorShape{}.grouping)};
+  Option<bool> multipliesF16{*this, "multiplies-f16", llvm::cl::desc("f16 vectors are multiplied to sums in f32"),
+                             llvm::cl::init(VectorShape{}.multipliesF16)};
+  Option<bool> multipliesBf16{*this, "multiplies-bf16", llvm::cl::desc("bf16 vectors are multiplied to sums in f32"),
+                              llvm::cl::init(VectorShape{}.multipliesBf16)};
+  Option<bool> emulatesF16{*this, "emulates-f16", llvm::cl::desc("f16 is widened with integer operations"),
+                           llvm::cl::init(VectorShape{}.emulatesF16)};
 };
 
 } // namespace

@@ -15,6 +15,12 @@ Value broadcastScalar(Value value) {
   return broadcast && broadcast.getSource().getType().isF32() ? broadcast.getSource() : Value();
 }
 
+/// `scalar`, or what it widens if that is of type `narrow`.
+Value narrowed(Value scalar, Type narrow) {
+  auto extension = scalar.getDefiningOp<arith::ExtFOp>();
+  return extension && extension.getIn().getType() == narrow ? extension.getIn() : scalar;
+}
+
 /// The 16-bit vector that `value` widens.
 Value widenedFrom(Value value) {
   auto extension = value.getDefiningOp<arith::ExtFOp>();
@@ -36,7 +42,8 @@ template <typename Fma> struct FormWideningFma : OpRewritePattern<Fma> {
       Value scalar = broadcastScalar(x), narrow = widenedFrom(y);
       if (!scalar || !narrow)
         continue;
-      rewriter.replaceOpWithNewOp<rv::WideningFmaOp>(op, op.getType(), addend(op), scalar, narrow);
+      rewriter.replaceOpWithNewOp<rv::WideningFmaOp>(op, op.getType(), addend(op),
+                                                     narrowed(scalar, getElementTypeOrSelf(narrow.getType())), narrow);
       return success();
     }
     return failure();
@@ -121,10 +128,14 @@ struct LowerWidening : OpRewritePattern<arith::ExtFOp> {
   WideningSupport native;
 };
 
+/// As VectorSelector.cpp finds it again, which knows what the core multiplies without widening it.
 struct LowerWideningFma : OpRewritePattern<rv::WideningFmaOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(rv::WideningFmaOp op, PatternRewriter &rewriter) const final {
-    Value scalar = rewriter.create<vector::BroadcastOp>(op.getLoc(), op.getType(), op.getScalar());
+    Value scalar = op.getScalar();
+    if (!scalar.getType().isF32())
+      scalar = rewriter.create<arith::ExtFOp>(op.getLoc(), rewriter.getF32Type(), scalar);
+    scalar = rewriter.create<vector::BroadcastOp>(op.getLoc(), op.getType(), scalar);
     Value wide = rewriter.create<arith::ExtFOp>(op.getLoc(), op.getType(), op.getNarrow());
     rewriter.replaceOpWithNewOp<math::FmaOp>(op, scalar, wide, op.getAcc());
     return success();

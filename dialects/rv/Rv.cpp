@@ -28,15 +28,8 @@ LogicalResult WideningFmaOp::verify() {
   if (acc.getShape() != narrow.getShape() || acc.getScalableDims() != narrow.getScalableDims())
     return emitOpError("R3: the accumulator ")
            << acc << " and the narrow operand " << narrow << " must have the same length";
-  return success();
-}
-
-LogicalResult ExtendBytesOp::verify() {
-  auto source = cast<VectorType>(getSource().getType()), result = cast<VectorType>(getResult().getType());
-  if (source.getRank() != 1 || source.isScalable() || !source.getElementType().isInteger(8))
-    return emitOpError("R1: the source must be a vector of rank 1 and fixed length of i8, not ") << source;
-  if (result != source.clone(IntegerType::get(getContext(), 32)))
-    return emitOpError("R2: the result must be a vector of i32 of the source's shape, not ") << result;
+  if (Type scalar = getScalar().getType(); !scalar.isF32() && scalar != narrow.getElementType())
+    return emitOpError("R4: the scalar must be an f32 or a ") << narrow.getElementType() << ", not a " << scalar;
   return success();
 }
 

@@ -17,42 +17,24 @@ def Rv_WideningFmaOp : Rv_Op<"widening_fma", [Pure, AllTypesMatch<["acc", "resul
   let summary = "acc + scalar * widen(narrow), rounded once";
   let description = [{
     Widens each element of `narrow` exactly to f32, multiplies it by `scalar` and adds `acc`, with one rounding (to nearest,
-    ties to even): what `vfwmacc.vf` (f16) and `vfwmaccbf16.vf` do when the scalar is itself exactly narrow, and what a core
-    with a mixed unit does for any scalar. A target without such a unit widens and uses a plain fused multiply-add; the bits
-    are the same.
+    ties to even). With a scalar as narrow as the vector this is `vfwmacc.vf` (f16, Zvfh) or `vfwmaccbf16.vf` (Zvfbfwma); a scalar
+    of f32 needs a core with a mixed unit. A target without such an instruction widens and uses a plain fused multiply-add; the
+    bits are the same.
 
     ```mlir
-    %r = rv.widening_fma %acc, %a, %w : vector<8xf32>, vector<8xbf16>
+    %r = rv.widening_fma %acc, %a, %w : vector<8xf32>, f32, vector<8xbf16>
+    %s = rv.widening_fma %acc, %b, %w : vector<8xf32>, bf16, vector<8xbf16>
     ```
 
     Constraints:
     * R1: `acc` is a vector of rank 1 of f32.
     * R2: `narrow` is a vector of rank 1 of bf16 or f16.
     * R3: `acc` and `narrow` have the same length, both fixed or both scalable.
+    * R4: `scalar` is an f32 or of the element type of `narrow`.
   }];
-  let arguments = (ins AnyVectorOfAnyRank:$acc, F32:$scalar, AnyVectorOfAnyRank:$narrow);
+  let arguments = (ins AnyVectorOfAnyRank:$acc, AnyFloat:$scalar, AnyVectorOfAnyRank:$narrow);
   let results = (outs AnyVectorOfAnyRank:$result);
-  let assemblyFormat = "$acc `,` $scalar `,` $narrow attr-dict `:` type($acc) `,` type($narrow)";
-  let hasVerifier = 1;
-}
-
-def Rv_ExtendBytesOp : Rv_Op<"extend_bytes", [Pure]> {
-  let summary = "signed bytes to 32-bit words in one step";
-  let description = [{
-    Sign-extends each byte to 32 bits: `vsext.vf4`. LLVM instead goes through 16 bits wherever the words become real numbers, which
-    changes the element width in every step of a loop. A target without such an instruction uses `arith.extsi`.
-
-    ```mlir
-    %r = rv.extend_bytes %q : vector<64xi8> to vector<64xi32>
-    ```
-
-    Constraints:
-    * R1: the source is a vector of rank 1 and fixed length of i8.
-    * R2: the result is a vector of i32 of the same shape.
-  }];
-  let arguments = (ins AnyVectorOfAnyRank:$source);
-  let results = (outs AnyVectorOfAnyRank:$result);
-  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($result)";
+  let assemblyFormat = "$acc `,` $scalar `,` $narrow attr-dict `:` type($acc) `,` type($scalar) `,` type($narrow)";
   let hasVerifier = 1;
 }
 

@@ -12,7 +12,7 @@
 // NARROW: llvm.fpext %{{.*}} : vector<8xbf16> to vector<8xf32>
 // BOTH: llvm.intr.fma
 func.func @bf16(%acc: vector<8xf32>, %a: f32, %w: vector<8xbf16>) -> vector<8xf32> {
-  %r = rv.widening_fma %acc, %a, %w : vector<8xf32>, vector<8xbf16>
+  %r = rv.widening_fma %acc, %a, %w : vector<8xf32>, f32, vector<8xbf16>
   return %r : vector<8xf32>
 }
 
@@ -22,7 +22,7 @@ func.func @bf16(%acc: vector<8xf32>, %a: f32, %w: vector<8xbf16>) -> vector<8xf3
 // NARROW: llvm.fpext %{{.*}} : vector<8xf16> to vector<8xf32>
 // BOTH: llvm.intr.fma
 func.func @f16(%acc: vector<8xf32>, %a: f32, %w: vector<8xf16>) -> vector<8xf32> {
-  %r = rv.widening_fma %acc, %a, %w : vector<8xf32>, vector<8xf16>
+  %r = rv.widening_fma %acc, %a, %w : vector<8xf32>, f32, vector<8xf16>
   return %r : vector<8xf32>
 }
 

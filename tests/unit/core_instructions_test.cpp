@@ -1,0 +1,147 @@
+// Which instructions products are made of, and that no loop runs out of registers, for tiles of every size.
+#include "kernels_support.h"
+
+#include "compiler/codegen/CheckFrames.h"
+#include "compiler/codegen/Disassembler.h"
+
+#include <fmt/format.h>
+
+using namespace weft;
+using namespace weft::kernels;
+using namespace weft::test;
+
+namespace {
+
+hw::Isa isaOf(const std::string &text) {
+  auto parsed = hw::parseIsa(text);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+pkg::KernelObjectT compileFor(mlir::ModuleOp module, const hw::Isa &isa) {
+  auto object = codegen::compileCoreKernels(module, {isa});
+  if (!object)
+    FAIL(object.error().message);
+  return std::move(*object);
+}
+
+/// The code of all kernels of a suite as text.
+std::string textFor(mlir::ModuleOp module, const std::string &isa) {
+  auto text = codegen::disassemble(compileFor(module, isaOf(isa)), "");
+  REQUIRE(text);
+  return *text;
+}
+
+bool has(const std::string &text, const char *instruction) { return text.find(instruction) != std::string::npos; }
+
+/// Some kernel of some size.
+void buildRandom(mlir::ModuleOp module, std::mt19937 &random) {
+  auto pick = [&](int64_t low, int64_t high) { return low + static_cast<int64_t>(random() % (high - low + 1)); };
+  int64_t rows = pick(1, 9), k = pick(1, 80), n = pick(0, 3) ? pick(1, 100) : pick(1, 600);
+  Element element = allElements[pick(0, 2)], narrow = allElements[pick(1, 2)];
+  AttentionShape s{.rows = rows,
+                   .kvHeads = pick(1, 3),
+                   .group = pick(1, 4),
+                   .width = 2 * pick(1, 20),
+                   .ranks = pick(1, 5),
+                   .capacity = 16,
+                   .tokens = 64,
+                   .scale = 0.125};
+  int64_t blocks = (k + 31) / 32 * 32;
+  switch (pick(0, 11)) {
+  case 0:
+  case 1:
+    buildGemm(module, rows, k, n, element);
+    break;
+  case 2:
+  case 3:
+    buildGemmNarrow(module, rows, k, n, narrow);
+    break;
+  case 4:
+    buildGemmInt8(module, rows, k, n);
+    break;
+  case 5:
+    buildGemmBlocks(module, rows, blocks, n, BlockFormat::Q8);
+    break;
+  case 6:
+    buildGemmBlocks(module, rows, blocks, n, BlockFormat::Q4);
+    break;
+  case 7:
+    buildSiluGate(module, rows, n);
+    break;
+  case 8:
+    buildRmsScale(module, rows, n, 256, 1e-5, element);
+    break;
+  case 9:
+    buildAdd(module, rows, n);
+    buildSumSquares(module, rows, n);
+    break;
+  case 10:
+    buildFlashScores(module, s, pick(1, 8));
+    buildFlashUpdate(module, s, pick(1, 8));
+    break;
+  default:
+    s.rows = s.capacity;
+    buildDecodeScores(module, s);
+    buildDecodeWeighted(module, s);
+    break;
+  }
+}
+
+} // namespace
+
+TEST_CASE("narrow products use widening multiply-adds where the core has them") {
+  for (int64_t rows : {1, 7}) {
+    Suite half, bf16, both;
+    buildGemmNarrow(*half, rows, 30, 88, Element::F16);
+    buildGemmNarrow(*bf16, rows, 30, 88, Element::BF16);
+    buildGemmNarrow(*both, rows, 30, 88, Element::F16);
+    buildGemmNarrow(*both, rows, 30, 88, Element::BF16);
+    // A core with both extensions has both kinds, and widens nothing first.
+    std::string text = textFor(*both, "rv64gcv_zvl256b_zfh_zvfh_zvfbfwma");
+    CHECK((has(text, "vfwmacc.vf") && has(text, "vfwmaccbf16.vf")));
+    CHECK((!has(text, "vfwcvt") && !has(text, "vfmacc") && !has(text, "vfmadd") && !has(text, "fcvt.s")));
+    text = textFor(*half, "rv64gcv_zvl256b_zvfh");
+    CHECK((has(text, "vfwmacc.vf") && !has(text, "vfwcvt.f.f.v")));
+    text = textFor(*bf16, "rv64gcv_zvl256b_zvfbfwma");
+    CHECK((has(text, "vfwmaccbf16.vf") && !has(text, "vfwcvtbf16")));
+    // Cores that only convert, and cores with nothing of it.
+    text = textFor(*half, "rv64gcv_zvl256b_zfhmin_zvfhmin");
+    CHECK((has(text, "vfwcvt.f.f.v") && !has(text, "vfwmacc")));
+    text = textFor(*bf16, "rv64gcv_zvl256b_zfbfmin_zvfbfmin");
+    CHECK((has(text, "vfwcvtbf16.f.f.v") && !has(text, "vfwmaccbf16")));
+    text = textFor(*both, "rv64gcv_zvl256b");
+    CHECK((!has(text, "vfw") && has(text, "vzext.vf2") && has(text, ".vf")));
+  }
+}
+
+TEST_CASE("integer products and block weights keep to the instructions made for them") {
+  Suite bytes, blocks;
+  buildGemmInt8(*bytes, 7, 30, 88);
+  std::string text = textFor(*bytes, "rv64gcv_zvl256b");
+  CHECK((has(text, "vwmacc.vx") && has(text, "vsext.vf2") && !has(text, "vmul") && !has(text, "vwmul")));
+  buildGemmBlocks(*blocks, 1, 64, 88, BlockFormat::Q8);
+  text = textFor(*blocks, "rv64gcv_zvl256b_zvfhmin");
+  CHECK((has(text, "vsext.vf4") && has(text, "vfcvt.f.x.v") && !has(text, "vsext.vf2")));
+}
+
+TEST_CASE("no inner loop of any kernel at any size keeps its tile on the stack") {
+  constexpr const char *extensions[] = {"",          "_zfhmin",           "_zfh_zvfh",     "_zfhmin_zvfhmin",
+                                        "_zvfbfwma", "_zfbfmin_zvfbfmin", "_zvfh_zvfbfwma"};
+  std::mt19937 random(20);
+  for (int i = 0; i < 400; ++i) {
+    Suite suite;
+    buildRandom(*suite, random);
+    std::string name =
+        fmt::format("rv64gcv_zvl{}b{}", 128U << random() % 4, extensions[random() % std::size(extensions)]);
+    hw::Isa isa = isaOf(name);
+    pkg::KernelObjectT object = compileFor(*suite, isa); // an error if there is no way without
+    auto code = runtime::readCoreCode(object);
+    REQUIRE(code);
+    auto spills = codegen::findLoopSpills(*code, isa);
+    REQUIRE(spills);
+    INFO(name);
+    for (const codegen::LoopSpill &spill : *spills)
+      FAIL_CHECK(spill.message);
+  }
+}
