@@ -27,6 +27,8 @@ static RegisterTile simpleTile(const VectorShape &shape, const TileRequest &requ
 // while this one computes.
 
 constexpr int64_t mostRows = 8; // more save little and take code
+constexpr int64_t mostShortRows =
+    4; // of short vectors: what fills no tile is done row by row, which takes them longest
 
 static int64_t lanesOf(const VectorShape &shape, int64_t elementBytes, int64_t group) {
   return std::max<int64_t>(1, shape.registerBytes * group / elementBytes);
@@ -96,7 +98,8 @@ static RegisterTile groupedRows(const VectorShape &shape, const TileRequest &req
   RegisterTile tile;
   int64_t shared = 2 * request.loadedBytes + request.workBytes + request.overlapBytes;
   auto mostIn = [&](int64_t group) {
-    return std::min(mostRows, (shape.registers * request.elementBytes / group - shared) / request.accumulatorBytes);
+    return std::min(group < shape.grouping / 2 ? mostShortRows : mostRows,
+                    (shape.registers * request.elementBytes / group - shared) / request.accumulatorBytes);
   };
   int64_t limit = request.converts ? shape.grouping / 2 : shape.grouping;
   int64_t group = groupFor(shape, request, std::max<int64_t>(1, limit));
