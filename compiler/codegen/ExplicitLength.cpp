@@ -13,7 +13,7 @@ namespace {
 class FunctionRewriter {
 public:
   FunctionRewriter(llvm::Function &function, const hw::Isa &isa)
-      : function(function), selector(function.getContext(), isa) {}
+      : function(function), selector(function, isa) {}
 
   bool run() {
     if (!rewriteAll() || !completePhis()) {

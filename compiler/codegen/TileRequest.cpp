@@ -71,7 +71,8 @@ TileRequest Emitter::request() {
   request.reduces = !reductionLoops.empty();
   if (request.reduces && rowLoop)
     request.rows = largestExtent(*rowLoop);
-  request.columns = getConstantIntValue(extents[vectorLoop]);
+  if (int64_t columns = largestExtent(vectorLoop); columns != std::numeric_limits<int64_t>::max())
+    request.columns = columns;
   request.elementBytes = 1;
   for (Type type : op.getBody()->getArgumentTypes())
     request.elementBytes = std::max(request.elementBytes, bytesOf(type));

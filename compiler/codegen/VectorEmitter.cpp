@@ -146,6 +146,13 @@ Value Emitter::roundDown(Value extent, int64_t step) {
   return b.create<arith::SubIOp>(loc, extent, b.create<arith::RemUIOp>(loc, extent, constant(step)));
 }
 
+/// What roundDown leaves, in a form that shows that it is less than `step`.
+Value Emitter::remainderOf(Value extent, int64_t step) {
+  if (llvm::isPowerOf2_64(step))
+    return b.create<arith::AndIOp>(loc, extent, constant(step - 1));
+  return b.create<arith::RemUIOp>(loc, extent, constant(step));
+}
+
 void Emitter::loop(Value from, Value to, int64_t step, llvm::function_ref<void(Value)> body) {
   auto created = b.create<scf::ForOp>(loc, from, to, constant(step));
   OpBuilder::InsertionGuard guard(b);
@@ -227,14 +234,19 @@ void Emitter::columns(const RegisterTile &shape, Tile body) {
   int64_t lanes = shape.lanes;
   std::optional<int64_t> fixed = getConstantIntValue(extents[vectorLoop]);
   if (!fixed) {
-    Value extent = materialize(extents[vectorLoop]), whole = roundDown(extent, lanes);
-    loop(constant(0), whole, lanes, [&](Value column) { body(column, Piece{0, lanes}); });
-    // What is left over, as one vector of which lanes beyond the extent touch nothing; a loop of one step or none.
-    loop(whole, extent, lanes, [&](Value column) {
-      Value left = b.create<arith::SubIOp>(loc, extent, column);
-      Value mask = b.create<vector::CreateMaskOp>(loc, VectorType::get({lanes}, b.getI1Type()), left);
+    Value extent = materialize(extents[vectorLoop]);
+    auto masked = [&](Value column, Value count) {
+      Value mask = b.create<vector::CreateMaskOp>(loc, VectorType::get({lanes}, b.getI1Type()), count);
       body(column, Piece{0, lanes, mask});
-    });
+    };
+    if (lanes > 1 && largestExtent(vectorLoop) <= lanes && this->shape.grouping > 1)
+      return masked(constant(0), b.create<arith::MinUIOp>(loc, extent, constant(lanes)));
+    Value whole = roundDown(extent, lanes);
+    loop(constant(0), whole, lanes, [&](Value column) { body(column, Piece{0, lanes}); });
+    if (lanes == 1)
+      return;
+    // What is left over, as one vector of which lanes beyond the extent touch nothing; a loop of one step or none.
+    loop(whole, extent, lanes, [&](Value column) { masked(column, remainderOf(extent, lanes)); });
     return;
   }
   SmallVector<Piece> full;

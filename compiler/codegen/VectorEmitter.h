@@ -53,6 +53,7 @@ private:
     return offset == 0 ? base : b.createOrFold<mlir::arith::AddIOp>(loc, base, constant(offset));
   }
   mlir::Value roundDown(mlir::Value extent, int64_t step);
+  mlir::Value remainderOf(mlir::Value extent, int64_t step);
   int64_t largestExtent(unsigned dimension);
   TileRequest request();
   void loop(mlir::Value from, mlir::Value to, int64_t step, llvm::function_ref<void(mlir::Value)> body);

@@ -11,6 +11,12 @@ namespace weft::codegen {
 
 constexpr unsigned blockBits = 64; // of VLEN, for each unit of a scalable length
 
+VectorSelector::VectorSelector(Function &function, const hw::Isa &isa) : isa(isa), b(function.getContext()) {
+  for (BasicBlock &block : function)
+    for (Instruction &instruction : block)
+      old.insert(&instruction);
+}
+
 // ---- vectors ----------------------------------------------------------------------------------------------------
 
 /// The length of a scalable type depends on the number of lanes alone, so that values of one length fit each other
@@ -30,11 +36,14 @@ bool VectorSelector::fillsRegisters(Type *fixed) const {
 
 /// All ones stand for as many lanes as there are.
 Value *VectorSelector::lengthOf(Type *fixed) {
+  if (shortLength)
+    return shortLength;
   return fillsRegisters(fixed) ? word(-1) : word(cast<FixedVectorType>(fixed)->getNumElements());
 }
 
+/// A builder that has nothing to do returns what it was given.
 Value *VectorSelector::made(Value *value) {
-  if (isa_and_nonnull<Instruction>(value))
+  if (isa_and_nonnull<Instruction>(value) && !old.contains(value))
     created.emplace_back(value);
   return value;
 }
@@ -63,7 +72,7 @@ Value *VectorSelector::vector(Value *value) {
   if (llvm::isa<UndefValue>(value))
     return typeFor(value->getType()) ? none(typeFor(value->getType())) : nullptr;
   Value *scalar = scalarOf(value);
-  return scalar ? splat(scalar, value->getType()) : nullptr;
+  return scalar ? splat(scalar, value->getType()) : numbers(value);
 }
 
 Value *VectorSelector::either(Value *value) {
@@ -241,6 +250,8 @@ Value *VectorSelector::wideningMultiplyAdd(BinaryOperator &add) {
 
 Value *VectorSelector::selectIntrinsic(IntrinsicInst &op) {
   Type *fixed = op.getType(), *xlen = b.getInt64Ty();
+  if (op.getIntrinsicID() == Intrinsic::masked_load || op.getIntrinsicID() == Intrinsic::masked_gather)
+    return selectMaskedLoad(op);
   if (op.getIntrinsicID() == Intrinsic::fma)
     return fixed->getScalarType()->isFloatTy()
                ? multiplyAdd(op.getArgOperand(0), op.getArgOperand(1), op.getArgOperand(2), fixed)
@@ -340,6 +351,17 @@ bool VectorSelector::isScalarInAllLanes(Instruction &instruction) {
 
 bool VectorSelector::rewrite(Instruction &instruction) {
   b.SetInsertPoint(&instruction);
+  if (isLength(instruction) || isStride(instruction))
+    return true;
+  if (!takeLength(instruction))
+    return false;
+  if (auto *masked = dyn_cast<IntrinsicInst>(&instruction); masked && masked->getType()->isVoidTy())
+    return (masked->getIntrinsicID() == Intrinsic::masked_store ||
+            masked->getIntrinsicID() == Intrinsic::masked_scatter) &&
+           selectMaskedStore(*masked);
+  // These would look at lanes that do not count.
+  if (shortLength && llvm::isa<StoreInst, ExtractElementInst, ShuffleVectorInst>(instruction))
+    return false;
   if (auto *store = dyn_cast<StoreInst>(&instruction))
     return selectStore(*store);
   if (auto *extract = dyn_cast<ExtractElementInst>(&instruction)) {
@@ -357,20 +379,26 @@ bool VectorSelector::rewrite(Instruction &instruction) {
     return false;
   if (auto *phi = dyn_cast<PHINode>(&instruction)) {
     vectors[phi] = made(b.CreatePHI(typeFor(fixed), phi->getNumIncomingValues()));
+    if (shortLength)
+      lengths[phi] = shortLength;
     return true;
   }
   Value *result = select(instruction);
   if (result)
     vectors[&instruction] = result;
+  if (shortLength)
+    lengths[&instruction] = shortLength;
   return result != nullptr;
 }
 
 bool VectorSelector::completePhi(PHINode &phi) {
   auto *target = cast<PHINode>(vectors[&phi]);
+  shortLength = lengths.lookup(&phi);
   for (unsigned i = 0; i < phi.getNumIncomingValues(); ++i) {
     b.SetInsertPoint(phi.getIncomingBlock(i)->getTerminator());
     Value *incoming = vector(phi.getIncomingValue(i));
-    if (!incoming)
+    if (!incoming ||
+        (lengths.lookup(phi.getIncomingValue(i)) && lengths.lookup(phi.getIncomingValue(i)) != shortLength))
       return false;
     target->addIncoming(incoming, phi.getIncomingBlock(i));
   }

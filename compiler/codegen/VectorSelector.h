@@ -4,6 +4,7 @@
 #include "hw-models/core/rvv/Isa.h"
 
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Instructions.h"
@@ -18,7 +19,7 @@ inline constexpr int64_t tailAgnostic = 3;    // and mask-agnostic
 /// Makes the scalable counterpart of each vector of one function, beside the old code.
 class VectorSelector {
 public:
-  VectorSelector(llvm::LLVMContext &context, const hw::Isa &isa) : isa(isa), b(context) {}
+  VectorSelector(llvm::Function &function, const hw::Isa &isa);
 
   /// Makes what `instruction` computes, before it; operands that come before it have been made. False if there is no
   /// instruction for it here.
@@ -49,6 +50,7 @@ private:
   llvm::Value *none(llvm::Type *type) { return llvm::PoisonValue::get(type); }
 
   llvm::Value *splat(llvm::Value *scalar, llvm::Type *fixed);
+  llvm::Value *numbers(llvm::Value *constant);
   llvm::Value *select(llvm::Instruction &instruction);
   bool isScalarInAllLanes(llvm::Instruction &instruction);
   llvm::Value *selectBinary(llvm::BinaryOperator &op);
@@ -68,12 +70,28 @@ private:
   llvm::Value *selectLoad(llvm::LoadInst &op);
   bool selectStore(llvm::StoreInst &op);
 
+  llvm::Value *laneCount(llvm::ICmpInst &compare);
+  bool isLength(llvm::Instruction &instruction);
+  bool isStride(llvm::Instruction &instruction);
+  bool takeLength(llvm::Instruction &instruction);
+  bool takeMask(llvm::Value *mask);
+  llvm::Value *selectMaskedLoad(llvm::IntrinsicInst &op);
+  bool selectMaskedStore(llvm::IntrinsicInst &op);
+
   const hw::Isa &isa;
   llvm::IRBuilder<> b;
-  llvm::DenseMap<llvm::Value *, llvm::Value *> vectors;   // by the fixed vector
-  llvm::DenseMap<llvm::Value *, llvm::Value *> splats;    // scalars that fill a converted vector
+  llvm::DenseMap<llvm::Value *, llvm::Value *> vectors; // by the fixed vector
+  llvm::DenseMap<llvm::Value *, llvm::Value *> splats;  // scalars that fill a converted vector
+  llvm::DenseMap<llvm::Value *, llvm::Value *> lengths; // of vectors and masks of which not all lanes count
+  struct Stride {
+    llvm::Value *first;
+    int64_t bytes;
+  };
+  llvm::DenseMap<llvm::Value *, Stride> strides;          // by the vector of addresses
+  llvm::Value *shortLength = nullptr;                     // of the instruction at hand; null: all lanes count
   llvm::DenseMap<llvm::Value *, llvm::Value *> halves;    // bytes as 16 bits
   llvm::DenseMap<llvm::Value *, llvm::Value *> extracted; // by the instruction that extracts
+  llvm::SmallPtrSet<llvm::Value *, 32> old;               // instructions that were there before
   llvm::SmallVector<llvm::WeakTrackingVH> created;        // in order
 };
 

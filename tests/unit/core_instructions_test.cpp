@@ -145,3 +145,24 @@ TEST_CASE("no inner loop of any kernel at any size keeps its tile on the stack")
       FAIL_CHECK(spill.message);
   }
 }
+
+TEST_CASE("short dot products load at a stride, and rows counted at run time are the vector length") {
+  AttentionShape s{
+      .rows = 12, .kvHeads = 2, .group = 2, .width = 6, .ranks = 3, .capacity = 12, .tokens = 36, .scale = 0.5};
+  for (const char *isa : {"rv64gcv_zvl128b", "rv64gcv_zvl512b"}) {
+    INFO(isa);
+    Suite suite;
+    buildFlashScores(*suite, s, 9);
+    buildDecodeScores(*suite, s);
+    buildSumSquares(*suite, 12, 6);
+    std::string text = textFor(*suite, isa);
+    CHECK(has(text, "vlse32.v"));
+    // Neither masks nor sums across lanes.
+    CHECK((!has(text, "v0.t") && !has(text, "vslidedown") && !has(text, "vluxei") && !has(text, "vmerge")));
+    Suite update;
+    buildFlashUpdate(*update, s, 9);
+    buildDecodeWeighted(*update, s);
+    text = textFor(*update, isa);
+    CHECK((has(text, "vid.v") && !has(text, "vluxei")));
+  }
+}
