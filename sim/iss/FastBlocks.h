@@ -3,8 +3,10 @@
 #pragma once
 
 #include "sim/iss/CodeCache.h"
+#include "sim/iss/PreparedVector.h"
 
 #include <array>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -55,7 +57,8 @@ struct FastOp {
       Operands first;
       union {
         Operands second;
-        const Op *op;      // executed by its executor
+        const Op *op; // executed by its executor
+        PreparedVector *vector;
         uint64_t constant; // of lui, auipc, and the return address of jumps
       };
       uint64_t pc; // of the first instruction
@@ -70,10 +73,11 @@ struct Block;
 /// A block's records, for one assumption on `recent` at its beginning.
 struct BlockEntry {
   const Block *block = nullptr;
-  std::vector<FastOp> records;      // header, work, links
-  std::vector<uint16_t> firstIndex; // by record: its first instruction, and one past the end
-  uint8_t recentBefore = 0;         // the register whose value `recent` must be at the beginning; 0: of none
-  uint8_t recentAfter = 0;          // and whose it is at the end
+  std::vector<FastOp> records;        // header, work, links
+  std::vector<uint16_t> firstIndex;   // by record: its first instruction, and one past the end
+  std::deque<PreparedVector> vectors; // of records
+  uint8_t recentBefore = 0;           // the register whose value `recent` must be at the beginning; 0: of none
+  uint8_t recentAfter = 0;            // and whose it is at the end
 };
 
 /// Instructions that run one after the other. It follows jumps to known addresses, and ends at what may go two ways.

@@ -79,6 +79,10 @@ inline void runFloatLoop(Hart &hart, VectorFloatKind kind, unsigned sew, bool sc
   hart.fflags |= flags;
 }
 
+/// For hart.preparing: the loop that runFloatLoop() will run.
+void rememberFloatLoop(Hart &hart, VectorFloatKind kind, const VectorLoopOperands &operands, bool vector,
+                       bool isBFloat);
+
 /// An operand of a masked instruction: elements that are not active are replaced by a harmless number.
 class ActiveOperand {
 public:
@@ -168,6 +172,8 @@ template <VectorFloatKind Kind, FloatShape Shape, bool Scalar = false> bool exec
     operands.scalar = scalarNumber(hart, op, state.sewBits, Shape.first.type == FloatElement::BFloat);
   operands.count = state.vl - begin;
   if (op.unmasked) [[likely]] {
+    if (hart.preparing) [[unlikely]]
+      rememberFloatLoop(hart, Kind, operands, !Scalar, Shape.first.type == FloatElement::BFloat);
     runFloatLoop(hart, Kind, sew, Scalar, operands);
   } else {
     static constexpr FloatShape shape = Shape;
