@@ -37,6 +37,13 @@ public:
     if (trace)
       write(pc, op, hart, retired);
   }
+  bool wantsEach() const override { return trace != nullptr; }
+  void retiredMany(std::span<const hw::rvv::Retired> many) override {
+    for (const hw::rvv::Retired &retired : many) {
+      timing->retire(retired);
+      ++mix[size_t(retired.cls)];
+    }
+  }
   std::unique_ptr<hw::rvv::Timing> timing;
   std::array<uint64_t, hw::rvv::opClassCount> mix{};
 

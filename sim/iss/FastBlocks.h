@@ -4,6 +4,7 @@
 
 #include "sim/iss/CodeCache.h"
 #include "sim/iss/PreparedVector.h"
+#include "sim/iss/TimingDescription.h"
 
 #include <array>
 #include <deque>
@@ -83,9 +84,10 @@ struct BlockEntry {
 /// Instructions that run one after the other. It follows jumps to known addresses, and ends at what may go two ways.
 struct Block {
   std::vector<Op> ops;
-  std::vector<uint64_t> pcs; // of ops, and where it goes on without a jump
-  BlockEntry plain;          // from anywhere
-  BlockEntry forwarded;      // where the register that the first instruction reads was written last; may be absent
+  std::vector<uint64_t> pcs;             // of ops, and where it goes on without a jump
+  BlockEntry plain;                      // from anywhere
+  std::vector<TimingDescription> timing; // of ops, once a timing model has asked
+  BlockEntry forwarded; // where the register that the first instruction reads was written last; may be absent
 
   FastOp *plainHeader() { return plain.records.data(); }
   /// For a way in from a block that ends with `recent` the value of `recentRegister`.

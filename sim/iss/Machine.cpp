@@ -153,7 +153,10 @@ void Machine::Impl::flush() {
 Outcome Machine::Impl::run(const RunOptions &options) {
   stepsLeft = options.maxInstructions;
   uint64_t before = hart.privileged.retired;
-  Outcome outcome = options.observer || !WEFT_FAST_PATH ? runObserved(options.observer) : runFast();
+  const bool records = options.observer && !options.observer->wantsEach();
+  Outcome outcome = records                               ? runRecorded(*options.observer)
+                    : options.observer || !WEFT_FAST_PATH ? runObserved(options.observer)
+                                                          : runFast();
   outcome.instructions = hart.privileged.retired - before;
   return outcome;
 }
