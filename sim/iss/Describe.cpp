@@ -358,6 +358,7 @@ TimingDescription::TimingDescription(const Op &op, const Hart &hart) {
     return;
   }
   vtype = hart.vector.vtype;
+  isPart = isPartNow(hart);
   VectorDescription description(op, format, hart, retired);
   changes = Changes::Length;
   if (format >= Format::VVV) {

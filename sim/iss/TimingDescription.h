@@ -12,8 +12,10 @@ public:
   /// All but what update() adds.
   TimingDescription(const Op &op, const Hart &hart);
 
-  /// Whether it holds under the hart's vtype.
-  bool holds(const Hart &hart) const { return vtype == always || vtype == hart.vector.vtype; }
+  /// Whether it holds under the hart's vtype, and as the body is all of a register group or a part.
+  bool holds(const Hart &hart) const {
+    return vtype == always || (vtype == hart.vector.vtype && isPart == isPartNow(hart));
+  }
   /// Addresses and lengths, from the state before the instruction.
   void update(const Op &op, const Hart &hart) {
     switch (changes) {
@@ -37,10 +39,12 @@ public:
 
 private:
   void updateAccess(const Op &op, const Hart &hart);
+  static bool isPartNow(const Hart &hart) { return hart.vector.vl < hart.vector.vlmax; }
 
   static constexpr uint64_t always = ~uint64_t{0}; // no vtype
   enum class Changes : uint8_t { Nothing, Address, Length, VectorAccess };
   Changes changes = Changes::Nothing;
+  bool isPart = false;
   uint64_t vtype = always;
 };
 
