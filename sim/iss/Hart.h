@@ -22,6 +22,7 @@ enum class Cause : uint8_t {
   StoreFault = 7,
   UserCall = 8,
   MachineCall = 11,
+  HostRequest = 24, // ours, from those for custom use: a block that tohost names is not in memory. Never the program's
 };
 
 struct Trap {

@@ -32,6 +32,8 @@ std::string_view nameOf(Cause cause) {
     return "misaligned atomic store";
   case Cause::StoreFault:
     return "store outside writable memory";
+  case Cause::HostRequest:
+    return "tohost names a block outside memory";
   case Cause::UserCall:
   case Cause::MachineCall:
     return "system call that the simulator does not know (write, exit and exit_group are)";
@@ -51,6 +53,7 @@ std::string describeTrap(const Outcome &outcome) {
   case Cause::StoreFault:
   case Cause::LoadMisaligned:
   case Cause::StoreMisaligned:
+  case Cause::HostRequest:
     text += fmt::format(", address {:#x}", outcome.trap.value);
     break;
   default:
