@@ -269,28 +269,30 @@ template <size_t i> using SingleAt = std::tuple_element_t<i, Singles>;
 template <size_t i> using FusingAt = std::tuple_element_t<i, Fusing>;
 template <size_t i> using BranchAt = std::tuple_element_t<i, Branches>;
 
-template <size_t i>
-constexpr FastHandler singleHandler = work<SingleAt<i % singleCount>, NoStep, bit(i / singleCount, 0), false>;
+template <size_t i> constexpr FastHandler single() {
+  return work<SingleAt<i % singleCount>, NoStep, bit(i / singleCount, 0), false>;
+}
 
 constexpr size_t pairCount = fusingCount * fusingCount;
-template <size_t i>
-constexpr FastHandler pairHandler = work<FusingAt<i % pairCount / fusingCount>, FusingAt<i % fusingCount>,
-                                         bit(i / pairCount, 0), bit(i / pairCount, 1)>;
+template <size_t i> constexpr FastHandler pair() {
+  return work<FusingAt<i % pairCount / fusingCount>, FusingAt<i % fusingCount>, bit(i / pairCount, 0),
+              bit(i / pairCount, 1)>;
+}
 
 constexpr size_t branchPairCount = fusingCount * branchCount;
-template <size_t i>
-constexpr FastHandler branchHandler =
-    branch<FusingAt<i % branchPairCount / branchCount>, BranchAt<i % branchCount>, bit(i / branchPairCount, 0),
-           bit(i / branchPairCount, 1), bit(i / branchPairCount, 2)>;
+template <size_t i> constexpr FastHandler branchPair() {
+  return branch<FusingAt<i % branchPairCount / branchCount>, BranchAt<i % branchCount>, bit(i / branchPairCount, 0),
+                bit(i / branchPairCount, 1), bit(i / branchPairCount, 2)>;
+}
 
 template <size_t... i> constexpr auto singleTable(std::index_sequence<i...>) {
-  return std::array<FastHandler, sizeof...(i)>{singleHandler<i>...};
+  return std::array<FastHandler, sizeof...(i)>{single<i>()...};
 }
 template <size_t... i> constexpr auto pairTable(std::index_sequence<i...>) {
-  return std::array<FastHandler, sizeof...(i)>{pairHandler<i>...};
+  return std::array<FastHandler, sizeof...(i)>{pair<i>()...};
 }
 template <size_t... i> constexpr auto branchTable(std::index_sequence<i...>) {
-  return std::array<FastHandler, sizeof...(i)>{branchHandler<i>...};
+  return std::array<FastHandler, sizeof...(i)>{branchPair<i>()...};
 }
 constexpr auto singleHandlers = singleTable(std::make_index_sequence<2 * singleCount>());
 constexpr auto pairHandlers = pairTable(std::make_index_sequence<4 * pairCount>());
@@ -327,8 +329,8 @@ template <typename T> WEFT_FAST_CALL void storeFloat(WEFT_FAST_ARGUMENTS) {
 } // namespace
 
 FastHandler weft::iss::fast::singleHandler(Opcode opcode, bool forwarded) {
-  size_t single = indexIn(singleOpcodes, opcode);
-  return single == singleCount ? nullptr : singleHandlers[forwarded * singleCount + single];
+  size_t index = indexIn(singleOpcodes, opcode);
+  return index == singleCount ? nullptr : singleHandlers[forwarded * singleCount + index];
 }
 
 FastHandler weft::iss::fast::pairHandler(Opcode first, Opcode second, bool forwardFirst, bool forwardSecond) {

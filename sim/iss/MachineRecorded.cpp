@@ -78,7 +78,7 @@ Outcome Machine::Impl::runRecorded(Observer &observer) {
       const uint64_t retiredBefore = hart.privileged.retired;
       hart.pc = block ? block->pcs[i] : hart.pc;
       hart.next = op ? hart.pc + op->bytes : hart.pc;
-      TimingDescription *description = op ? &descriptionOf(*block, i, hart) : nullptr;
+      const TimingDescription *description = op ? &descriptionOf(*block, i, hart) : nullptr;
       const bool retired = op && op->execute(hart, *op);
       if (retired) [[likely]] {
         hart.x[0] = 0;
@@ -87,7 +87,7 @@ Outcome Machine::Impl::runRecorded(Observer &observer) {
         FloatEnvironment::Pause pause(environment); // output belongs to the host
         step = serveTrap(outcome);
       }
-      if (hart.privileged.retired != retiredBefore)
+      if (op && hart.privileged.retired != retiredBefore)
         recording.add(description->retired, hart.next != hart.pc + op->bytes);
       if (step == Step::Stopped)
         return outcome;
