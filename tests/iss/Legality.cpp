@@ -125,6 +125,14 @@ std::vector<bool> legalInSimulator(std::span<const Probe> probes, unsigned vlenB
   return legal;
 }
 
+bool expectedInQemu(const Probe &probe, bool legalInSimulator) {
+  const Row *row = find(probe.word);
+  if (row && !isInQemu(*row))
+    return false;
+  const bool isVector = (row && hw::rvv::isVector(row->cls)) || isOnlyInQemu(probe.word);
+  return isVector ? isLegalVector(probe, Rules::Qemu) : legalInSimulator;
+}
+
 std::string describe(const Probe &probe) {
   hw::Isa all = isaOfStreams(128);
   all.zfbfmin = all.zvfbfmin = all.zvfbfwma = true;

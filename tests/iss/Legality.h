@@ -35,6 +35,9 @@ std::vector<bool> legalInSimulator(std::span<const Probe> probes, unsigned vlenB
 std::vector<bool> legalInQemu(const std::string &qemu, std::span<const Probe> probes, unsigned vlenBits,
                               std::string &failure);
 
+/// What qemu says of a word if it differs from the specification only as KnownDifferences.h and Rules have it.
+bool expectedInQemu(const Probe &probe, bool legalInSimulator);
+
 /// "vadd.vv v1, v2, v3 (0x…) at SEW 8, LMUL 2^1".
 std::string describe(const Probe &probe);
 
