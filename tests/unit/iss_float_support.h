@@ -34,8 +34,12 @@ template <class F> BitsOf<F> anyNumber(std::mt19937_64 &random) {
                                   (fraction & ~(F::fraction >> (bits >> 16) % 4)) | sign);
   case 4:
   case 5:
-  case 6: // few bits
-    return static_cast<BitsOf<F>>((random() & random() & random() & F::magnitude) | sign);
+  case 6: { // few bits
+    uint64_t few = F::magnitude;
+    for (int i = 0; i < 3; ++i)
+      few &= random();
+    return static_cast<BitsOf<F>>(few | sign);
+  }
   case 7:
   case 8:
   case 9: // near 1, where operands meet

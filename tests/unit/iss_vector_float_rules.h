@@ -13,7 +13,7 @@ enum class Type : uint8_t { None, Float, WideFloat, Integer, WideInteger, BFloat
 
 /// The state that a rule computes with.
 struct Rounding : exact::Arithmetic {
-  exact::Format n{}, w{}; // the formats of SEW and 2 * SEW bits; width 0 where there is none
+  exact::Format n{}, w{}; // the formats of SEW and 2 * SEW bits
   unsigned sew = 0;
 };
 
