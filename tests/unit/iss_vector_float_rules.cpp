@@ -67,7 +67,7 @@ uint64_t fromInteger(Rounding &r, uint64_t, uint64_t b, uint64_t) {
 }
 
 constexpr Type N = Type::Float, W = Type::WideFloat, I = Type::Integer, WI = Type::WideInteger, B = Type::BFloat,
-               M = Type::Mask, None = Type::None;
+               M = Type::Mask;
 
 // clang-format off
 constexpr FloatRule rules[] = {
@@ -82,10 +82,10 @@ constexpr FloatRule rules[] = {
     {"vfsgnj.v", "vf", N, N, N, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t a) { return signFrom(r, b, a); }},
     {"vfsgnjn.v", "vf", N, N, N, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t a) { return signFrom(r, b, ~a); }},
     {"vfsgnjx.v", "vf", N, N, N, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t a) { return signFrom(r, b, a ^ b); }},
-    {"vfsqrt.v", "", N, N, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.squareRoot(r.n, b); }},
-    {"vfrec7.v", "", N, N, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return reciprocal7(r, r.n, b); }},
-    {"vfrsqrt7.v", "", N, N, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return reciprocalSquareRoot7(r, r.n, b); }},
-    {"vfclass.v", "", N, N, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.classify(r.n, b); }},
+    {"vfsqrt.v", "", N, N, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.squareRoot(r.n, b); }},
+    {"vfrec7.v", "", N, N, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return reciprocal7(r, r.n, b); }},
+    {"vfrsqrt7.v", "", N, N, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return reciprocalSquareRoot7(r, r.n, b); }},
+    {"vfclass.v", "", N, N, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.classify(r.n, b); }},
     {"vfmacc.v", "vf", N, N, N, true, accumulate<false, false, false>},
     {"vfnmacc.v", "vf", N, N, N, true, accumulate<false, true, true>},
     {"vfmsac.v", "vf", N, N, N, true, accumulate<false, false, true>},
@@ -100,27 +100,27 @@ constexpr FloatRule rules[] = {
     {"vmfle.v", "vf", M, N, N, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t a) -> uint64_t { return r.less(r.n, b, a, true); }},
     {"vmfgt.v", "f", M, N, N, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t a) -> uint64_t { return r.less(r.n, a, b); }},
     {"vmfge.v", "f", M, N, N, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t a) -> uint64_t { return r.less(r.n, a, b, true); }},
-    {"vfcvt.xu.f.v", "", I, N, None, false, toInteger<0, 0, false, false>},
-    {"vfcvt.x.f.v", "", I, N, None, false, toInteger<0, 0, true, false>},
-    {"vfcvt.rtz.xu.f.v", "", I, N, None, false, toInteger<0, 0, false, true>},
-    {"vfcvt.rtz.x.f.v", "", I, N, None, false, toInteger<0, 0, true, true>},
-    {"vfcvt.f.xu.v", "", N, I, None, false, fromInteger<0, 0, false>},
-    {"vfcvt.f.x.v", "", N, I, None, false, fromInteger<0, 0, true>},
-    {"vfwcvt.xu.f.v", "", WI, N, None, false, toInteger<0, 1, false, false>},
-    {"vfwcvt.x.f.v", "", WI, N, None, false, toInteger<0, 1, true, false>},
-    {"vfwcvt.rtz.xu.f.v", "", WI, N, None, false, toInteger<0, 1, false, true>},
-    {"vfwcvt.rtz.x.f.v", "", WI, N, None, false, toInteger<0, 1, true, true>},
-    {"vfwcvt.f.xu.v", "", W, I, None, false, fromInteger<0, 1, false>},
-    {"vfwcvt.f.x.v", "", W, I, None, false, fromInteger<0, 1, true>},
-    {"vfwcvt.f.f.v", "", W, N, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.convert(r.w, r.n, b); }},
-    {"vfncvt.xu.f.w", "", I, W, None, false, toInteger<1, 0, false, false>},
-    {"vfncvt.x.f.w", "", I, W, None, false, toInteger<1, 0, true, false>},
-    {"vfncvt.rtz.xu.f.w", "", I, W, None, false, toInteger<1, 0, false, true>},
-    {"vfncvt.rtz.x.f.w", "", I, W, None, false, toInteger<1, 0, true, true>},
-    {"vfncvt.f.xu.w", "", N, WI, None, false, fromInteger<1, 0, false>},
-    {"vfncvt.f.x.w", "", N, WI, None, false, fromInteger<1, 0, true>},
-    {"vfncvt.f.f.w", "", N, W, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.convert(r.n, r.w, b); }},
-    {"vfncvt.rod.f.f.w", "", N, W, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) {
+    {"vfcvt.xu.f.v", "", I, N, Type::None, false, toInteger<0, 0, false, false>},
+    {"vfcvt.x.f.v", "", I, N, Type::None, false, toInteger<0, 0, true, false>},
+    {"vfcvt.rtz.xu.f.v", "", I, N, Type::None, false, toInteger<0, 0, false, true>},
+    {"vfcvt.rtz.x.f.v", "", I, N, Type::None, false, toInteger<0, 0, true, true>},
+    {"vfcvt.f.xu.v", "", N, I, Type::None, false, fromInteger<0, 0, false>},
+    {"vfcvt.f.x.v", "", N, I, Type::None, false, fromInteger<0, 0, true>},
+    {"vfwcvt.xu.f.v", "", WI, N, Type::None, false, toInteger<0, 1, false, false>},
+    {"vfwcvt.x.f.v", "", WI, N, Type::None, false, toInteger<0, 1, true, false>},
+    {"vfwcvt.rtz.xu.f.v", "", WI, N, Type::None, false, toInteger<0, 1, false, true>},
+    {"vfwcvt.rtz.x.f.v", "", WI, N, Type::None, false, toInteger<0, 1, true, true>},
+    {"vfwcvt.f.xu.v", "", W, I, Type::None, false, fromInteger<0, 1, false>},
+    {"vfwcvt.f.x.v", "", W, I, Type::None, false, fromInteger<0, 1, true>},
+    {"vfwcvt.f.f.v", "", W, N, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.convert(r.w, r.n, b); }},
+    {"vfncvt.xu.f.w", "", I, W, Type::None, false, toInteger<1, 0, false, false>},
+    {"vfncvt.x.f.w", "", I, W, Type::None, false, toInteger<1, 0, true, false>},
+    {"vfncvt.rtz.xu.f.w", "", I, W, Type::None, false, toInteger<1, 0, false, true>},
+    {"vfncvt.rtz.x.f.w", "", I, W, Type::None, false, toInteger<1, 0, true, true>},
+    {"vfncvt.f.xu.w", "", N, WI, Type::None, false, fromInteger<1, 0, false>},
+    {"vfncvt.f.x.w", "", N, WI, Type::None, false, fromInteger<1, 0, true>},
+    {"vfncvt.f.f.w", "", N, W, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.convert(r.n, r.w, b); }},
+    {"vfncvt.rod.f.f.w", "", N, W, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) {
        const exact::Mode mode = r.mode;
        r.mode = exact::ToOdd;
        const uint64_t result = r.convert(r.n, r.w, b);
@@ -136,8 +136,8 @@ constexpr FloatRule rules[] = {
     {"vfwnmacc.v", "vf", W, N, N, true, accumulate<true, true, true>},
     {"vfwmsac.v", "vf", W, N, N, true, accumulate<true, false, true>},
     {"vfwnmsac.v", "vf", W, N, N, true, accumulate<true, true, false>},
-    {"vfwcvtbf16.f.f.v", "", W, B, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.convert(exact::single, exact::bfloat, b); }},
-    {"vfncvtbf16.f.f.w", "", B, W, None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.convert(exact::bfloat, exact::single, b); }},
+    {"vfwcvtbf16.f.f.v", "", W, B, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.convert(exact::single, exact::bfloat, b); }},
+    {"vfncvtbf16.f.f.w", "", B, W, Type::None, false, [](Rounding &r, uint64_t, uint64_t b, uint64_t) { return r.convert(exact::bfloat, exact::single, b); }},
     {"vfwmaccbf16.v", "vf", W, B, B, true, [](Rounding &r, uint64_t d, uint64_t b, uint64_t a) {
        return r.fuse(exact::single, r.convert(exact::single, exact::bfloat, a), r.convert(exact::single, exact::bfloat, b), d);
      }},
