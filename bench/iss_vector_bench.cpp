@@ -25,6 +25,23 @@ const std::vector<uint32_t> matmul = {
     0xfe0512e3, //     bnez a0, 1b
     0x00008067, //     ret
 };
+// A turn is four rows of an int8 matrix product, as the kernels compute it: B is widened once.
+const std::vector<uint32_t> matmulRows = {
+    0x0c9072d7, //     vsetvli t0, zero, e16, m2, ta, ma
+    0x02058207, // 1:  vle8.v v4, (a1)
+    0x4a43a457, //     vsext.vf2 v8, v4
+    0x00058303, //     lb t1, 0(a1)
+    0x00158383, //     lb t2, 1(a1)
+    0x00258e03, //     lb t3, 2(a1)
+    0x00358e83, //     lb t4, 3(a1)
+    0xf6836857, //     vwmacc.vx v16, t1, v8
+    0xf683ea57, //     vwmacc.vx v20, t2, v8
+    0xf68e6c57, //     vwmacc.vx v24, t3, v8
+    0xf68eee57, //     vwmacc.vx v28, t4, v8
+    0xfff50513, //     addi a0, a0, -1
+    0xfc051ae3, //     bnez a0, 1b
+    0x00008067, //     ret
+};
 const std::vector<uint32_t> accumulate = {
     0x0ca072d7, //     vsetvli t0, zero, e16, m4, ta, ma
     0x00059303, // 1:  lh t1, 0(a1)
@@ -106,6 +123,7 @@ void run(benchmark::State &state, const std::vector<uint32_t> &program, const ch
 }
 
 void int8Product(benchmark::State &state) { run(state, matmul, "MMAC", 32); }
+void int8Rows(benchmark::State &state) { run(state, matmulRows, "MMAC", 4 * 32); }
 void int16Accumulate(benchmark::State &state) { run(state, accumulate, "MMAC", 2 * 64); }
 void copyBytes(benchmark::State &state) { run(state, copy, "MB", 2 * 256); }
 void shortAdd(benchmark::State &state) { run(state, shortVectors, "Mvector", 4); }
@@ -113,6 +131,7 @@ void shortMaskedAdd(benchmark::State &state) { run(state, masked, "Mvector", 4);
 void indexedLoad(benchmark::State &state) { run(state, gathered, "Melements", 32); }
 void segmentLoad(benchmark::State &state) { run(state, segments, "Melements", 4 * 16); }
 BENCHMARK(int8Product);
+BENCHMARK(int8Rows);
 BENCHMARK(int16Accumulate);
 BENCHMARK(copyBytes);
 BENCHMARK(shortAdd);

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -36,6 +37,13 @@ public:
     ++mix[size_t(retired.cls)];
     if (trace)
       write(pc, op, hart, retired);
+  }
+  bool wantsEach() const override { return trace != nullptr; }
+  void retiredMany(std::span<const hw::rvv::Retired> many) override {
+    for (const hw::rvv::Retired &retired : many) {
+      timing->retire(retired);
+      ++mix[size_t(retired.cls)];
+    }
   }
   std::unique_ptr<hw::rvv::Timing> timing;
   std::array<uint64_t, hw::rvv::opClassCount> mix{};
@@ -110,12 +118,30 @@ Result<void> passArguments(const IssOptions &options, iss::Hart &hart, std::span
   return success();
 }
 
+/// Zeros that cost nothing until they are touched: a vector of gigabytes would be written first.
+class ZeroedBytes {
+public:
+  explicit ZeroedBytes(uint64_t size) : bytes(static_cast<std::byte *>(std::calloc(size, 1))), size(size) {}
+  explicit operator bool() const { return bytes != nullptr; }
+  std::span<std::byte> span() const { return {bytes.get(), size}; }
+
+private:
+  struct Free {
+    void operator()(std::byte *bytes) const { std::free(bytes); }
+  };
+  std::unique_ptr<std::byte, Free> bytes;
+  size_t size;
+};
+
 /// The memory of a board: from 0x8000'0000, and what the program's segments ask for elsewhere, page by page.
 class Board {
 public:
-  explicit Board(uint64_t bytes) : main(bytes) {}
+  explicit Board(uint64_t bytes) : zeroed(bytes) {}
 
   Result<void> fit(const iss::Elf &elf, iss::Memory &memory, const std::string &name) {
+    if (!zeroed)
+      return userError("the host has not enough memory; lower --memory");
+    const std::span<std::byte> main = mainMemory();
     memory.add({memoryBase, main, iss::Memory::Read | iss::Memory::Write | iss::Memory::Execute});
     for (const iss::Segment &segment : elf.segments) {
       const uint64_t offset = segment.address - memoryBase;
@@ -136,12 +162,14 @@ public:
       extraEnd = std::max(extraEnd, end);
     }
     join();
-    for (const Piece &piece : pieces)
-      memory.add({piece.begin, extra.emplace_back(piece.end - piece.begin),
-                  iss::Memory::Read | iss::Memory::Write | iss::Memory::Execute});
+    for (const Piece &piece : pieces) {
+      if (!extra.emplace_back(piece.end - piece.begin))
+        return userError(fmt::format("{}: the host has not enough memory for its segments", name));
+      memory.add({piece.begin, extra.back().span(), iss::Memory::Read | iss::Memory::Write | iss::Memory::Execute});
+    }
     return success();
   }
-  std::span<std::byte> mainMemory() { return main; }
+  std::span<std::byte> mainMemory() const { return zeroed.span(); }
 
 private:
   struct Piece {
@@ -159,9 +187,9 @@ private:
   }
 
   static constexpr uint64_t pageBytes = 4096, mostExtraBytes = uint64_t{1} << 28;
-  std::vector<std::byte> main;
+  ZeroedBytes zeroed;
   std::vector<Piece> pieces; // by address: segments are sorted
-  std::vector<std::vector<std::byte>> extra;
+  std::vector<ZeroedBytes> extra;
   uint64_t extraEnd = 0;
 };
 

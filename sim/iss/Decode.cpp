@@ -140,9 +140,11 @@ bool decodeScalar(Op &op, Format format, uint32_t word) {
   case Format::ShiftWord:
     op.immediate = (word >> 20) & 31;
     return true;
+  case Format::Fence: // ignores the fields of registers: nothing may take them for what it writes
+    op.rd = op.rs1 = 0;
+    [[fallthrough]];
   case Format::Csr:
   case Format::CsrImmediate:
-  case Format::Fence:
     op.immediate = word >> 20;
     return true;
   case Format::F4:

@@ -80,7 +80,22 @@ enum class Format : uint8_t {
   VFromF,
 };
 
-enum class Extension : uint8_t { I, M, A, F, D, Zicsr, Zifencei, Zfhmin, ZfhminOrZfbfmin, Zfh, Zfbfmin, V, Zvfbfmin, Zvfbfwma };
+enum class Extension : uint8_t {
+  I,
+  M,
+  A,
+  F,
+  D,
+  Zicsr,
+  Zifencei,
+  Zfhmin,
+  ZfhminOrZfbfmin,
+  Zfh,
+  Zfbfmin,
+  V,
+  Zvfbfmin,
+  Zvfbfwma
+};
 
 /// A row of Instructions.def.
 struct Instruction {

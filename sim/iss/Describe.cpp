@@ -1,6 +1,7 @@
 // What a timing model is told of an instruction: registers, widths, lengths, addresses.
 #include "sim/iss/Decode.h"
 #include "sim/iss/Machine.h"
+#include "sim/iss/TimingDescription.h"
 
 #include <algorithm>
 
@@ -19,7 +20,9 @@ constexpr uint8_t floatBase = 32; // f0 among the scalar registers
 uint8_t integer(uint8_t i) { return i == 0 ? noRegister : i; }
 uint8_t floating(uint8_t i) { return static_cast<uint8_t>(floatBase + i); }
 
-void describeScalar(const Op &op, Format format, const Hart &hart, Retired &retired) {
+bool accessesMemory(OpClass cls) { return cls == OpClass::Load || cls == OpClass::Store || cls == OpClass::Atomic; }
+
+void describeScalar(const Op &op, Format format, Retired &retired) {
   uint8_t *reads = retired.scalarReads;
   switch (format) {
   case Format::U:
@@ -87,11 +90,8 @@ void describeScalar(const Op &op, Format format, const Hart &hart, Retired &reti
   default: // fences, calls: no operands
     break;
   }
-  bool accesses = retired.cls == OpClass::Load || retired.cls == OpClass::Store || retired.cls == OpClass::Atomic;
-  if (!accesses)
+  if (!accessesMemory(retired.cls))
     return;
-  bool hasOffset = retired.cls != OpClass::Atomic;
-  retired.address = hart.x[op.rs1] + (hasOffset ? static_cast<uint64_t>(op.immediate) : 0);
   retired.elements = 1;
   // funct3 of the expanded encoding is lost in compressed ones; the row's match has it.
   retired.elementBytes = static_cast<uint8_t>(1u << ((instructionOf(op.opcode).match >> 12) & 3));
@@ -200,7 +200,6 @@ public:
     const VectorState &v = hart.vector;
     retired.sewBits = static_cast<uint8_t>(v.sewBits);
     retired.lmulEighths = static_cast<uint8_t>(1u << (v.lmulLog2 + 3));
-    retired.vl = static_cast<uint32_t>(v.vl);
     retired.vlmax = v.vlmax;
     retired.masked = !op.unmasked;
   }
@@ -235,10 +234,8 @@ public:
   void memory() {
     uint32_t data = isIndexed() ? hart.vector.sewBits : op.eewBits;
     retired.scalarReads[0] = integer(op.rs1);
-    retired.address = hart.x[op.rs1];
     retired.elementBytes = static_cast<uint8_t>(data / 8);
     retired.fields = op.fields;
-    retired.elements = retired.vl * op.fields;
     retired.sourceBits = retired.resultBits = static_cast<uint8_t>(data);
     uint8_t perField = group(op.rd, data, false).count;
     RegisterGroup registers{op.rd, static_cast<uint8_t>(std::min(perField * op.fields, 8))};
@@ -246,7 +243,6 @@ public:
     case Format::VLoadStrided:
     case Format::VStoreStrided:
       retired.scalarReads[1] = integer(op.rs2);
-      retired.strideBytes = static_cast<int64_t>(hart.x[op.rs2]);
       break;
     case Format::VLoadIndexed:
     case Format::VStoreIndexed:
@@ -254,7 +250,6 @@ public:
       break;
     case Format::VLoadMask:
     case Format::VStoreMask:
-      retired.elements = (retired.vl + 7) / 8;
       registers.count = 1;
       break;
     case Format::VLoadWhole:
@@ -354,20 +349,50 @@ private:
 
 } // namespace
 
-hw::rvv::Retired weft::iss::describeForTiming(const Op &op, const Hart &hart) {
-  Retired retired;
+TimingDescription::TimingDescription(const Op &op, const Hart &hart) {
   retired.cls = classOf(op.opcode);
   Format format = instructionOf(op.opcode).format;
   if (!isVector(format)) {
-    describeScalar(op, format, hart, retired);
-    return retired;
+    describeScalar(op, format, retired);
+    changes = accessesMemory(retired.cls) ? Changes::Address : Changes::Nothing;
+    return;
   }
+  vtype = hart.vector.vtype;
+  isPart = isPartNow(hart);
   VectorDescription description(op, format, hart, retired);
-  if (format >= Format::VVV)
+  changes = Changes::Length;
+  if (format >= Format::VVV) {
     description.arithmetic();
-  else if (format >= Format::VLoad)
+  } else if (format >= Format::VLoad) {
     description.memory();
-  else
+    changes = Changes::VectorAccess;
+  } else {
     description.configuration();
-  return retired;
+  }
+}
+
+void TimingDescription::updateAccess(const Op &op, const Hart &hart) {
+  retired.address = hart.x[op.rs1];
+  switch (instructionOf(op.opcode).format) {
+  case Format::VLoadWhole:
+  case Format::VStoreWhole:
+    return;
+  case Format::VLoadMask:
+  case Format::VStoreMask:
+    retired.elements = (retired.vl + 7) / 8;
+    return;
+  case Format::VLoadStrided:
+  case Format::VStoreStrided:
+    retired.strideBytes = static_cast<int64_t>(hart.x[op.rs2]);
+    break;
+  default:
+    break;
+  }
+  retired.elements = retired.vl * op.fields;
+}
+
+hw::rvv::Retired weft::iss::describeForTiming(const Op &op, const Hart &hart) {
+  TimingDescription description(op, hart);
+  description.update(op, hart);
+  return description.retired;
 }

@@ -3,8 +3,11 @@
 #pragma once
 
 #include "sim/iss/CodeCache.h"
+#include "sim/iss/PreparedVector.h"
+#include "sim/iss/TimingDescription.h"
 
 #include <array>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -55,7 +58,8 @@ struct FastOp {
       Operands first;
       union {
         Operands second;
-        const Op *op;      // executed by its executor
+        const Op *op; // executed by its executor
+        PreparedVector *vector;
         uint64_t constant; // of lui, auipc, and the return address of jumps
       };
       uint64_t pc; // of the first instruction
@@ -70,18 +74,20 @@ struct Block;
 /// A block's records, for one assumption on `recent` at its beginning.
 struct BlockEntry {
   const Block *block = nullptr;
-  std::vector<FastOp> records;      // header, work, links
-  std::vector<uint16_t> firstIndex; // by record: its first instruction, and one past the end
-  uint8_t recentBefore = 0;         // the register whose value `recent` must be at the beginning; 0: of none
-  uint8_t recentAfter = 0;          // and whose it is at the end
+  std::vector<FastOp> records;        // header, work, links
+  std::vector<uint16_t> firstIndex;   // by record: its first instruction, and one past the end
+  std::deque<PreparedVector> vectors; // of records
+  uint8_t recentBefore = 0;           // the register whose value `recent` must be at the beginning; 0: of none
+  uint8_t recentAfter = 0;            // and whose it is at the end
 };
 
 /// Instructions that run one after the other. It follows jumps to known addresses, and ends at what may go two ways.
 struct Block {
   std::vector<Op> ops;
-  std::vector<uint64_t> pcs; // of ops, and where it goes on without a jump
-  BlockEntry plain;          // from anywhere
-  BlockEntry forwarded;      // where the register that the first instruction reads was written last; may be absent
+  std::vector<uint64_t> pcs;             // of ops, and where it goes on without a jump
+  BlockEntry plain;                      // from anywhere
+  std::vector<TimingDescription> timing; // of ops, once a timing model has asked
+  BlockEntry forwarded; // where the register that the first instruction reads was written last; may be absent
 
   FastOp *plainHeader() { return plain.records.data(); }
   /// For a way in from a block that ends with `recent` the value of `recentRegister`.

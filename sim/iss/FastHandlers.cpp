@@ -1,5 +1,6 @@
 // The handlers of the fast path and their choice. A handler does its instructions and jumps to the next record's; what
 // is rare (traps, memory outside the window, blocks not yet linked) is left to functions that are not inlined.
+#include "sim/iss/FastHandlers.h"
 #include "sim/iss/Decode.h"
 #include "sim/iss/FastSteps.h"
 
@@ -11,9 +12,6 @@
 using namespace weft;
 using namespace weft::iss;
 using namespace weft::iss::fast;
-
-#define WEFT_JUMP(function) [[clang::musttail]] return function(op, header, x, left, recent, memory, context)
-#define WEFT_NEXT WEFT_JUMP(op->handler)
 
 namespace {
 
@@ -70,7 +68,7 @@ template <size_t from> [[gnu::noinline]] WEFT_FAST_CALL void slow(WEFT_FAST_ARGU
     hw::rvv::OpClass cls = classOf(done.opcode);
     if (cls == hw::rvv::OpClass::Branch)
       return leaveFor(context->hart->next, left, context);
-    if (cls != hw::rvv::OpClass::Store && done.rd != 0)
+    if (cls != hw::rvv::OpClass::Store && done.rd != 0 && !isScalarFloat(instructionOf(done.opcode).format))
       recent = x[done.rd];
   }
   ++op;
@@ -134,16 +132,17 @@ WEFT_FAST_CALL void branch(WEFT_FAST_ARGUMENTS) {
   WEFT_FOLLOW(notTaken, false);
 }
 
-WEFT_FAST_CALL void setConstant(WEFT_FAST_ARGUMENTS) {
+} // namespace
+
+WEFT_FAST_CALL void weft::iss::fast::setConstant(WEFT_FAST_ARGUMENTS) {
   x[op->first.rd] = recent = op->constant;
   ++op;
   WEFT_NEXT;
 }
 
-/// The end of a block that just goes on. `op` is the links themselves.
-WEFT_FAST_CALL void goOn(WEFT_FAST_ARGUMENTS) { WEFT_FOLLOW(notTaken, false); }
+WEFT_FAST_CALL void weft::iss::fast::goOn(WEFT_FAST_ARGUMENTS) { WEFT_FOLLOW(notTaken, false); }
 
-WEFT_FAST_CALL void jumpRegister(WEFT_FAST_ARGUMENTS) {
+WEFT_FAST_CALL void weft::iss::fast::jumpRegister(WEFT_FAST_ARGUMENTS) {
   uint64_t pc = (x[op->first.rs1] + static_cast<uint64_t>(int64_t{op->first.immediate})) & ~uint64_t{1};
   x[op->first.rd] = op->constant;
   x[0] = 0;
@@ -160,6 +159,8 @@ WEFT_FAST_CALL void jumpRegister(WEFT_FAST_ARGUMENTS) {
   leaveFor(pc, left, context);
 }
 
+namespace {
+
 [[gnu::noinline]] WEFT_FAST_CALL void trapped(WEFT_FAST_ARGUMENTS) {
   stopAtTrap(header, indexOf(op, header), left, context);
 }
@@ -169,8 +170,9 @@ WEFT_FAST_CALL void jumpRegister(WEFT_FAST_ARGUMENTS) {
   stopAfter(header, indexOf(op, header), left, context);
 }
 
-/// Any instruction that neither jumps nor looks at the machine's state.
-WEFT_FAST_CALL void execute(WEFT_FAST_ARGUMENTS) {
+} // namespace
+
+WEFT_FAST_CALL void weft::iss::fast::execute(WEFT_FAST_ARGUMENTS) {
   Hart &hart = *context->hart;
   hart.pc = op->pc;
   if (!op->op->execute(hart, *op->op)) [[unlikely]]
@@ -182,8 +184,7 @@ WEFT_FAST_CALL void execute(WEFT_FAST_ARGUMENTS) {
   WEFT_NEXT;
 }
 
-/// Instructions that may read counters or change what code means; they end their block.
-WEFT_FAST_CALL void executeSystem(WEFT_FAST_ARGUMENTS) {
+WEFT_FAST_CALL void weft::iss::fast::executeSystem(WEFT_FAST_ARGUMENTS) {
   Hart &hart = *context->hart;
   size_t index = indexOf(op, header);
   hart.privileged.retired = context->retiredAndLeft - static_cast<uint64_t>(left + after(header, index) + 1);
@@ -198,6 +199,8 @@ WEFT_FAST_CALL void executeSystem(WEFT_FAST_ARGUMENTS) {
   ++op;
   WEFT_FOLLOW(notTaken, false);
 }
+
+namespace {
 
 // The steps that fuse. A single instruction is a pair with nothing; those that are too rare to be worth a handler for
 // each pair are only ever first with nothing.
@@ -266,232 +269,106 @@ template <size_t i> using SingleAt = std::tuple_element_t<i, Singles>;
 template <size_t i> using FusingAt = std::tuple_element_t<i, Fusing>;
 template <size_t i> using BranchAt = std::tuple_element_t<i, Branches>;
 
-template <size_t i>
-constexpr FastHandler singleHandler = work<SingleAt<i % singleCount>, NoStep, bit(i / singleCount, 0), false>;
+template <size_t i> constexpr FastHandler single() {
+  return work<SingleAt<i % singleCount>, NoStep, bit(i / singleCount, 0), false>;
+}
 
 constexpr size_t pairCount = fusingCount * fusingCount;
-template <size_t i>
-constexpr FastHandler pairHandler = work<FusingAt<i % pairCount / fusingCount>, FusingAt<i % fusingCount>,
-                                         bit(i / pairCount, 0), bit(i / pairCount, 1)>;
+template <size_t i> constexpr FastHandler pair() {
+  return work<FusingAt<i % pairCount / fusingCount>, FusingAt<i % fusingCount>, bit(i / pairCount, 0),
+              bit(i / pairCount, 1)>;
+}
 
 constexpr size_t branchPairCount = fusingCount * branchCount;
-template <size_t i>
-constexpr FastHandler branchHandler =
-    branch<FusingAt<i % branchPairCount / branchCount>, BranchAt<i % branchCount>, bit(i / branchPairCount, 0),
-           bit(i / branchPairCount, 1), bit(i / branchPairCount, 2)>;
+template <size_t i> constexpr FastHandler branchPair() {
+  return branch<FusingAt<i % branchPairCount / branchCount>, BranchAt<i % branchCount>, bit(i / branchPairCount, 0),
+                bit(i / branchPairCount, 1), bit(i / branchPairCount, 2)>;
+}
 
 template <size_t... i> constexpr auto singleTable(std::index_sequence<i...>) {
-  return std::array<FastHandler, sizeof...(i)>{singleHandler<i>...};
+  return std::array<FastHandler, sizeof...(i)>{single<i>()...};
 }
 template <size_t... i> constexpr auto pairTable(std::index_sequence<i...>) {
-  return std::array<FastHandler, sizeof...(i)>{pairHandler<i>...};
+  return std::array<FastHandler, sizeof...(i)>{pair<i>()...};
 }
 template <size_t... i> constexpr auto branchTable(std::index_sequence<i...>) {
-  return std::array<FastHandler, sizeof...(i)>{branchHandler<i>...};
+  return std::array<FastHandler, sizeof...(i)>{branchPair<i>()...};
 }
 constexpr auto singleHandlers = singleTable(std::make_index_sequence<2 * singleCount>());
 constexpr auto pairHandlers = pairTable(std::make_index_sequence<4 * pairCount>());
 constexpr auto branchHandlers = branchTable(std::make_index_sequence<8 * branchPairCount>());
 
-/// Fills one entry of a block.
-class Maker {
-public:
-  Maker(const Block &block, BlockEntry &entry) : block(block), entry(entry), recent(entry.recentBefore) {}
-
-  void make() {
-    entry.block = &block;
-    FastOp header{};
-    header.header = {static_cast<int64_t>(block.ops.size()), &entry};
-    entry.records.push_back(header);
-    entry.firstIndex.push_back(0);
-    size_t index = 0;
-    while (index < block.ops.size())
-      index += add(index);
-    if (!ended)
-      addLinks(goOn);
-    entry.firstIndex.push_back(static_cast<uint16_t>(block.ops.size()));
-    entry.recentAfter = recent;
-  }
-
-  /// The register that the block's first record has from `recent` if it may; 0 if none.
-  static uint8_t wantedRegister(const Block &block) {
-    size_t index = 0;
-    while (index < block.ops.size() && isNothing(block.ops[index]))
-      ++index;
-    if (index == block.ops.size())
-      return 0;
-    const Op &op = block.ops[index];
-    bool known = indexIn(branchOpcodes, op.opcode) != branchCount || indexIn(singleOpcodes, op.opcode) != singleCount;
-    return known && op.opcode != Opcode::LUI ? op.rs1 : 0;
-  }
-
-private:
-  FastOp &append(FastHandler handler, size_t index) {
-    FastOp record{};
-    record.handler = handler;
-    record.first.position = static_cast<uint8_t>(entry.records.size());
-    record.pc = block.pcs[index];
-    entry.firstIndex.push_back(static_cast<uint16_t>(index));
-    entry.records.push_back(record);
-    return entry.records.back();
-  }
-
-  void addLinks(FastHandler handler) {
-    FastOp record{};
-    record.handler = handler;
-    record.links = {unresolvedBlock(), unresolvedBlock()};
-    entry.firstIndex.push_back(static_cast<uint16_t>(block.ops.size()));
-    entry.records.push_back(record);
-    ended = true;
-  }
-
-  /// Whether leaving the instruction out changes nothing but the count: it would write x0 and cannot trap.
-  static bool isNothing(const Op &op) {
-    hw::rvv::OpClass cls = classOf(op.opcode);
-    bool computes = cls == hw::rvv::OpClass::Alu || cls == hw::rvv::OpClass::Multiply ||
-                    cls == hw::rvv::OpClass::Divide || op.opcode == Opcode::JAL;
-    return (computes && op.rd == 0) || op.opcode == Opcode::FENCE;
-  }
-
-  /// A load to x0 must read memory and write nothing, which the steps cannot.
-  static bool writesZero(const Op &op) { return classOf(op.opcode) == hw::rvv::OpClass::Load && op.rd == 0; }
-
-  static bool commutes(Opcode opcode) {
-    switch (opcode) {
-    case Opcode::ADD:
-    case Opcode::ADDW:
-    case Opcode::XOR:
-    case Opcode::OR:
-    case Opcode::AND:
-    case Opcode::MUL:
-    case Opcode::MULW:
-    case Opcode::BEQ:
-    case Opcode::BNE:
-      return true;
-    default:
-      return false;
-    }
-  }
-
-  /// An instruction's operands, and whether rs1 comes from `recent`. Notes what is recent after it.
-  struct Prepared {
-    FastOp::Operands operands;
-    bool forwarded;
-  };
-  Prepared prepare(const Op &op) {
-    FastOp::Operands operands{static_cast<int32_t>(op.immediate), op.rd, op.rs1, op.rs2, 0};
-    if (recent != 0 && operands.rs1 != recent && operands.rs2 == recent && commutes(op.opcode))
-      std::swap(operands.rs1, operands.rs2);
-    bool forwarded = recent != 0 && operands.rs1 == recent && op.opcode != Opcode::LUI;
-    hw::rvv::OpClass cls = classOf(op.opcode);
-    if (cls != hw::rvv::OpClass::Store && cls != hw::rvv::OpClass::Branch)
-      recent = op.rd;
-    return {operands, forwarded};
-  }
-
-  static void setFirst(FastOp &record, FastOp::Operands operands) {
-    operands.position = record.first.position;
-    record.first = operands;
-  }
-
-  /// Records for the instruction at `index` and perhaps the next; how many.
-  size_t add(size_t index) {
-    const Op &op = block.ops[index];
-    if (isNothing(op))
-      return 1;
-    if (op.opcode == Opcode::AUIPC || op.opcode == Opcode::JAL)
-      return addConstant(index);
-    if (op.opcode == Opcode::JALR) {
-      FastOp &record = append(jumpRegister, index);
-      setFirst(record, {static_cast<int32_t>(op.immediate), op.rd, op.rs1, 0, 0});
-      record.constant = block.pcs[index] + op.bytes;
-      recent = 0;
-      ended = true;
-      return 1;
-    }
-    if (size_t condition = branchIndex(op.opcode))
-      return addBranch(index, 0, condition);
-    size_t single = indexIn(singleOpcodes, op.opcode);
-    if (single == singleCount || writesZero(op))
-      return addExecuted(index);
-    if (size_t fused = addFused(index))
-      return fused;
-    Prepared first = prepare(op);
-    setFirst(append(singleHandlers[first.forwarded * singleCount + single], index), first.operands);
-    return 1;
-  }
-
-  /// In the list of branches; 0 if it is none.
-  static size_t branchIndex(Opcode opcode) { return indexIn(branchOpcodes, opcode) % branchCount; }
-
-  size_t addConstant(size_t index) {
-    const Op &op = block.ops[index];
-    FastOp &record = append(setConstant, index);
-    record.first.rd = recent = op.rd;
-    uint64_t offset = op.opcode == Opcode::JAL ? op.bytes : static_cast<uint64_t>(op.immediate);
-    record.constant = block.pcs[index] + offset;
-    return 1;
-  }
-
-  size_t addFused(size_t index) {
-    size_t first = indexIn(fusingOpcodes, block.ops[index].opcode);
-    if (first == fusingCount || index + 1 == block.ops.size())
-      return 0;
-    const Op &next = block.ops[index + 1];
-    if (next.opcode == Opcode::Illegal || isNothing(next) || writesZero(next))
-      return 0;
-    if (size_t condition = branchIndex(next.opcode))
-      return addBranch(index, first, condition);
-    size_t second = indexIn(fusingOpcodes, next.opcode);
-    if (second == fusingCount)
-      return 0;
-    Prepared one = prepare(block.ops[index]), two = prepare(next);
-    size_t forwarding = one.forwarded + 2 * two.forwarded;
-    FastOp &record = append(pairHandlers[forwarding * pairCount + first * fusingCount + second], index);
-    setFirst(record, one.operands);
-    record.second = two.operands;
-    return 2;
-  }
-
-  /// A branch, fused with the instruction before it unless `first` is 0.
-  size_t addBranch(size_t index, size_t first, size_t condition) {
-    Prepared one = first ? prepare(block.ops[index]) : Prepared{};
-    Prepared two = prepare(block.ops.back());
-    size_t variant = one.forwarded + 2 * two.forwarded + 4 * isLoop();
-    FastOp &record = append(branchHandlers[variant * branchPairCount + first * branchCount + condition], index);
-    setFirst(record, one.operands);
-    record.second = two.operands;
-    addLinks(nullptr);
-    return block.ops.size() - index;
-  }
-
-  /// Whether the branch at the block's end leads back to this very entry, now that what is recent there is known.
-  bool isLoop() const {
-    uint64_t target = block.pcs[block.ops.size() - 1] + static_cast<uint64_t>(block.ops.back().immediate);
-    uint8_t wanted = block.forwarded.recentBefore;
-    bool toForwarded = wanted != 0 && recent == wanted, isForwarded = entry.recentBefore != 0;
-    return target == block.pcs.front() && toForwarded == isForwarded;
-  }
-
-  size_t addExecuted(size_t index) {
-    const Op &op = block.ops[index];
-    hw::rvv::OpClass cls = classOf(op.opcode);
-    bool system = op.opcode != Opcode::Illegal &&
-                  (cls == hw::rvv::OpClass::Csr || cls == hw::rvv::OpClass::System || op.opcode == Opcode::FENCE_I);
-    append(system ? executeSystem : execute, index).op = &op;
-    recent = 0;
-    if (system)
-      addLinks(nullptr);
-    return 1;
-  }
-
-  const Block &block;
-  BlockEntry &entry;
-  uint8_t recent; // register whose value is in `recent` when the next record begins; 0: unknown
-  bool ended = false;
-};
+/// Loads and stores of f registers, which leave `recent` as it is.
+template <typename T> WEFT_FAST_CALL void loadFloat(WEFT_FAST_ARGUMENTS) {
+  const Memory::Window &window = memory->lastRead();
+  uint64_t address = x[op->first.rs1] + static_cast<uint64_t>(int64_t{op->first.immediate});
+  uint64_t offset = address - window.base;
+  if (offset >= window.scalarEnd) [[unlikely]]
+    WEFT_JUMP(slow<0>);
+  T value;
+  std::memcpy(&value, window.host + offset, sizeof value);
+  uint64_t boxed = value;
+  if constexpr (sizeof(T) < sizeof(uint64_t))
+    boxed |= ~uint64_t{0} << (8 * sizeof(T));
+  context->hart->f[op->first.rd] = boxed;
+  ++op;
+  WEFT_NEXT;
+}
+template <typename T> WEFT_FAST_CALL void storeFloat(WEFT_FAST_ARGUMENTS) {
+  const Memory::Window &window = memory->lastWritten();
+  uint64_t address = x[op->first.rs1] + static_cast<uint64_t>(int64_t{op->first.immediate});
+  uint64_t offset = address - window.base;
+  if (offset >= window.scalarEnd) [[unlikely]]
+    WEFT_JUMP(slow<0>);
+  T value = static_cast<T>(context->hart->f[op->first.rs2]);
+  std::memcpy(window.host + offset, &value, sizeof value);
+  ++op;
+  WEFT_NEXT;
+}
 
 } // namespace
+
+FastHandler weft::iss::fast::singleHandler(Opcode opcode, bool forwarded) {
+  size_t index = indexIn(singleOpcodes, opcode);
+  return index == singleCount ? nullptr : singleHandlers[forwarded * singleCount + index];
+}
+
+FastHandler weft::iss::fast::pairHandler(Opcode first, Opcode second, bool forwardFirst, bool forwardSecond) {
+  size_t one = indexIn(fusingOpcodes, first), two = indexIn(fusingOpcodes, second);
+  if (one == fusingCount || two == fusingCount || first == Opcode::Illegal || second == Opcode::Illegal)
+    return nullptr;
+  return pairHandlers[(forwardFirst + 2 * forwardSecond) * pairCount + one * fusingCount + two];
+}
+
+FastHandler weft::iss::fast::branchHandler(Opcode before, Opcode branch, bool forwardBefore, bool forwardBranch,
+                                           bool loop) {
+  size_t first = indexIn(fusingOpcodes, before), condition = indexIn(branchOpcodes, branch);
+  if (first == fusingCount || condition == branchCount || branch == Opcode::Illegal)
+    return nullptr;
+  size_t variant = forwardBefore + 2 * forwardBranch + 4 * loop;
+  return branchHandlers[variant * branchPairCount + first * branchCount + condition];
+}
+
+bool weft::iss::fast::isBranch(Opcode opcode) { return indexIn(branchOpcodes, opcode) % branchCount != 0; }
+
+FastHandler weft::iss::fast::floatMemoryHandler(Opcode opcode) {
+  switch (opcode) {
+  case Opcode::FLH:
+    return loadFloat<uint16_t>;
+  case Opcode::FLW:
+    return loadFloat<uint32_t>;
+  case Opcode::FLD:
+    return loadFloat<uint64_t>;
+  case Opcode::FSH:
+    return storeFloat<uint16_t>;
+  case Opcode::FSW:
+    return storeFloat<uint32_t>;
+  case Opcode::FSD:
+    return storeFloat<uint64_t>;
+  default:
+    return nullptr;
+  }
+}
 
 // A function of its own without a frame to speak of: clang 19 does not save the base pointer of one that needs it, as
 // sanitizers make them, over a call that preserves no registers.
@@ -500,16 +377,8 @@ weft::iss::enterBlock(FastOp *header, int64_t left, Memory *memory, FastContext 
   header[1].handler(header + 1, header, context->hart->x.data(), left, 0, memory, context);
 }
 
-void weft::iss::makeRecords(Block &block) {
-  block.forwarded.recentBefore = Maker::wantedRegister(block);
-  Maker(block, block.plain).make();
-  if (block.forwarded.recentBefore != 0)
-    Maker(block, block.forwarded).make();
-}
-
 #else
 
 void weft::iss::enterBlock(FastOp *, int64_t, Memory *, FastContext *) {}
-void weft::iss::makeRecords(Block &) {}
 
 #endif

@@ -22,6 +22,7 @@ enum class Cause : uint8_t {
   StoreFault = 7,
   UserCall = 8,
   MachineCall = 11,
+  HostRequest = 24, // ours, from those for custom use: a block that tohost names is not in memory. Never the program's
 };
 
 struct Trap {
@@ -29,17 +30,22 @@ struct Trap {
   uint64_t value = 0; // mtval: the faulting address, or the instruction word
 };
 
-/// vtype and vl, taken apart when vset* writes them.
-struct VectorState {
+/// vtype, taken apart when vset* writes it.
+struct VectorType {
   uint64_t vtype = uint64_t{1} << 63; // vill
-  uint64_t vl = 0, vstart = 0;
   uint32_t sewBits = 8;
   int8_t lmulLog2 = 0; // -3 to 3
   bool tailAgnostic = false, maskAgnostic = false, illegal = true;
   uint32_t vlmax = 0;
+};
+
+struct VectorState : VectorType {
+  uint64_t vl = 0, vstart = 0;
   uint8_t vxrm = 0;
   bool vxsat = false;
 };
+
+struct PreparedVector;
 
 enum class Mode : uint8_t { User = 0, Machine = 3 };
 
@@ -72,6 +78,8 @@ struct Hart {
   Memory *memory = nullptr;
   Trap trap; // valid when execute() returned false
   Privileged privileged;
+  /// Where an executor leaves how the same instruction can be run again (PreparedVector.h); null: nobody asks.
+  PreparedVector *preparing = nullptr;
   /// Set by an instruction after which decoded code may be wrong: fence.i, a change of mstatus.FS or VS.
   bool forgetDecoded = false;
   static constexpr uint64_t noReservation = ~uint64_t{0};

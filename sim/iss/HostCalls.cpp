@@ -67,7 +67,7 @@ HostCalls::Answer HostCalls::serveToHost(Hart &hart, const Output &output) {
   }
   uint64_t block[4] = {}; // number, arguments
   if (!readValue(*hart.memory, request, block)) {
-    hart.fail(Cause::LoadFault, request);
+    hart.fail(Cause::HostRequest, request);
     return Answer::Fault;
   }
   uint64_t result = 0;
@@ -76,7 +76,7 @@ HostCalls::Answer HostCalls::serveToHost(Hart &hart, const Output &output) {
   if (answer != Answer::GoOn)
     return answer;
   if (!writeValue(*hart.memory, request, result)) {
-    hart.fail(Cause::StoreFault, request);
+    hart.fail(Cause::HostRequest, request);
     return Answer::Fault;
   }
   // These writes are the host's own: whether they touch what is watched does not matter, decoded code excepted.

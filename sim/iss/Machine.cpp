@@ -32,6 +32,8 @@ std::string_view nameOf(Cause cause) {
     return "misaligned atomic store";
   case Cause::StoreFault:
     return "store outside writable memory";
+  case Cause::HostRequest:
+    return "tohost names a block outside memory";
   case Cause::UserCall:
   case Cause::MachineCall:
     return "system call that the simulator does not know (write, exit and exit_group are)";
@@ -51,6 +53,7 @@ std::string describeTrap(const Outcome &outcome) {
   case Cause::StoreFault:
   case Cause::LoadMisaligned:
   case Cause::StoreMisaligned:
+  case Cause::HostRequest:
     text += fmt::format(", address {:#x}", outcome.trap.value);
     break;
   default:
@@ -153,7 +156,10 @@ void Machine::Impl::flush() {
 Outcome Machine::Impl::run(const RunOptions &options) {
   stepsLeft = options.maxInstructions;
   uint64_t before = hart.privileged.retired;
-  Outcome outcome = options.observer || !WEFT_FAST_PATH ? runObserved(options.observer) : runFast();
+  const bool records = options.observer && !options.observer->wantsEach();
+  Outcome outcome = records                               ? runRecorded(*options.observer)
+                    : options.observer || !WEFT_FAST_PATH ? runObserved(options.observer)
+                                                          : runFast();
   outcome.instructions = hart.privileged.retired - before;
   return outcome;
 }

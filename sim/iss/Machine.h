@@ -19,6 +19,9 @@ class Observer {
 public:
   virtual ~Observer() = default;
   virtual void retired(uint64_t pc, const Op &op, const Hart &hart, const hw::rvv::Retired &retired) = 0;
+  /// False: many instructions at a time are enough, by retiredMany() alone, which is several times as fast.
+  virtual bool wantsEach() const { return true; }
+  virtual void retiredMany(std::span<const hw::rvv::Retired>) {}
 };
 
 enum class Stop {

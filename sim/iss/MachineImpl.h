@@ -35,6 +35,8 @@ struct Machine::Impl {
   enum class Step { GoOn, Stopped };
   /// One instruction at a time, with an observer or without, until the program ends or stepsLeft is 0.
   Outcome runObserved(Observer *observer);
+  /// By decoded blocks, for an observer that wants many at a time.
+  Outcome runRecorded(Observer &observer);
   /// By decoded blocks. Leaves less than a block before the end to runObserved(), and all where the compiler cannot
   /// make the handlers.
   Outcome runFast();

@@ -9,6 +9,11 @@ class TimingObserver final : public Observer {
 public:
   explicit TimingObserver(hw::rvv::Timing &timing) : timing(timing) {}
   void retired(uint64_t, const Op &, const Hart &, const hw::rvv::Retired &retired) override { timing.retire(retired); }
+  bool wantsEach() const override { return false; }
+  void retiredMany(std::span<const hw::rvv::Retired> many) override {
+    for (const hw::rvv::Retired &retired : many)
+      timing.retire(retired);
+  }
 
 private:
   hw::rvv::Timing &timing;

@@ -29,8 +29,7 @@ struct VectorGroup {
 
 /// Whether an instruction may write `destination` while it reads `source`: they do not overlap, or have the same EEW,
 /// or the narrower one lies where the elements that both hold are not clobbered before they are read. Groups are
-/// aligned. That one register is read with two EEWs is reserved by the specification too; it has a plain meaning and
-/// is executed.
+/// aligned.
 constexpr bool mayOverlap(const VectorGroup &destination, const VectorGroup &source) {
   if (!destination.overlaps(source) || destination.eewBits == source.eewBits)
     return true;
@@ -39,7 +38,19 @@ constexpr bool mayOverlap(const VectorGroup &destination, const VectorGroup &sou
   return source.emulLog2 >= 0 && source.end() == destination.end();
 }
 
-/// A masked instruction must not write v0, unless it writes a mask or the scalar result of a reduction.
-inline bool overwritesItsMask(const Op &op) { return !op.unmasked && op.rd == 0; }
+/// Whether an instruction may read both: no register is read with two EEWs. A destination that is accumulated into is
+/// read, too.
+constexpr bool mayReadBoth(const VectorGroup &a, const VectorGroup &b) {
+  return a.eewBits == b.eewBits || !a.overlaps(b);
+}
+
+// Groups that hold the mask v0 begin with it, so that numbers tell.
+
+/// A masked instruction must not write v0, unless it writes a mask or the scalar result of a reduction; nor store it.
+inline bool usesItsMask(const Op &op) { return !op.unmasked && op.rd == 0; }
+/// Nor must it read v0 as a source that is no mask. For instructions without vs1 that is any number but 0.
+inline bool readsItsMask(const Op &op, unsigned vs2, unsigned vs1 = 1) {
+  return !op.unmasked && (vs2 == 0 || vs1 == 0);
+}
 
 } // namespace weft::iss

@@ -1,5 +1,5 @@
 // vsetvli, vsetivli, vsetvl.
-#include "sim/iss/VectorChecks.h"
+#include "sim/iss/PreparedVector.h"
 
 #include <algorithm>
 #include <limits>
@@ -10,9 +10,10 @@ namespace {
 
 constexpr unsigned elenBits = 64;
 
-/// vtype as the instruction asks for it; `illegal` if it is reserved or no vector of it would hold an element.
-VectorState decodeType(uint64_t vtype, uint32_t vlenBits) {
-  VectorState state;
+} // namespace
+
+VectorType decodeVectorType(uint64_t vtype, uint32_t vlenBits) {
+  VectorType state;
   const unsigned lmul = vtype & 7, sew = (vtype >> 3) & 7;
   const int lmulLog2 = lmul < 4 ? static_cast<int>(lmul) : static_cast<int>(lmul) - 8;
   // Bits 8 to 62 are reserved, and bit 63 is vill itself. With fractional LMUL, SEW is at most LMUL * ELEN.
@@ -29,14 +30,12 @@ VectorState decodeType(uint64_t vtype, uint32_t vlenBits) {
   return state;
 }
 
+namespace {
+
 bool configure(Hart &hart, const Op &op, uint64_t vtype, uint64_t length) {
   VectorState &state = hart.vector;
-  if (state.illegal || vtype != state.vtype) {
-    VectorState next = decodeType(vtype, hart.isa.vlenBits);
-    next.vxrm = state.vxrm;
-    next.vxsat = state.vxsat;
-    state = next;
-  }
+  if (state.illegal || vtype != state.vtype)
+    static_cast<VectorType &>(state) = decodeVectorType(vtype, hart.isa.vlenBits);
   state.vl = state.illegal ? 0 : std::min<uint64_t>(length, state.vlmax);
   state.vstart = 0;
   if (op.rd != 0)

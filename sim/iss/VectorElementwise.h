@@ -1,6 +1,7 @@
 // What element-wise vector instructions share: where operands are, which encodings are legal, masks, vstart.
 #pragma once
 
+#include "sim/iss/PreparedVector.h"
 #include "sim/iss/VectorChecks.h"
 #include "sim/iss/VectorLoops.h"
 #include "sim/iss/VectorMaskBits.h"
@@ -60,9 +61,13 @@ bool runElements(Hart &hart, const Op &op, VectorLoop loop, VectorWidths widths,
     operands.scalar = scalarOperand<Form>(hart, op);
     operands.count = state.vl - begin;
     operands.rounding = state.vxrm;
-    if (!op.unmasked)
+    if (!op.unmasked) {
       runMasked(hart, loop, operands, widths.destination);
-    else if (loop(operands))
+      return finish(hart);
+    }
+    if (hart.preparing) [[unlikely]]
+      rememberLoop(hart, loop, operands, Form == VectorForm::Scalar ? ScalarSource::X : ScalarSource::Constant);
+    if (loop(operands))
       state.vxsat = true;
   }
   return finish(hart);

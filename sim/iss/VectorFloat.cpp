@@ -18,7 +18,7 @@ template <VectorFloatKind Kind, bool Scalar> bool executeFloatCompare(Hart &hart
       first{Scalar ? 0u : op.rs1, state.lmulLog2, state.sewBits};
   if (!floatReady(hart) || !elementSupported(hart.isa, sewFloat, state.sewBits, false) ||
       !groupsAligned(second.first | first.first, state.lmulLog2) || !mayOverlap(destination, second) ||
-      (!Scalar && !mayOverlap(destination, first)))
+      readsItsMask(op, op.rs2, Scalar ? 1 : op.rs1) || (!Scalar && !mayOverlap(destination, first)))
     return hart.illegal(op);
   const size_t begin = state.vstart;
   if (begin >= state.vl)

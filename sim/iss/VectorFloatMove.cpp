@@ -22,8 +22,7 @@ size_t gatherActive(std::byte *to, const std::byte *from, const uint8_t *mask, s
 /// vd[0] = vs1[0] op all active elements of vs2, in their order, also where the specification leaves the order open.
 template <VectorFloatKind Kind, bool Widens> bool executeFloatReduction(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  if (!floatReady(hart) || state.vstart != 0 || !sewSupported(hart) || (Widens && state.sewBits > 32) ||
-      !groupsAligned(op.rs2, state.lmulLog2))
+  if (!floatReady(hart) || !sewSupported(hart) || !reductionLegal<Widens>(hart, op))
     return hart.illegal(op);
   if (state.vl != 0) {
     const unsigned sew = sewIndex(state), resultBytes = 1u << (sew + Widens);
@@ -51,7 +50,8 @@ template <VectorFloatKind Kind, bool Widens> bool executeFloatReduction(Hart &ha
 template <bool Merges> bool executeFloatMerge(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
   const unsigned vs2 = Merges ? op.rs2 : 0;
-  if (!floatReady(hart) || !sewSupported(hart) || !groupsAligned(op.rd | vs2, state.lmulLog2) || (Merges && op.rd == 0))
+  if (!floatReady(hart) || !sewSupported(hart) || !groupsAligned(op.rd | vs2, state.lmulLog2) ||
+      (Merges && (op.rd == 0 || vs2 == 0)))
     return hart.illegal(op);
   if (const size_t begin = state.vstart; begin < state.vl) {
     const unsigned width = sewIndex(state);
@@ -72,7 +72,7 @@ template <bool Merges> bool executeFloatMerge(Hart &hart, const Op &op) {
 
 template <bool Up> bool executeFloatSlideOne(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  if (!floatReady(hart) || !sewSupported(hart) || overwritesItsMask(op) ||
+  if (!floatReady(hart) || !sewSupported(hart) || usesItsMask(op) || readsItsMask(op, op.rs2) ||
       !groupsAligned(op.rd | op.rs2, state.lmulLog2) || (Up && op.rd == op.rs2))
     return hart.illegal(op);
   if (const size_t begin = state.vstart; begin < state.vl) {

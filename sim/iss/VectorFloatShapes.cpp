@@ -27,6 +27,16 @@ void storeActive(std::byte *destination, const std::byte *results, const uint8_t
   findLoop(VectorLoopKind::Merge, index, false)(operands);
 }
 
+void rememberFloatLoop(Hart &hart, VectorFloatKind kind, const VectorLoopOperands &operands, bool vector,
+                       bool isBFloat) {
+  const unsigned sew = sewIndex(hart.vector);
+  const ScalarSource sources[] = {ScalarSource::Constant, isBFloat ? ScalarSource::BFloat : ScalarSource::Half,
+                                  ScalarSource::Single, ScalarSource::Double};
+  if (hart.hostFloat)
+    rememberLoop(hart, vectorFloatLoops().host.loops[static_cast<size_t>(kind)][sew][!vector], operands,
+                 vector ? ScalarSource::Constant : sources[sew]);
+}
+
 void runFloatMasked(Hart &hart, VectorFloatKind kind, const FloatShape &shape, bool scalar,
                     VectorLoopOperands &operands) {
   const VectorState &state = hart.vector;

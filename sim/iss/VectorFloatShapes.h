@@ -79,6 +79,10 @@ inline void runFloatLoop(Hart &hart, VectorFloatKind kind, unsigned sew, bool sc
   hart.fflags |= flags;
 }
 
+/// For hart.preparing: the loop that runFloatLoop() will run.
+void rememberFloatLoop(Hart &hart, VectorFloatKind kind, const VectorLoopOperands &operands, bool vector,
+                       bool isBFloat);
+
 /// An operand of a masked instruction: elements that are not active are replaced by a harmless number.
 class ActiveOperand {
 public:
@@ -104,7 +108,7 @@ void storeActive(std::byte *destination, const std::byte *results, const uint8_t
 void runFloatMasked(Hart &hart, VectorFloatKind kind, const FloatShape &shape, bool scalar,
                     VectorLoopOperands &operands);
 
-/// Whether groups are legal: aligned, of supported size, and overlapping only as allowed.
+/// Whether groups are legal: aligned, of supported size, and overlapping only as allowed, also the mask.
 template <FloatShape Shape, bool Scalar> bool floatGroupsLegal(const Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
   const int lmul = state.lmulLog2;
@@ -114,22 +118,26 @@ template <FloatShape Shape, bool Scalar> bool floatGroupsLegal(const Hart &hart,
       !elementSupported(hart.isa, Shape.first, state.sewBits, Shape.minimal) || (anyWide && lmul > 2))
     return false;
   constexpr bool hasFirst = Shape.first.type != FloatElement::None && !Scalar;
+  if (usesItsMask(op) || readsItsMask(op, op.rs2, hasFirst ? op.rs1 : 1))
+    return false;
   const unsigned vs1 = hasFirst ? op.rs1 : 0;
   if constexpr (!anyWide)
     return groupsAligned(op.rd | op.rs2 | vs1, lmul);
   auto group = [&](unsigned first, FloatElement element) {
     return VectorGroup{first, lmul + element.wide, state.sewBits << element.wide};
   };
-  const VectorGroup destination = group(op.rd, Shape.destination), second = group(op.rs2, Shape.second);
+  const VectorGroup destination = group(op.rd, Shape.destination), second = group(op.rs2, Shape.second),
+                    first = group(vs1, Shape.first);
+  constexpr auto mayBeBoth = Shape.readsOld ? mayReadBoth : mayOverlap;
   return groupsAligned(op.rd, destination.emulLog2) && groupsAligned(op.rs2, second.emulLog2) &&
-         groupsAligned(vs1, lmul) && mayOverlap(destination, second) &&
-         (!hasFirst || mayOverlap(destination, group(vs1, Shape.first)));
+         groupsAligned(vs1, lmul) && mayBeBoth(destination, second) &&
+         (!hasFirst || (mayBeBoth(destination, first) && mayReadBoth(second, first)));
 }
 
 /// Element-wise instructions.
 template <VectorFloatKind Kind, FloatShape Shape, bool Scalar = false> bool executeFloat(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  if (!floatReady(hart) || overwritesItsMask(op) || !floatGroupsLegal<Shape, Scalar>(hart, op))
+  if (!floatReady(hart) || !floatGroupsLegal<Shape, Scalar>(hart, op))
     return hart.illegal(op);
   const size_t begin = state.vstart;
   if (begin >= state.vl)
@@ -164,6 +172,8 @@ template <VectorFloatKind Kind, FloatShape Shape, bool Scalar = false> bool exec
     operands.scalar = scalarNumber(hart, op, state.sewBits, Shape.first.type == FloatElement::BFloat);
   operands.count = state.vl - begin;
   if (op.unmasked) [[likely]] {
+    if (hart.preparing) [[unlikely]]
+      rememberFloatLoop(hart, Kind, operands, !Scalar, Shape.first.type == FloatElement::BFloat);
     runFloatLoop(hart, Kind, sew, Scalar, operands);
   } else {
     static constexpr FloatShape shape = Shape;

@@ -86,7 +86,7 @@ enum class SetMask : uint8_t { BeforeFirst, IncludingFirst, OnlyFirst };
 
 template <SetMask Which> bool executeSetMask(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  if (state.illegal || state.vstart != 0 || op.rd == op.rs2 || overwritesItsMask(op))
+  if (state.illegal || state.vstart != 0 || op.rd == op.rs2 || usesItsMask(op))
     return hart.illegal(op);
   const uint64_t first = findFirst(hart, op);
   std::byte *vd = hart.vectorRegister(op.rd);
@@ -116,7 +116,7 @@ template <class U> void storeCounts(const Hart &hart, const Op &op, std::byte *v
 bool executeIota(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
   const VectorGroup destination{op.rd, state.lmulLog2, state.sewBits}, source{op.rs2, 0, 1};
-  if (state.illegal || state.vstart != 0 || overwritesItsMask(op) || !groupsAligned(op.rd, state.lmulLog2) ||
+  if (state.illegal || state.vstart != 0 || usesItsMask(op) || !groupsAligned(op.rd, state.lmulLog2) ||
       destination.overlaps(source))
     return hart.illegal(op);
   std::byte *vd = hart.vectorRegister(op.rd);
@@ -138,7 +138,7 @@ bool executeIota(Hart &hart, const Op &op) {
 
 bool executeIndex(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  if (state.illegal || overwritesItsMask(op) || !groupsAligned(op.rd, state.lmulLog2))
+  if (state.illegal || usesItsMask(op) || !groupsAligned(op.rd, state.lmulLog2))
     return hart.illegal(op);
   if (const size_t begin = state.vstart; begin < state.vl) {
     const unsigned width = sewIndex(state);

@@ -24,11 +24,11 @@ std::byte *fieldOf(Hart &hart, const Op &op, const Access &access, unsigned fiel
 }
 
 /// Rules for the data registers; EMUL in range, groups aligned, within 8 registers and v31, not over the mask.
-template <bool Load> bool legalData(const Hart &hart, const Op &op, int emulLog2) {
+bool legalData(const Hart &hart, const Op &op, int emulLog2) {
   if (hart.vector.illegal || !emulSupported(emulLog2) || !groupsAligned(op.rd, emulLog2))
     return false;
   const unsigned registers = op.fields * groupRegisters(emulLog2);
-  return registers <= 8 && op.rd + registers <= 32 && !(Load && overwritesItsMask(op));
+  return registers <= 8 && op.rd + registers <= 32 && !usesItsMask(op);
 }
 
 int emulOf(const VectorState &state, unsigned eewBits) {
@@ -105,7 +105,7 @@ void copyFound(Hart &hart, const Op &op, const Access &access, std::byte *bytes,
 template <bool Load> bool executeUnitStride(Hart &hart, const Op &op) {
   VectorState &state = hart.vector;
   const int emul = emulOf(state, op.eewBits);
-  if (!legalData<Load>(hart, op, emul))
+  if (!legalData(hart, op, emul))
     return hart.illegal(op);
   if (state.vstart < state.vl) {
     const Access access{op.eewBits / 8u, op.fields, groupRegisters(emul)};
@@ -127,7 +127,7 @@ template <bool Load> bool executeUnitStride(Hart &hart, const Op &op) {
 bool executeFaultOnlyFirst(Hart &hart, const Op &op) {
   VectorState &state = hart.vector;
   const int emul = emulOf(state, op.eewBits);
-  if (!legalData<true>(hart, op, emul))
+  if (!legalData(hart, op, emul))
     return hart.illegal(op);
   const uint64_t segmentBytes = uint64_t{op.eewBits} / 8 * op.fields, base = hart.x[op.rs1];
   if (!hart.memory->find(base, state.vl * segmentBytes, Memory::Read)) {
@@ -145,7 +145,7 @@ bool executeFaultOnlyFirst(Hart &hart, const Op &op) {
 template <bool Load> bool executeStrided(Hart &hart, const Op &op) {
   VectorState &state = hart.vector;
   const int emul = emulOf(state, op.eewBits);
-  if (!legalData<Load>(hart, op, emul))
+  if (!legalData(hart, op, emul))
     return hart.illegal(op);
   if (state.vstart < state.vl) {
     const Access access{op.eewBits / 8u, op.fields, groupRegisters(emul)};
@@ -198,15 +198,13 @@ template <bool Load, class Index> bool accessIndexed(Hart &hart, const Op &op, c
 template <bool Load> bool executeIndexed(Hart &hart, const Op &op) {
   VectorState &state = hart.vector;
   const int indexEmul = emulOf(state, op.eewBits);
-  if (!legalData<Load>(hart, op, state.lmulLog2) || !emulSupported(indexEmul) || !groupsAligned(op.rs2, indexEmul))
+  if (!legalData(hart, op, state.lmulLog2) || !emulSupported(indexEmul) || !groupsAligned(op.rs2, indexEmul) ||
+      readsItsMask(op, op.rs2))
     return hart.illegal(op);
-  const VectorGroup indices{op.rs2, indexEmul, op.eewBits};
-  if constexpr (Load) {
-    const VectorGroup data{op.rd, state.lmulLog2, state.sewBits};
-    const unsigned end = op.rd + op.fields * data.count();
-    if (op.fields > 1 ? indices.first < end && op.rd < indices.end() : !mayOverlap(data, indices))
-      return hart.illegal(op);
-  }
+  const VectorGroup indices{op.rs2, indexEmul, op.eewBits}, data{op.rd, state.lmulLog2, state.sewBits};
+  const bool overlap = indices.first < op.rd + op.fields * data.count() && op.rd < indices.end();
+  if (Load && op.fields == 1 ? !mayOverlap(data, indices) : overlap && (Load || indices.eewBits != data.eewBits))
+    return hart.illegal(op);
   if (state.vstart >= state.vl) {
     state.vstart = 0;
     return true;

@@ -27,8 +27,8 @@ void storeBody(Hart &hart, const Op &op, const std::byte *results, size_t begin,
 /// vd and vs2 are groups of LMUL registers; `Apart` where they must not overlap.
 template <bool Apart> bool legalPermutation(const Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  return !state.illegal && !overwritesItsMask(op) && groupsAligned(op.rd | op.rs2, state.lmulLog2) &&
-         !(Apart && op.rd == op.rs2); // groups of one size
+  return !state.illegal && !usesItsMask(op) && !readsItsMask(op, op.rs2) &&
+         groupsAligned(op.rd | op.rs2, state.lmulLog2) && !(Apart && op.rd == op.rs2); // groups of one size
 }
 
 template <VectorForm Form> bool executeSlideUp(Hart &hart, const Op &op) {
@@ -100,9 +100,10 @@ template <bool Index16, class Element> void gatherBody(Hart &hart, const Op &op,
 template <bool Index16> bool executeGather(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
   const int indexLmul = Index16 ? state.lmulLog2 + 1 - static_cast<int>(sewIndex(state)) : state.lmulLog2;
-  const VectorGroup destination{op.rd, state.lmulLog2, state.sewBits}, indices{op.rs1, indexLmul, 16};
+  const VectorGroup destination{op.rd, state.lmulLog2, state.sewBits}, data{op.rs2, state.lmulLog2, state.sewBits},
+      indices{op.rs1, indexLmul, Index16 ? 16 : state.sewBits};
   if (!legalPermutation<true>(hart, op) || !emulSupported(indexLmul) || !groupsAligned(op.rs1, indexLmul) ||
-      destination.overlaps(indices))
+      destination.overlaps(indices) || !mayReadBoth(data, indices) || readsItsMask(op, op.rs2, op.rs1))
     return hart.illegal(op);
   if (state.vstart < state.vl) {
     switch (state.sewBits) {
@@ -154,8 +155,9 @@ void compress(const VectorState &state, std::byte *vd, const std::byte *vs2, con
 
 bool executeCompress(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  const VectorGroup destination{op.rd, state.lmulLog2, state.sewBits}, mask{op.rs1, 0, 1};
-  if (!legalPermutation<true>(hart, op) || state.vstart != 0 || destination.overlaps(mask))
+  const VectorGroup destination{op.rd, state.lmulLog2, state.sewBits}, data{op.rs2, state.lmulLog2, state.sewBits},
+      mask{op.rs1, 0, 1};
+  if (!legalPermutation<true>(hart, op) || state.vstart != 0 || destination.overlaps(mask) || data.overlaps(mask))
     return hart.illegal(op);
   std::byte *vd = hart.vectorRegister(op.rd);
   const std::byte *vs2 = hart.vectorRegister(op.rs2), *vs1 = hart.vectorRegister(op.rs1);
@@ -175,10 +177,10 @@ bool executeCompress(Hart &hart, const Op &op) {
   return finish(hart);
 }
 
-/// vmv<n>r.v moves elements from vstart on, without regard to vl. Legal with vill too: compilers save registers
-/// with it before the first vset.
+/// vmv<n>r.v moves elements of SEW bits from vstart on, without regard to vl. As it depends on SEW, it is illegal
+/// while vill is set.
 template <unsigned Count> bool executeMoveWhole(Hart &hart, const Op &op) {
-  if ((op.rd | op.rs2) % Count != 0)
+  if (hart.vector.illegal || (op.rd | op.rs2) % Count != 0)
     return hart.illegal(op);
   const size_t bytes = size_t{Count} * hart.isa.vlenBytes();
   const size_t skipped = hart.vector.vstart << sewIndex(hart.vector);

@@ -10,10 +10,15 @@ template <VectorForm Form> constexpr bool isScalar = Form != VectorForm::Vector;
 /// The register number of vs1, or one that breaks no rule if there is none.
 template <VectorForm Form> unsigned firstRegister(const Op &op) { return isScalar<Form> ? 0 : op.rs1; }
 
+/// Whether a masked instruction writes v0 or reads it as data.
+template <VectorForm Form> bool clashesWithMask(const Op &op) {
+  return usesItsMask(op) || readsItsMask(op, op.rs2, isScalar<Form> ? 1 : op.rs1);
+}
+
 /// SEW = SEW op SEW.
 template <VectorLoopKind Kind, VectorForm Form> bool executeSame(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  if (state.illegal || overwritesItsMask(op) ||
+  if (state.illegal || clashesWithMask<Form>(op) ||
       !groupsAligned(op.rd | op.rs2 | firstRegister<Form>(op), state.lmulLog2))
     return hart.illegal(op);
   const unsigned width = sewIndex(state);
@@ -33,17 +38,24 @@ private:
   alignas(64) std::byte bytes[maxGroupBytes];
 };
 
+/// Whether a widening instruction reads its destination.
+constexpr bool accumulates(VectorLoopKind kind) {
+  return kind >= VectorLoopKind::WidenAccumulate && kind <= VectorLoopKind::WidenAccumulateUS;
+}
+
 /// 2 * SEW = SEW op SEW, or 2 * SEW op SEW if `WideSecond`.
 template <VectorLoopKind Kind, VectorForm Form, bool WideSecond> bool executeWidening(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
   const int lmul = state.lmulLog2, sew = static_cast<int>(state.sewBits);
-  if (state.illegal || sew > 32 || lmul > 2 || overwritesItsMask(op))
+  if (state.illegal || sew > 32 || lmul > 2 || clashesWithMask<Form>(op))
     return hart.illegal(op);
   const unsigned vs1 = firstRegister<Form>(op);
   const VectorGroup destination{op.rd, lmul + 1, state.sewBits * 2}, first{vs1, lmul, state.sewBits},
       second{op.rs2, lmul + WideSecond, state.sewBits << WideSecond};
+  constexpr auto mayBeBoth = accumulates(Kind) ? mayReadBoth : mayOverlap;
   if (!groupsAligned(op.rd, lmul + 1) || !groupsAligned(op.rs2, second.emulLog2) || !groupsAligned(vs1, lmul) ||
-      !mayOverlap(destination, second) || (!isScalar<Form> && !mayOverlap(destination, first)))
+      !mayBeBoth(destination, second) ||
+      (!isScalar<Form> && (!mayBeBoth(destination, first) || !mayReadBoth(second, first))))
     return hart.illegal(op);
   const unsigned width = sewIndex(state);
   GroupCopy firstCopy, secondCopy;
@@ -61,11 +73,12 @@ template <VectorLoopKind Kind, VectorForm Form, bool WideSecond> bool executeWid
 template <VectorLoopKind Kind, VectorForm Form> bool executeNarrowing(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
   const int lmul = state.lmulLog2, sew = static_cast<int>(state.sewBits);
-  if (state.illegal || sew > 32 || lmul > 2 || overwritesItsMask(op))
+  if (state.illegal || sew > 32 || lmul > 2 || clashesWithMask<Form>(op))
     return hart.illegal(op);
   const unsigned vs1 = firstRegister<Form>(op);
   const VectorGroup destination{op.rd, lmul, state.sewBits}, second{op.rs2, lmul + 1, state.sewBits * 2};
-  if (!groupsAligned(op.rd | vs1, lmul) || !groupsAligned(op.rs2, lmul + 1) || !mayOverlap(destination, second))
+  if (!groupsAligned(op.rd | vs1, lmul) || !groupsAligned(op.rs2, lmul + 1) || !mayOverlap(destination, second) ||
+      (!isScalar<Form> && !mayReadBoth(second, {vs1, lmul, state.sewBits})))
     return hart.illegal(op);
   const unsigned width = sewIndex(state);
   GroupCopy copy;
@@ -80,7 +93,7 @@ template <VectorLoopKind Kind, int FactorLog2> bool executeExtension(Hart &hart,
   const VectorState &state = hart.vector;
   const int lmul = state.lmulLog2, sourceLmul = lmul - FactorLog2;
   const unsigned sourceBits = state.sewBits >> FactorLog2;
-  if (state.illegal || sourceBits < 8 || !emulSupported(sourceLmul) || overwritesItsMask(op))
+  if (state.illegal || sourceBits < 8 || !emulSupported(sourceLmul) || clashesWithMask<VectorForm::Immediate>(op))
     return hart.illegal(op);
   const VectorGroup destination{op.rd, lmul, state.sewBits}, source{op.rs2, sourceLmul, sourceBits};
   if (!groupsAligned(op.rd, lmul) || !groupsAligned(op.rs2, sourceLmul) || !mayOverlap(destination, source))
@@ -93,6 +106,14 @@ template <VectorLoopKind Kind, int FactorLog2> bool executeExtension(Hart &hart,
                                          bytes);
 }
 
+/// One element from the elements of vs2 and element 0 of vs1, which is 2 * SEW wide if `Widens`.
+template <bool Widens> bool reductionLegal(const Hart &hart, const Op &op) {
+  const VectorState &state = hart.vector;
+  const VectorGroup elements{op.rs2, state.lmulLog2, state.sewBits}, start{op.rs1, 0, state.sewBits << Widens};
+  return !state.illegal && state.vstart == 0 && state.sewBits << Widens <= 64 &&
+         groupsAligned(op.rs2, state.lmulLog2) && !readsItsMask(op, op.rs2, op.rs1) && mayReadBoth(elements, start);
+}
+
 /// How an instruction with a mask for result reads v0.
 enum class MaskUse : uint8_t { Mask, Carry, None };
 
@@ -102,6 +123,7 @@ template <VectorLoopKind Kind, VectorForm Form, MaskUse Use> bool executeToMask(
   const unsigned vs1 = firstRegister<Form>(op);
   const VectorGroup destination{op.rd, 0, 1};
   if (state.illegal || !groupsAligned(op.rs2 | vs1, state.lmulLog2) ||
+      (Use != MaskUse::None && readsItsMask(op, op.rs2, isScalar<Form> ? 1 : vs1)) ||
       !mayOverlap(destination, {op.rs2, state.lmulLog2, state.sewBits}) ||
       (!isScalar<Form> && !mayOverlap(destination, {vs1, state.lmulLog2, state.sewBits})))
     return hart.illegal(op);
@@ -128,7 +150,7 @@ template <VectorLoopKind Kind, VectorForm Form, MaskUse Use> bool executeToMask(
 template <VectorLoopKind Kind, VectorForm Form> bool executeWithCarry(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
   const unsigned vs1 = firstRegister<Form>(op);
-  if (state.illegal || op.rd == 0 || !groupsAligned(op.rd | op.rs2 | vs1, state.lmulLog2))
+  if (state.illegal || clashesWithMask<Form>(op) || !groupsAligned(op.rd | op.rs2 | vs1, state.lmulLog2))
     return hart.illegal(op);
   if (const size_t begin = state.vstart; begin < state.vl) {
     MaskBytes mask;

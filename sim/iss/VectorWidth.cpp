@@ -9,7 +9,7 @@ namespace {
 /// vd[0] = vs1[0] op all active elements of vs2; vs1 and vd are 2 * SEW wide if `Widens`.
 template <VectorLoopKind Kind, bool Widens> bool executeReduction(Hart &hart, const Op &op) {
   const VectorState &state = hart.vector;
-  if (state.illegal || state.vstart != 0 || (Widens && state.sewBits > 32) || !groupsAligned(op.rs2, state.lmulLog2))
+  if (!reductionLegal<Widens>(hart, op))
     return hart.illegal(op);
   if (state.vl != 0) {
     const unsigned resultBytes = state.sewBits / 8 << Widens;

@@ -1,5 +1,5 @@
 // Any bytes as a program: read as a file, as code in a good file, or as changes to a good file. Whatever is accepted is
-// loaded and run for a few hundred instructions, on the fast path and on the observed one, which must agree.
+// loaded and run for a few hundred instructions, on the fast path and on the observed ones, which must agree.
 #include "sim/iss/Machine.h"
 #include "tests/unit/iss_elf.h"
 
@@ -18,7 +18,10 @@ void require(bool holds) {
 }
 
 struct Ignore : Observer {
+  explicit Ignore(bool each) : each(each) {}
   void retired(uint64_t, const Op &, const Hart &, const hw::rvv::Retired &) override {}
+  bool wantsEach() const override { return each; }
+  bool each;
 };
 
 struct Board {
@@ -44,17 +47,26 @@ struct Board {
   }
 };
 
+/// With another run, that is observed.
+void compare(Board &fast, const Elf &elf, bool each);
+
 void check(std::span<const std::byte> file) {
   Result<Elf> elf = readElf(file, "program");
   if (!elf) {
     require(!elf.error().message.empty() && elf.error().message.size() < 4096 && elf.error().fault == Fault::User);
     return;
   }
-  Ignore ignore;
-  Board fast, observed;
+  Board fast;
   if (!fast.run(*elf, nullptr))
     return;
-  require(observed.run(*elf, &ignore));
+  compare(fast, *elf, true);
+  compare(fast, *elf, false);
+}
+
+void compare(Board &fast, const Elf &elf, bool each) {
+  Ignore ignore(each);
+  Board observed;
+  require(observed.run(elf, &ignore));
   require(fast.outcome.stop == observed.outcome.stop && fast.outcome.pc == observed.outcome.pc &&
           fast.outcome.instructions == observed.outcome.instructions);
   const Hart &a = fast.machine.hart(), &b = observed.machine.hart();

@@ -6,6 +6,12 @@ bool isInQemu(const Row &row) {
   return row.extension != "Zfbfmin" && row.extension != "Zvfbfmin" && row.extension != "Zvfbfwma";
 }
 
+bool isOnlyInQemu(uint32_t word) {
+  constexpr uint32_t vm = 1u << 25;
+  const Row *row = find(word) ? nullptr : find(word | vm);
+  return row && (row->cls == hw::rvv::OpClass::VMaskLogic || row->cls == hw::rvv::OpClass::VCompress);
+}
+
 unsigned largestStart(const Row &row) {
   using hw::rvv::OpClass;
   switch (row.cls) {

@@ -9,6 +9,9 @@ namespace weft::isstest {
 /// Does qemu 7.2 have the instruction? It has no bfloat16 (Zfbfmin, Zvfbfmin, Zvfbfwma): SIGILL.
 bool isInQemu(const Row &row);
 
+/// Is a word that is no instruction one to qemu 7.2? It takes mask logic and vcompress with vm = 0, which are reserved.
+bool isOnlyInQemu(uint32_t word);
+
 /// The largest vstart that the instruction may be given; 0: none but 0.
 /// The specification has reductions, vcompress, viota, vcpop, vfirst and vmsbf and its like trap then; streams do not
 /// trap. qemu 7.2 leaves vstart as it is where vstart >= vl, and goes by the value at the beginning of a translation

@@ -75,10 +75,10 @@ std::string findQemu() {
   return {};
 }
 
-Execution runInQemu(const std::string &qemu, const Program &program) {
+Execution runElfInQemu(const std::string &qemu, std::span<const std::byte> elf, unsigned vlenBits) {
   const Descriptor image(memfd_create("streams", 0)); // qemu opens it by its name under /proc
   int ends[2];
-  if (image.get() < 0 || !writeAll(image.get(), program.elf) || pipe2(ends, O_CLOEXEC) != 0)
+  if (image.get() < 0 || !writeAll(image.get(), elf) || pipe2(ends, O_CLOEXEC) != 0)
     return {"cannot make a file and a pipe for qemu", {}};
   const Descriptor readEnd(ends[0]);
   Descriptor writeEnd(ends[1]);
@@ -87,7 +87,10 @@ Execution runInQemu(const std::string &qemu, const Program &program) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, writeEnd.get(), 1);
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  const std::string cpu = fmt::format("rv64,v=true,vext_spec=v1.0,vlen={},elen=64,Zfh=true", program.vlenBits);
+  // Without what is on by default and the simulator lacks.
+  const std::string cpu = fmt::format("rv64,v=true,vext_spec=v1.0,vlen={},elen=64,Zfh=true,"
+                                      "zba=false,zbb=false,zbc=false,zbs=false",
+                                      vlenBits);
   const std::string file = fmt::format("/proc/self/fd/{}", image.get());
   const char *arguments[] = {qemu.c_str(), "-cpu", cpu.c_str(), file.c_str(), nullptr};
   pid_t child = 0;
@@ -106,6 +109,11 @@ Execution runInQemu(const std::string &qemu, const Program &program) {
   int status = 0;
   waitpid(child, &status, 0);
   execution.failure = complete ? describeStatus(status) : fmt::format("no end within {} s", timeoutSeconds);
+  return execution;
+}
+
+Execution runInQemu(const std::string &qemu, const Program &program) {
+  Execution execution = runElfInQemu(qemu, program.elf, program.vlenBits);
   if (execution.failure.empty() && execution.output.size() != program.outputBytes())
     execution.failure = fmt::format("wrote {} bytes of {}", execution.output.size(), program.outputBytes());
   return execution;

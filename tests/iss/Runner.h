@@ -19,6 +19,8 @@ using Executor = std::function<Execution(const Program &)>;
 /// Path of qemu-riscv64; empty if PATH has none.
 std::string findQemu();
 Execution runInQemu(const std::string &qemu, const Program &program);
+/// Any program; what it wrote to descriptor 1.
+Execution runElfInQemu(const std::string &qemu, std::span<const std::byte> elf, unsigned vlenBits);
 Execution runInSimulator(const Program &program);
 
 /// Streams of a batch whose states differ at the end, or that one of the two could not finish.

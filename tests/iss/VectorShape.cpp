@@ -26,6 +26,8 @@ bool isFloat(const Row &row) {
 
 /// Is this setting one with a float of that width? Widening and narrowing conversions have rules of their own.
 bool hasFloat(const Row &row, int sew) {
+  if (row.extension == "Zvfbfmin" || row.extension == "Zvfbfwma") // reserved at all but 16 bits
+    return sew == 4;
   if (row.cls == OpClass::VFWidenConvert) // the narrow side is an integer of 8 bits, or a float
     return sew >= (contains(row.name, ".f.x") ? 3 : 4);
   if (row.cls == OpClass::VFNarrowConvert)
@@ -265,7 +267,7 @@ std::optional<VectorShape> shapeOf(const Row &row, const VectorSetting &setting,
   return row.cls >= OpClass::VLoad ? memoryShape(row, setting, fields) : arithmeticShape(row, setting);
 }
 
-bool isLegal(const VectorShape &shape, const VectorRegisters &registers, bool masked) {
+bool isLegal(const VectorShape &shape, const VectorRegisters &registers, bool masked, SharedReads sharedReads) {
   const auto &[vd, vs2, vs1] = registers;
   if (!aligned(shape.vd, vd) || !aligned(shape.vs2, vs2) || !aligned(shape.vs1, vs1))
     return false;
@@ -289,6 +291,8 @@ bool isLegal(const VectorShape &shape, const VectorRegisters &registers, bool ma
         return false;
     }
   }
+  if (sharedReads == SharedReads::Allowed)
+    return true;
   if (shape.vdIsSource)
     sources.push_back({&shape.vd, vd});
   if (masked)

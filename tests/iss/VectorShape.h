@@ -55,7 +55,10 @@ std::optional<VectorShape> shapeOf(const Row &row, const VectorSetting &setting,
 struct VectorRegisters {
   unsigned vd = 0, vs2 = 0, vs1 = 0;
 };
-bool isLegal(const VectorShape &shape, const VectorRegisters &registers, bool masked);
+/// Whether a register may be read with two widths by one instruction: reserved, but qemu does so.
+enum class SharedReads { Reserved, Allowed };
+bool isLegal(const VectorShape &shape, const VectorRegisters &registers, bool masked,
+             SharedReads sharedReads = SharedReads::Reserved);
 /// Random ones that are legal.
 std::optional<VectorRegisters> pickRegisters(Random &random, const VectorShape &shape, bool masked);
 

@@ -1,6 +1,7 @@
 // Compares the simulator with qemu on as many random streams as one has time for.
 #include "tests/iss/Campaign.h"
 #include "tests/iss/Generator.h"
+#include "tests/iss/Legality.h"
 #include "tests/iss/Table.h"
 
 #include <CLI/CLI.hpp>
@@ -29,6 +30,28 @@ bool names(const std::vector<std::string> &texts, const Row &row) {
            weft::hw::rvv::nameOf(row.cls).find(text) != std::string_view::npos;
   });
 }
+
+/// Which of many random words are instructions: here and in qemu. Returns the exit status.
+int compareLegality(const std::string &qemu, uint64_t seed, uint64_t words) {
+  constexpr uint64_t batch = 50'000;
+  uint64_t differ = 0;
+  for (uint64_t done = 0; done < words; done += batch, ++seed) {
+    const std::vector<Probe> probes = randomProbes(seed, std::min(batch, words - done));
+    std::string failure;
+    const std::vector<bool> theirs = legalInQemu(qemu, probes, 128, failure), ours = legalInSimulator(probes, 128);
+    if (!failure.empty()) {
+      fmt::print(stderr, "iss_qemu_fuzz: seed {}: {}\n", seed, failure);
+      return 2;
+    }
+    for (size_t i = 0; i < probes.size(); ++i)
+      if (expectedInQemu(probes[i], ours[i]) != theirs[i]) {
+        ++differ;
+        fmt::print("seed {}: {}: {} in qemu\n", seed, describe(probes[i]), theirs[i] ? "legal" : "illegal");
+      }
+  }
+  fmt::print("{} words, {} differ\n", words, differ);
+  return differ == 0 ? 0 : 1;
+}
 } // namespace
 
 int main(int argc, char **argv) {
@@ -36,6 +59,7 @@ int main(int argc, char **argv) {
   Campaign campaign;
   double minutes = 0;
   bool quiet = false;
+  uint64_t words = 0;
   std::vector<std::string> only, without;
   campaign.streams = 10'000;
   app.add_option("--seed", campaign.firstSeed, "seed of the first stream");
@@ -45,6 +69,7 @@ int main(int argc, char **argv) {
   app.add_option("--reports", campaign.largestReport, "how many differences to shrink and print");
   app.add_option("--only", only, "only instructions whose name or class contains this text");
   app.add_option("--without", without, "not those");
+  app.add_option("--legality", words, "instead of streams: this many random words, whether they are instructions");
   app.add_flag("--quiet", quiet, "no table of instructions by class");
   CLI11_PARSE(app, argc, argv);
 
@@ -53,6 +78,8 @@ int main(int argc, char **argv) {
     fmt::print(stderr, "iss_qemu_fuzz: there is no qemu-riscv64 in PATH. Install the package qemu-user.\n");
     return 2;
   }
+  if (words > 0)
+    return compareLegality(qemu, campaign.firstSeed, words);
   campaign.qemu = [&](const Program &program) { return runInQemu(qemu, program); };
   campaign.simulator = runInSimulator;
   campaign.selection =

@@ -1,4 +1,5 @@
 // `weft iss`: what it prints, what it answers with, and programs that it refuses or stops.
+#include "tests/unit/iss_elf.h"
 #include "tools/IssCommand.h"
 
 #include <catch2/catch.hpp>
@@ -149,6 +150,34 @@ TEST_CASE("what cannot run is refused in one line") {
     const std::string message = errorOf(options);
     CHECK((message.find("lies outside memory") != std::string::npos || message.find("overlap") != std::string::npos));
   }
+  SECTION("big-endian") {
+    scratch.write(patched(5, 2));
+    CHECK_THAT(errorOf(options), Contains("not little-endian"));
+  }
+  SECTION("not linked") {
+    scratch.write(patched(16, 1));
+    CHECK_THAT(errorOf(options), Contains("not an executable"));
+  }
+  SECTION("empty") {
+    scratch.write("");
+    CHECK_THAT(errorOf(options), Contains("no ELF file"));
+  }
+  SECTION("a folder") {
+    options.program = std::filesystem::temp_directory_path().string();
+    CHECK_THAT(errorOf(options), Contains("not a regular file"));
+  }
+  SECTION("entry outside the program") {
+    std::string bytes = image;
+    std::memset(bytes.data() + 24, 0, 8);
+    scratch.write(bytes);
+    CHECK_THAT(errorOf(options), Contains("lies in no segment"));
+  }
+  SECTION("arguments that fill the memory") {
+    options = saxpy();
+    options.memoryMib = 1;
+    options.arguments.assign(40, std::string(10'000, 'a'));
+    CHECK_THAT(errorOf(options), Contains("--args") && Contains("raise --memory"));
+  }
   SECTION("no RISC-V cores") {
     options = saxpy();
     options.hardware = "wse3";
@@ -171,6 +200,20 @@ TEST_CASE("a program that fails or does not end is stopped with a message") {
   SECTION("too many instructions") {
     options.maxInstructions = 100;
     CHECK_THAT(errorOf(options), Contains("still running after 100 instructions, at 0x"));
+  }
+  SECTION("a request that names no block") {
+    Scratch scratch;
+    // An even number that is no address: auipc a0, 0; li a1, 2; sd a1, 256(a0); j .
+    test::ElfBuilder elf;
+    elf.entry = 0x80000000;
+    const uint32_t code[] = {0x00000517, 0x00200593, 0x10b53023, 0x0000006f};
+    const auto *bytes = reinterpret_cast<const std::byte *>(code);
+    elf.parts.push_back({elf.entry, {bytes, bytes + sizeof code}, 512});
+    elf.symbols = {{"tohost", elf.entry + 256}};
+    const std::vector<std::byte> file = elf.file();
+    scratch.write({reinterpret_cast<const char *>(file.data()), file.size()});
+    options.program = scratch.path;
+    CHECK_THAT(errorOf(options), Contains("tohost names a block outside memory at 0x80000008, address 0x2"));
   }
   SECTION("an instruction that is none") {
     Scratch scratch;

@@ -17,8 +17,8 @@ template <class F> BitsOf<F> anyNumber(std::mt19937_64 &random) {
   };
   switch ((bits >> 1) % 16) {
   case 0: {
-    constexpr BitsOf<F> special[] = {0, 1, F::fraction, F::fraction + 1, F::one, F::greatest, F::infinity, F::canonicalNan,
-                                     F::infinity + 1, F::magnitude};
+    constexpr BitsOf<F> special[] = {0,           1,           F::fraction,     F::fraction + 1, F::one,
+                                     F::greatest, F::infinity, F::canonicalNan, F::infinity + 1, F::magnitude};
     return special[(bits >> 8) % std::size(special)] | sign;
   }
   case 1: // next to special values
@@ -34,19 +34,22 @@ template <class F> BitsOf<F> anyNumber(std::mt19937_64 &random) {
                                   (fraction & ~(F::fraction >> (bits >> 16) % 4)) | sign);
   case 4:
   case 5:
-  case 6: // few bits
-    return static_cast<BitsOf<F>>((random() & random() & random() & F::magnitude) | sign);
+  case 6: { // few bits
+    uint64_t few = F::magnitude;
+    for (int i = 0; i < 3; ++i)
+      few &= random();
+    return static_cast<BitsOf<F>>(few | sign);
+  }
   case 7:
   case 8:
   case 9: // near 1, where operands meet
     return static_cast<BitsOf<F>>(withExponent(static_cast<int>((bits >> 8) % 8) - 4) | fraction | sign);
   case 10: // around the greatest integers
-    return static_cast<BitsOf<F>>(
-        withExponent(std::min(F::maxExponent, static_cast<int>((bits >> 8) % 68))) | (fraction & random()) | sign);
+    return static_cast<BitsOf<F>>(withExponent(std::min(F::maxExponent, static_cast<int>((bits >> 8) % 68))) |
+                                  (fraction & random()) | sign);
   case 11:
-    return static_cast<BitsOf<F>>(
-        withExponent(std::min(F::maxExponent, static_cast<int>((bits >> 8) % 68))) |
-        (F::fraction & ~((uint64_t{1} << (bits >> 16) % F::fractionBits) - 1)) | sign);
+    return static_cast<BitsOf<F>>(withExponent(std::min(F::maxExponent, static_cast<int>((bits >> 8) % 68))) |
+                                  (F::fraction & ~((uint64_t{1} << (bits >> 16) % F::fractionBits) - 1)) | sign);
   default:
     return static_cast<BitsOf<F>>(random());
   }

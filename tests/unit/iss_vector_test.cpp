@@ -90,22 +90,19 @@ TEST_CASE("vset keeps vxrm and vxsat") {
   CHECK(guest.hart.vector.vxsat);
 }
 
-TEST_CASE("with vill only vset, whole-register loads, stores and moves run") {
+TEST_CASE("with vill only vset, whole-register loads and stores run") {
   Guest guest(128);
   fill(guest);
   guest.hart.x[5] = Guest::base;
   for (const char *name :
-       {"vadd.vv",   "vwadd.vv", "vnsrl.wv", "vmseq.vv", "vredsum.vs", "vmand.mm",     "vslideup.vx", "vrgather.vv",
-        "vmv.x.s",   "vmv.s.x",  "vmv.v.v",  "vid.v",    "vle8.v",     "vse32.v",      "vlm.v",       "vsm.v",
-        "vluxei8.v", "vlse16.v", "vle8ff.v", "vcpop.m",  "viota.m",    "vcompress.vm", "vsext.vf2",   "vsaddu.vv"}) {
+       {"vadd.vv",      "vwadd.vv",  "vnsrl.wv",  "vmseq.vv", "vredsum.vs", "vmand.mm", "vslideup.vx",
+        "vrgather.vv",  "vmv.x.s",   "vmv.s.x",   "vmv.v.v",  "vid.v",      "vle8.v",   "vse32.v",
+        "vlm.v",        "vsm.v",     "vluxei8.v", "vlse16.v", "vle8ff.v",   "vcpop.m",  "viota.m",
+        "vcompress.vm", "vsext.vf2", "vsaddu.vv", "vmv1r.v",  "vmv2r.v"}) {
     INFO(name);
     CHECK(guest.isIllegal(name, {8, 5, 0}));
   }
   const auto before = guest.hart.v;
-  CHECK(guest.run("vmv2r.v", {8, 0, 16}));
-  for (size_t i = 0; i < 32; ++i)
-    CHECK(guest.hart.v[8 * 16 + i] == before[16 * 16 + i]);
-  CHECK(guest.hart.v[10 * 16] == before[10 * 16]);
   CHECK(guest.run("vs4r.v", {4, 5, 0}));
   CHECK(guest.run("vl4re64.v", {12, 5, 0}));
   for (size_t i = 0; i < 64; ++i) {
@@ -203,7 +200,7 @@ TEST_CASE("a masked instruction does not write v0, but a mask or a reduction may
   for (const char *name : {"vmseq.vv", "vmsltu.vx", "vredsum.vs", "vwredsumu.vs"})
     CHECK_FALSE(guest.isIllegal(name, {0, 5, 16, false}));
   CHECK_FALSE(guest.isIllegal("vmadc.vvm", {0, 5, 16}));
-  CHECK_FALSE(guest.isIllegal("vse8.v", {0, 5, 0, false})); // a store reads it
+  CHECK(guest.isIllegal("vse8.v", {0, 5, 0, false})); // a store reads it as data
 }
 
 TEST_CASE("groups of different widths overlap only where nothing is lost") {
@@ -214,7 +211,8 @@ TEST_CASE("groups of different widths overlap only where nothing is lost") {
   CHECK_FALSE(guest.isIllegal("vwadd.vv", {8, 16, 10}));
   CHECK(guest.isIllegal("vwadd.vv", {8, 8, 16}));
   CHECK_FALSE(guest.isIllegal("vwadd.vv", {8, 10, 16}));
-  CHECK_FALSE(guest.isIllegal("vwadd.wv", {8, 10, 8}));
+  CHECK(guest.isIllegal("vwadd.wv", {8, 10, 8})); // the wide source has the narrow one in it
+  CHECK_FALSE(guest.isIllegal("vwadd.wv", {8, 12, 8}));
   CHECK(guest.isIllegal("vwadd.wv", {8, 8, 8}));
   CHECK(guest.isIllegal("vwadd.wv", {8, 12, 10}));      // the wide source is a group of four
   CHECK_FALSE(guest.isIllegal("vwadd.vx", {8, 8, 16})); // x8
