@@ -179,6 +179,14 @@ TEST_CASE("renamed registers are overwritten at once, unless the old value is ke
   CHECK(cyclesOf({first, second}, window) == 1 + 4);
   second.keepsOld = true;
   CHECK(cyclesOf({first, second}, window) == 4 + 1 + 2); // row after row of the old value
+  // A compare writes parts of a register: in order it waits for the one before it, whose parts it keeps.
+  Retired compare = vector(OpClass::VCompare, 8, {16}, 8);
+  compare.vectorWrite.count = 1;
+  compare.resultBits = 1;
+  CHECK(cyclesEach({compare, compare}, {}) == 16 + 1);
+  CHECK(cyclesEach({compare, compare}, window) == 16);
+  compare.keepsOld = true;
+  CHECK(cyclesEach({compare, compare}, window) == 16 + 1);
 }
 
 TEST_CASE("out of order, a younger instruction fills the hole before an older one") {

@@ -229,7 +229,7 @@ uint64_t PipelineTiming::hazards(const Retired &op, const ClassTraits &traits, u
   for (const RegisterGroup &read : op.vectorReads)
     start = std::max(start, readable(read, occupancy, whole));
   RegisterGroup write = op.vectorWrite;
-  bool readsOld = traits.readsOld || (isRenamed && op.keepsOld); // a new register gets what is not written
+  bool readsOld = isRenamed ? op.keepsOld : traits.readsOld; // a new register gets what is not written
   if (readsOld || (rvv.dispatch.overwriteWaits && !isRenamed))
     start = std::max(start, readable(write, occupancy, traits.readsOld || !rvv.chaining));
   if (isRenamed)
