@@ -103,9 +103,9 @@ Result<std::string> textValue(const Key &key, const YamlNode &node) {
 /// Whether an item of a list is one that the key takes.
 bool isItem(const Key &key, const std::string &text) {
   if (key.type == UnitSets)
-    return !rvv::pipeError(text);
+    return rvv::isPipe(text);
   if (key.type == Rates)
-    return !rvv::rateError(text);
+    return rvv::isRate(text);
   return isName(text) && (key.choices.empty() || isChoice(key, text));
 }
 

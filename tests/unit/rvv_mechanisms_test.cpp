@@ -63,7 +63,7 @@ TEST_CASE("a unit can be slower or wider than the datapath") {
 }
 
 TEST_CASE("what a 64-bit multiply needs may be in fewer pipes") {
-  Changes two = {{"rvv.pipes", "[arithmetic, multiply, load, store]"}, {"rvv.scalar.issue_width", "2"}};
+  Changes two = {{"rvv.pipes", "[arithmetic, multiply32, load, store]"}, {"rvv.scalar.issue_width", "2"}};
   Stream narrow, wide;
   for (uint8_t i = 0; i < 8; ++i) {
     narrow.push_back(vector(OpClass::VMultiply, static_cast<uint8_t>(8 + 2 * i), {0}, 2));
@@ -72,7 +72,13 @@ TEST_CASE("what a 64-bit multiply needs may be in fewer pipes") {
     wide.back().vl = wide.back().vlmax = 8;
   }
   CHECK(cyclesEach(narrow, two) == 2);
-  CHECK(cyclesEach(wide, two) == 4); // "arithmetic" names it, the second pipe does not
+  CHECK(cyclesEach(wide, two) == 4);
+  two[0].value = "[arithmetic, multiply, load, store]";
+  CHECK(cyclesEach(wide, two) == 2);
+  // What is said of 64-bit elements counts for them, whatever is said of all.
+  two.push_back({"rvv.rates", "[multiply64/4, multiply/2]"});
+  CHECK(cyclesEach(narrow, two) == 4);
+  CHECK(cyclesEach(wide, two) == 8);
 }
 
 TEST_CASE("pipes and rates that cannot be are refused") {

@@ -10,25 +10,55 @@ using namespace weft::hw::rvv;
 
 namespace {
 
-constexpr std::string_view unitNames[] = {"integer", "logic",  "multiply", "multiply64", "divide", "float", "float64",
-                                          "convert", "reduce", "permute",  "mask",       "load",   "store"};
-static_assert(std::size(unitNames) == unitCount);
+constexpr uint32_t bitOf(Unit unit) { return 1u << static_cast<uint32_t>(unit); }
+
+/// What a name stands for in rvv.pipes and in rvv.rates; in turn, so that the later ones say more of what the earlier
+/// ones said too.
+struct Name {
+  std::string_view text;
+  uint32_t inPipes, inRates; // a bit for each unit; 0: no such name there
+};
+constexpr Name names[] = {
+    {"integer", bitOf(Unit::Integer), bitOf(Unit::Integer)},
+    {"logic", bitOf(Unit::Logic), bitOf(Unit::Logic)},
+    {"multiply", bitOf(Unit::Multiply) | bitOf(Unit::Multiply64), bitOf(Unit::Multiply) | bitOf(Unit::Multiply64)},
+    {"multiply32", bitOf(Unit::Multiply), 0},
+    {"multiply64", 0, bitOf(Unit::Multiply64)},
+    {"divide", bitOf(Unit::Divide), 0}, // its time does not follow from a width
+    {"float", bitOf(Unit::Float) | bitOf(Unit::Float64), bitOf(Unit::Float) | bitOf(Unit::Float64)},
+    {"float32", bitOf(Unit::Float), 0},
+    {"float64", 0, bitOf(Unit::Float64)},
+    {"convert", bitOf(Unit::Convert), bitOf(Unit::Convert)},
+    {"reduce", bitOf(Unit::Reduce), bitOf(Unit::Reduce)},
+    {"permute", bitOf(Unit::Permute), bitOf(Unit::Permute)},
+    {"mask", bitOf(Unit::Mask), bitOf(Unit::Mask)},
+    {"load", bitOf(Unit::Load), bitOf(Unit::Load)},
+    {"store", bitOf(Unit::Store), bitOf(Unit::Store)},
+    {"arithmetic", bitOf(Unit::Load) - 1, 0}, // all before loads and stores
+};
 constexpr std::string_view traitNames[] = {"masked", "widen", "narrow"};
 static_assert(std::size(traitNames) == traitCount);
 
-/// In rvv.pipes: every unit but load and store; a pipe that takes no masked instruction.
-constexpr std::string_view allUnits = "arithmetic", unmasked = "unmasked";
+/// In rvv.pipes: a pipe that takes no masked instruction.
+constexpr std::string_view unmasked = "unmasked";
 
-template <typename Names> std::optional<size_t> indexOf(const Names &names, std::string_view name) {
-  auto found = std::find(std::begin(names), std::end(names), name);
-  return found == std::end(names) ? std::nullopt : std::optional<size_t>(found - std::begin(names));
+/// The units of a name; 0 if there is none.
+uint32_t unitsOf(std::string_view text, uint32_t Name::*where) {
+  auto found = std::find_if(std::begin(names), std::end(names), [&](const Name &each) { return each.text == text; });
+  return found == std::end(names) ? 0 : (*found).*where;
 }
 
-template <typename Names> std::string listOf(const Names &names) {
+std::string listOf(uint32_t Name::*where) {
   std::string out;
-  for (std::string_view each : names)
-    out += (out.empty() ? "" : ", ") + std::string(each);
+  for (const Name &each : names)
+    if (each.*where)
+      out += (out.empty() ? "" : ", ") + std::string(each.text);
   return out;
+}
+
+std::optional<size_t> traitOf(std::string_view name) {
+  auto found = std::find(std::begin(traitNames), std::end(traitNames), name);
+  return found == std::end(traitNames) ? std::nullopt : std::optional<size_t>(found - std::begin(traitNames));
 }
 
 /// The parts of "integer+float", in turn.
@@ -58,62 +88,59 @@ std::optional<Rate> parseRate(std::string_view item) {
 
 UnitMap::UnitMap(const RvvTiming &rvv) : count(rvv.pipes.size()) {
   for (size_t pipe = 0; pipe < rvv.pipes.size(); ++pipe) {
-    uint32_t bit = 1u << pipe;
+    uint32_t bit = 1u << pipe, has = 0;
     masked |= bit;
     eachPart(rvv.pipes[pipe], [&](std::string_view part) {
       if (part == unmasked)
         masked &= ~bit;
-      for (size_t unit = 0; unit < unitCount; ++unit)
-        if (part == unitNames[unit] || (part == allUnits && static_cast<Unit>(unit) < Unit::Load))
-          pipes[unit] |= bit;
+      has |= unitsOf(part, &Name::inPipes);
     });
+    for (size_t unit = 0; unit < unitCount; ++unit)
+      if (has >> unit & 1)
+        pipes[unit] |= bit;
   }
-  // A wide unit does what its 64-bit part does, unless that is named on its own.
-  auto orElse = [&](Unit unit, Unit other) {
-    if (uint32_t &mine = pipes[static_cast<size_t>(unit)]; mine == 0)
-      mine = pipesOf(other);
-  };
-  orElse(Unit::Multiply64, Unit::Multiply);
-  orElse(Unit::Float64, Unit::Float);
+  for (const Name &name : names) // what is said of 64-bit elements alone counts, whatever the order of the list
+    for (const std::string &item : rvv.rates)
+      if (std::optional<Rate> rate = parseRate(item); rate && rate->name == name.text)
+        for (size_t unit = 0; unit < unitCount; ++unit)
+          if (name.inRates >> unit & 1)
+            unitRates[unit] = static_cast<int8_t>(rate->log2);
   for (const std::string &item : rvv.rates)
-    if (std::optional<Rate> rate = parseRate(item)) {
-      if (std::optional<size_t> unit = indexOf(unitNames, rate->name))
-        unitRates[*unit] = static_cast<int8_t>(rate->log2);
-      if (std::optional<size_t> trait = indexOf(traitNames, rate->name))
+    if (std::optional<Rate> rate = parseRate(item))
+      if (std::optional<size_t> trait = traitOf(rate->name))
         traitRates[*trait] = static_cast<int8_t>(rate->log2);
-    }
 }
 
-std::optional<std::string> rvv::pipeError(std::string_view item) {
-  std::optional<std::string> out;
-  eachPart(item, [&](std::string_view part) {
-    if (!out && !indexOf(unitNames, part) && part != allUnits && part != unmasked)
-      out = std::string(part);
-  });
-  return out;
+bool rvv::isPipe(std::string_view item) {
+  bool isGood = true;
+  eachPart(item, [&](std::string_view part) { isGood &= part == unmasked || unitsOf(part, &Name::inPipes); });
+  return isGood;
 }
 
-std::optional<std::string> rvv::rateError(std::string_view item) {
+bool rvv::isRate(std::string_view item) {
   std::optional<Rate> rate = parseRate(item);
-  if (rate && (indexOf(unitNames, rate->name) || indexOf(traitNames, rate->name)))
-    return std::nullopt;
-  return std::string(item);
+  return rate && (unitsOf(rate->name, &Name::inRates) || traitOf(rate->name));
 }
 
 std::string_view rvv::missingUnit(const RvvTiming &rvv) {
   UnitMap map(rvv);
   for (size_t unit = 0; unit < unitCount; ++unit)
-    if (!map.pipesOf(static_cast<Unit>(unit)) || !(map.pipesOf(static_cast<Unit>(unit)) & map.maskedPipes()))
-      return unitNames[unit];
+    if (!(map.pipesOf(static_cast<Unit>(unit)) & map.maskedPipes()))
+      for (const Name &name : names) // the first name that has it
+        if (name.inPipes >> unit & 1)
+          return name.text;
   return {};
 }
 
 std::string rvv::pipesAllowed() {
-  return fmt::format("units joined by +: {}, {} for all but load and store, and {} for a pipe that takes no masked "
-                     "instruction",
-                     listOf(unitNames), allUnits, unmasked);
+  return fmt::format(
+      "units joined by +: {} (all but load and store), and {} for a pipe that takes no masked instruction",
+      listOf(&Name::inPipes), unmasked);
 }
 
 std::string rvv::ratesAllowed() {
-  return fmt::format("one of {}, {} with *2, /2, /4 or /8 behind it", listOf(unitNames), listOf(traitNames));
+  std::string traits;
+  for (std::string_view each : traitNames)
+    traits += fmt::format(", {}", each);
+  return fmt::format("one of {}{} with *2, /2, /4 or /8 behind it", listOf(&Name::inRates), traits);
 }

@@ -5,8 +5,7 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
-#include <span>
+#include <string>
 #include <string_view>
 
 namespace weft::hw::rvv {
@@ -15,11 +14,11 @@ namespace weft::hw::rvv {
 enum class Unit : uint8_t {
   Integer,    // add, minimum, saturating add
   Logic,      // logic, shift, compare, carry, merge, move, extend, narrowing shift
-  Multiply,   // integer multiply
-  Multiply64, // of 64-bit elements
+  Multiply,   // integer multiply of up to 32-bit elements
+  Multiply64, // and of 64-bit elements
   Divide,     // divide, square root
-  Float,      // add, multiply, multiply-add, minimum
-  Float64,    // with 64-bit results
+  Float,      // add, multiply, multiply-add, minimum, with results of up to 32 bits
+  Float64,    // and of 64 bits
   Convert,    // conversion, and compare, sign, class, estimate of floating point
   Reduce,
   Permute, // slide, gather, compress, move from and to scalar registers
@@ -56,10 +55,10 @@ private:
   std::array<int8_t, traitCount> traitRates{};
 };
 
-/// What is wrong with an item of rvv.pipes ("integer+float") or rvv.rates ("float64/2"); nullopt if nothing is.
-std::optional<std::string> pipeError(std::string_view item);
-std::optional<std::string> rateError(std::string_view item);
-/// The first unit that no pipe has; empty if every unit has one.
+/// Whether an item of rvv.pipes ("integer+float") or of rvv.rates ("float64/2") is one.
+bool isPipe(std::string_view item);
+bool isRate(std::string_view item);
+/// A unit that no pipe with masked instructions has; empty if each has one.
 std::string_view missingUnit(const RvvTiming &rvv);
 /// What an item may be, for messages and documents.
 std::string pipesAllowed();
