@@ -9,7 +9,6 @@ using namespace weft;
 using namespace weft::validation;
 using hw::rvv::noRegister;
 using hw::rvv::OpClass;
-using hw::rvv::RegisterGroup;
 using hw::rvv::Retired;
 
 namespace {
