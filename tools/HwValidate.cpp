@@ -236,9 +236,9 @@ Result<void> validate(const Options &options) {
     if (Result<void> done = write(options.csv, csvOf(*reports)); !done)
       return done;
   if (!options.json.empty()) {
-    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    nlohmann::ordered_json all = {{"schema", "weft.hw-validate/1"}, {"overhead_cycles", options.overhead}};
     for (const Report &report : *reports)
-      all.push_back(toJson(report, options.worst));
+      all["machines"].push_back(toJson(report, options.worst));
     if (Result<void> done =
             write(options.json, all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
         !done)

@@ -100,14 +100,16 @@ TEST_CASE("weft hw validate rvv compares a core of one's own with measurements o
   CHECK_THAT(mine.out, Contains("not compared: 3 rows") && Contains("'vrol.vv', 'vrol.vx', 'v\\xffx'"));
   CHECK_THAT(mine.out, Contains("m2 ") && Contains("m4 ") && Contains("worst rows"));
   Output json = weftHw(arguments + " --machine mine --worst 1 --json -");
-  auto parsed = nlohmann::json::parse(json.out);
+  auto whole = nlohmann::json::parse(json.out);
+  CHECK(whole["schema"] == "weft.hw-validate/1");
+  auto parsed = whole["machines"];
   CHECK(parsed[0]["vlmax"]["rows"] == 1);
   CHECK(parsed[0]["vlmax"]["mape"] == 0);
   CHECK(parsed[0]["unknown"].size() == 3);
   CHECK(parsed[0]["worst"][0]["measured"] == 2);
   CHECK(parsed[0]["worst"][0]["predicted"] == 1 + 3.0 / 64); // one issues a cycle, and a loop has three more
   Output wide = weftHw(arguments + " --machine mine --json - --set parallelism.core.dlen=256 --overhead 0.5");
-  CHECK(nlohmann::json::parse(wide.out)[0]["vlmax"]["mape"] == Approx(1 - 2.5 / 4));
+  CHECK(nlohmann::json::parse(wide.out)["machines"][0]["vlmax"]["mape"] == Approx(1 - 2.5 / 4));
   CHECK(weftHw("validate rvv --machine mine --hw rvv-mesh-16 " + csv + " " + csv).exitCode == 0);
 
   auto error = [&](const std::string &text) {
