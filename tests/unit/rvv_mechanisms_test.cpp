@@ -172,6 +172,19 @@ TEST_CASE("out of order, only operands are waited for") {
   CHECK(stallsOf(stream, Stall::QueueFull, window) > 0);
 }
 
+TEST_CASE("out of order, the steps of reductions run between each other") {
+  Stream sums;
+  for (uint8_t i = 0; i < 8; ++i) {
+    sums.push_back(vector(OpClass::VFReduceUnordered, static_cast<uint8_t>(8 + i), {16}));
+    sums.back().vectorWrite.count = 1;
+  }
+  // Two rows and two halvings, less one: three steps of four cycles, and a cycle to write.
+  CHECK(cyclesEach(sums, {}) == 13);
+  CHECK(cyclesEach(sums,
+                   {{"rvv.scalar.window", "64"}, {"rvv.scalar.issue_width", "4"}, {"rvv.dispatch.queue", "16"}}) == 4);
+  CHECK(cyclesOf({sums[0]}, {{"rvv.scalar.window", "64"}}) == cyclesOf({sums[0]}));
+}
+
 TEST_CASE("renamed registers are overwritten at once, unless the old value is kept") {
   // A slow product, and an add into the register that it reads: in order the add's row waits until it was read.
   Stream stream = {vector(OpClass::VFMultiply, 16, {8}, 4), load(8, 4), vector(OpClass::VAlu, 24, {8}, 4)};

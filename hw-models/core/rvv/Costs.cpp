@@ -272,6 +272,9 @@ Cost Costs::of(const Retired &op) const {
   case Shape::Reduce:
   case Shape::ReduceOrdered:
     cycles = reduce(op, traits, count, width);
+    // Out of order each step is an operation of its own, and those of other instructions run between.
+    if (rvv.scalar.window > 0 && reduction != Reduction::Elements)
+      return {.occupancy = (cycles + traits.step - 1) / traits.step + rvv.startup, .serial = cycles};
     break;
   case Shape::Masks:
     cycles = maskRows(op, count, width);
