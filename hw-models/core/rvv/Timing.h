@@ -87,7 +87,7 @@ std::string_view nameOf(Stall stall);
 /// Why the vector unit's arithmetic stood still; cycles of its busiest unit, by cause.
 struct VectorUse {
   uint64_t busyCycles = 0;    // sum over instructions of cycles of an arithmetic unit
-  uint64_t fpuBusyCycles = 0; // of the floating-point multiply-add unit
+  uint64_t fpuBusyCycles = 0; // of floating-point multiply-add, the mean of pipes that have it
   uint64_t memoryBusyCycles = 0;
 };
 
