@@ -13,51 +13,39 @@
 namespace weft::hw {
 
 /// How long the instructions of a RISC-V vector core take; cycles unless a name says otherwise. What each number means
-/// stands in the schema (keys parallelism.core.rvv.*), how the numbers work together in docs/timing-model.md. Widths
-/// are 0 where the file leaves them to the datapath.
+/// stands in the schema (keys parallelism.core.rvv.*), how the numbers work together in docs/timing-model.md. Numbers
+/// that the file leaves to another one are 0.
 struct RvvTiming {
   struct Scalar {
-    uint32_t issueWidth = 1, multiplyLatency = 3, divideCycles = 20, loadLatency = 3, floatLatency = 4,
-             floatDivideCycles = 20, branchCycles = 1;
+    uint32_t window = 0, issueWidth = 1, loadLatency = 3, arithmeticLatency = 4, divideCycles = 20, branchCycles = 1;
   } scalar;
   struct Dispatch {
-    uint32_t latency = 2, queue = 8, interval = 1, resultLatency = 5, resultInterval = 1, vsetCycles = 0;
-    bool inOrder = true;
+    uint32_t roundTrip = 7, queue = 8, width = 1, resultInterval = 1, vsetCycles = 0;
+    bool inOrder = true, overwriteWaits = true;
   } dispatch;
-  struct Sequencer {
-    uint32_t integer = 0, multiply = 0, floating = 0, permute = 0, mask = 0;
-  } sequencer;
+  std::vector<std::string> pipes; // "integer+float": the units of each
+  std::vector<std::string> rates; // "float64/2": units that are not as wide as the datapath
   bool chaining = true;
-  struct Width {
-    uint32_t integer = 0, shift = 0, multiply = 0, multiply64 = 0, floating = 0, convert = 0, permute = 0, masked = 0;
-  } width;
-  struct PipelineLatency {
-    uint32_t integer = 2, shift = 2, multiply = 3, floating = 4, convert = 2, permute = 2, mask = 2;
-  } latency;
-  uint32_t wideningRate = 1, partialWriteCycles = 1;
-  uint32_t maskStartup = 0;
-  bool maskByElements = false, overwriteWaits = true;
   std::string occupancy;
+  uint32_t startup = 0, partialWriteCycles = 1;
+  struct PipelineLatency {
+    uint32_t integer = 2, shift = 2, multiply = 3, floating = 4, permute = 2;
+  } latency;
   struct Elementwise {
     std::vector<std::string> operations;
     double cycles = 1;
-    uint32_t startup = 0;
+    bool drains = false;
   } elementwise;
   struct Divide {
-    std::string style;
-    double integerCycles = 3, integerCyclesPerBit = 0.5, floatCycles = 3, floatCyclesPerBit = 0.5;
-    uint32_t startup = 0;
+    double integerCycles = 8, floatCycles = 8, cyclesPerBit = 0.25, earlyCycles = 0;
   } divide;
   struct Reduction {
     std::string style;
-    uint32_t integerCycles = 0, floatCycles = 0, orderedCycles = 0, minimumCycles = 0, overlap = 1;
-    bool integerFoldsAtOnce = false;
+    uint32_t integerCycles = 0;
   } reduction;
   struct Memory {
-    uint32_t loadBits = 0, storeBits = 0, loadLatency = 4, startup = 0, banks = 1;
-    uint32_t segmentFields = 0;
+    uint32_t bits = 0, loadLatency = 4, banks = 1, segmentFields = 0;
     double cyclesPerElement = 1, segmentLoadCycles = 1, segmentStoreCycles = 1;
-    bool sharedPort = false;
   } memory;
 };
 

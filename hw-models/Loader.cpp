@@ -1,6 +1,7 @@
 // From YAML text to a Hardware whose every value is in range.
 #include "hw-models/Schema.h"
 #include "hw-models/core/CoreKinds.h"
+#include "hw-models/core/rvv/Units.h"
 
 #include <fmt/format.h>
 #define XXH_INLINE_ALL
@@ -192,6 +193,10 @@ Result<void> checkTogether(const Values &values, const std::string &origin, cons
   if (hardware.routing.reservedColors >= hardware.routing.colors)
     return fail("routing.reserved_colors", fmt::format("{} is not allowed; allowed: less than routing.colors, {}",
                                                        hardware.routing.reservedColors, hardware.routing.colors));
+  if (hardware.parallelism.core.kind == "rvv")
+    if (std::string_view unit = rvv::missingUnit(hardware.parallelism.core.rvv); !unit.empty())
+      return fail("parallelism.core.rvv.pipes",
+                  fmt::format("no pipe that takes masked instructions has the unit {}; add it to one", unit));
   const Energy &energy = hardware.energy;
   bool hasFigures = energy.macPj || energy.sramBytePj || energy.hopBytePj || energy.leakagePerCyclePj;
   if (hasFigures && energy.source.empty())

@@ -1,6 +1,7 @@
 #include "hw-models/Schema.h"
 
 #include "hw-models/core/CoreKinds.h"
+#include "hw-models/core/rvv/Units.h"
 
 #include <fmt/format.h>
 
@@ -99,15 +100,29 @@ Result<std::string> textValue(const Key &key, const YamlNode &node) {
   return text;
 }
 
+/// Whether an item of a list is one that the key takes.
+bool isItem(const Key &key, const std::string &text) {
+  if (key.type == UnitSets)
+    return rvv::isPipe(text);
+  if (key.type == Rates)
+    return rvv::isRate(text);
+  return isName(text) && (key.choices.empty() || isChoice(key, text));
+}
+
 Result<std::vector<std::string>> namesValue(const Key &key, const YamlNode &node) {
-  if (node.kind != YamlNode::Kind::List || double(node.items.size()) > key.high)
+  if (node.kind != YamlNode::Kind::List || double(node.items.size()) > key.high || double(node.items.size()) < key.low)
     return wants(key, what(node));
   std::vector<std::string> names;
   for (const YamlNode &item : node.items) {
-    if (item.kind != YamlNode::Kind::Scalar || !isName(item.scalar) ||
-        (!key.choices.empty() && !isChoice(key, item.scalar)))
+    if (item.kind != YamlNode::Kind::Scalar || !isItem(key, item.scalar))
       return wants(key, what(item));
-    if (std::find(names.begin(), names.end(), item.scalar) != names.end())
+    auto isSame = [&](const std::string &name) {
+      return key.type == Rates
+                 ? name.substr(0, name.find_first_of("*/")) == item.scalar.substr(0, item.scalar.find_first_of("*/"))
+                 : name == item.scalar;
+    };
+    bool mayRepeat = key.type == UnitSets; // two pipes may be alike
+    if (!mayRepeat && std::any_of(names.begin(), names.end(), isSame))
       return userError(fmt::format("{} is listed twice", inQuotes(item.scalar)));
     names.push_back(item.scalar);
   }
@@ -241,6 +256,10 @@ std::string hw::describeAllowed(const Key &key) {
     if (!key.choices.empty())
       return fmt::format("a list of: {}", listOf(key.choices, ", "));
     return fmt::format("a list of at most {:.0f} names", key.high);
+  case UnitSets:
+    return fmt::format("a list of {:.0f} to {:.0f} items, each {}", key.low, key.high, rvv::pipesAllowed());
+  case Rates:
+    return fmt::format("a list of items, each {}", rvv::ratesAllowed());
   case Choice:
     return listOf(key.choices, " or ");
   case Flag:

@@ -18,6 +18,8 @@ enum class ValueType {
   Kind,      // one of coreKinds()
   Choice,    // one of Key::choices
   Names,     // a list of Name without repetition; of Key::choices if there are any
+  UnitSets,  // a list of sets of a vector core's units: "integer+float"
+  Rates,     // a list of a vector core's units with a factor: "float64/2"
   Flag,      // true or false
   Extent,    // [width, height]
   Whole,     // a whole number

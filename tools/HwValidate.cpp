@@ -1,6 +1,7 @@
 #include "tools/HwValidate.h"
 
 #include "hw-models/Hardware.h"
+#include "hw-models/Yaml.h"
 #include "sim/validation/Validate.h"
 
 #include <fmt/format.h>
@@ -18,8 +19,10 @@ using namespace weft::validation;
 namespace {
 
 struct Options {
-  std::string data, machine, hardware, csv, json;
+  std::vector<std::string> data, overrides;
+  std::string machine, hardware, csv, json;
   size_t worst = 0;
+  double overhead = 0;
 };
 
 /// One machine of the data with what the model says to it.
@@ -48,6 +51,19 @@ std::vector<std::string> machinesOf(const std::vector<Measurement> &measurements
   return out;
 }
 
+Result<std::vector<Measurement>> readAll(const std::vector<std::string> &paths) {
+  if (paths.empty())
+    return shippedMeasurements();
+  std::vector<Measurement> out;
+  for (const std::string &path : paths) {
+    Result<std::vector<Measurement>> each = readMeasurements(path);
+    if (!each)
+      return each.error();
+    out.insert(out.end(), each->begin(), each->end());
+  }
+  return out;
+}
+
 Result<std::vector<Report>> run(const Options &options, const std::vector<Measurement> &measurements) {
   std::vector<std::string> machines = machinesOf(measurements);
   auto listed = [&] {
@@ -64,18 +80,25 @@ Result<std::vector<Report>> run(const Options &options, const std::vector<Measur
   if (!options.hardware.empty() && machines.size() > 1)
     return userError(fmt::format("--hw describes one machine, the data has {}; choose one with --machine: {}",
                                  machines.size(), listed()));
+  std::vector<hw::Override> overrides;
+  for (const std::string &text : options.overrides) {
+    Result<hw::Override> each = hw::parseOverride(text);
+    if (!each)
+      return each.error();
+    overrides.push_back(*std::move(each));
+  }
   std::vector<Report> out;
   for (const std::string &machine : machines) {
     std::string name = options.hardware.empty() ? std::string(presetFor(machine)) : options.hardware;
     if (name.empty())
       return userError(fmt::format("machine '{}': no preset describes it; give its description with --hw", machine));
-    Result<hw::Hardware> hardware = hw::load(name);
+    Result<hw::Hardware> hardware = hw::load(name, overrides);
     if (!hardware)
       return hardware.error();
     if (hardware->parallelism.core.kind != "rvv")
       return userError(
           fmt::format("{}: its cores are of kind {}; the data is of kind rvv", name, hardware->parallelism.core.kind));
-    out.push_back({machine, name, compare(*hardware, measurements, machine)});
+    out.push_back({machine, name, compare(*hardware, measurements, machine, options.overhead)});
   }
   return out;
 }
@@ -93,16 +116,32 @@ void printLine(std::string_view name, const Comparison &comparison, auto chosen)
              percent(most, most.meanError), one.rows, percent(one, one.meanAbsoluteError));
 }
 
-void printWorst(const Comparison &comparison, size_t count) {
+std::vector<const Row *> worstRows(const Comparison &comparison, size_t count) {
   std::vector<const Row *> rows;
   for (const Row &row : comparison.rows)
     rows.push_back(&row);
-  std::sort(rows.begin(), rows.end(),
-                   [](const Row *a, const Row *b) { return std::abs(a->error()) > std::abs(b->error()); });
+  std::sort(rows.begin(), rows.end(), [](const Row *a, const Row *b) {
+    double left = std::abs(a->error()), right = std::abs(b->error());
+    return left != right ? left > right : a->measurement->line < b->measurement->line;
+  });
   rows.resize(std::min(count, rows.size()));
+  return rows;
+}
+
+/// Each once, in the order of the data.
+std::vector<std::string> unknownNames(const Comparison &comparison) {
+  std::vector<std::string> out;
+  for (const Measurement *each : comparison.unknown)
+    if (std::string name = hw::inQuotes(each->operands.substr(0, each->operands.find(' ')));
+        std::find(out.begin(), out.end(), name) == out.end())
+      out.push_back(name);
+  return out;
+}
+
+void printWorst(const Comparison &comparison, size_t count) {
   fmt::print("  worst rows:\n  {:<34} {:>4} {:>4} {:>6} {:>10} {:>10} {:>9}\n", "operands", "SEW", "LMUL", "vl",
              "measured", "predicted", "error");
-  for (const Row *row : rows) {
+  for (const Row *row : worstRows(comparison, count)) {
     const Measurement &each = *row->measurement;
     fmt::print("  {:<34} {:>4} {:>4} {:>6} {:>10.2f} {:>10.2f} {:>+8.0f} %\n", each.operands, each.sewBits,
                lmulName(each.lmulEighths), vlName(each), each.cycles, row->predicted, 100 * row->error());
@@ -117,18 +156,30 @@ void print(const Report &report, size_t worst) {
   for (const auto &[name, eighths] : lmuls)
     printLine(name, report.comparison, [&](const Row &row) { return row.measurement->lmulEighths == eighths; });
   printLine("all", report.comparison, [](const Row &) { return true; });
-  if (!report.comparison.unknown.empty())
-    fmt::print("  {} rows are of instructions that the simulator does not have, the first: {}\n",
-               report.comparison.unknown.size(), report.comparison.unknown.front()->operands);
+  if (!report.comparison.unknown.empty()) {
+    std::vector<std::string> names = unknownNames(report.comparison);
+    constexpr size_t most = 20;
+    std::string list;
+    for (size_t i = 0; i < std::min(most, names.size()); ++i)
+      list += (i ? ", " : "") + names[i];
+    fmt::print("  not compared: {} rows of instructions that the simulator does not have: {}{}\n",
+               report.comparison.unknown.size(), list, names.size() > most ? ", …" : "");
+  }
   if (worst)
     printWorst(report.comparison, worst);
+}
+
+nlohmann::ordered_json toJson(const Row &row) {
+  const Measurement &each = *row.measurement;
+  return {{"operands", each.operands}, {"sew", each.sewBits},     {"lmul", lmulName(each.lmulEighths)},
+          {"vl", vlName(each)},        {"measured", each.cycles}, {"predicted", row.predicted}};
 }
 
 nlohmann::ordered_json toJson(const Summary &summary) {
   return {{"rows", summary.rows}, {"mape", summary.meanAbsoluteError}, {"bias", summary.meanError}};
 }
 
-nlohmann::ordered_json toJson(const Report &report) {
+nlohmann::ordered_json toJson(const Report &report, size_t worst) {
   auto isMost = [](const Row &row) { return row.measurement->vl == 0; };
   nlohmann::ordered_json out = {{"machine", report.machine}, {"hardware", report.hardware}};
   out["vlmax"] = toJson(summarize(report.comparison, isMost));
@@ -144,6 +195,9 @@ nlohmann::ordered_json toJson(const Report &report) {
         each.rows > 0)
       out["lmul_vlmax"][std::string(name)] = toJson(each);
   out["unknown_rows"] = report.comparison.unknown.size();
+  out["unknown"] = unknownNames(report.comparison);
+  for (const Row *row : worstRows(report.comparison, worst))
+    out["worst"].push_back(toJson(*row));
   return out;
 }
 
@@ -172,8 +226,7 @@ std::string csvOf(const std::vector<Report> &reports) {
 }
 
 Result<void> validate(const Options &options) {
-  Result<std::vector<Measurement>> measurements =
-      options.data.empty() ? shippedMeasurements() : readMeasurements(options.data);
+  Result<std::vector<Measurement>> measurements = readAll(options.data);
   if (!measurements)
     return measurements.error();
   Result<std::vector<Report>> reports = run(options, *measurements);
@@ -183,10 +236,12 @@ Result<void> validate(const Options &options) {
     if (Result<void> done = write(options.csv, csvOf(*reports)); !done)
       return done;
   if (!options.json.empty()) {
-    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    nlohmann::ordered_json all = {{"schema", "weft.hw-validate/1"}, {"overhead_cycles", options.overhead}};
     for (const Report &report : *reports)
-      all.push_back(toJson(report));
-    if (Result<void> done = write(options.json, all.dump(2) + "\n"); !done)
+      all["machines"].push_back(toJson(report, options.worst));
+    if (Result<void> done =
+            write(options.json, all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+        !done)
       return done;
   }
   if (options.json != "-" && options.csv != "-")
@@ -202,10 +257,16 @@ void tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
   command->require_subcommand(1);
   CLI::App *rvv = command->add_subcommand("rvv", "Cycles of vector instructions, predicted against measured");
   auto options = std::make_shared<Options>(); // lives as long as the callback
-  rvv->add_option("--data", options->data, "Measurements (default: those that come with Weft)")->type_name("CSV");
+  rvv->add_option("--data,data", options->data, "Measurements (default: those that come with Weft)")->type_name("CSV");
   rvv->add_option("--machine", options->machine, "Only this machine of the data")->type_name("NAME");
   rvv->add_option("--hw", options->hardware, "Its description (default: the preset made for it)")
       ->type_name("PRESET|FILE");
+  rvv->add_option("--set", options->overrides, "Replace a value of it: KEY=VALUE, KEY as in `weft hw schema`")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  rvv->add_option("--overhead", options->overhead, "What measuring itself added, in cycles an instruction (default: 0)")
+      ->type_name("CYCLES")
+      ->check(CLI::Range(0.0, 1000.0).description(""));
   rvv->add_option("--worst", options->worst, "List this many rows with the largest error")->type_name("N");
   rvv->add_option("--csv", options->csv, "Write every row; - for standard output")->type_name("FILE");
   rvv->add_option("--json", options->json, "Write the summary; - for standard output")->type_name("FILE");

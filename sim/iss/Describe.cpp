@@ -202,6 +202,8 @@ public:
     retired.lmulEighths = static_cast<uint8_t>(1u << (v.lmulLog2 + 3));
     retired.vlmax = v.vlmax;
     retired.masked = !op.unmasked;
+    constexpr uint64_t tailAgnostic = 1 << 6, maskAgnostic = 1 << 7; // of vtype
+    retired.keepsOld = (v.vl < v.vlmax && !(v.vtype & tailAgnostic)) || (retired.masked && !(v.vtype & maskAgnostic));
   }
 
   void arithmetic() {
@@ -219,6 +221,7 @@ public:
     if (format == Format::VMoveWhole) {
       retired.vectorReads[0] = {op.rs2, op.fields};
       retired.vectorWrite = {op.rd, op.fields};
+      retired.keepsOld = false;
     }
   }
 
@@ -256,6 +259,7 @@ public:
     case Format::VStoreWhole:
       retired.elements = op.fields * hart.isa.vlenBytes() / retired.elementBytes;
       retired.fields = 1;
+      retired.keepsOld = false;
       registers.count = op.fields;
       break;
     default:

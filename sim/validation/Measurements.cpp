@@ -1,5 +1,7 @@
 #include "sim/validation/Measurements.h"
 
+#include "hw-models/Yaml.h"
+
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -84,6 +86,8 @@ public:
 
   Result<std::vector<Measurement>> read(std::string_view text) {
     std::vector<Measurement> out;
+    if (constexpr std::string_view byteOrderMark = "\xEF\xBB\xBF"; text.starts_with(byteOrderMark))
+      text.remove_prefix(byteOrderMark.size());
     for (size_t line = 1; !text.empty(); ++line) {
       size_t end = std::min(text.find('\n'), text.size());
       std::vector<std::string> row = cells(text.substr(0, end));
@@ -125,7 +129,7 @@ private:
   Result<Measurement> readRow(const std::vector<std::string> &row, size_t line) const {
     Measurement out{.machine = cell(row, "machine"), .operands = cell(row, "operands"), .line = line};
     auto fail = [&](const char *column, std::string_view wants) {
-      return userError(fmt::format("{}:{}: {} '{}': {}", name, line, column, cell(row, column), wants));
+      return userError(fmt::format("{}:{}: {} {}: {}", name, line, column, hw::inQuotes(cell(row, column)), wants));
     };
     std::optional<uint32_t> sew = number<uint32_t>(cell(row, "SEW"));
     if (!sew || (*sew != 8 && *sew != 16 && *sew != 32 && *sew != 64))

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <string_view>
 
 using namespace weft;
 using namespace weft::validation;
 using hw::rvv::noRegister;
 using hw::rvv::OpClass;
-using hw::rvv::RegisterGroup;
 using hw::rvv::Retired;
 
 namespace {
@@ -99,9 +99,10 @@ Text split(const std::string &text) {
 }
 
 std::optional<uint8_t> vectorRegister(std::string_view operand) {
-  if (operand.size() < 2 || operand[0] != 'v' || !std::isdigit(operand[1]))
-    return std::nullopt;
-  return static_cast<uint8_t>(std::stoi(std::string(operand.substr(1))) % 32);
+  uint32_t number = 32;
+  if (operand.starts_with('v'))
+    std::from_chars(operand.data() + 1, operand.data() + operand.size(), number);
+  return number < 32 ? std::optional(static_cast<uint8_t>(number)) : std::nullopt;
 }
 
 /// Distinct numbers for scalar operands; which they are does not matter.
@@ -120,7 +121,7 @@ public:
   std::optional<std::vector<Retired>> build() {
     uint32_t most = std::max({groupOf(widths.result), groupOf(widths.second), groupOf(widths.first)});
     if (isMemory(cls))
-      most = groupOf(memoryBits()) * fields;
+      most = isWhole() ? wholeRegisters() : groupOf(dataBits()) * fields;
     if (cls == OpClass::VMoveWhole)
       most = static_cast<uint32_t>(text.name[3] - '0');
     // Types that widen or narrow are measured with the registers of the next LMUL, whatever the instruction.
@@ -161,6 +162,16 @@ private:
     return at == std::string::npos ? 8 : static_cast<uint32_t>(std::stoi(text.name.substr(at)));
   }
 
+  bool isIndexed() const { return isOneOf(cls, {OpClass::VLoadIndexed, OpClass::VStoreIndexed}); }
+  bool isWhole() const { return isOneOf(cls, {OpClass::VLoadWhole, OpClass::VStoreWhole}); }
+  /// "vl4re32.v", "vs4r.v"
+  uint32_t wholeRegisters() const { return static_cast<uint32_t>(text.name[2] - '0'); }
+  /// Of a memory access's elements; the number in an indexed one's name is the index's.
+  uint32_t dataBits() const {
+    bool isBytes = isOneOf(cls, {OpClass::VLoadMask, OpClass::VStoreMask, OpClass::VStoreWhole});
+    return isBytes ? 8 : isIndexed() ? measurement.sewBits : memoryBits();
+  }
+
   std::optional<Retired> one(uint32_t turn, uint32_t step) const {
     Retired op;
     op.cls = cls;
@@ -174,12 +185,15 @@ private:
     if (op.vlmax == 0 || text.operands.empty())
       return std::nullopt;
     auto shifted = [&](uint8_t base) { return static_cast<uint8_t>((base + turn * step) % 32); };
-    bool isStore = isOneOf(cls, {OpClass::VStore, OpClass::VStoreMask, OpClass::VStoreWhole, OpClass::VStoreStrided});
+    bool isStore = isOneOf(cls, {OpClass::VStore, OpClass::VStoreMask, OpClass::VStoreWhole, OpClass::VStoreStrided,
+                                 OpClass::VStoreIndexed});
     if (isMemory(cls)) {
       describeMemory(op, shifted(*vectorRegister(text.operands[0])), isStore);
       return op;
     }
     std::optional<uint8_t> destination = vectorRegister(text.operands[0]);
+    if (!destination && text.operands[0].starts_with('v'))
+      return std::nullopt;
     bool isElement =
         isOneOf(cls, {OpClass::VReduce, OpClass::VWidenReduce, OpClass::VFReduceMinMax, OpClass::VFReduceUnordered,
                       OpClass::VFReduceOrdered, OpClass::VFWidenReduceUnordered, OpClass::VFWidenReduceOrdered,
@@ -218,13 +232,20 @@ private:
 
   void describeMemory(Retired &op, uint8_t first, bool isStore) const {
     bool isMask = cls == OpClass::VLoadMask || cls == OpClass::VStoreMask;
-    uint32_t bits = isMask ? 8 : memoryBits();
+    uint32_t bits = dataBits();
     op.elementBytes = static_cast<uint8_t>(bits / 8);
     op.fields = static_cast<uint8_t>(fields);
     op.elements = isMask ? (op.vl + 7) / 8 : op.vl * fields;
     uint32_t count = isMask ? 1 : std::min(8u, groupOf(bits) * fields);
+    if (isWhole()) {
+      count = wholeRegisters();
+      op.elements = count * vlenBits / bits;
+    }
     (isStore ? op.vectorReads[0] : op.vectorWrite) = {first, static_cast<uint8_t>(count)};
-    if (text.operands.size() > 2) { // x0: always the same element; -1: downwards; else apart
+    if (isIndexed()) {
+      uint8_t index = text.operands.size() > 2 ? vectorRegister(text.operands[2]).value_or(16) : uint8_t{16};
+      op.vectorReads[1] = {index, static_cast<uint8_t>(std::min(8u, groupOf(memoryBits())))};
+    } else if (text.operands.size() > 2) { // x0: always the same element; -1: downwards; else apart
       const std::string &stride = text.operands[2];
       op.strideBytes = stride == "x0" ? 0 : stride.find("-1") != std::string::npos ? -1 : 4 * (bits / 8);
     }
@@ -247,8 +268,7 @@ std::optional<std::vector<Retired>> validation::streamOf(const Measurement &meas
   std::optional<OpClass> cls = classOfName(text.name);
   if (!cls || !hw::rvv::isVector(*cls) || *cls == OpClass::VSet || text.operands.empty())
     return std::nullopt;
-  if (isMemory(*cls) && (!vectorRegister(text.operands[0]) || *cls == OpClass::VLoadIndexed ||
-                         *cls == OpClass::VStoreIndexed || *cls == OpClass::VLoadWhole || *cls == OpClass::VStoreWhole))
+  if (isMemory(*cls) && !vectorRegister(text.operands[0]))
     return std::nullopt;
   return Builder(measurement, text, *cls, fields, vlenBits).build();
 }

@@ -126,7 +126,7 @@ constexpr std::pair<std::string_view, std::string_view> presets[] = {{"saturn_sh
 } // namespace
 
 Comparison validation::compare(const hw::Hardware &hardware, const std::vector<Measurement> &measurements,
-                               std::string_view machine) {
+                               std::string_view machine, double overhead) {
   Comparison out;
   auto timing = hw::rvv::makeTiming(hardware);
   for (const Measurement &each : measurements) {
@@ -134,7 +134,7 @@ Comparison validation::compare(const hw::Hardware &hardware, const std::vector<M
       continue;
     auto turn = streamOf(each, hardware.parallelism.core.vlenBits);
     if (turn)
-      out.rows.push_back({&each, groupOf(turn->front().cls), steadyCycles(*timing, *turn)});
+      out.rows.push_back({&each, groupOf(turn->front().cls), steadyCycles(*timing, *turn) + overhead});
     else
       out.unknown.push_back(&each);
   }

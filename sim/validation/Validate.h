@@ -22,9 +22,10 @@ struct Comparison {
   std::vector<const Measurement *> unknown; // instructions that the simulator does not have
 };
 
-/// What the timing model of `hardware` says to the measurements of `machine`; empty: of all machines.
-Comparison compare(const hw::Hardware &hardware, const std::vector<Measurement> &measurements,
-                   std::string_view machine);
+/// What the timing model of `hardware` says to the measurements of `machine`; empty: of all machines. `overhead` is
+/// what measuring itself adds, in cycles an instruction.
+Comparison compare(const hw::Hardware &hardware, const std::vector<Measurement> &measurements, std::string_view machine,
+                   double overhead = 0);
 
 struct Summary {
   size_t rows = 0;

@@ -115,6 +115,7 @@ TEST_CASE("a good description fills every member") {
   CHECK(machine.parallelism.core.extensions.empty());
   CHECK(machine.parallelism.core.rvv.chaining);
   CHECK(machine.parallelism.core.rvv.elementwise.operations == std::vector<std::string>{"gather", "compress"});
+  CHECK(machine.parallelism.core.rvv.pipes == std::vector<std::string>{"arithmetic", "load", "store"});
   CHECK(machine.parallelism.core.units.empty());
   CHECK(machine.latency.hop == 1);
   CHECK(machine.latency.ramp == 2);
@@ -242,7 +243,7 @@ TEST_CASE("flags, choices and lists of choices say what is allowed") {
   };
   for (const char *bad : {"1", "yes", "True", "'true'", "[true]", ""})
     CHECK_THAT(error("rvv.chaining", bad), Contains("allowed: true or false"));
-  CHECK_THAT(error("rvv.reduction.style", "tree"), Contains("'tree' is not allowed; allowed: rows or halving or"));
+  CHECK_THAT(error("rvv.reduction.style", "ring"), Contains("'ring' is not allowed; allowed: rows or tree or"));
   CHECK_THAT(error("rvv.elementwise.operations", "[gather, add]"),
              Contains("'add' is not allowed; allowed: a list of: gather"));
   CHECK_THAT(error("extensions", "[zfh, zvdot]"), Contains("'zvdot' is not allowed; allowed: a list of: zfhmin, zfh"));
@@ -355,6 +356,8 @@ TEST_CASE("the canonical text is a fixed point and the digest follows the values
     std::string value = key.type == Extent       ? "[9, 9]"
                         : key.type == Names      ? fmt::format("[{}]", key.choices.empty() ? "vdot" : key.choices[0])
                              : key.type == Choice ? std::string(key.choices[key.fallback == key.choices[0]])
+                        : key.type == UnitSets   ? "[arithmetic, float, load, store]"
+                        : key.type == Rates      ? "[float/2]"
                         : key.type == Flag       ? (key.fallback == "true" ? "false" : "true")
                         : key.type == Real       ? "3.25"
                         : key.type == PowerOfTwo ? "64"
@@ -548,10 +551,13 @@ TEST_CASE("the rates of a RISC-V vector core follow from its units") {
     return hw::ratesOf(parsed(good, {{std::string("parallelism.core.") + key, value}}));
   };
   CHECK(with("dlen", "256").macsF32 == 8);
-  CHECK(with("rvv.width.float", "64").macsF32 == 2);
-  CHECK(with("rvv.widening_rate", "2").macsF16 == 8);
-  CHECK(with("rvv.widening_rate", "2").macsF32 == 4);
-  CHECK(with("rvv.memory.store_bits", "64").storeBytes == 8);
+  CHECK(with("rvv.rates", "[float/2]").macsF32 == 2);
+  CHECK(with("rvv.rates", "[widen*2]").macsF16 == 8);
+  CHECK(with("rvv.rates", "[widen*2]").macsF32 == 4);
+  CHECK(with("rvv.pipes", "[arithmetic, float, load, load, store]").macsF32 == 8);
+  CHECK(with("rvv.pipes", "[arithmetic, float, load, load, store]").loadBytes == 32);
+  CHECK(with("rvv.rates", "[store/2]").storeBytes == 8);
+  CHECK(with("rvv.memory.bits", "64").storeBytes == 8);
   CHECK(with("rvv.divide.float_cycles", "90").special < rates.special);
   CHECK(with("rvv.memory.load_latency", "14").startup == rates.startup + 10);
 }

@@ -5,7 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <cstdio>
+#include <fstream>
 #include <functional>
 #include <unistd.h>
 
@@ -78,4 +81,49 @@ TEST_CASE("weft hw") {
   Output schema = weftHw("schema");
   CHECK(schema.exitCode == 0);
   CHECK(schema.out == hw::schemaMarkdown());
+}
+
+TEST_CASE("weft hw validate rvv compares a core of one's own with measurements of one's own") {
+  std::string csv = WEFT_BINARY_DIR "/hw_command_test.csv";
+  std::ofstream(csv, std::ios::binary) << "\xEF\xBB\xBFmachine,operands,SEW,LMUL,vl,cycles_per_insn,remark\n"
+                                          "mine,\"vadd.vv v8,v16,v24\",32,m2,VLMAX,4,\r\n"
+                                          "mine,\"vadd.vv v8,v16,v24\",32,m4,vl=1,2,x\n"
+                                          "mine,\"vrol.vv v8,v16,v24\",32,m1,VLMAX,2,\n"
+                                          "mine,\"vrol.vx v8,v16,t0\",32,m1,VLMAX,2,\n"
+                                          "mine,\"v\xFFx v8\",32,m1,VLMAX,2,\n"
+                                          "other,\"vadd.vv v8,v16,v24\",32,m1,VLMAX,2,\n";
+  std::string arguments = "validate rvv --hw rvv-mesh-16 " + csv;
+  Output mine = weftHw(arguments + " --machine mine --worst 1");
+  CHECK(mine.err.empty());
+  CHECK(mine.exitCode == 0);
+  CHECK_THAT(mine.out, Contains("mine against rvv-mesh-16") && Contains("0.0 %") && Contains("47.7 %"));
+  CHECK_THAT(mine.out, Contains("not compared: 3 rows") && Contains("'vrol.vv', 'vrol.vx', 'v\\xffx'"));
+  CHECK_THAT(mine.out, Contains("m2 ") && Contains("m4 ") && Contains("worst rows"));
+  Output json = weftHw(arguments + " --machine mine --worst 1 --json -");
+  auto whole = nlohmann::json::parse(json.out);
+  CHECK(whole["schema"] == "weft.hw-validate/1");
+  auto parsed = whole["machines"];
+  CHECK(parsed[0]["vlmax"]["rows"] == 1);
+  CHECK(parsed[0]["vlmax"]["mape"] == 0);
+  CHECK(parsed[0]["unknown"].size() == 3);
+  CHECK(parsed[0]["worst"][0]["measured"] == 2);
+  CHECK(parsed[0]["worst"][0]["predicted"] == 1 + 3.0 / 64); // one issues a cycle, and a loop has three more
+  Output wide = weftHw(arguments + " --machine mine --json - --set parallelism.core.dlen=256 --overhead 0.5");
+  CHECK(nlohmann::json::parse(wide.out)["machines"][0]["vlmax"]["mape"] == Approx(1 - 2.5 / 4));
+  CHECK(weftHw("validate rvv --machine mine --hw rvv-mesh-16 " + csv + " " + csv).exitCode == 0);
+
+  auto error = [&](const std::string &text) {
+    Output output = weftHw("validate rvv " + text);
+    CHECK(output.exitCode != 0);
+    CHECK(output.out.empty());
+    return output.err;
+  };
+  CHECK_THAT(error("--machine mine " + csv), Contains("no preset describes it; give its description with --hw"));
+  CHECK_THAT(error("--hw rvv-mesh-16 " + csv), Contains("choose one with --machine: mine, other"));
+  CHECK_THAT(error("--hw rvv-mesh-16 --machine yours " + csv), Contains("'yours' is not in the data; it has: mine"));
+  CHECK_THAT(error("--hw wse2 --machine mine " + csv), Contains("kind dsd"));
+  CHECK_THAT(error("--hw rvv-mesh-16 --machine mine " + csv + ".none"), Contains("cannot be opened"));
+  CHECK_THAT(error("--hw rvv-mesh-16 --set parallelism.core.dlen=100 --machine mine " + csv),
+             Contains("a power of two"));
+  std::remove(csv.c_str());
 }

@@ -1,7 +1,9 @@
-// What one vector instruction asks of the vector unit: which sequencer, for how long, and when its result is there.
+// What one vector instruction asks of the vector unit: which pipes can take it, for how long, and when its result is
+// there.
 #pragma once
 
 #include "hw-models/core/rvv/Timing.h"
+#include "hw-models/core/rvv/Units.h"
 
 #include <array>
 
@@ -11,7 +13,6 @@ namespace weft::hw::rvv {
 enum class Shape : uint8_t {
   None,         // not of the vector unit
   Rows,         // results, a row of the datapath a cycle
-  WidenRows,    // the same with the widening rate
   NarrowRows,   // sources, a row a cycle; results fill part of a row
   MaskWrite,    // the same; results are bits
   Elements,     // one element after the other
@@ -21,7 +22,7 @@ enum class Shape : uint8_t {
   Reduce,
   ReduceOrdered,
   Masks,      // bits of masks
-  MaskSet,    // the same with a start-up, from the first set bit on
+  MaskSet,    // the same, from the first set bit on
   Index,      // results from masks or from nothing
   WholeMove,  // whole registers
   ToScalar,   // element 0
@@ -31,22 +32,20 @@ enum class Shape : uint8_t {
   ElementMemory // strided, indexed
 };
 
-/// Sequencers: 0 to 7 as the machine numbers them, then these.
-inline constexpr uint8_t loadSequencer = 8, storeSequencer = 9, sequencerCount = 10;
-
 struct Cost {
-  uint64_t occupancy = 1; // cycles until the sequencer takes the next instruction
-  uint64_t serial = 1;    // cycles from the start to the last row or step; more than occupancy if instructions overlap
+  uint64_t occupancy = 1; // cycles until the pipe takes the next instruction
+  uint64_t serial = 1;    // cycles from the start to the last row or step
 };
 
 /// What all instructions of a class share.
 struct ClassTraits {
   Shape shape = Shape::None;
-  uint8_t sequencer = 0;
-  uint8_t widthLog2 = 0;   // bits a cycle
+  Unit unit = Unit::Integer;
   uint32_t latency = 1;    // from a row's start until its result can be used
   uint32_t step = 1;       // of reductions
   bool isFpu = false;      // keeps the floating-point multiply-add unit busy
+  bool isMemory = false;   // load or store
+  bool isWidening = false; // results are twice as wide as sources
   bool isCompact = false;  // the result is there as a whole at the end: masks, reductions
   bool readsOld = false;   // the rest of the destination register is kept: it is read
   bool readsWhole = false; // needs all of its sources before it starts
@@ -59,22 +58,29 @@ public:
 
   const ClassTraits &traits(OpClass cls) const { return table[static_cast<size_t>(cls)]; }
   Cost of(const Retired &op) const;
+  /// The pipes that can take the instruction, a bit each; at least one.
+  uint32_t pipesFor(const Retired &op) const;
+  const UnitMap &unitMap() const { return units; }
 
 private:
   void fill(const CoreSpec &core);
-  void fillMemory(const CoreSpec &core);
+  void fillReductions();
+  void fillMemory();
   uint64_t elements(const Retired &op) const;
-  uint64_t rows(uint64_t bits, uint8_t widthLog2) const;
+  /// Bits a cycle, as a power of two.
+  uint32_t widthLog2(const Retired &op, const ClassTraits &traits) const;
+  uint64_t rows(uint64_t bits, uint32_t widthLog2) const;
   uint64_t elementwise(uint64_t count, uint64_t resultRows) const;
   uint64_t divide(const Retired &op, uint64_t count) const;
-  Cost reduce(const Retired &op, const ClassTraits &traits, uint64_t count) const;
-  uint64_t memory(const Retired &op, const ClassTraits &traits, uint64_t count) const;
+  uint64_t reduce(const Retired &op, const ClassTraits &traits, uint64_t count, uint32_t widthLog2) const;
+  uint64_t memory(const Retired &op, const ClassTraits &traits, uint64_t count, uint32_t widthLog2) const;
+  uint64_t maskRows(const Retired &op, uint64_t count, uint32_t widthLog2) const;
 
   enum class Occupancy : uint8_t { Elements, Group, Registers } occupancy = Occupancy::Elements;
-  enum class Reduction : uint8_t { Rows, Halving, Elements } reduction = Reduction::Rows;
+  enum class Reduction : uint8_t { Rows, Tree, Halving, Elements } reduction = Reduction::Rows;
   RvvTiming rvv;
+  UnitMap units;
   uint32_t vlenBits, dlenBits;
-  uint8_t dlenLog2, maskedLog2, multiply64Log2;
   bool divideByRows = false, extendsElementwise = false;
   std::array<ClassTraits, opClassCount> table;
 };

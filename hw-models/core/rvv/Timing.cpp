@@ -1,9 +1,10 @@
-// The pipeline: scalar issue in order, a queue, sequencers that start vector instructions, and registers that say when
-// their rows can be read or overwritten. Times are cycles from reset; an instruction that starts at S and keeps its
-// sequencer for n cycles starts its last row at S + n - 1, and a row's result can be used a latency later.
+// The pipeline: a scalar core that issues, a queue, pipes that start vector instructions, and registers that say when
+// their rows can be read or overwritten. Times are cycles from reset; an instruction that starts at S and has n rows
+// starts its last one at S + n - 1, and a row's result can be used a latency later.
 #include "hw-models/core/rvv/Timing.h"
 
 #include "hw-models/core/rvv/Costs.h"
+#include "hw-models/core/rvv/Pipes.h"
 
 #include <algorithm>
 #include <bit>
@@ -38,6 +39,9 @@ struct Earliest {
   }
 };
 
+/// Of two causes the one that counts.
+Earliest later(const Earliest &a, const Earliest &b) { return b.cycle > a.cycle ? b : a; }
+
 uint64_t lessOrZero(uint64_t value, uint64_t less) { return value > less ? value - less : 0; }
 
 /// When register `index` of a group begins, in cycles from the start, if the group takes `cycles`. Groups of segments
@@ -54,131 +58,157 @@ uint64_t lastOf(uint64_t cycles, uint64_t index, uint64_t count) {
   return std::max<uint64_t>(1, end) - 1;
 }
 
-class InOrderTiming final : public Timing {
+class PipelineTiming final : public Timing {
 public:
-  explicit InOrderTiming(const Hardware &hardware)
-      : costs(hardware.parallelism.core), rvv(hardware.parallelism.core.rvv), starts(rvv.dispatch.queue) {}
+  explicit PipelineTiming(const Hardware &hardware)
+      : costs(hardware.parallelism.core), rvv(hardware.parallelism.core.rvv), isRenamed(rvv.scalar.window > 0),
+        outLatency(rvv.dispatch.roundTrip / 2), backLatency(rvv.dispatch.roundTrip - outLatency),
+        floatPipes(static_cast<uint64_t>(std::popcount(costs.unitMap().pipesOf(Unit::Float)))),
+        starts(rvv.dispatch.queue), window(rvv.scalar.window),
+        pipes(costs.unitMap().pipeCount(), isRenamed, rvv.dispatch.queue) {}
 
   void retire(const Retired &op) override {
-    uint64_t issue = issueScalar(op);
+    bool toVector = costs.traits(op.cls).shape != Shape::None;
+    Issue issue = issueScalar(op, toVector);
     if (op.cls == OpClass::VSet)
-      nextVector = issue + rvv.dispatch.vsetCycles;
-    if (costs.traits(op.cls).shape != Shape::None)
-      startVector(op, issue);
-    else
-      finishScalar(op, issue);
+      nextVector = issue.execute + rvv.dispatch.vsetCycles;
+    uint64_t complete = toVector ? startVector(op, issue.execute) : finishScalar(op, issue);
+    done = std::max(done, complete);
+    if (isRenamed) { // instructions leave in order
+      lastLeft = std::max(lastLeft, complete);
+      window[oldestInFlight] = lastLeft;
+      oldestInFlight = oldestInFlight + 1 == window.size() ? 0 : oldestInFlight + 1;
+    }
   }
 
   uint64_t cycles() const override { return done; }
   std::array<uint64_t, stallCount> stalls() const override { return stallCycles; }
-  VectorUse vectorUse() const override { return use; }
+  VectorUse vectorUse() const override {
+    VectorUse out = use;
+    out.fpuBusyCycles /= std::max<uint64_t>(1, floatPipes);
+    return out;
+  }
 
   void reset() override {
-    lastIssue = slots = nextIssue = nextVector = done = vectorDone = lastStart = lastResult = 0;
-    oldest = 0;
-    anyStarted = false;
+    lastIssue = slots = nextIssue = nextVector = done = vectorDone = lastStart = nextResult = lastLeft = 0;
+    oldest = oldestInFlight = startsInCycle = 0;
     divideFree = floatDivideFree = 0;
     std::fill(starts.begin(), starts.end(), 0);
+    std::fill(window.begin(), window.end(), 0);
+    pipes.reset();
     scalars = {};
     vectors = {};
-    sequencerFree = {};
     stallCycles = {};
     use = {};
   }
 
 private:
-  uint64_t issueScalar(const Retired &op);
-  void finishScalar(const Retired &op, uint64_t issue);
-  void startVector(const Retired &op, uint64_t issue);
-  uint64_t hazards(const Retired &op, const ClassTraits &traits, uint64_t occupancy) const;
-  void occupy(const Retired &op, const ClassTraits &traits, const Cost &cost, uint64_t start);
+  /// When an instruction leaves the front end, and when its scalar operands are there.
+  struct Issue {
+    uint64_t cycle, execute;
+  };
+  Issue issueScalar(const Retired &op, bool toVector);
+  Earliest operandsReady(const Retired &op, bool toVector, uint64_t from) const;
+  uint64_t finishScalar(const Retired &op, const Issue &issue);
   uint64_t readable(RegisterGroup group, uint64_t occupancy, bool whole) const;
+  uint64_t hazards(const Retired &op, const ClassTraits &traits, uint64_t occupancy) const;
+  uint64_t startVector(const Retired &op, uint64_t issue);
+  uint64_t occupy(const Retired &op, const ClassTraits &traits, const Cost &cost, uint64_t start);
+  void write(const Retired &op, const ClassTraits &traits, uint64_t serial, uint64_t start);
+  void countUse(const ClassTraits &traits, uint64_t occupancy);
 
   Costs costs;
   RvvTiming rvv;
-  uint64_t lastIssue = 0, slots = 0; // of the youngest instruction: its cycle, and how many issued in that
-  uint64_t nextIssue = 0;            // after a taken branch
-  uint64_t nextVector = 0;           // after vset and loads that set vl
-  uint64_t done = 0, vectorDone = 0;
-  uint64_t divideFree = 0, floatDivideFree = 0;
-  std::vector<uint64_t> starts; // ring: of the last vector instructions, as many as the queue holds
+  bool isRenamed; // out of order: no register waits for who read or wrote it before
+  uint64_t outLatency, backLatency, floatPipes;
+  uint64_t lastIssue = 0, slots = 0, nextIssue = 0, nextVector = 0;
+  uint64_t done = 0, vectorDone = 0, lastStart = 0, nextResult = 0, lastLeft = 0;
+  uint64_t divideFree = 0, floatDivideFree = 0, startsInCycle = 0;
+  std::vector<uint64_t> starts; // of the youngest vector instructions, as many as the queue has entries
   size_t oldest = 0;
-  bool anyStarted = false;
-  uint64_t lastStart = 0, lastResult = 0;
+  std::vector<uint64_t> window; // when the youngest instructions leave, as many as can be in flight
+  size_t oldestInFlight = 0;
+  Pipes pipes;
   std::array<ScalarRegister, 64> scalars{};
   std::array<VectorRegister, 32> vectors{};
-  std::array<uint64_t, sequencerCount> sequencerFree{};
   std::array<uint64_t, stallCount> stallCycles{};
   VectorUse use;
 };
 
-uint64_t InOrderTiming::issueScalar(const Retired &op) {
-  uint64_t slot = slots < rvv.scalar.issueWidth ? lastIssue : lastIssue + 1;
-  Earliest at{slot};
-  at.atLeast(nextIssue, Stall::Branch);
+/// When what the instruction waits for outside the vector unit is there, not before `from`.
+Earliest PipelineTiming::operandsReady(const Retired &op, bool toVector, uint64_t from) const {
+  Earliest at{from};
   for (uint8_t read : op.scalarReads)
     if (read != noRegister)
       at.atLeast(scalars[read].ready, scalars[read].fromVector ? Stall::VectorResult : Stall::ScalarOperand);
   // A result that is still on its way from the vector unit must not arrive after a younger one.
-  if (op.scalarWrite != noRegister && scalars[op.scalarWrite].fromVector)
+  if (!isRenamed && op.scalarWrite != noRegister && scalars[op.scalarWrite].fromVector)
     at.atLeast(scalars[op.scalarWrite].ready, Stall::VectorResult);
   if (op.cls == OpClass::Divide)
     at.atLeast(divideFree, Stall::Divider);
   if (op.cls == OpClass::FpDivide || op.cls == OpClass::FpSqrt)
     at.atLeast(floatDivideFree, Stall::Divider);
+  if (toVector)
+    at.atLeast(nextVector, Stall::VectorResult);
+  return at;
+}
+
+PipelineTiming::Issue PipelineTiming::issueScalar(const Retired &op, bool toVector) {
+  uint64_t slot = slots < rvv.scalar.issueWidth ? lastIssue : lastIssue + 1;
+  Earliest at{slot};
+  at.atLeast(nextIssue, Stall::Branch);
+  if (isRenamed)
+    at.atLeast(window[oldestInFlight], Stall::QueueFull);
+  else
+    at = later(at, operandsReady(op, toVector, slot));
   if (op.cls == OpClass::Fence)
     at.atLeast(vectorDone, Stall::Memory);
-  if (costs.traits(op.cls).shape != Shape::None) {
-    at.atLeast(nextVector, Stall::VectorResult);
-    // The oldest has left the queue when this one arrives.
-    at.atLeast(lessOrZero(starts[oldest], rvv.dispatch.latency), Stall::QueueFull);
-  }
+  if (toVector) // the oldest has left the queue when this one arrives
+    at.atLeast(lessOrZero(starts[oldest], outLatency), Stall::QueueFull);
   if (at.cycle > slot)
     stallCycles[static_cast<size_t>(at.cause)] += at.cycle - slot;
   slots = at.cycle == lastIssue ? slots + 1 : 1;
   lastIssue = at.cycle;
-  done = std::max(done, at.cycle + 1);
-  return at.cycle;
+  return {at.cycle, isRenamed ? operandsReady(op, toVector, at.cycle).cycle : at.cycle};
 }
 
-void InOrderTiming::finishScalar(const Retired &op, uint64_t issue) {
+/// Returns when the instruction has completed.
+uint64_t PipelineTiming::finishScalar(const Retired &op, const Issue &issue) {
   uint64_t latency = 1;
   switch (op.cls) {
-  case OpClass::Multiply:
-    latency = rvv.scalar.multiplyLatency;
-    break;
   case OpClass::Divide:
     latency = rvv.scalar.divideCycles;
-    divideFree = issue + latency;
+    divideFree = issue.execute + latency;
     break;
   case OpClass::Load:
   case OpClass::Atomic:
     latency = rvv.scalar.loadLatency;
     break;
+  case OpClass::Multiply:
   case OpClass::FpAdd:
   case OpClass::FpMultiply:
   case OpClass::FpFma:
   case OpClass::FpCompare:
   case OpClass::FpConvert:
-    latency = rvv.scalar.floatLatency;
+    latency = rvv.scalar.arithmeticLatency;
     break;
   case OpClass::FpDivide:
   case OpClass::FpSqrt:
-    latency = rvv.scalar.floatDivideCycles;
-    floatDivideFree = issue + latency;
+    latency = rvv.scalar.divideCycles;
+    floatDivideFree = issue.execute + latency;
     break;
   default:
     break;
   }
   if (op.taken)
-    nextIssue = issue + 1 + rvv.scalar.branchCycles;
+    nextIssue = issue.cycle + 1 + rvv.scalar.branchCycles;
   if (op.scalarWrite != noRegister && op.scalarWrite != 0)
-    scalars[op.scalarWrite] = {issue + latency, false};
-  done = std::max(done, issue + latency);
+    scalars[op.scalarWrite] = {issue.execute + latency, false};
+  return issue.execute + latency;
 }
 
 /// The earliest start at which an instruction of `occupancy` cycles finds each row of `group` when it comes to it.
-uint64_t InOrderTiming::readable(RegisterGroup group, uint64_t occupancy, bool whole) const {
+uint64_t PipelineTiming::readable(RegisterGroup group, uint64_t occupancy, bool whole) const {
   uint64_t start = 0;
   for (uint64_t k = 0; k < group.count; ++k) {
     const VectorRegister &each = vectors[(group.first + k) % 32];
@@ -192,14 +222,18 @@ uint64_t InOrderTiming::readable(RegisterGroup group, uint64_t occupancy, bool w
   return start;
 }
 
-uint64_t InOrderTiming::hazards(const Retired &op, const ClassTraits &traits, uint64_t occupancy) const {
+/// The earliest start at which no register is read too early or overwritten too early.
+uint64_t PipelineTiming::hazards(const Retired &op, const ClassTraits &traits, uint64_t occupancy) const {
   bool whole = !rvv.chaining || traits.readsWhole;
   uint64_t start = op.masked ? vectors[0].lastReady : 0;
   for (const RegisterGroup &read : op.vectorReads)
     start = std::max(start, readable(read, occupancy, whole));
   RegisterGroup write = op.vectorWrite;
-  if (traits.readsOld || rvv.overwriteWaits)
+  bool readsOld = isRenamed ? op.keepsOld : traits.readsOld; // a new register gets what is not written
+  if (readsOld || (rvv.dispatch.overwriteWaits && !isRenamed))
     start = std::max(start, readable(write, occupancy, traits.readsOld || !rvv.chaining));
+  if (isRenamed)
+    return start;
   for (uint64_t k = 0; k < write.count; ++k) {
     const VectorRegister &each = vectors[(write.first + k) % 32];
     // Rows are written a latency after they start, compact results at the end.
@@ -207,40 +241,41 @@ uint64_t InOrderTiming::hazards(const Retired &op, const ClassTraits &traits, ui
     uint64_t last = lastOf(occupancy, k, write.count);
     start = std::max(
         {start, lessOrZero(each.firstRead, first + traits.latency), lessOrZero(each.lastRead, last + traits.latency)});
-    if (!rvv.overwriteWaits) // written in order
+    if (!rvv.dispatch.overwriteWaits) // written in order
       start = std::max(start, lessOrZero(each.lastReady, occupancy - 1 + traits.latency));
   }
   return start;
 }
 
-void InOrderTiming::startVector(const Retired &op, uint64_t issue) {
+/// Returns when the instruction has completed.
+uint64_t PipelineTiming::startVector(const Retired &op, uint64_t issue) {
   const ClassTraits &traits = costs.traits(op.cls);
   Cost cost = costs.of(op);
-  uint64_t start =
-      std::max({issue + rvv.dispatch.latency, sequencerFree[traits.sequencer], hazards(op, traits, cost.occupancy)});
-  if (anyStarted && rvv.dispatch.inOrder)
-    start = std::max(start, lastStart + rvv.dispatch.interval);
-  if (traits.returnsScalar && lastResult > 0)
-    start = std::max(start, lastResult + rvv.dispatch.resultInterval);
-  lastStart = std::max(lastStart, start);
-  anyStarted = true;
-  starts[oldest] = start;
+  uint64_t ready = std::max(issue + outLatency, hazards(op, traits, cost.serial));
+  bool isInOrder = rvv.dispatch.inOrder && !isRenamed;
+  if (isInOrder)
+    ready = std::max(ready, startsInCycle < rvv.dispatch.width ? lastStart : lastStart + 1);
+  if (traits.returnsScalar)
+    ready = std::max(ready, nextResult);
+  Pipes::Slot slot = pipes.earliest(costs.pipesFor(op), ready, cost.occupancy);
+  pipes.take(slot, cost.occupancy);
+  startsInCycle = slot.start > lastStart ? 1 : startsInCycle + 1;
+  lastStart = std::max(lastStart, slot.start);
+  starts[oldest] = slot.start;
   oldest = oldest + 1 == starts.size() ? 0 : oldest + 1;
   if (traits.returnsScalar)
-    lastResult = start;
-  occupy(op, traits, cost, start);
+    nextResult = slot.start + rvv.dispatch.resultInterval;
+  countUse(traits, cost.occupancy);
+  return occupy(op, traits, cost, slot.start);
 }
 
-void InOrderTiming::occupy(const Retired &op, const ClassTraits &traits, const Cost &cost, uint64_t start) {
-  sequencerFree[traits.sequencer] = start + cost.occupancy;
-  uint64_t complete = start + cost.serial - 1 + traits.latency;
-  if (traits.sequencer >= loadSequencer)
-    use.memoryBusyCycles += cost.occupancy;
-  else
-    use.busyCycles += cost.occupancy;
+void PipelineTiming::countUse(const ClassTraits &traits, uint64_t occupancy) {
+  (traits.isMemory ? use.memoryBusyCycles : use.busyCycles) += occupancy;
   if (traits.isFpu)
-    use.fpuBusyCycles += cost.occupancy;
+    use.fpuBusyCycles += occupancy;
+}
 
+uint64_t PipelineTiming::occupy(const Retired &op, const ClassTraits &traits, const Cost &cost, uint64_t start) {
   auto read = [&](uint8_t index, uint64_t first, uint64_t last) {
     VectorRegister &each = vectors[index % 32];
     each.firstRead = std::max(each.firstRead, start + first + 1);
@@ -249,29 +284,34 @@ void InOrderTiming::occupy(const Retired &op, const ClassTraits &traits, const C
   for (const RegisterGroup &group : op.vectorReads)
     for (uint64_t k = 0; k < group.count; ++k)
       read(static_cast<uint8_t>(group.first + k),
-           traits.readsWhole ? cost.occupancy - 1 : shareOf(cost.occupancy, k, group.count),
-           traits.readsWhole ? cost.occupancy - 1 : lastOf(cost.occupancy, k, group.count));
+           traits.readsWhole ? cost.serial - 1 : shareOf(cost.serial, k, group.count),
+           traits.readsWhole ? cost.serial - 1 : lastOf(cost.serial, k, group.count));
   if (op.masked)
-    read(0, cost.occupancy - 1, cost.occupancy - 1);
-  RegisterGroup write = op.vectorWrite;
-  for (uint64_t k = 0; k < write.count; ++k) {
-    VectorRegister &each = vectors[(write.first + k) % 32];
-    uint64_t first = shareOf(cost.serial, k, write.count), last = lastOf(cost.serial, k, write.count);
-    each.lastReady = traits.isCompact ? complete : start + last + traits.latency;
-    each.firstReady = traits.isCompact ? complete : start + first + traits.latency;
-  }
+    read(0, cost.serial - 1, cost.serial - 1);
+  write(op, traits, cost.serial, start);
+  uint64_t complete = start + cost.serial - 1 + traits.latency;
   if (op.scalarWrite != noRegister && op.scalarWrite != 0) {
-    complete = start + cost.serial - 1 + rvv.dispatch.resultLatency;
+    complete = start + cost.serial - 1 + backLatency;
     scalars[op.scalarWrite] = {complete, true};
   }
   if (op.cls == OpClass::VLoadFaultFirst) // vl is known when its last address is
     nextVector = std::max(nextVector, start + cost.occupancy);
   vectorDone = std::max(vectorDone, complete);
-  done = std::max(done, complete);
+  return complete;
+}
+
+void PipelineTiming::write(const Retired &op, const ClassTraits &traits, uint64_t serial, uint64_t start) {
+  RegisterGroup group = op.vectorWrite;
+  uint64_t complete = start + serial - 1 + traits.latency;
+  for (uint64_t k = 0; k < group.count; ++k) {
+    VectorRegister &each = vectors[(group.first + k) % 32];
+    each.lastReady = traits.isCompact ? complete : start + lastOf(serial, k, group.count) + traits.latency;
+    each.firstReady = traits.isCompact ? complete : start + shareOf(serial, k, group.count) + traits.latency;
+  }
 }
 
 } // namespace
 
 std::unique_ptr<Timing> weft::hw::rvv::makeTiming(const Hardware &hardware) {
-  return std::make_unique<InOrderTiming>(hardware);
+  return std::make_unique<PipelineTiming>(hardware);
 }

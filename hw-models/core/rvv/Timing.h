@@ -1,6 +1,6 @@
 // How long a RISC-V vector core takes for a stream of instructions. Whoever executes the instructions (sim/iss) tells
-// the model what retired; the model never executes anything. Cycle-approximate: an in-order scalar core that hands
-// vector instructions to a decoupled vector unit through a queue.
+// the model what retired; the model never executes anything. Cycle-approximate: a scalar core that hands vector
+// instructions to a decoupled vector unit through a queue.
 #pragma once
 
 #include "hw-models/Hardware.h"
@@ -57,6 +57,7 @@ struct Retired {
   RegisterGroup vectorReads[3]; // vs2, vs1 (or index), vd where it is also a source
   RegisterGroup vectorWrite;
   bool masked = false;     // reads v0 as mask (or carry, or selector)
+  bool keepsOld = false;   // elements beyond vl or masked off keep their values (undisturbed)
   bool taken = false;      // branch or jump that was taken
   uint8_t sewBits = 8;     // of vtype
   uint8_t sourceBits = 8;  // widest element read; 1 for masks
@@ -86,7 +87,7 @@ std::string_view nameOf(Stall stall);
 /// Why the vector unit's arithmetic stood still; cycles of its busiest unit, by cause.
 struct VectorUse {
   uint64_t busyCycles = 0;    // sum over instructions of cycles of an arithmetic unit
-  uint64_t fpuBusyCycles = 0; // of the floating-point multiply-add unit
+  uint64_t fpuBusyCycles = 0; // of floating-point multiply-add, the mean of pipes that have it
   uint64_t memoryBusyCycles = 0;
 };
 
@@ -103,7 +104,7 @@ public:
 };
 
 /// Counts up with every change of the model that changes a time, so that times kept on disk are measured again.
-inline constexpr uint32_t timingVersion = 1;
+inline constexpr uint32_t timingVersion = 2;
 
 /// The model of a core of kind rvv; `hardware` has passed the loader.
 std::unique_ptr<Timing> makeTiming(const Hardware &hardware);

@@ -1,0 +1,138 @@
+// Measured cores against the timing model, and what is said of files that cannot be read.
+#include "sim/validation/Stream.h"
+#include "sim/validation/Validate.h"
+
+#include <catch2/catch.hpp>
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+
+using namespace weft;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// VLEN, DLEN and nothing else of its core.
+constexpr const char *bareCore = R"(
+name: bare
+parallelism: {mesh: [1, 1], clock_ghz: 1, core: {kind: rvv, vlen: 256, dlen: 128}}
+latency: {hop: 1, ramp: 1, transfer_issue: 1, stream_stage: 1, stream_startup: 1}
+memory: {sram_kib: 64, reserve_kib: {code: 1, stack: 1}}
+routing: {link_bytes: 4, colors: 24, queue_words: 4}
+)";
+
+} // namespace
+
+TEST_CASE("measured cores are predicted as well as the documents say") {
+  using namespace weft::validation;
+  auto measurements = shippedMeasurements();
+  REQUIRE(measurements);
+  CHECK(measurements->size() == 71370);
+  struct Bound {
+    const char *machine;
+    double most, one; // mean absolute error at VLMAX and at vl = 1
+  };
+  for (const Bound &bound : {Bound{"saturn_shuttle_256_128", 0.006, 0.078}, Bound{"spacemit_x60", 0.071, 0.061},
+                             Bound{"tt_t2", 0.034, 0.034}, Bound{"tt_x280", 0.070, 0.121}}) {
+    INFO(bound.machine);
+    auto hardware = hw::load(std::string(presetFor(bound.machine)));
+    REQUIRE(hardware);
+    Comparison comparison = compare(*hardware, *measurements, bound.machine);
+    CHECK(comparison.unknown.empty());
+    CHECK(summarize(comparison, [](const Row &row) { return row.measurement->vl == 0; }).meanAbsoluteError <
+          bound.most);
+    CHECK(summarize(comparison, [](const Row &row) { return row.measurement->vl == 1; }).meanAbsoluteError < bound.one);
+  }
+}
+
+TEST_CASE("a core that is described in a few facts is predicted as well as the documents say") {
+  using namespace weft::validation;
+  auto measurements = shippedMeasurements();
+  REQUIRE(measurements);
+  struct Brief {
+    const char *machine, *name;
+    double bare, most, one; // mean absolute error: of VLEN and DLEN alone at VLMAX; of all facts at VLMAX and at vl = 1
+  };
+  for (const Brief &each :
+       {Brief{"saturn_shuttle_256_128", "saturn", 0.12, 0.12, 0.17},
+        Brief{"spacemit_x60", "spacemit-x60", 0.40, 0.30, 0.30}, Brief{"tt_t2", "tt-t2", 0.23, 0.17, 0.17},
+        Brief{"tt_x280", "sifive-x280", 0.22, 0.14, 0.21}}) {
+    INFO(each.machine);
+    auto brief = hw::load(fmt::format("{}/hw-models/validation/rvv/brief/{}.yaml", WEFT_SOURCE_DIR, each.name));
+    if (!brief)
+      FAIL(brief.error().message);
+    hw::Hardware bare = *brief;
+    bare.parallelism.core.rvv = hw::parse(bareCore, "bare")->parallelism.core.rvv;
+    auto error = [&](const hw::Hardware &hardware, uint32_t vl) {
+      Comparison comparison = compare(hardware, *measurements, each.machine);
+      return summarize(comparison, [&](const Row &row) { return row.measurement->vl == vl; }).meanAbsoluteError;
+    };
+    CHECK(error(bare, 0) < each.bare);
+    CHECK(error(*brief, 0) < each.most);
+    CHECK(error(*brief, 1) < each.one);
+  }
+}
+
+TEST_CASE("an overhead of measuring is added, and accesses of every kind are compared") {
+  using namespace weft::validation;
+  hw::Hardware core = *hw::parse(bareCore, "bare");
+  auto predicted = [&](const char *operands, uint32_t sew, uint32_t lmulEighths, double overhead = 0) {
+    std::vector<Measurement> one = {
+        {.machine = "a", .operands = operands, .sewBits = sew, .lmulEighths = lmulEighths, .cycles = 1}};
+    Comparison comparison = compare(core, one, "a", overhead);
+    return comparison.rows.empty() ? -1 : comparison.rows[0].predicted;
+  };
+  CHECK(predicted("vadd.vv v8,v16,v24", 32, 16) == 4);
+  CHECK(predicted("vadd.vv v8,v16,v24", 32, 16, 0.25) == 4.25);
+  CHECK(predicted("vluxei32.v v8,(t0),v16", 32, 8) == 8); // an element a cycle
+  CHECK(predicted("vluxei8.v v8,(t0),v16", 64, 8) == 4);
+  CHECK(predicted("vsoxei16.v v8,(t0),v16", 16, 8) == 16);
+  CHECK(predicted("vluxseg2ei32.v v8,(t0),v16", 32, 8) == 16);
+  CHECK(predicted("vl1re32.v v8,(t0)", 32, 8) == 2);
+  CHECK(predicted("vl4re8.v v8,(t0)", 8, 32) == 8);
+  CHECK(predicted("vs2r.v v8,(t0)", 8, 16) == 4);
+  CHECK(predicted("vle32.v v8,(t0)", 32, 16) == 4);
+  CHECK(predicted("vlse32.v v8,(t2),t3", 32, 8) == 8);
+  CHECK(predicted("vrol.vv v8,v16,v24", 32, 8) == -1); // of Zvbb, which the simulator does not have
+  CHECK(predicted("vadd.vv v99999999999999999999,v16,v24", 32, 8) == -1);
+}
+
+TEST_CASE("measurements that cannot be read name the line") {
+  using namespace weft::validation;
+  std::string path = WEFT_BINARY_DIR "/rvv_timing_test.csv";
+  auto errorOf = [&](const std::string &text) {
+    std::ofstream(path, std::ios::binary) << text;
+    auto read = readMeasurements(path);
+    REQUIRE_FALSE(read);
+    return read.error().message;
+  };
+  const std::string header = "machine,operands,SEW,LMUL,vl,cycles_per_insn\n";
+  CHECK_THAT(errorOf(""), Contains("no measurement"));
+  CHECK_THAT(errorOf("machine,operands\n"), Contains(":1: the column SEW is missing"));
+  CHECK_THAT(errorOf(header), Contains("no measurement"));
+  CHECK_THAT(errorOf(header + "a,\"vadd.vv v8,v16,v24\",12,m1,VLMAX,2\n"), Contains(":2: SEW '12'"));
+  CHECK_THAT(errorOf(header + "a,\"vadd.vv v8,v16,v24\",8,m3,VLMAX,2\n"), Contains(":2: LMUL 'm3'"));
+  CHECK_THAT(errorOf(header + "a,\"vadd.vv v8,v16,v24\",8,m1,-1,2\n"), Contains(":2: vl '-1'"));
+  for (const char *bad : {"nan", "inf", "-1", "0", "", "2,5", "two", "1e99"}) {
+    INFO(bad);
+    CHECK_THAT(errorOf(header + "a,\"vadd.vv v8,v16,v24\",8,m1,1,\"" + bad + "\"\n"),
+               Contains(":2: cycles_per_insn '" + std::string(bad) + "': a positive number"));
+  }
+  CHECK_THAT(errorOf("\x1f\x8b rubbish"), Contains("not a whole gzip file"));
+  std::ofstream(path, std::ios::binary) << header << "a,\"vadd.vv v8,v16,v24\",32,m2,VLMAX,4.5\n";
+  auto read = readMeasurements(path);
+  REQUIRE(read);
+  REQUIRE(read->size() == 1);
+  CHECK(read->front().cycles == 4.5);
+  CHECK(read->front().lmulEighths == 16);
+  std::remove(path.c_str());
+  // Text that is no instruction is told apart, whatever it is.
+  for (const char *text : {"", "vadd.vv", "nonsense v8", "vle32.v", "vlseg9e32.v v8,(t0)", "vadd.vv v,v,v",
+                           "vle32.v x,(t0)", "vsetvli t0,t1", "add t0,t1,t2", "vlseg", "vluxei8.v v8,(t0),v16"}) {
+    Measurement odd{.machine = "a", .operands = text, .cycles = 1};
+    (void)streamOf(odd, 256);
+  }
+  CHECK_FALSE(streamOf({.machine = "a", .operands = "nonsense v8", .cycles = 1}, 256));
+}
