@@ -118,6 +118,7 @@ void printLine(std::string_view name, const Comparison &comparison, auto chosen)
 
 std::vector<const Row *> worstRows(const Comparison &comparison, size_t count) {
   std::vector<const Row *> rows;
+  rows.reserve(comparison.rows.size());
   for (const Row &row : comparison.rows)
     rows.push_back(&row);
   std::sort(rows.begin(), rows.end(), [](const Row *a, const Row *b) {
