@@ -4,6 +4,12 @@
 #include "compiler/codegen/CheckFrames.h"
 #include "compiler/codegen/Disassembler.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Parser/Parser.h"
+
 #include <fmt/format.h>
 
 using namespace weft;
@@ -123,6 +129,36 @@ TEST_CASE("integer products and block weights keep to the instructions made for 
   buildGemmBlocks(*blocks, 1, 64, 88, BlockFormat::Q8);
   text = textFor(*blocks, "rv64gcv_zvl256b_zvfhmin");
   CHECK((has(text, "vsext.vf4") && has(text, "vfcvt.f.x.v") && !has(text, "vsext.vf2")));
+}
+
+TEST_CASE("an operation without an instruction here is left to LLVM, with its function") {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::memref::MemRefDialect,
+                      mlir::linalg::LinalgDialect>();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
+    #id = affine_map<(i) -> (i)>
+    func.func @odd(%x: memref<40xi32>, %y: memref<40xi8>, %w: memref<40xbf16>, %z: memref<40xf32>)
+        attributes {weft.kernel} {
+      linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+          ins(%x : memref<40xi32>) outs(%y : memref<40xi8>) {
+      ^bb0(%a: i32, %b: i8):
+        %t = arith.trunci %a : i32 to i8
+        linalg.yield %t : i8
+      }
+      linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+          ins(%w : memref<40xbf16>) outs(%z : memref<40xf32>) {
+      ^bb0(%a: bf16, %b: f32):
+        %e = arith.extf %a : bf16 to f32
+        %s = arith.addf %b, %e : f32
+        linalg.yield %s : f32
+      }
+      return
+    })",
+                                                        &context);
+  REQUIRE(module);
+  // What this core has together LLVM selects wrongly by itself (CoreTarget.cpp).
+  std::string text = textFor(*module, "rv64gcv_zvl256b_zvfh_zvfbfwma");
+  CHECK((has(text, "vnsrl.wi") && has(text, "vfwcvtbf16.f.f.v")));
 }
 
 TEST_CASE("no inner loop of any kernel at any size keeps its tile on the stack") {
