@@ -335,10 +335,10 @@ bool sameGroup(hw::rvv::RegisterGroup a, hw::rvv::RegisterGroup b) { return a.fi
 bool same(const hw::rvv::Retired &a, const hw::rvv::Retired &b) {
   return a.cls == b.cls && std::ranges::equal(a.scalarReads, b.scalarReads) && a.scalarWrite == b.scalarWrite &&
          std::ranges::equal(a.vectorReads, b.vectorReads, sameGroup) && sameGroup(a.vectorWrite, b.vectorWrite) &&
-         a.masked == b.masked && a.taken == b.taken && a.sewBits == b.sewBits && a.sourceBits == b.sourceBits &&
-         a.resultBits == b.resultBits && a.lmulEighths == b.lmulEighths && a.vl == b.vl && a.vlmax == b.vlmax &&
-         a.address == b.address && a.strideBytes == b.strideBytes && a.elements == b.elements &&
-         a.elementBytes == b.elementBytes && a.fields == b.fields;
+         a.masked == b.masked && a.keepsOld == b.keepsOld && a.taken == b.taken && a.sewBits == b.sewBits &&
+         a.sourceBits == b.sourceBits && a.resultBits == b.resultBits && a.lmulEighths == b.lmulEighths &&
+         a.vl == b.vl && a.vlmax == b.vlmax && a.address == b.address && a.strideBytes == b.strideBytes &&
+         a.elements == b.elements && a.elementBytes == b.elementBytes && a.fields == b.fields;
 }
 } // namespace
 
