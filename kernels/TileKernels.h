@@ -144,8 +144,13 @@ TileKernel buildFlashScores(mlir::ModuleOp module, const AttentionShape &shape, 
 TileKernel buildFlashUpdate(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
 
 // ---- MLP and layout -------------------------------------------------------------------------------------------
-/// h[rows x n] = silu(gu[:, 0:n]) * gu[:, n:2n], gu[rows x 2n]. (gu, h; m)
-TileKernel buildSiluGate(mlir::ModuleOp module, int64_t rows, int64_t n);
+/// Silu: x / (1 + exp(-x)). Gelu: x/2 + x/2 * erf(x * sqrt(1/2)). GeluTanh: x/2 * (1 + tanh(u)) with u = sqrt(2/pi) *
+/// (x + 0.044715 x^3), computed as the equal x / (1 + exp(-2u)).
+enum class Activation { Silu, Gelu, GeluTanh };
+/// x[rows x n] = activation(x), in place. (x; m)
+TileKernel buildActivation(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
+/// h[rows x n] = activation(gu[:, 0:n]) * gu[:, n:2n], gu[rows x 2n]. (gu, h; m)
+TileKernel buildGate(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
 /// Vector re-layout by masked sum: out[blocksOut*width]; block i of out is block rankOut*blocksOut + i of the whole,
 /// which lies on core rankIn = that / blocksIn, in x[n] (zero beyond n) at (that mod blocksIn)*width; 0 where it is
 /// another core's. (x[n], out; rankIn, rankOut)

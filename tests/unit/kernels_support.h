@@ -175,9 +175,12 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildAdd(module, rows, 16);
     buildSumSquares(module, rows, 16);
     buildRmsScale(module, rows, 16, 256, 1e-5, weight);
-    buildSiluGate(module, rows, 44);
     buildCopyColumns(module, rows, s.ld(), 32, 32);
     buildPackColumns(module, rows, 44, 3, 16);
+  }
+  for (Activation activation : {Activation::Silu, Activation::Gelu, Activation::GeluTanh}) {
+    buildActivation(module, 4, 44, activation);
+    buildGate(module, 4, 44, activation);
   }
   buildGemm(module, 1, 16, 128, weight);
   buildSelectBlocks(module, 16, 2, 3, 8);

@@ -219,54 +219,6 @@ TEST_CASE("root-mean-square normalisation", "[kernels]") {
     }
 }
 
-TEST_CASE("the gate", "[kernels]") {
-  for (int64_t n : {1, 7, 28, 45}) {
-    constexpr int64_t rows = 3;
-    Suite suite;
-    TileKernel gate = buildSiluGate(*suite, rows, n);
-    suite.compile();
-    std::mt19937 random(6);
-    for (int64_t m = 1; m <= rows; ++m) {
-      Buffer<float> gu(rows * 2 * n, random, -30, 30), h(rows * n, 6.0F);
-      gu[0] = -200; // exp overflows; the result is -0
-      suite.call(gate, {m}, gu, h);
-      for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < n; ++j) {
-          double g = gu[i * 2 * n + j], exact = g / (1 + std::exp(-g)) * gu[i * 2 * n + n + j];
-          // exp 2 ulp, then three roundings.
-          REQUIRE(std::abs(h[i * n + j] - (i < m ? exact : 6.0)) <= 6 * 0x1p-23 * std::abs(exact) + 1e-37);
-        }
-    }
-  }
-}
-
-TEST_CASE("exp is within 2 units in the last place", "[kernels]") {
-  // attention's exp(scale*s - mx) with scale 1 and mx 0 is exp(s); capacity many rows make many points.
-  AttentionShape shape{
-      .rows = 4096, .kvHeads = 1, .group = 9, .width = 2, .ranks = 1, .capacity = 4096, .tokens = 1, .scale = 1.0};
-  for (const codegen::HostTarget &target : {codegen::defaultHostTarget(), codegen::genericHostTarget()}) {
-    Suite suite;
-    TileKernel weighted = buildDecodeWeighted(*suite, shape);
-    suite.compile(target);
-    std::mt19937 random(7);
-    double worst = 0;
-    for (auto [low, high] : {std::pair(-110.0F, 90.0F), std::pair(-1.0F, 1.0F), std::pair(-105.0F, -86.0F)}) {
-      Buffer<int32_t> launch{4096, 0};
-      Buffer<float> s(4096 * 9, random, low, high), exponents = s, mx(9, 0.0F), v(4096 * 2), out(9 * 3);
-      suite.call(weighted, {4096, 0}, launch, s, mx, v, out);
-      for (size_t i = 0; i < s.size(); ++i) {
-        double exact = std::exp(static_cast<double>(exponents[i]));
-        if (exact > std::numeric_limits<float>::max())
-          REQUIRE(s[i] == INFINITY);
-        else
-          worst = std::max(worst, ulps(s[i], exact));
-      }
-    }
-    INFO("exp on " << target.cpu << ": worst " << worst << " ulp");
-    REQUIRE(worst <= 2.0);
-  }
-}
-
 TEST_CASE("blocks are selected exactly", "[kernels]") {
   struct Layout {
     int64_t n, blocksIn, blocksOut, width, cores;
