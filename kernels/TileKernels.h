@@ -70,6 +70,8 @@ TileKernel buildGemmBlocks(mlir::ModuleOp module, int64_t rows, int64_t k, int64
 TileKernel buildAdd(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// dst[rows x n] = src[rows x ld], columns [column, column + n). (src, dst; m)
 TileKernel buildCopyColumns(mlir::ModuleOp module, int64_t rows, int64_t ld, int64_t column, int64_t n);
+/// dst[n x rows] = the transpose of src[rows x n]: the first m columns of dst. (src, dst; m)
+TileKernel buildTranspose(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// Packs src[rows x n] into `blocks` column blocks dst[blocks x rows x width], zero beyond n; block stride rows*width.
 /// (src, dst; m)
 TileKernel buildPackColumns(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t blocks, int64_t width);

@@ -1,4 +1,5 @@
 // linalg on memrefs to loops over vectors: the pass.
+#include "compiler/codegen/TransposeEmitter.h"
 #include "compiler/codegen/VectorEmitter.h"
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -53,11 +54,14 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
       generic = *made;
       rewriter.setInsertionPoint(generic);
     }
-    Emitter emitter(rewriter, generic, {registerBytes, registers, grouping});
-    if (emitter.analyze())
-      emitter.emit();
-    else if (failed(linalg::linalgOpToLoops(rewriter, generic)))
-      return generic.emitOpError("cannot be written as loops");
+    VectorShape shape{registerBytes, registers, grouping};
+    if (!emitTranspose(rewriter, generic, shape)) {
+      Emitter emitter(rewriter, generic, shape);
+      if (emitter.analyze())
+        emitter.emit();
+      else if (failed(linalg::linalgOpToLoops(rewriter, generic)))
+        return generic.emitOpError("cannot be written as loops");
+    }
     rewriter.eraseOp(generic);
     return success();
   }

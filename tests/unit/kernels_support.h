@@ -182,6 +182,7 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildActivation(module, 4, 44, activation);
     buildGate(module, 4, 44, activation);
   }
+  buildTranspose(module, 4, 44);
   buildGemm(module, 1, 16, 128, weight);
   buildSelectBlocks(module, 16, 2, 3, 8);
   buildEmbedBlock(module, 4, 64, 32, 16, weight, 16);

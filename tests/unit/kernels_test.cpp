@@ -127,6 +127,24 @@ TEST_CASE("zero, add, copies and packs are exact and leave other rows alone", "[
   }
 }
 
+TEST_CASE("a transpose moves every bit to its place", "[kernels]") {
+  for (Shape s : {Shape{1, 0, 1}, Shape{1, 0, 9}, Shape{5, 0, 1}, Shape{3, 0, 7}, Shape{6, 0, 28}, Shape{4, 0, 44},
+                  Shape{7, 0, 129}, Shape{40, 0, 300}}) {
+    Suite suite;
+    TileKernel kernel = buildTranspose(*suite, s.rows, s.n);
+    suite.compile();
+    std::mt19937 random(9);
+    for (int64_t m = 1; m <= s.rows; m += std::max<int64_t>(1, s.rows / 7)) {
+      INFO(kernel.name << " m " << m);
+      Buffer<float> source(s.rows * s.n, random), target(s.rows * s.n, random), before = target;
+      suite.call(kernel, {m}, source, target);
+      for (int64_t i = 0; i < s.rows; ++i)
+        for (int64_t j = 0; j < s.n; ++j)
+          REQUIRE(target[j * s.rows + i] == (i < m ? source[i * s.n + j] : before[j * s.rows + i]));
+    }
+  }
+}
+
 TEST_CASE("embedding rows come from the core that owns them", "[kernels]") {
   constexpr int64_t rows = 4, tokens = 9, vocab = 5, n = 11, ranks = 3;
   for (Element element : allElements) {
