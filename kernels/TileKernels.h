@@ -88,12 +88,39 @@ TileKernel buildEmbedOne(mlir::ModuleOp module, int64_t vocab, int64_t n, Elemen
 /// out[n] = x[last row] on the last rank (the row of token n-1), 0 elsewhere. (launch, x[rows x n], out; rank)
 TileKernel buildLastRow(mlir::ModuleOp module, int64_t rows, int64_t tokens, int64_t n, int64_t ranks);
 
+// ---- rows that cores share ------------------------------------------------------------------------------------
+/// Rows of `extent` columns spread over the cores of an axis. Core `rank` of it holds columns [rank*n, rank*n + n) of
+/// each; those from `extent` on are padding, which no kernel here counts. A core that has whole rows is rank 0 of n =
+/// extent. A kernel gives a core's part of a sum or maximum; an all-reduce makes the whole of it.
+struct RowShare {
+  int64_t rows = 1, n = 1, extent = 1;
+};
+/// sum[rows] = scale * the sum of each row of x[rows x n], where padding is zero; scale 1/extent makes the mean. (x,
+/// sum; m)
+TileKernel buildRowSum(mlir::ModuleOp module, int64_t rows, int64_t n, double scale = 1.0);
+/// mx[rows] = the largest of each row of x[rows x n], -FLT_MAX if the core has none. (x, mx; m, rank)
+TileKernel buildRowMax(mlir::ModuleOp module, const RowShare &share);
+/// Softmax after RowMax: x = exp(x - mx) in place, 0 in padding, and sum[rows] = the sum of each row. (x, mx, sum; m,
+/// rank)
+TileKernel buildExpSum(mlir::ModuleOp module, const RowShare &share);
+/// Softmax after ExpSum: x[rows x n] = x / sum, 0 where sum = 0. (x, sum; m)
+TileKernel buildSoftmaxFinish(mlir::ModuleOp module, int64_t rows, int64_t n);
+/// All three on a core that has whole rows: x = softmax of each row, in place; mx and sum come out too. (x[rows x n],
+/// mx[rows], sum[rows]; m)
+TileKernel buildSoftmax(mlir::ModuleOp module, int64_t rows, int64_t n);
+
 // ---- normalisation --------------------------------------------------------------------------------------------
 /// ss[rows] = sum of squares of each row of x[rows x n]. (x, ss; m)
 TileKernel buildSumSquares(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// y = x * rsqrt(ss / extent + epsilon) * gamma, gamma[n] of type `weight`. (x, ss, gamma, y; m)
 TileKernel buildRmsScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon,
                          Element weight);
+/// LayerNorm after RowSum: sq[rows] = sum of (x - sum / extent)^2 of each row of x[rows x n]. (x, sum, sq; m, rank)
+TileKernel buildCenteredSquares(mlir::ModuleOp module, const RowShare &share);
+/// LayerNorm after CenteredSquares: y = (x - sum / extent) * rsqrt(sq / extent + epsilon) * gamma + beta; gamma[n] and
+/// beta[n] of type `weight`, the last two operations fused. (x, sum, sq, gamma, beta, y; m)
+TileKernel buildLayerScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon,
+                           Element weight);
 
 // ---- attention ------------------------------------------------------------------------------------------------
 /// One core's share of attention. Columns of `qkv` [rows x ld()], in this order: for each local kv head, for each of

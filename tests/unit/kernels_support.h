@@ -177,12 +177,20 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildRmsScale(module, rows, 16, 256, 1e-5, weight);
     buildCopyColumns(module, rows, s.ld(), 32, 32);
     buildPackColumns(module, rows, 44, 3, 16);
+    buildLayerScale(module, rows, 44, 301, 1e-5, weight);
   }
   for (Activation activation : {Activation::Silu, Activation::Gelu, Activation::GeluTanh}) {
     buildActivation(module, 4, 44, activation);
     buildGate(module, 4, 44, activation);
   }
   buildTranspose(module, 4, 44);
+  RowShare share{.rows = 4, .n = 44, .extent = 301};
+  buildRowSum(module, 4, 44, 1.0 / 301);
+  buildRowMax(module, share);
+  buildExpSum(module, share);
+  buildSoftmaxFinish(module, 4, 44);
+  buildSoftmax(module, 4, 44);
+  buildCenteredSquares(module, share);
   buildGemm(module, 1, 16, 128, weight);
   buildSelectBlocks(module, 16, 2, 3, 8);
   buildEmbedBlock(module, 4, 64, 32, 16, weight, 16);
