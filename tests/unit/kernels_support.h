@@ -172,6 +172,9 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildGemm(module, rows, 32, 16, weight);
     buildGemm(module, rows, 16, 88, weight);
     buildGemm(module, rows, 44, 16, weight);
+    buildGemmInt8(module, rows, 44, 40);
+    for (BlockFormat format : {BlockFormat::Q8, BlockFormat::Q4})
+      buildGemmBlocks(module, rows, 64, 40, format);
     buildAdd(module, rows, 16);
     buildSumSquares(module, rows, 16);
     buildRmsScale(module, rows, 16, 256, 1e-5, weight);
