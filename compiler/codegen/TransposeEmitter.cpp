@@ -1,11 +1,11 @@
 #include "compiler/codegen/TransposeEmitter.h"
 
-#include "compiler/codegen/RegisterTile.h"
-
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <bit>
 
 using namespace mlir;
 
@@ -70,10 +70,10 @@ bool emitTranspose(RewriterBase &b, linalg::GenericOp op, VectorShape shape) {
   Location loc = op.getLoc();
   auto constant = [&](int64_t value) -> Value { return b.create<arith::ConstantIndexOp>(loc, value); };
   Type element = cast<MemRefType>(transpose->source.getType()).getElementType();
-  int64_t lanes =
-      chooseTile(shape,
-                 {.columns = transpose->columns, .elementBytes = (element.getIntOrFloatBitWidth() + 7) / 8, .live = 1})
-          .lanes;
+  int64_t elementBytes = (element.getIntOrFloatBitWidth() + 7) / 8;
+  // The longest group of registers, unless a row is shorter. A strided store needs a power of two.
+  int64_t lanes = std::min<int64_t>(shape.registerBytes * shape.grouping / elementBytes,
+                                    std::bit_ceil<uint64_t>(transpose->columns));
   int64_t whole = transpose->columns / lanes * lanes;
   Value rows = b.create<memref::DimOp>(loc, transpose->source, int64_t{0});
   auto loop = [&](Value to, int64_t step, llvm::function_ref<void(Value)> body) {
@@ -85,7 +85,6 @@ bool emitTranspose(RewriterBase &b, linalg::GenericOp op, VectorShape shape) {
   loop(rows, 1, [&](Value row) {
     if (whole > 0)
       loop(constant(whole), lanes, [&](Value column) { emitPiece(b, loc, *transpose, row, column, lanes); });
-    // A strided store needs a length that is a power of two.
     for (int64_t column = whole, width = lanes; column < transpose->columns; column += width) {
       while (width > transpose->columns - column)
         width /= 2;
