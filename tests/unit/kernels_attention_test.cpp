@@ -1,6 +1,8 @@
 // Attention kernels: the cache against a list, prefill and decode against a plain softmax in double precision.
 #include "kernels_reference.h"
 
+#pragma STDC FP_CONTRACT OFF // the rotation rounds its products, on hosts that could fuse them, too
+
 using namespace weft;
 using namespace weft::kernels;
 using namespace weft::test;
@@ -38,6 +40,10 @@ TEST_CASE("rope rotates pairs by the position", "[kernels]") {
           int64_t at = h * s.width + 2 * j;
           double c = std::cos(position * frequency(j)), d = std::sin(position * frequency(j)), x = before[at],
                  y = before[at + 1];
+          const float *a = &lo[(position % radix * pairs + j) * 2], *b = &hi[(position / radix * pairs + j) * 2];
+          float cosine = a[0] * b[0] - a[1] * b[1], sine = a[1] * b[0] + a[0] * b[1];
+          REQUIRE(row[at] == before[at] * cosine - before[at + 1] * sine);
+          REQUIRE(row[at + 1] == before[at + 1] * cosine + before[at] * sine);
           // Table entries, their combination and the rotation: eight roundings of numbers up to 1.
           REQUIRE(std::abs(row[at] - (x * c - y * d)) <= 8 * 0x1p-24 * (std::abs(x) + std::abs(y)));
           REQUIRE(std::abs(row[at + 1] - (y * c + x * d)) <= 8 * 0x1p-24 * (std::abs(x) + std::abs(y)));

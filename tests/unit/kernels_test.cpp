@@ -217,7 +217,9 @@ TEST_CASE("root-mean-square normalisation", "[kernels]") {
             sum += static_cast<double>(x[i * n + j]) * x[i * n + j];
           // Terms are positive: n roundings at most.
           REQUIRE(std::abs(ss[i] - (i < m ? sum : 5.0)) <= n * 0x1p-24 * sum);
+          float inverse = 1.0F / std::sqrt(ss[i] / static_cast<float>(extent) + 1e-5F);
           for (int64_t j = 0; j < n; ++j) {
+            REQUIRE(y[i * n + j] == (i < m ? x[i * n + j] * inverse * gamma.wide[j] : 6.0F));
             double exact = x[i * n + j] / std::sqrt(ss[i] / static_cast<double>(extent) + 1e-5) * gamma.wide[j];
             // Six roundings, some of them halved by the root.
             REQUIRE(std::abs(y[i * n + j] - (i < m ? exact : 6.0)) <= 6 * 0x1p-24 * std::abs(exact) + 0x1p-149);
