@@ -59,20 +59,21 @@ private:
 
 bool isF32(Type type) { return getElementTypeOrSelf(type).isF32(); }
 
-/// exp(x) = 2^k * exp(r), k = round(x / ln 2), |r| <= ln(2)/2. The polynomial and the split of ln 2 are those of
-/// Cephes' expf (Moshier); error below 2 units in the last place. NaN stays NaN. Without `wide` |x| is at most 80.
+/// exp(x) = 2^k * exp(r), k = round(x / ln 2), |r| <= ln(2)/2; error below 2 units in the last place. The split of ln 2
+/// is that of Cephes' expf (Moshier), the polynomial minimax in relative error (computed with Sollya). NaN stays NaN.
+/// Without `wide` |x| is at most 80.
 Value exponential(Arithmetic &a, Value x, bool wide) {
-  // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+  // Adding 1.5 * 2^23 leaves the rounded integer in the low bits. They are converted: subtracting the number again
+  // would take one more constant, of which a core has barely enough registers for.
   constexpr float magic = 12582912.0F;
   Value shifted = a.multiplyAdd(x, a.real(1.44269504088896341F), magic);
-  Value k = a.create<arith::SubFOp>(shifted, a.real(magic));
+  Value exponent = a.create<arith::SubIOp>(a.toBits(shifted), a.integer(llvm::bit_cast<int32_t>(magic)));
+  Value k = a.create<arith::SIToFPOp>(x.getType(), exponent);
   Value r = a.fma(k, a.real(-0.693359375F), x);
   r = a.fma(k, a.real(2.12194440e-4F), r);
-  Value p = a.polynomial(
-      r, {1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F, 4.1665795894e-2F, 1.6666665459e-1F, 5.0000001201e-1F});
+  Value p = a.polynomial(r, {1.38636273e-3F, 8.36765431e-3F, 4.16672440e-2F, 1.66665327e-1F, 0.5F});
   Value result = a.fma(p, a.create<arith::MulFOp>(r, r), r);
   result = a.create<arith::AddFOp>(result, a.real(1.0F));
-  Value exponent = a.create<arith::SubIOp>(a.toBits(shifted), a.integer(llvm::bit_cast<int32_t>(magic)));
   auto scale = [&](Value y, Value power) -> Value {
     Value biased = a.create<arith::AddIOp>(power, a.integer(127));
     return a.create<arith::MulFOp>(y, a.fromBits(a.create<arith::ShLIOp>(biased, a.integer(23))));
