@@ -24,6 +24,4 @@ inline int64_t kvWidth(const AttentionShape &shape) { return shape.kvHeads * sha
 inline int64_t kColumn(const AttentionShape &shape) { return shape.heads() * shape.width; }
 inline int64_t vColumn(const AttentionShape &shape) { return kColumn(shape) + kvWidth(shape); }
 
-inline constexpr double mostNegative = -0x1.fffffep+127; // -FLT_MAX
-
 } // namespace weft::kernels

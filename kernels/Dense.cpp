@@ -57,6 +57,19 @@ TileKernel buildCopyColumns(ModuleOp module, int64_t rows, int64_t ld, int64_t c
   return kernel;
 }
 
+/// Work: n elements a row, read and written.
+TileKernel buildTranspose(ModuleOp module, int64_t rows, int64_t n) {
+  TileKernel kernel{symbol("transpose", {{"r", rows}, {"n", n}}), {}};
+  kernel.work.loadBytes = kernel.work.storeBytes = {0, 4 * n};
+  define(module, kernel.name, {f32({rows, n}), f32({n, rows})}, 1, [&](KernelBody &b) {
+    Value m = b.scalar(0);
+    b.generic("pp", {{b.head(b.buffer(0), m), {0, 1}}},
+              {b.view(b.buffer(1), b.fixed(0), {b.fixed(n), m}, {rows, 1}), {1, 0}},
+              [](KernelBody &, ValueRange v) -> Value { return v[0]; });
+  });
+  return kernel;
+}
+
 /// Work: the columns there are, read; blocks*width a row, written.
 TileKernel buildPackColumns(ModuleOp module, int64_t rows, int64_t n, int64_t blocks, int64_t width) {
   TileKernel kernel{symbol("pack_columns", {{"r", rows}, {"n", n}, {"b", blocks}, {"w", width}}), {}};

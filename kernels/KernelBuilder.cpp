@@ -176,6 +176,20 @@ Value TokenRuns::count(Value rank) {
   return body.add(quotient, body.select(hasExtra(rank), body.constant(1), body.constant(0)));
 }
 
+// ---- columns over cores ---------------------------------------------------------------------------------------
+
+void forColumns(KernelBody &body, const RowShare &share, Value rank, llvm::function_ref<void(int64_t)> write) {
+  int64_t rest = share.extent % share.n;
+  Value fullCores = body.constant(share.extent / share.n);
+  body.when(
+      body.less(rank, fullCores), [&] { write(share.n); },
+      [&] {
+        if (rest == 0)
+          return write(0);
+        body.when(body.equal(rank, fullCores), [&] { write(rest); }, [&] { write(0); });
+      });
+}
+
 Value launchWord(KernelBody &body, Value launch, Value position) {
   Value word = body.create<memref::LoadOp>(launch, ValueRange{position});
   return body.create<arith::IndexCastOp>(body.getIndexType(), word);

@@ -30,6 +30,9 @@ std::string symbol(std::string_view kind, std::initializer_list<std::pair<std::s
 /// The bits of `value` as 16 hexadecimal digits, for a symbol that depends on a real number.
 std::string bitsOf(double value);
 
+/// -FLT_MAX, where a maximum starts: an infinity would make exp(x - maximum) a NaN where all x are -infinity.
+inline constexpr double mostNegative = -0x1.fffffep+127;
+
 /// An operand of a structured op and the loop that each of its dimensions follows.
 struct Indexed {
   mlir::Value memref;
@@ -105,6 +108,10 @@ private:
   KernelBody &body;
   mlir::Value quotient, firstLonger; // n / H and H - n mod H
 };
+/// The part of x[rows x n] that counts on core `rank` of a share: `write` is called for each number of columns that a
+/// core can have, in a branch of its own; it may be 0.
+void forColumns(KernelBody &body, const RowShare &share, mlir::Value rank, llvm::function_ref<void(int64_t)> write);
+
 /// n of the launch words.
 mlir::Value launchCount(KernelBody &body, mlir::Value launch);
 /// A launch word as an index (token ids are not negative).

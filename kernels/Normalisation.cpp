@@ -1,4 +1,5 @@
-// Root-mean-square normalisation, in two parts because the sum of squares crosses cores.
+// Normalisation of rows that cores share, in parts between which sums cross cores: root mean square in two, LayerNorm
+// in three.
 #include "kernels/KernelBuilder.h"
 
 #include <fmt/format.h>
@@ -6,6 +7,19 @@
 using namespace mlir;
 
 namespace weft::kernels {
+
+static Value widen(KernelBody &e, Value value, Element element) {
+  return element == Element::F32 ? value : e.create<arith::ExtFOp>(e.getF32Type(), value);
+}
+
+static Value over(KernelBody &e, Value sum, int64_t extent) {
+  return e.create<arith::DivFOp>(sum, e.real(static_cast<double>(extent)));
+}
+
+/// 1 / sqrt(squares / extent + epsilon)
+static Value inverseRoot(KernelBody &e, Value squares, int64_t extent, double epsilon) {
+  return e.create<math::RsqrtOp>(e.create<arith::AddFOp>(over(e, squares, extent), e.real(epsilon)));
+}
 
 /// Work: n MACs a row.
 TileKernel buildSumSquares(ModuleOp module, int64_t rows, int64_t n) {
@@ -36,12 +50,70 @@ TileKernel buildRmsScale(ModuleOp module, int64_t rows, int64_t n, int64_t exten
            Value m = b.scalar(0);
            b.generic("pp", {{b.head(b.buffer(0), m), {0, 1}}, {b.head(b.buffer(1), m), {0}}, {b.buffer(2), {1}}},
                      {b.head(b.buffer(3), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-                       Value mean = e.create<arith::DivFOp>(v[1], e.real(static_cast<double>(extent)));
-                       Value inverse = e.create<math::RsqrtOp>(e.create<arith::AddFOp>(mean, e.real(epsilon)));
-                       Value gamma = weight == Element::F32 ? v[2] : e.create<arith::ExtFOp>(e.getF32Type(), v[2]);
+                       Value inverse = inverseRoot(e, v[1], extent, epsilon);
+                       Value gamma = widen(e, v[2], weight);
                        return e.create<arith::MulFOp>(e.create<arith::MulFOp>(v[0], inverse), gamma);
                      });
          });
+  return kernel;
+}
+
+// The mean is subtracted before anything is squared. Both sums in one pass would need an all-reduce less, but lose the
+// variance where it is small beside the mean: sum(x^2) / n - mean^2 cancels all but a few bits of it.
+
+/// Work: a division a row, a subtraction and a MAC an element.
+TileKernel buildCenteredSquares(ModuleOp module, const RowShare &share) {
+  auto [rows, n, extent] = share;
+  TileKernel kernel{symbol("centered_squares", {{"r", rows}, {"n", n}, {"e", extent}}), {}};
+  kernel.work.macs = {0, n};
+  kernel.work.alu = {0, n};
+  kernel.work.special = {0, 1};
+  kernel.work.loadBytes = {0, 4 * n + 4};
+  kernel.work.storeBytes = {0, 4};
+  define(module, kernel.name, {f32({rows, n}), f32({rows}), f32({rows})}, 2, [&](KernelBody &b) {
+    Value m = b.scalar(0), squares = b.head(b.buffer(2), m);
+    b.fill(squares, 0.0);
+    forColumns(b, share, b.scalar(1), [&](int64_t columns) {
+      if (columns == 0)
+        return;
+      Value x = b.view(b.buffer(0), b.fixed(0), {m, b.fixed(columns)}, {share.n, 1});
+      b.generic("pr", {{x, {0, 1}}, {b.head(b.buffer(1), m), {0}}}, {squares, {0}},
+                [&](KernelBody &e, ValueRange v) -> Value {
+                  Value distance = e.create<arith::SubFOp>(v[0], over(e, v[1], share.extent));
+                  return e.create<math::FmaOp>(distance, distance, v[2]);
+                });
+    });
+  });
+  setProbe(module, kernel.name, {.scalars = {0, 0}});
+  return kernel;
+}
+
+/// Work: two divisions, a square root and a reciprocal a row; a subtraction, a multiplication and a MAC an element (and
+/// widening gamma and beta).
+TileKernel buildLayerScale(ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon, Element weight) {
+  TileKernel kernel{symbol("layer_scale", {{"r", rows}, {"n", n}, {"e", extent}}) +
+                        fmt::format("_{}_{}", bitsOf(epsilon), nameOf(weight)),
+                    {}};
+  kernel.work.macs = {0, n};
+  kernel.work.special = {0, 4};
+  kernel.work.alu = {0, 1 + 2 * n};
+  kernel.work.loadBytes = {2 * n * bytesOf(weight), 4 * n + 8};
+  kernel.work.storeBytes = {0, 4 * n};
+  BufferSpec values = f32({rows, n}), sums = f32({rows}), weights{kindOf(weight), {n}};
+  define(module, kernel.name, {values, sums, sums, weights, weights, values}, 1, [&](KernelBody &b) {
+    Value m = b.scalar(0);
+    b.generic("pp",
+              {{b.head(b.buffer(0), m), {0, 1}},
+               {b.head(b.buffer(1), m), {0}},
+               {b.head(b.buffer(2), m), {0}},
+               {b.buffer(3), {1}},
+               {b.buffer(4), {1}}},
+              {b.head(b.buffer(5), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+                Value distance = e.create<arith::SubFOp>(v[0], over(e, v[1], extent));
+                Value scaled = e.create<arith::MulFOp>(distance, inverseRoot(e, v[2], extent, epsilon));
+                return e.create<math::FmaOp>(scaled, widen(e, v[3], weight), widen(e, v[4], weight));
+              });
+  });
   return kernel;
 }
 

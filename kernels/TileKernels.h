@@ -70,6 +70,8 @@ TileKernel buildGemmBlocks(mlir::ModuleOp module, int64_t rows, int64_t k, int64
 TileKernel buildAdd(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// dst[rows x n] = src[rows x ld], columns [column, column + n). (src, dst; m)
 TileKernel buildCopyColumns(mlir::ModuleOp module, int64_t rows, int64_t ld, int64_t column, int64_t n);
+/// dst[n x rows] = the transpose of src[rows x n]: the first m columns of dst. (src, dst; m)
+TileKernel buildTranspose(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// Packs src[rows x n] into `blocks` column blocks dst[blocks x rows x width], zero beyond n; block stride rows*width.
 /// (src, dst; m)
 TileKernel buildPackColumns(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t blocks, int64_t width);
@@ -86,12 +88,39 @@ TileKernel buildEmbedOne(mlir::ModuleOp module, int64_t vocab, int64_t n, Elemen
 /// out[n] = x[last row] on the last rank (the row of token n-1), 0 elsewhere. (launch, x[rows x n], out; rank)
 TileKernel buildLastRow(mlir::ModuleOp module, int64_t rows, int64_t tokens, int64_t n, int64_t ranks);
 
+// ---- rows that cores share ------------------------------------------------------------------------------------
+/// Rows of `extent` columns spread over the cores of an axis. Core `rank` of it holds columns [rank*n, rank*n + n) of
+/// each; those from `extent` on are padding, which no kernel here counts. A core that has whole rows is rank 0 of n =
+/// extent. A kernel gives a core's part of a sum or maximum; an all-reduce makes the whole of it.
+struct RowShare {
+  int64_t rows = 1, n = 1, extent = 1;
+};
+/// sum[rows] = scale * the sum of each row of x[rows x n], where padding is zero; scale 1/extent makes the mean. (x,
+/// sum; m)
+TileKernel buildRowSum(mlir::ModuleOp module, int64_t rows, int64_t n, double scale = 1.0);
+/// mx[rows] = the largest of each row of x[rows x n], -FLT_MAX if the core has none. (x, mx; m, rank)
+TileKernel buildRowMax(mlir::ModuleOp module, const RowShare &share);
+/// Softmax after RowMax: x = exp(x - mx) in place, 0 in padding, and sum[rows] = the sum of each row. (x, mx, sum; m,
+/// rank)
+TileKernel buildExpSum(mlir::ModuleOp module, const RowShare &share);
+/// Softmax after ExpSum: x[rows x n] = x / sum, 0 where sum = 0. (x, sum; m)
+TileKernel buildSoftmaxFinish(mlir::ModuleOp module, int64_t rows, int64_t n);
+/// All three on a core that has whole rows: x = softmax of each row, in place; mx and sum come out too. (x[rows x n],
+/// mx[rows], sum[rows]; m)
+TileKernel buildSoftmax(mlir::ModuleOp module, int64_t rows, int64_t n);
+
 // ---- normalisation --------------------------------------------------------------------------------------------
 /// ss[rows] = sum of squares of each row of x[rows x n]. (x, ss; m)
 TileKernel buildSumSquares(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// y = x * rsqrt(ss / extent + epsilon) * gamma, gamma[n] of type `weight`. (x, ss, gamma, y; m)
 TileKernel buildRmsScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon,
                          Element weight);
+/// LayerNorm after RowSum: sq[rows] = sum of (x - sum / extent)^2 of each row of x[rows x n]. (x, sum, sq; m, rank)
+TileKernel buildCenteredSquares(mlir::ModuleOp module, const RowShare &share);
+/// LayerNorm after CenteredSquares: y = (x - sum / extent) * rsqrt(sq / extent + epsilon) * gamma + beta; gamma[n] and
+/// beta[n] of type `weight`, the last two operations fused. (x, sum, sq, gamma, beta, y; m)
+TileKernel buildLayerScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon,
+                           Element weight);
 
 // ---- attention ------------------------------------------------------------------------------------------------
 /// One core's share of attention. Columns of `qkv` [rows x ld()], in this order: for each local kv head, for each of
@@ -144,8 +173,13 @@ TileKernel buildFlashScores(mlir::ModuleOp module, const AttentionShape &shape, 
 TileKernel buildFlashUpdate(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
 
 // ---- MLP and layout -------------------------------------------------------------------------------------------
-/// h[rows x n] = silu(gu[:, 0:n]) * gu[:, n:2n], gu[rows x 2n]. (gu, h; m)
-TileKernel buildSiluGate(mlir::ModuleOp module, int64_t rows, int64_t n);
+/// Silu: x / (1 + exp(-x)). Gelu: x/2 + x/2 * erf(x * sqrt(1/2)). GeluTanh: x/2 * (1 + tanh(u)) with u = sqrt(2/pi) *
+/// (x + 0.044715 x^3), computed as the equal x / (1 + exp(-2u)).
+enum class Activation { Silu, Gelu, GeluTanh };
+/// x[rows x n] = activation(x), in place. (x; m)
+TileKernel buildActivation(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
+/// h[rows x n] = activation(gu[:, 0:n]) * gu[:, n:2n], gu[rows x 2n]. (gu, h; m)
+TileKernel buildGate(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
 /// Vector re-layout by masked sum: out[blocksOut*width]; block i of out is block rankOut*blocksOut + i of the whole,
 /// which lies on core rankIn = that / blocksIn, in x[n] (zero beyond n) at (that mod blocksIn)*width; 0 where it is
 /// another core's. (x[n], out; rankIn, rankOut)

@@ -22,6 +22,27 @@ public:
   Value choose(arith::CmpFPredicate predicate, Value x, Value y, Value ifTrue, Value ifFalse) {
     return create<arith::SelectOp>(create<arith::CmpFOp>(predicate, x, y), ifTrue, ifFalse);
   }
+  // Their comparisons are false for NaN, which stays.
+  Value atLeast(Value x, float low) {
+    Value bound = real(low);
+    return choose(arith::CmpFPredicate::OLT, x, bound, bound, x);
+  }
+  Value atMost(Value x, float high) {
+    Value bound = real(high);
+    return choose(arith::CmpFPredicate::OGT, x, bound, bound, x);
+  }
+  /// Two roundings: fused, each constant would be a vector, since RISC-V's multiply-add has no scalar addend, and there
+  /// are more constants than vector registers for them.
+  Value multiplyAdd(Value x, Value y, float constant) {
+    return create<arith::AddFOp>(create<arith::MulFOp>(x, y), real(constant));
+  }
+  /// By Horner's rule, the coefficient of the highest power first.
+  Value polynomial(Value x, ArrayRef<float> coefficients) {
+    Value p = real(coefficients.front());
+    for (float coefficient : coefficients.drop_front())
+      p = multiplyAdd(p, x, coefficient);
+    return p;
+  }
 
 private:
   Type shaped(Type element) {
@@ -38,39 +59,88 @@ private:
 
 bool isF32(Type type) { return getElementTypeOrSelf(type).isF32(); }
 
-/// exp(x) = 2^k * exp(r), k = round(x / ln 2), |r| <= ln(2)/2. The polynomial and the split of ln 2 are those of
-/// Cephes' expf (Moshier); error below 2 units in the last place, also where the result is subnormal. NaN stays NaN,
-/// overflow is infinity.
+/// exp(x) = 2^k * exp(r), k = round(x / ln 2), |r| <= ln(2)/2; error below 2 units in the last place. The split of ln 2
+/// is that of Cephes' expf (Moshier), the polynomial minimax in relative error (computed with Sollya). NaN stays NaN.
+/// Without `wide` |x| is at most 80.
+Value exponential(Arithmetic &a, Value x, bool wide) {
+  // Adding 1.5 * 2^23 leaves the rounded integer in the low bits. They are converted: subtracting the number again
+  // would take one more constant, of which a core has barely enough registers for.
+  constexpr float magic = 12582912.0F;
+  Value shifted = a.multiplyAdd(x, a.real(1.44269504088896341F), magic);
+  Value exponent = a.create<arith::SubIOp>(a.toBits(shifted), a.integer(llvm::bit_cast<int32_t>(magic)));
+  Value k = a.create<arith::SIToFPOp>(x.getType(), exponent);
+  Value r = a.fma(k, a.real(-0.693359375F), x);
+  r = a.fma(k, a.real(2.12194440e-4F), r);
+  Value p = a.polynomial(r, {1.38636273e-3F, 8.36765431e-3F, 4.16672440e-2F, 1.66665327e-1F, 0.5F});
+  Value result = a.fma(p, a.create<arith::MulFOp>(r, r), r);
+  result = a.create<arith::AddFOp>(result, a.real(1.0F));
+  auto scale = [&](Value y, Value power) -> Value {
+    Value biased = a.create<arith::AddIOp>(power, a.integer(127));
+    return a.create<arith::MulFOp>(y, a.fromBits(a.create<arith::ShLIOp>(biased, a.integer(23))));
+  };
+  if (!wide)
+    return scale(result, exponent);
+  // 2^k in two factors: k may lie beyond the range of one exponent at either end.
+  Value half = a.create<arith::ShRSIOp>(exponent, a.integer(1));
+  return scale(scale(result, half), a.create<arith::SubIOp>(exponent, half));
+}
+
+/// Also where the result is subnormal; overflow is infinity.
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const final {
     if (!isF32(op.getType()))
       return failure();
     Arithmetic a(op.getLoc(), rewriter, op.getType());
-    // Beyond these bounds the result is infinity or zero anyway. The comparisons are false for NaN.
-    Value low = a.real(-104.0F), high = a.real(89.0F), x = op.getOperand();
-    x = a.choose(arith::CmpFPredicate::OLT, x, low, low, x);
-    x = a.choose(arith::CmpFPredicate::OGT, x, high, high, x);
-    // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
-    Value magic = a.real(12582912.0F);
-    Value shifted = a.fma(x, a.real(1.44269504088896341F), magic);
-    Value k = a.create<arith::SubFOp>(shifted, magic);
-    Value r = a.fma(k, a.real(-0.693359375F), x);
-    r = a.fma(k, a.real(2.12194440e-4F), r);
-    Value p = a.real(1.9875691500e-4F);
-    for (float coefficient : {1.3981999507e-3F, 8.3334519073e-3F, 4.1665795894e-2F, 1.6666665459e-1F, 5.0000001201e-1F})
-      p = a.fma(p, r, a.real(coefficient));
-    Value result = a.fma(p, a.create<arith::MulFOp>(r, r), r);
-    result = a.create<arith::AddFOp>(result, a.real(1.0F));
-    // 2^k in two factors: k may lie beyond the range of one exponent at either end.
-    Value exponent = a.create<arith::SubIOp>(a.toBits(shifted), a.toBits(magic));
-    Value half = a.create<arith::ShRSIOp>(exponent, a.integer(1));
-    auto power = [&](Value e) {
-      return a.fromBits(a.create<arith::ShLIOp>(a.create<arith::AddIOp>(e, a.integer(127)), a.integer(23)));
-    };
-    result = a.create<arith::MulFOp>(result, power(half));
-    result = a.create<arith::MulFOp>(result, power(a.create<arith::SubIOp>(exponent, half)));
-    rewriter.replaceOp(op, result);
+    // Beyond these bounds the result is infinity or zero anyway.
+    Value x = a.atMost(a.atLeast(op.getOperand(), -104.0F), 89.0F);
+    rewriter.replaceOp(op, exponential(a, x, true));
+    return success();
+  }
+};
+
+/// erf(x) = x + x * P(x^2) near 0, else 1 - exp(Q(|x|)) with the sign of x, where Q is near ln erfc and an error of it
+/// counts the less the nearer the result is to 1. P is minimax for |x| < 0.85, Q for 0.84 < |x| < 3.95, weighted by
+/// erfc / erf (both computed with Sollya). From 4 on the result is 1.
+struct ExpandErf : OpRewritePattern<math::ErfOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ErfOp op, PatternRewriter &rewriter) const final {
+    if (!isF32(op.getType()))
+      return failure();
+    Arithmetic a(op.getLoc(), rewriter, op.getType());
+    Value x = op.getOperand(), one = a.real(1.0F), magnitude = a.create<math::AbsFOp>(x);
+    Value bounded = a.atMost(magnitude, 4.0F);
+    Value q = a.polynomial(
+        bounded, {2.15861819e-4F, -3.23028732e-3F, 2.29386395e-2F, -1.05336937e-1F, -6.35661995e-1F, -1.12853080F});
+    q = a.create<arith::MulFOp>(q, bounded);
+    Value far = a.create<arith::SubFOp>(one, exponential(a, q, false));
+    Value p = a.polynomial(a.create<arith::MulFOp>(x, x), {-6.35452510e-4F, 5.05865086e-3F, -2.68077627e-2F,
+                                                           1.12828724e-1F, -3.76125902e-1F, 1.28379166e-1F});
+    rewriter.replaceOp(op, a.choose(arith::CmpFPredicate::OLT, magnitude, a.real(0.85F), a.fma(p, x, x),
+                                    a.create<math::CopySignOp>(far, x)));
+    return success();
+  }
+};
+
+/// tanh(x) = x + x^3 * P(x^2) near 0, else 1 - 2 / (exp(2|x|) + 1) with the sign of x. P is minimax for |x| < 0.7
+/// (computed with Sollya). From 10 on the result is 1.
+struct ExpandTanh : OpRewritePattern<math::TanhOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::TanhOp op, PatternRewriter &rewriter) const final {
+    if (!isF32(op.getType()))
+      return failure();
+    Arithmetic a(op.getLoc(), rewriter, op.getType());
+    Value x = op.getOperand(), one = a.real(1.0F), magnitude = a.create<math::AbsFOp>(x);
+    Value bounded = a.atMost(magnitude, 10.0F);
+    Value grown = exponential(a, a.create<arith::AddFOp>(bounded, bounded), false);
+    Value gap = a.create<arith::DivFOp>(a.real(2.0F), a.create<arith::AddFOp>(grown, one));
+    Value far = a.create<arith::SubFOp>(one, gap);
+    Value square = a.create<arith::MulFOp>(x, x);
+    Value p = a.polynomial(square, {-5.15593588e-3F, 2.01127287e-2F, -5.35674840e-2F, 1.33292526e-1F, -3.33331972e-1F});
+    Value near = a.fma(p, a.create<arith::MulFOp>(square, x), x);
+    // Near 0 as well: the sum of x = -0 and its correction is +0.
+    Value size = a.choose(arith::CmpFPredicate::OLT, magnitude, a.real(0.7F), near, far);
+    rewriter.replaceOpWithNewOp<math::CopySignOp>(op, size, x);
     return success();
   }
 };
@@ -128,13 +198,15 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<func::FuncOp>> {
   ExpandMath(const ExpandMath &other) : PassWrapper(other) {}
 
   StringRef getArgument() const final { return "weft-expand-math"; }
-  StringRef getDescription() const final { return "Write exp, rsqrt and max as arithmetic without library calls"; }
+  StringRef getDescription() const final {
+    return "Write exp, erf, tanh, rsqrt and max as arithmetic without library calls";
+  }
   void getDependentDialects(DialectRegistry &registry) const final {
     registry.insert<arith::ArithDialect, math::MathDialect, vector::VectorDialect>();
   }
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandExp, ExpandRsqrt, ExpandMax>(&getContext());
+    patterns.add<ExpandExp, ExpandErf, ExpandTanh, ExpandRsqrt, ExpandMax>(&getContext());
     if (fma)
       patterns.add<FuseVectorFma>(&getContext());
     else

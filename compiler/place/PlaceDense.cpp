@@ -218,7 +218,7 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   Value gateUp = weight({*gate, *up}, WeightOrder::SideBySide,
                         tensor({columns, 2 * inner}, element, {contractionY(columns), pairShard}), true);
   Value both = product(*x, gateUp, activation(sequence, 2 * inner, pairShard));
-  auto kernel = kernels::buildSiluGate(module, rowLocal(sequence), innerShard.getLocal());
+  auto kernel = kernels::buildGate(module, rowLocal(sequence), innerShard.getLocal(), kernels::Activation::Silu);
   Value hidden = call(kernel, {both}, {empty(activation(sequence, inner, innerShard))}, {0, 1}, {rows(sequence)})[0];
   Value downWeight =
       weight({*down}, WeightOrder::Single,

@@ -219,3 +219,17 @@ TEST_CASE("assembler text names each kernel") {
   REQUIRE(text->find(add.name + ":") != std::string::npos);
   REQUIRE(text->find("vfadd.vv") != std::string::npos);
 }
+
+TEST_CASE("a transpose goes along its longer side, loads or stores at a stride, and moves no element alone") {
+  for (unsigned vlen : {128, 1024})
+    for (int64_t n : {2, 44, 300}) {
+      Suite suite;
+      buildTranspose(*suite, 16, n);
+      auto text = codegen::assembleCoreKernels(*suite, core(fmt::format("rv64gcv_zvl{}b", vlen)));
+      REQUIRE(text);
+      INFO(*text);
+      REQUIRE(text->find(n > 16 ? "vsse32.v" : "vlse32.v") != std::string::npos);
+      for (const char *slower : {"vsoxei", "vsuxei", "vluxei", "\tfsw\t", "\tflw\t"})
+        REQUIRE(text->find(slower) == std::string::npos);
+    }
+}

@@ -54,7 +54,7 @@ void buildRandom(mlir::ModuleOp module, std::mt19937 &random) {
                    .tokens = 64,
                    .scale = 0.125};
   int64_t blocks = (k + 31) / 32 * 32;
-  switch (pick(0, 11)) {
+  switch (pick(0, 17)) {
   case 0:
   case 1:
     buildGemm(module, rows, k, n, element);
@@ -73,7 +73,7 @@ void buildRandom(mlir::ModuleOp module, std::mt19937 &random) {
     buildGemmBlocks(module, rows, blocks, n, BlockFormat::Q4);
     break;
   case 7:
-    buildSiluGate(module, rows, n);
+    buildGate(module, rows, n, Activation::Silu);
     break;
   case 8:
     buildRmsScale(module, rows, n, 256, 1e-5, element);
@@ -85,6 +85,27 @@ void buildRandom(mlir::ModuleOp module, std::mt19937 &random) {
   case 10:
     buildFlashScores(module, s, pick(1, 8));
     buildFlashUpdate(module, s, pick(1, 8));
+    break;
+  case 12:
+    buildActivation(module, rows, n, static_cast<Activation>(pick(0, 2)));
+    break;
+  case 13:
+    buildGate(module, rows, n, static_cast<Activation>(pick(0, 2)));
+    break;
+  case 14:
+    buildLayerScale(module, rows, n, n, 1e-5, element);
+    buildTranspose(module, rows, n);
+    break;
+  case 15:
+    buildSoftmax(module, rows, n);
+    break;
+  case 16:
+    buildExpSum(module, {.rows = rows, .n = n, .extent = n + pick(0, n)});
+    buildSoftmaxFinish(module, rows, n);
+    break;
+  case 17:
+    buildCenteredSquares(module, {.rows = rows, .n = n, .extent = n + pick(0, n)});
+    buildRowMax(module, {.rows = rows, .n = n, .extent = n + pick(0, n)});
     break;
   default:
     s.rows = s.capacity;

@@ -1,5 +1,7 @@
 // Attention kernels: the cache against a list, prefill and decode against a plain softmax in double precision.
-#include "kernels_support.h"
+#include "kernels_reference.h"
+
+#pragma STDC FP_CONTRACT OFF // the rotation rounds its products, on hosts that could fuse them, too
 
 using namespace weft;
 using namespace weft::kernels;
@@ -38,6 +40,10 @@ TEST_CASE("rope rotates pairs by the position", "[kernels]") {
           int64_t at = h * s.width + 2 * j;
           double c = std::cos(position * frequency(j)), d = std::sin(position * frequency(j)), x = before[at],
                  y = before[at + 1];
+          const float *a = &lo[(position % radix * pairs + j) * 2], *b = &hi[(position / radix * pairs + j) * 2];
+          float cosine = a[0] * b[0] - a[1] * b[1], sine = a[1] * b[0] + a[0] * b[1];
+          REQUIRE(row[at] == before[at] * cosine - before[at + 1] * sine);
+          REQUIRE(row[at + 1] == before[at + 1] * cosine + before[at] * sine);
           // Table entries, their combination and the rotation: eight roundings of numbers up to 1.
           REQUIRE(std::abs(row[at] - (x * c - y * d)) <= 8 * 0x1p-24 * (std::abs(x) + std::abs(y)));
           REQUIRE(std::abs(row[at + 1] - (y * c + x * d)) <= 8 * 0x1p-24 * (std::abs(x) + std::abs(y)));
@@ -60,6 +66,11 @@ TEST_CASE("rope rotates pairs by the position", "[kernels]") {
 }
 
 namespace {
+/// Numbers in double precision, and how far from them a kernel may be.
+struct Exact {
+  std::vector<double> values, bounds;
+};
+
 /// Keys, values and queries of all tokens, and the cores (one a rank) that hold them.
 struct Sequence {
   Sequence(const AttentionShape &shape, int64_t length, std::mt19937 &random)
@@ -70,29 +81,34 @@ struct Sequence {
   float *key(int64_t i, int64_t kv) { return token(i) + (shape.heads() + kv) * shape.width; }
   float *value(int64_t i, int64_t kv) { return key(i, kv) + shape.kvHeads * shape.width; }
 
-  /// Attention of token `t` over tokens [0, t], all heads.
-  std::vector<double> attention(int64_t t) {
-    std::vector<double> out;
+  /// Attention of token `t` over tokens [0, t], all heads, of which the sums are made in at most `parts` parts.
+  Exact attention(int64_t t, int64_t parts) {
+    constexpr double rounding = 0x1p-24;
+    Exact result;
+    int64_t width = shape.width, count = t + 1;
     for (int64_t h = 0; h < shape.heads(); ++h) {
-      std::vector<double> p, sum(shape.width);
-      double largest = -1e300, total = 0;
-      for (int64_t i = 0; i <= t; ++i) {
-        double dot = 0;
-        for (int64_t c = 0; c < shape.width; ++c)
-          dot += static_cast<double>(token(t)[h * shape.width + c]) * key(i, h / shape.group)[c];
-        p.push_back(dot * shape.scale);
-        largest = std::max(largest, p.back());
+      Eigen::RowVectorXd query = Eigen::Map<Eigen::RowVectorXf>(token(t) + h * width, width).cast<double>();
+      Eigen::MatrixXd keys(count, width), values(count, width);
+      for (int64_t i = 0; i < count; ++i) {
+        keys.row(i) = Eigen::Map<Eigen::RowVectorXf>(key(i, h / shape.group), width).cast<double>();
+        values.row(i) = Eigen::Map<Eigen::RowVectorXf>(value(i, h / shape.group), width).cast<double>();
       }
-      for (int64_t i = 0; i <= t; ++i) {
-        double weight = std::exp(p[i] - largest);
-        total += weight;
-        for (int64_t c = 0; c < shape.width; ++c)
-          sum[c] += weight * value(i, h / shape.group)[c];
-      }
-      for (double x : sum)
-        out.push_back(x / total);
+      Eigen::VectorXd scores = shape.scale * (keys * query.transpose());
+      Eigen::VectorXd weights = (scores.array() - scores.maxCoeff()).exp();
+      weights /= weights.sum();
+      // The exponents: products and their sums, the scale, and the difference to the maximum, which has the same error.
+      double size = shape.scale * (keys.cwiseAbs() * query.cwiseAbs().transpose()).maxCoeff();
+      double spread = scores.maxCoeff() - scores.minCoeff();
+      double exponent = 2 * (sumDepth(width) + 2) * rounding * size + 2 * rounding * spread;
+      // An exponential is 2 units off, and so is each correction of what a part has left; sums, and a division.
+      double relative = exponent + (4 + 6 * static_cast<double>(parts) + static_cast<double>(count)) * rounding;
+      Eigen::RowVectorXd bound = 2 * relative * (weights.transpose() * values.cwiseAbs());
+      for (double x : Eigen::RowVectorXd(weights.transpose() * values))
+        result.values.push_back(x);
+      for (double x : bound)
+        result.bounds.push_back(x);
     }
-    return out;
+    return result;
   }
 
   /// Every rank's slots hold the K and V of the rank's tokens when n are in the cache, bit for bit.
@@ -120,10 +136,11 @@ struct Core {
 };
 } // namespace
 
-static void checkRow(const float *row, const std::vector<double> &exact) {
-  for (size_t i = 0; i < exact.size(); ++i) {
+static void checkRow(const float *row, const Exact &exact) {
+  for (size_t i = 0; i < exact.values.size(); ++i) {
     INFO("column " << i);
-    REQUIRE(std::abs(row[i] - exact[i]) <= 4e-6); // values up to 2, sums of at most a few dozen terms
+    // Where the bound, which lets all errors add up, is above 4e-6, they are known to cancel that far.
+    REQUIRE(std::abs(row[i] - exact.values[i]) <= std::min(exact.bounds[i], 4e-6));
   }
 }
 
@@ -170,9 +187,10 @@ TEST_CASE("prefill attention over travelling blocks is causal softmax", "[kernel
           int64_t columns = s.heads() * s.width;
           for (int64_t i = 0; i < m; ++i) {
             if (i < runCount(rank, n, s.ranks))
-              checkRow(&core.attn[i * columns], sequence.attention(runStart(rank, n, s.ranks) + i));
+              checkRow(&core.attn[i * columns],
+                       sequence.attention(runStart(rank, n, s.ranks) + i, s.ranks * ((m + keys - 1) / keys)));
             else
-              checkRow(&core.attn[i * columns], std::vector<double>(columns, 0.0));
+              checkRow(&core.attn[i * columns], {std::vector<double>(columns), std::vector<double>(columns)});
           }
         }
         sequence.checkCache(n);
@@ -237,7 +255,7 @@ TEST_CASE("decode keeps the cache balanced and attends to all of it", "[kernels]
       std::copy(total.begin(), total.begin() + columns, o.begin());
       std::copy(total.begin() + columns, total.end(), l.begin());
       suite.call(finish, {1}, o, l, attn);
-      checkRow(attn.begin(), sequence.attention(n - 1));
+      checkRow(attn.begin(), sequence.attention(n - 1, s.ranks));
     }
   }
 }

@@ -1,8 +1,6 @@
 // Products of narrow operands against plain loops in the order of the contract, and against double precision.
 #include "kernels/BlockLayout.h"
-#include "kernels_support.h"
-
-#include <Eigen/Core>
+#include "kernels_reference.h"
 
 using namespace weft;
 using namespace weft::kernels;
@@ -12,25 +10,7 @@ namespace {
 struct Shape {
   int64_t rows, k, n;
 };
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 } // namespace
-
-template <typename T> static Matrix toMatrix(Buffer<T> &values, int64_t rows, int64_t columns) {
-  Matrix result(rows, columns);
-  for (int64_t i = 0; i < rows * columns; ++i)
-    result(i / columns, i % columns) = values[i];
-  return result;
-}
-
-/// c is within `steps` roundings of c0 + a*b, each relative to the sum of magnitudes.
-static void checkBound(Buffer<float> &c, Buffer<float> &c0, const Matrix &a, const Matrix &b, int64_t m,
-                       int64_t steps) {
-  Matrix start = toMatrix(c0, a.rows(), b.cols());
-  Matrix exact = start + a * b, size = start.cwiseAbs() + a.cwiseAbs() * b.cwiseAbs();
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < b.cols(); ++j)
-      REQUIRE(std::abs(c[i * b.cols() + j] - exact(i, j)) <= steps * 0x1p-24 * size(i, j));
-}
 
 TEST_CASE("gemm of two 16-bit operands adds exact products in k order", "[kernels]") {
   for (Element element : {Element::F16, Element::BF16})
@@ -70,7 +50,7 @@ TEST_CASE("gemm of bytes is exact", "[kernels]") {
       Buffer<int32_t> c(s.rows * s.n);
       for (int32_t &value : c)
         value = static_cast<int32_t>(random() % 2001) - 1000;
-      Buffer<int32_t> expected = c;
+      Buffer<int32_t> before = c, expected = c;
       suite.call(kernel, {m}, a, b, c);
       for (int64_t i = 0; i < m; ++i)
         for (int64_t j = 0; j < s.n; ++j)
@@ -78,8 +58,22 @@ TEST_CASE("gemm of bytes is exact", "[kernels]") {
             expected[i * s.n + j] += a[i * s.k + p] * b[p * s.n + j];
       INFO(kernel.name << " m=" << m);
       REQUIRE(c.sameBits(expected));
+      Matrix exact = toMatrix(before, s.rows, s.n) + toMatrix(a, s.rows, s.k) * toMatrix(b, s.k, s.n);
+      REQUIRE(toMatrix(c, s.rows, s.n).topRows(m) == exact.topRows(m)); // no sum leaves i32 or double's integers here
     }
   }
+}
+
+TEST_CASE("sums of bytes wrap around", "[kernels]") {
+  constexpr int64_t k = 70, n = 37;
+  Suite suite;
+  TileKernel kernel = buildGemmInt8(*suite, 2, k, n);
+  suite.compile();
+  Buffer<int8_t> a(2 * k, -128), b(k * n, -128);
+  Buffer<int32_t> c(2 * n, std::numeric_limits<int32_t>::max());
+  suite.call(kernel, {2}, a, b, c);
+  for (int32_t sum : c)
+    REQUIRE(sum == std::numeric_limits<int32_t>::min() + k * 128 * 128 - 1);
 }
 
 namespace {

@@ -172,13 +172,28 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildGemm(module, rows, 32, 16, weight);
     buildGemm(module, rows, 16, 88, weight);
     buildGemm(module, rows, 44, 16, weight);
+    buildGemmInt8(module, rows, 44, 40);
+    for (BlockFormat format : {BlockFormat::Q8, BlockFormat::Q4})
+      buildGemmBlocks(module, rows, 64, 40, format);
     buildAdd(module, rows, 16);
     buildSumSquares(module, rows, 16);
     buildRmsScale(module, rows, 16, 256, 1e-5, weight);
-    buildSiluGate(module, rows, 44);
     buildCopyColumns(module, rows, s.ld(), 32, 32);
     buildPackColumns(module, rows, 44, 3, 16);
+    buildLayerScale(module, rows, 44, 301, 1e-5, weight);
   }
+  for (Activation activation : {Activation::Silu, Activation::Gelu, Activation::GeluTanh}) {
+    buildActivation(module, 4, 44, activation);
+    buildGate(module, 4, 44, activation);
+  }
+  buildTranspose(module, 4, 44);
+  RowShare share{.rows = 4, .n = 44, .extent = 301};
+  buildRowSum(module, 4, 44, 1.0 / 301);
+  buildRowMax(module, share);
+  buildExpSum(module, share);
+  buildSoftmaxFinish(module, 4, 44);
+  buildSoftmax(module, 4, 44);
+  buildCenteredSquares(module, share);
   buildGemm(module, 1, 16, 128, weight);
   buildSelectBlocks(module, 16, 2, 3, 8);
   buildEmbedBlock(module, 4, 64, 32, 16, weight, 16);
