@@ -117,7 +117,7 @@ struct Hardware {
   uint32_t usableBytes() const { return memory.sramBytes - memory.codeBytes - memory.stackBytes; }
 };
 
-/// Of the values that a core's time for a kernel may depend on: those of the core and of its memory.
+/// Of the values that a core's time for a kernel may depend on: those of the core, whatever memory it has.
 uint64_t coreDigest(const Hardware &hardware);
 
 /// One `key=value` that replaces a value of the file, e.g. {"memory.sram_kib", "512"}.

@@ -245,7 +245,7 @@ uint64_t digestOf(const Hardware &hardware, std::initializer_list<std::string_vi
 
 } // namespace
 
-uint64_t hw::coreDigest(const Hardware &hardware) { return digestOf(hardware, {"parallelism.core.", "memory."}); }
+uint64_t hw::coreDigest(const Hardware &hardware) { return digestOf(hardware, {"parallelism.core."}); }
 
 Result<Override> hw::parseOverride(const std::string &text) {
   size_t equals = text.find('=');

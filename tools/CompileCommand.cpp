@@ -39,6 +39,8 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
              package.model->name, package.mesh_width, package.mesh_height, package.hardware_name,
              package.model->max_seq, package.kernels.size(),
              static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
+  if (!compilation.costsProblem.empty())
+    std::cerr << fmt::format("weft: warning: the costs of kernels are not known: {}\n", compilation.costsProblem);
   if (const auto &costs = compilation.kernelCosts)
     fmt::print("kernel costs from the core's machine code: {} measured, {} from the cache\n", costs->measured,
                costs->fromCache);

@@ -14,8 +14,8 @@ class App;
 
 namespace weft::tools {
 
-/// Classes, routes and colours, SRAM maps, kernels, weights, host input and output, as tables; with `costs` also those of
-/// the kernels.
+/// Classes, routes and colours, SRAM maps, kernels, weights, host input and output, as tables; with `costs` also those
+/// of the kernels.
 std::string inspectText(const runtime::Package &package, const runtime::KernelCosts *costs = nullptr);
 /// The same as JSON, schema weft.inspect/1 (docs/json.md).
 nlohmann::json inspectJson(const runtime::Package &package, const runtime::KernelCosts *costs = nullptr);

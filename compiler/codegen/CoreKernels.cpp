@@ -50,8 +50,11 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
   result.module = std::move(*module);
   fixVectorLength(*result.module, target.isa);
   optimize(*result.module, *result.machine);
-  for (llvm::Function *left : makeLengthsExplicit(*result.module, target.isa))
-    left->addFnAttr("target-features", featureText(fallbackFeatures(target.isa)));
+  auto left = makeLengthsExplicit(*result.module, target.isa);
+  if (!left)
+    return left.takeError();
+  for (llvm::Function *function : *left)
+    function->addFnAttr("target-features", featureText(fallbackFeatures(target.isa)));
   return result;
 }
 
@@ -142,7 +145,18 @@ Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget
   Result<RegisterLimits> limits = limitsFor(kernels, target, *object);
   if (!limits)
     return limits.takeError();
-  return limits->empty() ? std::move(object) : compileOnce(*withLimits(kernels, *limits, false), target);
+  if (limits->empty())
+    return object;
+  object = compileOnce(*withLimits(kernels, *limits, false), target);
+  if (!object)
+    return object;
+  // Kernels were looked at in other company; what is handed on is this.
+  auto spills = spillsOf(*object, target);
+  if (!spills)
+    return spills.takeError();
+  if (!spills->empty())
+    return internalError("core kernels for " + hw::isaText(target.isa) + ": " + spills->front().message);
+  return object;
 }
 
 Result<std::string> assembleCoreKernels(ModuleOp kernels, const CoreTarget &target) {

@@ -5,6 +5,8 @@
 
 #include "llvm/ADT/PostOrderIterator.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace weft::codegen {
 namespace {
@@ -12,8 +14,7 @@ namespace {
 /// Rewrites one function, or nothing of it.
 class FunctionRewriter {
 public:
-  FunctionRewriter(llvm::Function &function, const hw::Isa &isa)
-      : function(function), selector(function, isa) {}
+  FunctionRewriter(llvm::Function &function, const hw::Isa &isa) : function(function), selector(function, isa) {}
 
   bool run() {
     if (!rewriteAll() || !completePhis()) {
@@ -70,11 +71,19 @@ private:
 
 } // namespace
 
-llvm::SmallVector<llvm::Function *> makeLengthsExplicit(llvm::Module &module, const hw::Isa &isa) {
+Result<llvm::SmallVector<llvm::Function *>> makeLengthsExplicit(llvm::Module &module, const hw::Isa &isa) {
   llvm::SmallVector<llvm::Function *> left;
-  for (llvm::Function &function : module)
-    if (!function.isDeclaration() && !FunctionRewriter(function, isa).run())
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    if (!FunctionRewriter(function, isa).run())
       left.push_back(&function);
+    // What is broken here would end in a crash of the code generator.
+    std::string problem;
+    llvm::raw_string_ostream text(problem);
+    if (llvm::verifyFunction(function, &text))
+      return internalError("kernel " + function.getName().str() + " with vectors of explicit length: " + problem);
+  }
   return left;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hw-models/core/rvv/Isa.h"
+#include "hw-models/support/Result.h"
 
 #include "llvm/ADT/SmallVector.h"
 
@@ -18,6 +19,7 @@ namespace weft::codegen {
 /// Instructions are chosen by what the core has: vfwmacc with Zvfh, vfwmaccbf16 with Zvfbfwma, vwmacc always. Results
 /// have the same bits. For an optimised module, as the last step: constants are made where they are used, and must not
 /// be moved out of loops. A function with a vector operation that is not known here stays as it is; returns those.
-llvm::SmallVector<llvm::Function *> makeLengthsExplicit(llvm::Module &module, const hw::Isa &isa);
+/// Error, ours: what came out is no valid IR.
+Result<llvm::SmallVector<llvm::Function *>> makeLengthsExplicit(llvm::Module &module, const hw::Isa &isa);
 
 } // namespace weft::codegen

@@ -37,8 +37,8 @@ std::unique_ptr<mlir::Pass> createVectorizeKernelsPass(VectorShape shape = {});
 std::unique_ptr<mlir::Pass> createFormWideningFmaPass();
 /// rv ops and 16-bit widening to what LLVM selects well for the target.
 std::unique_ptr<mlir::Pass> createLowerRvPass(WideningSupport native = {});
-/// math.exp, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused multiply-add is two
-/// operations.
+/// math.exp, math.erf, math.tanh, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused
+/// multiply-add is two operations.
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);
 
 /// To vectors and rv ops: the core level, where a register is a value.

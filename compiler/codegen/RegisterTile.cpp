@@ -39,7 +39,7 @@ static int64_t ceilDivide(int64_t value, int64_t by) { return (value + by - 1) /
 /// The smallest group that holds all columns, and at most `limit` registers.
 static int64_t groupFor(const VectorShape &shape, const TileRequest &request, int64_t limit) {
   int64_t group = 1;
-  // Columns counted at run time: what is left over is done one by one, so that a short vector wastes least.
+  // Columns counted at run time without a known limit: a short vector wastes least on what is left over.
   while (request.columns && group < limit && lanesOf(shape, request.elementBytes, group) < *request.columns)
     group *= 2;
   return group;

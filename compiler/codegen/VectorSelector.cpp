@@ -4,6 +4,7 @@
 #include "llvm/Analysis/VectorUtils.h"
 #include "llvm/IR/IntrinsicsRISCV.h"
 #include "llvm/IR/PatternMatch.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace llvm;
 
@@ -11,7 +12,8 @@ namespace weft::codegen {
 
 constexpr unsigned blockBits = 64; // of VLEN, for each unit of a scalable length
 
-VectorSelector::VectorSelector(Function &function, const hw::Isa &isa) : isa(isa), b(function.getContext()) {
+VectorSelector::VectorSelector(Function &function, const hw::Isa &isa)
+    : isa(isa), b(function.getContext()), dominators(function) {
   for (BasicBlock &block : function)
     for (Instruction &instruction : block)
       old.insert(&instruction);
@@ -32,6 +34,13 @@ ScalableVectorType *VectorSelector::typeFor(Type *fixed) const {
 bool VectorSelector::fillsRegisters(Type *fixed) const {
   auto *type = cast<FixedVectorType>(fixed);
   return type->getNumElements() * blockBits == typeFor(fixed)->getMinNumElements() * isa.vlenBits;
+}
+
+/// Of elements that are only moved and converted there may be more kinds.
+bool VectorSelector::hasArithmetic(Type *type) const {
+  Type *element = type->getScalarType();
+  return element->isIntegerTy() ? element->getIntegerBitWidth() >= 8
+                                : element->isFloatTy() || element->isDoubleTy() || (element->isHalfTy() && isa.zvfh);
 }
 
 /// All ones stand for as many lanes as there are.
@@ -59,7 +68,7 @@ Value *VectorSelector::scalarOf(Value *value) const {
 
 Value *VectorSelector::splat(Value *scalar, Type *fixed) {
   Type *type = typeFor(fixed);
-  if (!type || scalar->getType()->isBFloatTy() || scalar->getType()->isIntegerTy(1))
+  if (!type || !hasArithmetic(scalar->getType()))
     return nullptr;
   bool real = scalar->getType()->isFloatingPointTy();
   return call(real ? Intrinsic::riscv_vfmv_v_f : Intrinsic::riscv_vmv_v_x, {type, b.getInt64Ty()},
@@ -217,13 +226,17 @@ Value *VectorSelector::narrowFactor(Value *value, Type *fixed) {
   Value *from = vector(narrow);
   if (!from || narrow->getType()->getScalarSizeInBits() == 16)
     return from;
-  // One for all products of this vector: beside the vector itself.
+  Type *halfType = fixed->getWithNewType(b.getInt16Ty());
+  auto *where = dyn_cast<Instruction>(from);
+  if (!where)
+    return extend(from, halfType, true);
+  // One for all products of this vector: beside the vector itself, and with its length.
   Value *&half = halves[narrow];
   if (!half) {
     IRBuilder<>::InsertPointGuard guard(b);
-    if (auto *where = dyn_cast<Instruction>(from); where && !llvm::isa<PHINode>(where))
-      b.SetInsertPoint(where->getNextNode());
-    half = extend(from, fixed->getWithNewType(b.getInt16Ty()), true);
+    SaveAndRestore length(shortLength, lengths.lookup(narrow));
+    b.SetInsertPoint(llvm::isa<PHINode>(where) ? where->getParent()->getFirstNonPHI() : where->getNextNode());
+    half = extend(from, halfType, true);
   }
   return half;
 }
@@ -256,7 +269,8 @@ Value *VectorSelector::selectIntrinsic(IntrinsicInst &op) {
     return fixed->getScalarType()->isFloatTy()
                ? multiplyAdd(op.getArgOperand(0), op.getArgOperand(1), op.getArgOperand(2), fixed)
                : nullptr;
-  if (!llvm::isa<FixedVectorType>(fixed) || !op.arg_size() || op.getArgOperand(0)->getType() != fixed)
+  if (!llvm::isa<FixedVectorType>(fixed) || !op.arg_size() || op.getArgOperand(0)->getType() != fixed ||
+      !hasArithmetic(fixed))
     return nullptr;
   Value *x = vector(op.getArgOperand(0));
   if (!x)
@@ -303,9 +317,11 @@ Value *VectorSelector::select(Instruction &instruction) {
     return selectLoad(*op);
   if (auto *op = dyn_cast<IntrinsicInst>(&instruction))
     return selectIntrinsic(*op);
-  if (llvm::isa<FreezeInst>(instruction))
-    return vector(instruction.getOperand(0));
-  if (instruction.getOpcode() == Instruction::FNeg)
+  if (llvm::isa<FreezeInst>(instruction)) {
+    Value *x = vector(instruction.getOperand(0));
+    return x ? made(b.CreateFreeze(x)) : nullptr;
+  }
+  if (instruction.getOpcode() == Instruction::FNeg && hasArithmetic(instruction.getType()))
     if (Value *x = vector(instruction.getOperand(0)))
       return call(Intrinsic::riscv_vfsgnjn, {x->getType(), x->getType(), b.getInt64Ty()},
                   {none(x->getType()), x, x, lengthOf(instruction.getType())});
@@ -321,12 +337,25 @@ static bool feedsSplats(const Instruction &instruction) {
   });
 }
 
+static bool haveSameLanes(Type *x, Type *y) {
+  auto *first = dyn_cast<FixedVectorType>(x), *second = dyn_cast<FixedVectorType>(y);
+  return first && second && first->getNumElements() == second->getNumElements();
+}
+
 /// What a vector has in lane 0, if it was put there; its bits if they are taken for another type.
 static Value *laneZero(Value *vector) {
   if (auto *insert = dyn_cast<InsertElementInst>(vector))
     return match(insert->getOperand(2), PatternMatch::m_Zero()) ? insert->getOperand(1) : nullptr;
   auto *cast = dyn_cast<BitCastInst>(vector);
-  return cast && cast->getSrcTy()->isVectorTy() ? laneZero(cast->getOperand(0)) : nullptr;
+  return cast && haveSameLanes(cast->getSrcTy(), cast->getDestTy()) ? laneZero(cast->getOperand(0)) : nullptr;
+}
+
+/// The scalar that a shuffle puts into all lanes, if that is what it does.
+static Value *laneForAll(ShuffleVectorInst &shuffle) {
+  if (!shuffle.isZeroEltSplat())
+    return nullptr;
+  auto *known = llvm::find_if(shuffle.getShuffleMask(), [](int lane) { return lane >= 0; });
+  return laneZero(shuffle.getOperand(known == shuffle.getShuffleMask().end() || *known == 0 ? 0 : 1));
 }
 
 /// A scalar in all lanes is made where it is used; what builds it, and what converts it, needs no vector.
@@ -336,13 +365,13 @@ bool VectorSelector::isScalarInAllLanes(Instruction &instruction) {
   if (llvm::isa<InsertElementInst, BitCastInst>(instruction) && laneZero(&instruction))
     return feedsSplats(instruction);
   if (auto *shuffle = dyn_cast<ShuffleVectorInst>(&instruction)) {
-    Value *scalar = shuffle->isZeroEltSplat() ? laneZero(shuffle->getOperand(0)) : nullptr;
+    Value *scalar = laneForAll(*shuffle);
     if (scalar)
       splats[shuffle] = made(b.CreateBitCast(scalar, shuffle->getType()->getScalarType()));
     return scalar != nullptr;
   }
   auto *op = dyn_cast<CastInst>(&instruction);
-  Value *scalar = op && op->getSrcTy()->isVectorTy() ? scalarOf(op->getOperand(0)) : nullptr;
+  Value *scalar = op && haveSameLanes(op->getSrcTy(), op->getDestTy()) ? scalarOf(op->getOperand(0)) : nullptr;
   if (!scalar || llvm::isa<UndefValue>(scalar))
     return false;
   splats[op] = made(b.CreateCast(op->getOpcode(), scalar, op->getType()->getScalarType()));
@@ -381,7 +410,7 @@ bool VectorSelector::rewrite(Instruction &instruction) {
     vectors[phi] = made(b.CreatePHI(typeFor(fixed), phi->getNumIncomingValues()));
     if (shortLength)
       lengths[phi] = shortLength;
-    return true;
+    return !shortLength || isKnownAt(shortLength, *phi->getParent());
   }
   Value *result = select(instruction);
   if (result)

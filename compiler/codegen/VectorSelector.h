@@ -6,6 +6,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/IR/Dominators.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/IntrinsicInst.h"
@@ -36,6 +37,7 @@ private:
   llvm::ScalableVectorType *typeFor(llvm::Type *fixed) const;
   llvm::Value *lengthOf(llvm::Type *fixed);
   bool fillsRegisters(llvm::Type *fixed) const;
+  bool hasArithmetic(llvm::Type *type) const;
 
   /// The scalable vector for `value`; null if there is none. A scalar in all lanes is made on the spot.
   llvm::Value *vector(llvm::Value *value);
@@ -75,14 +77,17 @@ private:
   bool isStride(llvm::Instruction &instruction);
   bool takeLength(llvm::Instruction &instruction);
   bool takeMask(llvm::Value *mask);
+  bool isKnownAt(llvm::Value *length, const llvm::BasicBlock &block) const;
   llvm::Value *selectMaskedLoad(llvm::IntrinsicInst &op);
   bool selectMaskedStore(llvm::IntrinsicInst &op);
 
   const hw::Isa &isa;
   llvm::IRBuilder<> b;
-  llvm::DenseMap<llvm::Value *, llvm::Value *> vectors; // by the fixed vector
-  llvm::DenseMap<llvm::Value *, llvm::Value *> splats;  // scalars that fill a converted vector
-  llvm::DenseMap<llvm::Value *, llvm::Value *> lengths; // of vectors and masks of which not all lanes count
+  llvm::DominatorTree dominators;
+  llvm::DenseMap<llvm::Value *, llvm::Value *> vectors;    // by the fixed vector
+  llvm::DenseMap<llvm::Value *, llvm::Value *> splats;     // scalars that fill a converted vector
+  llvm::DenseMap<llvm::Value *, llvm::Value *> laneCounts; // by masks that say "lane < n", which are no vectors
+  llvm::DenseMap<llvm::Value *, llvm::Value *> lengths;    // of vectors of which only the first lanes count
   struct Stride {
     llvm::Value *first;
     int64_t bytes;

@@ -21,12 +21,13 @@ static std::optional<Sequence> sequenceOf(Value *value) {
   auto *constant = dyn_cast<ConstantDataVector>(value);
   if (!constant || !constant->getElementType()->isIntegerTy() || constant->getNumElements() < 2)
     return std::nullopt;
-  auto at = [&](unsigned i) { return constant->getElementAsAPInt(i).getSExtValue(); };
-  const Sequence sequence{at(0), at(1) - at(0)};
+  // Unsigned, since constants may be anything; what a sequence of lanes is for has small numbers.
+  auto at = [&](unsigned i) { return static_cast<uint64_t>(constant->getElementAsAPInt(i).getSExtValue()); };
+  uint64_t step = at(1) - at(0);
   for (unsigned i = 0; i < constant->getNumElements(); ++i)
-    if (at(i) != sequence.first + i * sequence.step)
+    if (at(i) != at(0) + i * step)
       return std::nullopt;
-  return sequence;
+  return Sequence{static_cast<int64_t>(at(0)), static_cast<int64_t>(step)};
 }
 
 /// The step of a sequence that begins with 0.
@@ -66,7 +67,8 @@ Value *VectorSelector::laneCount(ICmpInst &compare) {
   auto isWithin = [&](Value *value) { return !computeConstantRange(value, false).getUnsignedMax().ugt(most); };
   // A number that is known to be small is as small before it is made narrower.
   auto *narrowed = dyn_cast<TruncInst>(scalar);
-  if (narrowed && isWithin(narrowed->getOperand(0)))
+  bool staysPositive = APInt::getSignedMaxValue(scalar->getType()->getScalarSizeInBits()).uge(most);
+  if (narrowed && staysPositive && isWithin(narrowed->getOperand(0)))
     scalar = narrowed->getOperand(0);
   else if (predicate == CmpInst::ICMP_SLT && !isWithin(scalar))
     return nullptr;
@@ -92,7 +94,7 @@ bool VectorSelector::isLength(Instruction &instruction) {
   auto *compare = dyn_cast<ICmpInst>(&instruction);
   Value *count = compare && compare->getType()->isVectorTy() ? laneCount(*compare) : nullptr;
   if (count)
-    lengths[compare] = count;
+    laneCounts[compare] = count;
   return count;
 }
 
@@ -120,12 +122,16 @@ bool VectorSelector::isStride(Instruction &instruction) {
   return true;
 }
 
-/// Sets the length that `mask` stands for. False if it is another mask.
+/// Whether `length` has been computed wherever `block` is entered.
+bool VectorSelector::isKnownAt(Value *length, const BasicBlock &block) const {
+  auto *computed = dyn_cast<Instruction>(length);
+  return !computed || dominators.properlyDominates(computed->getParent(), &block);
+}
+
+/// Sets the length that `mask` stands for: null if all lanes count. False if it is another mask.
 bool VectorSelector::takeMask(Value *mask) {
-  Value *length = lengths.lookup(mask);
-  if (length)
-    shortLength = length;
-  return length || match(mask, PatternMatch::m_AllOnes());
+  shortLength = laneCounts.lookup(mask);
+  return shortLength || match(mask, PatternMatch::m_AllOnes());
 }
 
 Value *VectorSelector::selectMaskedLoad(IntrinsicInst &op) {

@@ -135,7 +135,7 @@ Value *VectorSelector::selectCompare(CmpInst &op) {
   Type *fixed = op.getOperand(0)->getType();
   Value *x = op.getOperand(0), *y = op.getOperand(1);
   CmpInst::Predicate predicate = op.getPredicate();
-  if (!typeFor(fixed) || fixed->getScalarSizeInBits() < 8)
+  if (!typeFor(fixed) || !hasArithmetic(fixed))
     return nullptr;
   if (predicate == CmpInst::FCMP_UNO || predicate == CmpInst::FCMP_ORD) {
     // InstCombine compares with a number to ask whether x is one.
@@ -170,7 +170,7 @@ Value *VectorSelector::selectMerge(SelectInst &op) {
     Value *ifTrue = vector(op.getTrueValue()), *ifFalse = vector(op.getFalseValue());
     return ifTrue && ifFalse ? made(b.CreateSelect(same, ifTrue, ifFalse)) : nullptr;
   }
-  if (op.getType()->getScalarSizeInBits() < 8)
+  if (!hasArithmetic(op.getType()))
     return nullptr;
   Value *mask = vector(op.getCondition()), *ifTrue = either(op.getTrueValue()), *ifFalse = vector(op.getFalseValue());
   if (!mask || !ifTrue || !ifFalse)

@@ -59,9 +59,10 @@ Result<Compilation> compile(const CompileOptions &options) {
   result.package = (*state)->takePackage();
   if (result.package && options.measureKernels) {
     auto costs = options.measureKernels(*result.package);
-    if (!costs)
-      return costs.takeError();
-    result.kernelCosts = std::move(*costs);
+    if (costs)
+      result.kernelCosts = std::move(*costs);
+    else
+      result.costsProblem = costs.error().message;
   }
   return result;
 }

@@ -59,6 +59,7 @@ struct Compilation {
   std::vector<PhaseTime> times;
   std::vector<Decision> decisions;
   std::optional<runtime::KernelCosts> kernelCosts;
+  std::string costsProblem; // why there are none, although they were to be measured; the package is good all the same
   uint32_t maxSeq = 0;
 };
 

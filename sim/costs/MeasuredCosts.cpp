@@ -26,13 +26,17 @@ int32_t tokensOf(const pkg::ProbeT &probe, int64_t rows) {
   return static_cast<int32_t>(std::max<int64_t>(tokens, 1));
 }
 
+/// Of operands in SRAM: docs/program-model.md.
+uint64_t alignOf(const hw::Hardware &hardware) { return std::max(hardware.memory.alignBytes, 16u); }
+
 /// All that tells one canonical call from another, for the key in the store.
-std::string describeCall(const pkg::KernelT &kernel, int64_t rows) {
+std::string describeCall(const pkg::KernelT &kernel, int64_t rows, uint64_t align) {
   const pkg::ProbeT &probe = *kernel.probe;
   std::vector<int64_t> scalars = probe.scalars;
   if (probe.rows_scalar >= 0)
     scalars[size_t(probe.rows_scalar)] = rows;
-  std::string text = fmt::format("scalars={} bytes={}", fmt::join(scalars, ","), fmt::join(kernel.operand_bytes, ","));
+  std::string text = fmt::format("scalars={} bytes={} align={}", fmt::join(scalars, ","),
+                                 fmt::join(kernel.operand_bytes, ","), align);
   if (probe.launch >= 0)
     text += fmt::format(" launch={} n={} id={}", probe.launch, tokensOf(probe, rows), probe.id);
   return text;
@@ -48,6 +52,7 @@ const pkg::KernelObjectT *findRiscvObject(const runtime::Package &package) {
 
 Result<iss::KernelMachine> makeKernelMachine(const runtime::Package &package, const hw::Hardware &hardware) {
   std::vector<std::string> names;
+  names.reserve(package.kernels.size());
   for (const auto &kernel : package.kernels)
     names.push_back(kernel->name);
   return iss::KernelMachine::create(std::as_bytes(std::span(findRiscvObject(package)->image)), names, hardware);
@@ -99,7 +104,7 @@ Result<KernelCost> MeasuredCosts::cost(uint32_t kernel, int64_t rows) {
     return userError(
         fmt::format("kernel '{}' does not say how its cost is measured; compile the model again", described.name));
   key.kernel = described.name;
-  key.call = describeCall(described, rows);
+  key.call = describeCall(described, rows, alignOf(hardware));
   if (store) {
     Result<std::optional<KernelCost>> kept = store->find(key);
     if (!kept) {
@@ -132,7 +137,7 @@ Result<KernelCost> MeasuredCosts::measure(uint32_t kernel, int64_t rows) {
   }
   const pkg::KernelT &described = *package->kernels[kernel];
   const pkg::ProbeT &probe = *described.probe;
-  const uint64_t align = std::max(hardware.memory.alignBytes, 16u);
+  const uint64_t align = alignOf(hardware);
   std::fill(bench->sram.begin(), bench->sram.end(), std::byte{0});
   std::vector<uint32_t> operands;
   uint64_t place = 0;

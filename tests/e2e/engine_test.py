@@ -117,6 +117,8 @@ class CostCache(TestCase):
         self.costs("--cost-cache", cache)
         other, _, _ = self.costs("--cost-cache", cache, "--set", "parallelism.core.rvv.memory.banks=2")
         self.assertGreater(other["measured"], 0)
+        same, _, _ = self.costs("--cost-cache", cache, "--set", "memory.sram_kib=16385")
+        self.assertEqual(same["measured"], 0)
 
     def test_a_cache_that_is_broken_is_a_warning(self):
         cache = self.folder / "costs.db"

@@ -26,6 +26,8 @@ func.func @scores(%q: memref<16x4xf32>, %k: memref<?x4xf32, strided<[8, 1]>>, %s
 // CHECK-LABEL: func.func @long_scores
 // CHECK-NOT: vector.gather
 // CHECK: vector.extract_strided_slice
+// CHECK-NOT: vector.gather
+// CHECK: return
 func.func @long_scores(%q: memref<16x64xf32>, %k: memref<8x64xf32>, %s: memref<16x8xf32>) {
   linalg.generic {
       indexing_maps = [affine_map<(i, j, d) -> (i, d)>, affine_map<(i, j, d) -> (j, d)>, affine_map<(i, j, d) -> (i, j)>],
@@ -42,6 +44,8 @@ func.func @long_scores(%q: memref<16x64xf32>, %k: memref<8x64xf32>, %s: memref<1
 // CHECK-LABEL: func.func @few_rows
 // CHECK-NOT: vector.gather
 // CHECK: vector.extract_strided_slice
+// CHECK-NOT: vector.gather
+// CHECK: return
 func.func @few_rows(%x: memref<3x8xf32>, %s: memref<3xf32>) {
   linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>],
       iterator_types = ["parallel", "reduction"]} ins(%x : memref<3x8xf32>) outs(%s : memref<3xf32>) {
