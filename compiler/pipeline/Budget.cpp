@@ -72,10 +72,11 @@ std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
     }
   // More SRAM always helps; where nothing else does, less of it together with a shorter cache is the other choice.
   for (uint32_t maxSeq : {options.maxSeq, options.maxSeq / 2})
-    if (uint64_t bytes = remedies.size() < 2 && maxSeq > 0 ? needed(options.meshWidth, options.meshHeight, maxSeq) : 0) {
+    if (uint64_t bytes =
+            remedies.size() < 2 && maxSeq > 0 ? needed(options.meshWidth, options.meshHeight, maxSeq) : 0) {
       std::string shorter = maxSeq < options.maxSeq ? fmt::format("--max-seq {} ", maxSeq) : "";
-      remedies.push_back({fmt::format("{}--set memory.sram_kib={}", shorter, (bytes + reserved + 1023) / 1024),
-                          bytes + reserved});
+      remedies.push_back(
+          {fmt::format("{}--set memory.sram_kib={}", shorter, (bytes + reserved + 1023) / 1024), bytes + reserved});
     }
   return remedies;
 }

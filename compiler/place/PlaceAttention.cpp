@@ -152,10 +152,10 @@ Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernel
                         {0, 1, 2}, {m, part})[0];
     if (shared)
       scores = allReduce(scores, Axis::X, ReduceKind::Add, heads.coresPerHead, heads.kvHeads);
-    auto updated = call(kernels::buildFlashUpdate(module, shape, keyBlock), {launch, scores, current},
-                        {inner.getRegionIterArg(0), inner.getRegionIterArg(1), inner.getRegionIterArg(2),
-                         empty(statistics)},
-                        {0, 1, 2, 3, 4, 5, 6}, {m, rankY, step, part});
+    auto updated =
+        call(kernels::buildFlashUpdate(module, shape, keyBlock), {launch, scores, current},
+             {inner.getRegionIterArg(0), inner.getRegionIterArg(1), inner.getRegionIterArg(2), empty(statistics)},
+             {0, 1, 2, 3, 4, 5, 6}, {m, rankY, step, part});
     updated.pop_back(); // scratch
     builder.create<scf::YieldOp>(updated);
     builder.setInsertionPointToEnd(ring.getBody());

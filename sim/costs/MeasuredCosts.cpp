@@ -35,8 +35,8 @@ std::string describeCall(const pkg::KernelT &kernel, int64_t rows, uint64_t alig
   std::vector<int64_t> scalars = probe.scalars;
   if (probe.rows_scalar >= 0)
     scalars[size_t(probe.rows_scalar)] = rows;
-  std::string text = fmt::format("scalars={} bytes={} align={}", fmt::join(scalars, ","),
-                                 fmt::join(kernel.operand_bytes, ","), align);
+  std::string text =
+      fmt::format("scalars={} bytes={} align={}", fmt::join(scalars, ","), fmt::join(kernel.operand_bytes, ","), align);
   if (probe.launch >= 0)
     text += fmt::format(" launch={} n={} id={}", probe.launch, tokensOf(probe, rows), probe.id);
   return text;
