@@ -25,6 +25,7 @@ namespace {
 using hw::rvv::OpClass;
 
 constexpr uint64_t memoryBase = 0x8000'0000;
+constexpr uint32_t mostMemoryMib = 16384;
 constexpr unsigned sp = 2, a0 = 10, a1 = 11;
 
 /// Counts and times what retires; writes the trace.
@@ -136,11 +137,12 @@ private:
 /// The memory of a board: from 0x8000'0000, and what the program's segments ask for elsewhere, page by page.
 class Board {
 public:
-  explicit Board(uint64_t bytes) : zeroed(bytes) {}
+  explicit Board(uint64_t bytes) : wanted(bytes), zeroed(bytes) {}
 
   Result<void> fit(const iss::Elf &elf, iss::Memory &memory, const std::string &name) {
     if (!zeroed)
-      return userError("the host has not enough memory; lower --memory");
+      return userError(
+          fmt::format("{}: the host has not the {} MiB that --memory asks for; lower it", name, wanted >> 20));
     const std::span<std::byte> main = mainMemory();
     memory.add({memoryBase, main, iss::Memory::Read | iss::Memory::Write | iss::Memory::Execute});
     for (const iss::Segment &segment : elf.segments) {
@@ -151,10 +153,9 @@ public:
       const uint64_t end = (segment.address + segment.memoryBytes + pageBytes - 1) / pageBytes * pageBytes;
       const bool overlaps = begin < memoryBase + main.size() && (end > memoryBase || end == 0);
       if (overlaps || end <= begin || end - begin > mostExtraBytes)
-        return userError(
-            fmt::format("{}: the segment at {:#x} ({} bytes) lies outside memory, which is [{:#x}, {:#x}); "
-                        "link the program there, or raise --memory",
-                        name, segment.address, segment.memoryBytes, memoryBase, memoryBase + main.size()));
+        return userError(fmt::format(
+            "{}: the segment at {:#x} ({} bytes) lies outside memory, which is [{:#x}, {:#x}); {}", name,
+            segment.address, segment.memoryBytes, memoryBase, memoryBase + main.size(), remedyFor(segment)));
       // Segments may share a page; the one before then has it.
       const uint64_t from = std::max(begin, extraEnd);
       if (from < end)
@@ -164,7 +165,9 @@ public:
     join();
     for (const Piece &piece : pieces) {
       if (!extra.emplace_back(piece.end - piece.begin))
-        return userError(fmt::format("{}: the host has not enough memory for its segments", name));
+        return userError(fmt::format("{}: the host has not the {} bytes for its segments at {:#x}; link the program at "
+                                     "{:#x} and on",
+                                     name, piece.end - piece.begin, piece.begin, memoryBase));
       memory.add({piece.begin, extra.back().span(), iss::Memory::Read | iss::Memory::Write | iss::Memory::Execute});
     }
     return success();
@@ -175,6 +178,18 @@ private:
   struct Piece {
     uint64_t begin, end;
   };
+  /// For one that memory does not hold: more memory only if that can help.
+  static std::string remedyFor(const iss::Segment &segment) {
+    constexpr uint64_t most = uint64_t{mostMemoryMib} << 20;
+    const uint64_t offset = segment.address - memoryBase;
+    if (offset < most && segment.memoryBytes <= most - offset)
+      return fmt::format("raise --memory to {} or more",
+                         (offset + segment.memoryBytes + (uint64_t{1} << 20) - 1) >> 20);
+    return fmt::format(
+        "link the program there, and mind that --memory ends at {} MiB, and segments elsewhere at {} MiB "
+        "each",
+        mostMemoryMib, mostExtraBytes >> 20);
+  }
   /// A segment that crosses a page which another one has too needs one range for both.
   void join() {
     std::vector<Piece> joined;
@@ -187,6 +202,7 @@ private:
   }
 
   static constexpr uint64_t pageBytes = 4096, mostExtraBytes = uint64_t{1} << 28;
+  uint64_t wanted;
   ZeroedBytes zeroed;
   std::vector<Piece> pieces; // by address: segments are sorted
   std::vector<ZeroedBytes> extra;
@@ -322,7 +338,8 @@ Result<uint64_t> runIss(const IssOptions &options, std::ostream &out, std::ostre
       return userError(fmt::format("{}: the trace could not be written", options.tracePath));
   }
   if (run.outcome.stop != iss::Stop::Exited)
-    return userError(fmt::format("{}: {}", options.program, iss::describe(run.outcome)));
+    return userError(fmt::format("{}: {}{}", options.program, iss::describe(run.outcome),
+                                 run.outcome.stop == iss::Stop::Limit ? "; raise --max-insns if it needs more" : ""));
   const std::string json = options.jsonPath.empty() ? std::string() : toJson(run, profile).dump(2) + "\n";
   if (options.jsonPath == "-") {
     out << json << std::flush;
@@ -362,7 +379,7 @@ void addIssCommand(CLI::App &app, int &exitCode) {
       ->type_name("N");
   command->add_option("--memory", options->memoryMib, "MiB of memory from address 0x80000000")
       ->type_name("MIB")
-      ->check(CLI::Range(1u, 16384u).description(""))
+      ->check(CLI::Range(1u, mostMemoryMib).description(""))
       ->capture_default_str();
   command
       ->add_option("--trace", options->tracePath,

@@ -35,9 +35,11 @@ struct Outcome {
   Stop stop = Stop::Exited;
   uint64_t exitCode = 0;
   uint64_t instructions = 0; // retired
+  uint64_t trapped = 0;      // at Limit: those that count but did not retire, as the program's handler took them
   uint64_t pc = 0;           // where it stopped
   Trap trap;                 // if Trapped
   uint32_t word = 0;         // the instruction there, 0 if it cannot be fetched
+  std::string why{};         // if Trapped: the reason and a remedy, where the cause is not enough
 };
 
 /// One line for a user: what happened, at which address, with which instruction; empty after Exited and Returned.

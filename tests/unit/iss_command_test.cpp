@@ -133,22 +133,26 @@ TEST_CASE("what cannot run is refused in one line") {
     CHECK_THAT(errorOf(options), Contains("is odd"));
   }
   SECTION("a segment that is larger than memory") {
-    // p_memsz of every program header
+    // p_memsz of the last one: what a larger --memory would hold, and what none holds
+    const auto [huge, remedy] =
+        GENERATE(std::pair(uint64_t{1} << 30, "raise --memory to 10"),
+                 std::pair(uint64_t{1} << 62, "link the program there, and mind that --memory ends at 16384 MiB"));
     std::string bytes = image;
     uint64_t table;
     std::memcpy(&table, bytes.data() + 32, 8);
     uint16_t count;
     std::memcpy(&count, bytes.data() + 56, 2);
-    const uint64_t huge = uint64_t{1} << 40;
+    size_t last = 0;
     for (size_t i = 0; i < count; ++i) {
       uint32_t type;
       std::memcpy(&type, bytes.data() + table + 56 * i, 4);
       if (type == 1)
-        std::memcpy(bytes.data() + table + 56 * i + 40, &huge, 8);
+        last = table + 56 * i;
     }
+    REQUIRE(last != 0);
+    std::memcpy(bytes.data() + last + 40, &huge, 8);
     scratch.write(bytes);
-    const std::string message = errorOf(options);
-    CHECK((message.find("lies outside memory") != std::string::npos || message.find("overlap") != std::string::npos));
+    CHECK_THAT(errorOf(options), Contains("lies outside memory") && Contains(remedy));
   }
   SECTION("big-endian") {
     scratch.write(patched(5, 2));
@@ -199,7 +203,8 @@ TEST_CASE("a program that fails or does not end is stopped with a message") {
   IssOptions options = saxpy();
   SECTION("too many instructions") {
     options.maxInstructions = 100;
-    CHECK_THAT(errorOf(options), Contains("still running after 100 instructions, at 0x"));
+    CHECK_THAT(errorOf(options),
+               Contains("still running after 100 instructions, at 0x") && Contains("raise --max-insns"));
   }
   SECTION("a request that names no block") {
     Scratch scratch;
@@ -226,5 +231,18 @@ TEST_CASE("a program that fails or does not end is stopped with a message") {
     scratch.write(bytes);
     options.program = scratch.path;
     CHECK_THAT(errorOf(options), Contains("illegal instruction at 0x") && Contains("0xffffffff"));
+  }
+  SECTION("half precision on a core without it") {
+    Scratch scratch;
+    test::ElfBuilder elf;
+    elf.entry = 0x80000000;
+    const uint32_t code[] = {0x0420f0d3}; // fadd.h ft1, ft1, ft2
+    const auto *bytes = reinterpret_cast<const std::byte *>(code);
+    elf.parts.push_back({elf.entry, {bytes, bytes + sizeof code}, sizeof code});
+    const std::vector<std::byte> file = elf.file();
+    scratch.write({reinterpret_cast<const char *>(file.data()), file.size()});
+    options.program = scratch.path;
+    options.isa = "rv64gcv";
+    CHECK_THAT(errorOf(options), Contains("it needs zfh, which the core (rv64gcv_zvl128b) lacks"));
   }
 }
