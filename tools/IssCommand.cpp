@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -28,14 +29,17 @@ constexpr uint64_t memoryBase = 0x8000'0000;
 constexpr uint32_t mostMemoryMib = 16384;
 constexpr unsigned sp = 2, a0 = 10, a1 = 11;
 
-/// Counts and times what retires; writes the trace.
+/// Counts and times what retires, unless the user wants no times; writes the trace.
 class Profile final : public iss::Observer {
 public:
-  Profile(const hw::Hardware &hardware, std::ostream *trace) : timing(hw::rvv::makeTiming(hardware)), trace(trace) {}
+  Profile(const hw::Hardware &hardware, bool isTimed, std::ostream *trace)
+      : timing(isTimed ? hw::rvv::makeTiming(hardware) : nullptr), trace(trace) {}
 
   void retired(uint64_t pc, const iss::Op &op, const iss::Hart &hart, const hw::rvv::Retired &retired) override {
-    timing->retire(retired);
-    ++mix[size_t(retired.cls)];
+    if (timing) {
+      timing->retire(retired);
+      ++mix[size_t(retired.cls)];
+    }
     if (trace)
       write(pc, op, hart, retired);
   }
@@ -46,7 +50,10 @@ public:
       ++mix[size_t(retired.cls)];
     }
   }
-  std::unique_ptr<hw::rvv::Timing> timing;
+  /// Whether it has anything to see: a run that nobody watches is an order of magnitude faster.
+  bool isNeeded() const { return timing || trace; }
+
+  std::unique_ptr<hw::rvv::Timing> timing; // null: untimed, and no mix
   std::array<uint64_t, hw::rvv::opClassCount> mix{};
 
 private:
@@ -210,16 +217,22 @@ private:
 };
 
 nlohmann::json toJson(const Run &run, const Profile &profile) {
-  const uint64_t cycles = profile.timing->cycles();
   nlohmann::json json = {{"schema", "weft.iss/1"},
                          {"program", run.program},
                          {"hardware", run.hardware.name},
                          {"isa", hw::isaText(run.isa)},
                          {"exit_code", run.outcome.exitCode},
                          {"instructions", run.outcome.instructions},
-                         {"cycles", cycles},
-                         {"mix", nlohmann::json::object()},
-                         {"stalls", nlohmann::json::object()}};
+                         {"cycles", nullptr},
+                         {"instructions_per_cycle", nullptr},
+                         {"mix", nullptr},
+                         {"stalls", nullptr},
+                         {"vector", nullptr}};
+  if (!profile.timing)
+    return json;
+  const uint64_t cycles = profile.timing->cycles();
+  json["cycles"] = cycles;
+  json["mix"] = json["stalls"] = nlohmann::json::object();
   json["instructions_per_cycle"] =
       cycles ? nlohmann::json(double(run.outcome.instructions) / double(cycles)) : nlohmann::json();
   for (size_t i = 0; i < profile.mix.size(); ++i)
@@ -263,10 +276,13 @@ std::string stallTable(const hw::rvv::Timing &timing) {
 }
 
 std::string toText(const Run &run, const Profile &profile) {
-  const uint64_t cycles = profile.timing->cycles(), instructions = run.outcome.instructions;
+  const uint64_t instructions = run.outcome.instructions;
   std::string text = fmt::format("{} on a core of {}, {}\n\n", run.program, run.hardware.name, hw::isaText(run.isa));
-  text += fmt::format("  exit code     {}\n  instructions  {}\n  cycles        {}\n", run.outcome.exitCode,
-                      runtime::grouped(instructions), runtime::grouped(cycles));
+  text += fmt::format("  exit code     {}\n  instructions  {}\n", run.outcome.exitCode, runtime::grouped(instructions));
+  if (!profile.timing)
+    return text;
+  const uint64_t cycles = profile.timing->cycles();
+  text += fmt::format("  cycles        {}\n", runtime::grouped(cycles));
   if (!cycles || !instructions)
     return text;
   text += fmt::format("  a cycle       {:.3f} instructions\n\n", double(instructions) / double(cycles));
@@ -290,6 +306,17 @@ Result<hw::Hardware> chooseHardware(const IssOptions &options) {
                                  options.hardware, hardware->parallelism.core.kind));
   return hardware;
 }
+
+/// CLI11 reads -1 and what exceeds 64 bits as some other number.
+std::string checkCount(const std::string &text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool isNumber = error == std::errc() && end == text.data() + text.size();
+  return isNumber && value > 0 ? "" : fmt::format("'{}' is no whole number from 1 to 2^64 - 1", text);
+}
+
+/// An empty word, as an unset variable of a shell leaves it, would silently mean the default.
+std::string checkNotEmpty(const std::string &text) { return text.empty() ? "the word after it is empty" : ""; }
 
 } // namespace
 
@@ -327,10 +354,13 @@ Result<uint64_t> runIss(const IssOptions &options, std::ostream &out, std::ostre
   std::ofstream traceFile;
   if (!options.tracePath.empty() && options.tracePath != "-")
     traceFile.open(options.tracePath);
-  Profile profile(*hardware, options.tracePath.empty() ? nullptr : options.tracePath == "-" ? &err : &traceFile);
+  Profile profile(*hardware, options.isTimed,
+                  options.tracePath.empty()  ? nullptr
+                  : options.tracePath == "-" ? &err
+                                             : &traceFile);
   iss::RunOptions how;
   how.maxInstructions = options.maxInstructions.value_or(how.maxInstructions);
-  how.observer = &profile;
+  how.observer = profile.isNeeded() ? &profile : nullptr;
   Run run{options.program, *hardware, *isa, machine.run(how)};
   if (traceFile.is_open()) {
     traceFile.close();
@@ -364,11 +394,13 @@ void addIssCommand(CLI::App &app, int &exitCode) {
   command
       ->add_option("--hw", options->hardware,
                    fmt::format("Whose core: a preset's name or a YAML file (default: {})", defaultHardware))
-      ->type_name("PRESET|FILE");
+      ->type_name("PRESET|FILE")
+      ->check(checkNotEmpty);
   command
       ->add_option("--isa", options->isa,
                    "Instructions that the program may use, instead of the hardware's, e.g. rv64gcv_zvl256b_zfh")
-      ->type_name("STRING");
+      ->type_name("STRING")
+      ->check(checkNotEmpty);
   command->add_option("--vlen", options->vlen, "Bits of a vector register, instead of what --isa or the hardware says")
       ->type_name("N");
   command
@@ -376,18 +408,24 @@ void addIssCommand(CLI::App &app, int &exitCode) {
                    "Arguments of the program: argc in a0, argv in a1, the program's name first")
       ->type_name("ARG...");
   command->add_option("--max-insns", options->maxInstructions, "Stop with an error after this many instructions")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(checkCount);
   command->add_option("--memory", options->memoryMib, "MiB of memory from address 0x80000000")
       ->type_name("MIB")
       ->check(CLI::Range(1u, mostMemoryMib).description(""))
       ->capture_default_str();
+  command->add_flag_callback(
+      "--no-timing", [options] { options->isTimed = false; },
+      "Count instructions only: no cycles, no mix, and an order of magnitude faster");
   command
       ->add_option("--trace", options->tracePath,
                    "Write a line for each instruction: address, word, text, registers written; - for stderr")
-      ->type_name("FILE|-");
+      ->type_name("FILE|-")
+      ->check(checkNotEmpty);
   command
       ->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md); - prints it instead of text")
-      ->type_name("FILE|-");
+      ->type_name("FILE|-")
+      ->check(checkNotEmpty);
   command->callback([options, &exitCode] {
     Result<uint64_t> ran = runIss(*options, std::cout, std::cerr);
     exitCode = !ran ? reportError(ran.error()) : *ran <= 255 ? static_cast<int>(*ran) : 1;

@@ -2,13 +2,17 @@
 #include "tests/unit/iss_elf.h"
 #include "tools/IssCommand.h"
 
+#include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iostream>
 #include <iterator>
+#include <memory>
 #include <sstream>
 #include <unistd.h>
 
@@ -77,6 +81,49 @@ TEST_CASE("a program runs, and the report adds up") {
   IssOptions named = saxpy();
   named.isa = "rv64gcv_zvl512b";
   CHECK(reportOf(named)["instructions"] == wider["instructions"]);
+}
+
+TEST_CASE("without timing a program does the same, and the report has no cycles") {
+  const nlohmann::json timed = reportOf(saxpy());
+  IssOptions options = saxpy();
+  options.isTimed = false;
+  const nlohmann::json report = reportOf(options);
+  CHECK(report["instructions"] == timed["instructions"]);
+  for (const char *key : {"cycles", "instructions_per_cycle", "mix", "stalls", "vector"})
+    CHECK(report.at(key).is_null());
+  std::ostringstream out, err;
+  REQUIRE(runIss(options, out, err));
+  CHECK_THAT(out.str(), Contains("instructions") && !Contains("cycle"));
+  Scratch scratch;
+  options.tracePath = scratch.path;
+  CHECK(reportOf(options) == report);
+  const std::string trace = readFile(scratch.path);
+  CHECK(uint64_t(std::count(trace.begin(), trace.end(), '\n')) == report["instructions"].get<uint64_t>());
+}
+
+TEST_CASE("words that would silently mean something else are refused") {
+  auto parse = [](const std::string &words) {
+    CLI::App app;
+    int exitCode = 0;
+    addIssCommand(app, exitCode);
+    std::ostringstream out;
+    std::streambuf *before = std::cout.rdbuf(out.rdbuf());
+    const auto restore =
+        std::unique_ptr<void, std::function<void(void *)>>(&app, [&](void *) { std::cout.rdbuf(before); });
+    app.parse("iss " WEFT_SAXPY_ELF " " + words);
+    return std::pair(exitCode, out.str());
+  };
+  for (const char *words :
+       {"--max-insns=-1", "--max-insns -1", "--max-insns 99999999999999999999999", "--max-insns 1e6", "--max-insns 0",
+        "--max-insns=''", "--isa ''", "--isa=''", "--hw ''", "--json ''", "--trace ''"}) {
+    INFO(words);
+    CHECK_THROWS_AS(parse(words), CLI::ParseError);
+  }
+  const auto [timedCode, timed] = parse("--max-insns 18446744073709551615 --isa rv64gcv");
+  const auto [code, untimed] = parse("--no-timing");
+  CHECK((timedCode == 0 && code == 0));
+  CHECK_THAT(timed, Contains("  cycles  "));
+  CHECK_THAT(untimed, Contains("  instructions  ") && !Contains("cycles"));
 }
 
 TEST_CASE("arguments reach the program, and its output the user") {
