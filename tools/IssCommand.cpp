@@ -50,6 +50,7 @@ public:
       ++mix[size_t(retired.cls)];
     }
   }
+  std::optional<uint64_t> cycles() const override { return timing ? std::optional(timing->cycles()) : std::nullopt; }
   /// Whether it has anything to see: a run that nobody watches is an order of magnitude faster.
   bool isNeeded() const { return timing || trace; }
 

@@ -90,6 +90,7 @@ void Machine::Impl::flush() {
 Outcome Machine::Impl::run(const RunOptions &options) {
   stepsLeft = options.maxInstructions;
   uint64_t before = hart.privileged.retired;
+  hart.privileged.elapsed.reset();
   const bool records = options.observer && !options.observer->wantsEach();
   Outcome outcome = records                               ? runRecorded(*options.observer)
                     : options.observer || !WEFT_FAST_PATH ? runObserved(options.observer)
@@ -154,8 +155,11 @@ Outcome Machine::Impl::runObserved(Observer *observer) {
       return stoppedAt(Stop::Returned, hart.pc);
     const Op *op = ops.find(hart, decoded, hart.pc);
     hw::rvv::Retired retired;
-    if (op && observer)
+    if (op && observer) {
       retired = describeForTiming(*op, hart);
+      if (readsClock(*op))
+        hart.privileged.elapsed = observer->cycles();
+    }
     hart.next = op ? hart.pc + op->bytes : hart.pc;
     Step step = Step::GoOn;
     uint64_t retiredBefore = hart.privileged.retired;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ public:
   /// False: many instructions at a time are enough, by retiredMany() alone, which is several times as fast.
   virtual bool wantsEach() const { return true; }
   virtual void retiredMany(std::span<const hw::rvv::Retired>) {}
+  /// What the registers cycle, mcycle and time read: cycles of what it was told of so far. Asked before an instruction
+  /// that may read them; none: those registers count instructions.
+  virtual std::optional<uint64_t> cycles() const { return std::nullopt; }
 };
 
 enum class Stop {

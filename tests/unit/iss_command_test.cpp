@@ -101,6 +101,27 @@ TEST_CASE("without timing a program does the same, and the report has no cycles"
   CHECK(uint64_t(std::count(trace.begin(), trace.end(), '\n')) == report["instructions"].get<uint64_t>());
 }
 
+TEST_CASE("a program that reads the clock sees the cycles of the timing model, or without it instructions") {
+  Scratch scratch;
+  // li t0, 7; div t1, t0, t0; div t1, t1, t0; rdcycle a0; li a7, 93; ecall
+  const uint32_t code[] = {0x00700293, 0x0252c333, 0x02534333, 0xc0002573, 0x05d00893, 0x00000073};
+  const auto *bytes = reinterpret_cast<const std::byte *>(code);
+  test::ElfBuilder elf;
+  elf.entry = 0x80000000;
+  elf.parts.push_back({elf.entry, {bytes, bytes + sizeof code}, sizeof code});
+  const std::vector<std::byte> file = elf.file();
+  scratch.write({reinterpret_cast<const char *>(file.data()), file.size()});
+  IssOptions options;
+  options.program = scratch.path;
+  std::ostringstream out, err;
+  const Result<uint64_t> timed = runIss(options, out, err);
+  options.isTimed = false;
+  const Result<uint64_t> untimed = runIss(options, out, err);
+  REQUIRE((timed && untimed));
+  CHECK(*untimed == 3);
+  CHECK(*timed > 10); // two divisions, one after the other
+}
+
 TEST_CASE("words that would silently mean something else are refused") {
   auto parse = [](const std::string &words) {
     CLI::App app;

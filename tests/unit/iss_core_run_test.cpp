@@ -326,6 +326,48 @@ TEST_CASE("FS and VS switched off make their instructions illegal, and on again 
   CHECK(run.x(10) == 3);
 }
 
+TEST_CASE("With an observer that counts cycles the clock reads those of all before it, else instructions") {
+  // Two cycles an instruction, told one by one or many at a time.
+  struct TwoEach : Counter {
+    explicit TwoEach(bool wantsAll) : wantsAll(wantsAll) {}
+    bool wantsEach() const override { return wantsAll; }
+    void retiredMany(std::span<const hw::rvv::Retired> many) override { count += many.size(); }
+    std::optional<uint64_t> cycles() const override { return 2 * count; }
+    bool wantsAll;
+  };
+  const std::string program = R"(
+    nop
+    rdcycle a0
+    rdtime a1
+    rdinstret a2
+    li t0, 300
+    again: addi t0, t0, -1
+    bnez t0, again
+    rdcycle a3
+    li t1, 1000
+    csrw mcycle, t1
+    nop
+    csrr a4, mcycle
+    rdinstret a5
+  )" + exitWith;
+  for (const bool wantsEach : {true, false}) {
+    TwoEach observer(wantsEach);
+    Board board(program);
+    board.outcome = board.machine.run({.observer = &observer});
+    CHECK(board.outcome.stop == Stop::Exited);
+    CHECK(board.x(11) == 4); // rdtime, after two
+    CHECK(board.x(12) == 3);
+    CHECK(board.x(13) == 2 * 605);
+    CHECK(board.x(14) == 1004); // the write itself and a nop
+    CHECK(board.x(15) == 610);
+    CHECK(observer.count == board.outcome.instructions);
+  }
+  Both plain(program);
+  CHECK(plain.x(11) == 2);
+  CHECK(plain.x(13) == 605);
+  CHECK(plain.x(14) == 1001);
+}
+
 TEST_CASE("Counters count retired instructions, and can be written") {
   Both run(R"(
     rdinstret a0
