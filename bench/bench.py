@@ -32,7 +32,11 @@ COUNTER_LIMITS = {
     "kernel_insns_bench: countInstructions/gemv_q8/iterations:1, instructions per mac": 0.14,
     "kernel_insns_bench: countInstructions/gemv_q4/iterations:1, instructions per mac": 0.14,
 }
-COUNTER_FLOORS = {"kernel_insns_bench: timeOnFourLanes/gemm_f32/iterations:1, fpu utilisation": 0.95}
+COUNTER_FLOORS = {
+    "kernel_insns_bench: timeOnFourLanes/gemm_f32/iterations:1, fpu utilisation": 0.95,
+    "iss_bench: mixedLoop, instructions": 3 * 476e6,  # three times the reference simulator's
+    "iss_bench: matmulSingle, macs": 1e9,
+}
 
 # What a Google Benchmark entry holds beside the counters of the program.
 BENCHMARK_KEYS = {"name", "family_index", "per_family_instance_index", "run_name", "run_type", "repetitions",
@@ -54,7 +58,8 @@ class Row:
         return (self.limit is None or self.value <= self.limit) and (self.floor is None or self.value >= self.floor)
 
     def target(self):
-        return f"<= {self.limit:g}" if self.limit is not None else f">= {self.floor:g}" if self.floor is not None else ""
+        sign, bound = ("<=", self.limit) if self.limit is not None else (">=", self.floor)
+        return " ".join([sign, *scaled(bound, self.unit)]).rstrip() if bound is not None else ""
 
 
 def checked(command, **options):

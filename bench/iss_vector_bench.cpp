@@ -118,18 +118,19 @@ void run(benchmark::State &state, const std::vector<uint32_t> &program, const ch
     instructions += outcome.instructions;
     done += turns * perTurn;
   }
-  state.counters["MIPS"] = benchmark::Counter(static_cast<double>(instructions) / 1e6, benchmark::Counter::kIsRate);
-  state.counters[unit] = benchmark::Counter(done / 1e6, benchmark::Counter::kIsRate);
+  state.counters["instructions_per_second"] =
+      benchmark::Counter(static_cast<double>(instructions), benchmark::Counter::kIsRate);
+  state.counters[unit] = benchmark::Counter(done, benchmark::Counter::kIsRate);
 }
 
-void int8Product(benchmark::State &state) { run(state, matmul, "MMAC", 32); }
-void int8Rows(benchmark::State &state) { run(state, matmulRows, "MMAC", 4 * 32); }
-void int16Accumulate(benchmark::State &state) { run(state, accumulate, "MMAC", 2 * 64); }
-void copyBytes(benchmark::State &state) { run(state, copy, "MB", 2 * 256); }
-void shortAdd(benchmark::State &state) { run(state, shortVectors, "Mvector", 4); }
-void shortMaskedAdd(benchmark::State &state) { run(state, masked, "Mvector", 4); }
-void indexedLoad(benchmark::State &state) { run(state, gathered, "Melements", 32); }
-void segmentLoad(benchmark::State &state) { run(state, segments, "Melements", 4 * 16); }
+void int8Product(benchmark::State &state) { run(state, matmul, "macs_per_second", 32); }
+void int8Rows(benchmark::State &state) { run(state, matmulRows, "macs_per_second", 4 * 32); }
+void int16Accumulate(benchmark::State &state) { run(state, accumulate, "macs_per_second", 2 * 64); }
+void copyBytes(benchmark::State &state) { run(state, copy, "bytes_per_second", 2 * 256); }
+void shortAdd(benchmark::State &state) { run(state, shortVectors, "vectors_per_second", 4); }
+void shortMaskedAdd(benchmark::State &state) { run(state, masked, "vectors_per_second", 4); }
+void indexedLoad(benchmark::State &state) { run(state, gathered, "elements_per_second", 32); }
+void segmentLoad(benchmark::State &state) { run(state, segments, "elements_per_second", 4 * 16); }
 BENCHMARK(int8Product);
 BENCHMARK(int8Rows);
 BENCHMARK(int16Accumulate);

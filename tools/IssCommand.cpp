@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -25,16 +26,20 @@ namespace {
 using hw::rvv::OpClass;
 
 constexpr uint64_t memoryBase = 0x8000'0000;
+constexpr uint32_t mostMemoryMib = 16384;
 constexpr unsigned sp = 2, a0 = 10, a1 = 11;
 
-/// Counts and times what retires; writes the trace.
+/// Counts and times what retires, unless the user wants no times; writes the trace.
 class Profile final : public iss::Observer {
 public:
-  Profile(const hw::Hardware &hardware, std::ostream *trace) : timing(hw::rvv::makeTiming(hardware)), trace(trace) {}
+  Profile(const hw::Hardware &hardware, bool isTimed, std::ostream *trace)
+      : timing(isTimed ? hw::rvv::makeTiming(hardware) : nullptr), trace(trace) {}
 
   void retired(uint64_t pc, const iss::Op &op, const iss::Hart &hart, const hw::rvv::Retired &retired) override {
-    timing->retire(retired);
-    ++mix[size_t(retired.cls)];
+    if (timing) {
+      timing->retire(retired);
+      ++mix[size_t(retired.cls)];
+    }
     if (trace)
       write(pc, op, hart, retired);
   }
@@ -45,7 +50,11 @@ public:
       ++mix[size_t(retired.cls)];
     }
   }
-  std::unique_ptr<hw::rvv::Timing> timing;
+  std::optional<uint64_t> cycles() const override { return timing ? std::optional(timing->cycles()) : std::nullopt; }
+  /// Whether it has anything to see: a run that nobody watches is an order of magnitude faster.
+  bool isNeeded() const { return timing || trace; }
+
+  std::unique_ptr<hw::rvv::Timing> timing; // null: untimed, and no mix
   std::array<uint64_t, hw::rvv::opClassCount> mix{};
 
 private:
@@ -136,11 +145,12 @@ private:
 /// The memory of a board: from 0x8000'0000, and what the program's segments ask for elsewhere, page by page.
 class Board {
 public:
-  explicit Board(uint64_t bytes) : zeroed(bytes) {}
+  explicit Board(uint64_t bytes) : wanted(bytes), zeroed(bytes) {}
 
   Result<void> fit(const iss::Elf &elf, iss::Memory &memory, const std::string &name) {
     if (!zeroed)
-      return userError("the host has not enough memory; lower --memory");
+      return userError(
+          fmt::format("{}: the host has not the {} MiB that --memory asks for; lower it", name, wanted >> 20));
     const std::span<std::byte> main = mainMemory();
     memory.add({memoryBase, main, iss::Memory::Read | iss::Memory::Write | iss::Memory::Execute});
     for (const iss::Segment &segment : elf.segments) {
@@ -151,10 +161,9 @@ public:
       const uint64_t end = (segment.address + segment.memoryBytes + pageBytes - 1) / pageBytes * pageBytes;
       const bool overlaps = begin < memoryBase + main.size() && (end > memoryBase || end == 0);
       if (overlaps || end <= begin || end - begin > mostExtraBytes)
-        return userError(
-            fmt::format("{}: the segment at {:#x} ({} bytes) lies outside memory, which is [{:#x}, {:#x}); "
-                        "link the program there, or raise --memory",
-                        name, segment.address, segment.memoryBytes, memoryBase, memoryBase + main.size()));
+        return userError(fmt::format(
+            "{}: the segment at {:#x} ({} bytes) lies outside memory, which is [{:#x}, {:#x}); {}", name,
+            segment.address, segment.memoryBytes, memoryBase, memoryBase + main.size(), remedyFor(segment)));
       // Segments may share a page; the one before then has it.
       const uint64_t from = std::max(begin, extraEnd);
       if (from < end)
@@ -164,7 +173,9 @@ public:
     join();
     for (const Piece &piece : pieces) {
       if (!extra.emplace_back(piece.end - piece.begin))
-        return userError(fmt::format("{}: the host has not enough memory for its segments", name));
+        return userError(fmt::format("{}: the host has not the {} bytes for its segments at {:#x}; link the program at "
+                                     "{:#x} and on",
+                                     name, piece.end - piece.begin, piece.begin, memoryBase));
       memory.add({piece.begin, extra.back().span(), iss::Memory::Read | iss::Memory::Write | iss::Memory::Execute});
     }
     return success();
@@ -175,6 +186,18 @@ private:
   struct Piece {
     uint64_t begin, end;
   };
+  /// For one that memory does not hold: more memory only if that can help.
+  static std::string remedyFor(const iss::Segment &segment) {
+    constexpr uint64_t most = uint64_t{mostMemoryMib} << 20;
+    const uint64_t offset = segment.address - memoryBase;
+    if (offset < most && segment.memoryBytes <= most - offset)
+      return fmt::format("raise --memory to {} or more",
+                         (offset + segment.memoryBytes + (uint64_t{1} << 20) - 1) >> 20);
+    return fmt::format(
+        "link the program there, and mind that --memory ends at {} MiB, and segments elsewhere at {} MiB "
+        "each",
+        mostMemoryMib, mostExtraBytes >> 20);
+  }
   /// A segment that crosses a page which another one has too needs one range for both.
   void join() {
     std::vector<Piece> joined;
@@ -187,6 +210,7 @@ private:
   }
 
   static constexpr uint64_t pageBytes = 4096, mostExtraBytes = uint64_t{1} << 28;
+  uint64_t wanted;
   ZeroedBytes zeroed;
   std::vector<Piece> pieces; // by address: segments are sorted
   std::vector<ZeroedBytes> extra;
@@ -194,16 +218,22 @@ private:
 };
 
 nlohmann::json toJson(const Run &run, const Profile &profile) {
-  const uint64_t cycles = profile.timing->cycles();
   nlohmann::json json = {{"schema", "weft.iss/1"},
                          {"program", run.program},
                          {"hardware", run.hardware.name},
                          {"isa", hw::isaText(run.isa)},
                          {"exit_code", run.outcome.exitCode},
                          {"instructions", run.outcome.instructions},
-                         {"cycles", cycles},
-                         {"mix", nlohmann::json::object()},
-                         {"stalls", nlohmann::json::object()}};
+                         {"cycles", nullptr},
+                         {"instructions_per_cycle", nullptr},
+                         {"mix", nullptr},
+                         {"stalls", nullptr},
+                         {"vector", nullptr}};
+  if (!profile.timing)
+    return json;
+  const uint64_t cycles = profile.timing->cycles();
+  json["cycles"] = cycles;
+  json["mix"] = json["stalls"] = nlohmann::json::object();
   json["instructions_per_cycle"] =
       cycles ? nlohmann::json(double(run.outcome.instructions) / double(cycles)) : nlohmann::json();
   for (size_t i = 0; i < profile.mix.size(); ++i)
@@ -247,10 +277,13 @@ std::string stallTable(const hw::rvv::Timing &timing) {
 }
 
 std::string toText(const Run &run, const Profile &profile) {
-  const uint64_t cycles = profile.timing->cycles(), instructions = run.outcome.instructions;
+  const uint64_t instructions = run.outcome.instructions;
   std::string text = fmt::format("{} on a core of {}, {}\n\n", run.program, run.hardware.name, hw::isaText(run.isa));
-  text += fmt::format("  exit code     {}\n  instructions  {}\n  cycles        {}\n", run.outcome.exitCode,
-                      runtime::grouped(instructions), runtime::grouped(cycles));
+  text += fmt::format("  exit code     {}\n  instructions  {}\n", run.outcome.exitCode, runtime::grouped(instructions));
+  if (!profile.timing)
+    return text;
+  const uint64_t cycles = profile.timing->cycles();
+  text += fmt::format("  cycles        {}\n", runtime::grouped(cycles));
   if (!cycles || !instructions)
     return text;
   text += fmt::format("  a cycle       {:.3f} instructions\n\n", double(instructions) / double(cycles));
@@ -274,6 +307,17 @@ Result<hw::Hardware> chooseHardware(const IssOptions &options) {
                                  options.hardware, hardware->parallelism.core.kind));
   return hardware;
 }
+
+/// CLI11 reads -1 and what exceeds 64 bits as some other number.
+std::string checkCount(const std::string &text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool isNumber = error == std::errc() && end == text.data() + text.size();
+  return isNumber && value > 0 ? "" : fmt::format("'{}' is no whole number from 1 to 2^64 - 1", text);
+}
+
+/// An empty word, as an unset variable of a shell leaves it, would silently mean the default.
+std::string checkNotEmpty(const std::string &text) { return text.empty() ? "the word after it is empty" : ""; }
 
 } // namespace
 
@@ -311,10 +355,13 @@ Result<uint64_t> runIss(const IssOptions &options, std::ostream &out, std::ostre
   std::ofstream traceFile;
   if (!options.tracePath.empty() && options.tracePath != "-")
     traceFile.open(options.tracePath);
-  Profile profile(*hardware, options.tracePath.empty() ? nullptr : options.tracePath == "-" ? &err : &traceFile);
+  Profile profile(*hardware, options.isTimed,
+                  options.tracePath.empty()  ? nullptr
+                  : options.tracePath == "-" ? &err
+                                             : &traceFile);
   iss::RunOptions how;
   how.maxInstructions = options.maxInstructions.value_or(how.maxInstructions);
-  how.observer = &profile;
+  how.observer = profile.isNeeded() ? &profile : nullptr;
   Run run{options.program, *hardware, *isa, machine.run(how)};
   if (traceFile.is_open()) {
     traceFile.close();
@@ -322,7 +369,8 @@ Result<uint64_t> runIss(const IssOptions &options, std::ostream &out, std::ostre
       return userError(fmt::format("{}: the trace could not be written", options.tracePath));
   }
   if (run.outcome.stop != iss::Stop::Exited)
-    return userError(fmt::format("{}: {}", options.program, iss::describe(run.outcome)));
+    return userError(fmt::format("{}: {}{}", options.program, iss::describe(run.outcome),
+                                 run.outcome.stop == iss::Stop::Limit ? "; raise --max-insns if it needs more" : ""));
   const std::string json = options.jsonPath.empty() ? std::string() : toJson(run, profile).dump(2) + "\n";
   if (options.jsonPath == "-") {
     out << json << std::flush;
@@ -347,11 +395,13 @@ void addIssCommand(CLI::App &app, int &exitCode) {
   command
       ->add_option("--hw", options->hardware,
                    fmt::format("Whose core: a preset's name or a YAML file (default: {})", defaultHardware))
-      ->type_name("PRESET|FILE");
+      ->type_name("PRESET|FILE")
+      ->check(checkNotEmpty);
   command
       ->add_option("--isa", options->isa,
                    "Instructions that the program may use, instead of the hardware's, e.g. rv64gcv_zvl256b_zfh")
-      ->type_name("STRING");
+      ->type_name("STRING")
+      ->check(checkNotEmpty);
   command->add_option("--vlen", options->vlen, "Bits of a vector register, instead of what --isa or the hardware says")
       ->type_name("N");
   command
@@ -359,18 +409,24 @@ void addIssCommand(CLI::App &app, int &exitCode) {
                    "Arguments of the program: argc in a0, argv in a1, the program's name first")
       ->type_name("ARG...");
   command->add_option("--max-insns", options->maxInstructions, "Stop with an error after this many instructions")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(checkCount);
   command->add_option("--memory", options->memoryMib, "MiB of memory from address 0x80000000")
       ->type_name("MIB")
-      ->check(CLI::Range(1u, 16384u).description(""))
+      ->check(CLI::Range(1u, mostMemoryMib).description(""))
       ->capture_default_str();
+  command->add_flag_callback(
+      "--no-timing", [options] { options->isTimed = false; },
+      "Count instructions only: no cycles, no mix, and an order of magnitude faster");
   command
       ->add_option("--trace", options->tracePath,
                    "Write a line for each instruction: address, word, text, registers written; - for stderr")
-      ->type_name("FILE|-");
+      ->type_name("FILE|-")
+      ->check(checkNotEmpty);
   command
       ->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md); - prints it instead of text")
-      ->type_name("FILE|-");
+      ->type_name("FILE|-")
+      ->check(checkNotEmpty);
   command->callback([options, &exitCode] {
     Result<uint64_t> ran = runIss(*options, std::cout, std::cerr);
     exitCode = !ran ? reportError(ran.error()) : *ran <= 255 ? static_cast<int>(*ran) : 1;

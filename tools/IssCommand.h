@@ -23,6 +23,7 @@ struct IssOptions {
   std::vector<std::string> arguments{}; // argv[1] and on
   std::optional<uint64_t> maxInstructions{};
   uint32_t memoryMib = 64; // from 0x80000000
+  bool isTimed = true;     // false: no cycles, no mix, but fast
   std::string tracePath{}; // "-": stderr; empty: none
   std::string jsonPath{};  // "-": stdout instead of the report; empty: none
 };

@@ -142,8 +142,8 @@ bool writeMachine(Hart &hart, Csr number, uint64_t value) {
   case Csr::mtval:
     p.mtval = value;
     return true;
-  case Csr::mcycle: // what is written is what the next instruction reads
-    p.cycleOffset = value - (p.retired + 1);
+  case Csr::mcycle: // the next instruction reads what is written, and where cycles are counted those since, too
+    p.cycleOffset = value - (p.elapsed ? *p.elapsed : p.retired + 1);
     return true;
   case Csr::minstret:
     p.instretOffset = value - (p.retired + 1);
@@ -185,12 +185,12 @@ std::optional<uint64_t> readUser(const Hart &hart, Csr number) {
     return hart.isa.vlenBytes();
   case Csr::cycle:
   case Csr::mcycle:
-    return p.retired + p.cycleOffset;
+    return p.clock() + p.cycleOffset;
   case Csr::instret:
   case Csr::minstret:
     return p.retired + p.instretOffset;
-  case Csr::time: // one tick an instruction: a program's run does not depend on the host
-    return p.retired;
+  case Csr::time:
+    return p.clock();
   default:
     return std::nullopt;
   }
@@ -310,6 +310,13 @@ bool weft::iss::writeCsr(Hart &hart, uint32_t number, uint64_t value) {
     return false;
   return isZero(number) || writeFloatOrVector(hart, static_cast<Csr>(number), value) ||
          writeMachine(hart, static_cast<Csr>(number), value);
+}
+
+bool weft::iss::readsClock(const Op &op) {
+  if (classOf(op.opcode) != hw::rvv::OpClass::Csr)
+    return false;
+  const auto number = static_cast<Csr>(op.immediate);
+  return number == Csr::cycle || number == Csr::mcycle || number == Csr::time;
 }
 
 std::string_view weft::iss::csrName(uint32_t number) {

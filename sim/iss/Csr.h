@@ -57,6 +57,9 @@ bool writeCsr(Hart &hart, uint32_t number, uint64_t value);
 /// "mstatus", or an empty name if there is none.
 std::string_view csrName(uint32_t number);
 
+/// Whether `op` may read how many cycles have passed: cycle, mcycle or time.
+bool readsClock(const Op &op);
+
 /// Enters the trap handler at mtvec: hart.pc trapped with hart.trap; sets hart.next.
 void enterTrapHandler(Hart &hart);
 

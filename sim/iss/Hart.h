@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 namespace weft::iss {
 
@@ -61,6 +62,10 @@ struct Privileged {
   uint64_t mcounteren = 7; // cycle, time, instret for user mode
   /// Instructions retired before the one being executed; what a program wrote to mcycle and minstret is added.
   uint64_t retired = 0, cycleOffset = 0, instretOffset = 0;
+  /// Cycles before the instruction being executed, kept for those for which readsClock(); none: nobody counts cycles.
+  std::optional<uint64_t> elapsed{};
+  /// A program's run does not depend on the host: without cycles a tick is an instruction.
+  uint64_t clock() const { return elapsed.value_or(retired); }
 };
 
 struct Hart {

@@ -14,73 +14,7 @@ namespace {
 
 constexpr unsigned ra = 1, sp = 2, gp = 3, a0 = 10;
 
-std::string_view nameOf(Cause cause) {
-  switch (cause) {
-  case Cause::FetchMisaligned:
-    return "misaligned instruction address";
-  case Cause::FetchFault:
-    return "instruction fetch outside executable memory";
-  case Cause::IllegalInstruction:
-    return "illegal instruction";
-  case Cause::Breakpoint:
-    return "breakpoint";
-  case Cause::LoadMisaligned:
-    return "misaligned atomic load";
-  case Cause::LoadFault:
-    return "load outside readable memory";
-  case Cause::StoreMisaligned:
-    return "misaligned atomic store";
-  case Cause::StoreFault:
-    return "store outside writable memory";
-  case Cause::HostRequest:
-    return "tohost names a block outside memory";
-  case Cause::UserCall:
-  case Cause::MachineCall:
-    return "system call that the simulator does not know (write, exit and exit_group are)";
-  }
-  return "exception";
-}
-
-std::string describeTrap(const Outcome &outcome) {
-  std::string text = fmt::format("{} at {:#x}", nameOf(outcome.trap.cause), outcome.pc);
-  switch (outcome.trap.cause) {
-  case Cause::UserCall:
-  case Cause::MachineCall:
-    return text + fmt::format(": number {}", outcome.trap.value);
-  case Cause::FetchFault:
-    return text;
-  case Cause::LoadFault:
-  case Cause::StoreFault:
-  case Cause::LoadMisaligned:
-  case Cause::StoreMisaligned:
-  case Cause::HostRequest:
-    text += fmt::format(", address {:#x}", outcome.trap.value);
-    break;
-  default:
-    break;
-  }
-  bool compressed = (outcome.word & 3) != 3;
-  // The widest set of instructions: the point is to name what the word is, also where the core lacks it.
-  hw::Isa all;
-  all.zfhmin = all.zfh = all.zvfhmin = all.zvfh = all.zfbfmin = all.zvfbfmin = all.zvfbfwma = true;
-  return text + fmt::format(": {:#0{}x} ({})", outcome.word, compressed ? 6 : 10,
-                            disassemble(decode(outcome.word, all), outcome.pc));
-}
-
 } // namespace
-
-std::string weft::iss::describe(const Outcome &outcome) {
-  switch (outcome.stop) {
-  case Stop::Exited:
-  case Stop::Returned:
-    return {};
-  case Stop::Trapped:
-    return describeTrap(outcome);
-  case Stop::Limit:
-    return fmt::format("still running after {} instructions, at {:#x}", outcome.instructions, outcome.pc);
-  }
-  return {};
-}
 
 Machine::Machine(const hw::Isa &isa) : impl(std::make_unique<Impl>(isa)) {}
 Machine::~Machine() = default;
@@ -156,11 +90,14 @@ void Machine::Impl::flush() {
 Outcome Machine::Impl::run(const RunOptions &options) {
   stepsLeft = options.maxInstructions;
   uint64_t before = hart.privileged.retired;
+  hart.privileged.elapsed.reset();
   const bool records = options.observer && !options.observer->wantsEach();
   Outcome outcome = records                               ? runRecorded(*options.observer)
                     : options.observer || !WEFT_FAST_PATH ? runObserved(options.observer)
                                                           : runFast();
   outcome.instructions = hart.privileged.retired - before;
+  if (outcome.stop == Stop::Limit)
+    outcome.trapped = options.maxInstructions - outcome.instructions;
   return outcome;
 }
 
@@ -174,6 +111,8 @@ Outcome Machine::Impl::stoppedAt(Stop stop, uint64_t pc) {
   if (Op op; fetch(hart, pc, op))
     outcome.word = op.word;
   hart.trap = keep;
+  if (stop == Stop::Trapped)
+    outcome.why = whyTrapped(outcome.word);
   return outcome;
 }
 
@@ -216,8 +155,11 @@ Outcome Machine::Impl::runObserved(Observer *observer) {
       return stoppedAt(Stop::Returned, hart.pc);
     const Op *op = ops.find(hart, decoded, hart.pc);
     hw::rvv::Retired retired;
-    if (op && observer)
+    if (op && observer) {
       retired = describeForTiming(*op, hart);
+      if (readsClock(*op))
+        hart.privileged.elapsed = observer->cycles();
+    }
     hart.next = op ? hart.pc + op->bytes : hart.pc;
     Step step = Step::GoOn;
     uint64_t retiredBefore = hart.privileged.retired;

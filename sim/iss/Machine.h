@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ public:
   /// False: many instructions at a time are enough, by retiredMany() alone, which is several times as fast.
   virtual bool wantsEach() const { return true; }
   virtual void retiredMany(std::span<const hw::rvv::Retired>) {}
+  /// What the registers cycle, mcycle and time read: cycles of what it was told of so far. Asked before an instruction
+  /// that may read them; none: those registers count instructions.
+  virtual std::optional<uint64_t> cycles() const { return std::nullopt; }
 };
 
 enum class Stop {
@@ -35,9 +39,11 @@ struct Outcome {
   Stop stop = Stop::Exited;
   uint64_t exitCode = 0;
   uint64_t instructions = 0; // retired
+  uint64_t trapped = 0;      // at Limit: those that count but did not retire, as the program's handler took them
   uint64_t pc = 0;           // where it stopped
   Trap trap;                 // if Trapped
   uint32_t word = 0;         // the instruction there, 0 if it cannot be fetched
+  std::string why{};         // if Trapped: the reason and a remedy, where the cause is not enough
 };
 
 /// One line for a user: what happened, at which address, with which instruction; empty after Exited and Returned.

@@ -47,6 +47,8 @@ struct Machine::Impl {
   /// Watched memory was written: `tohost`, or decoded code.
   Step serveTouched(Outcome &outcome);
   Outcome stoppedAt(Stop stop, uint64_t pc);
+  /// The reason for hart.trap, caused by the instruction `word`, and what to do; empty if the cause says it all.
+  std::string whyTrapped(uint32_t word) const;
 };
 
 } // namespace weft::iss

@@ -1,4 +1,5 @@
 // Instructions by decoded blocks for an observer that wants many at a time: the timing model.
+#include "sim/iss/Csr.h"
 #include "sim/iss/Float.h"
 #include "sim/iss/MachineImpl.h"
 
@@ -22,6 +23,10 @@ public:
     buffer[count].taken = taken;
     if (++count == buffer.size())
       handOn();
+  }
+  std::optional<uint64_t> cycles() {
+    handOn();
+    return observer.cycles();
   }
 
 private:
@@ -79,6 +84,8 @@ Outcome Machine::Impl::runRecorded(Observer &observer) {
       hart.pc = block ? block->pcs[i] : hart.pc;
       hart.next = op ? hart.pc + op->bytes : hart.pc;
       const TimingDescription *description = op ? &descriptionOf(*block, i, hart) : nullptr;
+      if (description && description->retired.cls == hw::rvv::OpClass::Csr && readsClock(*op)) [[unlikely]]
+        hart.privileged.elapsed = recording.cycles();
       const bool retired = op && op->execute(hart, *op);
       if (retired) [[likely]] {
         hart.x[0] = 0;

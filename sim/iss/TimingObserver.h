@@ -14,6 +14,7 @@ public:
     for (const hw::rvv::Retired &retired : many)
       timing.retire(retired);
   }
+  std::optional<uint64_t> cycles() const override { return timing.cycles(); }
 
 private:
   hw::rvv::Timing &timing;

@@ -223,3 +223,10 @@ TEST_CASE("short dot products load at a stride, and rows counted at run time are
     CHECK((has(text, "vid.v") && !has(text, "vluxei")));
   }
 }
+
+TEST_CASE("the runner of the replay is named exactly") {
+  CHECK(ReplayCore::runnerNamed("qemu") == CoreRunner::Qemu);
+  CHECK(ReplayCore::runnerNamed("simulator") == CoreRunner::Simulator);
+  for (const char *name : {"", "Simulator", "simulato", "qemu "})
+    CHECK(!ReplayCore::runnerNamed(name));
+}

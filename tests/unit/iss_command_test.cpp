@@ -2,13 +2,17 @@
 #include "tests/unit/iss_elf.h"
 #include "tools/IssCommand.h"
 
+#include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iostream>
 #include <iterator>
+#include <memory>
 #include <sstream>
 #include <unistd.h>
 
@@ -79,6 +83,70 @@ TEST_CASE("a program runs, and the report adds up") {
   CHECK(reportOf(named)["instructions"] == wider["instructions"]);
 }
 
+TEST_CASE("without timing a program does the same, and the report has no cycles") {
+  const nlohmann::json timed = reportOf(saxpy());
+  IssOptions options = saxpy();
+  options.isTimed = false;
+  const nlohmann::json report = reportOf(options);
+  CHECK(report["instructions"] == timed["instructions"]);
+  for (const char *key : {"cycles", "instructions_per_cycle", "mix", "stalls", "vector"})
+    CHECK(report.at(key).is_null());
+  std::ostringstream out, err;
+  REQUIRE(runIss(options, out, err));
+  CHECK_THAT(out.str(), Contains("instructions") && !Contains("cycle"));
+  Scratch scratch;
+  options.tracePath = scratch.path;
+  CHECK(reportOf(options) == report);
+  const std::string trace = readFile(scratch.path);
+  CHECK(uint64_t(std::count(trace.begin(), trace.end(), '\n')) == report["instructions"].get<uint64_t>());
+}
+
+TEST_CASE("a program that reads the clock sees the cycles of the timing model, or without it instructions") {
+  Scratch scratch;
+  // li t0, 7; div t1, t0, t0; div t1, t1, t0; rdcycle a0; li a7, 93; ecall
+  const uint32_t code[] = {0x00700293, 0x0252c333, 0x02534333, 0xc0002573, 0x05d00893, 0x00000073};
+  const auto *bytes = reinterpret_cast<const std::byte *>(code);
+  test::ElfBuilder elf;
+  elf.entry = 0x80000000;
+  elf.parts.push_back({elf.entry, {bytes, bytes + sizeof code}, sizeof code});
+  const std::vector<std::byte> file = elf.file();
+  scratch.write({reinterpret_cast<const char *>(file.data()), file.size()});
+  IssOptions options;
+  options.program = scratch.path;
+  std::ostringstream out, err;
+  const Result<uint64_t> timed = runIss(options, out, err);
+  options.isTimed = false;
+  const Result<uint64_t> untimed = runIss(options, out, err);
+  REQUIRE((timed && untimed));
+  CHECK(*untimed == 3);
+  CHECK(*timed > 10); // two divisions, one after the other
+}
+
+TEST_CASE("words that would silently mean something else are refused") {
+  auto parse = [](const std::string &words) {
+    CLI::App app;
+    int exitCode = 0;
+    addIssCommand(app, exitCode);
+    std::ostringstream out;
+    std::streambuf *before = std::cout.rdbuf(out.rdbuf());
+    const auto restore =
+        std::unique_ptr<void, std::function<void(void *)>>(&app, [&](void *) { std::cout.rdbuf(before); });
+    app.parse("iss " WEFT_SAXPY_ELF " " + words);
+    return std::pair(exitCode, out.str());
+  };
+  for (const char *words :
+       {"--max-insns=-1", "--max-insns -1", "--max-insns 99999999999999999999999", "--max-insns 1e6", "--max-insns 0",
+        "--max-insns=''", "--isa ''", "--isa=''", "--hw ''", "--json ''", "--trace ''"}) {
+    INFO(words);
+    CHECK_THROWS_AS(parse(words), CLI::ParseError);
+  }
+  const auto [timedCode, timed] = parse("--max-insns 18446744073709551615 --isa rv64gcv");
+  const auto [code, untimed] = parse("--no-timing");
+  CHECK((timedCode == 0 && code == 0));
+  CHECK_THAT(timed, Contains("  cycles  "));
+  CHECK_THAT(untimed, Contains("  instructions  ") && !Contains("cycles"));
+}
+
 TEST_CASE("arguments reach the program, and its output the user") {
   IssOptions options = saxpy();
   options.arguments = {"one"};
@@ -133,22 +201,26 @@ TEST_CASE("what cannot run is refused in one line") {
     CHECK_THAT(errorOf(options), Contains("is odd"));
   }
   SECTION("a segment that is larger than memory") {
-    // p_memsz of every program header
+    // p_memsz of the last one: what a larger --memory would hold, and what none holds
+    const auto [huge, remedy] =
+        GENERATE(std::pair(uint64_t{1} << 30, "raise --memory to 10"),
+                 std::pair(uint64_t{1} << 62, "link the program there, and mind that --memory ends at 16384 MiB"));
     std::string bytes = image;
     uint64_t table;
     std::memcpy(&table, bytes.data() + 32, 8);
     uint16_t count;
     std::memcpy(&count, bytes.data() + 56, 2);
-    const uint64_t huge = uint64_t{1} << 40;
+    size_t last = 0;
     for (size_t i = 0; i < count; ++i) {
       uint32_t type;
       std::memcpy(&type, bytes.data() + table + 56 * i, 4);
       if (type == 1)
-        std::memcpy(bytes.data() + table + 56 * i + 40, &huge, 8);
+        last = table + 56 * i;
     }
+    REQUIRE(last != 0);
+    std::memcpy(bytes.data() + last + 40, &huge, 8);
     scratch.write(bytes);
-    const std::string message = errorOf(options);
-    CHECK((message.find("lies outside memory") != std::string::npos || message.find("overlap") != std::string::npos));
+    CHECK_THAT(errorOf(options), Contains("lies outside memory") && Contains(remedy));
   }
   SECTION("big-endian") {
     scratch.write(patched(5, 2));
@@ -199,7 +271,8 @@ TEST_CASE("a program that fails or does not end is stopped with a message") {
   IssOptions options = saxpy();
   SECTION("too many instructions") {
     options.maxInstructions = 100;
-    CHECK_THAT(errorOf(options), Contains("still running after 100 instructions, at 0x"));
+    CHECK_THAT(errorOf(options),
+               Contains("still running after 100 instructions, at 0x") && Contains("raise --max-insns"));
   }
   SECTION("a request that names no block") {
     Scratch scratch;
@@ -226,5 +299,18 @@ TEST_CASE("a program that fails or does not end is stopped with a message") {
     scratch.write(bytes);
     options.program = scratch.path;
     CHECK_THAT(errorOf(options), Contains("illegal instruction at 0x") && Contains("0xffffffff"));
+  }
+  SECTION("half precision on a core without it") {
+    Scratch scratch;
+    test::ElfBuilder elf;
+    elf.entry = 0x80000000;
+    const uint32_t code[] = {0x0420f0d3}; // fadd.h ft1, ft1, ft2
+    const auto *bytes = reinterpret_cast<const std::byte *>(code);
+    elf.parts.push_back({elf.entry, {bytes, bytes + sizeof code}, sizeof code});
+    const std::vector<std::byte> file = elf.file();
+    scratch.write({reinterpret_cast<const char *>(file.data()), file.size()});
+    options.program = scratch.path;
+    options.isa = "rv64gcv";
+    CHECK_THAT(errorOf(options), Contains("it needs zfh, which the core (rv64gcv_zvl128b) lacks"));
   }
 }

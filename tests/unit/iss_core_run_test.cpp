@@ -143,8 +143,12 @@ TEST_CASE("Traps without a handler stop with address, word and text") {
   };
   const Case cases[] = {
       {"nop\n nop\n .4byte 0xffffffff", Cause::IllegalInstruction, base + 4, 0xffffffff,
-       "illegal instruction at 0x80000004: 0xffffffff (.word 0xffffffff)"},
-      {".2byte 0", Cause::IllegalInstruction, base, 0, "illegal instruction at 0x80000000: 0x0000 (.half 0x0000)"},
+       "illegal instruction at 0x80000004: 0xffffffff (.word 0xffffffff); the simulator knows no such instruction: it "
+       "is "
+       "data, reserved, or of an extension beyond RV64GCV with half precision and bfloat16"},
+      {".2byte 0", Cause::IllegalInstruction, base, 0,
+       "illegal instruction at 0x80000000: 0x0000 (.half 0x0000); memory is zero there: the "
+       "program jumped to what is no code, or ran past its end"},
       {"li a0, 16\n ld a1, 8(a0)", Cause::LoadFault, base + 2, 24,
        "load outside readable memory at 0x80000002, address 0x18: 0x650c (ld a1, 8(a0))"},
       {"li a0, -4\n sw a1, 0(a0)", Cause::StoreFault, base + 2, ~uint64_t{3},
@@ -152,9 +156,11 @@ TEST_CASE("Traps without a handler stop with address, word and text") {
       {"li a0, 64\n jr a0", Cause::FetchFault, 64, 64, "instruction fetch outside executable memory at 0x40"},
       {"ebreak", Cause::Breakpoint, base, base, "breakpoint at 0x80000000: 0x9002 (ebreak)"},
       {"csrr a0, 0x7a0", Cause::IllegalInstruction, base, 0x7a002573,
-       "illegal instruction at 0x80000000: 0x7a002573 (csrrs a0, 1952, zero)"},
+       "illegal instruction at 0x80000000: 0x7a002573 (csrrs a0, 1952, zero); the simulator has no control "
+       "register 0x7a0"},
       {"csrw cycle, a0", Cause::IllegalInstruction, base, 0xc0051073,
-       "illegal instruction at 0x80000000: 0xc0051073 (csrrw zero, cycle, a0)"},
+       "illegal instruction at 0x80000000: 0xc0051073 (csrrw zero, cycle, a0); the control register cycle "
+       "(0xc00) is read-only"},
       {"auipc a0, 0\n addi a0, a0, 1\n lr.w a1, (a0)", Cause::LoadMisaligned, base + 6, base + 1,
        "misaligned atomic load at 0x80000006, address 0x80000001: 0x100525af (lr.w a1, (a0))"},
       {"auipc a0, 0\n addi a0, a0, 4\n amoadd.d a1, a2, (a0)", Cause::StoreMisaligned, base + 6, base + 4,
@@ -169,6 +175,46 @@ TEST_CASE("Traps without a handler stop with address, word and text") {
     CHECK(run.outcome().trap.value == c.value);
     CHECK(describe(run.outcome()) == c.message);
   }
+}
+
+TEST_CASE("An instruction that the core refuses says why, and what to do") {
+  struct Case {
+    const char *program, *reason;
+  };
+  const Case cases[] = {
+      {".4byte 0x0420f0d3", "; it needs zfh, which the core (rv64gcv_zvl256b) lacks: build the program without it"},
+      {"vsetivli x0, 4, e16, m1, ta, ma\n vfadd.vv v8, v9, v10", "; it needs zvfh, which the core (rv64gcv_zvl256b)"},
+      {"vadd.vv v8, v9, v10", "; vtype is not set"},
+      {"vsetivli x0, 4, e8, m2, ta, ma\n vadd.vv v9, v10, v12", "; it is reserved while SEW is 8, LMUL 2 and vstart 0"},
+      {"li a0, 0x600\n csrc mstatus, a0\n vsetivli x0, 4, e8, m1, ta, ma", "; the vector unit is off: set mstatus.VS"},
+      {"li a0, 0x600\n csrc mstatus, a0\n csrr a0, vl", "vl (0xc20) belongs to a unit that is off"},
+      {"lui a0, 6\n csrc mstatus, a0\n fadd.s fa0, fa0, fa0", "; the floating-point unit is off: set mstatus.FS"},
+      {"lui a0, 6\n csrc mstatus, a0\n vsetivli x0, 4, e32, m1, ta, ma\n vfadd.vv v8, v9, v10",
+       "; the floating-point unit is off"},
+      {"fsrmi 5\n fadd.s fa0, fa0, fa0", "; its rounding mode is none; frm holds 5"},
+      {"fsrmi 6\n vsetivli x0, 4, e32, m1, ta, ma\n vfadd.vv v8, v9, v10", "; frm holds 6, which is no rounding mode"},
+  };
+  for (const Case &c : cases) {
+    INFO(c.program);
+    Both run(c.program);
+    CHECK(run.outcome().trap.cause == Cause::IllegalInstruction);
+    INFO(describe(run.outcome()));
+    CHECK(describe(run.outcome()).find(c.reason) != std::string::npos);
+  }
+}
+
+TEST_CASE("The limit counts instructions that trap, and the message says how many did") {
+  Both run(R"(
+    lla a0, handler
+    csrw mtvec, a0
+    again: .4byte 0xffffffff
+    .balign 4
+    handler: j again
+  )",
+           1003);
+  CHECK(run.outcome().stop == Stop::Limit);
+  CHECK(run.outcome().trapped == 500);
+  CHECK(describe(run.outcome()).find("still running after 1003 instructions (503 retired, 500 trapped), at 0x") == 0);
 }
 
 TEST_CASE("An instruction cut off by the end of memory is a fetch fault at the missing half") {
@@ -278,6 +324,48 @@ TEST_CASE("FS and VS switched off make their instructions illegal, and on again 
   CHECK(run.outcome().stop == Stop::Exited);
   CHECK(run.x(9) == 3);
   CHECK(run.x(10) == 3);
+}
+
+TEST_CASE("With an observer that counts cycles the clock reads those of all before it, else instructions") {
+  // Two cycles an instruction, told one by one or many at a time.
+  struct TwoEach : Counter {
+    explicit TwoEach(bool wantsAll) : wantsAll(wantsAll) {}
+    bool wantsEach() const override { return wantsAll; }
+    void retiredMany(std::span<const hw::rvv::Retired> many) override { count += many.size(); }
+    std::optional<uint64_t> cycles() const override { return 2 * count; }
+    bool wantsAll;
+  };
+  const std::string program = R"(
+    nop
+    rdcycle a0
+    rdtime a1
+    rdinstret a2
+    li t0, 300
+    again: addi t0, t0, -1
+    bnez t0, again
+    rdcycle a3
+    li t1, 1000
+    csrw mcycle, t1
+    nop
+    csrr a4, mcycle
+    rdinstret a5
+  )" + exitWith;
+  for (const bool wantsEach : {true, false}) {
+    TwoEach observer(wantsEach);
+    Board board(program);
+    board.outcome = board.machine.run({.observer = &observer});
+    CHECK(board.outcome.stop == Stop::Exited);
+    CHECK(board.x(11) == 4); // rdtime, after two
+    CHECK(board.x(12) == 3);
+    CHECK(board.x(13) == 2 * 605);
+    CHECK(board.x(14) == 1004); // the write itself and a nop
+    CHECK(board.x(15) == 610);
+    CHECK(observer.count == board.outcome.instructions);
+  }
+  Both plain(program);
+  CHECK(plain.x(11) == 2);
+  CHECK(plain.x(13) == 605);
+  CHECK(plain.x(14) == 1001);
 }
 
 TEST_CASE("Counters count retired instructions, and can be written") {

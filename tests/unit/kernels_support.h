@@ -73,7 +73,16 @@ struct ReplayCore {
     auto parsed = hw::parseIsa(isa);
     if (!parsed)
       FAIL(parsed.error().message);
-    return ReplayCore{*parsed, runner && std::string(runner) == "simulator" ? CoreRunner::Simulator : CoreRunner::Qemu};
+    const std::optional<CoreRunner> named = runnerNamed(runner ? runner : "qemu");
+    if (!named)
+      FAIL("WEFT_TEST_CORE_RUNNER=" << runner << " is neither qemu nor simulator");
+    return ReplayCore{*parsed, *named};
+  }
+  /// None for a misspelt name, which must not pass as a run on either.
+  static std::optional<CoreRunner> runnerNamed(const std::string &name) {
+    return name == "qemu"        ? std::optional(CoreRunner::Qemu)
+           : name == "simulator" ? std::optional(CoreRunner::Simulator)
+                                 : std::nullopt;
   }
   hw::Isa isa;
   CoreRunner runner = CoreRunner::Qemu;
