@@ -48,6 +48,52 @@ TEST_CASE("measured cores are predicted as well as the documents say") {
   }
 }
 
+TEST_CASE("each group of instructions is predicted as well as the documents say") {
+  using namespace weft::validation;
+  auto measurements = shippedMeasurements();
+  REQUIRE(measurements);
+  constexpr const char *machines[] = {"saturn_shuttle_256_128", "spacemit_x60", "tt_t2", "tt_x280"};
+  struct Bound {
+    std::string_view group;
+    double percent[4]; // mean absolute error at VLMAX, by machine; 0: not measured there
+  };
+  const Bound bounds[] = {
+      {"integer add, logic, shift, move", {0.1, 2.1, 2.6, 5.7}},
+      {"integer multiply", {0.1, 5.9, 2.1, 6.0}},
+      {"integer widening", {0.1, 0.1, 0.6, 7.3}},
+      {"integer narrowing", {0.5, 0.1, 6.7, 5.1}},
+      {"compare", {0.4, 3.4, 1.7, 5.9}},
+      {"float add, multiply, sign", {0.1, 0.4, 0.7, 5.1}},
+      {"float multiply-add", {0.2, 2.6, 0.7, 5.7}},
+      {"float widening", {0.1, 9.5, 0, 6.8}},
+      {"float conversion", {0.2, 0.1, 0.7, 5.3}},
+      {"float estimate, classify", {0.7, 0.1, 0.7, 5.1}},
+      {"integer reduction", {0.4, 13.3, 20.1, 3.2}},
+      {"float reduction, unordered", {0.7, 33.7, 64.6, 3.8}},
+      {"float reduction, ordered", {1.2, 20.2, 0.6, 16.3}},
+      {"mask", {9.6, 0.4, 5.2, 9.5}},
+      {"slide", {0.1, 5.2, 0.4, 7.8}},
+      {"gather, compress", {0.7, 0.1, 0.5, 0.7}},
+      {"scalar and whole moves", {0.1, 11.8, 13.9, 6.6}},
+      {"integer divide", {0, 8.1, 0, 37.4}},
+      {"float divide, square root", {0, 39.3, 0, 0.5}},
+      {"memory", {0, 12.6, 0, 0}},
+  };
+  for (size_t i = 0; i < std::size(machines); ++i) {
+    auto hardware = hw::load(std::string(presetFor(machines[i])));
+    REQUIRE(hardware);
+    auto comparison = compare(*hardware, *measurements, machines[i]);
+    REQUIRE(comparison);
+    for (const Bound &bound : bounds) {
+      INFO(machines[i] << ": " << bound.group);
+      Summary summary =
+          summarize(*comparison, [&](const Row &row) { return row.measurement->vl == 0 && row.group == bound.group; });
+      CHECK((summary.rows > 0) == (bound.percent[i] > 0));
+      CHECK(100 * summary.meanAbsoluteError <= bound.percent[i]);
+    }
+  }
+}
+
 TEST_CASE("a core that is described in a few facts is predicted as well as the documents say") {
   using namespace weft::validation;
   auto measurements = shippedMeasurements();
