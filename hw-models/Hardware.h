@@ -28,6 +28,7 @@ struct RvvTiming {
   bool chaining = true;
   std::string occupancy;
   uint32_t startup = 0, partialWriteCycles = 1;
+  bool fractionDrains = false;
   struct PipelineLatency {
     uint32_t integer = 2, shift = 2, multiply = 3, floating = 4, permute = 2;
   } latency;

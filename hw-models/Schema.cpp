@@ -110,8 +110,11 @@ bool isItem(const Key &key, const std::string &text) {
 }
 
 Result<std::vector<std::string>> namesValue(const Key &key, const YamlNode &node) {
-  if (node.kind != YamlNode::Kind::List || double(node.items.size()) > key.high || double(node.items.size()) < key.low)
+  if (node.kind != YamlNode::Kind::List)
     return wants(key, what(node));
+  size_t count = node.items.size();
+  if (double(count) > key.high || double(count) < key.low)
+    return wants(key, count == 0 ? "an empty list" : fmt::format("a list of {}", count));
   std::vector<std::string> names;
   for (const YamlNode &item : node.items) {
     if (item.kind != YamlNode::Kind::Scalar || !isItem(key, item.scalar))

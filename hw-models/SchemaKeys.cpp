@@ -81,7 +81,7 @@ const Key keys[] = {
      "vector instructions that start in one cycle where they start in order; otherwise one a pipe", "rvv"},
     {"parallelism.core.rvv.dispatch.in_order", Flag, Default, false, "", 0, 0, "true",
      FIELD(parallelism.core.rvv.dispatch.inOrder),
-     "no vector instruction starts before an older one; otherwise only before older ones of its own pipe", "rvv"},
+     "no vector instruction starts before an older one; otherwise none before an older one of its own pipe", "rvv"},
     {"parallelism.core.rvv.dispatch.overwrite_waits", Flag, Default, false, "", 0, 0, "true",
      FIELD(parallelism.core.rvv.dispatch.overwriteWaits),
      "an instruction does not start before the result that it overwrites can be used; otherwise writes keep their "
@@ -111,6 +111,9 @@ const Key keys[] = {
      "to write less than a row of a register: what narrowing, compares, elementwise operations and moves of one "
      "element write",
      "rvv"},
+    {"parallelism.core.rvv.fraction_drains", Flag, Default, false, "", 0, 0, "false",
+     FIELD(parallelism.core.rvv.fractionDrains),
+     "arithmetic whose result has an LMUL below 1 keeps its pipe until the result is written", "rvv"},
     {"parallelism.core.rvv.latency.integer", Whole, Default, false, "cycles", 1, 100, "2",
      FIELD(parallelism.core.rvv.latency.integer),
      "from the start of integer add, logic, compare, move, operations on masks until a row of the result can be used",

@@ -98,7 +98,10 @@ Result<std::vector<Report>> run(const Options &options, const std::vector<Measur
     if (hardware->parallelism.core.kind != "rvv")
       return userError(
           fmt::format("{}: its cores are of kind {}; the data is of kind rvv", name, hardware->parallelism.core.kind));
-    out.push_back({machine, name, compare(*hardware, measurements, machine, options.overhead)});
+    Result<Comparison> comparison = compare(*hardware, measurements, machine, options.overhead);
+    if (!comparison)
+      return comparison.error();
+    out.push_back({machine, name, *std::move(comparison)});
   }
   return out;
 }
@@ -112,7 +115,7 @@ void printLine(std::string_view name, const Comparison &comparison, auto chosen)
   Summary one = summarize(comparison, [&](const Row &row) { return chosen(row) && row.measurement->vl != 0; });
   if (most.rows + one.rows == 0)
     return;
-  fmt::print("  {:<32} {:>6} {:>9} {:>9} {:>7} {:>9}\n", name, most.rows, percent(most, most.meanAbsoluteError),
+  fmt::print("  {:<32} {:>13} {:>9} {:>9} {:>15} {:>9}\n", name, most.rows, percent(most, most.meanAbsoluteError),
              percent(most, most.meanError), one.rows, percent(one, one.meanAbsoluteError));
 }
 
@@ -129,13 +132,34 @@ std::vector<const Row *> worstRows(const Comparison &comparison, size_t count) {
   return rows;
 }
 
-/// Each once, in the order of the data.
-std::vector<std::string> unknownNames(const Comparison &comparison) {
+/// Names of instructions, each once, in the order of the data.
+std::vector<std::string> namesOf(const std::vector<const Measurement *> &measurements) {
   std::vector<std::string> out;
-  for (const Measurement *each : comparison.unknown)
-    if (std::string name = hw::inQuotes(each->operands.substr(0, each->operands.find(' ')));
+  for (const Measurement *each : measurements)
+    if (std::string name = each->operands.substr(0, each->operands.find(' '));
         std::find(out.begin(), out.end(), name) == out.end())
       out.push_back(name);
+  return out;
+}
+
+/// "3 rows of instructions that …: 'a', 'b'"
+std::string skipped(const std::vector<const Measurement *> &measurements, std::string_view what) {
+  std::vector<std::string> names = namesOf(measurements);
+  constexpr size_t most = 20;
+  std::string list;
+  for (size_t i = 0; i < std::min(most, names.size()); ++i)
+    list += (i ? ", " : "") + hw::inQuotes(names[i]);
+  return fmt::format("{} {} of instructions that {}: {}{}", measurements.size(),
+                     measurements.size() == 1 ? "row" : "rows", what, list, names.size() > most ? ", …" : "");
+}
+
+/// What was not compared, a line each.
+std::vector<std::string> skipped(const Comparison &comparison) {
+  std::vector<std::string> out;
+  if (!comparison.unknown.empty())
+    out.push_back(skipped(comparison.unknown, "the simulator does not have"));
+  if (!comparison.notVector.empty())
+    out.push_back(skipped(comparison.notVector, "are not vector instructions"));
   return out;
 }
 
@@ -151,21 +175,16 @@ void printWorst(const Comparison &comparison, size_t count) {
 
 void print(const Report &report, size_t worst) {
   fmt::print("{} against {}\n", report.machine, report.hardware);
-  fmt::print("  {:<32} {:>6} {:>9} {:>9} {:>7} {:>9}\n", "", "VLMAX", "MAPE", "bias", "vl < max", "MAPE");
+  fmt::print("  MAPE: mean of absolute errors; bias: mean of signed ones, above 0 where the model is too slow\n");
+  fmt::print("  {:<32} {:>13} {:>9} {:>9} {:>15} {:>9}\n", "", "rows at VLMAX", "MAPE", "bias", "rows at less vl",
+             "MAPE");
   for (std::string_view group : groups())
     printLine(group, report.comparison, [&](const Row &row) { return row.group == group; });
   for (const auto &[name, eighths] : lmuls)
     printLine(name, report.comparison, [&](const Row &row) { return row.measurement->lmulEighths == eighths; });
   printLine("all", report.comparison, [](const Row &) { return true; });
-  if (!report.comparison.unknown.empty()) {
-    std::vector<std::string> names = unknownNames(report.comparison);
-    constexpr size_t most = 20;
-    std::string list;
-    for (size_t i = 0; i < std::min(most, names.size()); ++i)
-      list += (i ? ", " : "") + names[i];
-    fmt::print("  not compared: {} rows of instructions that the simulator does not have: {}{}\n",
-               report.comparison.unknown.size(), list, names.size() > most ? ", …" : "");
-  }
+  for (const std::string &line : skipped(report.comparison))
+    fmt::print("  not compared: {}\n", line);
   if (worst)
     printWorst(report.comparison, worst);
 }
@@ -177,7 +196,12 @@ nlohmann::ordered_json toJson(const Row &row) {
 }
 
 nlohmann::ordered_json toJson(const Summary &summary) {
-  return {{"rows", summary.rows}, {"mape", summary.meanAbsoluteError}, {"bias", summary.meanError}};
+  nlohmann::ordered_json out = {{"rows", summary.rows}, {"mape", nullptr}, {"bias", nullptr}};
+  if (summary.rows > 0) {
+    out["mape"] = summary.meanAbsoluteError;
+    out["bias"] = summary.meanError;
+  }
+  return out;
 }
 
 nlohmann::ordered_json toJson(const Report &report, size_t worst) {
@@ -196,7 +220,8 @@ nlohmann::ordered_json toJson(const Report &report, size_t worst) {
         each.rows > 0)
       out["lmul_vlmax"][std::string(name)] = toJson(each);
   out["unknown_rows"] = report.comparison.unknown.size();
-  out["unknown"] = unknownNames(report.comparison);
+  out["unknown"] = namesOf(report.comparison.unknown);
+  out["not_vector_rows"] = report.comparison.notVector.size();
   for (const Row *row : worstRows(report.comparison, worst))
     out["worst"].push_back(toJson(*row));
   return out;
@@ -233,6 +258,13 @@ Result<void> validate(const Options &options) {
   Result<std::vector<Report>> reports = run(options, *measurements);
   if (!reports)
     return reports.error();
+  for (const Report &report : *reports)
+    if (report.comparison.rows.empty()) {
+      std::string why;
+      for (const std::string &line : skipped(report.comparison))
+        why += (why.empty() ? "" : "; ") + line;
+      return userError(fmt::format("{}: nothing to compare: {}", report.machine, why));
+    }
   if (!options.csv.empty())
     if (Result<void> done = write(options.csv, csvOf(*reports)); !done)
       return done;
@@ -258,17 +290,26 @@ void tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
   command->require_subcommand(1);
   CLI::App *rvv = command->add_subcommand("rvv", "Cycles of vector instructions, predicted against measured");
   auto options = std::make_shared<Options>(); // lives as long as the callback
-  rvv->add_option("--data,data", options->data, "Measurements (default: those that come with Weft)")->type_name("CSV");
+  rvv->add_option("data", options->data, "Measurements (default: those that come with Weft)")->type_name("CSV");
   rvv->add_option("--machine", options->machine, "Only this machine of the data")->type_name("NAME");
   rvv->add_option("--hw", options->hardware, "Its description (default: the preset made for it)")
       ->type_name("PRESET|FILE");
   rvv->add_option("--set", options->overrides, "Replace a value of it: KEY=VALUE, KEY as in `weft hw schema`")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  CLI::Validator cycles( // not a range: nan is in all of them
+      [](const std::string &text) {
+        double value = 0;
+        bool isCycles = CLI::detail::lexical_cast(text, value) && value >= 0 && value <= 1000;
+        return isCycles ? std::string() : fmt::format("{} is not a number of cycles from 0 to 1000", text);
+      },
+      "");
   rvv->add_option("--overhead", options->overhead, "What measuring itself added, in cycles an instruction (default: 0)")
       ->type_name("CYCLES")
-      ->check(CLI::Range(0.0, 1000.0).description(""));
-  rvv->add_option("--worst", options->worst, "List this many rows with the largest error")->type_name("N");
+      ->check(cycles);
+  rvv->add_option("--worst", options->worst, "List this many rows with the largest error")
+      ->type_name("N")
+      ->check(CLI::Range(0, 2147483647).description(""));
   rvv->add_option("--csv", options->csv, "Write every row; - for standard output")->type_name("FILE");
   rvv->add_option("--json", options->json, "Write the summary; - for standard output")->type_name("FILE");
   rvv->callback([&exitCode, options] {

@@ -116,7 +116,7 @@ private:
     for (const char *wanted : {"machine", "operands", "SEW", "LMUL", "vl", "cycles_per_insn"})
       if (!columns.contains(wanted))
         return userError(fmt::format("{}:1: the column {} is missing; wanted: machine, operands, SEW, LMUL, vl, "
-                                     "cycles_per_insn and perhaps registers",
+                                     "cycles_per_insn and perhaps VLEN",
                                      name, wanted));
     return success();
   }
@@ -127,7 +127,7 @@ private:
   }
 
   Result<Measurement> readRow(const std::vector<std::string> &row, size_t line) const {
-    Measurement out{.machine = cell(row, "machine"), .operands = cell(row, "operands"), .line = line};
+    Measurement out{.machine = cell(row, "machine"), .operands = cell(row, "operands"), .file = name, .line = line};
     auto fail = [&](const char *column, std::string_view wants) {
       return userError(fmt::format("{}:{}: {} {}: {}", name, line, column, hw::inQuotes(cell(row, column)), wants));
     };
@@ -151,11 +151,11 @@ private:
     if (!cycles || !(*cycles > 0) || *cycles > 1e9)
       return fail("cycles_per_insn", "a positive number of cycles");
     out.cycles = *cycles;
-    if (std::string registers = cell(row, "registers"); !registers.empty()) {
-      std::optional<uint32_t> count = number<uint32_t>(registers);
-      if (!count || *count == 0 || *count > 8)
-        return fail("registers", "1 to 8, or nothing");
-      out.registers = *count;
+    if (std::string vlen = cell(row, "VLEN"); !vlen.empty()) {
+      std::optional<uint32_t> bits = number<uint32_t>(vlen);
+      if (!bits || *bits == 0)
+        return fail("VLEN", "a number of bits, or nothing");
+      out.vlenBits = *bits;
     }
     return out;
   }

@@ -1,14 +1,19 @@
 #include "sim/validation/Stream.h"
 
+#include "sim/validation/Operands.h"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
-#include <charconv>
+#include <optional>
 #include <string_view>
 
 using namespace weft;
 using namespace weft::validation;
 using hw::rvv::noRegister;
 using hw::rvv::OpClass;
+using hw::rvv::RegisterGroup;
 using hw::rvv::Retired;
 
 namespace {
@@ -20,11 +25,16 @@ std::string_view withoutAlias(std::string_view name) {
   return name == "vmfgt.vv" ? "vmflt.vv" : name == "vmfge.vv" ? "vmfle.vv" : name;
 }
 
-std::optional<OpClass> classOfName(std::string_view alias) {
+struct Known {
+  OpClass cls;
+  std::string_view format; // of the simulator's table
+};
+
+std::optional<Known> knownOfName(std::string_view alias) {
   std::string_view wanted = withoutAlias(alias);
 #define WEFT_INSTRUCTION(id, name, match, mask, format, cls, extension)                                                \
   if (wanted == name)                                                                                                  \
-    return OpClass::cls;
+    return Known{OpClass::cls, #format};
 #include "sim/iss/Instructions.def"
 #undef WEFT_INSTRUCTION
   return std::nullopt;
@@ -88,21 +98,20 @@ Text split(const std::string &text) {
   std::string rest = space == std::string::npos ? "" : text.substr(space + 1);
   for (size_t from = 0; from < rest.size();) {
     size_t comma = std::min(rest.find(',', from), rest.size());
-    out.operands.push_back(rest.substr(from, comma - from));
+    std::string_view each = std::string_view(rest).substr(from, comma - from);
+    each.remove_prefix(std::min(each.find_first_not_of(' '), each.size()));
+    out.operands.emplace_back(each.substr(0, each.find_last_not_of(' ') + 1));
     from = comma + 1;
-  }
-  if (!out.operands.empty() && (out.operands.back() == "v0.t" || out.operands.back() == "v0")) {
-    out.masked = true;
-    out.operands.pop_back();
   }
   return out;
 }
 
-std::optional<uint8_t> vectorRegister(std::string_view operand) {
-  uint32_t number = 32;
-  if (operand.starts_with('v'))
-    std::from_chars(operand.data() + 1, operand.data() + operand.size(), number);
-  return number < 32 ? std::optional(static_cast<uint8_t>(number)) : std::nullopt;
+/// Takes the mask or carry away, the one operand after those of the format.
+void takeMask(Text &text, size_t wanted) {
+  if (text.operands.size() == wanted + 1 && (text.operands.back() == "v0.t" || text.operands.back() == "v0")) {
+    text.masked = true;
+    text.operands.pop_back();
+  }
 }
 
 /// Distinct numbers for scalar operands; which they are does not matter.
@@ -118,7 +127,7 @@ public:
       : measurement(measurement), text(text), cls(cls), fields(fields),
         widths(widthsOf(cls, text.name, measurement.sewBits)), vlenBits(vlenBits) {}
 
-  std::optional<std::vector<Retired>> build() {
+  Result<MeasuredStream> build() {
     uint32_t most = std::max({groupOf(widths.result), groupOf(widths.second), groupOf(widths.first)});
     if (isMemory(cls))
       most = isWhole() ? wholeRegisters() : groupOf(dataBits()) * fields;
@@ -128,15 +137,18 @@ public:
     bool isNext = text.name.starts_with("vnms") || text.name.starts_with("vfnm");
     if (isNext)
       most = std::max(most, groupOf(2 * measurement.sewBits));
-    uint32_t turns = measurement.registers
-                         ? measurement.registers
-                         : instructionsInTurn / std::min<uint32_t>(instructionsInTurn, groupSize(most));
-    std::vector<Retired> out;
-    for (uint32_t i = 0; i < instructionsInTurn; ++i) {
-      std::optional<Retired> each = one(i % turns, instructionsInTurn / turns);
-      if (!each)
-        return std::nullopt;
-      out.push_back(*each);
+    uint32_t turns = instructionsInTurn / std::min<uint32_t>(instructionsInTurn, groupSize(most));
+    MeasuredStream out;
+    for (uint32_t i = 0; i < instructionsInTurn; ++i)
+      out.turn.push_back(one(i % turns, instructionsInTurn / turns));
+    if (out.turn.front().vlmax == 0)
+      return userError(
+          fmt::format("registers of {} bits hold no elements of SEW {} at this LMUL", vlenBits, measurement.sewBits));
+    const Retired &first = out.turn.front();
+    for (const RegisterGroup &group : {first.vectorWrite, first.vectorReads[0], first.vectorReads[1]}) {
+      uint32_t size = groupSize(isMemory(cls) ? (group.count + fields - 1) / fields : group.count);
+      if (group.count > 0 && (group.first % size != 0 || group.first + group.count > 32))
+        return userError(fmt::format("v{} does not start a group of {} registers", group.first, group.count));
     }
     return out;
   }
@@ -172,7 +184,7 @@ private:
     return isBytes ? 8 : isIndexed() ? measurement.sewBits : memoryBits();
   }
 
-  std::optional<Retired> one(uint32_t turn, uint32_t step) const {
+  Retired one(uint32_t turn, uint32_t step) const {
     Retired op;
     op.cls = cls;
     op.masked = text.masked;
@@ -182,8 +194,6 @@ private:
     op.lmulEighths = static_cast<uint8_t>(measurement.lmulEighths);
     op.vlmax = vlenBits / measurement.sewBits * measurement.lmulEighths / 8;
     op.vl = measurement.vl ? std::min(measurement.vl, op.vlmax) : op.vlmax;
-    if (op.vlmax == 0 || text.operands.empty())
-      return std::nullopt;
     auto shifted = [&](uint8_t base) { return static_cast<uint8_t>((base + turn * step) % 32); };
     bool isStore = isOneOf(cls, {OpClass::VStore, OpClass::VStoreMask, OpClass::VStoreWhole, OpClass::VStoreStrided,
                                  OpClass::VStoreIndexed});
@@ -192,8 +202,6 @@ private:
       return op;
     }
     std::optional<uint8_t> destination = vectorRegister(text.operands[0]);
-    if (!destination && text.operands[0].starts_with('v'))
-      return std::nullopt;
     bool isElement =
         isOneOf(cls, {OpClass::VReduce, OpClass::VWidenReduce, OpClass::VFReduceMinMax, OpClass::VFReduceUnordered,
                       OpClass::VFReduceOrdered, OpClass::VFWidenReduceUnordered, OpClass::VFWidenReduceOrdered,
@@ -261,14 +269,19 @@ private:
 
 } // namespace
 
-std::optional<std::vector<Retired>> validation::streamOf(const Measurement &measurement, uint32_t vlenBits) {
+Result<MeasuredStream> validation::streamOf(const Measurement &measurement, uint32_t vlenBits) {
+  using enum MeasuredStream::Kind;
   Text text = split(measurement.operands);
   uint32_t fields = 1;
   text.name = withoutSegment(text.name, fields);
-  std::optional<OpClass> cls = classOfName(text.name);
-  if (!cls || !hw::rvv::isVector(*cls) || *cls == OpClass::VSet || text.operands.empty())
-    return std::nullopt;
-  if (isMemory(*cls) && !vectorRegister(text.operands[0]))
-    return std::nullopt;
-  return Builder(measurement, text, *cls, fields, vlenBits).build();
+  std::optional<Known> known = knownOfName(text.name);
+  if (!known || fields == 0 || fields > 8)
+    return MeasuredStream{.kind = Unknown, .turn = {}};
+  if (!hw::rvv::isVector(known->cls) || known->cls == OpClass::VSet)
+    return MeasuredStream{.kind = NotVector, .turn = {}};
+  std::string_view kinds = operandKinds(known->format);
+  takeMask(text, kinds.size());
+  if (Result<void> good = checkOperands(kinds, text.operands); !good)
+    return good.error();
+  return Builder(measurement, text, known->cls, fields, vlenBits).build();
 }

@@ -4,12 +4,21 @@
 #include "hw-models/core/rvv/Timing.h"
 #include "sim/validation/Measurements.h"
 
-#include <optional>
+#include <vector>
 
 namespace weft::validation {
 
+struct MeasuredStream {
+  enum class Kind : uint8_t {
+    Vector,
+    NotVector, // scalar, or sets vtype
+    Unknown    // not in the simulator's table
+  } kind = Kind::Vector;
+  std::vector<hw::rvv::Retired> turn; // of vector instructions
+};
+
 /// The eight instructions that are measured in turn: the same one on different registers as far as v8 to v15 hold
-/// groups. Nullopt for an instruction that is not in the simulator's table or operands it does not take.
-std::optional<std::vector<hw::rvv::Retired>> streamOf(const Measurement &measurement, uint32_t vlenBits);
+/// groups. An error for operands that the instruction does not take.
+Result<MeasuredStream> streamOf(const Measurement &measurement, uint32_t vlenBits);
 
 } // namespace weft::validation

@@ -1,7 +1,10 @@
 #include "sim/validation/Validate.h"
 
+#include "hw-models/Yaml.h"
 #include "hw-models/core/rvv/Timing.h"
 #include "sim/validation/Stream.h"
+
+#include <fmt/format.h>
 
 #include <array>
 
@@ -125,18 +128,25 @@ constexpr std::pair<std::string_view, std::string_view> presets[] = {{"saturn_sh
 
 } // namespace
 
-Comparison validation::compare(const hw::Hardware &hardware, const std::vector<Measurement> &measurements,
-                               std::string_view machine, double overhead) {
+Result<Comparison> validation::compare(const hw::Hardware &hardware, const std::vector<Measurement> &measurements,
+                                       std::string_view machine, double overhead) {
   Comparison out;
   auto timing = hw::rvv::makeTiming(hardware);
+  uint32_t vlenBits = hardware.parallelism.core.vlenBits;
   for (const Measurement &each : measurements) {
     if (!machine.empty() && each.machine != machine)
       continue;
-    auto turn = streamOf(each, hardware.parallelism.core.vlenBits);
-    if (turn)
-      out.rows.push_back({&each, groupOf(turn->front().cls), steadyCycles(*timing, *turn) + overhead});
+    if (each.vlenBits && each.vlenBits != vlenBits)
+      return userError(fmt::format("{}:{}: {} was measured with VLEN {}; {} has {}", each.file, each.line, each.machine,
+                                   each.vlenBits, hardware.name, vlenBits));
+    Result<MeasuredStream> stream = streamOf(each, vlenBits);
+    if (!stream)
+      return userError(fmt::format("{}:{}: operands {}: {}", each.file, each.line, hw::inQuotes(each.operands),
+                                   stream.error().message));
+    if (stream->kind == MeasuredStream::Kind::Vector)
+      out.rows.push_back({&each, groupOf(stream->turn.front().cls), steadyCycles(*timing, stream->turn) + overhead});
     else
-      out.unknown.push_back(&each);
+      (stream->kind == MeasuredStream::Kind::Unknown ? out.unknown : out.notVector).push_back(&each);
   }
   return out;
 }

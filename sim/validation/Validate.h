@@ -19,13 +19,15 @@ struct Row {
 
 struct Comparison {
   std::vector<Row> rows;
-  std::vector<const Measurement *> unknown; // instructions that the simulator does not have
+  std::vector<const Measurement *> unknown;   // instructions that the simulator does not have
+  std::vector<const Measurement *> notVector; // scalar ones, and those that set vtype
 };
 
 /// What the timing model of `hardware` says to the measurements of `machine`; empty: of all machines. `overhead` is
-/// what measuring itself adds, in cycles an instruction.
-Comparison compare(const hw::Hardware &hardware, const std::vector<Measurement> &measurements, std::string_view machine,
-                   double overhead = 0);
+/// what measuring itself adds, in cycles an instruction. An error for measurements with another VLEN than `hardware`,
+/// and for operands that an instruction does not take; it names the line.
+Result<Comparison> compare(const hw::Hardware &hardware, const std::vector<Measurement> &measurements,
+                           std::string_view machine, double overhead = 0);
 
 struct Summary {
   size_t rows = 0;

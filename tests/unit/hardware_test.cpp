@@ -246,6 +246,9 @@ TEST_CASE("flags, choices and lists of choices say what is allowed") {
   CHECK_THAT(error("rvv.reduction.style", "ring"), Contains("'ring' is not allowed; allowed: rows or tree or"));
   CHECK_THAT(error("rvv.elementwise.operations", "[gather, add]"),
              Contains("'add' is not allowed; allowed: a list of: gather"));
+  CHECK_THAT(error("rvv.pipes", "[]"), Contains("an empty list is not allowed; allowed: a list of 1 to 8 items"));
+  CHECK_THAT(error("rvv.pipes", "[load, load, load, load, load, load, load, load, load]"),
+             Contains("a list of 9 is not allowed; allowed: a list of 1 to 8 items"));
   CHECK_THAT(error("extensions", "[zfh, zvdot]"), Contains("'zvdot' is not allowed; allowed: a list of: zfhmin, zfh"));
   CHECK(parsed(good, {{"parallelism.core.rvv.chaining", "false"}}).parallelism.core.rvv.chaining == false);
 }

@@ -46,7 +46,11 @@ Output weftHw(const std::string &arguments) {
     output.out = captured(stdout, [&] {
       CLI::App app("weft");
       tools::addHwCommand(app, output.exitCode);
-      app.parse("hw " + arguments, false);
+      try {
+        app.parse("hw " + arguments, false);
+      } catch (const CLI::ParseError &) {
+        output.exitCode = 2; // as weft's main does
+      }
     });
   });
   return output;
@@ -91,6 +95,8 @@ TEST_CASE("weft hw validate rvv compares a core of one's own with measurements o
                                           "mine,\"vrol.vv v8,v16,v24\",32,m1,VLMAX,2,\n"
                                           "mine,\"vrol.vx v8,v16,t0\",32,m1,VLMAX,2,\n"
                                           "mine,\"v\xFFx v8\",32,m1,VLMAX,2,\n"
+                                          "mine,\"add t0,t1,t2\",32,m1,VLMAX,1,\n"
+                                          "bare,\"add t0,t1,t2\",32,m1,VLMAX,1,\n"
                                           "other,\"vadd.vv v8,v16,v24\",32,m1,VLMAX,2,\n";
   std::string arguments = "validate rvv --hw rvv-mesh-16 " + csv;
   Output mine = weftHw(arguments + " --machine mine --worst 1");
@@ -98,6 +104,8 @@ TEST_CASE("weft hw validate rvv compares a core of one's own with measurements o
   CHECK(mine.exitCode == 0);
   CHECK_THAT(mine.out, Contains("mine against rvv-mesh-16") && Contains("0.0 %") && Contains("47.7 %"));
   CHECK_THAT(mine.out, Contains("not compared: 3 rows") && Contains("'vrol.vv', 'vrol.vx', 'v\\xffx'"));
+  CHECK_THAT(mine.out, Contains("not compared: 1 row of instructions that are not vector instructions: 'add'"));
+  CHECK_THAT(mine.out, Contains("rows at VLMAX") && Contains("rows at less vl"));
   CHECK_THAT(mine.out, Contains("m2 ") && Contains("m4 ") && Contains("worst rows"));
   Output json = weftHw(arguments + " --machine mine --worst 1 --json -");
   auto whole = nlohmann::json::parse(json.out);
@@ -106,6 +114,10 @@ TEST_CASE("weft hw validate rvv compares a core of one's own with measurements o
   CHECK(parsed[0]["vlmax"]["rows"] == 1);
   CHECK(parsed[0]["vlmax"]["mape"] == 0);
   CHECK(parsed[0]["unknown"].size() == 3);
+  CHECK(parsed[0]["unknown"][0] == "vrol.vv");
+  CHECK(parsed[0]["not_vector_rows"] == 1);
+  Output other = weftHw(arguments + " --machine other --json -");
+  CHECK(nlohmann::json::parse(other.out)["machines"][0]["vl_given"]["mape"].is_null());
   CHECK(parsed[0]["worst"][0]["measured"] == 2);
   CHECK(parsed[0]["worst"][0]["predicted"] == 1 + 3.0 / 64); // one issues a cycle, and a loop has three more
   Output wide = weftHw(arguments + " --machine mine --json - --set parallelism.core.dlen=256 --overhead 0.5");
@@ -119,9 +131,19 @@ TEST_CASE("weft hw validate rvv compares a core of one's own with measurements o
     return output.err;
   };
   CHECK_THAT(error("--machine mine " + csv), Contains("no preset describes it; give its description with --hw"));
-  CHECK_THAT(error("--hw rvv-mesh-16 " + csv), Contains("choose one with --machine: mine, other"));
+  CHECK_THAT(error("--hw rvv-mesh-16 " + csv), Contains("choose one with --machine: mine, bare, other"));
   CHECK_THAT(error("--hw rvv-mesh-16 --machine yours " + csv), Contains("'yours' is not in the data; it has: mine"));
   CHECK_THAT(error("--hw wse2 --machine mine " + csv), Contains("kind dsd"));
+  CHECK_THAT(error("--hw rvv-mesh-16 --machine bare " + csv),
+             Contains("bare: nothing to compare: 1 row of instructions that are not vector instructions: 'add'"));
+  CHECK_THAT(error("--hw sifive-x280 --machine tt_t2"),
+             Contains("tt_t2 was measured with VLEN 128") && Contains("has 512"));
+  for (const char *bad : {"--overhead nan", "--overhead -1", "--overhead inf", "--worst -3", "--worst 1.5"}) {
+    INFO(bad);
+    Output output = weftHw("validate rvv --hw rvv-mesh-16 --machine mine " + csv + " " + bad);
+    CHECK(output.exitCode == 2);
+    CHECK(output.out.empty());
+  }
   CHECK_THAT(error("--hw rvv-mesh-16 --machine mine " + csv + ".none"), Contains("cannot be opened"));
   CHECK_THAT(error("--hw rvv-mesh-16 --set parallelism.core.dlen=100 --machine mine " + csv),
              Contains("a power of two"));

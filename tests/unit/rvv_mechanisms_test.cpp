@@ -169,7 +169,8 @@ TEST_CASE("out of order, only operands are waited for") {
   // So much can be in flight: the load leaves in cycle 30, and then all the others follow one by one.
   window[0].value = "4";
   CHECK(cyclesOf(stream, window) == 30 + 18);
-  CHECK(stallsOf(stream, Stall::QueueFull, window) > 0);
+  CHECK(stallsOf(stream, Stall::WindowFull, window) > 0);
+  CHECK(stallsOf(stream, Stall::QueueFull, window) == 0);
 }
 
 TEST_CASE("out of order, the steps of reductions run between each other") {

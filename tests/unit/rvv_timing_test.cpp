@@ -125,6 +125,24 @@ TEST_CASE("element by element") {
   CHECK(cyclesOf({reduce}, {{"rvv.reduction.style", "tree"}}) == 2 * 4 - 1 + 2);
   // A gather that drains its pipe delays the next by a latency.
   CHECK(cyclesOf({gather, gather}, {{"rvv.elementwise.drains", "true"}}) == 2 * 16 + 2 - 1 + 2);
+  Retired extend = vector(OpClass::VMove, 8, {16}, 2);
+  extend.sourceBits = 16;
+  Changes slowly = {{"rvv.elementwise.operations", "[extend]"}, {"rvv.elementwise.drains", "true"}};
+  CHECK(cyclesOf({extend, extend}, slowly) == 2 * 16 + 2 - 1 + 2);
+}
+
+TEST_CASE("results below a whole register may keep their pipe") {
+  Changes drains = {{"rvv.fraction_drains", "true"}};
+  Retired half = vector(OpClass::VAlu, 8, {16}), other = vector(OpClass::VAlu, 9, {17});
+  uint64_t whole = cyclesOf({half, other});
+  CHECK(cyclesOf({half, other}, drains) == whole);
+  half.lmulEighths = other.lmulEighths = 4;
+  half.vl = half.vlmax = other.vl = other.vlmax = half.vl / 2;
+  uint64_t one = cyclesOf({half});
+  CHECK(cyclesOf({half, other}) < 2 * one);
+  CHECK(cyclesOf({half, other}, drains) == 2 * one);
+  half.cls = other.cls = OpClass::VWidenAlu; // a whole register
+  CHECK(cyclesOf({half, other}, drains) == cyclesOf({half, other}));
 }
 
 TEST_CASE("memory takes rows, elements, banks") {

@@ -35,15 +35,62 @@ TEST_CASE("measured cores are predicted as well as the documents say") {
     double most, one; // mean absolute error at VLMAX and at vl = 1
   };
   for (const Bound &bound : {Bound{"saturn_shuttle_256_128", 0.006, 0.078}, Bound{"spacemit_x60", 0.071, 0.061},
-                             Bound{"tt_t2", 0.034, 0.034}, Bound{"tt_x280", 0.070, 0.121}}) {
+                             Bound{"tt_t2", 0.036, 0.036}, Bound{"tt_x280", 0.070, 0.121}}) {
     INFO(bound.machine);
     auto hardware = hw::load(std::string(presetFor(bound.machine)));
     REQUIRE(hardware);
-    Comparison comparison = compare(*hardware, *measurements, bound.machine);
+    Comparison comparison = *compare(*hardware, *measurements, bound.machine);
     CHECK(comparison.unknown.empty());
+    CHECK(comparison.notVector.empty());
     CHECK(summarize(comparison, [](const Row &row) { return row.measurement->vl == 0; }).meanAbsoluteError <
           bound.most);
     CHECK(summarize(comparison, [](const Row &row) { return row.measurement->vl == 1; }).meanAbsoluteError < bound.one);
+  }
+}
+
+TEST_CASE("each group of instructions is predicted as well as the documents say") {
+  using namespace weft::validation;
+  auto measurements = shippedMeasurements();
+  REQUIRE(measurements);
+  constexpr const char *machines[] = {"saturn_shuttle_256_128", "spacemit_x60", "tt_t2", "tt_x280"};
+  struct Bound {
+    std::string_view group;
+    double percent[4]; // mean absolute error at VLMAX, by machine; 0: not measured there
+  };
+  const Bound bounds[] = {
+      {"integer add, logic, shift, move", {0.1, 2.1, 2.6, 5.7}},
+      {"integer multiply", {0.1, 5.9, 2.1, 6.0}},
+      {"integer widening", {0.1, 0.1, 0.6, 7.3}},
+      {"integer narrowing", {0.5, 0.1, 6.7, 5.1}},
+      {"compare", {0.4, 3.4, 1.7, 5.9}},
+      {"float add, multiply, sign", {0.1, 0.4, 0.7, 5.1}},
+      {"float multiply-add", {0.2, 2.6, 0.7, 5.7}},
+      {"float widening", {0.1, 9.5, 0, 6.8}},
+      {"float conversion", {0.2, 0.1, 0.7, 5.3}},
+      {"float estimate, classify", {0.7, 0.1, 0.7, 5.1}},
+      {"integer reduction", {0.4, 13.3, 20.1, 3.2}},
+      {"float reduction, unordered", {0.7, 33.7, 64.6, 3.8}},
+      {"float reduction, ordered", {1.2, 20.2, 0.6, 16.3}},
+      {"mask", {9.6, 0.4, 5.2, 9.5}},
+      {"slide", {0.1, 5.2, 0.4, 7.8}},
+      {"gather, compress", {0.7, 0.1, 0.5, 0.7}},
+      {"scalar and whole moves", {0.1, 11.8, 13.9, 6.6}},
+      {"integer divide", {0, 8.1, 0, 37.4}},
+      {"float divide, square root", {0, 39.3, 0, 0.5}},
+      {"memory", {0, 12.6, 0, 0}},
+  };
+  for (size_t i = 0; i < std::size(machines); ++i) {
+    auto hardware = hw::load(std::string(presetFor(machines[i])));
+    REQUIRE(hardware);
+    auto comparison = compare(*hardware, *measurements, machines[i]);
+    REQUIRE(comparison);
+    for (const Bound &bound : bounds) {
+      INFO(machines[i] << ": " << bound.group);
+      Summary summary =
+          summarize(*comparison, [&](const Row &row) { return row.measurement->vl == 0 && row.group == bound.group; });
+      CHECK((summary.rows > 0) == (bound.percent[i] > 0));
+      CHECK(100 * summary.meanAbsoluteError <= bound.percent[i]);
+    }
   }
 }
 
@@ -57,7 +104,7 @@ TEST_CASE("a core that is described in a few facts is predicted as well as the d
   };
   for (const Brief &each :
        {Brief{"saturn_shuttle_256_128", "saturn", 0.12, 0.12, 0.17},
-        Brief{"spacemit_x60", "spacemit-x60", 0.40, 0.30, 0.30}, Brief{"tt_t2", "tt-t2", 0.23, 0.17, 0.17},
+        Brief{"spacemit_x60", "spacemit-x60", 0.40, 0.30, 0.30}, Brief{"tt_t2", "tt-t2", 0.29, 0.23, 0.23},
         Brief{"tt_x280", "sifive-x280", 0.22, 0.14, 0.21}}) {
     INFO(each.machine);
     auto brief = hw::load(fmt::format("{}/hw-models/validation/rvv/brief/{}.yaml", WEFT_SOURCE_DIR, each.name));
@@ -66,7 +113,7 @@ TEST_CASE("a core that is described in a few facts is predicted as well as the d
     hw::Hardware bare = *brief;
     bare.parallelism.core.rvv = hw::parse(bareCore, "bare")->parallelism.core.rvv;
     auto error = [&](const hw::Hardware &hardware, uint32_t vl) {
-      Comparison comparison = compare(hardware, *measurements, each.machine);
+      Comparison comparison = *compare(hardware, *measurements, each.machine);
       return summarize(comparison, [&](const Row &row) { return row.measurement->vl == vl; }).meanAbsoluteError;
     };
     CHECK(error(bare, 0) < each.bare);
@@ -81,7 +128,7 @@ TEST_CASE("an overhead of measuring is added, and accesses of every kind are com
   auto predicted = [&](const char *operands, uint32_t sew, uint32_t lmulEighths, double overhead = 0) {
     std::vector<Measurement> one = {
         {.machine = "a", .operands = operands, .sewBits = sew, .lmulEighths = lmulEighths, .cycles = 1}};
-    Comparison comparison = compare(core, one, "a", overhead);
+    Comparison comparison = *compare(core, one, "a", overhead);
     return comparison.rows.empty() ? -1 : comparison.rows[0].predicted;
   };
   CHECK(predicted("vadd.vv v8,v16,v24", 32, 16) == 4);
@@ -96,7 +143,6 @@ TEST_CASE("an overhead of measuring is added, and accesses of every kind are com
   CHECK(predicted("vle32.v v8,(t0)", 32, 16) == 4);
   CHECK(predicted("vlse32.v v8,(t2),t3", 32, 8) == 8);
   CHECK(predicted("vrol.vv v8,v16,v24", 32, 8) == -1); // of Zvbb, which the simulator does not have
-  CHECK(predicted("vadd.vv v99999999999999999999,v16,v24", 32, 8) == -1);
 }
 
 TEST_CASE("measurements that cannot be read name the line") {
@@ -128,11 +174,60 @@ TEST_CASE("measurements that cannot be read name the line") {
   CHECK(read->front().cycles == 4.5);
   CHECK(read->front().lmulEighths == 16);
   std::remove(path.c_str());
-  // Text that is no instruction is told apart, whatever it is.
-  for (const char *text : {"", "vadd.vv", "nonsense v8", "vle32.v", "vlseg9e32.v v8,(t0)", "vadd.vv v,v,v",
-                           "vle32.v x,(t0)", "vsetvli t0,t1", "add t0,t1,t2", "vlseg", "vluxei8.v v8,(t0),v16"}) {
-    Measurement odd{.machine = "a", .operands = text, .cycles = 1};
-    (void)streamOf(odd, 256);
+}
+
+TEST_CASE("instructions that cannot be compared are told apart") {
+  using namespace weft::validation;
+  using enum MeasuredStream::Kind;
+  auto streamFrom = [](const char *text, uint32_t lmulEighths = 8, uint32_t sewBits = 32) {
+    return streamOf({.machine = "a", .operands = text, .sewBits = sewBits, .lmulEighths = lmulEighths, .cycles = 1},
+                    256);
+  };
+  for (const char *text : {"", "nonsense v8", "vrol.vv v8,v16,v24", "vlseg", "vlseg9e32.v v8,(t0)"}) {
+    INFO(text);
+    auto stream = streamFrom(text);
+    REQUIRE(stream);
+    CHECK(stream->kind == Unknown);
   }
-  CHECK_FALSE(streamOf({.machine = "a", .operands = "nonsense v8", .cycles = 1}, 256));
+  for (const char *text : {"add t0,t1,t2", "vsetvli t0,t1", "fadd.s"}) {
+    INFO(text);
+    auto stream = streamFrom(text);
+    REQUIRE(stream);
+    CHECK(stream->kind == NotVector);
+  }
+  auto errorOf = [&](const char *text, uint32_t lmulEighths = 8, uint32_t sewBits = 32) {
+    auto stream = streamFrom(text, lmulEighths, sewBits);
+    INFO(text);
+    REQUIRE_FALSE(stream);
+    return stream.error().message;
+  };
+  CHECK_THAT(errorOf("vadd.vv"), Contains("0 operands beside a mask; wanted: 3"));
+  CHECK_THAT(errorOf("vadd.vv v8,v16"), Contains("2 operands"));
+  CHECK_THAT(errorOf("vadd.vv v8;v16,v24,v0"), Contains("'v8;v16' is not a vector register"));
+  CHECK_THAT(errorOf("vadd.vv v40,v16,v24"), Contains("'v40' is not a vector register"));
+  CHECK_THAT(errorOf("vadd.vv v99999999999999999999,v16,v24"), Contains("is not a vector register"));
+  CHECK_THAT(errorOf("vadd.vx v8,v16,q0"), Contains("'q0' is not an integer register"));
+  CHECK_THAT(errorOf("vadd.vi v8,v16,t0"), Contains("'t0' is not a number"));
+  CHECK_THAT(errorOf("vfadd.vf v8,v16,t0"), Contains("'t0' is not a floating-point register"));
+  CHECK_THAT(errorOf("vle32.v v8,t0"), Contains("'t0' is not a register in brackets"));
+  CHECK_THAT(errorOf("vadd.vv v9,v16,v24", 64), Contains("v9 does not start a group of 8 registers"));
+  CHECK_THAT(errorOf("vadd.vv v8,v16,v24", 1, 64), Contains("hold no elements of SEW 64"));
+  CHECK(streamFrom("vadd.vv v9,v16,v24"));
+  CHECK(streamFrom("vadd.vv v8, v16, v0")->turn.front().masked == false);
+  CHECK(streamFrom("vadd.vv v8,v16,v24,v0.t")->turn.front().masked);
+}
+
+TEST_CASE("measurements with another VLEN than the core's are not compared") {
+  using namespace weft::validation;
+  Measurement one{
+      .machine = "a", .operands = "vadd.vv v8,v16,v24", .vlenBits = 512, .cycles = 1, .file = "f", .line = 7};
+  auto comparison = compare(*hw::parse(bareCore, "bare"), {one}, "a");
+  REQUIRE_FALSE(comparison);
+  CHECK(comparison.error().message == "f:7: a was measured with VLEN 512; bare has 256");
+  one.vlenBits = 256;
+  CHECK(compare(*hw::parse(bareCore, "bare"), {one}, "a"));
+  one.operands = "vadd.vv v8;v16";
+  comparison = compare(*hw::parse(bareCore, "bare"), {one}, "a");
+  REQUIRE_FALSE(comparison);
+  CHECK_THAT(comparison.error().message, Contains("f:7: operands 'vadd.vv v8;v16': "));
 }

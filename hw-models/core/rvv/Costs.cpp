@@ -146,8 +146,9 @@ uint64_t Costs::elements(const Retired &op) const {
   if (occupancy == Occupancy::Elements)
     return op.vl;
   // A result wider than vtype's elements fills the registers of a whole group with fewer of them.
-  uint64_t register1 = vlenBits / std::max<uint32_t>({8, op.sewBits, traits(op.cls).isWidening ? op.resultBits : 8u});
-  return occupancy == Occupancy::Registers ? std::max<uint64_t>(op.vlmax, register1) : op.vlmax;
+  uint64_t elementsOfRegister =
+      vlenBits / std::max<uint32_t>({8, op.sewBits, traits(op.cls).isWidening ? op.resultBits : 8u});
+  return occupancy == Occupancy::Registers ? std::max<uint64_t>(op.vlmax, elementsOfRegister) : op.vlmax;
 }
 
 uint32_t Costs::widthLog2(const Retired &op, const ClassTraits &traits) const {
@@ -218,7 +219,8 @@ uint64_t Costs::memory(const Retired &op, const ClassTraits &traits, uint64_t co
   }
   if (cycles < 1 && (op.cls == OpClass::VLoadStrided || op.cls == OpClass::VStoreStrided)) {
     constexpr uint64_t bankBytes = 8;
-    uint64_t stride = static_cast<uint64_t>(op.strideBytes < 0 ? -op.strideBytes : op.strideBytes);
+    uint64_t stride =
+        op.strideBytes < 0 ? -static_cast<uint64_t>(op.strideBytes) : static_cast<uint64_t>(op.strideBytes);
     uint64_t span = uint64_t{rvv.memory.banks} * bankBytes;
     // Multiples of the stride fall into this many banks before they repeat.
     uint64_t step = std::max<uint64_t>(std::gcd(stride, span), bankBytes);
@@ -232,9 +234,18 @@ uint64_t Costs::maskRows(const Retired &op, uint64_t count, uint32_t widthLog2) 
   return rows(occupancy == Occupancy::Registers ? count * op.sewBits : count, widthLog2);
 }
 
+/// Cycles that the pipe stays with the instruction after its last step, until the result is written.
+uint64_t Costs::drain(const Retired &op, const ClassTraits &traits) const {
+  // The last step counts already. Masks and whole moves go by vtype's LMUL, too.
+  uint32_t resultEighths = op.lmulEighths * (traits.isWidening ? 2u : 1u);
+  bool isFraction = rvv.fractionDrains && !traits.isMemory && op.vectorWrite.count > 0 && resultEighths < 8;
+  return isFraction ? traits.latency - 1 : 0;
+}
+
 Cost Costs::of(const Retired &op) const {
   const ClassTraits &traits = this->traits(op.cls);
-  uint64_t count = elements(op), partial = rvv.partialWriteCycles, cycles = 1, drain = 0;
+  uint64_t count = elements(op), partial = rvv.partialWriteCycles, cycles = 1;
+  uint64_t drain = this->drain(op, traits), elementwiseDrain = rvv.elementwise.drains ? traits.latency : 0;
   uint32_t width = widthLog2(op, traits);
   switch (traits.shape) {
   case Shape::None:
@@ -242,8 +253,10 @@ Cost Costs::of(const Retired &op) const {
     break;
   case Shape::Rows:
     cycles = rows(count * op.resultBits, width);
-    if (op.cls == OpClass::VMove && op.sourceBits < op.resultBits && extendsElementwise)
+    if (op.cls == OpClass::VMove && op.sourceBits < op.resultBits && extendsElementwise) {
       cycles = elementwise(count, cycles);
+      drain = std::max(drain, elementwiseDrain);
+    }
     break;
   case Shape::NarrowRows: // a single row has nothing to be merged with
     cycles = rows(count * op.sourceBits, width);
@@ -256,7 +269,7 @@ Cost Costs::of(const Retired &op) const {
     break;
   case Shape::Elements:
     cycles = elementwise(count, rows(count * op.resultBits, width));
-    drain = traits.latency;
+    drain = std::max(drain, elementwiseDrain);
     break;
   case Shape::Crossbar:
     cycles = rows(count * op.resultBits, width) * rows(count * std::max(op.sourceBits, op.resultBits), width);
@@ -267,7 +280,7 @@ Cost Costs::of(const Retired &op) const {
     break;
   case Shape::Divide:
     cycles = divide(op, count);
-    drain = traits.latency;
+    drain = std::max(drain, elementwiseDrain);
     break;
   case Shape::Reduce:
   case Shape::ReduceOrdered:
@@ -298,5 +311,5 @@ Cost Costs::of(const Retired &op) const {
     break;
   }
   cycles = std::max<uint64_t>(1, cycles);
-  return {.occupancy = cycles + rvv.startup + (rvv.elementwise.drains ? drain : 0), .serial = cycles};
+  return {.occupancy = cycles + rvv.startup + drain, .serial = cycles};
 }

@@ -74,6 +74,7 @@ private:
   uint64_t divide(const Retired &op, uint64_t count) const;
   uint64_t reduce(const Retired &op, const ClassTraits &traits, uint64_t count, uint32_t widthLog2) const;
   uint64_t memory(const Retired &op, const ClassTraits &traits, uint64_t count, uint32_t widthLog2) const;
+  uint64_t drain(const Retired &op, const ClassTraits &traits) const;
   uint64_t maskRows(const Retired &op, uint64_t count, uint32_t widthLog2) const;
 
   enum class Occupancy : uint8_t { Elements, Group, Registers } occupancy = Occupancy::Elements;

@@ -92,8 +92,8 @@ constexpr std::string_view classNames[] = {"integer",
                                            "vector fault-first load"};
 static_assert(std::size(classNames) == opClassCount);
 
-constexpr std::string_view stallNames[] = {"scalar operand", "vector result", "branch",
-                                           "queue full",     "divider",       "memory"};
+constexpr std::string_view stallNames[] = {"scalar operand", "vector result", "branch", "queue full",
+                                           "window full",    "divider",       "memory"};
 static_assert(std::size(stallNames) == stallCount);
 
 } // namespace

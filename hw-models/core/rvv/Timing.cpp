@@ -158,7 +158,7 @@ PipelineTiming::Issue PipelineTiming::issueScalar(const Retired &op, bool toVect
   Earliest at{slot};
   at.atLeast(nextIssue, Stall::Branch);
   if (isRenamed)
-    at.atLeast(window[oldestInFlight], Stall::QueueFull);
+    at.atLeast(window[oldestInFlight], Stall::WindowFull);
   else
     at = later(at, operandsReady(op, toVector, slot));
   if (op.cls == OpClass::Fence)

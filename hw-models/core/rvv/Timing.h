@@ -78,13 +78,14 @@ enum class Stall : uint8_t {
   VectorResult,  // the scalar core waits for a vector instruction's scalar result
   Branch,        // taken branch, jump
   QueueFull,     // the vector unit's queue
+  WindowFull,    // out of order: the oldest instruction in flight has not completed
   Divider,       // an iterative unit busy
   Memory,        // the scalar port
 };
-inline constexpr size_t stallCount = 6;
+inline constexpr size_t stallCount = 7;
 std::string_view nameOf(Stall stall);
 
-/// Why the vector unit's arithmetic stood still; cycles of its busiest unit, by cause.
+/// How long the vector unit's pipes were taken.
 struct VectorUse {
   uint64_t busyCycles = 0;    // sum over instructions of cycles of an arithmetic unit
   uint64_t fpuBusyCycles = 0; // of floating-point multiply-add, the mean of pipes that have it
@@ -104,7 +105,7 @@ public:
 };
 
 /// Counts up with every change of the model that changes a time, so that times kept on disk are measured again.
-inline constexpr uint32_t timingVersion = 2;
+inline constexpr uint32_t timingVersion = 3;
 
 /// The model of a core of kind rvv; `hardware` has passed the loader.
 std::unique_ptr<Timing> makeTiming(const Hardware &hardware);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 
 using namespace weft::hw;
 using namespace weft::hw::rvv;
