@@ -16,7 +16,12 @@
 #if defined(__clang__) && defined(__x86_64__) && defined(__has_attribute)
 #if __has_attribute(musttail) && __has_attribute(preserve_none)
 #define WEFT_FAST_PATH 1
+// LLVM 19 cannot align the stack as AddressSanitizer wants it in functions that preserve no register.
+#if __has_feature(address_sanitizer)
+#define WEFT_FAST_CALL
+#else
 #define WEFT_FAST_CALL __attribute__((preserve_none))
+#endif
 #endif
 #endif
 #ifndef WEFT_FAST_PATH
