@@ -36,10 +36,8 @@ public:
       : timing(isTimed ? hw::rvv::makeTiming(hardware) : nullptr), trace(trace) {}
 
   void retired(uint64_t pc, const iss::Op &op, const iss::Hart &hart, const hw::rvv::Retired &retired) override {
-    if (timing) {
-      timing->retire(retired);
-      ++mix[size_t(retired.cls)];
-    }
+    if (timing)
+      retiredMany({&retired, 1});
     if (trace)
       write(pc, op, hart, retired);
   }

@@ -56,6 +56,10 @@ Value combineLanes(OpBuilder &b, Location loc, Combiner kind, Value vector) {
   return b.create<vector::ExtractOp>(loc, vector, ArrayRef<int64_t>{0});
 }
 
+bool isLongFunction(Operation &op) {
+  return isa<math::MathDialect>(op.getDialect()) && !isa<math::FmaOp, math::SqrtOp, math::AbsFOp>(op);
+}
+
 bool isLanewise(linalg::GenericOp op) {
   auto isNarrowed = [](Operation *user) {
     return isa<arith::IndexCastOp>(user) && user->getResult(0).getType().isInteger(32);

@@ -17,6 +17,9 @@ mlir::Value neutral(mlir::OpBuilder &b, mlir::Location loc, Combiner kind, mlir:
 /// All lanes combined as a tree: halves, quarters, ... A scalar is returned as it is.
 mlir::Value combineLanes(mlir::OpBuilder &b, mlir::Location loc, Combiner kind, mlir::Value vector);
 
+/// True for a function of math/ that ExpandMath writes as a long expression.
+bool isLongFunction(mlir::Operation &op);
+
 /// True if every operation of the body works lane by lane. Of the loops' indices it may use those as i32.
 bool isLanewise(mlir::linalg::GenericOp op);
 

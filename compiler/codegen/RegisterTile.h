@@ -15,7 +15,7 @@ inline constexpr int64_t rowLanes = 8;
 struct TileRequest {
   bool reduces = false;           // reduction loops run inside the tile
   int64_t rows = 1;               // most rows there can be; 1 if the op has no row loop
-  std::optional<int64_t> columns; // extent of the loop that runs over lanes, if it is fixed
+  std::optional<int64_t> columns; // most there can be in the loop over lanes, if that is known
   int64_t elementBytes = 4;       // of the widest element
   // Bytes a lane: of what the tile keeps for each row, of what it loads for all rows, and of what one evaluation of the
   // body needs at once beside the accumulators and what is loaded.

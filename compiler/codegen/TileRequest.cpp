@@ -10,7 +10,7 @@ static int64_t bytesOf(Type type) { return type.isIntOrFloat() ? (type.getIntOrF
 /// Values of the widest element that a function of math/ and a widening by integer operations keep alive inside.
 static int64_t hiddenBytes(Operation &op, const VectorShape &shape) {
   constexpr int64_t expansion = 5, widening = 3;
-  if (isa<math::MathDialect>(op.getDialect()) && !isa<math::FmaOp, math::SqrtOp, math::AbsFOp>(op))
+  if (isLongFunction(op))
     return expansion * bytesOf(op.getResult(0).getType());
   if (auto extension = dyn_cast<arith::ExtFOp>(op);
       extension && extension.getIn().getType().isF16() && shape.emulatesF16)

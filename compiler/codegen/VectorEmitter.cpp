@@ -60,9 +60,7 @@ bool Emitter::prefersStrides(std::optional<unsigned> unit, unsigned strided) {
   if (!unit)
     return llvm::all_of(reductionLoops, [&](unsigned loop) { return largestExtent(loop) <= shortReduction; });
   // Loads and stores an element at a time pay where the arithmetic is long and rows are short.
-  bool isLong = llvm::any_of(op.getBody()->without_terminator(), [](Operation &inner) {
-    return isa<math::MathDialect>(inner.getDialect()) && !isa<math::FmaOp, math::SqrtOp, math::AbsFOp>(inner);
-  });
+  bool isLong = llvm::any_of(op.getBody()->without_terminator(), isLongFunction);
   return reductionLoops.empty() && isLong && largestExtent(*unit) < rowLanes;
 }
 
