@@ -128,6 +128,8 @@ struct Override {
 
 /// Takes `key=value` apart.
 Result<Override> parseOverride(const std::string &text);
+/// Of each text; the error is that of the first bad one.
+Result<std::vector<Override>> parseOverrides(const std::vector<std::string> &texts);
 
 /// Reads a preset by name, or a file if `nameOrPath` is not a preset's name.
 Result<Hardware> load(const std::string &nameOrPath, const std::vector<Override> &overrides = {});

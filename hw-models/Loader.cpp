@@ -255,6 +255,18 @@ Result<Override> hw::parseOverride(const std::string &text) {
   return Override{text.substr(0, equals), text.substr(equals + 1)};
 }
 
+Result<std::vector<Override>> hw::parseOverrides(const std::vector<std::string> &texts) {
+  std::vector<Override> overrides;
+  overrides.reserve(texts.size());
+  for (const std::string &text : texts) {
+    Result<Override> each = parseOverride(text);
+    if (!each)
+      return each.takeError();
+    overrides.push_back(std::move(*each));
+  }
+  return overrides;
+}
+
 Result<Hardware> hw::parse(const std::string &text, const std::string &origin, const std::vector<Override> &overrides) {
   Result<YamlNode> root = readYaml(text, origin);
   if (!root)

@@ -26,14 +26,10 @@ int report(const Error &error) {
 }
 
 Result<hw::Hardware> loadMachine(const Options &options) {
-  std::vector<hw::Override> overrides;
-  for (const std::string &text : options.overrides) {
-    Result<hw::Override> each = hw::parseOverride(text);
-    if (!each)
-      return each.error();
-    overrides.push_back(*std::move(each));
-  }
-  return hw::load(options.machine, overrides);
+  Result<std::vector<hw::Override>> overrides = hw::parseOverrides(options.overrides);
+  if (!overrides)
+    return overrides.takeError();
+  return hw::load(options.machine, *overrides);
 }
 
 int list() {

@@ -80,19 +80,15 @@ Result<std::vector<Report>> run(const Options &options, const std::vector<Measur
   if (!options.hardware.empty() && machines.size() > 1)
     return userError(fmt::format("--hw describes one machine, the data has {}; choose one with --machine: {}",
                                  machines.size(), listed()));
-  std::vector<hw::Override> overrides;
-  for (const std::string &text : options.overrides) {
-    Result<hw::Override> each = hw::parseOverride(text);
-    if (!each)
-      return each.error();
-    overrides.push_back(*std::move(each));
-  }
+  Result<std::vector<hw::Override>> overrides = hw::parseOverrides(options.overrides);
+  if (!overrides)
+    return overrides.takeError();
   std::vector<Report> out;
   for (const std::string &machine : machines) {
     std::string name = options.hardware.empty() ? std::string(presetFor(machine)) : options.hardware;
     if (name.empty())
       return userError(fmt::format("machine '{}': no preset describes it; give its description with --hw", machine));
-    Result<hw::Hardware> hardware = hw::load(name, overrides);
+    Result<hw::Hardware> hardware = hw::load(name, *overrides);
     if (!hardware)
       return hardware.error();
     if (hardware->parallelism.core.kind != "rvv")

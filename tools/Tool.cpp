@@ -62,12 +62,10 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
       return mesh.takeError();
     options.mesh = *mesh;
   }
-  for (const std::string &setting : arguments.settings) {
-    Result<hw::Override> each = hw::parseOverride(setting);
-    if (!each)
-      return each.takeError();
-    options.overrides.push_back(std::move(*each));
-  }
+  Result<std::vector<hw::Override>> overrides = hw::parseOverrides(arguments.settings);
+  if (!overrides)
+    return overrides.takeError();
+  options.overrides = std::move(*overrides);
   return options;
 }
 
