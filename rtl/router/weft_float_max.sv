@@ -1,4 +1,4 @@
-// `a > b ? a : b` of two floating-point numbers of 8 exponent bits; NaN is the canonical one.
+// `a > b ? a : b` of two floating-point numbers of 8 exponent bits. Nothing is greater than NaN, nor NaN than anything.
 module weft_float_max #(
     parameter  int unsigned FRACTION_BITS = 23,
     localparam int unsigned Bits = FRACTION_BITS + 9
@@ -15,8 +15,6 @@ module weft_float_max #(
     // Two zeros are equal whatever their signs; it makes a difference which of them goes on.
     if (a_i[Bits-1] != b_i[Bits-1]) greater = b_i[Bits-1] && {a_i[Bits-2:0], b_i[Bits-2:0]} != '0;
     else greater = a_i[Bits-1] ? a_i[Bits-2:0] < b_i[Bits-2:0] : a_i[Bits-2:0] > b_i[Bits-2:0];
-    // Nothing is greater than NaN, and NaN is greater than nothing.
-    if (b_nan) max_o = {1'b0, 8'hff, 1'b1, {FRACTION_BITS - 1{1'b0}}};
-    else max_o = greater && !a_nan ? a_i : b_i;
+    max_o = greater && !a_nan && !b_nan ? a_i : b_i;
   end
 endmodule
