@@ -11,17 +11,21 @@ namespace weft::units {
 /// The numbers are those of a flow's `combine` in the package and of the field `combine` of a router's table of routes.
 enum class Combine : uint8_t { None, AddF32, MaxF32, AddBF16, MaxBF16, AddI32, MaxI32 };
 
-/// `a > b ? a : b`, or `a + b` rounded once to nearest, ties to even. NaN results are the canonical one, in both.
+/// `a + b` rounded once to nearest, ties to even, a NaN being the canonical one; or `a > b ? a : b`, bits untouched.
 inline uint32_t combineF32(bool add, uint32_t lower, uint32_t higher) {
   const float a = std::bit_cast<float>(lower), b = std::bit_cast<float>(higher);
-  const float result = add ? a + b : a > b ? a : b;
-  return std::isnan(result) ? 0x7fc00000u : std::bit_cast<uint32_t>(result);
+  if (!add)
+    return a > b ? lower : higher;
+  const float sum = a + b;
+  return std::isnan(sum) ? 0x7fc00000u : std::bit_cast<uint32_t>(sum);
 }
 
 /// The same on bf16. A sum of two bf16 that was rounded to f32 first rounds to the same bf16 as the exact one: f32 has
 /// more than twice the digits and the same range.
 inline uint32_t combineBF16(bool add, uint32_t lower, uint32_t higher) {
   const uint32_t wide = combineF32(add, lower << 16, higher << 16);
+  if (!add)
+    return wide >> 16;
   const uint32_t tie = 0x7fff + (wide >> 16 & 1);
   return (wide + tie) >> 16; // the canonical NaN stays what it is, infinity too
 }
