@@ -38,4 +38,7 @@ def Rv_WideningFmaOp : Rv_Op<"widening_fma", [Pure, AllTypesMatch<["acc", "resul
   let hasVerifier = 1;
 }
 
+// One for each instruction of a custom unit.
+include "kernels/units/UnitOps.td"
+
 #endif
