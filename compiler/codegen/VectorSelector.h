@@ -64,6 +64,7 @@ private:
   llvm::Value *narrowFactor(llvm::Value *value, llvm::Type *fixed);
   llvm::Value *selectCast(llvm::CastInst &cast);
   llvm::Value *extend(llvm::Value *from, llvm::Type *fixed, bool isSigned);
+  llvm::Value *narrow(llvm::Value *from, llvm::Type *fixed);
   llvm::Value *toReal(llvm::Value *from, llvm::Type *fixed, bool isSigned);
   llvm::Value *selectCompare(llvm::CmpInst &compare);
   llvm::Value *selectMerge(llvm::SelectInst &op);
