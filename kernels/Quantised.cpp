@@ -3,6 +3,7 @@
 #include "kernels/KernelBuilder.h"
 
 using namespace mlir;
+using namespace weft::runtime;
 
 namespace weft::kernels {
 

@@ -7,7 +7,7 @@
 // `launch` is the i32 buffer [n, id...], `ranks` is H, the number of cores that share the sequence.
 #pragma once
 
-#include "kernels/QuantisedLayout.h"
+#include "runtime/package/QuantisedLayout.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -18,6 +18,8 @@
 #include <string>
 
 namespace weft::kernels {
+
+using runtime::ByteOrder;
 
 enum class Element { F32, F16, BF16 };
 

@@ -1,10 +1,11 @@
 // Quantised products: against QuantisedLayout.h bit for bit, and against double precision within the bound that
 // kernels/README.md derives.
-#include "kernels/QuantisedLayout.h"
 #include "kernels_reference.h"
+#include "runtime/package/QuantisedLayout.h"
 
 using namespace weft;
 using namespace weft::kernels;
+using namespace weft::runtime;
 using namespace weft::test;
 
 namespace {

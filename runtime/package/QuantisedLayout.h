@@ -1,12 +1,13 @@
-// Numbers as 8-bit integers with a scale: one rule for weights, which the runtime quantises as it loads them, and for
-// activations, which a kernel does. Plain C++. kernels/README.md, "Quantised products", has the error bound.
+// Numbers as 8-bit integers with a scale, and how they lie in a core's SRAM: one rule for weights, which the runtime
+// quantises as it loads them, and for activations, which a kernel does. kernels/README.md, "Quantised products", has the
+// error bound.
 #pragma once
 
 #include <bit>
 #include <cmath>
 #include <cstdint>
 
-namespace weft::kernels {
+namespace weft::runtime {
 
 /// Of the numbers that share a scale `largest` is the largest magnitude. A number x becomes q = x * inverse rounded to
 /// nearest even, at most 127 in magnitude, and stands for q * scale. Below `least` all are 0; where `largest` is no
@@ -35,11 +36,11 @@ constexpr int64_t quantisedRowBytes(int64_t k) { return 4 + quantisedDepth(k); }
 /// A block of K x n weights: n scales, f32, then the bytes.
 constexpr int64_t quantisedBlockBytes(int64_t k, int64_t n) { return (4 + quantisedDepth(k)) * n; }
 
-/// How the bytes of a block lie: [K][n], or [K/4][n][4], where four of a column are a word.
+/// How the bytes of a block lie: [K][n], or [K/4][n][4], where four of a column are a word (pkg::ByteOrder).
 enum class ByteOrder { Rows, Words };
 constexpr int64_t quantisedByte(ByteOrder order, int64_t i, int64_t column, int64_t n) {
   return order == ByteOrder::Rows ? i * n + column
                                   : (i / bytesPerWord * n + column) * bytesPerWord + i % bytesPerWord;
 }
 
-} // namespace weft::kernels
+} // namespace weft::runtime
