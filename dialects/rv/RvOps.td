@@ -58,4 +58,7 @@ def Rv_Dot4Op : Rv_Op<"dot4", [Pure, SameOperandsAndResultType, Elementwise, Sca
   let hasVerifier = 1;
 }
 
+// One for each instruction of a custom unit.
+include "kernels/units/UnitOps.td"
+
 #endif
