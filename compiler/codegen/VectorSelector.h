@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hw-models/core/rvv/Isa.h"
+#include "kernels/units/Units.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -70,6 +71,7 @@ private:
   llvm::Value *selectMerge(llvm::SelectInst &op);
   llvm::Value *selectShuffle(llvm::ShuffleVectorInst &op);
   llvm::Value *selectIntrinsic(llvm::IntrinsicInst &op);
+  llvm::Value *selectUnit(llvm::CallInst &call, const units::Instruction &instruction);
   llvm::Value *selectLoad(llvm::LoadInst &op);
   bool selectStore(llvm::StoreInst &op);
 

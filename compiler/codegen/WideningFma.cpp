@@ -1,12 +1,16 @@
 // rv.widening_fma: forming it from vector code, and what a target does for it.
 #include "compiler/codegen/Passes.h"
+#include "compiler/codegen/UnitCalls.h"
 #include "dialects/rv/Rv.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 using namespace mlir;
 
 namespace weft::codegen {
+
+using mlir::success; // not weft::success of plain C++ libraries
 namespace {
 
 /// The scalar that all lanes of `value` are, if it is one of f32.
@@ -182,11 +186,12 @@ struct LowerRv : PassWrapper<LowerRv, OperationPass<func::FuncOp>> {
     return "Lower rv operations and 16-bit widening to what LLVM selects well for the target";
   }
   void getDependentDialects(DialectRegistry &registry) const final {
-    registry.insert<arith::ArithDialect, math::MathDialect, vector::VectorDialect>();
+    registry.insert<arith::ArithDialect, LLVM::LLVMDialect, math::MathDialect, vector::VectorDialect>();
   }
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerWideningFma, LowerDot4>(&getContext());
+    addUnitLowering(patterns);
     patterns.add<LowerWidening>(&getContext(), WideningSupport{scalarF16, vectorF16, scalarBf16, vectorBf16});
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
