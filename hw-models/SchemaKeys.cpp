@@ -212,6 +212,8 @@ const Key keys[] = {
      "of them, the highest ones, not for programs; fewer than routing.colors"},
     {"routing.queue_words", Whole, Required, false, "words", 1, 65536, "", FIELD(routing.queueWords),
      "depth of a router's queue for one colour"},
+    {"routing.reduce_stage", Whole, Default, false, "cycles", 0, 63, "0", FIELD(routing.reduceStage),
+     "what a word spends in the unit of a router that combines words of one flow; 0: routers have none"},
 
     {"energy.mac_pj", Real, Optional, false, "pJ/MAC", 0, 1e6, "", FIELD(energy.macPj), "one multiply-accumulate"},
     {"energy.sram_byte_pj", Real, Optional, false, "pJ/byte", 0, 1e6, "", FIELD(energy.sramBytePj),

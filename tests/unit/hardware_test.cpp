@@ -132,6 +132,7 @@ TEST_CASE("a good description fills every member") {
   CHECK(machine.routing.colors == 24);
   CHECK(machine.routing.reservedColors == 0);
   CHECK(machine.routing.queueWords == 4);
+  CHECK(machine.routing.reduceStage == 0);
   CHECK(machine.energy.macPj == 1.5);
   CHECK_FALSE(machine.energy.hopBytePj);
   CHECK(machine.energy.source == "a test");

@@ -3,7 +3,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <iterator>
 #include <random>
 #include <set>
 
@@ -29,6 +32,7 @@ public:
     hw.memory.sramBytes = memoryBytes;
     hw.routing.queueWords = 1 + pick(5);
     hw.routing.linkBytes = pick(4) ? 4 : 8;
+    hw.routing.reduceStage = pick(2) ? 0 : 1 + pick(4);
     wordBytes = hw.routing.linkBytes;
     setup.kernels["mix"] = mixKernel;
     maker.kernel("mix", {scratchBytes});
@@ -53,12 +57,15 @@ public:
   }
 
   Setup setup;
+  std::array<uint32_t, 7> sums{}; // messages that routers combine, by pkg::Combine
 
 private:
   static constexpr uint32_t scratchBytes = 64, memoryBytes = 16384;
   struct Instance {
     uint32_t channel, source;
     std::vector<uint32_t> receivers;
+    pkg::Combine combine = pkg::Combine::None;
+    std::vector<uint32_t> senders = {}; // where words are combined; `source` is none
   };
 
   uint32_t pick(uint32_t below) { return static_cast<uint32_t>(random() % below); }
@@ -96,7 +103,9 @@ private:
       int32_t line = pick(2) ? -1 : static_cast<int32_t>(pick(static_cast<uint32_t>(lines)));
       if (hi <= lo || source > hi)
         continue;
-      pkg::Flow flow(line, source, lo, hi, pick(2), static_cast<uint8_t>(pick(dense ? 20 : 7)));
+      bool combines = setup.hardware.routing.reduceStage && lo >= 0 && pick(2);
+      pkg::Flow flow(line, source, lo, hi, !combines && pick(2), static_cast<uint8_t>(pick(dense ? 20 : 7)),
+                     combines ? pkg::Combine(1 + pick(6)) : pkg::Combine::None);
       if (addFlow(channel, axis, flow, lines, ends, fromHost))
         flows.push_back(flow);
     }
@@ -115,11 +124,18 @@ private:
         return static_cast<uint32_t>(axis == pkg::Axis::X ? line * static_cast<int32_t>(width) + p
                                                           : p * static_cast<int32_t>(width) + line);
       };
-      Instance instance{channel, none, {}};
+      Instance instance{channel, none, {}, flow.combine()};
+      bool combines = flow.combine() != pkg::Combine::None;
       for (int32_t p = std::max(0, flow.lo()); p <= flow.hi(); ++p) {
         if (!usedNow.insert({core(p), flow.color()}).second)
           return false;
-        if (p == flow.source()) {
+        if (combines) {
+          instance.senders.push_back(core(p));
+          if (p == flow.source())
+            instance.receivers.push_back(core(p));
+          if (!endsNow.insert({'s', core(p)}).second || (p == flow.source() && !endsNow.insert({'r', core(p)}).second))
+            return false;
+        } else if (p == flow.source()) {
           instance.source = core(p);
           if (!endsNow.insert({'s', core(p)}).second)
             return false;
@@ -159,8 +175,9 @@ private:
 
   void makeHostOutput() {
     for (uint32_t tries = 0; tries < 3; ++tries) {
-      pkg::Flow flow(-1, static_cast<int32_t>(pick(width)), -1, 0, false, static_cast<uint8_t>(22 + pick(2)));
-      flow = pkg::Flow(-1, flow.source(), -1, flow.source(), false, flow.color());
+      pkg::Flow flow(-1, static_cast<int32_t>(pick(width)), -1, 0, false, static_cast<uint8_t>(22 + pick(2)),
+                     pkg::Combine::None);
+      flow = pkg::Flow(-1, flow.source(), -1, flow.source(), false, flow.color(), pkg::Combine::None);
       std::set<std::pair<char, uint32_t>> ends;
       auto channel = static_cast<uint32_t>(maker.program->channels.size());
       size_t before = instances.size();
@@ -204,6 +221,8 @@ private:
 
   void message(uint32_t index, uint32_t words, uint32_t depth) {
     const Instance instance = instances[index];
+    if (instance.combine != pkg::Combine::None)
+      return combined(instance, words, depth, none);
     if (pick(4) == 0)
       return looped(instance, words);
     auto bytes = static_cast<int32_t>(words * wordBytes);
@@ -218,12 +237,59 @@ private:
     deliver(instance, words, depth);
   }
 
+  /// Every core of the flow sends, unless it is the `passer`; its root receives. Now and then one sends too little.
+  void combined(const Instance &instance, uint32_t words, uint32_t depth, uint32_t passer) {
+    ++sums[static_cast<size_t>(instance.combine)];
+    uint32_t root = instance.receivers[0];
+    bool floats = instance.combine == pkg::Combine::AddF32 || instance.combine == pkg::Combine::MaxF32;
+    bool plain = !floats || pick(2); // received as it is, so that it may be anything
+    bool rounds = plain && passer == none && pick(3) == 0;
+    for (uint32_t core : instance.senders) {
+      if (core == passer)
+        continue;
+      uint32_t sent = words > 1 && pick(60) == 0 ? words - 1 : words;
+      uint32_t offset = allocate(core, words), to = core == root && plain ? allocate(core, words) : 0;
+      REQUIRE((offset != none && to != none));
+      if (plain && passer == none)
+        makeSpecial(core, offset, words * wordBytes);
+      if (rounds)
+        here(core).begin(constant(3));
+      here(core).put(instance.channel, offset, static_cast<int32_t>(sent * wordBytes - (plain ? pick(wordBytes) : 0)));
+      if (core == root && plain)
+        here(core).get(instance.channel, to, static_cast<int32_t>(words * wordBytes - pick(wordBytes)));
+      if (rounds)
+        here(core).wait().end();
+      if (core != root)
+        idle(core);
+    }
+    if (!plain)
+      deliver(instance, words, depth);
+  }
+
+  /// Infinities, subnormals, NaNs, large and small numbers of either width.
+  void makeSpecial(uint32_t core, uint32_t offset, uint32_t bytes) {
+    static constexpr uint16_t halves[] = {0,      0x8000, 0x7f80, 0xff80, 0x7fc1, 0xff81, 1,      0x8001, 0x7f,
+                                          0x0080, 0x7f7f, 0xff7f, 0x3f80, 0x3f81, 0xbf80, 0x4b80, 0xffff, 0x7fff};
+    for (uint32_t at = 0; at < bytes; at += 2) {
+      uint16_t half = pick(3) ? halves[pick(std::size(halves))] : static_cast<uint16_t>(random());
+      std::memcpy(&setup.initialMemory[core][offset + at], &half, 2);
+    }
+  }
+
+  /// Whether the core may pass words on into this. The root of a flow that combines cannot: it would wait for itself.
+  static bool sends(const Instance &instance, uint32_t core) {
+    if (instance.combine == pkg::Combine::None)
+      return instance.source == core;
+    return instance.receivers[0] != core &&
+           std::find(instance.senders.begin(), instance.senders.end(), core) != instance.senders.end();
+  }
+
   /// Every receiver takes the words; one of them may pass them on, combined, into another flow.
   void deliver(const Instance &instance, uint32_t words, uint32_t depth) {
     uint32_t passer = none, onward = none;
     for (uint32_t core : instance.receivers)
       for (uint32_t i = 0; i < instances.size(); ++i)
-        if (depth < 3 && instances[i].source == core && instances[i].channel != instance.channel && pick(3) == 0) {
+        if (depth < 3 && sends(instances[i], core) && instances[i].channel != instance.channel && pick(3) == 0) {
           passer = core;
           onward = i;
         }
@@ -238,8 +304,13 @@ private:
                          pick(2) ? pkg::ReduceKind::Add : pkg::ReduceKind::Max);
       idle(core);
     }
-    if (passer != none)
-      deliver(instances[onward], words, depth + 1);
+    if (passer == none)
+      return;
+    const Instance next = instances[onward];
+    if (next.combine == pkg::Combine::None)
+      deliver(next, words, depth + 1);
+    else
+      combined(next, words, depth + 1, passer);
   }
 
   /// The message some times over, from and into a ring of two places.
@@ -282,6 +353,7 @@ private:
 static void compare(uint32_t rounds, bool dense) {
   uint32_t finished = 0;
   size_t words = 0;
+  std::array<uint32_t, 7> sums{};
   for (uint32_t seed = 1; seed <= rounds; ++seed) {
     CAPTURE(seed);
     Generator generator(seed, dense);
@@ -297,6 +369,8 @@ static void compare(uint32_t rounds, bool dense) {
     if (!seen.finished)
       continue;
     ++finished;
+    for (size_t kind = 0; kind < sums.size(); ++kind)
+      sums[kind] += generator.sums[kind];
     REQUIRE(seen.cycles == expected.cycles);
     REQUIRE(seen.memory == expected.memory);
     REQUIRE(seen.logits == expected.logits);
@@ -314,6 +388,8 @@ static void compare(uint32_t rounds, bool dense) {
   // The comparison must have had something to compare.
   CHECK(finished > rounds / 2);
   CHECK(words > 50 * rounds);
+  for (size_t kind = 1; kind < sums.size(); ++kind)
+    CHECK(sums[kind] > rounds / 20);
 }
 
 TEST_CASE("The engine agrees with the cycle-by-cycle oracle on random programs", "[mesh]") { compare(600, false); }
