@@ -39,7 +39,8 @@ public:
     if (unit.kind == Kind::Vector || fields.has("golden"))
       unit.header = fields.text("golden");
     unit.module = fields.name("module", "_");
-    unit.portList = fields.name("ports", "-");
+    if (fields.has("ports"))
+      unit.portList = fields.name("ports", "-");
     for (const YamlMember &member : fields.map("parameters"))
       unit.parameters.push_back(parameter(member));
     for (const YamlMember &member : fields.map("pipelines"))
