@@ -72,9 +72,8 @@ void MeshCore::chooseWords() {
   const hw::Hardware &hw = *launch.hardware;
   uint32_t takes = 0;
   for (const auto &[color, transfers] : receiving)
-    if (!transfers.empty() &&
-        (transfers.front()->kind != InstrKind::ReduceForward ||
-         stream.size() < hw.routing.queueWords + hw.latency.ramp + hw.latency.streamStage))
+    if (!transfers.empty() && (transfers.front()->kind != InstrKind::ReduceForward ||
+                               stream.size() < hw.routing.queueWords + hw.latency.ramp + hw.latency.streamStage))
       takes |= 1u << color;
   if (takes != taking)
     tlmWrite(*toRouter.operator->(), router_map::take, takes, 4);

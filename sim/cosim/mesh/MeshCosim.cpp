@@ -232,7 +232,8 @@ Result<std::vector<float>> Device::collectOutputs(const Program &program) {
       for (size_t i = 0; i < words.size(); ++i)
         std::memcpy(bytes.data() + i * mesh.launch.wordBytes(), &words[i], mesh.launch.wordBytes());
       for (size_t i = 0; wanted && i < perLine; ++i)
-        if (const int32_t to = output.index[end.line * perLine + i]; to >= 0 && (i + 1) * elementBytes(output.element) <= bytes.size())
+        if (const int32_t to = output.index[end.line * perLine + i];
+            to >= 0 && (i + 1) * elementBytes(output.element) <= bytes.size())
           logits[static_cast<size_t>(to)] = elementAt(output.element, bytes, i);
     }
   }

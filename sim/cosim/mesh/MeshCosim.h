@@ -7,8 +7,8 @@
 namespace weft::cosim {
 
 struct MeshCosimOptions {
-  sim::MeshEngineOptions engine; // as the mesh engine takes them
-  uint64_t seed = 1;             // of what registers hold before their reset
+  sim::MeshEngineOptions engine;  // as the mesh engine takes them
+  uint64_t seed = 1;              // of what registers hold before their reset
   uint32_t width = 0, height = 0; // routers that are built, at least as many as the package has cores; 0: as many
 };
 
@@ -25,9 +25,9 @@ public:
   virtual MeshCosimCounts counts() const = 0;
 };
 
-/// SystemC builds one hierarchy in a process: a second call hands out the first one's routers again, and is an error if they are
-/// too few or of another variant.
-/// Errors: a machine that no variant of the build is, and those of the mesh engine.
+/// SystemC builds one hierarchy in a process: a second call hands out the first one's routers again, and is an error if
+/// they are too few or of another variant. Errors: a machine that no variant of the build is, and those of the mesh
+/// engine.
 Result<std::unique_ptr<MeshCosim>> makeMeshCosim(const runtime::Package &package, const hw::Hardware &hardware,
                                                  const MeshCosimOptions &options);
 

@@ -36,6 +36,8 @@ void MeshHost::step() {
   take();
   if (launch.running)
     give();
+  else
+    linkOut.write(LinkWord());
 }
 
 /// What the router sent in the cycle before; the host has room for all of it.

@@ -25,7 +25,10 @@ public:
         const int32_t first = std::max(flow.line(), 0), last = flow.line() < 0 ? lines - 1 : flow.line();
         for (int32_t each = first; each <= last; ++each) {
           line = static_cast<uint32_t>(each);
-          fanOut(channel, flow);
+          if (flow.combine() == pkg::Combine::None)
+            fanOut(channel, flow);
+          else
+            fanIn(channel, flow);
         }
       }
     }
@@ -63,6 +66,24 @@ private:
       plan.ends[source][channel].sendColor = flow.color();
     if (flow.lo() < 0 && flow.source() >= 0)
       plan.sinks.push_back({alongX, line, channel, flow.color(), source});
+  }
+
+  /// Every core sends, and what comes of it is delivered at the source.
+  void fanIn(uint32_t channel, const pkg::Flow &flow) {
+    for (int32_t p = flow.lo(); p <= flow.hi(); ++p) {
+      const uint32_t core = 1u << CorePort;
+      uint32_t in = core;
+      if (p > flow.lo() && p <= flow.source())
+        in |= low();
+      if (p < flow.hi() && p >= flow.source())
+        in |= high();
+      const uint32_t out = p == flow.source() ? core : p < flow.source() ? high() : low();
+      plan.tables[at(p)][flow.color()] = routeWord(static_cast<uint32_t>(flow.combine()), in, out);
+      plan.ends[at(p)][channel].sendColor = flow.color();
+    }
+    ChannelEnd &root = plan.ends[at(flow.source())][channel];
+    root.receiveColor = flow.color();
+    root.combined = true;
   }
 
   const pkg::ProgramT &program;

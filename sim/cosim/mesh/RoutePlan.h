@@ -16,8 +16,8 @@ inline constexpr uint32_t fromHost = 0xfff;
 /// A core's end of a channel.
 struct ChannelEnd {
   uint8_t sendColor = noColor, receiveColor = noColor;
-  uint32_t source = 0;    // of what is received: a core, or fromHost
-  bool combined = false;  // what is received is a sum
+  uint32_t source = 0;   // of what is received: a core, or fromHost
+  bool combined = false; // what is received is a sum
 };
 
 /// A line's end of a channel at the host.

@@ -73,7 +73,8 @@ void RouterMesh::joinHost(MeshHost &host, uint32_t router, RouterPort port) {
   routers[router]->creditIn[port](out.credit);
 }
 
-/// Beyond the high edges is nothing: no word comes, and a word that went there would find no credit after the first few.
+/// Beyond the high edges is nothing: no word comes, and a word that went there would find no credit after the first
+/// few.
 void RouterMesh::leaveOpen(uint32_t router, RouterPort port) {
   Wire &in = newWire(), &out = newWire();
   routers[router]->linkIn[port](in.word);

@@ -8,7 +8,8 @@ namespace weft::cosim {
 
 class RouterMesh : public sc_core::sc_module {
 public:
-  RouterMesh(sc_core::sc_module_name name, const RouterVariant &variant, uint32_t width, uint32_t height, uint64_t seed);
+  RouterMesh(sc_core::sc_module_name name, const RouterVariant &variant, uint32_t width, uint32_t height,
+             uint64_t seed);
 
   const RouterVariant &variant;
   const uint32_t width, height;

@@ -1,8 +1,8 @@
 // A router in SystemC: the Verilated model between link signals and the core's TLM-2.0 sockets.
 //
-// A cycle has two halves. At the rising edge the router's registers take what the cycle before decided, and a word at the
-// end of the ramp reaches the core. At the falling edge cores and hosts take their step; a delta cycle later the router's
-// outputs settle, and the core learns at once which of its words go up and which come down.
+// A cycle has two halves. At the rising edge the router's registers take what the cycle before decided, and a word at
+// the end of the ramp reaches the core. At the falling edge cores and hosts take their step; a delta cycle later the
+// router's outputs settle, and the core learns at once which of its words go up and which come down.
 #pragma once
 
 #include "sim/cosim/mesh/RouterModel.h"
@@ -24,8 +24,11 @@ public:
   tlm_utils::simple_target_socket<RouterTile> fromCore; // RouterMap.h
   tlm_utils::simple_initiator_socket<RouterTile> toCore;
 
-  /// The router's reset pin from the next rising edge on.
-  void setReset(bool reset) { pins.reset = reset; }
+  /// The router's reset pin from the next rising edge on; what the core offered is void.
+  void setReset(bool reset) {
+    pins.reset = reset;
+    pins.upValid = pins.downReady = 0;
+  }
   /// Whether anything moved or may still move by itself since the last rising edge.
   bool moving() const { return moved || !configuration.empty(); }
   /// Words are somewhere in the router.

@@ -19,16 +19,18 @@ const RouterVariant *variantOf(const hw::Hardware &hardware) {
   for (const RouterVariant &each : routerVariants())
     if (each.wordBytes == hardware.routing.linkBytes && each.queueWords == hardware.routing.queueWords &&
         each.hop == hardware.latency.hop && each.ramp == hardware.latency.ramp &&
-        hardware.routing.colors <= each.colors)
+        hardware.routing.colors <= each.colors &&
+        (!hardware.routing.reduceStage || each.reduceStage == hardware.routing.reduceStage))
       return &each;
   return nullptr;
 }
 
 std::string describeVariants(const hw::Hardware &hardware) {
-  std::string text = fmt::format("the build has no router with link_bytes {}, queue_words {}, hop {}, ramp {}, "
-                                 "reduce_stage {} and {} colors; it has these, with up to {} colors:",
-                                 hardware.routing.linkBytes, hardware.routing.queueWords, hardware.latency.hop,
-                                 hardware.latency.ramp, 0, hardware.routing.colors, maxColors);
+  std::string text =
+      fmt::format("the build has no router with link_bytes {}, queue_words {}, hop {}, ramp {}, "
+                  "reduce_stage {} and {} colors; it has these, with up to {} colors:",
+                  hardware.routing.linkBytes, hardware.routing.queueWords, hardware.latency.hop, hardware.latency.ramp,
+                  hardware.routing.reduceStage, hardware.routing.colors, maxColors);
   for (const RouterVariant &each : routerVariants())
     text += fmt::format(" {} ({}, {}, {}, {}, {})", each.name, each.wordBytes, each.queueWords, each.hop, each.ramp,
                         each.reduceStage);
