@@ -111,9 +111,9 @@ void ringShift(benchmark::State &state) {
   std::vector<pkg::Flow> east, west;
   for (int32_t x = 0; x < static_cast<int32_t>(side); ++x) {
     if (x + 2 < static_cast<int32_t>(side))
-      east.emplace_back(-1, x, x, x + 2, false, static_cast<uint8_t>(x % 3));
+      east.emplace_back(-1, x, x, x + 2, false, static_cast<uint8_t>(x % 3), pkg::Combine::None);
     if (x - 2 >= 0)
-      west.emplace_back(-1, x, x - 2, x, false, static_cast<uint8_t>(3 + x % 3));
+      west.emplace_back(-1, x, x - 2, x, false, static_cast<uint8_t>(3 + x % 3), pkg::Combine::None);
   }
   uint32_t channels[] = {builder.channel(pkg::Axis::X, east), builder.channel(pkg::Axis::X, west)};
   pkg::TaskT &senders = builder.task([](uint32_t x) { return x + 2 < side; }, all);
@@ -136,9 +136,9 @@ void allReduce(benchmark::State &state) {
   Builder builder;
   std::vector<pkg::Flow> even, odd;
   for (int32_t x = 0; x + 1 < static_cast<int32_t>(side); ++x)
-    (x % 2 ? odd : even).emplace_back(-1, x, x, x + 1, false, static_cast<uint8_t>(x % 2));
+    (x % 2 ? odd : even).emplace_back(-1, x, x, x + 1, false, static_cast<uint8_t>(x % 2), pkg::Combine::None);
   uint32_t links[] = {builder.channel(pkg::Axis::X, even), builder.channel(pkg::Axis::X, odd)};
-  uint32_t back = builder.channel(pkg::Axis::X, {{-1, side - 1, 0, side - 1, true, 2}});
+  uint32_t back = builder.channel(pkg::Axis::X, {{-1, side - 1, 0, side - 1, true, 2, pkg::Combine::None}});
   Builder::add(builder.task([](uint32_t x) { return x == 0; }, all), pkg::InstrKind::Put, links[0], 0, 512);
   for (uint32_t parity : {0u, 1u})
     Builder::add(builder.task([=](uint32_t x) { return x && x + 1 < side && x % 2 == parity; }, all),
@@ -155,7 +155,8 @@ BENCHMARK(allReduce)->Unit(benchmark::kMillisecond);
 void contention(benchmark::State &state) {
   Builder builder;
   for (int32_t x = 0; x < 16; ++x) {
-    uint32_t channel = builder.channel(pkg::Axis::X, {{-1, x, x, x + 40, false, static_cast<uint8_t>(x)}});
+    uint32_t channel =
+        builder.channel(pkg::Axis::X, {{-1, x, x, x + 40, false, static_cast<uint8_t>(x), pkg::Combine::None}});
     auto at = [&](uint32_t wanted) { return [=](uint32_t column) { return column == wanted; }; };
     Builder::add(builder.task(at(static_cast<uint32_t>(x)), all), pkg::InstrKind::Put, channel, 0, 128);
     Builder::add(builder.task(at(static_cast<uint32_t>(x + 40)), all), pkg::InstrKind::Get, channel, 4096, 128);

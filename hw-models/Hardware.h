@@ -65,8 +65,7 @@ struct CoreSpec {
   uint32_t vlenBits = 0, dlenBits = 0;
   std::vector<std::string> extensions; // beyond RV64GCV, see core/rvv/Isa.h
   RvvTiming rvv;
-  // both
-  std::vector<std::string> units; // custom units the core has
+  std::vector<std::string> units; // custom ones that the core has, by name
 };
 
 struct Parallelism {
@@ -96,6 +95,7 @@ struct Routing {
   uint32_t colors = 24;        // of a router
   uint32_t reservedColors = 0; // the highest ones, not for programs
   uint32_t queueWords = 4;     // depth of a router's queue for one colour
+  uint32_t reduceStage = 0;    // cycles in the unit that combines words in passing; 0: routers have none
 };
 
 /// Energy per event in pJ; nullopt where the file gives none.

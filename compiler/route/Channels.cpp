@@ -141,7 +141,7 @@ pkg::ChannelT toPackage(const ChannelSpec &spec, std::span<const int> classColor
   channel.axis = spec.axis;
   for (const FlowSpec &flow : spec.flows)
     channel.flows.emplace_back(flow.line, flow.source, flow.lo, flow.hi, flow.deliverAll,
-                               static_cast<uint8_t>(classColors[flow.colorClass]));
+                               static_cast<uint8_t>(classColors[flow.colorClass]), flow.combine);
   return channel;
 }
 

@@ -20,6 +20,7 @@ struct FlowSpec {
   int source = 0, lo = 0, hi = 0;
   bool deliverAll = false;
   int colorClass = 0;
+  pkg::Combine combine = pkg::Combine::None; // not None: from every core of [lo, hi] to `source`
 };
 
 /// The class of a flow as a function of its source's position, so that the IR can print colours as an affine map:

@@ -1,5 +1,5 @@
-// One operation of the combine unit on 32 bits of a word: `lower op higher`. The numbers of the operations are those of
-// a flow's `combine` in the package.
+// One operation of the combine unit on 32 bits of a word: `lower op higher`. The numbers of the operations stand
+// in kernels/units/router.yaml, and are those of a flow's `combine` in a package.
 module weft_combine (
     input  logic [ 2:0] op_i,
     input  logic [31:0] lower_i,
@@ -41,12 +41,12 @@ module weft_combine (
 
   always_comb
     case (op_i)
-      3'd1: result_o = add_f32;
-      3'd2: result_o = max_f32;
-      3'd3: result_o = add_bf16;
-      3'd4: result_o = max_bf16;
-      3'd5: result_o = lower_i + higher_i;
-      3'd6: result_o = $signed(lower_i) > $signed(higher_i) ? lower_i : higher_i;
+      weft_units_pkg::ROUTER_ADD_F32[2:0]: result_o = add_f32;
+      weft_units_pkg::ROUTER_MAX_F32[2:0]: result_o = max_f32;
+      weft_units_pkg::ROUTER_ADD_BF16[2:0]: result_o = add_bf16;
+      weft_units_pkg::ROUTER_MAX_BF16[2:0]: result_o = max_bf16;
+      weft_units_pkg::ROUTER_ADD_I32[2:0]: result_o = lower_i + higher_i;
+      weft_units_pkg::ROUTER_MAX_I32[2:0]: result_o = $signed(lower_i) > $signed(higher_i) ? lower_i : higher_i;
       default: result_o = lower_i;
     endcase
 endmodule

@@ -113,7 +113,7 @@ module weft_combiner #(
   logic stages_busy;
   weft_delay #(
       .WIDTH (ColorBits + WORD_BITS),
-      .STAGES(STAGES - 1)
+      .STAGES(STAGES > 1 ? STAGES - 1 : 0)
   ) i_stages (
       .clk_i,
       .rst_ni,

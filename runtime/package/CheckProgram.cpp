@@ -17,6 +17,21 @@ Result<void> ranks(const std::vector<int32_t> &rank, uint32_t extent, const std:
   return success();
 }
 
+Result<void> reducing(const hw::Hardware &hardware, const pkg::Flow &flow, const std::string &where) {
+  if (flow.combine() > pkg::Combine::MAX)
+    return error("{}: a flow combines its words in an unknown way, {}", where, unsigned(flow.combine()));
+  if (flow.combine() == pkg::Combine::None)
+    return success();
+  if (hardware.routing.reduceStage == 0)
+    return error("{}: a flow combines words in routers, those of {} cannot (routing.reduce_stage is 0)", where,
+                 hardware.name);
+  if (flow.lo() < 0)
+    return error("{}: the host takes part in a flow that combines words", where);
+  if (flow.deliver_all())
+    return error("{}: a flow that combines words is delivered at its root alone", where);
+  return success();
+}
+
 Result<void> channel(const Package &package, const hw::Hardware &hardware, const pkg::ChannelT &channel,
                      const std::string &where) {
   if (channel.axis != pkg::Axis::X && channel.axis != pkg::Axis::Y)
@@ -31,6 +46,8 @@ Result<void> channel(const Package &package, const hw::Hardware &hardware, const
                    flow.hi(), length);
     if (flow.color() >= colors)
       return error("{}: colour {}, programs have the colours below {}", where, flow.color(), colors);
+    if (Result<void> ok = reducing(hardware, flow, where); !ok)
+      return ok;
   }
   return success();
 }
@@ -75,7 +92,7 @@ Result<void> output(const Package &package, const pkg::ProgramT &program, const 
   const std::string where = fmt::format("program {}: output {}", program.name, output.name);
   if (output.channel >= program.channels.size())
     return error("{}: channel {} of {}", where, output.channel, program.channels.size());
-  if (output.element > pkg::ElementType::MAX)
+  if (output.element > pkg::ElementType::MAX || output.element == pkg::ElementType::I8)
     return error("{}: unknown element type", where);
   if (output.name == "logits" &&
       (output.element != pkg::ElementType::F32 || output.extent != package.model->vocab_size))

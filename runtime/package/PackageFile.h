@@ -13,7 +13,7 @@
 
 namespace weft::runtime {
 
-inline constexpr uint32_t packageVersion = 1;
+inline constexpr uint32_t packageVersion = 2;
 
 /// A loaded package: the unpacked object tree of the schema, checked for internal consistency.
 using Package = pkg::PackageT;

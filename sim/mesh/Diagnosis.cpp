@@ -88,6 +88,15 @@ std::optional<Error> Execution::leftovers() const {
       add(fmt::format("{} words of channel '{}' are in router ({}, {})", queue.fifo.total,
                       image.channels[image.routes.flows[queue.flow].channel], queue.router % width,
                       queue.router / width));
+  for (const Combiner &combiner : fabric.combinerStates())
+    for (uint32_t side = 0; side < sideCount; ++side)
+      if (uint32_t words = combiner.inputs[side].total)
+        add(fmt::format("{} words of channel '{}' from {} wait in router ({}, {}) for what they are combined with",
+                        words, image.channels[image.routes.flows[combiner.results].channel],
+                        side == OwnCore   ? "its core"
+                        : side == LowSide ? "the low side"
+                                          : "the high side",
+                        combiner.router % width, combiner.router / width));
   if (!listed)
     return std::nullopt;
   if (listed > casesNamed)

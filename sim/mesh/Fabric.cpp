@@ -1,5 +1,7 @@
 #include "sim/mesh/Fabric.h"
 
+#include "sim/mesh/Combine.h"
+
 #include <cstring>
 
 namespace weft::sim {
@@ -12,9 +14,10 @@ static uint64_t keyOf(uint64_t now) { return now + 64; }
 Fabric::Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,
                std::vector<Transfer> &transfers, TraceSink *trace)
     : routes(routes), cores(cores), timing(timing), calendar(calendar), transfers(transfers), trace(trace),
-      queues(routes.queues), occupied(cores, 0), ports(routes.ports), sending(routes.senderPorts.size() - 1, 0),
-      endpoints(routes.endpoints), sinks(routes.sinks), streams(cores), pending(cores + sending.size(), never),
-      flowData(timing.withData ? routes.flows.size() : 0), sinkData(sinks.size()) {
+      queues(routes.queues), occupied(cores, 0), combiners(routes.combiners), ports(routes.ports),
+      sending(routes.senderPorts.size() - 1, 0), endpoints(routes.endpoints), sinks(routes.sinks), streams(cores),
+      pending(cores + sending.size(), never), flowData(timing.withData ? routes.flows.size() : 0),
+      sinkData(sinks.size()) {
   for (Fifo &stream : streams) {
     stream.latency = static_cast<uint8_t>(timing.ramp + timing.streamStage);
     stream.capacity = timing.queueWords + stream.latency;
@@ -87,7 +90,7 @@ inline bool Fabric::receiverReady(uint32_t index, uint64_t &again) {
 inline bool Fabric::roomAhead(const Queue &queue, uint64_t &again) {
   bool room = true;
   for (uint32_t next : queue.next)
-    if (!(next & hostBit) && !roomIn(queues[next].fifo, again))
+    if (next < hostBit && !roomIn(fifoAt(next), again))
       room = false;
   if (queue.endpoint != none && !receiverReady(queue.endpoint, again))
     room = false;
@@ -131,6 +134,8 @@ void Fabric::stepRouter(uint32_t router) {
     if (!queue.fifo.total)
       occupied[router] &= ~(uint64_t{1} << (ready[i] - first));
   }
+  if (!combiners.empty()) [[unlikely]]
+    again = std::min(again, stepUnit(router));
   if (again != never)
     schedule(router, again);
 }
@@ -144,7 +149,7 @@ inline void Fabric::grant(Queue &queue) {
     schedule(queue.filledBy, now + 1);
   }
   for (uint32_t next : queue.next) {
-    if (!(next & hostBit))
+    if (next < hostBit)
       fill(next);
     else if (next != none)
       deliverToHost(next & ~hostBit);
@@ -153,8 +158,10 @@ inline void Fabric::grant(Queue &queue) {
     deliver(queue.endpoint);
 }
 
-/// A word sets out for a queue.
+/// A word sets out for a queue or for an input of a combiner.
 inline void Fabric::fill(uint32_t index) {
+  if (index >= inputBit) [[unlikely]]
+    return fillInput(index);
   Queue &queue = queues[index];
   bool wasEmpty = !queue.fifo.total;
   queue.fifo.push(now);
@@ -162,6 +169,80 @@ inline void Fabric::fill(uint32_t index) {
     occupied[queue.router] |= uint64_t{1} << (index - routes.routerQueues[queue.router]);
     schedule(queue.router, now + queue.fifo.latency);
   }
+}
+
+// ---- words that are combined --------------------------------------------------------------------------------------
+
+void Fabric::fillInput(uint32_t target) {
+  Fifo &fifo = fifoAt(target);
+  bool wasEmpty = !fifo.total;
+  fifo.push(now);
+  if (wasEmpty)
+    schedule(combinerAt(target).router, now + fifo.latency);
+}
+
+/// Whether each input has a word that is able to leave.
+bool Fabric::wordsReady(Combiner &combiner, uint64_t &again) const {
+  bool ready = true;
+  for (uint32_t side = 0; side < sideCount; ++side) {
+    if (combiner.words[side] == none)
+      continue;
+    Fifo &fifo = combiner.inputs[side];
+    fifo.refresh(now);
+    if (fifo.able)
+      continue;
+    ready = false; // an empty input's first word wakes us
+    if (fifo.total)
+      again = std::min(again, fifo.nextArrival());
+  }
+  return ready;
+}
+
+/// The router's unit takes words of one flow; returns the cycle from which there may be more.
+uint64_t Fabric::stepUnit(uint32_t router) {
+  uint64_t again = never;
+  Combiner *best = nullptr;
+  for (uint32_t i = routes.routerCombiners[router]; i < routes.routerCombiners[router + 1]; ++i) {
+    Combiner &combiner = combiners[i];
+    if (wordsReady(combiner, again) && roomIn(queues[combiner.queue].fifo, again) &&
+        (!best || combiner.grantKey < best->grantKey))
+      best = &combiner;
+  }
+  if (!best)
+    return again;
+  combine(*best);
+  return now + 1; // the next words, or another flow's
+}
+
+/// One word of each input becomes one in the flow's queue, in ascending order of position.
+void Fabric::combine(Combiner &combiner) {
+  std::byte *to = nullptr;
+  if (timing.withData) {
+    FlowData &data = flowData[combiner.results];
+    to = data.ring.data() + (data.written++ & data.mask) * timing.wordBytes;
+  }
+  bool first = true;
+  for (uint32_t side = 0; side < sideCount; ++side) {
+    if (combiner.words[side] == none)
+      continue;
+    Fifo &fifo = combiner.inputs[side];
+    fifo.pop(now);
+    if (fifo.awaited) {
+      fifo.awaited = false;
+      schedule(combiner.filledBy[side], now + 1);
+    }
+    if (!to)
+      continue;
+    const std::byte *word = wordOf(combiner.words[side], combiner.taken);
+    if (first)
+      std::memcpy(to, word, timing.wordBytes);
+    else
+      combineWords(combiner.combine, to, word, to, timing.wordBytes);
+    first = false;
+  }
+  ++combiner.taken;
+  combiner.grantKey = keyOf(now);
+  fill(combiner.queue);
 }
 
 // ---- into cores and the host --------------------------------------------------------------------------------------
@@ -173,8 +254,8 @@ static float loadFloat(const std::byte *from) {
 }
 
 /// to[i] = first[i] op second[i] over the f32 values of a word.
-static void combine(pkg::ReduceKind kind, const std::byte *first, const std::byte *second, std::byte *to,
-                    uint32_t bytes) {
+static void reduceWord(pkg::ReduceKind kind, const std::byte *first, const std::byte *second, std::byte *to,
+                       uint32_t bytes) {
   for (uint32_t at = 0; at < bytes; at += sizeof(float)) {
     float a = loadFloat(first + at), b = loadFloat(second + at);
     float value = kind == pkg::ReduceKind::Add ? a + b : a > b ? a : b;
@@ -190,9 +271,9 @@ void Fabric::takeWord(Transfer &transfer, const std::byte *word) {
   if (transfer.kind == TransferKind::Get)
     std::memcpy(local, word, bytes);
   else if (transfer.kind == TransferKind::ReduceInto)
-    combine(transfer.reduce, local, word, local, bytes);
+    reduceWord(transfer.reduce, local, word, local, bytes);
   else
-    combine(transfer.reduce, word, local, transfer.stream + offset, bytes);
+    reduceWord(transfer.reduce, word, local, transfer.stream + offset, bytes);
 }
 
 void Fabric::deliver(uint32_t index) {
@@ -249,7 +330,7 @@ void Fabric::stepSender(uint32_t sender) {
         continue;
       }
     }
-    if (!roomIn(queues[port.queue].fifo, again))
+    if (!roomIn(fifoAt(port.queue), again))
       continue;
     if (best == none || port.grantKey < ports[best].grantKey)
       best = index;

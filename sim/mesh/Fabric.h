@@ -31,7 +31,7 @@ struct Transfer {
 };
 
 struct FabricTiming {
-  uint32_t hop = 1, ramp = 2, streamStage = 1;
+  uint32_t hop = 1, ramp = 2, streamStage = 1; // reduce_stage is the way into queues of combined words, in RouteTables
   uint32_t queueWords = 4, wordBytes = 4;
   bool withData = false;
 };
@@ -50,6 +50,7 @@ public:
   bool due(uint32_t unit) const { return pending[unit] == calendar.now(); }
 
   const std::vector<Queue> &queueStates() const { return queues; }
+  const std::vector<Combiner> &combinerStates() const { return combiners; }
   const std::vector<SendPort> &portStates() const { return ports; }
   const std::vector<Endpoint> &endpointStates() const { return endpoints; }
   const std::vector<HostSink> &sinkStates() const { return sinks; }
@@ -64,9 +65,17 @@ private:
   void stepSender(uint32_t sender);
   bool roomAhead(const Queue &queue, uint64_t &again);
   bool roomIn(Fifo &fifo, uint64_t &again) const;
+  uint64_t stepUnit(uint32_t router);
+  bool wordsReady(Combiner &combiner, uint64_t &again) const;
+  void combine(Combiner &combiner);
   bool receiverReady(uint32_t endpoint, uint64_t &again);
   void grant(Queue &queue);
-  void fill(uint32_t queue);
+  void fill(uint32_t target);
+  void fillInput(uint32_t target);
+  Combiner &combinerAt(uint32_t target) { return combiners[(target & ~inputBit) >> 2]; }
+  Fifo &fifoAt(uint32_t target) {
+    return target < inputBit ? queues[target].fifo : combinerAt(target).inputs[target & 3];
+  }
   void deliver(uint32_t endpoint);
   void deliverToHost(uint32_t sink);
   void takeWord(Transfer &transfer, const std::byte *word);
@@ -99,6 +108,7 @@ private:
 
   std::vector<Queue> queues;
   std::vector<uint64_t> occupied; // by router: bit i, its i-th queue has words
+  std::vector<Combiner> combiners;
   std::vector<SendPort> ports;
   std::vector<uint64_t> sending; // by sender: bit i, its i-th port has a transfer
   std::vector<Endpoint> endpoints;

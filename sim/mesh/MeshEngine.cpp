@@ -22,6 +22,8 @@ Result<void> checkHardware(const hw::Hardware &hardware) {
                            latency.ramp, latency.streamStage));
   if (!hardware.routing.queueWords || hardware.routing.queueWords > 1u << 20)
     return bad(fmt::format("routing.queue_words is {}", hardware.routing.queueWords));
+  if (hardware.routing.reduceStage > 63)
+    return bad(fmt::format("routing.reduce_stage is {} cycles, allowed 0 to 63", hardware.routing.reduceStage));
   if (!hardware.routing.linkBytes || hardware.routing.linkBytes % 4 || hardware.routing.linkBytes > 1024)
     return bad(fmt::format("routing.link_bytes is {}, must be a multiple of 4", hardware.routing.linkBytes));
   return success();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 namespace weft::sim {
@@ -15,6 +16,7 @@ struct Walk {
   int32_t source, lo, hi;
   bool deliverAll;
   uint8_t color;
+  pkg::Combine combine;
 
   int32_t first() const { return std::max(lo, 0); }
   bool delivers(int32_t at) const { return at != source && (deliverAll || at == lo || at == hi); }
@@ -31,7 +33,7 @@ public:
     for (uint32_t channel = 0; channel < program.channels.size(); ++channel)
       if (auto done = addChannel(channel); !done)
         return done.takeError();
-    if (queues.size() >= hostBit)
+    if (queues.size() >= (hostBit - inputBit) / 4) // inputs of combiners have numbers, too
       return userError(fmt::format("program '{}': more router queues than the mesh engine can number", program.name));
     if (auto done = sortQueues(); !done)
       return done.takeError();
@@ -45,7 +47,11 @@ private:
   Result<void> checkFlow(const pkg::ChannelT &channel, const pkg::Flow &flow, int32_t lines, int32_t length) const;
   void addWalk(const Walk &walk);
   void addQueue(const Walk &walk, int32_t at);
+  void addReducing(const Walk &walk);
+  void addReducingRouter(const Walk &walk, int32_t at);
+  void addEndpoint(const Walk &walk, int32_t at, uint32_t flow);
   Result<void> sortQueues();
+  void renumber(const std::vector<uint32_t> &place);
   Result<void> sortEnds();
 
   uint32_t coreAt(const Walk &walk, int32_t at) const {
@@ -67,6 +73,7 @@ private:
   std::vector<Sender> sendersFound;
   std::vector<Endpoint> endpointsFound;
   std::vector<uint32_t> endpointQueues; // in step with endpointsFound
+  std::vector<Combiner> combiners;      // in the order of the flows
 };
 
 Result<void> Builder::checkFlow(const pkg::ChannelT &channel, const pkg::Flow &flow, int32_t lines,
@@ -83,6 +90,12 @@ Result<void> Builder::checkFlow(const pkg::ChannelT &channel, const pkg::Flow &f
   uint32_t usable = hardware.routing.colors - std::min(hardware.routing.colors, hardware.routing.reservedColors);
   if (flow.color() >= usable || flow.color() >= 64)
     return bad(fmt::format("programs may use colors 0 to {} of this hardware", std::min(usable, 64u) - 1));
+  if (flow.combine() == pkg::Combine::None)
+    return success();
+  if (flow.combine() > pkg::Combine::MAX || flow.lo() < 0 || flow.deliver_all())
+    return bad("words that are combined go from cores to one core, in a way that the schema knows");
+  if (!hardware.routing.reduceStage)
+    return bad("the routers of this hardware cannot combine words, routing.reduce_stage is 0");
   return success();
 }
 
@@ -100,9 +113,19 @@ Result<void> Builder::addChannel(uint32_t index) {
     if (flow.lo() == flow.hi())
       continue; // goes nowhere: nobody can send into it
     int32_t begin = std::max(flow.line(), 0), end = flow.line() < 0 ? lines : flow.line() + 1;
-    for (int32_t line = begin; line < end; ++line)
-      addWalk({index, static_cast<uint32_t>(line), static_cast<uint32_t>(tables.flows.size()), alongX, flow.source(),
-               flow.lo(), flow.hi(), flow.deliver_all(), flow.color()});
+    for (int32_t line = begin; line < end; ++line) {
+      Walk walk{index,
+                static_cast<uint32_t>(line),
+                static_cast<uint32_t>(tables.flows.size()),
+                alongX,
+                flow.source(),
+                flow.lo(),
+                flow.hi(),
+                flow.deliver_all(),
+                flow.color(),
+                flow.combine()};
+      flow.combine() == pkg::Combine::None ? addWalk(walk) : addReducing(walk);
+    }
   }
   return success();
 }
@@ -154,14 +177,116 @@ void Builder::addQueue(const Walk &walk, int32_t at) {
   }
   if (walk.delivers(at)) {
     queue.ports |= Core;
-    Endpoint endpoint;
-    endpoint.core = queue.router;
-    endpoint.channel = walk.channel;
-    endpoint.flow = walk.flow;
-    endpointsFound.push_back(endpoint);
-    endpointQueues.push_back(index);
+    addEndpoint(walk, at, walk.flow);
   }
   queues.push_back(queue);
+}
+
+/// The queue that is added next goes down the ramp.
+void Builder::addEndpoint(const Walk &walk, int32_t at, uint32_t flow) {
+  Endpoint endpoint;
+  endpoint.core = coreAt(walk, at);
+  endpoint.channel = walk.channel;
+  endpoint.flow = flow;
+  endpointsFound.push_back(endpoint);
+  endpointQueues.push_back(static_cast<uint32_t>(queues.size()));
+}
+
+/// Its flows are, from walk.flow on, two a position: what the core there sends, and what the router makes of it.
+void Builder::addReducing(const Walk &walk) {
+  const hw::Latency &latency = hardware.latency;
+  const uint32_t queueWords = hardware.routing.queueWords;
+  for (int32_t at = walk.lo; at <= walk.hi; ++at) {
+    FlowInfo sent{walk.channel, walk.line};
+    sent.links = at != walk.source; // what goes on is one word, whatever came in
+    sent.maxHops = static_cast<uint32_t>(std::abs(at - walk.source));
+    sent.roomInWords = queueWords + latency.ramp;
+    FlowInfo combined{walk.channel, walk.line};
+    combined.roomInWords = 2 * queueWords + hardware.routing.reduceStage + latency.hop;
+    tables.flows.push_back(sent);
+    tables.flows.push_back(combined);
+  }
+  for (int32_t at = walk.lo; at <= walk.hi; ++at)
+    addReducingRouter(walk, at);
+}
+
+void Builder::addReducingRouter(const Walk &walk, int32_t at) {
+  const auto index = static_cast<uint32_t>(combiners.size());
+  const uint32_t sent = walk.flow + 2 * static_cast<uint32_t>(at - walk.lo);
+  Combiner combiner;
+  auto addInput = [&](Side side, uint32_t latency, uint32_t filledBy, uint32_t words) {
+    combiner.inputs[side].latency = static_cast<uint8_t>(latency);
+    combiner.inputs[side].capacity = hardware.routing.queueWords + latency;
+    combiner.filledBy[side] = filledBy;
+    combiner.words[side] = words;
+  };
+  combiner.router = coreAt(walk, at);
+  combiner.grantKey = walk.color;
+  combiner.queue = static_cast<uint32_t>(queues.size());
+  combiner.results = sent + 1;
+  combiner.combine = walk.combine;
+  addInput(OwnCore, hardware.latency.ramp, cores() + combiner.router, sent);
+  if (walk.lo < at && at <= walk.source)
+    addInput(LowSide, hardware.latency.hop, coreAt(walk, at - 1), sent - 1);
+  if (walk.source <= at && at < walk.hi)
+    addInput(HighSide, hardware.latency.hop, coreAt(walk, at + 1), sent + 3);
+
+  SendPort port;
+  port.queue = inputOf(index, OwnCore);
+  port.channel = walk.channel;
+  port.flow = sent;
+  port.grantKey = walk.color;
+  sendersFound.push_back({combiner.router, port});
+
+  Queue queue;
+  queue.fifo.latency = static_cast<uint8_t>(hardware.routing.reduceStage);
+  queue.fifo.capacity = hardware.routing.queueWords + queue.fifo.latency;
+  queue.grantKey = queue.color = walk.color;
+  queue.router = queue.filledBy = combiner.router;
+  queue.flow = sent + 1;
+  if (at == walk.source) {
+    queue.ports = Core;
+    addEndpoint(walk, at, sent + 1);
+  } else if (at < walk.source) {
+    queue.ports = walk.alongX ? East : South;
+    queue.next[1] = inputOf(index + 1, LowSide);
+  } else {
+    queue.ports = walk.alongX ? West : North;
+    queue.next[0] = inputOf(index - 1, HighSide);
+  }
+  queues.push_back(queue);
+  combiners.push_back(combiner);
+}
+
+/// Combiners follow their queues: `place` says where those went. Turns all numbers of queues and inputs into final
+/// ones.
+void Builder::renumber(const std::vector<uint32_t> &place) {
+  std::vector<uint32_t> order(combiners.size()), combinerPlace(combiners.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return place[combiners[a].queue] < place[combiners[b].queue]; });
+  if (!order.empty())
+    tables.routerCombiners.assign(cores() + 1, 0);
+  for (uint32_t i = 0; i < order.size(); ++i) {
+    combinerPlace[order[i]] = i;
+    tables.combiners.push_back(combiners[order[i]]);
+    tables.combiners.back().queue = place[tables.combiners.back().queue];
+    ++tables.routerCombiners[tables.combiners.back().router + 1];
+  }
+  std::partial_sum(tables.routerCombiners.begin(), tables.routerCombiners.end(), tables.routerCombiners.begin());
+  auto settle = [&](uint32_t &target) {
+    if (target < inputBit)
+      target = place[target];
+    else if (target < hostBit)
+      target = inputOf(combinerPlace[(target & ~inputBit) >> 2], static_cast<Side>(target & 3));
+  };
+  for (Queue &queue : queues)
+    for (uint32_t &next : queue.next)
+      settle(next);
+  for (uint32_t &queue : endpointQueues)
+    settle(queue);
+  for (Sender &sender : sendersFound)
+    settle(sender.port.queue);
 }
 
 Result<void> Builder::sortQueues() {
@@ -183,21 +308,14 @@ Result<void> Builder::sortQueues() {
           program.channels[tables.flows[queue.flow].channel]->name, queue.color, queue.router % width,
           queue.router / width));
   }
+  renumber(place);
   tables.queues.resize(queues.size());
   tables.routerQueues.assign(cores() + 1, 0);
   for (uint32_t i = 0; i < queues.size(); ++i) {
-    Queue queue = queues[i];
-    for (uint32_t &next : queue.next)
-      if (!(next & hostBit))
-        next = place[next];
-    tables.queues[place[i]] = queue;
-    ++tables.routerQueues[queue.router + 1];
+    tables.queues[place[i]] = queues[i];
+    ++tables.routerQueues[queues[i].router + 1];
   }
   std::partial_sum(tables.routerQueues.begin(), tables.routerQueues.end(), tables.routerQueues.begin());
-  for (uint32_t &queue : endpointQueues)
-    queue = place[queue];
-  for (Sender &sender : sendersFound)
-    sender.port.queue = place[sender.port.queue];
   return success();
 }
 

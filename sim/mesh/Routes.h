@@ -59,7 +59,7 @@ enum Port : uint8_t { West = 1, East = 2, North = 4, South = 8, Core = 16 };
 struct alignas(64) Queue {
   Fifo fifo;
   uint64_t grantKey = 0;           // the smaller, the longer ago the last grant
-  uint32_t next[2] = {none, none}; // queues (or, with `hostBit`, host sinks) across links
+  uint32_t next[2] = {none, none}; // across links: a queue, an input of a combiner or a host sink, see below
   uint32_t endpoint = none;        // where it goes down the ramp
   uint32_t filledBy = 0;           // the unit that fills it
   uint32_t router = 0;
@@ -67,7 +67,26 @@ struct alignas(64) Queue {
   uint8_t ports = 0; // all ports that a word leaves by
   uint8_t color = 0;
 };
-inline constexpr uint32_t hostBit = 0x80000000;
+/// Where words go to: below `inputBit` a queue; from it on to `hostBit` an input of a combiner, by inputOf(); from
+/// there on a host sink, or `none`.
+inline constexpr uint32_t inputBit = 0x80000000, hostBit = 0xc0000000;
+
+/// Inputs of a combiner, in the order in which it combines their words.
+enum Side : uint32_t { LowSide, OwnCore, HighSide, sideCount };
+inline constexpr uint32_t inputOf(uint32_t combiner, Side side) { return inputBit | combiner << 2 | side; }
+
+/// What a router's unit does for one reducing flow: where its words come from and where the results go.
+struct Combiner {
+  Fifo inputs[sideCount];
+  uint32_t filledBy[sideCount] = {none, none, none}; // the units that fill them; none: the flow has no such input here
+  uint32_t words[sideCount] = {none, none, none};    // the flows that they come by
+  uint64_t grantKey = 0;
+  uint64_t taken = 0;   // words, of each input
+  uint32_t queue = 0;   // of the results
+  uint32_t results = 0; // the flow that they go by
+  uint32_t router = 0;
+  pkg::Combine combine = pkg::Combine::None;
+};
 
 /// Where a core receives a channel.
 struct Endpoint {
@@ -79,7 +98,8 @@ struct Endpoint {
 
 /// Where a core or the host sends into a channel.
 struct SendPort {
-  uint32_t queue = 0, channel = 0, flow = 0;
+  uint32_t queue = 0; // or an input of a combiner
+  uint32_t channel = 0, flow = 0;
   uint32_t head = none, tail = none;
   uint64_t grantKey = 0;
 };
@@ -90,7 +110,8 @@ struct HostSink {
   uint64_t received = 0;
 };
 
-/// One flow on one line.
+/// One flow on one line. A reducing flow is several here, as its words stay in order only from one combiner to the
+/// next: at each core what it sends, and what the router makes of it.
 struct FlowInfo {
   uint32_t channel = 0, line = 0;
   uint32_t links = 0;       // that each word crosses
@@ -99,8 +120,10 @@ struct FlowInfo {
 };
 
 struct RouteTables {
-  std::vector<Queue> queues;          // by router, then colour
-  std::vector<uint32_t> routerQueues; // first queue of each router, and the end
+  std::vector<Queue> queues;             // by router, then colour
+  std::vector<uint32_t> routerQueues;    // first queue of each router, and the end
+  std::vector<Combiner> combiners;       // by router, then colour
+  std::vector<uint32_t> routerCombiners; // first of each router, and the end; empty if there are none
   std::vector<SendPort> ports;       // by sender, then channel. Senders: the cores, then host ports of rows, of columns
   std::vector<uint32_t> senderPorts; // first port of each sender, and the end
   std::vector<Endpoint> endpoints;   // by core, then channel

@@ -108,9 +108,13 @@ inline std::unique_ptr<pkg::ProgramT> makeProgram(const char *name) {
     program->ops.back()->name = op;
     program->ops.back()->kind = std::string(op) == "embed" ? "embedding" : "linear";
   }
-  program->channels.push_back(channel("tokens", pkg::Axis::X, {{-1, -1, -1, 2, true, 0}}));
-  program->channels.push_back(channel("east", pkg::Axis::X, {{-1, 0, 0, 1, false, 1}, {-1, 1, 1, 2, false, 2}}));
-  program->channels.push_back(channel("out", pkg::Axis::X, {{0, 2, -1, 2, false, 3}, {1, 2, -1, 2, false, 4}}));
+  program->channels.push_back(channel("tokens", pkg::Axis::X, {{-1, -1, -1, 2, true, 0, pkg::Combine::None}}));
+  program->channels.push_back(
+      channel("east", pkg::Axis::X,
+              {{-1, 0, 0, 1, false, 1, pkg::Combine::None}, {-1, 1, 1, 2, false, 2, pkg::Combine::None}}));
+  program->channels.push_back(channel(
+      "out", pkg::Axis::X, {{0, 2, -1, 2, false, 3, pkg::Combine::None}, {1, 2, -1, 2, false, 4, pkg::Combine::None}}));
+  program->channels.push_back(channel("sum", pkg::Axis::X, {{-1, 1, 0, 2, false, 5, pkg::Combine::AddF32}}));
   program->buffers.push_back(buffer("w", pkg::BufferKind::Weights, 0, 64));
   program->buffers.push_back(buffer("kv", pkg::BufferKind::KvCache, 128, 64));
   program->buffers.push_back(buffer("x", pkg::BufferKind::Activations, 256, 64));
@@ -160,7 +164,7 @@ inline void addWeights(runtime::Package &package) {
 
 /// Passes checkPackage. Classes: all cores; columns 1 and 2; in each row the core at x = y.
 inline runtime::Package makePackage() {
-  const hw::Hardware hardware = *hw::load("rvv-mesh-16");
+  const hw::Hardware hardware = *hw::load("rvv-mesh-16", {{"routing.reduce_stage", "3"}});
   runtime::Package package;
   package.producer = "test";
   package.hardware_name = hardware.name;

@@ -24,7 +24,7 @@ std::string errorOf(const runtime::Package &package, const Setup &setup = Setup(
 
 /// Two cores, channel "link" from the first to the second.
 struct Pair : Maker {
-  Pair() : Maker(2, 1) { link = channel("link", Axis::X, {{0, 0, 0, 1, false, 0}}); }
+  Pair() : Maker(2, 1) { link = channel("link", Axis::X, {{0, 0, 0, 1, false, 0, pkg::Combine::None}}); }
   uint32_t link;
 };
 
@@ -110,8 +110,8 @@ TEST_CASE("Kernels and transfers keep off each other's bytes", "[mesh]") {
   }
   SECTION("a Get writes what a Put sends") {
     Maker maker(3, 1);
-    uint32_t a = maker.channel("a", Axis::X, {{0, 0, 0, 1, false, 0}});
-    uint32_t b = maker.channel("b", Axis::X, {{0, 1, 1, 2, false, 1}});
+    uint32_t a = maker.channel("a", Axis::X, {{0, 0, 0, 1, false, 0, pkg::Combine::None}});
+    uint32_t b = maker.channel("b", Axis::X, {{0, 1, 1, 2, false, 1, pkg::Combine::None}});
     maker.at(0).put(a, 0, 8);
     maker.at(1).put(b, 0, 8).get(a, 4, 8).wait();
     maker.at(2).get(b, 0, 8).wait();
@@ -133,25 +133,26 @@ TEST_CASE("Kernels and transfers keep off each other's bytes", "[mesh]") {
 TEST_CASE("A package that makes no sense does not load", "[mesh]") {
   SECTION("two channels with one colour in one router") {
     Maker maker(4, 1);
-    maker.channel("a", Axis::X, {{0, 0, 0, 2, false, 5}});
-    maker.channel("b", Axis::X, {{0, 2, 2, 3, false, 5}});
+    maker.channel("a", Axis::X, {{0, 0, 0, 2, false, 5, pkg::Combine::None}});
+    maker.channel("b", Axis::X, {{0, 2, 2, 3, false, 5, pkg::Combine::None}});
     CHECK_THAT(errorOf(maker.take()), Contains("'a' and 'b'") && Contains("color 5 in router (2, 0)"));
   }
   SECTION("a colour that the hardware keeps for itself") {
     Maker maker(2, 1);
-    maker.channel("a", Axis::X, {{0, 0, 0, 1, false, 22}});
+    maker.channel("a", Axis::X, {{0, 0, 0, 1, false, 22, pkg::Combine::None}});
     Setup setup;
     setup.hardware.routing.reservedColors = 2;
     CHECK_THAT(errorOf(maker.take(), setup), Contains("'a'") && Contains("colors 0 to 21"));
   }
   SECTION("a flow off the mesh") {
     Maker maker(2, 1);
-    maker.channel("a", Axis::X, {{0, 0, 0, 2, false, 2}});
+    maker.channel("a", Axis::X, {{0, 0, 0, 2, false, 2, pkg::Combine::None}});
     CHECK_THAT(errorOf(maker.take()), Contains("'a'") && Contains("< 2"));
   }
   SECTION("two flows of one channel into a core") {
     Maker maker(3, 1);
-    maker.channel("a", Axis::X, {{0, 0, 0, 1, false, 2}, {0, 2, 1, 2, false, 3}});
+    maker.channel("a", Axis::X,
+                  {{0, 0, 0, 1, false, 2, pkg::Combine::None}, {0, 2, 1, 2, false, 3, pkg::Combine::None}});
     CHECK_THAT(errorOf(maker.take()), Contains("core (1, 0) receives more than one flow"));
   }
   SECTION("a Put where no flow starts") {
@@ -171,7 +172,7 @@ TEST_CASE("A package that makes no sense does not load", "[mesh]") {
   }
   SECTION("an input of the wrong length") {
     Maker maker(1, 1);
-    maker.input(maker.channel("in", Axis::X, {{0, -1, -1, 0, false, 0}}), 12);
+    maker.input(maker.channel("in", Axis::X, {{0, -1, -1, 0, false, 0, pkg::Combine::None}}), 12);
     Setup setup;
     setup.inputWords = {1, 2};
     CHECK_THAT(errorOf(maker.take(), setup), Contains("'tokens': 2 values given where the launch takes 12 bytes"));
@@ -181,7 +182,7 @@ TEST_CASE("A package that makes no sense does not load", "[mesh]") {
 TEST_CASE("The trace is valid JSON with a track for each core, or for some", "[mesh]") {
   for (uint32_t cap : {256u, 6u}) {
     Maker maker(8, 4);
-    uint32_t c = maker.channel("c", Axis::X, {{-1, 0, 0, 7, true, 0}});
+    uint32_t c = maker.channel("c", Axis::X, {{-1, 0, 0, 7, true, 0, pkg::Combine::None}});
     uint32_t idle = maker.kernel("idle", {});
     maker.op("op \"quoted\"\n");
     for (uint32_t y = 0; y < 4; ++y)

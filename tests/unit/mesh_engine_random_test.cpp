@@ -1,290 +1,15 @@
 // Random machines, routes and programs: the engine and the cycle-by-cycle oracle must agree on the cycle of every word.
-#include "mesh_programs.h"
-
-#include <catch2/catch.hpp>
-
-#include <cstring>
-#include <random>
-#include <set>
+#include "mesh_random_programs.h"
 
 namespace weft::test {
-namespace {
-
-/// Adds 1 to 8 floats, then doubles the first.
-void mixKernel(void *const *operands, const int64_t *scalars) {
-  auto *values = static_cast<float *>(operands[0]);
-  for (int i = 0; i < 8; ++i)
-    values[i] += 1;
-  values[0] *= 2;
-}
-
-class Generator {
-public:
-  /// `dense`: many channels on one row, so that colours contend everywhere.
-  Generator(uint32_t seed, bool dense)
-      : random(seed), dense(dense), width(dense ? 3 + pick(3) : 1 + pick(5)), height(dense ? 1 : 1 + pick(4)),
-        maker(width, height, memoryBytes) {
-    hw::Hardware &hw = setup.hardware;
-    hw.latency = {1 + pick(3), 1 + pick(4), pick(4), pick(3), pick(3), pick(6)};
-    hw.memory.sramBytes = memoryBytes;
-    hw.routing.queueWords = 1 + pick(5);
-    hw.routing.linkBytes = pick(4) ? 4 : 8;
-    wordBytes = hw.routing.linkBytes;
-    setup.kernels["mix"] = mixKernel;
-    maker.kernel("mix", {scratchBytes});
-    fillMemory();
-    next.assign(width * height, 2 * scratchBytes);
-  }
-
-  runtime::Package make() {
-    makeHostInput();
-    for (uint32_t i = 0, count = dense ? 8 + pick(8) : 1 + pick(5); i < count; ++i)
-      makeChannel(false);
-    for (uint32_t i = 0, count = dense ? 12 + pick(12) : 2 + pick(14); i < count && !instances.empty(); ++i) {
-      if (pick(6) == 0)
-        maker.op("op" + std::to_string(i));
-      message(pick(static_cast<uint32_t>(instances.size())), 1 + pick(24), 0);
-    }
-    makeHostOutput();
-    for (uint32_t core = 0; core < width * height; ++core)
-      if (pick(2))
-        here(core).wait();
-    return maker.take();
-  }
-
-  Setup setup;
-
-private:
-  static constexpr uint32_t scratchBytes = 64, memoryBytes = 16384;
-  struct Instance {
-    uint32_t channel, source;
-    std::vector<uint32_t> receivers;
-  };
-
-  uint32_t pick(uint32_t below) { return static_cast<uint32_t>(random() % below); }
-  Maker &here(uint32_t core) { return maker.at(core % width, core / width); }
-
-  void fillMemory() {
-    for (uint32_t core = 0; core < width * height; ++core) {
-      std::vector<std::byte> memory(setup.hardware.memory.sramBytes);
-      for (size_t i = 0; i < memory.size(); i += 4) {
-        float value = static_cast<float>(pick(2000)) / 16 - 60;
-        std::memcpy(&memory[i], &value, 4);
-      }
-      setup.initialMemory.push_back(std::move(memory));
-    }
-  }
-
-  uint32_t allocate(uint32_t core, uint32_t words) {
-    uint32_t offset = next[core];
-    next[core] += words * wordBytes;
-    return next[core] <= memoryBytes ? offset : none;
-  }
-
-  /// A channel with some random flows that collide with no other. Its instances are added unless it carries host input.
-  uint32_t makeChannel(bool fromHost) {
-    pkg::Axis axis = dense || pick(2) ? pkg::Axis::X : pkg::Axis::Y;
-    auto length = static_cast<int32_t>(axis == pkg::Axis::X ? width : height);
-    auto lines = static_cast<int32_t>(axis == pkg::Axis::X ? height : width);
-    auto channel = static_cast<uint32_t>(maker.program->channels.size());
-    std::vector<pkg::Flow> flows;
-    std::set<std::pair<char, uint32_t>> ends; // sources and receivers of the channel
-    for (uint32_t tries = 1 + pick(4); tries; --tries) {
-      int32_t lo = fromHost ? -1 : static_cast<int32_t>(pick(static_cast<uint32_t>(length + 1))) - 1;
-      int32_t hi = lo + static_cast<int32_t>(pick(static_cast<uint32_t>(length - lo)));
-      int32_t source = fromHost ? -1 : std::max(0, lo + static_cast<int32_t>(pick(static_cast<uint32_t>(hi - lo + 1))));
-      int32_t line = pick(2) ? -1 : static_cast<int32_t>(pick(static_cast<uint32_t>(lines)));
-      if (hi <= lo || source > hi)
-        continue;
-      pkg::Flow flow(line, source, lo, hi, pick(2), static_cast<uint8_t>(pick(dense ? 20 : 7)));
-      if (addFlow(channel, axis, flow, lines, ends, fromHost))
-        flows.push_back(flow);
-    }
-    return maker.channel("c" + std::to_string(channel), axis, flows);
-  }
-
-  bool addFlow(uint32_t channel, pkg::Axis axis, const pkg::Flow &flow, int32_t lines,
-               std::set<std::pair<char, uint32_t>> &ends, bool fromHost) {
-    std::vector<Instance> added;
-    auto usedNow = used;
-    auto endsNow = ends;
-    for (int32_t line = 0; line < lines; ++line) {
-      if (flow.line() >= 0 && flow.line() != line)
-        continue;
-      auto core = [&](int32_t p) {
-        return static_cast<uint32_t>(axis == pkg::Axis::X ? line * static_cast<int32_t>(width) + p
-                                                          : p * static_cast<int32_t>(width) + line);
-      };
-      Instance instance{channel, none, {}};
-      for (int32_t p = std::max(0, flow.lo()); p <= flow.hi(); ++p) {
-        if (!usedNow.insert({core(p), flow.color()}).second)
-          return false;
-        if (p == flow.source()) {
-          instance.source = core(p);
-          if (!endsNow.insert({'s', core(p)}).second)
-            return false;
-        } else if (flow.deliver_all() || p == flow.lo() || p == flow.hi()) {
-          instance.receivers.push_back(core(p));
-          if (!endsNow.insert({'r', core(p)}).second)
-            return false;
-        }
-      }
-      if (flow.source() < 0 && !endsNow.insert({'h', line}).second)
-        return false;
-      if (flow.source() >= 0 && flow.lo() < 0 && !endsNow.insert({'o', line}).second)
-        return false;
-      added.push_back(instance);
-    }
-    used = usedNow;
-    ends = endsNow;
-    auto &into = fromHost ? hostInstances : instances;
-    into.insert(into.end(), added.begin(), added.end());
-    return true;
-  }
-
-  void makeHostInput() {
-    if (pick(2))
-      return;
-    uint32_t channel = makeChannel(true);
-    if (hostInstances.empty())
-      return;
-    uint32_t words = pick(12);
-    for (uint32_t i = 0; i < words * wordBytes / 4; ++i)
-      setup.inputWords.push_back(static_cast<int32_t>(pick(1000)));
-    maker.input(channel, static_cast<int32_t>(words * wordBytes));
-    for (const Instance &instance : hostInstances)
-      for (uint32_t core : instance.receivers)
-        receive(core, channel, words);
-  }
-
-  void makeHostOutput() {
-    for (uint32_t tries = 0; tries < 3; ++tries) {
-      pkg::Flow flow(-1, static_cast<int32_t>(pick(width)), -1, 0, false, static_cast<uint8_t>(22 + pick(2)));
-      flow = pkg::Flow(-1, flow.source(), -1, flow.source(), false, flow.color());
-      std::set<std::pair<char, uint32_t>> ends;
-      auto channel = static_cast<uint32_t>(maker.program->channels.size());
-      size_t before = instances.size();
-      if (!addFlow(channel, pkg::Axis::X, flow, static_cast<int32_t>(height), ends, false))
-        continue;
-      maker.channel("out", pkg::Axis::X, {flow});
-      uint32_t words = 1 + pick(6), perLine = words * wordBytes / 4;
-      std::vector<int32_t> index;
-      for (uint32_t i = 0; i < perLine * height; ++i)
-        index.push_back(static_cast<int32_t>(i));
-      for (size_t i = before; i < instances.size(); ++i)
-        here(instances[i].source).put(channel, scratchBytes, static_cast<int32_t>(words * wordBytes));
-      maker.output(channel, perLine * height, index);
-      return;
-    }
-  }
-
-  void receive(uint32_t core, uint32_t channel, uint32_t words) {
-    uint32_t first = words > 1 && pick(3) == 0 ? 1 + pick(words - 1) : words;
-    for (uint32_t part : {first, words - first}) {
-      uint32_t offset = allocate(core, part);
-      REQUIRE(offset != none);
-      auto bytes = static_cast<int32_t>(part * wordBytes);
-      if (pick(4) == 0)
-        here(core).into(channel, offset, part && pick(2) ? bytes - (static_cast<int32_t>(wordBytes) - 4) : bytes,
-                        pick(2) ? pkg::ReduceKind::Add : pkg::ReduceKind::Max);
-      else
-        here(core).get(channel, offset, bytes - (part ? static_cast<int32_t>(pick(wordBytes)) : 0));
-      if (words == first)
-        break;
-    }
-    idle(core);
-  }
-
-  void idle(uint32_t core) {
-    if (pick(4) == 0)
-      here(core).call(0, static_cast<int32_t>(pick(80)), {0});
-    if (pick(3) == 0)
-      here(core).wait();
-  }
-
-  void message(uint32_t index, uint32_t words, uint32_t depth) {
-    const Instance instance = instances[index];
-    if (pick(4) == 0)
-      return looped(instance, words);
-    auto bytes = static_cast<int32_t>(words * wordBytes);
-    if (pick(3) == 0)
-      idle(instance.source);
-    bytes -= static_cast<int32_t>(pick(wordBytes)); // not all of the last word
-    uint32_t offset = allocate(instance.source, words);
-    if (offset == none)
-      return;
-    here(instance.source).put(instance.channel, offset, bytes);
-    idle(instance.source);
-    deliver(instance, words, depth);
-  }
-
-  /// Every receiver takes the words; one of them may pass them on, combined, into another flow.
-  void deliver(const Instance &instance, uint32_t words, uint32_t depth) {
-    uint32_t passer = none, onward = none;
-    for (uint32_t core : instance.receivers)
-      for (uint32_t i = 0; i < instances.size(); ++i)
-        if (depth < 3 && instances[i].source == core && instances[i].channel != instance.channel && pick(3) == 0) {
-          passer = core;
-          onward = i;
-        }
-    for (uint32_t core : instance.receivers) {
-      if (core != passer) {
-        receive(core, instance.channel, words);
-        continue;
-      }
-      uint32_t offset = allocate(core, words);
-      REQUIRE(offset != none);
-      here(core).forward(instance.channel, instances[onward].channel, offset, static_cast<int32_t>(words * wordBytes),
-                         pick(2) ? pkg::ReduceKind::Add : pkg::ReduceKind::Max);
-      idle(core);
-    }
-    if (passer != none)
-      deliver(instances[onward], words, depth + 1);
-  }
-
-  /// The message some times over, from and into a ring of two places.
-  void looped(const Instance &instance, uint32_t words) {
-    auto bytes = static_cast<int32_t>(words * wordBytes);
-    int32_t rounds = 1 + static_cast<int32_t>(pick(4));
-    const pkg::Source sources[] = {pkg::Source::Constant, pkg::Source::CoordX, pkg::Source::RankY};
-    pkg::Expr phase(sources[pick(3)], 0, -1, static_cast<int32_t>(pick(3)));
-    int32_t scale = pick(2) ? 1 : -1;
-    bool calls = pick(2);
-    auto each = [&](uint32_t core, bool sends) {
-      uint32_t offset = allocate(core, 2 * words);
-      REQUIRE(offset != none);
-      here(core).begin(constant(rounds));
-      if (sends)
-        maker.put(instance.channel, offset, bytes).ring(phase, 2, bytes, scale);
-      else
-        maker.get(instance.channel, offset, bytes).ring(phase, 2, bytes, scale);
-      if (calls)
-        maker.call(0, static_cast<int32_t>(pick(20)), {0});
-      maker.wait().end();
-    };
-    each(instance.source, true);
-    for (uint32_t core : instance.receivers)
-      each(core, false);
-  }
-
-  static constexpr uint32_t none = ~0u;
-  std::mt19937 random;
-  const bool dense;
-  uint32_t width, height, wordBytes = 4;
-  Maker maker;
-  std::vector<Instance> instances, hostInstances;
-  std::set<std::pair<uint32_t, uint32_t>> used; // router, colour
-  std::vector<uint32_t> next;                   // free memory, by core
-};
-
-} // namespace
 
 static void compare(uint32_t rounds, bool dense) {
   uint32_t finished = 0;
   size_t words = 0;
+  std::array<uint32_t, 7> sums{};
   for (uint32_t seed = 1; seed <= rounds; ++seed) {
     CAPTURE(seed);
-    Generator generator(seed, dense);
+    RandomProgram generator(seed, dense);
     runtime::Package package = generator.make();
     Observation expected = runOracle(package, generator.setup);
     Observation seen = runEngine(package, generator.setup);
@@ -297,6 +22,8 @@ static void compare(uint32_t rounds, bool dense) {
     if (!seen.finished)
       continue;
     ++finished;
+    for (size_t kind = 0; kind < sums.size(); ++kind)
+      sums[kind] += generator.sums[kind];
     REQUIRE(seen.cycles == expected.cycles);
     REQUIRE(seen.memory == expected.memory);
     REQUIRE(seen.logits == expected.logits);
@@ -314,6 +41,8 @@ static void compare(uint32_t rounds, bool dense) {
   // The comparison must have had something to compare.
   CHECK(finished > rounds / 2);
   CHECK(words > 50 * rounds);
+  for (size_t kind = 1; kind < sums.size(); ++kind)
+    CHECK(sums[kind] > rounds / 20);
 }
 
 TEST_CASE("The engine agrees with the cycle-by-cycle oracle on random programs", "[mesh]") { compare(600, false); }

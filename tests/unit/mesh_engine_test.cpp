@@ -59,7 +59,8 @@ TEST_CASE("A message of n words over d links takes issue + 2 ramp + d hop + n - 
         for (uint32_t ramp : {1u, 7u}) {
           CAPTURE(d, n, hop, ramp);
           Maker maker(8, 1);
-          uint32_t c = maker.channel("c", Axis::X, {{0, 1, 1, static_cast<int32_t>(1 + d), false, 3}});
+          uint32_t c =
+              maker.channel("c", Axis::X, {{0, 1, 1, static_cast<int32_t>(1 + d), false, 3, pkg::Combine::None}});
           maker.at(1).put(c, 0, static_cast<int32_t>(4 * n)).wait();
           maker.at(1 + d).get(c, 1024, static_cast<int32_t>(4 * n)).wait();
           Setup setup;
@@ -85,7 +86,8 @@ TEST_CASE("A chain of reductions is a pipeline", "[mesh]") {
   Maker maker(cores, 1);
   std::vector<uint32_t> links;
   for (int32_t i = 0; i + 1 < static_cast<int32_t>(cores); ++i)
-    links.push_back(maker.channel("link", Axis::X, {{0, i, i, i + 1, false, static_cast<uint8_t>(i % 2)}}));
+    links.push_back(
+        maker.channel("link", Axis::X, {{0, i, i, i + 1, false, static_cast<uint8_t>(i % 2), pkg::Combine::None}}));
   maker.at(0).put(links[0], 0, 4 * words).wait();
   for (uint32_t i = 1; i + 1 < cores; ++i)
     maker.at(i).forward(links[i - 1], links[i], 0, 4 * words);
@@ -102,7 +104,7 @@ TEST_CASE("A chain of reductions is a pipeline", "[mesh]") {
 
 TEST_CASE("A multicast reaches every core it covers at its distance", "[mesh]") {
   Maker maker(5, 3);
-  uint32_t c = maker.channel("c", Axis::X, {{-1, 2, 0, 4, true, 0}});
+  uint32_t c = maker.channel("c", Axis::X, {{-1, 2, 0, 4, true, 0, pkg::Combine::None}});
   for (uint32_t y = 0; y < 3; ++y) {
     maker.at(2, y).put(c, 0, 40).wait();
     for (uint32_t x : {0u, 1u, 3u, 4u})
@@ -124,8 +126,8 @@ TEST_CASE("A multicast reaches every core it covers at its distance", "[mesh]") 
 
 TEST_CASE("Two colours share a link word by word", "[mesh]") {
   Maker maker(4, 1);
-  uint32_t a = maker.channel("a", Axis::X, {{0, 0, 0, 3, false, 0}});
-  uint32_t b = maker.channel("b", Axis::X, {{0, 1, 1, 3, false, 1}});
+  uint32_t a = maker.channel("a", Axis::X, {{0, 0, 0, 3, false, 0, pkg::Combine::None}});
+  uint32_t b = maker.channel("b", Axis::X, {{0, 1, 1, 3, false, 1, pkg::Combine::None}});
   maker.at(0).put(a, 0, 400).wait();
   maker.at(1).put(b, 0, 400).wait();
   maker.at(3).get(a, 1024, 400).get(b, 2048, 400).wait();
@@ -144,8 +146,8 @@ TEST_CASE("Two colours share a link word by word", "[mesh]") {
 
 TEST_CASE("Transfers of a core share its ramp word by word", "[mesh]") {
   Maker maker(2, 2);
-  uint32_t east = maker.channel("east", Axis::X, {{0, 0, 0, 1, false, 0}});
-  uint32_t south = maker.channel("south", Axis::Y, {{0, 0, 0, 1, false, 1}});
+  uint32_t east = maker.channel("east", Axis::X, {{0, 0, 0, 1, false, 0, pkg::Combine::None}});
+  uint32_t south = maker.channel("south", Axis::Y, {{0, 0, 0, 1, false, 1, pkg::Combine::None}});
   maker.at(0, 0).put(east, 0, 40).put(south, 0, 40).wait();
   maker.at(1, 0).get(east, 0, 40).wait();
   maker.at(0, 1).get(south, 0, 40).wait();
@@ -163,7 +165,7 @@ TEST_CASE("Transfers of a core share its ramp word by word", "[mesh]") {
 
 TEST_CASE("A late Get holds the words up and loses none", "[mesh]") {
   Maker maker(2, 1);
-  uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0}});
+  uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0, pkg::Combine::None}});
   uint32_t idle = maker.kernel("idle", {});
   maker.at(0).put(c, 0, 80).wait();
   maker.at(1).call(idle, 100).get(c, 1024, 80).wait();
@@ -182,7 +184,7 @@ TEST_CASE("A late Get holds the words up and loses none", "[mesh]") {
 
 TEST_CASE("Loops address rings of buffers", "[mesh]") {
   Maker maker(2, 1);
-  uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0}});
+  uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0, pkg::Combine::None}});
   maker.at(0).begin(constant(5)).put(c, 0, 8).ring(constant(0), 5, 8).wait().end();
   maker.at(1).begin(constant(5)).get(c, 1024, 8).ring(constant(2), 3, 16).wait().end();
   Setup setup;
@@ -196,7 +198,7 @@ TEST_CASE("Loops address rings of buffers", "[mesh]") {
 
 TEST_CASE("A loop of no rounds is skipped, a message of no words is nothing", "[mesh]") {
   Maker maker(2, 1);
-  uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0}});
+  uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0, pkg::Combine::None}});
   maker.at(0).begin(constant(0)).begin(constant(3)).put(c, 0, 8).end().end().put(c, 0, 0).wait();
   maker.at(1).into(c, 0, 0);
   Observation seen = runBoth(maker.take(), Setup());
@@ -206,8 +208,8 @@ TEST_CASE("A loop of no rounds is skipped, a message of no words is nothing", "[
 
 TEST_CASE("Words come from the host and go to it", "[mesh]") {
   Maker maker(3, 2);
-  uint32_t in = maker.channel("in", Axis::X, {{-1, -1, -1, 2, true, 0}});
-  uint32_t out = maker.channel("out", Axis::X, {{-1, 1, -1, 1, false, 1}});
+  uint32_t in = maker.channel("in", Axis::X, {{-1, -1, -1, 2, true, 0, pkg::Combine::None}});
+  uint32_t out = maker.channel("out", Axis::X, {{-1, 1, -1, 1, false, 1, pkg::Combine::None}});
   maker.input(in, 12);
   maker.output(out, 4, {3, 1, -1, 0, 2, -1});
   for (uint32_t y = 0; y < 2; ++y)
@@ -236,8 +238,8 @@ TEST_CASE("Words come from the host and go to it", "[mesh]") {
 TEST_CASE("A stream waits for nothing but its own words", "[mesh]") {
   // The stream unit holds queue_words + ramp + stage words; with the way out blocked, just these are taken.
   Maker maker(3, 1);
-  uint32_t a = maker.channel("a", Axis::X, {{0, 0, 0, 1, false, 0}});
-  uint32_t b = maker.channel("b", Axis::X, {{0, 1, 1, 2, false, 1}});
+  uint32_t a = maker.channel("a", Axis::X, {{0, 0, 0, 1, false, 0, pkg::Combine::None}});
+  uint32_t b = maker.channel("b", Axis::X, {{0, 1, 1, 2, false, 1, pkg::Combine::None}});
   uint32_t idle = maker.kernel("idle", {});
   maker.at(0).put(a, 0, 400).wait();
   maker.at(1).forward(a, b, 0, 400);
@@ -253,7 +255,7 @@ TEST_CASE("A stream waits for nothing but its own words", "[mesh]") {
 
 TEST_CASE("The report says where the time went", "[mesh]") {
   Maker maker(2, 1);
-  uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0}});
+  uint32_t c = maker.channel("c", Axis::X, {{0, 0, 0, 1, false, 0, pkg::Combine::None}});
   uint32_t idle = maker.kernel("idle", {});
   maker.op("first");
   maker.at(0).call(idle, 50).put(c, 0, 40);

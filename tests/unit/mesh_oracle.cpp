@@ -27,11 +27,19 @@ struct Moving { // a transfer
 };
 using MovingPtr = std::shared_ptr<Moving>;
 
+struct Store {
+  std::deque<Word> words;
+  uint32_t capacity = 0;
+  bool full() const { return words.size() >= capacity; }
+  bool able(uint64_t now) const { return !words.empty() && words.front().ableAt <= now; }
+};
+
 struct ColourState {
   uint32_t channel = 0;
-  std::deque<Word> queue;
-  uint32_t capacity = 0;
-  std::vector<std::pair<uint32_t, char>> nexts; // router, port letter
+  Store queue;
+  pkg::Combine combine = pkg::Combine::None;
+  std::map<char, Store> inputs; // of a flow that combines: 'a' from the low side, 'b' from the core, 'c' the high side
+  std::vector<std::pair<uint32_t, char>> nexts; // router; which of its stores, 'q' for the queue
   bool toHost = false, toCore = false;
   uint32_t line = 0;
   std::string ports;
@@ -55,6 +63,7 @@ struct Turns {
 struct Router {
   std::map<uint32_t, ColourState> colours;
   Turns turns;
+  Turns unitTurns; // of colours whose words are combined
 };
 
 struct Sender { // a core's way up the ramp, or a host port
@@ -111,7 +120,8 @@ public:
     }
     for (const Router &router : routers)
       for (const auto &[colour, state] : router.colours)
-        if (!state.queue.empty())
+        if (!state.queue.words.empty() || std::any_of(state.inputs.begin(), state.inputs.end(),
+                                                      [](const auto &input) { return !input.second.words.empty(); }))
           return seen;
     seen.finished = true;
     for (const CoreState &core : cores)
@@ -133,22 +143,26 @@ private:
         for (uint32_t line = 0; line < (alongX ? height : width); ++line) {
           if ((flow.line() != -1 && flow.line() != static_cast<int32_t>(line)) || flow.lo() == flow.hi())
             continue;
+          if (flow.combine() != pkg::Combine::None) {
+            layCombining(channel, alongX, line, flow);
+            continue;
+          }
           for (int32_t p = std::max(0, flow.lo()); p <= flow.hi(); ++p) {
             uint32_t here = at(alongX, line, p);
             ColourState state;
             state.channel = channel;
             state.line = line;
-            state.capacity = hw.routing.queueWords + (p == flow.source() ? hw.latency.ramp : hw.latency.hop);
+            state.queue.capacity = hw.routing.queueWords + (p == flow.source() ? hw.latency.ramp : hw.latency.hop);
             if (p <= flow.source() && p > flow.lo()) {
               state.ports += alongX ? 'W' : 'N';
               if (p == 0)
                 state.toHost = true;
               else
-                state.nexts.emplace_back(at(alongX, line, p - 1), 'l');
+                state.nexts.emplace_back(at(alongX, line, p - 1), 'q');
             }
             if (p >= flow.source() && p < flow.hi()) {
               state.ports += alongX ? 'E' : 'S';
-              state.nexts.emplace_back(at(alongX, line, p + 1), 'l');
+              state.nexts.emplace_back(at(alongX, line, p + 1), 'q');
             }
             state.toCore = p != flow.source() && (flow.deliver_all() || p == flow.lo() || p == flow.hi());
             if (state.toCore)
@@ -165,6 +179,50 @@ private:
           sender.turns.know(flow.color());
         }
     }
+  }
+
+  void layCombining(uint32_t channel, bool alongX, uint32_t line, const pkg::Flow &flow) {
+    const hw::Hardware &hw = setup.hardware;
+    for (int32_t p = flow.lo(); p <= flow.hi(); ++p) {
+      uint32_t here = at(alongX, line, p);
+      ColourState state;
+      state.channel = channel;
+      state.line = line;
+      state.combine = flow.combine();
+      state.queue.capacity = hw.routing.queueWords + hw.routing.reduceStage;
+      state.inputs['b'].capacity = hw.routing.queueWords + hw.latency.ramp;
+      if (p > flow.lo() && p <= flow.source())
+        state.inputs['a'].capacity = hw.routing.queueWords + hw.latency.hop;
+      if (p < flow.hi() && p >= flow.source())
+        state.inputs['c'].capacity = hw.routing.queueWords + hw.latency.hop;
+      state.toCore = p == flow.source();
+      if (state.toCore) {
+        state.ports = 'C';
+      } else if (p < flow.source()) {
+        state.ports = alongX ? 'E' : 'S';
+        state.nexts.emplace_back(at(alongX, line, p + 1), 'a');
+      } else {
+        state.ports = alongX ? 'W' : 'N';
+        state.nexts.emplace_back(at(alongX, line, p - 1), 'c');
+      }
+      routers[here].colours[flow.color()] = state;
+      routers[here].turns.know(flow.color());
+      routers[here].unitTurns.know(flow.color());
+      Sender &sender = senders[here];
+      sender.router = here;
+      sender.latency = hw.latency.ramp;
+      sender.colourOfChannel[channel] = flow.color();
+      sender.turns.know(flow.color());
+    }
+  }
+
+  Store &storeOf(uint32_t router, uint32_t colour, char which) {
+    ColourState &state = routers[router].colours.at(colour);
+    return which == 'q' ? state.queue : state.inputs.at(which);
+  }
+  /// Where words go that come up the ramp, or from the host.
+  Store &entryOf(const Sender &sender, uint32_t colour) {
+    return storeOf(sender.router, colour, routers[sender.router].colours.at(colour).inputs.empty() ? 'q' : 'b');
   }
 
   void loadCores() {
@@ -348,6 +406,9 @@ private:
     uint32_t router;
     std::vector<uint32_t> colours;
   };
+  struct UnitGrant {
+    uint32_t router, colour;
+  };
   struct SenderGrant {
     uint32_t sender, colour;
   };
@@ -366,17 +427,27 @@ private:
 
   void decide() {
     routerGrants.clear();
+    unitGrants.clear();
     senderGrants.clear();
+    for (uint32_t r = 0; r < routers.size(); ++r)
+      for (uint32_t colour : routers[r].unitTurns.order) {
+        const ColourState &state = routers[r].colours.at(colour);
+        bool ready = !state.queue.full();
+        for (const auto &[side, input] : state.inputs)
+          ready = ready && input.able(now);
+        if (!ready)
+          continue;
+        unitGrants.push_back({r, colour});
+        break;
+      }
     for (uint32_t r = 0; r < routers.size(); ++r) {
       std::set<char> taken;
       RouterGrant grant{r, {}};
       for (uint32_t colour : routers[r].turns.order) {
         const ColourState &state = routers[r].colours.at(colour);
-        bool ready = !state.queue.empty() && state.queue.front().ableAt <= now;
-        for (auto [next, port] : state.nexts) {
-          const ColourState &there = routers[next].colours.at(colour);
-          ready = ready && there.queue.size() < there.capacity;
-        }
+        bool ready = state.queue.able(now);
+        for (auto [next, which] : state.nexts)
+          ready = ready && !storeOf(next, colour, which).full();
         ready = ready && (!state.toCore || coreTakes(r, state.channel));
         ready = ready && std::none_of(state.ports.begin(), state.ports.end(), [&](char p) { return taken.count(p); });
         if (!ready)
@@ -394,8 +465,7 @@ private:
           continue;
         if (waiting.front()->streamsOut && (cores[s].stream.empty() || cores[s].stream.front().ableAt > now))
           continue;
-        const ColourState &there = routers[senders[s].router].colours.at(colour);
-        if (there.queue.size() >= there.capacity)
+        if (entryOf(senders[s], colour).full())
           continue;
         senderGrants.push_back({s, colour});
         break;
@@ -403,14 +473,14 @@ private:
   }
 
   void apply() {
-    moved = moved || !routerGrants.empty() || !senderGrants.empty();
+    moved = moved || !routerGrants.empty() || !unitGrants.empty() || !senderGrants.empty();
     for (const RouterGrant &grant : routerGrants) {
       for (uint32_t colour : grant.colours) {
         ColourState &state = routers[grant.router].colours.at(colour);
-        Word word = state.queue.front();
-        state.queue.pop_front();
-        for (auto [next, port] : state.nexts)
-          routers[next].colours.at(colour).queue.push_back({word.value, now + setup.hardware.latency.hop});
+        Word word = state.queue.words.front();
+        state.queue.words.pop_front();
+        for (auto [next, which] : state.nexts)
+          storeOf(next, colour, which).words.push_back({word.value, now + setup.hardware.latency.hop});
         if (state.toHost) {
           host[{state.channel, state.line}].push_back(word.value);
           seen.cycles = std::max(seen.cycles, now + setup.hardware.latency.hop);
@@ -419,6 +489,17 @@ private:
           take(grant.router, state.channel, word.value);
       }
       routers[grant.router].turns.granted(grant.colours);
+    }
+    for (const UnitGrant &grant : unitGrants) {
+      ColourState &state = routers[grant.router].colours.at(grant.colour);
+      std::vector<std::byte> value;
+      for (auto &[side, input] : state.inputs) { // 'a', 'b', 'c'
+        const std::vector<std::byte> &word = input.words.front().value;
+        value = value.empty() ? word : oracleCombine(state.combine, value, word);
+        input.words.pop_front();
+      }
+      state.queue.words.push_back({value, now + setup.hardware.routing.reduceStage});
+      routers[grant.router].unitTurns.granted({grant.colour});
     }
     for (const SenderGrant &grant : senderGrants)
       send(grant);
@@ -472,7 +553,7 @@ private:
       const std::byte *from = transfer->contents.data() + size_t{transfer->done} * wordBytes;
       word.value.assign(from, from + wordBytes);
     }
-    routers[sender.router].colours.at(grant.colour).queue.push_back(word);
+    entryOf(sender, grant.colour).words.push_back(word);
     if (++transfer->done == transfer->words) {
       transfer->endsAt = now + 1;
       seen.cycles = std::max(seen.cycles, now + 1);
@@ -506,6 +587,7 @@ private:
   std::vector<CoreState> cores;
   std::map<std::pair<uint32_t, uint32_t>, std::vector<std::vector<std::byte>>> host;
   std::vector<RouterGrant> routerGrants;
+  std::vector<UnitGrant> unitGrants;
   std::vector<SenderGrant> senderGrants;
   uint64_t now = 0;
   bool moved = false;

@@ -58,7 +58,7 @@ TEST_CASE("damaged files are named for what they are") {
   SECTION("another version names both") {
     std::vector<std::byte> other = good;
     other[8] = std::byte(9);
-    CHECK_THAT(parseError(other), Contains("version 9") && Contains("version 1"));
+    CHECK_THAT(parseError(other), Contains("version 9") && Contains("version 2"));
   }
   SECTION("cut anywhere") {
     for (size_t length = 0; length < good.size(); length += length < 64 ? 1 : 37)
@@ -139,6 +139,7 @@ TEST_CASE("checkPackage finds what a device could not bear") {
     std::function<void(Package &)> breakIt;
   };
   auto code = [](Package &p) -> auto & { return p.programs[0]->tasks[0]->instrs; };
+  auto sums = [](Package &p) -> auto & { return p.programs[0]->channels[3]->flows; };
   const std::vector<Case> cases = {
       {"outside 1 to", [](Package &p) { p.model->max_seq = 0; }},
       {"vocab_size", [](Package &p) { p.model->vocab_size = 1u << 31; }},
@@ -164,14 +165,27 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"not a permutation", [](Package &p) { p.programs[0]->rank_x = {0, 1, 1}; }},
       {"entries for", [](Package &p) { p.programs[0]->rank_y = {0}; }},
       {"lies along", [](Package &p) { p.programs[0]->channels[0]->axis = pkg::Axis::None; }},
-      {"line 2", [](Package &p) { p.programs[0]->channels[0]->flows = {{2, 0, 0, 1, false, 0}}; }},
-      {"not on a line", [](Package &p) { p.programs[0]->channels[0]->flows = {{0, 0, 0, 3, false, 0}}; }},
-      {"not on a line", [](Package &p) { p.programs[0]->channels[0]->flows = {{0, 0, 1, 2, false, 0}}; }},
-      {"not on a line", [](Package &p) { p.programs[0]->channels[0]->flows = {{0, -1, -2, 2, false, 0}}; }},
-      {"colour 200", [](Package &p) { p.programs[0]->channels[0]->flows = {{0, 0, 0, 1, false, 200}}; }},
-      {"input tokens: channel 3", [](Package &p) { p.programs[0]->inputs[0]->channel = 3; }},
+      {"line 2", [](Package &p) { p.programs[0]->channels[0]->flows = {{2, 0, 0, 1, false, 0, pkg::Combine::None}}; }},
+      {"not on a line",
+       [](Package &p) { p.programs[0]->channels[0]->flows = {{0, 0, 0, 3, false, 0, pkg::Combine::None}}; }},
+      {"not on a line",
+       [](Package &p) { p.programs[0]->channels[0]->flows = {{0, 0, 1, 2, false, 0, pkg::Combine::None}}; }},
+      {"not on a line",
+       [](Package &p) { p.programs[0]->channels[0]->flows = {{0, -1, -2, 2, false, 0, pkg::Combine::None}}; }},
+      {"colour 200",
+       [](Package &p) { p.programs[0]->channels[0]->flows = {{0, 0, 0, 1, false, 200, pkg::Combine::None}}; }},
+      {"unknown way, 7", [&](Package &p) { sums(p) = {{0, 1, 0, 2, false, 5, pkg::Combine(7)}}; }},
+      {"the host takes part", [&](Package &p) { sums(p) = {{0, 1, -1, 2, false, 5, pkg::Combine::MaxI32}}; }},
+      {"at its root alone", [&](Package &p) { sums(p) = {{0, 1, 0, 2, true, 5, pkg::Combine::AddBF16}}; }},
+      {"reduce_stage is 0",
+       [](Package &p) {
+         const hw::Hardware plain = *hw::load("rvv-mesh-16");
+         p.hardware_yaml = plain.yaml;
+         p.hardware_digest = plain.digest;
+       }},
+      {"input tokens: channel 4", [](Package &p) { p.programs[0]->inputs[0]->channel = 4; }},
       {"depends on a core", [](Package &p) { *p.programs[0]->inputs[0]->bytes = {pkg::Source::CoordX, 0, 1, 0}; }},
-      {"output logits: channel 3", [](Package &p) { p.programs[0]->outputs[0]->channel = 3; }},
+      {"output logits: channel 4", [](Package &p) { p.programs[0]->outputs[0]->channel = 4; }},
       {"nothing delivers element 3", [](Package &p) { p.programs[0]->outputs[0]->index[4] = -1; }},
       {"comes twice", [](Package &p) { p.programs[0]->outputs[0]->index[4] = 2; }},
       {"comes twice", [](Package &p) { p.programs[0]->outputs[0]->index[4] = 5; }},
@@ -179,8 +193,8 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"vocabulary", [](Package &p) { p.programs[0]->outputs[0]->extent = 4; }},
       {"class 3", [](Package &p) { p.programs[0]->tasks[0]->class_id = 3; }},
       {"op 3", [](Package &p) { p.programs[0]->tasks[0]->op = 3; }},
-      {"channel 3", [&](Package &p) { code(p)[0]->channel = 3; }},
-      {"channel_out 3", [&](Package &p) { code(p)[6]->channel_out = 3; }},
+      {"channel 4", [&](Package &p) { code(p)[0]->channel = 4; }},
+      {"channel_out 4", [&](Package &p) { code(p)[6]->channel_out = 4; }},
       {"unknown reduction", [&](Package &p) { code(p)[6]->reduce = pkg::ReduceKind(7); }},
       {"whole f32", [&](Package &p) { *code(p)[6]->bytes = test::constant(6); }},
       {"unknown kind", [&](Package &p) { code(p)[5]->kind = pkg::InstrKind(9); }},
@@ -263,7 +277,7 @@ TEST_CASE("the loader calls a wrong package the file's fault") {
   Package package = test::makePackage();
   package.programs[1]->tasks[0]->instrs[0]->channel = 77;
   CHECK_THAT(parseError(serialize(package)),
-             Contains("program decode: task 0 (class east, op embed), instruction 0 (Get): channel 77 of 3"));
+             Contains("program decode: task 0 (class east, op embed), instruction 0 (Get): channel 77 of 4"));
 }
 
 TEST_CASE("a class's extent is that of its members") {

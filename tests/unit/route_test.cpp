@@ -318,7 +318,9 @@ static std::string refusal(int w, int h, std::vector<std::vector<pkg::Flow>> flo
 }
 
 TEST_CASE("R1 to R4: broken routes are named") {
-  using F = pkg::Flow;
+  auto F = [](int line, int source, int lo, int hi, bool all, uint8_t color) {
+    return pkg::Flow(line, source, lo, hi, all, color, pkg::Combine::None);
+  };
   CHECK(refusal(4, 4, {{F(-1, 0, 0, 1, false, 0), F(-1, 1, 1, 2, false, 1)}}, {Axis::X}).empty());
   CHECK_THAT(refusal(4, 4, {{F(-1, 0, 0, 4, false, 0)}}, {Axis::X}), Catch::StartsWith("R1: channel 'a'"));
   CHECK_THAT(refusal(4, 4, {{F(-1, 3, 0, 2, false, 0)}}, {Axis::X}), Catch::StartsWith("R1"));
