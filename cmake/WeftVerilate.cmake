@@ -22,20 +22,25 @@ target_link_libraries(weft_systemc INTERFACE ${WEFT_SYSTEMC_LIBRARY} Threads::Th
 # Assertions are on; bits that a reset does not set start as +verilator+seed+N and +verilator+rand+reset+2 say. A
 # package comes before the modules that use it. The model is one translation unit: verilating makes many small files
 # whose number changes with the source, and their headers cost more than they do.
-#   COVERAGE  counts lines, branches and toggles (slow: for a run that asks for it)
+#   COVERAGE  counts lines and branches
+#   TOGGLE    counts toggles of every bit (slow to build and to run)
 #   TRACE     can write an FST waveform
 function(weft_verilate name)
-  cmake_parse_arguments(arg "COVERAGE;TRACE" "TOP" "SOURCES;PARAMETERS;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "COVERAGE;TOGGLE;TRACE" "TOP" "SOURCES;PARAMETERS;DEPENDS" ${ARGN})
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/verilated/${name})
   set(options)
   if(arg_COVERAGE)
-    list(APPEND options --coverage)
+    list(APPEND options --coverage-line --coverage-user)
+  endif()
+  if(arg_TOGGLE)
+    list(APPEND options --coverage-toggle)
   endif()
   if(arg_TRACE)
     list(APPEND options --trace-fst)
   endif()
   list(TRANSFORM arg_PARAMETERS PREPEND -G)
   add_custom_command(OUTPUT ${folder}/V${name}.all.cpp
+    COMMAND ${CMAKE_COMMAND} -E rm -rf ${folder} # files of an earlier model would be joined, too
     COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
     COMMAND ${WEFT_VERILATOR} --cc -Wall --assert -O3 --x-assign unique --x-initial unique ${options} ${arg_PARAMETERS}
             --top-module ${arg_TOP} --prefix V${name} --Mdir ${folder} ${arg_SOURCES}
@@ -45,7 +50,7 @@ function(weft_verilate name)
     COMMENT "Verilating ${arg_TOP} as ${name}")
   add_library(${name} STATIC ${folder}/V${name}.all.cpp)
   target_include_directories(${name} SYSTEM PUBLIC ${folder})
-  target_compile_definitions(${name} PRIVATE VM_COVERAGE=$<BOOL:${arg_COVERAGE}> VM_TRACE=$<BOOL:${arg_TRACE}>
+  target_compile_definitions(${name} PRIVATE VM_COVERAGE=$<OR:$<BOOL:${arg_COVERAGE}>,$<BOOL:${arg_TOGGLE}>> VM_TRACE=$<BOOL:${arg_TRACE}>
     VM_TRACE_FST=$<BOOL:${arg_TRACE}>)
   target_compile_options(${name} PRIVATE -w -O1)
   target_link_libraries(${name} PUBLIC weft_verilated)

@@ -12,7 +12,10 @@ std::vector<std::string> llvmFeatures(const hw::Isa &isa) {
   std::string part;
   std::getline(parts, part, '_');
   while (std::getline(parts, part, '_'))
-    features.push_back(part);
+    if (!part.starts_with("xweft"))
+      features.push_back(part);
+  if (isa.hasUnits())
+    features.push_back("xsfvcp"); // LLVM's generic coprocessor interface stands for units
   return features;
 }
 

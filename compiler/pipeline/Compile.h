@@ -23,7 +23,7 @@ struct CompileOptions {
   hw::Hardware hardware;
   uint32_t meshWidth = 0, meshHeight = 0; // 0: that of the hardware
   uint32_t maxSeq = 0;                    // 0: what the model was made for, at most defaultMaxSeq
-  std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16"; empty: as stored
+  std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16", "i8"; empty: as stored
   GemmChoice gemm = GemmChoice::Auto;
   Phase until = Phase::Package;
   Product product = Product::Package;   // of the cores' code: nothing after the link phase is done
