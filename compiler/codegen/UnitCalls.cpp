@@ -11,13 +11,6 @@ namespace weft::codegen {
 
 constexpr llvm::StringLiteral callPrefix = "weft unit ";
 
-bool hasUnit(const hw::Isa &isa, std::string_view name) {
-  for (auto [index, unit] : llvm::enumerate(units::all()))
-    if (unit.name == name)
-      return isa.hasUnit(index);
-  return false;
-}
-
 static const units::Instruction *findInstruction(std::string_view name) {
   for (const units::Unit &unit : units::all())
     for (const units::Instruction &each : unit.instructions)

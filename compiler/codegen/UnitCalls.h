@@ -17,8 +17,6 @@
 
 namespace weft::codegen {
 
-bool hasUnit(const hw::Isa &isa, std::string_view name);
-
 /// rv ops of units to inline assembly.
 void addUnitLowering(mlir::RewritePatternSet &patterns);
 std::string unitCallText(llvm::StringRef instruction);
