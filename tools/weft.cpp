@@ -1,6 +1,7 @@
 // The `weft` tool: the one place that knows the compiler and the devices both.
 #include "compiler/codegen/Disassembler.h"
 #include "tools/CompileCommand.h"
+#include "tools/CosimUnitCommand.h"
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
 #include "tools/IssCommand.h"
@@ -59,6 +60,9 @@ int main(int argc, char **argv) {
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);
   tools::addIssCommand(app, exitCode);
+  CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");
+  cosim->require_subcommand(1);
+  tools::addCosimUnitCommands(*cosim, exitCode);
   tools::addHwCommand(app, exitCode);
   try {
     app.parse(argc, argv);
