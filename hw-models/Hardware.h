@@ -65,8 +65,7 @@ struct CoreSpec {
   uint32_t vlenBits = 0, dlenBits = 0;
   std::vector<std::string> extensions; // beyond RV64GCV, see core/rvv/Isa.h
   RvvTiming rvv;
-  // both
-  std::vector<std::string> units; // custom units the core has
+  std::vector<std::string> units; // custom ones that the core has, by name
 };
 
 struct Parallelism {

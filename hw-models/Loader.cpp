@@ -2,6 +2,7 @@
 #include "hw-models/Schema.h"
 #include "hw-models/core/CoreKinds.h"
 #include "hw-models/core/rvv/Units.h"
+#include "kernels/units/Units.h"
 
 #include <fmt/format.h>
 #define XXH_INLINE_ALL
@@ -197,6 +198,10 @@ Result<void> checkTogether(const Values &values, const std::string &origin, cons
     if (std::string_view unit = rvv::missingUnit(hardware.parallelism.core.rvv); !unit.empty())
       return fail("parallelism.core.rvv.pipes",
                   fmt::format("no pipe that takes masked instructions has the unit {}; add it to one", unit));
+  if (const CoreSpec &core = hardware.parallelism.core; core.kind != "rvv" && !core.units.empty())
+    return fail(
+        "parallelism.core.units",
+        fmt::format("'{}' has instructions, which cores of kind {} do not run; allowed: []", core.units[0], core.kind));
   const Energy &energy = hardware.energy;
   bool hasFigures = energy.macPj || energy.sramBytePj || energy.hopBytePj || energy.leakagePerCyclePj;
   if (hasFigures && energy.source.empty())
@@ -245,7 +250,13 @@ uint64_t digestOf(const Hardware &hardware, std::initializer_list<std::string_vi
 
 } // namespace
 
-uint64_t hw::coreDigest(const Hardware &hardware) { return digestOf(hardware, {"parallelism.core."}); }
+uint64_t hw::coreDigest(const Hardware &hardware) {
+  uint64_t digest = digestOf(hardware, {"parallelism.core."});
+  for (const std::string &name : hardware.parallelism.core.units) // a description may change, its name may not
+    if (const units::Unit *unit = units::find(name))
+      digest = XXH3_64bits_withSeed(&unit->digest, sizeof unit->digest, digest);
+  return digest;
+}
 
 Result<Override> hw::parseOverride(const std::string &text) {
   size_t equals = text.find('=');

@@ -1,6 +1,7 @@
 // The table of keys: what a hardware description may hold.
 #include "hw-models/Schema.h"
 #include "hw-models/core/rvv/Isa.h"
+#include "kernels/units/Units.h"
 
 using namespace weft;
 using namespace weft::hw;
@@ -181,7 +182,7 @@ const Key keys[] = {
     {"parallelism.core.rvv.memory.segment_store_cycles", Real, Default, false, "cycles", 0.01, 100, "1",
      FIELD(parallelism.core.rvv.memory.segmentStoreCycles), "a row of each field of such a store, as above", "rvv"},
     {"parallelism.core.units", Names, Default, false, "", 0, 64, "[]", FIELD(parallelism.core.units),
-     "custom units that the core has, by name"},
+     "custom units that the core has, by name, see [units.md](units.md); of kind rvv only", "", units::coreUnitNames()},
 
     {"latency.hop", Whole, Required, false, "cycles", 1, 1000, "", FIELD(latency.hop),
      "a word's way from one router's queue to the next router's"},

@@ -1,5 +1,7 @@
 #include "kernels/KernelBuilder.h"
 
+#include "dialects/rv/Rv.h"
+
 #include <bit>
 #include <fmt/format.h>
 
@@ -228,7 +230,7 @@ void define(ModuleOp module, const std::string &name, ArrayRef<BufferSpec> buffe
     return;
   MLIRContext *context = module.getContext();
   context->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
-                       memref::MemRefDialect, scf::SCFDialect>();
+                       memref::MemRefDialect, rv::RvDialect, scf::SCFDialect>();
   SmallVector<Type> inputs;
   for (const BufferSpec &spec : buffers)
     inputs.push_back(typeOf(context, spec));

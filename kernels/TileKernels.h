@@ -7,6 +7,8 @@
 // `launch` is the i32 buffer [n, id...], `ranks` is H, the number of cores that share the sequence.
 #pragma once
 
+#include "runtime/package/QuantisedLayout.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -16,6 +18,8 @@
 #include <string>
 
 namespace weft::kernels {
+
+using runtime::ByteOrder;
 
 enum class Element { F32, F16, BF16 };
 
@@ -66,6 +70,15 @@ enum class BlockFormat { Q8, Q4 };
 /// operations. (a, weights i8[k x n], or [k/2 x n] for Q4, scales f16[k/32 x n], sums[rows x n], c; m); `sums` is
 /// scratch.
 TileKernel buildGemmBlocks(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, BlockFormat format);
+/// Packs src[rows x n] into `blocks` column blocks as buildPackColumns() does, quantised: each row of a block is
+/// quantisedRowBytes(width) bytes, its scale and its integers, zero beyond n (QuantisedLayout.h). The bytes are
+/// aligned to 4. (src, i8 dst[blocks x rows x row bytes]; m)
+TileKernel buildPackQuantised(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t blocks, int64_t width);
+/// C[rows x n] += A * B for m rows of a block of A that buildPackQuantised() made, width k, and a block of B: integers
+/// are summed in i32 exactly, then c = fma(sum, scale of the column * scale of the row, c). With ByteOrder::Words four
+/// products a step (rv.dot4). `sums` is scratch; bytes are aligned to 4. (i8 a[rows x row bytes], scales[n], i8
+/// b[quantisedDepth(k) x n], i32 sums[rows x n], c; m)
+TileKernel buildGemmQuantised(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, ByteOrder order);
 /// X += Y, [rows x n]. (x, y; m)
 TileKernel buildAdd(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// dst[rows x n] = src[rows x ld], columns [column, column + n). (src, dst; m)

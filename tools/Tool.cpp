@@ -18,8 +18,8 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->type_name("N")
       ->check(CLI::Range(1u, 2147483647u).description(""));
   command.add_option("--dtype", arguments.dtype, "Type of the weights in SRAM (default: as stored)")
-      ->type_name("f32|f16|bf16")
-      ->check(CLI::IsMember({"f32", "f16", "bf16"}).description(""));
+      ->type_name("f32|f16|bf16|i8")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "i8"}).description(""));
   command.add_option("--gemm", arguments.gemm, "GEMM algorithm; auto takes the one with fewer predicted cycles")
       ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}).description(""))
       ->type_name("auto|meshgemm|cannon");

@@ -6,10 +6,12 @@
 #include "compiler/codegen/LowerKernels.h"
 #include "compiler/codegen/MachineCode.h"
 #include "compiler/codegen/Passes.h"
+#include "compiler/codegen/UnitCalls.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -35,7 +37,27 @@ static void fixVectorLength(llvm::Module &module, const hw::Isa &isa) {
       function.addFnAttr(llvm::Attribute::getWithVScaleRangeArgs(module.getContext(), scale, scale));
 }
 
+static bool callsUnit(const llvm::Function &function) {
+  return llvm::any_of(llvm::instructions(function), [](const llvm::Instruction &instruction) {
+    auto *call = llvm::dyn_cast<llvm::CallInst>(&instruction);
+    return call && unitCallOf(*call);
+  });
+}
+
+/// Units that kernels ask for by name are there; their results are not those of other instructions.
+static Result<void> checkUnits(ModuleOp kernels, const CoreTarget &target) {
+  for (func::FuncOp kernel : kernels.getOps<func::FuncOp>())
+    if (auto units = kernel->getAttrOfType<ArrayAttr>(unitsAttribute))
+      for (StringAttr unit : units.getAsRange<StringAttr>())
+        if (!hasUnit(target.isa, unit.getValue().str()))
+          return internalError("kernel " + kernel.getName().str() + " is for cores with the unit " +
+                               unit.getValue().str() + ", which " + hw::isaText(target.isa) + " has not");
+  return {};
+}
+
 static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &target) {
+  if (auto checked = checkUnits(kernels, target); !checked)
+    return checked.takeError();
   Compiled result;
   auto machine =
       makeTargetMachine({"core kernels", coreTriple, "generic-rv64", llvmFeatures(target.isa), "lp64d", false});
@@ -53,8 +75,12 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
   auto left = makeLengthsExplicit(*result.module, target.isa);
   if (!left)
     return left.takeError();
-  for (llvm::Function *function : *left)
+  for (llvm::Function *function : *left) {
+    if (callsUnit(*function))
+      return internalError("kernel " + function->getName().str() + " uses a custom unit beside a vector operation "
+                           "that has no instruction of explicit length");
     function->addFnAttr("target-features", featureText(fallbackFeatures(target.isa)));
+  }
   return result;
 }
 
@@ -65,6 +91,8 @@ static Result<pkg::KernelObjectT> compileOnce(ModuleOp kernels, const CoreTarget
   Result<std::vector<uint8_t>> object = emitObject(*compiled->module, *compiled->machine);
   if (!object)
     return object.takeError();
+  if (auto replaced = replaceStandIns(*object); !replaced)
+    return replaced.takeError();
   Result<std::vector<uint8_t>> image = linkStatic(*object, target.codeAddress);
   if (!image)
     return image.takeError();
@@ -169,7 +197,8 @@ Result<std::string> assembleCoreKernels(ModuleOp kernels, const CoreTarget &targ
   Result<Compiled> compiled = compileToMachine(*withLimits(kernels, *limits, false), target);
   if (!compiled)
     return compiled.takeError();
-  return emitAssembly(*compiled->module, *compiled->machine);
+  Result<std::string> text = emitAssembly(*compiled->module, *compiled->machine);
+  return text ? replaceStandIns(*text) : text;
 }
 
 } // namespace weft::codegen

@@ -1,6 +1,7 @@
 #include "compiler/codegen/CoreTarget.h"
 
 #include "compiler/codegen/Passes.h"
+#include "kernels/units/Units.h"
 
 #include <sstream>
 
@@ -12,7 +13,10 @@ std::vector<std::string> llvmFeatures(const hw::Isa &isa) {
   std::string part;
   std::getline(parts, part, '_');
   while (std::getline(parts, part, '_'))
-    features.push_back(part);
+    if (!part.starts_with("xweft"))
+      features.push_back(part);
+  if (isa.hasUnits())
+    features.push_back("xsfvcp"); // LLVM's generic coprocessor interface stands for units
   return features;
 }
 
@@ -23,6 +27,14 @@ std::vector<std::string> fallbackFeatures(const hw::Isa &isa) {
   if (used.zvfbfmin)
     used.zvfh = false;
   return llvmFeatures(used);
+}
+
+bool hasUnit(const hw::Isa &isa, std::string_view name) {
+  std::span<const units::Unit> all = units::all();
+  for (size_t index = 0; index < all.size(); ++index)
+    if (all[index].name == name)
+      return isa.hasUnit(index);
+  return false;
 }
 
 VectorShape vectorShape(const hw::Isa &isa) {

@@ -1,6 +1,7 @@
 #include "compiler/codegen/Disassembler.h"
 
 #include "compiler/codegen/CoreTarget.h"
+#include "compiler/codegen/UnitCalls.h"
 
 #include "llvm/MC/MCAsmInfo.h"
 #include "llvm/MC/MCContext.h"
@@ -28,6 +29,7 @@ void LLVMInitializeRISCVDisassembler();
 namespace weft::codegen {
 
 struct Disassembler::Impl {
+  hw::Isa isa;
   llvm::MCTargetOptions options;
   std::unique_ptr<llvm::MCRegisterInfo> registers;
   std::unique_ptr<llvm::MCAsmInfo> assembly;
@@ -93,6 +95,7 @@ Result<Disassembler> Disassembler::make(const hw::Isa &isa) {
   for (const std::string &feature : llvmFeatures(isa))
     features += (features.empty() ? "+" : ",+") + feature;
   auto impl = std::make_unique<Impl>();
+  impl->isa = isa;
   impl->registers.reset(target->createMCRegInfo(coreTriple));
   impl->assembly.reset(target->createMCAsmInfo(*impl->registers, coreTriple, impl->options));
   impl->subtarget.reset(target->createMCSubtargetInfo(coreTriple, "generic-rv64", features));
@@ -128,6 +131,8 @@ std::vector<Instruction> Disassembler::read(const runtime::CoreCode &code, uint6
     next.bytes = static_cast<unsigned>(size);
     for (uint64_t i = 0; i < size; ++i)
       next.word |= static_cast<uint32_t>(rest[i]) << (8 * i);
+    if (std::string unit = size == 4 ? unitText(next.word, impl->isa) : ""; !unit.empty())
+      next.text = "\t" + unit;
     if (next.text.empty())
       next.text = size == 4 ? fmt::format("\t.word\t{:#010x}", next.word) : fmt::format("\t.half\t{:#06x}", next.word);
     result.push_back(std::move(next));

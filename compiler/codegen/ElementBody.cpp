@@ -16,7 +16,11 @@ std::optional<Combiner> findCombiner(linalg::GenericOp op) {
     return std::nullopt;
   BlockArgument old = op.getRegionOutputArgs().front();
   Operation *last = op.getBody()->getTerminator()->getOperand(0).getDefiningOp();
-  if (!last || *old.getUsers().begin() != last || !old.getType().isF32())
+  if (!last || *old.getUsers().begin() != last)
+    return std::nullopt;
+  if (old.getType().isInteger(32))
+    return isa<arith::MaxSIOp>(last) ? std::optional(Combiner::MaxInteger) : std::nullopt;
+  if (!old.getType().isF32())
     return std::nullopt;
   if (auto fma = dyn_cast<math::FmaOp>(last))
     return fma.getC() == old ? std::optional(Combiner::Add) : std::nullopt;
@@ -30,6 +34,8 @@ std::optional<Combiner> findCombiner(linalg::GenericOp op) {
 Value combine(OpBuilder &b, Location loc, Combiner kind, Value x, Value y) {
   if (kind == Combiner::Add)
     return b.create<arith::AddFOp>(loc, x, y);
+  if (kind == Combiner::MaxInteger)
+    return b.create<arith::MaxSIOp>(loc, x, y);
   return b.create<arith::MaxNumFOp>(loc, x, y);
 }
 
@@ -37,6 +43,8 @@ Value neutral(OpBuilder &b, Location loc, Combiner kind, Type type) {
   // -0.0 is the neutral element of addition: 0.0 + -0.0 would lose the sign.
   float value = kind == Combiner::Add ? -0.0F : -std::numeric_limits<float>::infinity();
   TypedAttr attribute = b.getF32FloatAttr(value);
+  if (kind == Combiner::MaxInteger)
+    attribute = b.getI32IntegerAttr(std::numeric_limits<int32_t>::min());
   if (auto vector = dyn_cast<VectorType>(type))
     attribute = DenseElementsAttr::get(vector, llvm::ArrayRef<Attribute>{attribute});
   return b.create<arith::ConstantOp>(loc, attribute);

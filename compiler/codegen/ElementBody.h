@@ -7,12 +7,13 @@
 namespace weft::codegen {
 
 /// How a body combines its output's old value with the rest.
-enum class Combiner { Add, Max };
+enum class Combiner { Add, Max, MaxInteger };
 
 /// The combiner of a body with one output whose old value is used once, by the operation that is yielded.
 std::optional<Combiner> findCombiner(mlir::linalg::GenericOp op);
 mlir::Value combine(mlir::OpBuilder &b, mlir::Location loc, Combiner kind, mlir::Value x, mlir::Value y);
-/// The value that leaves the other operand of `combine` as it is, of scalar or vector `type` of f32.
+/// The value that leaves the other operand of `combine` as it is, of scalar or vector `type`: of i32 for
+/// MaxInteger, else of f32.
 mlir::Value neutral(mlir::OpBuilder &b, mlir::Location loc, Combiner kind, mlir::Type type);
 /// All lanes combined as a tree: halves, quarters, ... A scalar is returned as it is.
 mlir::Value combineLanes(mlir::OpBuilder &b, mlir::Location loc, Combiner kind, mlir::Value vector);

@@ -4,6 +4,7 @@
 #include "compiler/codegen/LowerKernels.h"
 #include "compiler/codegen/MachineCode.h"
 #include "compiler/codegen/Passes.h"
+#include "compiler/codegen/UnitCalls.h"
 #include "kernels/TileKernels.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -22,6 +23,8 @@ Result<pkg::KernelObjectT> compileHostKernels(ModuleOp kernels, const HostTarget
   auto module = lowerKernels(kernels, [&](OpPassManager &passes) { buildHostPipeline(passes, target); }, context);
   if (!module)
     return module.takeError();
+  if (auto linked = callUnitFunctions(**module); !linked)
+    return linked.takeError();
   optimize(**module, **machine);
   Result<std::vector<uint8_t>> object = emitObject(**module, **machine);
   if (!object)

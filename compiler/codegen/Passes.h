@@ -22,6 +22,10 @@ struct VectorShape {
   bool emulatesF16 = false;                           // widens f16 with integer operations
 };
 
+/// On a kernel: the custom units whose results it has, an array of names. It computes the same with them on cores and
+/// hosts; units that change no result (`dot`) are used by cores that have them without being named.
+inline constexpr const char *unitsAttribute = "weft.units";
+
 /// On a kernel: how many of the registers its tiles may fill, an i32; all of them without it.
 inline constexpr const char *registerLimitAttribute = "weft.registers";
 
@@ -35,6 +39,9 @@ struct WideningSupport {
 std::unique_ptr<mlir::Pass> createVectorizeKernelsPass(VectorShape shape = {});
 /// vector fma of a broadcast scalar and a widened 16-bit vector to rv.widening_fma.
 std::unique_ptr<mlir::Pass> createFormWideningFmaPass();
+/// Operations of units: rv.dot4 to instructions of the unit dot if the target has it (`dot`), exp in kernels that use
+/// the unit exp.
+std::unique_ptr<mlir::Pass> createFormUnitOpsPass(bool dot = false);
 /// rv ops and 16-bit widening to what LLVM selects well for the target.
 std::unique_ptr<mlir::Pass> createLowerRvPass(WideningSupport native = {});
 /// math.exp, math.erf, math.tanh, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused
@@ -42,7 +49,7 @@ std::unique_ptr<mlir::Pass> createLowerRvPass(WideningSupport native = {});
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);
 
 /// To vectors and rv ops: the core level, where a register is a value.
-void buildVectorPipeline(mlir::OpPassManager &manager, VectorShape shape);
+void buildVectorPipeline(mlir::OpPassManager &manager, VectorShape shape, bool dot = false);
 /// All of the above and the lowering to the LLVM dialect.
 void buildHostPipeline(mlir::OpPassManager &manager, const HostTarget &target);
 void buildCorePipeline(mlir::OpPassManager &manager, const CoreTarget &target);

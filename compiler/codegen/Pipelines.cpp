@@ -13,10 +13,11 @@ using namespace mlir;
 
 namespace weft::codegen {
 
-void buildVectorPipeline(OpPassManager &manager, VectorShape shape) {
+void buildVectorPipeline(OpPassManager &manager, VectorShape shape, bool dot) {
   OpPassManager &function = manager.nest<func::FuncOp>();
   function.addPass(createVectorizeKernelsPass(shape));
   function.addPass(createFormWideningFmaPass());
+  function.addPass(createFormUnitOpsPass(dot));
 }
 
 /// From vectors and rv ops to the LLVM dialect: the same steps for every target.
@@ -47,7 +48,7 @@ void buildHostPipeline(OpPassManager &manager, const HostTarget &target) {
 }
 
 void buildCorePipeline(OpPassManager &manager, const CoreTarget &target) {
-  buildVectorPipeline(manager, vectorShape(target.isa));
+  buildVectorPipeline(manager, vectorShape(target.isa), hasUnit(target.isa, "dot"));
   buildLowering(manager, wideningSupport(target.isa), true);
 }
 
@@ -68,6 +69,7 @@ static void buildCorePipelineByName(OpPassManager &manager, const CoreOptions &o
 void registerCodegenPasses() {
   registerPass([] { return createVectorizeKernelsPass(); });
   registerPass([] { return createFormWideningFmaPass(); });
+  registerPass([] { return createFormUnitOpsPass(); });
   registerPass([] { return createLowerRvPass(); });
   registerPass([] { return createExpandMathPass(); });
   PassPipelineRegistration<>("codegen-host", "Lower tile kernels to the LLVM dialect for this machine",

@@ -1,5 +1,6 @@
 // What an op asks of the register file.
 #include "compiler/codegen/VectorEmitter.h"
+#include "dialects/rv/Rv.h"
 
 using namespace mlir;
 
@@ -39,7 +40,8 @@ static int64_t liveBytes(linalg::GenericOp op, const VectorShape &shape, llvm::S
       live += hiddenBytes(inner, shape);
     peak = std::max(peak, live);
     auto fma = dyn_cast<math::FmaOp>(inner);
-    bool accumulates = fma && elsewhere.contains(fma.getC());
+    auto dot = dyn_cast<rv::Dot4Op>(inner);
+    bool accumulates = (fma && elsewhere.contains(fma.getC())) || (dot && elsewhere.contains(dot.getAcc()));
     if (isVector)
       (accumulates ? elsewhere : vectors).insert(inner.result_begin(), inner.result_end());
   }

@@ -27,7 +27,7 @@ Value Emitter::acrossStatic(const Coordinates &at, int64_t extent) {
   Value total;
   auto join = [&](Value part) { total = total ? combine(b, loc, *combiner, total, part) : part; };
   auto start = [&](int64_t width) -> Value {
-    Type element = b.getF32Type();
+    Type element = op.getRegionOutputArgs().front().getType();
     return neutral(b, loc, *combiner, width == 1 ? element : VectorType::get({width}, element));
   };
   int64_t done = 0;
@@ -61,7 +61,7 @@ Value Emitter::acrossStatic(const Coordinates &at, int64_t extent) {
 Value Emitter::acrossDynamic(const Coordinates &at, Value extent) {
   Value whole = roundDown(extent, rowLanes);
   auto partial = [&](Value from, Value to, int64_t lanes) -> Value {
-    Type element = b.getF32Type();
+    Type element = op.getRegionOutputArgs().front().getType();
     Value start = neutral(b, loc, *combiner, lanes == 1 ? element : VectorType::get({lanes}, element));
     auto created = b.create<scf::ForOp>(loc, from, to, constant(lanes), start);
     OpBuilder::InsertionGuard guard(b);

@@ -1,5 +1,7 @@
 #include "compiler/codegen/VectorSelector.h"
 
+#include "compiler/codegen/UnitCalls.h"
+
 #include "llvm/ADT/bit.h"
 #include "llvm/Analysis/VectorUtils.h"
 #include "llvm/IR/IntrinsicsRISCV.h"
@@ -300,6 +302,26 @@ Value *VectorSelector::selectIntrinsic(IntrinsicInst &op) {
   }
 }
 
+/// An instruction of a custom unit: the coprocessor's intrinsics are of integers.
+Value *VectorSelector::selectUnit(CallInst &op, const units::Instruction &instruction) {
+  std::optional<UnitIntrinsic> intrinsic = unitIntrinsic(instruction);
+  Type *fixed = op.getType(), *type = typeFor(fixed);
+  if (!intrinsic || !type)
+    return nullptr;
+  Type *words = type->getWithNewType(b.getIntNTy(type->getScalarSizeInBits()));
+  SmallVector<Value *> operands = {word(intrinsic->opcode)};
+  for (Value *operand : op.args()) {
+    Value *made = operand->getType()->isVectorTy() ? vector(operand) : operand;
+    if (!made)
+      return nullptr;
+    operands.push_back(made->getType()->isVectorTy() ? this->made(b.CreateBitCast(made, words)) : made);
+  }
+  if (instruction.format == units::Format::Vector)
+    operands.push_back(word(0)); // the immediate of a form that has no third operand
+  operands.push_back(lengthOf(fixed));
+  return made(b.CreateBitCast(made(b.CreateIntrinsic(words, intrinsic->id, operands)), type));
+}
+
 // ---- the rest ---------------------------------------------------------------------------------------------------
 
 Value *VectorSelector::select(Instruction &instruction) {
@@ -317,6 +339,9 @@ Value *VectorSelector::select(Instruction &instruction) {
     return selectLoad(*op);
   if (auto *op = dyn_cast<IntrinsicInst>(&instruction))
     return selectIntrinsic(*op);
+  if (auto *op = dyn_cast<CallInst>(&instruction))
+    if (const units::Instruction *unit = unitCallOf(*op))
+      return selectUnit(*op, *unit);
   if (llvm::isa<FreezeInst>(instruction)) {
     Value *x = vector(instruction.getOperand(0));
     return x ? made(b.CreateFreeze(x)) : nullptr;
@@ -362,6 +387,11 @@ static Value *laneForAll(ShuffleVectorInst &shuffle) {
 bool VectorSelector::isScalarInAllLanes(Instruction &instruction) {
   if (getSplatValue(&instruction))
     return true;
+  if (auto *insert = dyn_cast<InsertElementInst>(&instruction);
+      insert && cast<FixedVectorType>(insert->getType())->getNumElements() == 1 && laneZero(insert)) {
+    splats[insert] = insert->getOperand(1); // a vector of one lane
+    return true;
+  }
   if (llvm::isa<InsertElementInst, BitCastInst>(instruction) && laneZero(&instruction))
     return feedsSplats(instruction);
   if (auto *shuffle = dyn_cast<ShuffleVectorInst>(&instruction)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hw-models/core/rvv/Isa.h"
+#include "kernels/units/Units.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -64,11 +65,13 @@ private:
   llvm::Value *narrowFactor(llvm::Value *value, llvm::Type *fixed);
   llvm::Value *selectCast(llvm::CastInst &cast);
   llvm::Value *extend(llvm::Value *from, llvm::Type *fixed, bool isSigned);
+  llvm::Value *narrow(llvm::Value *from, llvm::Type *fixed);
   llvm::Value *toReal(llvm::Value *from, llvm::Type *fixed, bool isSigned);
   llvm::Value *selectCompare(llvm::CmpInst &compare);
   llvm::Value *selectMerge(llvm::SelectInst &op);
   llvm::Value *selectShuffle(llvm::ShuffleVectorInst &op);
   llvm::Value *selectIntrinsic(llvm::IntrinsicInst &op);
+  llvm::Value *selectUnit(llvm::CallInst &call, const units::Instruction &instruction);
   llvm::Value *selectLoad(llvm::LoadInst &op);
   bool selectStore(llvm::StoreInst &op);
 

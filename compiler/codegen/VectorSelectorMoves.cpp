@@ -42,6 +42,17 @@ Value *VectorSelector::extend(Value *from, Type *fixed, bool isSigned) {
               : nullptr;
 }
 
+/// Integers to narrower ones of 8 bits or more, halving them step by step.
+Value *VectorSelector::narrow(Value *from, Type *fixed) {
+  unsigned bits = fixed->getScalarSizeInBits();
+  while (from && bits >= 8 && from->getType()->getScalarSizeInBits() > bits) {
+    Type *type = typeFor(fixed->getWithNewBitWidth(from->getType()->getScalarSizeInBits() / 2));
+    from = call(Intrinsic::riscv_vnsrl, {type, from->getType(), b.getInt64Ty(), b.getInt64Ty()},
+                {none(type), from, word(0), lengthOf(fixed)});
+  }
+  return from && from->getType()->getScalarSizeInBits() == bits ? from : nullptr;
+}
+
 Value *VectorSelector::toReal(Value *from, Type *fixed, bool isSigned) {
   // Words become real numbers at the width of both; narrower ones are extended at that width first, which keeps it.
   if (from->getType()->getScalarSizeInBits() < 32)
@@ -66,6 +77,8 @@ Value *VectorSelector::selectCast(CastInst &op) {
   switch (op.getOpcode()) {
   case Instruction::BitCast:
     return made(b.CreateBitCast(from, type));
+  case Instruction::Trunc:
+    return narrow(from, fixed);
   case Instruction::SExt:
   case Instruction::ZExt:
     return extend(from, fixed, op.getOpcode() == Instruction::SExt);

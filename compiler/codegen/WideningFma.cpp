@@ -1,12 +1,16 @@
 // rv.widening_fma: forming it from vector code, and what a target does for it.
 #include "compiler/codegen/Passes.h"
+#include "compiler/codegen/UnitCalls.h"
 #include "dialects/rv/Rv.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 using namespace mlir;
 
 namespace weft::codegen {
+
+using mlir::success; // not weft::success of plain C++ libraries
 namespace {
 
 /// The scalar that all lanes of `value` are, if it is one of f32.
@@ -142,6 +146,29 @@ struct LowerWideningFma : OpRewritePattern<rv::WideningFmaOp> {
   }
 };
 
+/// Byte i of each word, as a word. All lanes of a broadcast scalar are alike.
+Value byteOf(OpBuilder &b, Location loc, Value words, int32_t i) {
+  if (auto broadcast = words.getDefiningOp<vector::BroadcastOp>();
+      broadcast && broadcast.getSource().getType().isInteger(32))
+    return b.create<vector::BroadcastOp>(loc, words.getType(), byteOf(b, loc, broadcast.getSource(), i));
+  Value up = b.create<arith::ShLIOp>(loc, words, integers(b, loc, words.getType(), 24 - 8 * i));
+  return b.create<arith::ShRSIOp>(loc, up, integers(b, loc, words.getType(), 24));
+}
+
+struct LowerDot4 : OpRewritePattern<rv::Dot4Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(rv::Dot4Op op, PatternRewriter &rewriter) const final {
+    Value sum = op.getAcc();
+    for (int32_t i = 0; i < 4; ++i) {
+      Value product = rewriter.create<arith::MulIOp>(op.getLoc(), byteOf(rewriter, op.getLoc(), op.getA(), i),
+                                                     byteOf(rewriter, op.getLoc(), op.getB(), i));
+      sum = rewriter.create<arith::AddIOp>(op.getLoc(), sum, product);
+    }
+    rewriter.replaceOp(op, sum);
+    return success();
+  }
+};
+
 struct LowerRv : PassWrapper<LowerRv, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerRv)
 
@@ -159,11 +186,12 @@ struct LowerRv : PassWrapper<LowerRv, OperationPass<func::FuncOp>> {
     return "Lower rv operations and 16-bit widening to what LLVM selects well for the target";
   }
   void getDependentDialects(DialectRegistry &registry) const final {
-    registry.insert<arith::ArithDialect, math::MathDialect, vector::VectorDialect>();
+    registry.insert<arith::ArithDialect, LLVM::LLVMDialect, math::MathDialect, vector::VectorDialect>();
   }
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerWideningFma>(&getContext());
+    patterns.add<LowerWideningFma, LowerDot4>(&getContext());
+    addUnitLowering(patterns);
     patterns.add<LowerWidening>(&getContext(), WideningSupport{scalarF16, vectorF16, scalarBf16, vectorBf16});
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

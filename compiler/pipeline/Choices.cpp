@@ -21,6 +21,8 @@ place::PlaceOptions placeOptions(const CompileOptions &options, mlir::MLIRContex
     place.weightType = builder.getF16Type();
   else if (options.dtype == "bf16")
     place.weightType = builder.getBF16Type();
+  else if (options.dtype == "i8")
+    place.weightType = builder.getI8Type();
   const hw::Latency &latency = options.hardware.latency;
   place.costs = {latency.hop,
                  latency.ramp,

@@ -25,7 +25,7 @@ struct CompileOptions {
   hw::Hardware hardware;
   uint32_t meshWidth = 0, meshHeight = 0; // 0: that of the hardware
   uint32_t maxSeq = 0;                    // 0: what the model was made for, at most defaultMaxSeq
-  std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16"; empty: as stored
+  std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16", "i8"; empty: as stored
   GemmChoice gemm = GemmChoice::Auto;
   ReduceChoice reduce = ReduceChoice::Auto; // Router: an error where the hardware's routers cannot
   Phase until = Phase::Package;
@@ -42,7 +42,7 @@ inline constexpr uint32_t defaultMaxSeq = 512;
 /// A choice the compiler made, with what else it could have taken.
 struct Decision {
   std::string phase, op, choice;
-  std::string reason; // "predicted" cost or "requested" by the user
+  std::string reason; // "predicted" cost, "requested" by the user, "measured" cost, or "listed" for a unit if none is known
   struct Alternative {
     std::string name;
     int64_t predictedCycles = 0;

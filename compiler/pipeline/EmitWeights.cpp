@@ -12,7 +12,10 @@ namespace weft::compiler {
 namespace {
 
 pkg::ElementType elementType(Type type) {
-  return type.isF32() ? pkg::ElementType::F32 : type.isF16() ? pkg::ElementType::F16 : pkg::ElementType::BF16;
+  return type.isF32()       ? pkg::ElementType::F32
+         : type.isF16()      ? pkg::ElementType::F16
+         : type.isInteger(8) ? pkg::ElementType::I8
+                             : pkg::ElementType::BF16;
 }
 
 pkg::ElementType elementType(frontend::WeightType type) {
@@ -111,6 +114,14 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
     weight->row_index =
         type.getRank() == 1 ? std::vector<int32_t>{0} : indexTable(dims[0], type.getDimSize(0), mesh, heads);
     weight->transposed = op.getTransposed();
+    if (auto quantised = op.getQuantised()) {
+      weight->offset = weight->row_stride = 0;
+      weight->quantised = std::make_unique<pkg::QuantisedT>();
+      weight->quantised->block_rows = static_cast<uint32_t>((*quantised)[0]);
+      weight->quantised->columns = static_cast<uint32_t>(dims[columnDim].getLocal());
+      weight->quantised->first_column = static_cast<uint32_t>(columns.offset);
+      weight->quantised->order = static_cast<pkg::ByteOrder>((*quantised)[1]);
+    }
     package.weights.push_back(std::move(weight));
   }
   return {};

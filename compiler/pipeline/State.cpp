@@ -10,6 +10,7 @@
 #include "compiler/pipeline/Budget.h"
 #include "compiler/pipeline/Choices.h"
 #include "compiler/pipeline/Emit.h"
+#include "compiler/pipeline/UnitChoices.h"
 #include "compiler/place/Place.h"
 #include "compiler/plan/FabricBuffers.h"
 #include "compiler/route/Deadlock.h"
@@ -95,10 +96,7 @@ public:
     case Phase::Place:
       return place();
     case Phase::Spmd:
-      return runPasses(Fault::Internal, [&](PassManager &passes) {
-        passes.addPass(spmd::createSpmdPass());
-        passes.addPass(spmd::createFabricVerifyPass());
-      });
+      return spmd();
     case Phase::Route:
       return route();
     case Phase::Plan:
@@ -190,6 +188,20 @@ private:
     });
   }
 
+  Result<void> spmd() {
+    spmd::SpmdOptions chosen;
+    if (auto core = coreTarget()) {
+      auto order = chooseByteOrder(options, *core, *module, decisions);
+      if (!order)
+        return order.takeError();
+      chosen.byteOrder = *order;
+    }
+    return runPasses(Fault::Internal, [&](PassManager &passes) {
+      passes.addPass(spmd::createSpmdPass(chosen));
+      passes.addPass(spmd::createFabricVerifyPass());
+    });
+  }
+
   Result<void> route() {
     // Too few colours is a matter of machine and model; routes that do not check out are ours.
     auto colored = runPasses(
@@ -216,6 +228,8 @@ private:
     OpBuilder builder = OpBuilder::atBlockEnd(kernels->getBody());
     for (auto function : module->getOps<func::FuncOp>())
       builder.clone(*function);
+    if (auto core = coreTarget())
+      return chooseExp(options, *core, *module, *kernels, decisions);
     return {};
   }
 
@@ -231,7 +245,8 @@ private:
   void buildShown(PassManager &passes, Phase phase) const {
     codegen::HostTarget host = codegen::defaultHostTarget();
     if (auto core = coreTarget())
-      phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(core->isa))
+      phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(core->isa),
+                                                              codegen::hasUnit(core->isa, "dot"))
                               : codegen::buildCorePipeline(passes, *core);
     else
       phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(host))

@@ -25,7 +25,7 @@ struct PlaceOptions {
   int64_t prefillTreeLevels = 1; // at most this many levels, colours permitting
   int64_t decodeTreeLevels = 2;
   int64_t keyBlock = 16; // keys scored at once in prefill attention
-  mlir::Type weightType; // null: as stored
+  mlir::Type weightType; // null: as stored; i8: matrices are quantised, what is looked up and scaled with as stored
   CollectiveCosts costs;
 };
 

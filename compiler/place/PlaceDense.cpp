@@ -82,12 +82,12 @@ Value Placer::shift(Value input, Axis axis, bool wrap) {
   return builder.create<ShiftOp>(input.getType(), input, axis, wrap);
 }
 
-Type Placer::weightElement(ValueRange parts) const {
+Type Placer::matrixElement(ValueRange parts) const {
   Type common = cast<RankedTensorType>(parts[0].getType()).getElementType();
   for (Value part : parts.drop_front())
     if (cast<RankedTensorType>(part.getType()).getElementType() != common)
       common = Float32Type::get(common.getContext());
-  return weightElement(common);
+  return matrixElement(common);
 }
 
 Value Placer::product(Value x, Value w, RankedTensorType result) {
@@ -199,7 +199,7 @@ LogicalResult Placer::placeLinear(xf::LinearOp op) {
   bool final = llvm::any_of(op->getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
   ShardAttr columnShard =
       final ? shard(Axis::X, ShardKind::Block, plainLocal(outputs, mesh.width)) : contractionX(outputs);
-  auto weightType = tensor({inputs, outputs}, weightElement(stored.getElementType()), {rowsShard, columnShard});
+  auto weightType = tensor({inputs, outputs}, matrixElement(stored.getElementType()), {rowsShard, columnShard});
   Value w = weight({*name}, WeightOrder::Single, weightType, true, fromHeads);
   values[op.getResult()] = product(*x, w, activation(isSequence(op.getResult()), outputs, columnShard));
   return success();
@@ -215,7 +215,7 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   int64_t inner = stored.getDimSize(0), columns = stored.getDimSize(1);
   ShardAttr innerShard = contractionX(inner);
   ShardAttr pairShard = shard(Axis::X, ShardKind::Block, 2 * innerShard.getLocal());
-  Type element = weightElement({op.getGate(), op.getUp()});
+  Type element = matrixElement({op.getGate(), op.getUp()});
   Value gateUp = weight({*gate, *up}, WeightOrder::SideBySide,
                         tensor({columns, 2 * inner}, element, {contractionY(columns), pairShard}), true);
   Value both = product(*x, gateUp, activation(sequence, 2 * inner, pairShard));
@@ -223,7 +223,7 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   Value hidden = call(kernel, {both}, {empty(activation(sequence, inner, innerShard))}, {0, 1}, {rows(sequence)})[0];
   Value downWeight =
       weight({*down}, WeightOrder::Single,
-             tensor({inner, columns}, weightElement(cast<RankedTensorType>(op.getDown().getType()).getElementType()),
+             tensor({inner, columns}, matrixElement(cast<RankedTensorType>(op.getDown().getType()).getElementType()),
                     {contractionY(inner), contractionX(columns)}),
              true);
   values[op.getResult()] = product(hidden, downWeight, activation(sequence, columns, contractionX(columns)));

@@ -39,9 +39,13 @@ private:
   mlir::RankedTensorType activation(bool sequence, int64_t columns, grid::ShardAttr columnShard,
                                     grid::Axis partial = grid::Axis::None);
   mlir::Type f32() { return builder.getF32Type(); }
-  mlir::Type weightElement(mlir::Type stored) const { return options.weightType ? options.weightType : stored; }
+  /// Of tables and gains, which are never quantised.
+  mlir::Type weightElement(mlir::Type stored) const {
+    return options.weightType && !options.weightType.isInteger() ? options.weightType : stored;
+  }
+  mlir::Type matrixElement(mlir::Type stored) const { return options.weightType ? options.weightType : stored; }
   /// Of one matrix made of several weights: none of them may be rounded because it is stored wider than another.
-  mlir::Type weightElement(mlir::ValueRange parts) const;
+  mlir::Type matrixElement(mlir::ValueRange parts) const;
   static bool isSequence(Value xfValue);
   grid::ShardAttr contractionX(int64_t extent);
   grid::ShardAttr contractionY(int64_t extent);

@@ -39,9 +39,10 @@ namespace {
 struct Gemm {
   std::string name;
   BlockQueue a, b;
-  Slot from, weight, result; // A as it lies, B resident, C
-  Expr rows;                 // in use
-  std::string pack, copy, zero, multiply;
+  Slot from, weight; // A as it lies, B resident
+  Expr rows;         // in use
+  std::string pack, copy, zero;
+  Product product;
 };
 
 } // namespace
@@ -57,13 +58,37 @@ Part Lowering::alignPart(const BlockQueue &queue, grid::Axis rankAxis, bool up) 
           }};
 }
 
+/// Operands of the kernel that multiplies a block of A by one of B into C. A quantised block of B begins with its scales.
+static SmallVector<Slot> operandsOf(const Product &product, const Slot &a, const Slot &b) {
+  if (!product.quantised)
+    return {a, b, product.result};
+  Slot bytes = b;
+  bytes.offset += product.scaleBytes;
+  return {a, b, bytes, product.sums, product.result};
+}
+
+Product Lowering::makeProduct(RankedTensorType weight, int64_t rows, const Slot &result) {
+  int64_t width = blockRows(weight), outputs = grid::localShape(weight)[1];
+  Product product;
+  product.result = result;
+  product.quantised = weight.getElementType().isInteger(8);
+  if (!product.quantised) {
+    product.kernel = use(kernels::buildGemm(module, rows, width, outputs, elementOf(weight.getElementType())));
+    return product;
+  }
+  product.kernel = use(kernels::buildGemmQuantised(module, rows, width, outputs, options.byteOrder));
+  product.sums = {newBuffer(fabric::BufferKind::Activations, rows * outputs * 4, "sums"), 0, {}};
+  product.scaleBytes = 4 * outputs;
+  return product;
+}
+
 /// S - 1 steps that move both operands while they multiply, and a last one that only multiplies.
-Emit Lowering::computeShift(const BlockQueue &a, const BlockQueue &b, bool upA, bool upB, const std::string &multiply,
-                            const Slot &result, const Expr &rows) {
+Emit Lowering::computeShift(const BlockQueue &a, const BlockQueue &b, bool upA, bool upB, const Product &product,
+                            const Expr &rows) {
   return [=, this](OpBuilder &builder, int64_t level) {
     auto multiplyAt = [&](OpBuilder &at, int64_t depth, int64_t scale, int64_t ahead) {
-      kernelCall(at, depth, multiply,
-                 {a.aligned(level, scale, ahead, upA), b.aligned(level, scale, ahead, upB), result}, {rows});
+      kernelCall(at, depth, product.kernel,
+                 operandsOf(product, a.aligned(level, scale, ahead, upA), b.aligned(level, scale, ahead, upB)), {rows});
     };
     auto move = [&](OpBuilder &at, const BlockQueue &queue, bool up) {
       if (!queue.moving)
@@ -107,21 +132,22 @@ BlockQueue Lowering::makeQueue(grid::Axis axis, int64_t stride, Expr bytes, Stri
 void Lowering::lowerGemm(grid::GemmOp op, std::vector<Step> &steps) {
   Gemm gemm;
   gemm.name = opName(op);
-  auto aLocal = grid::localShape(op.getA().getType()), bLocal = grid::localShape(op.getB().getType());
-  int64_t rows = aLocal[0], columns = aLocal[1], outputs = bLocal[1], width = bLocal[0] / mesh.blocksY;
-  Type element = cast<RankedTensorType>(op.getB().getType()).getElementType();
-  int64_t blockBytes = width * outputs * (element.getIntOrFloatBitWidth() / 8);
+  auto weight = cast<RankedTensorType>(op.getB().getType());
+  auto aLocal = grid::localShape(op.getA().getType());
+  int64_t rows = aLocal[0], columns = aLocal[1], outputs = grid::localShape(weight)[1], width = blockRows(weight);
+  bool quantised = weight.getElementType().isInteger(8);
+  int64_t bytesB = blockBytes(weight), rowBytes = quantised ? runtime::quantisedRowBytes(width) : width * 4;
   gemm.rows = {fabric::Source::Param, param("rows", {mesh.height}), 1, 0};
-  gemm.a =
-      makeQueue(grid::Axis::X, rows * width * 4, {fabric::Source::Param, gemm.rows.index, width * 4, 0}, "blocksA");
-  gemm.b = makeQueue(grid::Axis::Y, blockBytes, constant(blockBytes), "blocksB");
+  gemm.a = makeQueue(grid::Axis::X, rows * rowBytes, {fabric::Source::Param, gemm.rows.index, rowBytes, 0}, "blocksA");
+  gemm.b = makeQueue(grid::Axis::Y, bytesB, constant(bytesB), "blocksB");
   gemm.from = slots.at(op.getA());
   gemm.weight = slots.at(op.getB());
-  gemm.result = slotFor(op.getC(), fabric::BufferKind::Activations, "product");
-  gemm.pack = use(kernels::buildPackColumns(module, rows, columns, mesh.blocksX, width));
-  gemm.copy = use(kernels::buildCopyColumns(module, gemm.b.held, blockBytes / 4, 0, blockBytes / 4));
+  Slot result = slotFor(op.getC(), fabric::BufferKind::Activations, "product");
+  gemm.pack = use(quantised ? kernels::buildPackQuantised(module, rows, columns, mesh.blocksX, width)
+                            : kernels::buildPackColumns(module, rows, columns, mesh.blocksX, width));
+  gemm.copy = use(kernels::buildCopyColumns(module, gemm.b.held, bytesB / 4, 0, bytesB / 4));
   gemm.zero = use(kernels::buildZero(module, rows, outputs));
-  gemm.multiply = use(kernels::buildGemm(module, rows, width, outputs, elementOf(element)));
+  gemm.product = makeProduct(weight, rows, result);
 
   // The rings will carry the operands away, so they get copies; C starts at zero.
   steps.push_back({gemm.name, "kernel", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
@@ -129,7 +155,7 @@ void Lowering::lowerGemm(grid::GemmOp op, std::vector<Step> &steps) {
                                                        {gemm.rows});
                                             kernelCall(b, level, gemm.copy, {gemm.weight, Slot{gemm.b.buffer, 0, {}}},
                                                        {constant(gemm.b.held)});
-                                            kernelCall(b, level, gemm.zero, {gemm.result}, {gemm.rows});
+                                            kernelCall(b, level, gemm.zero, {gemm.product.result}, {gemm.rows});
                                           }}}});
   for (const BlockQueue *queue : {&gemm.a, &gemm.b}) {
     grid::Axis rankAxis = queue == &gemm.a ? grid::Axis::Y : grid::Axis::X;
@@ -148,22 +174,45 @@ void Lowering::lowerGemm(grid::GemmOp op, std::vector<Step> &steps) {
       mask.ys = gemm.a.alignedBy(upA);
       mask.xs = gemm.b.alignedBy(upB);
       if (!mask.empty())
-        step.parts.push_back({mask, computeShift(gemm.a, gemm.b, upA, upB, gemm.multiply, gemm.result, gemm.rows)});
+        step.parts.push_back({mask, computeShift(gemm.a, gemm.b, upA, upB, gemm.product, gemm.rows)});
     }
   steps.push_back(std::move(step));
 }
 
+Emit Lowering::multiplyBlocks(grid::GemvOp op) {
+  auto weight = cast<RankedTensorType>(op.getW().getType());
+  int64_t rows = grid::localShape(weight)[0], width = blockRows(weight), outputs = grid::localShape(weight)[1];
+  Slot x = slots.at(op.getX()), w = slots.at(op.getW()), y = slots.at(op.getY());
+  Type element = weight.getElementType();
+  if (!element.isInteger(8)) {
+    std::string multiply = use(kernels::buildGemm(module, 1, rows, outputs, elementOf(element)));
+    return [=, this](OpBuilder &b, int64_t level) { kernelCall(b, level, multiply, {x, w, y}, {constant(1)}); };
+  }
+  Product product = makeProduct(weight, 1, y);
+  int64_t blocks = mesh.blocksY, rowBytes = runtime::quantisedRowBytes(width), bytes = blockBytes(weight);
+  Slot packed{newBuffer(fabric::BufferKind::Activations, blocks * rowBytes, "quantised"), 0, {}};
+  std::string pack = use(kernels::buildPackQuantised(module, 1, rows, blocks, width));
+  return [=, this](OpBuilder &b, int64_t level) {
+    kernelCall(b, level, pack, {x, packed}, {constant(1)});
+    auto loop = b.create<fabric::LoopOp>(b.getUnknownLoc(), attribute(constant(blocks), level));
+    OpBuilder body = OpBuilder::atBlockEnd(&loop.getBody().emplaceBlock());
+    auto blockOf = [&](Slot slot, int64_t stride) {
+      slot.terms.push_back({level, 1, constant(0), blocks, stride});
+      return slot;
+    };
+    kernelCall(body, level + 1, product.kernel, operandsOf(product, blockOf(packed, rowBytes), blockOf(w, bytes)),
+               {constant(1)});
+  };
+}
+
 LogicalResult Lowering::lowerGemv(grid::GemvOp op, std::vector<Step> &steps) {
   std::string name = opName(op);
-  auto local = grid::localShape(op.getW().getType());
-  Type element = cast<RankedTensorType>(op.getW().getType()).getElementType();
-  Slot x = slots.at(op.getX()), w = slots.at(op.getW());
   Slot y = slotFor(op.getY(), fabric::BufferKind::Activations, "product");
-  std::string zero = use(kernels::buildZero(module, 1, local[1]));
-  std::string multiply = use(kernels::buildGemm(module, 1, local[0], local[1], elementOf(element)));
+  std::string zero = use(kernels::buildZero(module, 1, grid::localShape(op.getY().getType())[1]));
+  Emit multiply = multiplyBlocks(op);
   steps.push_back({name, "kernel", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
                                        kernelCall(b, level, zero, {y}, {constant(1)});
-                                       kernelCall(b, level, multiply, {x, w, y}, {constant(1)});
+                                       multiply(b, level);
                                      }}}});
   return reduce(name, y, bytesOf(op.getY().getType()),
                 {grid::Axis::Y, grid::ReduceKind::Add, static_cast<int64_t>(op.getLevels()),

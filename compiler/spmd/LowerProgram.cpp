@@ -27,8 +27,8 @@ std::string opName(Operation *op) {
   return op->getName().stripDialect().str();
 }
 
-Lowering::Lowering(ModuleOp module, grid::MeshOp meshOp)
-    : module(module), context(module.getContext()),
+Lowering::Lowering(ModuleOp module, grid::MeshOp meshOp, const SpmdOptions &options)
+    : module(module), context(module.getContext()), options(options),
       mesh(place::Mesh::make(meshOp.getWidth(), meshOp.getHeight(),
                              meshOp.getRankToCore() == grid::RankOrder::Interleave)),
       declarations(context), residents(context), steps(context) {}
@@ -103,6 +103,18 @@ Expr Lowering::bytesOf(Type type) {
   if (first.getKind() != grid::ShardKind::Sequence)
     return constant(bytes);
   return {fabric::Source::Param, param("rows", {mesh.height}), bytes / first.getLocal(), 0};
+}
+
+int64_t Lowering::blockRows(RankedTensorType weight) const { return grid::localShape(weight)[0] / mesh.blocksY; }
+
+int64_t Lowering::blockBytes(RankedTensorType weight) const {
+  int64_t rows = blockRows(weight), columns = grid::localShape(weight)[1];
+  Type element = weight.getElementType();
+  return element.isInteger(8) ? runtime::quantisedBlockBytes(rows, columns) : rows * columns * elementBytes(element);
+}
+
+int64_t Lowering::weightBytes(RankedTensorType weight) const {
+  return weight.getElementType().isInteger(8) ? mesh.blocksY * blockBytes(weight) : localBytes(weight);
 }
 
 Expr Lowering::scalar(grid::ScalarAttr attribute, int64_t level) {
@@ -214,7 +226,8 @@ template <typename Op> static StringRef bufferOfTwin(ModuleOp module, Op wanted)
 void Lowering::lowerResident(Operation *op) {
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   auto buffer = [&](const std::string &name, fabric::BufferKind kind) {
-    residents.create<fabric::BufferOp>(op->getLoc(), name, kind, alignUp(localBytes(type)), IntegerAttr());
+    int64_t bytes = isa<grid::WeightOp>(op) ? weightBytes(type) : localBytes(type);
+    residents.create<fabric::BufferOp>(op->getLoc(), name, kind, alignUp(bytes), IntegerAttr());
   };
   // The phases share what is alike in all: the same weight in another order or layout is another buffer.
   auto describe = [&](auto description, const std::string &base, fabric::BufferKind kind) {
@@ -234,9 +247,12 @@ void Lowering::lowerResident(Operation *op) {
   };
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](grid::WeightOp weight) {
+        DenseI64ArrayAttr quantised;
+        if (type.getElementType().isInteger(8))
+          quantised = residents.getDenseI64ArrayAttr({blockRows(type), static_cast<int64_t>(options.byteOrder)});
         auto description = residents.create<fabric::WeightOp>(op->getLoc(), "", weight.getParts(),
                                                               grid::stringifyWeightOrder(weight.getOrder()),
-                                                              weight.getTransposed(), weight.getHeadsAttr(), type);
+                                                              weight.getTransposed(), weight.getHeadsAttr(), quantised, type);
         std::string first = cast<StringAttr>(weight.getParts()[0]).getValue().str();
         describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
                  fabric::BufferKind::Weights);

@@ -6,6 +6,7 @@
 #include "compiler/place/Geometry.h"
 #include "compiler/place/Place.h"
 #include "compiler/route/Tree.h"
+#include "compiler/spmd/Spmd.h"
 #include "dialects/fabric/Classes.h"
 #include "dialects/grid/GridDialect.h"
 
@@ -59,9 +60,18 @@ struct Step {
 
 struct BlockQueue;
 
+/// The kernel that adds the product of two blocks to C, and what it works on beside them.
+struct Product {
+  std::string kernel;
+  Slot result;
+  bool quantised = false;
+  Slot sums;              // scratch of a quantised product
+  int64_t scaleBytes = 0; // of the scales before a block's integers
+};
+
 class Lowering {
 public:
-  Lowering(mlir::ModuleOp module, grid::MeshOp meshOp);
+  Lowering(mlir::ModuleOp module, grid::MeshOp meshOp, const SpmdOptions &options);
   mlir::LogicalResult lower(mlir::func::FuncOp function);
 
 private:
@@ -100,9 +110,12 @@ private:
   BlockQueue makeQueue(grid::Axis axis, int64_t stride, Expr bytes, llvm::StringRef hint);
   /// Rotates the queues of the cores that go down or up.
   Part alignPart(const BlockQueue &queue, grid::Axis rankAxis, bool up);
-  Emit computeShift(const BlockQueue &a, const BlockQueue &b, bool upA, bool upB, const std::string &multiply,
-                    const Slot &result, const Expr &rows);
+  Emit computeShift(const BlockQueue &a, const BlockQueue &b, bool upA, bool upB, const Product &product,
+                    const Expr &rows);
+  Product makeProduct(mlir::RankedTensorType weight, int64_t rows, const Slot &result);
   mlir::LogicalResult lowerGemv(grid::GemvOp op, std::vector<Step> &steps);
+  /// The products of a GEMV on one core, into zeros.
+  Emit multiplyBlocks(grid::GemvOp op);
 
   // -- pieces
   int64_t cores(grid::Axis axis) const { return axis == grid::Axis::X ? mesh.width : mesh.height; }
@@ -116,6 +129,12 @@ private:
   std::string newBuffer(fabric::BufferKind kind, int64_t bytes, llvm::StringRef hint);
   Slot slotFor(mlir::Value value, fabric::BufferKind kind, llvm::StringRef hint);
   int64_t param(llvm::StringRef name, llvm::ArrayRef<int64_t> divisors);
+  /// Rows of a block of a weight matrix: those that are multiplied in one call.
+  int64_t blockRows(mlir::RankedTensorType weight) const;
+  /// Bytes of such a block.
+  int64_t blockBytes(mlir::RankedTensorType weight) const;
+  /// Bytes that a weight takes on a core.
+  int64_t weightBytes(mlir::RankedTensorType weight) const;
   /// Bytes of a value in use: rows of the sequence are as many as the launch has.
   Expr bytesOf(mlir::Type type);
   Expr scalar(grid::ScalarAttr attribute, int64_t level);
@@ -133,6 +152,7 @@ private:
 
   mlir::ModuleOp module;
   mlir::MLIRContext *context;
+  SpmdOptions options;
   place::Mesh mesh;
   fabric::ProgramOp program;
   mlir::OpBuilder declarations, residents, steps;

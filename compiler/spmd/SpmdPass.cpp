@@ -2,6 +2,7 @@
 #include "compiler/spmd/Spmd.h"
 
 #include "compiler/spmd/Lowering.h"
+#include "dialects/rv/Rv.h"
 
 #include "mlir/Pass/PassRegistry.h"
 
@@ -15,10 +16,15 @@ namespace {
 
 struct SpmdPass : PassWrapper<SpmdPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SpmdPass)
+
+  SpmdPass() = default;
+  explicit SpmdPass(const SpmdOptions &options) { words = options.byteOrder == kernels::ByteOrder::Words; }
+  SpmdPass(const SpmdPass &other) : PassWrapper(other) {}
+
   StringRef getArgument() const override { return "spmd"; }
   StringRef getDescription() const override { return "Turn grid functions into what each class of cores does"; }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<fabric::FabricDialect, linalg::LinalgDialect, memref::MemRefDialect, math::MathDialect>();
+    registry.insert<fabric::FabricDialect, linalg::LinalgDialect, memref::MemRefDialect, math::MathDialect, rv::RvDialect>();
   }
 
   void runOnOperation() override {
@@ -30,11 +36,14 @@ struct SpmdPass : PassWrapper<SpmdPass, OperationPass<ModuleOp>> {
     for (func::FuncOp function : llvm::to_vector(module.getOps<func::FuncOp>())) {
       if (function->hasAttr(place::workAttribute))
         continue; // a kernel
-      if (failed(Lowering(module, mesh).lower(function)))
+      if (failed(Lowering(module, mesh, {words ? kernels::ByteOrder::Words : kernels::ByteOrder::Rows}).lower(function)))
         return signalPassFailure();
     }
     // The mesh stays: the layouts of weights and outputs name it.
   }
+
+  Option<bool> words{*this, "words", llvm::cl::desc("four bytes of a column of quantised weights make a word"),
+                     llvm::cl::init(false)};
 };
 
 /// What `symbol` names. A program's own symbols hide those of the module: buffers that stay and kernels.
@@ -135,7 +144,7 @@ struct FabricVerifyPass : PassWrapper<FabricVerifyPass, OperationPass<ModuleOp>>
 
 } // namespace
 
-std::unique_ptr<Pass> createSpmdPass() { return std::make_unique<SpmdPass>(); }
+std::unique_ptr<Pass> createSpmdPass(const SpmdOptions &options) { return std::make_unique<SpmdPass>(options); }
 std::unique_ptr<Pass> createFabricVerifyPass() { return std::make_unique<FabricVerifyPass>(); }
 
 void registerSpmdPasses() {

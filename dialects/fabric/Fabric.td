@@ -140,9 +140,15 @@ def Fabric_BufferOp : Fabric_Op<"buffer", [Symbol]> {
 
 def Fabric_WeightOp : Fabric_Op<"weight"> {
   let summary = "what the loader brings into a resident buffer; the layout of `type` says which core gets what";
+  let description = [{
+    `quantised` = [rows of a block, order of its bytes] where elements are i8: runtime/package/QuantisedLayout.h.
+  }];
   let arguments = (ins FlatSymbolRefAttr:$buffer, StrArrayAttr:$parts, StrAttr:$order, UnitAttr:$transposed,
-                       OptionalAttr<DenseI64ArrayAttr>:$heads, TypeAttr:$type);
-  let assemblyFormat = "$buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? $type attr-dict";
+                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<DenseI64ArrayAttr>:$quantised,
+                       TypeAttr:$type);
+  let assemblyFormat = [{
+    $buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? (`quantised` $quantised^)? $type attr-dict
+  }];
 }
 
 def Fabric_RopeTableOp : Fabric_Op<"rope_table"> {

@@ -136,8 +136,9 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
     return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor "
                              << type.getRank();
   Type element = type.getElementType();
-  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32))
-    return op->emitOpError() << "has elements of " << element << "; a core holds f32, f16, bf16 or i32";
+  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32) &&
+      !element.isInteger(8))
+    return op->emitOpError() << "has elements of " << element << "; a core holds f32, f16, bf16, i8 or i32";
   if (shardElements(type) >= maxElements)
     return op->emitOpError() << "has a shard of 2^31 elements or more";
   for (auto [shard, pad, extent] : llvm::zip(layout.getDims(), layout.getPad(), type.getShape()))
@@ -259,7 +260,7 @@ LogicalResult GemmOp::verify() {
     if (!isMatrix(type) || shardAxis(type, 0) != Axis::Y || shardAxis(type, 1) != Axis::X) // G6
       return emitOpError("G6: A, B and C must be matrices with rows on y and columns on x");
   if (!isF32(a) || !isF32(c) || b.getElementType().isInteger(32)) // G6
-    return emitOpError("G6: A and C must be f32 and B f32, f16 or bf16");
+    return emitOpError("G6: A and C must be f32 and B f32, f16, bf16 or i8");
   MeshOp mesh = meshOf(*this, layoutOf(a));
   auto [blocksX, blocksY] = blocksOf(mesh);
   auto aLocal = localShape(a), bLocal = localShape(b), cLocal = localShape(c);

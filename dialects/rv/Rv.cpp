@@ -2,6 +2,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TypeUtilities.h"
 
 #include "dialects/rv/RvDialect.cpp.inc"
 
@@ -30,6 +31,12 @@ LogicalResult WideningFmaOp::verify() {
            << acc << " and the narrow operand " << narrow << " must have the same length";
   if (Type scalar = getScalar().getType(); !scalar.isF32() && scalar != narrow.getElementType())
     return emitOpError("R4: the scalar must be an f32 or a ") << narrow.getElementType() << ", not a " << scalar;
+  return success();
+}
+
+LogicalResult Dot4Op::verify() {
+  if (!getElementTypeOrSelf(getResult().getType()).isInteger(32))
+    return emitOpError("R5: works on words, i32 or vectors of it, not on ") << getResult().getType();
   return success();
 }
 

@@ -3,6 +3,7 @@
 #define WEFT_RV_OPS
 
 include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Rv_Dialect : Dialect {
@@ -37,5 +38,27 @@ def Rv_WideningFmaOp : Rv_Op<"widening_fma", [Pure, AllTypesMatch<["acc", "resul
   let assemblyFormat = "$acc `,` $scalar `,` $narrow attr-dict `:` type($acc) `,` type($scalar) `,` type($narrow)";
   let hasVerifier = 1;
 }
+
+def Rv_Dot4Op : Rv_Op<"dot4", [Pure, SameOperandsAndResultType, Elementwise, Scalarizable, Vectorizable, Tensorizable]> {
+  let summary = "acc + the sum of four products of signed bytes";
+  let description = [{
+    Each word of `a` and `b` holds four signed bytes. Their four products are added to `acc`, exact modulo 2^32. A core with
+    the unit `dot` has an instruction for it; elsewhere it is shifts and multiplications.
+
+    ```mlir
+    %r = rv.dot4 %acc, %a, %b : vector<8xi32>
+    ```
+
+    Constraints:
+    * R5: operands are i32 or vectors of it.
+  }];
+  let arguments = (ins SignlessIntegerLike:$acc, SignlessIntegerLike:$a, SignlessIntegerLike:$b);
+  let results = (outs SignlessIntegerLike:$result);
+  let assemblyFormat = "$acc `,` $a `,` $b attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+// One for each instruction of a custom unit.
+include "kernels/units/UnitOps.td"
 
 #endif

@@ -7,7 +7,17 @@ namespace weft::runtime {
 namespace check {
 
 uint64_t elementBytes(pkg::ElementType element) {
-  return element == pkg::ElementType::F16 || element == pkg::ElementType::BF16 ? 2 : 4;
+  switch (element) {
+  case pkg::ElementType::F16:
+  case pkg::ElementType::BF16:
+    return 2;
+  case pkg::ElementType::I8:
+    return 1;
+  case pkg::ElementType::F32:
+  case pkg::ElementType::I32:
+    break;
+  }
+  return 4;
 }
 
 bool isResident(pkg::BufferKind kind) {

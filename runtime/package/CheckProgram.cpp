@@ -92,7 +92,7 @@ Result<void> output(const Package &package, const pkg::ProgramT &program, const 
   const std::string where = fmt::format("program {}: output {}", program.name, output.name);
   if (output.channel >= program.channels.size())
     return error("{}: channel {} of {}", where, output.channel, program.channels.size());
-  if (output.element > pkg::ElementType::MAX)
+  if (output.element > pkg::ElementType::MAX || output.element == pkg::ElementType::I8)
     return error("{}: unknown element type", where);
   if (output.name == "logits" &&
       (output.element != pkg::ElementType::F32 || output.extent != package.model->vocab_size))

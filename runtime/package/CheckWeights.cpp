@@ -1,4 +1,5 @@
 #include "runtime/package/Check.h"
+#include "runtime/package/QuantisedLayout.h"
 
 namespace weft::runtime::check {
 namespace {
@@ -45,14 +46,37 @@ Result<void> localMatrix(const pkg::WeightT &weight, const pkg::BufferT &target,
   return success();
 }
 
+/// Blocks of a quantised weight lie in the buffer, and its columns in the blocks.
+Result<void> quantisedBlocks(const pkg::WeightT &weight, const pkg::BufferT &target, const std::string &where) {
+  const pkg::QuantisedT &blocks = *weight.quantised;
+  if (blocks.order > pkg::ByteOrder::MAX)
+    return error("{}: unknown order of bytes {}", where, unsigned(blocks.order));
+  if (blocks.block_rows == 0 || weight.rows_local == 0 || weight.rows_local % blocks.block_rows != 0)
+    return error("{}: {} rows do not make blocks of {}", where, weight.rows_local, blocks.block_rows);
+  if (weight.cols_local == 0 || uint64_t(blocks.first_column) + weight.cols_local > blocks.columns)
+    return error("{}: columns {} to {} of a block that has {}", where, blocks.first_column,
+                 uint64_t(blocks.first_column) + weight.cols_local, blocks.columns);
+  uint64_t bytes = 4 + uint64_t(quantisedDepth(blocks.block_rows));
+  if (weight.offset % 4 != 0 || __builtin_mul_overflow(bytes, blocks.columns, &bytes) ||
+      __builtin_mul_overflow(bytes, weight.rows_local / blocks.block_rows, &bytes) || weight.offset > target.bytes ||
+      bytes > target.bytes - weight.offset)
+    return error("{}: {} blocks of {} rows and {} columns at {} do not fit buffer {} of {} bytes", where,
+                 weight.rows_local / blocks.block_rows, blocks.block_rows, blocks.columns, weight.offset, target.name,
+                 target.bytes);
+  return success();
+}
+
 Result<void> weight(const Package &package, const BuffersByName &resident, const pkg::WeightT &weight) {
   const std::string where = fmt::format("weight {}", weight.name);
   if (weight.file >= package.files.size())
     return error("{}: file {} of {}", where, weight.file, package.files.size());
   if (weight.file_element > pkg::ElementType::MAX || weight.element > pkg::ElementType::MAX ||
+      weight.file_element == pkg::ElementType::I8 ||
       (weight.file_element == pkg::ElementType::I32) != (weight.element == pkg::ElementType::I32))
     return error("{}: no conversion from element type {} to {}", where, unsigned(weight.file_element),
                  unsigned(weight.element));
+  if ((weight.element == pkg::ElementType::I8) != bool(weight.quantised))
+    return error("{}: elements are i8 where a weight is quantised, and only there", where);
   if (weight.row_axis > pkg::Axis::MAX || weight.col_axis > pkg::Axis::MAX)
     return error("{}: unknown axis", where);
   if (Result<void> stored = storedTensor(weight, package.files[weight.file]->size, where); !stored)
@@ -60,7 +84,9 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
   auto target = resident.find(weight.buffer);
   if (target == resident.end())
     return error("{}: no resident buffer is named {}", where, weight.buffer);
-  if (Result<void> local = localMatrix(weight, *target->second, where); !local)
+  if (Result<void> local = weight.quantised ? quantisedBlocks(weight, *target->second, where)
+                                            : localMatrix(weight, *target->second, where);
+      !local)
     return local;
   const uint64_t storedRows = weight.shape.size() == 2 ? weight.shape[0] : 1;
   const uint64_t storedCols = weight.shape.back();

@@ -1,7 +1,10 @@
 #include "runtime/weights/Shard.h"
 
+#include "runtime/package/QuantisedLayout.h"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -110,6 +113,70 @@ template <typename Use> bool withGather(ElementType from, ElementType to, Use us
   return true;
 }
 
+/// The stored element at `from` as an f32: exact.
+float storedNumber(ElementType element, const std::byte *from) {
+  uint32_t word = 0;
+  uint16_t half = 0;
+  if (elementSize(element) == 4) {
+    std::memcpy(&word, from, sizeof word);
+    return std::bit_cast<float>(word);
+  }
+  std::memcpy(&half, from, sizeof half);
+  return element == ElementType::F16 ? widenF16(half) : widenBf16(half);
+}
+
+/// The blocks of one core's quantised weight.
+class QuantisedFill {
+public:
+  QuantisedFill(const pkg::WeightT &weight, std::span<const std::byte> stored, std::span<std::byte> local)
+      : weight(weight), blocks(*weight.quantised), stored(stored), local(local), numbers(blocks.block_rows) {}
+
+  void operator()(std::span<const int32_t> rows, std::span<const int32_t> cols) {
+    const auto blockBytes = uint64_t(quantisedBlockBytes(blocks.block_rows, blocks.columns));
+    for (size_t first = 0; first < rows.size(); first += blocks.block_rows, local = local.subspan(blockBytes))
+      for (size_t j = 0; j < cols.size(); ++j)
+        fillColumn(rows.subspan(first, blocks.block_rows), cols[j], blocks.first_column + j);
+  }
+
+private:
+  void fillColumn(std::span<const int32_t> rows, int32_t storedColumn, uint64_t column) {
+    uint32_t largest = 0; // magnitudes are ordered as their bits are, NaN above all
+    for (size_t i = 0; i < rows.size(); ++i) {
+      numbers[i] = rows[i] < 0 || storedColumn < 0 ? 0.0f : numberAt(uint64_t(rows[i]), uint64_t(storedColumn));
+      largest = std::max(largest, std::bit_cast<uint32_t>(numbers[i]) & 0x7fffffff);
+    }
+    const QuantisedScale scale(std::bit_cast<float>(largest));
+    std::memcpy(local.data() + 4 * column, &scale.scale, sizeof scale.scale);
+    std::byte *bytes = local.data() + 4 * uint64_t(blocks.columns);
+    for (int64_t i = 0; i < quantisedDepth(int64_t(rows.size())); ++i)
+      bytes[quantisedByte(static_cast<ByteOrder>(blocks.order), i, int64_t(column), blocks.columns)] =
+          std::byte(i < int64_t(rows.size()) ? scale.quantise(numbers[size_t(i)]) : 0);
+  }
+
+  float numberAt(uint64_t row, uint64_t column) const {
+    if (weight.transposed)
+      std::swap(row, column);
+    return storedNumber(weight.file_element,
+                        stored.data() + (row * weight.shape.back() + column) * elementSize(weight.file_element));
+  }
+
+  const pkg::WeightT &weight;
+  const pkg::QuantisedT &blocks;
+  std::span<const std::byte> stored;
+  std::span<std::byte> local; // from the block at hand on
+  std::vector<float> numbers; // of one column
+};
+
+/// Whether the blocks of a quantised weight end within `bytes`, its columns within theirs.
+bool blocksFit(const pkg::WeightT &weight, uint64_t bytes) {
+  const pkg::QuantisedT &blocks = *weight.quantised;
+  return blocks.block_rows > 0 && weight.rows_local % blocks.block_rows == 0 &&
+         uint64_t(blocks.first_column) + weight.cols_local <= blocks.columns &&
+         weight.offset + weight.rows_local / blocks.block_rows *
+                 uint64_t(quantisedBlockBytes(blocks.block_rows, blocks.columns)) <=
+             bytes;
+}
+
 /// Entries [share * count, (share + 1) * count) of an index table; empty if the table is too short.
 std::span<const int32_t> slice(const std::vector<int32_t> &table, uint64_t share, uint64_t count) {
   if (count == 0 || (share + 1) * count > table.size())
@@ -125,14 +192,19 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
   std::span<const int32_t> cols = slice(weight.col_index, shareOf(weight.col_axis, x, y), weight.cols_local);
   const uint64_t rowBytes = uint64_t(weight.cols_local) * elementSize(weight.element);
   const uint64_t storedCols = weight.shape.empty() ? 0 : weight.shape.back();
+  const uint64_t localEnd = weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride + rowBytes;
   uint64_t storedBytes = elementSize(weight.file_element);
   for (uint64_t extent : weight.shape)
     storedBytes *= extent;
   if (rows.empty() || cols.empty() || weight.shape.empty() || weight.file_offset > file.size() ||
       storedBytes > file.size() - weight.file_offset ||
-      weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride + rowBytes > buffer.size())
+      !(weight.quantised ? blocksFit(weight, buffer.size()) : localEnd <= buffer.size()))
     return internalError(
         fmt::format("weight {}: its file, buffer or core ({}, {}) does not go with it", weight.name, x, y));
+  if (weight.quantised) {
+    QuantisedFill(weight, file.subspan(weight.file_offset), buffer.subspan(weight.offset))(rows, cols);
+    return success();
+  }
   const uint64_t rowStep = weight.transposed ? 1 : storedCols, colStep = weight.transposed ? storedCols : 1;
   const bool known = withGather(weight.file_element, weight.element, [&](const auto &gatherer) {
     gatherer(rows, cols, rowStep, colStep, file.data() + weight.file_offset, buffer.data() + weight.offset,

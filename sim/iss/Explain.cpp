@@ -1,7 +1,9 @@
 // Messages for a user: what stopped a program, why, and what to do.
+#include "kernels/units/Units.h"
 #include "sim/iss/Csr.h"
 #include "sim/iss/Decode.h"
 #include "sim/iss/MachineImpl.h"
+#include "sim/iss/Units.h"
 
 #include <fmt/format.h>
 
@@ -30,6 +32,10 @@ std::string_view nameOf(Cause cause) {
     return "store outside writable memory";
   case Cause::HostRequest:
     return "tohost names a block outside memory";
+  case Cause::MeshWaits:
+    return "waits for the mesh";
+  case Cause::UnitDiffers:
+    return "a unit's result is not that of its golden model";
   case Cause::UserCall:
   case Cause::MachineCall:
     return "system call that the simulator does not know (write, exit and exit_group are)";
@@ -40,6 +46,7 @@ std::string_view nameOf(Cause cause) {
 /// The widest set of instructions, for what a word is on any core.
 Op decodeForAny(uint32_t word) {
   hw::Isa all;
+  all.units = ~uint32_t{0};
   all.zfhmin = all.zfh = all.zvfhmin = all.zvfh = all.zfbfmin = all.zvfbfmin = all.zvfbfwma = true;
   return decode(word, all);
 }
@@ -58,8 +65,8 @@ std::string_view nameOf(Extension extension) {
     return "zvfbfmin";
   case Extension::Zvfbfwma:
     return "zvfbfwma";
-  default: // every core has the others
-    return "";
+  default: // every core has the other standard ones
+    return extension > Extension::LastStandard ? units::all()[unitIndexOf(extension)].extension : "";
   }
 }
 
@@ -170,6 +177,7 @@ std::string weft::iss::describe(const Outcome &outcome) {
   case Stop::Returned:
     return {};
   case Stop::Trapped:
+  case Stop::Waits:
     return describeTrap(outcome);
   case Stop::Limit: {
     std::string text = fmt::format("still running after {} instructions", outcome.instructions + outcome.trapped);
@@ -182,5 +190,16 @@ std::string weft::iss::describe(const Outcome &outcome) {
 }
 
 std::string Machine::Impl::whyTrapped(uint32_t word) const {
-  return hart.trap.cause == Cause::IllegalInstruction ? whyIllegal(hart, word) : std::string();
+  switch (hart.trap.cause) {
+  case Cause::IllegalInstruction:
+    return whyIllegal(hart, word);
+  case Cause::UnitDiffers:
+    return hart.unitPartner->report();
+  case Cause::MeshWaits:
+    return hart.meshPort ? fmt::format("route {} {}", hart.trap.value,
+                                       decodeForAny(word).opcode == Opcode::MESH_PUT ? "is full" : "has no word")
+                         : "no mesh is connected to the core";
+  default:
+    return {};
+  }
 }

@@ -33,6 +33,7 @@ static float elementAt(pkg::ElementType element, const std::byte *from) {
   case pkg::ElementType::I32:
     return static_cast<float>(std::bit_cast<int32_t>(bits));
   case pkg::ElementType::F32:
+  case pkg::ElementType::I8: // of no output; checkPackage
     break;
   }
   return std::bit_cast<float>(bits);

@@ -209,8 +209,14 @@ TEST_CASE("values out of range name the line and what is allowed") {
   CHECK_THAT(errorOf(with("description: for tests", "description: \"two\\nlines\"")), Contains("one line of text"));
   CHECK_THAT(errorOf(with("routing:", "routing: 3\nenergy2:")),
              Contains("routing: must be a map with the keys link_bytes"));
-  CHECK_THAT(errorOf(with("    units: []", "    units: [vdot, vdot]")), Contains("'vdot' is listed twice"));
-  CHECK_THAT(errorOf(with("    units: []", "    units: vdot")), Contains("a list of"));
+  CHECK_THAT(errorOf(with("    units: []", "    units: [dot, dot]")), Contains("'dot' is listed twice"));
+  CHECK_THAT(errorOf(with("    units: []", "    units: dot")), Contains("a list of"));
+  CHECK_THAT(errorOf(with("    units: []", "    units: [dot, vexp]")),
+             Contains("units: 'vexp' is not allowed; allowed: a list of: dot, exp, mesh-port"));
+  Result<hw::Hardware> wafer = hw::load("wse3", {{"parallelism.core.units", "[exp]"}});
+  REQUIRE_FALSE(wafer);
+  CHECK_THAT(wafer.error().message,
+             Contains("'exp' has instructions, which cores of kind dsd do not run; allowed: []"));
 }
 
 TEST_CASE("a mesh is two positive numbers of a sane size") {
@@ -311,13 +317,13 @@ TEST_CASE("overrides replace, add, and fail like the file's own values") {
   hw::Hardware machine = parsed(good, {{"memory.sram_kib", "512"},
                                        {"parallelism.mesh", "[7,5]"},
                                        {"energy.hop_byte_pj", "0.25"},
-                                       {"parallelism.core.units", "[vdot, vexp]"},
+                                       {"parallelism.core.units", "[dot, exp]"},
                                        {"memory.sram_kib", "256"}});
   CHECK(machine.memory.sramBytes == 256 * 1024); // the last one holds
   CHECK(machine.parallelism.meshWidth == 7);
   CHECK(machine.parallelism.meshHeight == 5);
   CHECK(machine.energy.hopBytePj == 0.25);
-  CHECK(machine.parallelism.core.units == std::vector<std::string>{"vdot", "vexp"});
+  CHECK(machine.parallelism.core.units == std::vector<std::string>{"dot", "exp"});
 
   CHECK(errorOf(good, {{"memory.sram_kib", "0"}}) == "override 'memory.sram_kib=0': memory.sram_kib: 0 is not allowed; "
                                                      "allowed: a whole number from 1 to 1048576 (KiB)");
@@ -358,7 +364,7 @@ TEST_CASE("the canonical text is a fixed point and the digest follows the values
     if (key.isLabel || key.type == Kind)
       continue;
     std::string value = key.type == Extent       ? "[9, 9]"
-                        : key.type == Names      ? fmt::format("[{}]", key.choices.empty() ? "vdot" : key.choices[0])
+                        : key.type == Names      ? fmt::format("[{}]", key.choices.empty() ? "name" : key.choices[0])
                              : key.type == Choice ? std::string(key.choices[key.fallback == key.choices[0]])
                         : key.type == UnitSets   ? "[arithmetic, float, load, store]"
                         : key.type == Rates      ? "[float/2]"

@@ -184,6 +184,9 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildGemmInt8(module, rows, 44, 40);
     for (BlockFormat format : {BlockFormat::Q8, BlockFormat::Q4})
       buildGemmBlocks(module, rows, 64, 40, format);
+    buildPackQuantised(module, rows, 44, 3, 16);
+    for (ByteOrder order : {ByteOrder::Rows, ByteOrder::Words})
+      buildGemmQuantised(module, rows, 44, 40, order);
     buildAdd(module, rows, 16);
     buildSumSquares(module, rows, 16);
     buildRmsScale(module, rows, 16, 256, 1e-5, weight);

@@ -185,7 +185,7 @@ private:
 };
 } // namespace
 
-Observation runEngine(const runtime::Package &package, const Setup &setup) {
+Observation runDevice(const runtime::Package &package, const Setup &setup, const MakeDevice &make) {
   Observation seen;
   Recorder recorder(seen);
   MacsModel model;
@@ -204,7 +204,7 @@ Observation runEngine(const runtime::Package &package, const Setup &setup) {
     }
     return success();
   };
-  auto engine = sim::makeMeshEngine(package, setup.hardware, options);
+  auto engine = make(package, setup.hardware, options);
   if (!engine) {
     seen.error = engine.error().message;
     return seen;
@@ -227,6 +227,10 @@ Observation runEngine(const runtime::Package &package, const Setup &setup) {
     seen.memory.push_back(std::move(*memory));
   }
   return seen;
+}
+
+Observation runEngine(const runtime::Package &package, const Setup &setup) {
+  return runDevice(package, setup, sim::makeMeshEngine);
 }
 
 } // namespace weft::test

@@ -4,6 +4,7 @@
 #include "hw-models/CoreModel.h"
 #include "sim/mesh/MeshEngine.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -85,6 +86,10 @@ struct Setup {
   uint32_t tokens = 1;
 };
 
+using MakeDevice = std::function<Result<std::unique_ptr<runtime::Device>>(
+    const runtime::Package &, const hw::Hardware &, const sim::MeshEngineOptions &)>;
+/// On any device that takes the mesh engine's options.
+Observation runDevice(const runtime::Package &package, const Setup &setup, const MakeDevice &make);
 Observation runEngine(const runtime::Package &package, const Setup &setup);
 /// Every router in every cycle, as docs/program-model.md says, and nothing clever.
 Observation runOracle(const runtime::Package &package, const Setup &setup);

@@ -74,3 +74,20 @@ TEST_CASE("a description's extensions become the same type") {
   REQUIRE(machine);
   CHECK(hw::isaOf(machine->parallelism.core) == isa("rv64gcv_zvl1024b"));
 }
+
+TEST_CASE("custom units are extensions by their own names") {
+  hw::Isa both = isa("rv64gcv_zvl256b_xweftexp_xweftdot");
+  CHECK(hw::isaText(both) == "rv64gcv_zvl256b_xweftdot_xweftexp");
+  CHECK(isa(hw::isaText(both)) == both);
+  CHECK_FALSE(isa("rv64gcv_zvl256b") == both);
+  CHECK_THAT(errorOf("rv64gcv_xweft"), Contains("'xweft' is not supported") && Contains("xweftdot"));
+  CHECK_THAT(errorOf("rv64gcv_dot"), Contains("not supported"));
+
+  Result<hw::Hardware> machine = hw::load("rvv-mesh-16", {{"parallelism.core.units", "[exp, dot]"}});
+  REQUIRE(machine);
+  CHECK(hw::isaOf(machine->parallelism.core) == isa("rv64gcv_zvl256b_zfh_zvfh_zvfbfwma_xweftdot_xweftexp"));
+  Result<hw::Hardware> plain = hw::load("rvv-mesh-16");
+  REQUIRE(plain);
+  CHECK(hw::coreDigest(*plain) != hw::coreDigest(*machine));
+  CHECK_FALSE(hw::isaOf(plain->parallelism.core).hasUnits());
+}

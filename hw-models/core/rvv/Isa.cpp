@@ -2,6 +2,7 @@
 
 #include "hw-models/Hardware.h"
 #include "hw-models/Yaml.h"
+#include "kernels/units/Units.h"
 
 #include <fmt/format.h>
 
@@ -60,10 +61,24 @@ bool addByName(Isa &isa, std::string_view name) {
   return false;
 }
 
+/// By a property of the unit: its name or that of its extension.
+bool addUnit(Isa &isa, std::string_view units::Unit::*property, std::string_view text) {
+  std::span<const units::Unit> all = units::all();
+  for (size_t index = 0; index < all.size(); ++index)
+    if (!text.empty() && all[index].*property == text) {
+      isa.units |= 1u << index;
+      return true;
+    }
+  return false;
+}
+
 std::string listOfNames() {
   std::string out;
   for (std::string_view name : names)
     out += (out.empty() ? "" : ", ") + std::string(name);
+  for (const units::Unit &unit : units::all())
+    if (!unit.extension.empty())
+      out += ", " + std::string(unit.extension);
   return out;
 }
 
@@ -132,7 +147,8 @@ struct Reader {
       isa.vlenBits = std::max(isa.vlenBits, bits);
       return success();
     }
-    if (std::find(std::begin(baseNames), std::end(baseNames), name) != std::end(baseNames) || addByName(isa, name))
+    if (std::find(std::begin(baseNames), std::end(baseNames), name) != std::end(baseNames) || addByName(isa, name) ||
+        addUnit(isa, &units::Unit::extension, name))
       return success();
     return fail(fmt::format("{} is not supported; beyond rv64gcv there are {} and zvlNb", inQuotes(std::string(part)),
                             listOfNames()));
@@ -176,6 +192,8 @@ Isa hw::isaOf(const CoreSpec &core) {
   Isa isa{.vlenBits = core.vlenBits};
   for (const std::string &name : core.extensions)
     addByName(isa, name);
+  for (const std::string &name : core.units)
+    addUnit(isa, &units::Unit::name, name);
   return isa;
 }
 
@@ -188,5 +206,8 @@ std::string hw::isaText(const Isa &isa) {
     if (isa.*each.has && !isImplied)
       out += fmt::format("_{}", each.name);
   }
+  for (size_t index = 0; index < units::all().size(); ++index)
+    if (isa.hasUnit(index))
+      out += fmt::format("_{}", units::all()[index].extension);
   return out;
 }

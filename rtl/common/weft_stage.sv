@@ -1,0 +1,32 @@
+// A pipeline register between two ready/valid streams. It takes a word whenever it is empty or gives one away in the
+// same cycle, so a chain of stages closes its bubbles.
+module weft_stage #(
+    parameter int unsigned WIDTH = 8
+) (
+    input  logic             clk_i,
+    input  logic             rst_ni,
+    input  logic             valid_i,
+    output logic             ready_o,
+    input  logic [WIDTH-1:0] data_i,
+    output logic             valid_o,
+    input  logic             ready_i,
+    output logic [WIDTH-1:0] data_o
+);
+  assign ready_o = !valid_o || ready_i;
+
+  always_ff @(posedge clk_i)
+    if (!rst_ni) valid_o <= 1'b0;
+    else if (ready_o) valid_o <= valid_i;
+
+  always_ff @(posedge clk_i) if (valid_i && ready_o) data_o <= data_i;
+
+  weft_stream_rules #(
+      .WIDTH(WIDTH)
+  ) i_rules (
+      .clk_i,
+      .rst_ni,
+      .valid_i(valid_o),
+      .ready_i(ready_i),
+      .data_i (data_o)
+  );
+endmodule

@@ -1,0 +1,110 @@
+#include "sim/cosim/mesh/Compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace weft::cosim {
+namespace {
+
+class Comparison {
+public:
+  explicit Comparison(const ComparedDevices &devices) : devices(devices) {}
+
+  void arrivals() {
+    const auto &expected = devices.engineLog->arrivals, &seen = devices.routerLog->arrivals;
+    for (const auto &[place, cycles] : expected) {
+      auto found = seen.find(place);
+      words(place, cycles, found == seen.end() ? std::vector<uint64_t>() : found->second);
+    }
+    for (const auto &[place, cycles] : seen)
+      if (!expected.count(place))
+        words(place, {}, cycles);
+    if (!devices.routerLog->inOrder)
+      differ("words are numbered out of order");
+  }
+
+  void ends() {
+    for (const auto &[core, cycle] : devices.engineLog->coreEnds) {
+      auto found = devices.routerLog->coreEnds.find(core);
+      if (found == devices.routerLog->coreEnds.end() || found->second != cycle)
+        differ(fmt::format("{} ends in cycle {} of the engine, and {} of the routers", coreName(core), cycle,
+                           found == devices.routerLog->coreEnds.end() ? "none" : std::to_string(found->second)));
+    }
+  }
+
+  Result<void> memory() {
+    for (uint32_t y = 0; devices.sramBytes && y < devices.height; ++y)
+      for (uint32_t x = 0; x < devices.width; ++x) {
+        auto expected = devices.engine->readSram(x, y, 0, devices.sramBytes);
+        auto seen = devices.routers->readSram(x, y, 0, devices.sramBytes);
+        if (!expected || !seen)
+          return expected ? seen.takeError() : expected.takeError();
+        result.bytesCompared += devices.sramBytes;
+        auto [a, b] = std::mismatch(expected->begin(), expected->end(), seen->begin());
+        if (a != expected->end())
+          differ(fmt::format("core ({}, {}): byte {} of SRAM is {:#x} in the engine, {:#x} with the routers", x, y,
+                             a - expected->begin(), static_cast<unsigned>(*a), static_cast<unsigned>(*b)));
+      }
+    return success();
+  }
+
+  void results(const runtime::LaunchResult &expected, const runtime::LaunchResult &seen) {
+    result.engineCycles = expected.report.cycles;
+    result.routerCycles = seen.report.cycles;
+    if (expected.report.cycles != seen.report.cycles)
+      differ(fmt::format("the launch takes {} cycles in the engine, {} with the routers", expected.report.cycles,
+                         seen.report.cycles));
+    const bool same = expected.logits.size() == seen.logits.size() &&
+                      !std::memcmp(expected.logits.data(), seen.logits.data(), 4 * seen.logits.size());
+    if (!same)
+      differ("the logits differ");
+  }
+
+  LaunchComparison result;
+
+private:
+  void words(std::pair<uint32_t, uint32_t> place, const std::vector<uint64_t> &expected,
+             const std::vector<uint64_t> &seen) {
+    result.words += expected.size();
+    for (size_t i = 0; i < std::max(expected.size(), seen.size()); ++i) {
+      auto at = [&](const std::vector<uint64_t> &of) { return i < of.size() ? std::to_string(of[i]) : "none"; };
+      if (i >= expected.size() || i >= seen.size() || expected[i] != seen[i])
+        differ(fmt::format("{}, channel '{}', word {}: arrives in cycle {} of the engine, {} of the routers",
+                           coreName(place.first), devices.program->channels[place.second]->name, i, at(expected),
+                           at(seen)));
+    }
+  }
+  void differ(const std::string &what) {
+    if (!result.mismatches++)
+      result.first = what;
+  }
+  std::string coreName(uint32_t core) const {
+    return fmt::format("core ({}, {})", core % devices.width, core / devices.width);
+  }
+
+  const ComparedDevices &devices;
+};
+
+} // namespace
+
+Result<LaunchComparison> compareLaunch(const ComparedDevices &devices, const runtime::Launch &launch) {
+  auto expected = devices.engine->run(launch);
+  auto seen = devices.routers->run(launch);
+  if (!expected && !seen)
+    return expected.takeError();
+  if (!expected)
+    return userError("the engine fails, the routers do not: " + expected.error().message);
+  if (!seen)
+    return userError("the routers fail, the engine does not: " + seen.error().message);
+  Comparison comparison(devices);
+  comparison.arrivals();
+  comparison.ends();
+  comparison.results(*expected, *seen);
+  if (auto ok = comparison.memory(); !ok)
+    return ok.takeError();
+  return std::move(comparison.result);
+}
+
+} // namespace weft::cosim

@@ -1,0 +1,48 @@
+// The mesh engine and the mesh of routers side by side: the same launch on both, word by word.
+#pragma once
+
+#include "sim/cosim/mesh/MeshCosim.h"
+#include "sim/mesh/TraceSink.h"
+
+#include <map>
+#include <optional>
+
+namespace weft::cosim {
+
+/// When words arrived and cores ended, in one launch.
+class ArrivalLog : public sim::TraceSink {
+public:
+  void launchBegins(const sim::LaunchInfo &) override { *this = ArrivalLog(); }
+  void wordArrived(uint32_t core, uint32_t channel, uint64_t index, uint64_t cycle) override {
+    std::vector<uint64_t> &words = arrivals[{core, channel}];
+    inOrder &= index == words.size();
+    words.push_back(cycle);
+  }
+  void coreEnded(uint32_t core, uint64_t cycle) override { coreEnds[core] = cycle; }
+
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>> arrivals; // by core, channel
+  std::map<uint32_t, uint64_t> coreEnds;
+  bool inOrder = true;
+};
+
+struct LaunchComparison {
+  uint64_t words = 0;      // that arrived in cores
+  uint64_t mismatches = 0; // words or ends of cores at another cycle, cores whose SRAM differs, logits that differ
+  uint64_t engineCycles = 0, routerCycles = 0;
+  uint64_t bytesCompared = 0; // of SRAM
+  std::string first;          // what differs first
+};
+
+/// Two devices with the same package.
+struct ComparedDevices {
+  runtime::Device *engine = nullptr, *routers = nullptr;
+  const ArrivalLog *engineLog = nullptr, *routerLog = nullptr;
+  uint32_t width = 0, height = 0;
+  uint32_t sramBytes = 0; // compared of each core; 0 in timing mode
+  const pkg::ProgramT *program = nullptr;
+};
+
+/// Errors: a launch that fails on either, unless it fails on both.
+Result<LaunchComparison> compareLaunch(const ComparedDevices &devices, const runtime::Launch &launch);
+
+} // namespace weft::cosim
