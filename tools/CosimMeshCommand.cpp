@@ -6,6 +6,7 @@
 #include "sim/cosim/mesh/Compare.h"
 #include "sim/cosim/mesh/Kernels.h"
 #include "tools/LoadedEngine.h"
+#include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

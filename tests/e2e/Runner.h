@@ -37,6 +37,8 @@ struct Setup {
   std::string hardware = "rvv-lab";
   std::string dtype{};
   compiler::GemmChoice gemm = compiler::GemmChoice::Auto;
+  compiler::ReduceChoice reduce = compiler::ReduceChoice::Auto;
+  uint32_t reduceStage = 0;
 };
 std::unique_ptr<runtime::Package> compileModel(const Setup &setup);
 
