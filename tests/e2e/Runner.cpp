@@ -16,7 +16,7 @@ namespace weft::test {
 std::unique_ptr<runtime::Package> compileModel(const Setup &setup) {
   compiler::CompileOptions options;
   options.model = setup.model;
-  options.hardware = take(hw::load(setup.hardware));
+  options.hardware = take(hw::load(setup.hardware, setup.overrides));
   options.meshWidth = setup.mesh.width;
   options.meshHeight = setup.mesh.height;
   options.maxSeq = setup.maxSeq;
