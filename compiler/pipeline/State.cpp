@@ -65,6 +65,11 @@ public:
       options.meshWidth = options.hardware.parallelism.meshWidth;
     if (!options.meshHeight)
       options.meshHeight = options.hardware.parallelism.meshHeight;
+    if (options.reduce == ReduceChoice::Router && !options.hardware.routing.reduceStage)
+      return userError(
+          fmt::format("--reduce router: the routers of {} cannot combine words, routing.reduce_stage is 0; "
+                      "try --reduce auto, or --set routing.reduce_stage=4",
+                      options.hardware.name));
     if (options.meshWidth > options.hardware.parallelism.meshWidth ||
         options.meshHeight > options.hardware.parallelism.meshHeight)
       return userError(fmt::format("a mesh of {}x{} cores is larger than {} has: {}x{}", options.meshWidth,

@@ -267,7 +267,7 @@ public:
     if (format != Format::UnitBatched)
       return;
     retired.unitGathers = true; // a sum is there when the last of its products is
-    retired.unitBits = static_cast<uint16_t>(groups.vs2.count * hart.isa.vlenBits);
+    retired.unitRows = static_cast<uint8_t>(groups.vs2.count);
   }
 
   void configuration() {

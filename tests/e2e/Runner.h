@@ -38,6 +38,8 @@ struct Setup {
   std::vector<hw::Override> overrides{};
   std::string dtype{};
   compiler::GemmChoice gemm = compiler::GemmChoice::Auto;
+  compiler::ReduceChoice reduce = compiler::ReduceChoice::Auto;
+  uint32_t reduceStage = 0;
 };
 std::unique_ptr<runtime::Package> compileModel(const Setup &setup);
 

@@ -398,5 +398,5 @@ TEST_CASE("the timing model is told what a unit instruction reads, writes and ta
   guest.configureAlternate(16, 0, 16, true);
   hw::rvv::Retired bulk = told("vfwbdota.vv", {8, 24, 16});
   CHECK((bulk.vectorReads[0].count == 8 && bulk.vectorReads[1].count == 1 && bulk.vectorWrite.count == 1));
-  CHECK((bulk.unitGathers && bulk.unitBits == 8 * 256));
+  CHECK((bulk.unitGathers && bulk.unitRows == 8));
 }

@@ -316,8 +316,7 @@ Cost Costs::of(const Retired &op) const {
     cycles = partial;
     break;
   case Shape::Custom: {
-    uint64_t bits = op.unitBits ? op.unitBits : count * std::max(op.sourceBits, op.resultBits);
-    uint64_t beats = std::max<uint64_t>(1, rows(bits, log2Of(dlenBits)));
+    uint64_t beats = std::max<uint64_t>(1, op.unitRows * rows(count * op.sourceBits, log2Of(dlenBits)));
     return {.occupancy = beats * op.unitInterval + rvv.startup, .serial = (beats - 1) * op.unitInterval + 1};
   }
   case Shape::UnitStride:

@@ -77,7 +77,7 @@ struct Retired {
   uint8_t unitLatency = 1;  // cycles from the last beat of operands to the result
   uint8_t unitInterval = 1; // cycles from beat to beat
   bool unitGathers = false; // the result is there as a whole at the end
-  uint16_t unitBits = 0;    // of operands that are streamed, whatever vl is; 0: those of vl elements
+  uint8_t unitRows = 1;     // vectors of vl elements that are streamed one after the other
 };
 
 /// Why the next instruction did not issue one cycle after the one before it.
