@@ -161,6 +161,15 @@ class Compile(TestCase):
             self.assertEqual(chosen[0]["predicted_cycles"],
                              min(a["predicted_cycles"] for a in decision["alternatives"]), decision)
 
+    def test_who_adds_up_is_a_decision(self):
+        def choices(*arguments):
+            out = self.folder / "report.json"
+            self.weft("compile", BARD, *FITS, "--set", "routing.reduce_stage=4", *arguments, "-o", self.folder / "o.weft",
+                      "--json", out)
+            return {d["choice"] for d in json.loads(out.read_text())["decisions"] if "all_reduce" in d["op"]}
+        self.assertEqual(choices("--reduce", "router"), {"in_router"})
+        self.assertNotIn("in_router", choices("--reduce", "core"))
+
     def test_twice_gives_the_same_file(self):
         files = [self.folder / "a.weft", self.folder / "b.weft"]
         for path in files:

@@ -1,5 +1,5 @@
 // Words that routers combine: what comes out, when, and what a program must not do.
-#include "mesh_programs.h"
+#include "mesh_oracle_state.h"
 #include "sim/mesh/Combine.h"
 
 #include <catch2/catch.hpp>
