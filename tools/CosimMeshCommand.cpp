@@ -6,6 +6,7 @@
 #include "sim/cosim/mesh/Compare.h"
 #include "sim/cosim/mesh/Kernels.h"
 #include "tools/LoadedEngine.h"
+#include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -242,10 +243,8 @@ void addCosimMeshCommand(CLI::App &cosim, int &exitCode) {
   command->add_option("--json", options->jsonPath, "Writes the counts")->type_name("FILE");
   addCostCacheOption(*command, options->costCache);
   command->callback([options, &exitCode] {
-    if (auto done = cosimMesh(*options, std::cout); !done) {
-      std::cerr << "weft: error: " << done.error().message << '\n';
-      exitCode = static_cast<int>(done.error().fault);
-    }
+    if (auto done = cosimMesh(*options, std::cout); !done)
+      exitCode = reportError(done.error());
   });
 }
 

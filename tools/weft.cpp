@@ -3,6 +3,7 @@
 #include "tools/CompileCommand.h"
 #include "tools/CosimMeshCommand.h"
 #include "tools/CosimPortCommand.h"
+#include "tools/CosimUnitCommand.h"
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
 #include "tools/IssCommand.h"
@@ -67,6 +68,7 @@ int main(int argc, char **argv) {
   tools::addHwCommand(app, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");
   cosim->require_subcommand(1);
+  tools::addCosimUnitCommands(*cosim, exitCode);
   tools::addCosimMeshCommand(*cosim, exitCode);
   tools::addCosimPortCommand(*cosim, exitCode);
   try {

@@ -1,0 +1,174 @@
+#include "sim/cosim/unit/UnitRun.h"
+
+#include "sim/cosim/unit/UnitBench.h"
+
+#include <fmt/format.h>
+
+#include <systemc>
+
+#include <algorithm>
+
+// SystemC's library refers to it; we start the simulation ourselves.
+extern "C" [[gnu::weak]] int sc_main(int, char **) { return 0; }
+
+namespace weft::cosim {
+namespace {
+
+/// A bench at the clock of the simulation.
+class BenchModule : public sc_core::sc_module {
+public:
+  BenchModule(sc_core::sc_module_name name, UnitBench &bench) : sc_core::sc_module(name), bench(bench) {
+    SC_HAS_PROCESS(BenchModule);
+    SC_METHOD(step);
+    sensitive << clock.pos();
+    dont_initialize();
+  }
+  sc_core::sc_in<bool> clock{"clock"};
+  bool runs() const { return running; }
+
+private:
+  void step() {
+    if (running)
+      running = bench.cycle();
+  }
+  UnitBench &bench;
+  bool running = true;
+};
+
+/// All instructions of a run: the same again for each source that is made.
+UnitBench::Source sourceOf(const units::Unit &unit, const UnitRunOptions &options) {
+  struct State {
+    Random random;
+    uint64_t left;
+  };
+  auto state = std::make_shared<State>(State{Random(options.seed), options.tests});
+  return [&unit, state, vlen = options.variant.vlenBits]() -> std::optional<UnitInstruction> {
+    if (!state->left)
+      return std::nullopt;
+    --state->left;
+    return randomInstruction(unit, vlen, state->random);
+  };
+}
+
+std::string replayOf(const UnitRunOptions &options) {
+  return fmt::format("weft cosim {} --param dlen={} --param vlen={} --tests {} --seed {} --wave {}.fst", options.unit,
+                     options.variant.dlenBits, options.variant.vlenBits, options.tests, options.seed, options.unit);
+}
+
+Result<void> runRandom(const units::Unit &unit, const UnitRunOptions &options, UnitReport &report) {
+  UnitCoverage coverage(unit, options.variant.vlenBits, options.variant.dlenBits);
+  const auto modelOptions = [&](uint64_t copy) {
+    UnitModelOptions out;
+    out.seed = options.seed * 2 + copy;
+    if (copy == 0) {
+      out.coverageFile = options.coverageFile;
+      out.waveFile = options.waveFile;
+    }
+    return out;
+  };
+  std::unique_ptr<UnitModel> models[2] = {makeUnitModel(options.variant, modelOptions(0)),
+                                          makeUnitModel(options.variant, modelOptions(1))};
+  UnitBench first(*models[0], options.variant, sourceOf(unit, options), options.seed, true, &coverage);
+  UnitBench second(*models[1], options.variant, sourceOf(unit, options), options.seed, true, nullptr);
+  sc_core::sc_clock clock(sc_core::sc_gen_unique_name("clock"), sc_core::sc_time(1, sc_core::SC_NS));
+  BenchModule modules[2] = {{sc_core::sc_gen_unique_name("first"), first},
+                            {sc_core::sc_gen_unique_name("second"), second}};
+  for (BenchModule &module : modules)
+    module.clock(clock);
+  while (modules[0].runs() || modules[1].runs())
+    sc_core::sc_start(sc_core::sc_time(1000, sc_core::SC_NS));
+
+  for (const UnitBench *bench : {&first, &second})
+    if (bench->mismatch())
+      return userError(fmt::format("unit {}, seed {}, cycle {}: {}\nreplay: {}", options.unit, options.seed,
+                                   bench->mismatch()->cycle, bench->mismatch()->text, replayOf(options)));
+  if (first.signature() != second.signature())
+    return userError(
+        fmt::format("unit {}, seed {}: the results depend on bits that no reset sets: signatures {:016x} and "
+                    "{:016x}\nreplay: {}",
+                    options.unit, options.seed, first.signature(), second.signature(), replayOf(options)));
+  report.instructions = first.completed();
+  report.cycles = first.cycles();
+  report.signature = first.signature();
+  report.bins = coverage.declared();
+  report.holes = coverage.holes();
+  return success();
+}
+
+/// Every instruction in every form alone and twice in a row, with all elements and without stalls.
+Result<void> measure(const units::Unit &unit, const UnitRunOptions &options, UnitReport &report) {
+  std::vector<UnitInstruction> stream;
+  Random random(options.seed);
+  for (const units::Instruction &instruction : unit.instructions) {
+    for (const units::Form &form : instruction.forms) {
+      UnitInstruction each;
+      do
+        each = randomInstruction(instruction, form, options.variant.vlenBits, random);
+      while (each.lmulEighths != 8 || each.vl != options.variant.vlenBits / form.sewBits);
+      stream.push_back(each);
+    }
+  }
+  UnitModelOptions modelOptions;
+  modelOptions.seed = options.seed;
+  for (const units::Pipeline &pipeline : unit.pipelines)
+    report.pipelines.push_back({std::string(pipeline.name), pipeline.latency, pipeline.interval, 0, 0, true});
+  for (const UnitInstruction &each : stream) {
+    const std::unique_ptr<UnitModel> model = makeUnitModel(options.variant, modelOptions);
+    uint32_t left = 2;
+    UnitBench bench(
+        *model, options.variant, [&]() { return left-- > 0 ? std::optional(each) : std::nullopt; }, options.seed, false,
+        nullptr);
+    bench.keepTimes = true;
+    while (bench.cycle())
+      ;
+    if (bench.mismatch())
+      return userError(fmt::format("unit {}, while its latency is measured: {}", options.unit, bench.mismatch()->text));
+    MeasuredPipeline &to = report.pipelines[each.instruction->pipeline];
+    const auto note = [&](uint32_t &into, uint64_t value) {
+      if (into && into != value)
+        to.steady = false;
+      into = std::max(into, uint32_t(value));
+    };
+    for (const UnitTimes &times : bench.times) {
+      for (size_t i = 0; i < times.beats.size(); ++i)
+        note(to.measuredLatency, times.offered[i] - times.taken[times.beats[i].lastOperandBeat]);
+      for (size_t i = 1; i < times.taken.size(); ++i)
+        note(to.measuredInterval, times.taken[i] - times.taken[i - 1]);
+    }
+  }
+  return success();
+}
+
+} // namespace
+
+Result<UnitVariant> findVariant(const std::string &unit, uint32_t lanes, uint32_t dlenBits, uint32_t vlenBits) {
+  std::string built;
+  for (const UnitVariant &each : unitVariants()) {
+    if (each.unit != unit)
+      continue;
+    if ((!lanes || lanes * 32 == each.dlenBits) && (!dlenBits || dlenBits == each.dlenBits) &&
+        (!vlenBits || vlenBits == each.vlenBits))
+      return each;
+    built += fmt::format("{}lanes={} (dlen={}) vlen={}", built.empty() ? "" : ", ", each.dlenBits / 32, each.dlenBits,
+                         each.vlenBits);
+  }
+  if (built.empty())
+    return userError(fmt::format("there is no RTL of a unit {}; units with RTL: dot, exp", unit));
+  return userError(fmt::format("unit {} is not verilated with these parameters; built are {}. More stand in "
+                               "sim/cosim/unit/CMakeLists.txt",
+                               unit, built));
+}
+
+Result<UnitReport> runUnit(const UnitRunOptions &options) {
+  const units::Unit *unit = units::find(options.unit);
+  if (!unit)
+    return userError(fmt::format("there is no unit {}", options.unit));
+  UnitReport report;
+  if (Result<void> ran = runRandom(*unit, options, report); !ran)
+    return ran.error();
+  if (Result<void> measured = measure(*unit, options, report); !measured)
+    return measured.error();
+  return report;
+}
+
+} // namespace weft::cosim

@@ -1,0 +1,155 @@
+#include "tools/CosimUnitCommand.h"
+
+#include "kernels/units/Units.h"
+#include "runtime/support/WriteFile.h"
+#include "sim/cosim/unit/UnitRun.h"
+#include "tools/Terminal.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <set>
+
+namespace weft::tools {
+namespace {
+
+constexpr uint64_t testsThatMeetEveryBin = 20000;
+
+Result<cosim::UnitVariant> variantOf(const CosimUnitOptions &options) {
+  uint32_t lanes = 0, dlen = 0, vlen = 0;
+  for (const std::string &parameter : options.parameters) {
+    const size_t equals = parameter.find('=');
+    const std::string name = parameter.substr(0, equals);
+    uint32_t *to = name == "lanes" ? &lanes : name == "dlen" ? &dlen : name == "vlen" ? &vlen : nullptr;
+    if (!to || equals == std::string::npos)
+      return userError(
+          fmt::format("--param {}: not a parameter; give lanes=N (32 bits each), dlen=N or vlen=N", parameter));
+    const char *begin = parameter.data() + equals + 1, *end = parameter.data() + parameter.size();
+    if (auto [at, error] = std::from_chars(begin, end, *to); error != std::errc() || at != end || !*to)
+      return userError(fmt::format("--param {}: not a positive number", parameter));
+  }
+  auto variant = cosim::findVariant(options.unit, lanes, dlen, vlen);
+  if (!variant)
+    return variant;
+  const cosim::UnitVariant fallback = *cosim::findVariant(options.unit, 0, 0, 0);
+  const bool isFallback = variant->dlenBits == fallback.dlenBits && variant->vlenBits == fallback.vlenBits;
+  if (!isFallback && (!options.coverageDirectory.empty() || !options.wavePath.empty()))
+    return userError(fmt::format("--coverage and --wave need the model that is built with them, dlen={} vlen={}; leave "
+                                 "out --param",
+                                 fallback.dlenBits, fallback.vlenBits));
+  return variant;
+}
+
+nlohmann::json toJson(const CosimUnitOptions &options, const cosim::UnitVariant &variant,
+                      const cosim::UnitReport &report) {
+  nlohmann::json json = {{"unit", options.unit},
+                         {"dlen", variant.dlenBits},
+                         {"vlen", variant.vlenBits},
+                         {"seed", options.seed},
+                         {"instructions", report.instructions},
+                         {"cycles", report.cycles},
+                         {"mismatches", 0},
+                         {"signature", fmt::format("{:016x}", report.signature)},
+                         {"bins", report.bins},
+                         {"holes", report.holes},
+                         {"pipelines", nlohmann::json::array()}};
+  for (const cosim::MeasuredPipeline &each : report.pipelines)
+    json["pipelines"].push_back({{"name", each.name},
+                                 {"latency", each.measuredLatency},
+                                 {"interval", each.measuredInterval},
+                                 {"described_latency", each.latency},
+                                 {"described_interval", each.interval}});
+  return json;
+}
+
+/// The description speaks of its default parameters. Other widths change nothing as long as a register has as many
+/// beats: a row of bulk normalisation waits for all of them.
+Result<void> checkTimes(const CosimUnitOptions &options, const cosim::UnitVariant &variant,
+                        const cosim::UnitReport &report) {
+  const cosim::UnitVariant fallback = *cosim::findVariant(options.unit, 0, 0, 0);
+  if (variant.vlenBits / variant.dlenBits != fallback.vlenBits / fallback.dlenBits)
+    return success();
+  for (const cosim::MeasuredPipeline &each : report.pipelines)
+    if (!each.steady || each.measuredLatency != each.latency || each.measuredInterval != each.interval)
+      return userError(fmt::format("unit {}, pipeline {}: the RTL takes {} cycles to a result and {} a beat{}, its "
+                                   "description in kernels/units/{}.yaml says {} and {}",
+                                   options.unit, each.name, each.measuredLatency, each.measuredInterval,
+                                   each.steady ? "" : " (not always)", options.unit, each.latency, each.interval));
+  return success();
+}
+
+Result<void> write(const CosimUnitOptions &options, const std::string &json, std::ostream &out) {
+  if (options.jsonPath == "-")
+    out << json;
+  else if (!options.jsonPath.empty())
+    return runtime::writeFile(options.jsonPath, json);
+  return success();
+}
+
+} // namespace
+
+Result<void> cosimUnit(const CosimUnitOptions &options, std::ostream &out) {
+  auto variant = variantOf(options);
+  if (!variant)
+    return variant.takeError();
+  cosim::UnitRunOptions run{options.unit, *variant, options.tests, options.seed, "", options.wavePath};
+  if (!options.coverageDirectory.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(options.coverageDirectory, error);
+    if (error)
+      return userError(fmt::format("{}: cannot be made: {}", options.coverageDirectory, error.message()));
+    run.coverageFile = options.coverageDirectory + "/coverage.dat";
+  }
+  auto report = cosim::runUnit(run);
+  if (!report)
+    return report.takeError();
+  if (options.jsonPath != "-") {
+    out << fmt::format("unit {}, DLEN {}, VLEN {}, seed {}\n{} instructions in {} cycles, twice with different bits "
+                       "before reset: 0 mismatches, signature {:016x}\n",
+                       options.unit, variant->dlenBits, variant->vlenBits, options.seed, report->instructions,
+                       report->cycles, report->signature);
+    out << fmt::format("functional coverage: {} of {} bins\n", report->bins - report->holes.size(), report->bins);
+    for (const cosim::MeasuredPipeline &each : report->pipelines)
+      out << fmt::format("pipeline {}: latency {} (described {}), interval {} ({})\n", each.name, each.measuredLatency,
+                         each.latency, each.measuredInterval, each.interval);
+  }
+  if (Result<void> written = write(options, toJson(options, *variant, *report).dump(2) + "\n", out); !written)
+    return written;
+  if (Result<void> times = checkTimes(options, *variant, *report); !times)
+    return times;
+  if (!report->holes.empty() && options.tests >= testsThatMeetEveryBin)
+    return userError(fmt::format("{} bins of functional coverage were not met, among them \"{}\"; --json lists all",
+                                 report->holes.size(), report->holes.front()));
+  return success();
+}
+
+void addCosimUnitCommands(CLI::App &cosim, int &exitCode) {
+  std::set<std::string> units;
+  for (const cosim::UnitVariant &variant : cosim::unitVariants())
+    units.emplace(variant.unit);
+  for (const std::string &unit : units) {
+    auto options = std::make_shared<CosimUnitOptions>();
+    options->unit = unit;
+    CLI::App *app = cosim.add_subcommand(unit, fmt::format("Run the RTL of unit {} beside its golden model", unit));
+    app->add_option("--param", options->parameters, "lanes=N, dlen=N or vlen=N: another of the variants that are built")
+        ->type_name("NAME=N");
+    app->add_option("--tests", options->tests, "Random instructions")->capture_default_str();
+    app->add_option("--seed", options->seed, "Of instructions and stalls")->capture_default_str();
+    app->add_option("--coverage", options->coverageDirectory, "Write line and branch counts (coverage.dat) into DIR")
+        ->type_name("DIR");
+    app->add_option("--wave", options->wavePath, "Write a waveform")->type_name("FILE.fst");
+    app->add_option("--json", options->jsonPath, "Write the report as JSON; - prints it instead of text")
+        ->type_name("FILE");
+    app->callback([options, &exitCode] {
+      if (Result<void> done = cosimUnit(*options, std::cout); !done)
+        exitCode = reportError(done.error());
+    });
+  }
+}
+
+} // namespace weft::tools
