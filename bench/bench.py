@@ -96,6 +96,20 @@ def bench_demo(weft, repetitions):
             Row("the same, timing only, relative to it", timing_s / run_s, "x")]
 
 
+def bench_units(weft):
+    """Cycles of a prefill on the mesh, by type of weights and custom units of the cores: what a unit brings a whole model."""
+    tokens = ",".join(str(token) for token in range(2, 2 + TOKENS))
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
+        report = pathlib.Path(folder, "run.json")
+        for dtype, units in (("bf16", "[]"), ("bf16", "[exp]"), ("i8", "[]"), ("i8", "[dot]"), ("i8", "[dot, exp]")):
+            checked([weft, "run", MODEL, "--hw", "rvv-lab", "--mesh", "4x4", "--max-seq", "128", "--dtype", dtype, "--set",
+                     f"parallelism.core.units={units}", "--tokens", tokens, "--max-new", 1, "--timing-only", "--json", report])
+            cycles = json.loads(report.read_text(encoding="utf-8"))["cycles"]["prefill"]
+            rows.append(Row(f"prefill of {TOKENS} tokens, bard-1m on 4x4, {dtype}, units {units}", cycles, "cycles"))
+    return rows
+
+
 def bench_reductions(weft):
     """Cycles that bard-1m takes where the routers add words up, and where the same machine's cores do."""
     rows = []
@@ -181,7 +195,7 @@ def main():
 
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, median of {args.repetitions}\n", flush=True)
     rows = bench_demo(programs / "weft", args.repetitions)
-    rows += bench_reductions(programs / "weft")
+    rows += bench_units(programs / "weft") + bench_reductions(programs / "weft")
     for program in sorted(programs.glob("*_bench")):
         rows += bench_program(program, args.repetitions)
     if args.build:

@@ -17,7 +17,7 @@ target_include_directories(weft_systemc SYSTEM INTERFACE ${WEFT_SYSTEMC_INCLUDE}
 target_compile_definitions(weft_systemc INTERFACE SC_CPLUSPLUS=201703L)
 target_link_libraries(weft_systemc INTERFACE ${WEFT_SYSTEMC_LIBRARY} Threads::Threads)
 
-# weft_verilate(NAME TOP MODULE SOURCES FILES... [PARAMETERS NAME=VALUE...] [COVERAGE] [TRACE] [DEPENDS ...]): a static
+# weft_verilate(NAME TOP MODULE SOURCES FILES... [PARAMETERS NAME=VALUE...] [COVERAGE] [TRACE] [DEPENDS ...] [OPTIONS ...]): a static
 # library NAME with a Verilated model, class V<NAME> of header "V<NAME>.h" and, whatever the variant, the same ports.
 # Assertions are on; bits that a reset does not set start as +verilator+seed+N and +verilator+rand+reset+2 say. A
 # package comes before the modules that use it. The model is one translation unit: verilating makes many small files
@@ -26,9 +26,9 @@ target_link_libraries(weft_systemc INTERFACE ${WEFT_SYSTEMC_LIBRARY} Threads::Th
 #   TOGGLE    counts toggles of every bit (slow to build and to run)
 #   TRACE     can write an FST waveform
 function(weft_verilate name)
-  cmake_parse_arguments(arg "COVERAGE;TOGGLE;TRACE" "TOP" "SOURCES;PARAMETERS;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "COVERAGE;TOGGLE;TRACE" "TOP" "SOURCES;PARAMETERS;DEPENDS;OPTIONS" ${ARGN})
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/verilated/${name})
-  set(options)
+  set(options ${arg_OPTIONS})
   if(arg_COVERAGE)
     list(APPEND options --coverage-line --coverage-user)
   endif()

@@ -65,7 +65,8 @@ Result<std::vector<int64_t>> cyclesOf(const CompileOptions &options, const codeg
 }
 
 /// What the unit does is listed in the hardware description; whether it pays is measured where something can.
-Decision decide(const char *phase, std::string op, const char *unit, std::optional<std::pair<int64_t, int64_t>> cycles) {
+Decision decide(const char *phase, std::string op, const char *unit,
+                std::optional<std::pair<int64_t, int64_t>> cycles) {
   Decision decision{phase, std::move(op), unit, cycles ? "measured" : "listed", {}};
   if (!cycles)
     return decision;
@@ -110,8 +111,9 @@ Result<kernels::ByteOrder> chooseByteOrder(const CompileOptions &options, const 
   auto cycles = cyclesOf(options, target, *candidates, measured);
   if (!cycles)
     return cycles.takeError();
-  decisions.push_back(decide("spmd", "unit for quantised products", "dot",
-                             cycles->size() == 2 ? std::optional(std::pair((*cycles)[0], (*cycles)[1])) : std::nullopt));
+  decisions.push_back(
+      decide("spmd", "unit for quantised products", "dot",
+             cycles->size() == 2 ? std::optional(std::pair((*cycles)[0], (*cycles)[1])) : std::nullopt));
   return decisions.back().choice == "dot" ? kernels::ByteOrder::Words : kernels::ByteOrder::Rows;
 }
 
@@ -150,7 +152,8 @@ static void useExp(func::FuncOp kernel) {
 
 Result<void> chooseExp(const CompileOptions &options, const codegen::CoreTarget &target, ModuleOp fabric,
                        ModuleOp kernels, std::vector<Decision> &decisions) {
-  SmallVector<func::FuncOp> concerned = llvm::to_vector(llvm::make_filter_range(kernels.getOps<func::FuncOp>(), hasExp));
+  SmallVector<func::FuncOp> concerned =
+      llvm::to_vector(llvm::make_filter_range(kernels.getOps<func::FuncOp>(), hasExp));
   if (concerned.empty() || !codegen::hasUnit(target.isa, "exp"))
     return {};
   OwningOpRef<ModuleOp> without(ModuleOp::create(kernels.getLoc()));
@@ -166,8 +169,9 @@ Result<void> chooseExp(const CompileOptions &options, const codegen::CoreTarget 
     return !cyclesWithout ? cyclesWithout.takeError() : cyclesWith.takeError();
   bool measured = cyclesWith->size() == concerned.size() && cyclesWithout->size() == concerned.size();
   for (auto [i, kernel] : llvm::enumerate(concerned)) {
-    decisions.push_back(decide("kernels", "unit for " + kernel.getName().str(), "exp",
-                               measured ? std::optional(std::pair((*cyclesWith)[i], (*cyclesWithout)[i])) : std::nullopt));
+    decisions.push_back(
+        decide("kernels", "unit for " + kernel.getName().str(), "exp",
+               measured ? std::optional(std::pair((*cyclesWith)[i], (*cyclesWithout)[i])) : std::nullopt));
     if (decisions.back().choice == "exp")
       useExp(kernel);
   }

@@ -58,7 +58,8 @@ Part Lowering::alignPart(const BlockQueue &queue, grid::Axis rankAxis, bool up) 
           }};
 }
 
-/// Operands of the kernel that multiplies a block of A by one of B into C. A quantised block of B begins with its scales.
+/// Operands of the kernel that multiplies a block of A by one of B into C. A quantised block of B begins with its
+/// scales.
 static SmallVector<Slot> operandsOf(const Product &product, const Slot &a, const Slot &b) {
   if (!product.quantised)
     return {a, b, product.result};

@@ -250,9 +250,9 @@ void Lowering::lowerResident(Operation *op) {
         DenseI64ArrayAttr quantised;
         if (type.getElementType().isInteger(8))
           quantised = residents.getDenseI64ArrayAttr({blockRows(type), static_cast<int64_t>(options.byteOrder)});
-        auto description = residents.create<fabric::WeightOp>(op->getLoc(), "", weight.getParts(),
-                                                              grid::stringifyWeightOrder(weight.getOrder()),
-                                                              weight.getTransposed(), weight.getHeadsAttr(), quantised, type);
+        auto description = residents.create<fabric::WeightOp>(
+            op->getLoc(), "", weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),
+            weight.getHeadsAttr(), quantised, type);
         std::string first = cast<StringAttr>(weight.getParts()[0]).getValue().str();
         describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
                  fabric::BufferKind::Weights);

@@ -64,7 +64,8 @@ module weft_dot_bulk #(
   logic [3:0] special, special_before;
   always_comb begin
     largest = p_first ? '0 : largest_before;
-    for (int unsigned i = 0; i < Products; i = i + 1) if (p_exponents[9*i+:9] > largest) largest = p_exponents[9*i+:9];
+    for (int unsigned i = 0; i < Products; i = i + 1)
+      largest = p_exponents[9*i+:9] > largest ? p_exponents[9*i+:9] : largest;
     special = p_first ? p_special : p_special | special_before;
   end
   always_ff @(posedge clk_i)

@@ -87,23 +87,25 @@ module weft_exp_lane (
 
   // 3: |y| log2(e), in units of 2^-34 and of y's last bit.
   logic p_negative, p_nan, p_large;
-  logic [58:0] p_product;
+  logic [58:0] product;
+  logic [35:0] p_product;  // what is below counts for nothing: stage 4 shifts by 23 or more
   logic [7:0] p_exponent;
+  assign product = {35'b0, y[30:23] != '0, y[22:0]} * {24'b0, log2e};
   always_ff @(posedge clk_i)
     if (load_i[2]) begin
       p_negative <= y[31];
       p_nan <= y[30:23] == '1 && y[22:0] != '0;
       p_large <= y[30:23] >= 8'd134;  // 128 and more
       p_exponent <= y[30:23];
-      p_product <= {35'b0, y[30:23] != '0, y[22:0]} * {24'b0, log2e};
+      p_product <= product[58:23];
     end
 
   // 4: in units of 2^-28, with its sign.
   logic t_negative, t_nan, t_large;
   logic [36:0] t_magnitude;
   logic [7:0] distance;
-  assign distance = 8'd156 - p_exponent;  // of a large y no one looks at the rest
-  assign t_magnitude = 37'(p_product >> distance);
+  assign distance = 8'd133 - p_exponent;  // of a large y no one looks at the rest
+  assign t_magnitude = {1'b0, p_product >> distance};
   always_ff @(posedge clk_i)
     if (load_i[3]) begin
       t_negative <= p_negative;
@@ -159,7 +161,7 @@ module weft_exp_lane (
       .overflow_o (overflow)
   );
   logic unused_too;
-  assign unused_too = overflow ^ (^bend[15:0]) ^ (^rise[19:0]);
+  assign unused_too = overflow ^ (^product[22:0]) ^ (^bend[15:0]) ^ (^rise[19:0]);
   always_ff @(posedge clk_i)
     if (load_i[6]) begin
       if (r_nan) exp_o <= out_narrow_i ? 32'h7fc0 : 32'h7fc00000;

@@ -3,6 +3,7 @@
 #include "sim/iss/Csr.h"
 #include "sim/iss/Decode.h"
 #include "sim/iss/MachineImpl.h"
+#include "sim/iss/UnitInstructions.h"
 #include "sim/iss/Units.h"
 
 #include <fmt/format.h>
@@ -78,6 +79,8 @@ std::string needs(std::string_view extension, const hw::Isa &isa) {
 
 bool usesFloatUnit(const Op &op) {
   const std::string_view name = nameOf(op.opcode);
+  if (isVectorUnit(instructionOf(op.opcode).format))
+    return usesFloatRegister(instructionOf(op.opcode).format) || unitInstruction(op.opcode).instruction->flags != 0;
   const bool isVectorFloat = (name.starts_with("vf") && name != "vfirst.m") || name.starts_with("vmf");
   return isVectorFloat || usesFloatRegister(instructionOf(op.opcode).format);
 }
@@ -85,7 +88,8 @@ bool usesFloatUnit(const Op &op) {
 /// Vector arithmetic in half precision depends on vtype, so that the decoder cannot refuse it.
 std::string_view halfExtensionOf(const Op &op, const Hart &hart) {
   const std::string_view name = nameOf(op.opcode);
-  if (!usesFloatUnit(op) || hart.vector.illegal || hart.vector.sewBits != 16)
+  if (!usesFloatUnit(op) || isVectorUnit(instructionOf(op.opcode).format) || hart.vector.illegal ||
+      hart.vector.sewBits != 16)
     return "";
   if (name == "vfwcvt.f.f.v" || name == "vfncvt.f.f.w")
     return hart.isa.zvfhmin ? "" : "zvfhmin";
@@ -99,6 +103,11 @@ std::string whyVector(const Op &op, const Hart &hart) {
   const std::string lmul = v.lmulLog2 < 0 ? fmt::format("1/{}", 1 << -v.lmulLog2) : fmt::format("{}", 1 << v.lmulLog2);
   if (const std::string_view extension = halfExtensionOf(op, hart); !extension.empty())
     return needs(extension, hart.isa);
+  if (isVectorUnit(instructionOf(op.opcode).format))
+    return fmt::format(
+        "it is reserved while SEW is {}, LMUL {}, altfmt {:d} and vstart {}, or with these registers: see "
+        "what docs/units.md says of it",
+        v.sewBits, lmul, v.alternate, v.vstart);
   if (hart.frm > 4 && usesFloatUnit(op))
     return fmt::format("frm holds {}, which is no rounding mode", hart.frm);
   return fmt::format(

@@ -1,5 +1,6 @@
 // The RTL of the units beside their golden models. SystemC elaborates once a process, so each test case runs in its
 // own.
+#include "sim/cosim/unit/UnitBench.h"
 #include "tools/CosimUnitCommand.h"
 
 #include <catch2/catch.hpp>
@@ -62,4 +63,30 @@ TEST_CASE("what weft cosim UNIT refuses", "[errors]") {
   CHECK(errorOf({.unit = "sine"}) == "there is no RTL of a unit sine; units with RTL: dot, exp");
   CHECK(errorOf({.unit = "exp", .parameters = {"lanes=8"}, .wavePath = "x.fst"}) ==
         "--coverage and --wave need the model that is built with them, dlen=128 vlen=256; leave out --param");
+}
+
+TEST_CASE("the RTL of exp has the golden model's result for every bfloat16", "[exhaustive]") {
+  // That those are correctly rounded and never fall is proven in units_exp_test.cpp.
+  const units::Unit &unit = *units::find("exp");
+  for (const cosim::UnitVariant &variant : cosim::unitVariants()) {
+    if (variant.unit != "exp")
+      continue;
+    for (const units::Instruction &instruction : unit.instructions) { // exp(x), and exp(x - 0)
+      auto stream = cosim::everyBfloat16(instruction, variant.vlenBits);
+      const auto model = cosim::makeUnitModel(variant, {});
+      const auto next = [&]() -> std::optional<cosim::UnitInstruction> {
+        if (stream.empty())
+          return std::nullopt;
+        cosim::UnitInstruction each = std::move(stream.front());
+        stream.pop_front();
+        return each;
+      };
+      cosim::UnitBench bench(*model, variant, next, 1, true, nullptr);
+      while (bench.cycle())
+        ;
+      INFO((bench.mismatch() ? bench.mismatch()->text : ""));
+      CHECK(!bench.mismatch());
+      CHECK(bench.completed() == 65536 * 16 / 8 / variant.vlenBits);
+    }
+  }
 }

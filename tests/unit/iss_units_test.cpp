@@ -248,6 +248,15 @@ TEST_CASE("altfmt is reserved without a unit that asks for it") {
   }
 }
 
+TEST_CASE("altfmt changes nothing for integers and is reserved for floating point") {
+  for (bool alternate : {false, true}) {
+    UnitGuest guest(256);
+    guest.configureAlternate(32, 0, 8, alternate);
+    CHECK(guest.isIllegal("vfadd.vv", {8, 9, 10}) == alternate);
+    CHECK_FALSE(guest.isIllegal("vadd.vv", {8, 9, 10}));
+  }
+}
+
 TEST_CASE("a scalar that is not NaN-boxed is a NaN") {
   UnitGuest guest(128);
   guest.configure(32, 0, 4);
@@ -339,6 +348,9 @@ TEST_CASE("all ways to run a program give unit instructions the same meaning") {
     auto isUnit = [](const hw::rvv::Retired &one) { return one.cls == hw::rvv::OpClass::VCustom; };
     CHECK(std::count_if(watcher.seen.begin(), watcher.seen.end(), isUnit) == 6);
   }
+  std::vector<uint32_t> bulk = {0xcd047057, 0xb32c1477}; // vsetivli zero, 8, e32, …; vfwbdota.vv v8, v16, v24, 2
+  outcome = Board(bulk).machine.run();
+  CHECK_THAT(describe(outcome), Contains("vfwbdota.vv") && Contains("reserved while SEW is 32, LMUL 1, altfmt 0"));
   Board without(loopProgram(), 0);
   outcome = without.machine.run();
   CHECK(outcome.stop == Stop::Trapped);

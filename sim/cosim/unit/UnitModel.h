@@ -56,7 +56,8 @@ struct UnitVariant {
 std::span<const UnitVariant> unitVariants();
 
 struct UnitModelOptions {
-  uint64_t seed = 1; // of the bits that no reset sets
+  uint64_t seed = 1;   // of the bits that no reset sets
+  uint32_t mutant = 0; // of a netlist with mutants: which one; 0 is none
   // Default parameters only; empty: none.
   std::string coverageFile; // lines and branches, written in the end, as verilator_coverage reads them
   std::string waveFile;     // FST

@@ -81,6 +81,46 @@ void fill(std::vector<std::byte> &bytes, ElementType type, const Mood &mood, Ran
   }
 }
 
+void setAt(std::vector<std::byte> &bytes, size_t index, uint32_t value, uint32_t bits) {
+  std::memcpy(bytes.data() + index * bits / 8, &value, bits / 8);
+}
+uint32_t getAt(const std::vector<std::byte> &bytes, size_t index, uint32_t bits) {
+  uint32_t value = 0;
+  std::memcpy(&value, bytes.data() + index * bits / 8, bits / 8);
+  return value;
+}
+
+/// What single elements rarely meet by chance: in rows of batched forms one product of two special values among plain
+/// ones, or products that cancel in pairs, all of them or all but for a last bit.
+void placeSpecials(UnitInstruction &out, const units::Form &form, Random &random) {
+  const uint32_t bits = bitsOf(form.vs2), mantissaBits = bits == 32 ? 23 : 7, sign = 1u << (bits - 1);
+  const Mood special = {100, 127, 2, false};
+  if (out.vs1.empty()) { // a scalar: now and then the same as an element, so that the difference is nothing or little
+    if (random() & 1)
+      setAt(out.vs2, random() % (out.vs2.size() * 8 / bits),
+            (uint32_t(out.scalar) & (sign | (sign - 1))) ^ uint32_t(random() & 1), bits);
+    return;
+  }
+  const uint32_t rowElements = out.vlenBits / bits;
+  const uint32_t at = uint32_t(random() % std::max(1u, out.vl));
+  const bool cancels = random() & 1;
+  for (uint32_t row = 0; row < 8; ++row) {
+    if (!cancels) {
+      setAt(out.vs2, row * rowElements + at, floatOf(special, mantissaBits, random), bits);
+      continue;
+    }
+    for (uint32_t i = 0; i + 1 < rowElements; i += 2)
+      setAt(out.vs2, row * rowElements + i + 1, getAt(out.vs2, row * rowElements + i, bits) ^ sign, bits);
+    if (random() & 1)
+      setAt(out.vs2, row * rowElements + at, getAt(out.vs2, row * rowElements + at, bits) ^ 1, bits);
+  }
+  if (!cancels)
+    setAt(out.vs1, at, floatOf(special, mantissaBits, random), bits);
+  else
+    for (uint32_t i = 0; i + 1 < rowElements; i += 2)
+      setAt(out.vs1, i + 1, getAt(out.vs1, i, bits), bits);
+}
+
 bool maskBit(const UnitInstruction &instruction, uint32_t element) {
   return !instruction.masked || (uint32_t(instruction.mask[element / 8]) >> element % 8 & 1);
 }
@@ -236,6 +276,8 @@ UnitInstruction randomInstruction(const units::Instruction &instruction, const u
   std::vector<std::byte> scalar(8);
   fill(scalar, form.third, other, random);
   std::memcpy(&out.scalar, scalar.data(), 8);
+  if (isFloat(form.third) && random() % 4 == 0)
+    placeSpecials(out, form, random);
   out.masked = instruction.mayBeMasked() && random() % 2;
   out.mask.resize(registerBytes);
   const uint64_t kind = random() % 4; // all, none or some bits
@@ -278,6 +320,24 @@ UnitInstruction randomInstruction(const units::Unit &unit, uint32_t vlenBits, Ra
       wrong.word |= 7u << 20;
     return wrong;
   }
+}
+
+std::deque<UnitInstruction> everyBfloat16(const units::Instruction &instruction, uint32_t vlenBits) {
+  std::deque<UnitInstruction> out;
+  for (uint32_t x = 0; x < 65536;) {
+    UnitInstruction &each = out.emplace_back();
+    each.instruction = &instruction;
+    each.word = instruction.match;
+    each.vlenBits = vlenBits;
+    each.sewBits = 16;
+    each.lmulEighths = 64;
+    each.vl = vlenBits * 8 / 16;
+    each.vs2.resize(vlenBits);
+    each.vd.resize(vlenBits);
+    for (uint32_t i = 0; i < each.vl; ++i)
+      setAt(each.vs2, i, x++, 16);
+  }
+  return out;
 }
 
 std::string describe(const UnitInstruction &instruction) {

@@ -4,6 +4,7 @@
 #include "kernels/units/Units.h"
 
 #include <cstddef>
+#include <deque>
 #include <random>
 #include <string>
 #include <vector>
@@ -58,6 +59,9 @@ UnitInstruction randomInstruction(const units::Unit &unit, uint32_t vlenBits, Ra
 /// `instruction` in one form, with operands of all classes.
 UnitInstruction randomInstruction(const units::Instruction &instruction, const units::Form &form, uint32_t vlenBits,
                                   Random &random);
+
+/// All 65,536 operands of an instruction with one operand of bfloat16, LMUL 8.
+std::deque<UnitInstruction> everyBfloat16(const units::Instruction &instruction, uint32_t vlenBits);
 
 std::string describe(const UnitInstruction &instruction);
 

@@ -1,0 +1,76 @@
+// cosim_mutants UNIT LIST: runs the co-simulation of a unit on each mutant of its netlist, and prints how many it kills
+// and which survive. LIST has the mutants, a line each, in the order of their numbers, as Yosys wrote it.
+#include "sim/cosim/unit/UnitBench.h"
+#include "sim/cosim/unit/VerilatedUnit.h"
+
+#include "Vweft_mutants_dot.h"
+#include "Vweft_mutants_exp.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+using namespace weft;
+using namespace weft::cosim;
+
+namespace {
+
+constexpr UnitVariant variant = {"", 64, 128}; // tests/cosim/unit/CMakeLists.txt
+constexpr uint64_t instructionsPerRun = 6000, runs = 2;
+constexpr double leastKilledPercent = 95;
+
+/// What kills it, in which cycle; empty: it survives.
+std::string killerOf(const units::Unit &unit, uint32_t mutant) {
+  for (uint64_t seed = 1; seed <= runs; ++seed) {
+    UnitModelOptions options;
+    options.seed = seed;
+    options.mutant = mutant;
+    const std::unique_ptr<UnitModel> model = unit.name == "dot" ? makeVerilatedUnit<Vweft_mutants_dot>(options)
+                                                                : makeVerilatedUnit<Vweft_mutants_exp>(options);
+    Random random(seed);
+    std::deque<UnitInstruction> first;
+    if (unit.name == "exp" && seed == 1)
+      first = everyBfloat16(unit.instructions[0], variant.vlenBits);
+    uint64_t left = instructionsPerRun;
+    const auto next = [&]() -> std::optional<UnitInstruction> {
+      if (!first.empty()) {
+        UnitInstruction each = std::move(first.front());
+        first.pop_front();
+        return each;
+      }
+      return left-- > 0 ? std::optional(randomInstruction(unit, variant.vlenBits, random)) : std::nullopt;
+    };
+    UnitBench bench(*model, variant, next, seed, true, nullptr);
+    while (bench.cycle())
+      ;
+    if (bench.mismatch())
+      return fmt::format("cycle {}: {}", bench.mismatch()->cycle,
+                         bench.mismatch()->text.substr(0, bench.mismatch()->text.find_first_of(":\n")));
+  }
+  return {};
+}
+
+} // namespace
+
+int main(int count, char **values) {
+  const units::Unit *unit = count == 3 ? units::find(values[1]) : nullptr;
+  std::ifstream list(count == 3 ? values[2] : "");
+  if (!unit || !list) {
+    fmt::print(stderr, "usage: cosim_mutants UNIT LIST\n");
+    return 2;
+  }
+  if (const std::string killer = killerOf(*unit, 0); !killer.empty()) {
+    fmt::print("the netlist without a mutant fails: {}\n", killer);
+    return 1;
+  }
+  uint32_t mutants = 0, killed = 0;
+  for (std::string line; std::getline(list, line);) {
+    ++mutants;
+    const std::string killer = killerOf(*unit, mutants);
+    killed += !killer.empty();
+    if (killer.empty())
+      fmt::print("mutant {} survives: {}\n", mutants, line.substr(line.find("-mode")));
+  }
+  fmt::print("unit {}: {} of {} mutants killed, {:.1f} %\n", unit->name, killed, mutants, 100.0 * killed / mutants);
+  return 100.0 * killed < leastKilledPercent * mutants;
+}
