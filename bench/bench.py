@@ -21,6 +21,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[1]
 MODEL = SOURCE / "examples" / "models" / "bard-1m"
 HARDWARE = ["--hw", "rvv-mesh-16", "--mesh", "16x16"]
 TOKENS = 64
+REDUCTION_MESHES = [("rvv-mesh-16", "16x16"), ("rvv-lab", "5x7"), ("rvv-lab", "7x5"), ("rvv-lab", "13x11")]
 
 # Upper limits: the promises of the project, on two cores.
 RUN_LIMIT_S, COMPILE_LIMIT_S, BUILD_LIMIT_S = 30.0, 5.0, 480.0
@@ -95,6 +96,40 @@ def bench_demo(weft, repetitions):
             Row("the same, timing only, relative to it", timing_s / run_s, "x")]
 
 
+def bench_units(weft):
+    """Cycles of a prefill on the mesh, by type of weights and custom units of the cores: what a unit brings a whole model."""
+    tokens = ",".join(str(token) for token in range(2, 2 + TOKENS))
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
+        report = pathlib.Path(folder, "run.json")
+        for dtype, units in (("bf16", "[]"), ("bf16", "[exp]"), ("i8", "[]"), ("i8", "[dot]"), ("i8", "[dot, exp]")):
+            checked([weft, "run", MODEL, "--hw", "rvv-lab", "--mesh", "4x4", "--max-seq", "128", "--dtype", dtype, "--set",
+                     f"parallelism.core.units={units}", "--tokens", tokens, "--max-new", 1, "--timing-only", "--json", report])
+            cycles = json.loads(report.read_text(encoding="utf-8"))["cycles"]["prefill"]
+            rows.append(Row(f"prefill of {TOKENS} tokens, bard-1m on 4x4, {dtype}, units {units}", cycles, "cycles"))
+    return rows
+
+
+def bench_reductions(weft):
+    """Cycles that bard-1m takes where the routers add words up, and where the same machine's cores do."""
+    rows = []
+    for hardware, mesh in REDUCTION_MESHES:
+        cycles = {}
+        for choice in ("core", "router"):
+            with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
+                report = pathlib.Path(folder, "run.json")
+                checked([weft, "run", MODEL, "--hw", hardware, "--mesh", mesh, "--max-seq", 128, "--set", "routing.reduce_stage=4",
+                         "--reduce", choice, "--prompt", "ROMEO:", "--max-new", 4, "--timing-only", "--json", report])
+                with open(report, encoding="utf-8") as file:
+                    cycles[choice] = json.load(file)["cycles"]
+        for phase, of in (("prefill of 6 tokens", lambda c: c["prefill"]), ("decode of a token", lambda c: c["decode"][-1])):
+            name = f"bard-1m on {mesh}, {phase}"
+            rows += [Row(f"{name}, sums by cores, cycles", of(cycles["core"]), ""),
+                     Row(f"{name}, sums by routers, cycles", of(cycles["router"]), ""),
+                     Row(f"{name}, speed-up by routers", of(cycles["core"]) / of(cycles["router"]), "x", floor=1.0)]
+    return rows
+
+
 def bench_program(program, repetitions):
     """Rows of one Google Benchmark program: its counters, or the time of a benchmark without any."""
     output = checked([program, "--benchmark_format=json", f"--benchmark_repetitions={repetitions}"])
@@ -160,6 +195,7 @@ def main():
 
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, median of {args.repetitions}\n", flush=True)
     rows = bench_demo(programs / "weft", args.repetitions)
+    rows += bench_units(programs / "weft") + bench_reductions(programs / "weft")
     for program in sorted(programs.glob("*_bench")):
         rows += bench_program(program, args.repetitions)
     if args.build:

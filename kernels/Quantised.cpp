@@ -34,8 +34,8 @@ struct QuantisedRows {
 static Value quantise(KernelBody &e, Value x, Value largestBits) {
   Value largest = asReal(e, largestBits), none = e.real(0.0), least = e.real(QuantisedScale::least);
   Value finite = e.create<arith::CmpIOp>(arith::CmpIPredicate::ult, largestBits, word(e, 0x7f800000));
-  Value counts = e.create<arith::AndIOp>(
-      finite, e.create<arith::CmpFOp>(arith::CmpFPredicate::OGE, largest, least).getResult());
+  Value counts =
+      e.create<arith::AndIOp>(finite, e.create<arith::CmpFOp>(arith::CmpFPredicate::OGE, largest, least).getResult());
   Value inverse = e.create<arith::SelectOp>(counts, e.create<arith::DivFOp>(e.real(127.0), largest), none);
   Value kept = e.create<arith::SelectOp>(finite, word(e, 0xff), word(e, 0));
   Value sum = e.create<arith::AddFOp>(e.create<arith::MulFOp>(x, inverse), e.real(0x1.8p23));

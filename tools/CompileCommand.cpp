@@ -135,6 +135,9 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   result.gemm = options.gemm == "cannon"     ? compiler::GemmChoice::Cannon
                 : options.gemm == "meshgemm" ? compiler::GemmChoice::MeshGemm
                                              : compiler::GemmChoice::Auto;
+  result.reduce = options.reduce == "core"     ? compiler::ReduceChoice::Core
+                  : options.reduce == "router" ? compiler::ReduceChoice::Router
+                                               : compiler::ReduceChoice::Auto;
   return result;
 }
 

@@ -328,6 +328,7 @@ Result<uint64_t> runIss(const IssOptions &options, std::ostream &out, std::ostre
     return isa.takeError();
   hardware->parallelism.core.vlenBits = isa->vlenBits; // the timing model counts in registers of this size
   // A datapath is never wider than a register.
+  hardware->parallelism.core.units = hw::unitNames(*isa); // each is a pipe of its own
   hardware->parallelism.core.dlenBits = std::min(hardware->parallelism.core.dlenBits, isa->vlenBits);
   Result<runtime::MappedFile> file = runtime::MappedFile::open(options.program);
   if (!file)

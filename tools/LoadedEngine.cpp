@@ -23,7 +23,8 @@ bool runsMachineCode(const runtime::Package &package, const hw::Hardware &hardwa
 /// A mesh engine with all that it refers to.
 class LoadedEngine : public runtime::Device {
 public:
-  static Result<std::unique_ptr<runtime::Device>> make(const runtime::Package &package, const DeviceOptions &options);
+  static Result<std::unique_ptr<runtime::Device>> make(const runtime::Package &package, const DeviceOptions &options,
+                                                       const EngineMaker &maker);
 
   Result<void> load(const runtime::Package &package) override { return engine->load(package); }
   Result<void> reset() override { return engine->reset(); }
@@ -116,7 +117,7 @@ Result<void> LoadedEngine::useData(const runtime::Package &package, const Device
 }
 
 Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Package &package,
-                                                            const DeviceOptions &options) {
+                                                            const DeviceOptions &options, const EngineMaker &maker) {
   auto loaded = std::make_unique<LoadedEngine>();
   auto hardware = hw::parse(package.hardware_yaml, "the package's hardware");
   if (!hardware)
@@ -128,6 +129,7 @@ Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Packa
   sim::MeshEngineOptions engineOptions;
   engineOptions.timingOnly = options.timingOnly;
   engineOptions.coreModel = loaded->core.get();
+  engineOptions.trace = maker.trace;
   if (!options.tracePath.empty()) {
     auto trace = sim::TraceWriter::create(options.tracePath);
     if (!trace)
@@ -140,7 +142,7 @@ Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Packa
   if (!options.timingOnly)
     if (auto ready = loaded->useData(package, options, engineOptions); !ready)
       return ready.takeError();
-  auto engine = sim::makeMeshEngine(package, *hardware, engineOptions);
+  auto engine = maker.make(package, *hardware, engineOptions);
   if (!engine)
     return engine.takeError();
   loaded->engine = std::move(*engine);
@@ -174,7 +176,12 @@ Result<std::optional<runtime::KernelCosts>> measureKernelCosts(const runtime::Pa
 
 Result<std::unique_ptr<runtime::Device>> makeLoadedEngine(const runtime::Package &package,
                                                           const DeviceOptions &options) {
-  return LoadedEngine::make(package, options);
+  return LoadedEngine::make(package, options, {});
+}
+
+Result<std::unique_ptr<runtime::Device>> makeLoadedEngine(const runtime::Package &package, const DeviceOptions &options,
+                                                          const EngineMaker &maker) {
+  return LoadedEngine::make(package, options, maker);
 }
 
 } // namespace weft::tools

@@ -23,6 +23,12 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
   command.add_option("--gemm", arguments.gemm, "GEMM algorithm; auto takes the one with fewer predicted cycles")
       ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}).description(""))
       ->type_name("auto|meshgemm|cannon");
+  command
+      .add_option("--reduce", arguments.reduce,
+                  "Who adds up what cores send each other: cores, or routers where routing.reduce_stage is not 0; auto "
+                  "takes what has fewer predicted cycles")
+      ->check(CLI::IsMember({"auto", "core", "router"}).description(""))
+      ->type_name("auto|core|router");
   command.add_option("--set", arguments.settings, "Replace a value of the hardware, e.g. memory.sram_kib=512")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -55,7 +61,8 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
                          .hardware = arguments.hardware.empty() ? defaultHardware : arguments.hardware,
                          .maxSeq = arguments.maxSeq,
                          .dtype = arguments.dtype,
-                         .gemm = arguments.gemm};
+                         .gemm = arguments.gemm,
+                         .reduce = arguments.reduce};
   if (!arguments.mesh.empty()) {
     Result<MeshSize> mesh = parseMesh(arguments.mesh);
     if (!mesh)

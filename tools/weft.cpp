@@ -1,6 +1,7 @@
 // The `weft` tool: the one place that knows the compiler and the devices both.
 #include "compiler/codegen/Disassembler.h"
 #include "tools/CompileCommand.h"
+#include "tools/CosimMeshCommand.h"
 #include "tools/CosimUnitCommand.h"
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
@@ -55,15 +56,19 @@ int main(int argc, char **argv) {
   app.require_subcommand(1);
   app.failure_message(tools::usageMessage);
   int exitCode = 0;
-  tools::Tool tool{tools::compileInMemory, tools::makeLoadedEngine, tools::measureKernelCosts, codegen::disassemble};
+  auto makeDevice = [](const runtime::Package &package, const tools::DeviceOptions &options) {
+    return tools::makeLoadedEngine(package, options);
+  };
+  tools::Tool tool{tools::compileInMemory, makeDevice, tools::measureKernelCosts, codegen::disassemble};
   tools::addCompileCommand(app, tool, exitCode);
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);
   tools::addIssCommand(app, exitCode);
+  tools::addHwCommand(app, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");
   cosim->require_subcommand(1);
   tools::addCosimUnitCommands(*cosim, exitCode);
-  tools::addHwCommand(app, exitCode);
+  tools::addCosimMeshCommand(*cosim, exitCode);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -77,7 +77,8 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
     return left.takeError();
   for (llvm::Function *function : *left) {
     if (callsUnit(*function))
-      return internalError("kernel " + function->getName().str() + " uses a custom unit beside a vector operation "
+      return internalError("kernel " + function->getName().str() +
+                           " uses a custom unit beside a vector operation "
                            "that has no instruction of explicit length");
     function->addFnAttr("target-features", featureText(fallbackFeatures(target.isa)));
   }
@@ -91,7 +92,7 @@ static Result<pkg::KernelObjectT> compileOnce(ModuleOp kernels, const CoreTarget
   Result<std::vector<uint8_t>> object = emitObject(*compiled->module, *compiled->machine);
   if (!object)
     return object.takeError();
-  if (auto replaced = replaceStandIns(*object); !replaced)
+  if (auto replaced = replaceStandIns(*object, functionsWithStandIns(*compiled->module)); !replaced)
     return replaced.takeError();
   Result<std::vector<uint8_t>> image = linkStatic(*object, target.codeAddress);
   if (!image)
@@ -198,7 +199,7 @@ Result<std::string> assembleCoreKernels(ModuleOp kernels, const CoreTarget &targ
   if (!compiled)
     return compiled.takeError();
   Result<std::string> text = emitAssembly(*compiled->module, *compiled->machine);
-  return text ? replaceStandIns(*text) : text;
+  return text ? replaceStandIns(*text, functionsWithStandIns(*compiled->module)) : text;
 }
 
 } // namespace weft::codegen

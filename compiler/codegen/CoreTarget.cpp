@@ -1,6 +1,7 @@
 #include "compiler/codegen/CoreTarget.h"
 
 #include "compiler/codegen/Passes.h"
+#include "kernels/units/Units.h"
 
 #include <sstream>
 
@@ -26,6 +27,14 @@ std::vector<std::string> fallbackFeatures(const hw::Isa &isa) {
   if (used.zvfbfmin)
     used.zvfh = false;
   return llvmFeatures(used);
+}
+
+bool hasUnit(const hw::Isa &isa, std::string_view name) {
+  std::span<const units::Unit> all = units::all();
+  for (size_t index = 0; index < all.size(); ++index)
+    if (all[index].name == name)
+      return isa.hasUnit(index);
+  return false;
 }
 
 VectorShape vectorShape(const hw::Isa &isa) {

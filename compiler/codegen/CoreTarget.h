@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft::codegen {
@@ -26,6 +27,8 @@ struct CoreTarget {
 std::vector<std::string> llvmFeatures(const hw::Isa &isa);
 /// Those of them that LLVM may choose from by itself, where makeLengthsExplicit() has not.
 std::vector<std::string> fallbackFeatures(const hw::Isa &isa);
+/// Whether the core has the custom unit `name`.
+bool hasUnit(const hw::Isa &isa, std::string_view name);
 /// What the vectoriser may use on this core.
 VectorShape vectorShape(const hw::Isa &isa);
 /// Which 16-bit formats the core widens in one instruction.

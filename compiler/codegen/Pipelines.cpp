@@ -2,7 +2,6 @@
 
 #include "compiler/codegen/CoreTarget.h"
 #include "compiler/codegen/HostTarget.h"
-#include "compiler/codegen/UnitCalls.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"

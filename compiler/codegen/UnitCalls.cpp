@@ -11,13 +11,6 @@ namespace weft::codegen {
 
 constexpr llvm::StringLiteral callPrefix = "weft unit ";
 
-bool hasUnit(const hw::Isa &isa, std::string_view name) {
-  for (auto [index, unit] : llvm::enumerate(units::all()))
-    if (unit.name == name)
-      return isa.hasUnit(index);
-  return false;
-}
-
 static const units::Instruction *findInstruction(std::string_view name) {
   for (const units::Unit &unit : units::all())
     for (const units::Instruction &each : unit.instructions)
@@ -37,30 +30,33 @@ const units::Instruction *unitCallOf(const llvm::CallInst &call) {
 // ---- a core -----------------------------------------------------------------------------------------------------
 
 namespace {
-/// A form of LLVM's vector coprocessor interface that no unit has, with the operands of one that is outside of it.
+/// An instruction of RVV with the operands of a unit's: the accumulator tied to the result, which the coprocessor
+/// interface's forms with an accumulator are not in LLVM 19. Selected code has none of them otherwise, and LLVM neither
+/// makes one of something else nor something else of one: a slide has operands that cannot change places, and a
+/// multiply-add that keeps the tail does not become the form that overwrites a factor.
 struct StandIn {
   llvm::StringLiteral instruction;
   llvm::Intrinsic::ID id;
   llvm::StringLiteral mnemonic;
-  uint32_t match; // under `mask`: all but the operands
+  uint32_t match; // under `standInMask`: all but the operands
+  bool keepsTail;
 };
-constexpr unsigned standInOpcode = 3;
 constexpr uint32_t standInMask = 0xfe00707f, operandBits = 0x01ff8f80;
 constexpr StandIn standIns[] = {
-    {"vqdot.vv", llvm::Intrinsic::riscv_sf_vc_v_vvv, "sf.vc.v.vvv", 0xac00005b},
-    {"vqdot.vx", llvm::Intrinsic::riscv_sf_vc_v_xvv, "sf.vc.v.xvv", 0xac00405b},
+    {"vqdot.vv", llvm::Intrinsic::riscv_vnmsac, "vnmsac.vv", 0xbe002057, true},
+    {"vqdot.vx", llvm::Intrinsic::riscv_vslideup, "vslideup.vx", 0x3a004057, false},
 };
 } // namespace
 
 std::optional<UnitIntrinsic> unitIntrinsic(const units::Instruction &instruction) {
   for (const StandIn &each : standIns)
     if (each.instruction == llvm::StringRef(instruction.name))
-      return UnitIntrinsic{each.id, standInOpcode};
+      return UnitIntrinsic{each.id, 0, true, each.keepsTail};
   std::optional<units::Vcix> vcix = instruction.vcix();
   if (!vcix)
     return std::nullopt;
   llvm::Intrinsic::ID id = llvm::Function::lookupIntrinsicID(vcix->intrinsic);
-  return id ? std::optional(UnitIntrinsic{id, vcix->opcode}) : std::nullopt;
+  return id ? std::optional(UnitIntrinsic{id, vcix->opcode, false, false}) : std::nullopt;
 }
 
 /// The encoding of what `word` stands for, unmasked; itself if it is no stand-in.
@@ -71,13 +67,22 @@ static uint32_t withoutStandIn(uint32_t word) {
   return word;
 }
 
-Result<void> replaceStandIns(std::vector<uint8_t> &object) {
+std::set<std::string> functionsWithStandIns(const llvm::Module &module) {
+  std::set<std::string> names;
+  for (const llvm::Function &function : module)
+    if (function.hasFnAttribute(standInAttribute))
+      names.insert(function.getName().str());
+  return names;
+}
+
+Result<void> replaceStandIns(std::vector<uint8_t> &object, const std::set<std::string> &functions) {
   llvm::MemoryBufferRef buffer(llvm::StringRef(reinterpret_cast<const char *>(object.data()), object.size()), "core");
   auto file = llvm::object::ELFObjectFile<llvm::object::ELF64LE>::create(buffer);
   if (!file)
     return internalError("core kernels: " + llvm::toString(file.takeError()));
   for (const llvm::object::ELFSymbolRef symbol : file->symbols()) {
-    if (symbol.getELFType() != llvm::ELF::STT_FUNC || symbol.getSize() == 0)
+    auto name = symbol.getName();
+    if (!name || !functions.contains(name->str()))
       continue;
     auto section = symbol.getSection();
     auto address = symbol.getValue();
@@ -94,14 +99,20 @@ Result<void> replaceStandIns(std::vector<uint8_t> &object) {
   return {};
 }
 
-std::string replaceStandIns(const std::string &assembly) {
-  std::string result = assembly;
-  for (const StandIn &each : standIns) {
-    std::string from = fmt::format("{}\t{}, ", std::string_view(each.mnemonic), standInOpcode);
-    std::string to = fmt::format("{}\t", std::string_view(each.instruction));
-    for (size_t at = 0; (at = result.find(from, at)) != std::string::npos; at += to.size())
-      result.replace(at, from.size(), to);
+std::string replaceStandIns(const std::string &assembly, const std::set<std::string> &functions) {
+  std::string result;
+  bool concerned = false;
+  for (llvm::StringRef line : llvm::split(llvm::StringRef(assembly), '\n')) {
+    llvm::StringRef label = line.take_until([](char c) { return c == ':'; });
+    if (label.size() < line.size() && !label.starts_with(".") && !label.contains('\t'))
+      concerned = functions.contains(label.str());
+    std::string text = line.str();
+    for (const StandIn &each : standIns)
+      if (size_t at = text.find(each.mnemonic); concerned && at != std::string::npos)
+        text.replace(at, each.mnemonic.size(), each.instruction);
+    result += text + "\n";
   }
+  result.pop_back();
   return result;
 }
 

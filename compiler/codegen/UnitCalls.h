@@ -12,12 +12,11 @@
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/Module.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
 namespace weft::codegen {
-
-bool hasUnit(const hw::Isa &isa, std::string_view name);
 
 /// rv ops of units to inline assembly.
 void addUnitLowering(mlir::RewritePatternSet &patterns);
@@ -30,16 +29,20 @@ const units::Instruction *unitCallOf(const llvm::CallInst &call);
 Result<void> callUnitFunctions(llvm::Module &module);
 
 /// Core: an intrinsic of LLVM's vector coprocessor interface whose operands are the instruction's. An instruction whose
-/// encoding is not of that interface gets a stand-in's, and its own in the object file.
+/// encoding is not of that interface is carried by a stand-in, and gets its own encoding in the object file.
 struct UnitIntrinsic {
   llvm::Intrinsic::ID id = 0;
-  unsigned opcode = 0;
+  unsigned opcode = 0; // of the coprocessor interface
+  bool standsIn = false, keepsTail = false;
 };
 std::optional<UnitIntrinsic> unitIntrinsic(const units::Instruction &instruction);
-/// Gives stand-ins in the functions of a relocatable object the encodings of what they stand for.
-Result<void> replaceStandIns(std::vector<uint8_t> &object);
+/// On functions that have stand-ins, and no other use of their instructions.
+inline constexpr const char *standInAttribute = "weft-stand-ins";
+std::set<std::string> functionsWithStandIns(const llvm::Module &module);
+/// Gives stand-ins in `functions` of a relocatable object the encodings of what they stand for.
+Result<void> replaceStandIns(std::vector<uint8_t> &object, const std::set<std::string> &functions);
 /// The same in assembler text.
-std::string replaceStandIns(const std::string &assembly);
+std::string replaceStandIns(const std::string &assembly, const std::set<std::string> &functions);
 /// "vqdot.vx\tv8, v12, a0" if `word` is an instruction of a unit that the core has, else empty.
 std::string unitText(uint32_t word, const hw::Isa &isa);
 

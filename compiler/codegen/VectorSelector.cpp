@@ -302,23 +302,32 @@ Value *VectorSelector::selectIntrinsic(IntrinsicInst &op) {
   }
 }
 
-/// An instruction of a custom unit: the coprocessor's intrinsics are of integers.
+/// An instruction of a custom unit. The coprocessor's intrinsics are of integers, and so are stand-ins.
 Value *VectorSelector::selectUnit(CallInst &op, const units::Instruction &instruction) {
   std::optional<UnitIntrinsic> intrinsic = unitIntrinsic(instruction);
   Type *fixed = op.getType(), *type = typeFor(fixed);
   if (!intrinsic || !type)
     return nullptr;
   Type *words = type->getWithNewType(b.getIntNTy(type->getScalarSizeInBits()));
-  SmallVector<Value *> operands = {word(intrinsic->opcode)};
+  SmallVector<Value *> operands;
+  if (!intrinsic->standsIn)
+    operands.push_back(word(intrinsic->opcode));
   for (Value *operand : op.args()) {
-    Value *made = operand->getType()->isVectorTy() ? vector(operand) : operand;
-    if (!made)
+    bool isVector = operand->getType()->isVectorTy(), isWord = operand->getType()->isIntegerTy();
+    Value *taken = isVector ? vector(operand) : operand;
+    if (!taken)
       return nullptr;
-    operands.push_back(made->getType()->isVectorTy() ? this->made(b.CreateBitCast(made, words)) : made);
+    operands.push_back(isVector ? made(b.CreateBitCast(taken, words))
+                       : isWord ? made(b.CreateSExt(taken, b.getInt64Ty()))
+                                : taken);
   }
   if (instruction.format == units::Format::Vector)
     operands.push_back(word(0)); // the immediate of a form that has no third operand
   operands.push_back(lengthOf(fixed));
+  if (intrinsic->standsIn) {
+    operands.push_back(word(intrinsic->keepsTail ? 0 : tailAgnostic));
+    op.getFunction()->addFnAttr(standInAttribute);
+  }
   return made(b.CreateBitCast(made(b.CreateIntrinsic(words, intrinsic->id, operands)), type));
 }
 

@@ -24,7 +24,12 @@ place::PlaceOptions placeOptions(const CompileOptions &options, mlir::MLIRContex
   else if (options.dtype == "i8")
     place.weightType = builder.getI8Type();
   const hw::Latency &latency = options.hardware.latency;
-  place.costs = {latency.hop, latency.ramp, latency.streamStage, latency.streamStartup};
+  place.costs = {latency.hop,
+                 latency.ramp,
+                 latency.streamStage,
+                 latency.streamStartup,
+                 options.reduce == ReduceChoice::Core ? 0 : options.hardware.routing.reduceStage,
+                 options.reduce == ReduceChoice::Router};
   return place;
 }
 
@@ -71,14 +76,18 @@ std::vector<Decision> chooseAlgorithms(const CompileOptions &options, mlir::Modu
                        open ? "predicted" : "requested",
                        {{"meshgemm", mesh}, {"cannon", cannon}}});
   auto tree = [&](const char *op, int64_t cores, int64_t words, int64_t maxLevels) {
-    auto [levels, groups] = place::chooseTree(place.costs, cores, words, maxLevels);
+    auto [levels, groups, inRouter] = place::chooseReduction(place.costs, cores, words, maxLevels);
+    std::string chosen =
+        inRouter ? "in_router" : "levels=" + std::to_string(levels) + " groups=" + std::to_string(groups);
     Decision decision{
-        "place", op, "levels=" + std::to_string(levels) + " groups=" + std::to_string(groups), "predicted", {}};
+        "place", op, std::move(chosen), options.reduce == ReduceChoice::Auto ? "predicted" : "requested", {}};
     for (int64_t candidate = 1; candidate <= maxLevels; ++candidate) {
       auto [count, cycles] = place::bestGroups(place.costs, cores, words, candidate);
       decision.alternatives.push_back(
           {"levels=" + std::to_string(candidate) + " groups=" + std::to_string(count), cycles});
     }
+    if (place.costs.reduceStage)
+      decision.alternatives.push_back({"in_router", place::routerCycles(place.costs, cores, words)});
     decisions.push_back(std::move(decision));
   };
   tree("all_reduce along x, one word, prefill", place.width, 1, place.prefillTreeLevels);

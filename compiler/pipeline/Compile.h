@@ -15,6 +15,8 @@
 namespace weft::compiler {
 
 enum class GemmChoice { Auto, MeshGemm, Cannon };
+/// Who combines the words of a reduction.
+enum class ReduceChoice { Auto, Core, Router };
 /// What a compilation is for: the package, or the code that the mesh's cores run.
 enum class Product { Package, Assembly, Elf };
 
@@ -25,6 +27,7 @@ struct CompileOptions {
   uint32_t maxSeq = 0;                    // 0: what the model was made for, at most defaultMaxSeq
   std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16", "i8"; empty: as stored
   GemmChoice gemm = GemmChoice::Auto;
+  ReduceChoice reduce = ReduceChoice::Auto; // Router: an error where the hardware's routers cannot
   Phase until = Phase::Package;
   Product product = Product::Package;   // of the cores' code: nothing after the link phase is done
   std::string dumpDirectory;            // the IR after each phase goes there; empty: nowhere
@@ -39,7 +42,7 @@ inline constexpr uint32_t defaultMaxSeq = 512;
 /// A choice the compiler made, with what else it could have taken.
 struct Decision {
   std::string phase, op, choice;
-  std::string reason; // "predicted" cost or "requested" by the user
+  std::string reason; // "predicted" cost, "requested" by the user, "measured" cost, or "listed" for a unit if none is known
   struct Alternative {
     std::string name;
     int64_t predictedCycles = 0;

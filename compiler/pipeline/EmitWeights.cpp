@@ -12,7 +12,7 @@ namespace weft::compiler {
 namespace {
 
 pkg::ElementType elementType(Type type) {
-  return type.isF32()       ? pkg::ElementType::F32
+  return type.isF32()        ? pkg::ElementType::F32
          : type.isF16()      ? pkg::ElementType::F16
          : type.isInteger(8) ? pkg::ElementType::I8
                              : pkg::ElementType::BF16;

@@ -10,6 +10,7 @@
 #include "compiler/pipeline/Budget.h"
 #include "compiler/pipeline/Choices.h"
 #include "compiler/pipeline/Emit.h"
+#include "compiler/pipeline/UnitChoices.h"
 #include "compiler/place/Place.h"
 #include "compiler/plan/FabricBuffers.h"
 #include "compiler/route/Deadlock.h"
@@ -64,6 +65,11 @@ public:
       options.meshWidth = options.hardware.parallelism.meshWidth;
     if (!options.meshHeight)
       options.meshHeight = options.hardware.parallelism.meshHeight;
+    if (options.reduce == ReduceChoice::Router && !options.hardware.routing.reduceStage)
+      return userError(
+          fmt::format("--reduce router: the routers of {} cannot combine words, routing.reduce_stage is 0; "
+                      "try --reduce auto, or --set routing.reduce_stage=4",
+                      options.hardware.name));
     if (options.meshWidth > options.hardware.parallelism.meshWidth ||
         options.meshHeight > options.hardware.parallelism.meshHeight)
       return userError(fmt::format("a mesh of {}x{} cores is larger than {} has: {}x{}", options.meshWidth,
@@ -90,10 +96,7 @@ public:
     case Phase::Place:
       return place();
     case Phase::Spmd:
-      return runPasses(Fault::Internal, [&](PassManager &passes) {
-        passes.addPass(spmd::createSpmdPass());
-        passes.addPass(spmd::createFabricVerifyPass());
-      });
+      return spmd();
     case Phase::Route:
       return route();
     case Phase::Plan:
@@ -185,6 +188,20 @@ private:
     });
   }
 
+  Result<void> spmd() {
+    spmd::SpmdOptions chosen;
+    if (auto core = coreTarget()) {
+      auto order = chooseByteOrder(options, *core, *module, decisions);
+      if (!order)
+        return order.takeError();
+      chosen.byteOrder = *order;
+    }
+    return runPasses(Fault::Internal, [&](PassManager &passes) {
+      passes.addPass(spmd::createSpmdPass(chosen));
+      passes.addPass(spmd::createFabricVerifyPass());
+    });
+  }
+
   Result<void> route() {
     // Too few colours is a matter of machine and model; routes that do not check out are ours.
     auto colored = runPasses(
@@ -211,6 +228,8 @@ private:
     OpBuilder builder = OpBuilder::atBlockEnd(kernels->getBody());
     for (auto function : module->getOps<func::FuncOp>())
       builder.clone(*function);
+    if (auto core = coreTarget())
+      return chooseExp(options, *core, *module, *kernels, decisions);
     return {};
   }
 
@@ -226,7 +245,8 @@ private:
   void buildShown(PassManager &passes, Phase phase) const {
     codegen::HostTarget host = codegen::defaultHostTarget();
     if (auto core = coreTarget())
-      phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(core->isa))
+      phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(core->isa),
+                                                              codegen::hasUnit(core->isa, "dot"))
                               : codegen::buildCorePipeline(passes, *core);
     else
       phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(host))

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 using namespace mlir;
 
@@ -78,7 +79,7 @@ Result<Shards> GridMachine::gemv(grid::GemvOp op, const Shards &x, const Shards 
       for (int64_t j = 0; j < local[1]; ++j)
         y.floats(at)[j] =
             std::fma(x.floats(at)[k], widened(w.at(at), w.type.getElementType(), k * local[1] + j), y.floats(at)[j]);
-  Tree tree{static_cast<int64_t>(op.getLevels()), static_cast<int64_t>(op.getGroups()), 0, 0};
+  Tree tree{static_cast<int64_t>(op.getLevels()), static_cast<int64_t>(op.getGroups()), 0, 0, op.getInRouter()};
   if (auto done = reduceLines(y, grid::Axis::Y, grid::ReduceKind::Add, tree); !done)
     return done.takeError();
   return y;
@@ -116,6 +117,33 @@ struct Line {
     }
     return members[middle];
   }
+  /// a op b as a router's unit does it, `a` being of the lower position.
+  std::vector<float> routed(std::vector<float> a, const std::vector<float> &b) const {
+    combine(a, b);
+    if (kind == grid::ReduceKind::Add)
+      for (float &value : a)
+        value = std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : value;
+    return a;
+  }
+  /// Of the cores [lo, hi), in the order of the routers between them. Leaves it with the middle one, which is returned.
+  int combined(int lo, int hi) {
+    int root = lo + (hi - lo) / 2;
+    std::vector<float> sum = values[root];
+    if (root > lo) {
+      std::vector<float> low = values[lo];
+      for (int position = lo + 1; position < root; ++position)
+        low = routed(low, values[position]);
+      sum = routed(low, sum);
+    }
+    if (root + 1 < hi) {
+      std::vector<float> high = values[hi - 1];
+      for (int position = hi - 2; position > root; --position)
+        high = routed(values[position], high);
+      sum = routed(sum, high);
+    }
+    values[root] = sum;
+    return root;
+  }
   /// One level: `groups` groups of neighbours, the longer ones last. Returns their roots.
   std::vector<int> level(std::span<const int> members, size_t groups) {
     std::vector<int> roots;
@@ -151,6 +179,8 @@ Result<void> GridMachine::reduceLines(Shards &values, grid::Axis axis, grid::Red
       std::vector<int> members;
       for (int position = segment.lo; position < segment.hi; ++position)
         members.push_back(position);
+      if (tree.inRouter)
+        members = {work.combined(segment.lo, segment.hi)};
       for (const std::vector<int> &groups : plan->groupCounts)
         members = work.level(members, groups[index]);
       for (int position = segment.lo; position < segment.hi; ++position)
@@ -170,7 +200,7 @@ static Shards copyOf(const GridMachine &machine, const Shards &input, RankedTens
 Result<Shards> GridMachine::allReduce(grid::AllReduceOp op, const Shards &input) const {
   Shards result = copyOf(*this, input, cast<RankedTensorType>(op.getResult().getType()));
   Tree tree{static_cast<int64_t>(op.getLevels()), static_cast<int64_t>(op.getGroups()),
-            static_cast<int64_t>(op.getSegment()), static_cast<int64_t>(op.getSegments())};
+            static_cast<int64_t>(op.getSegment()), static_cast<int64_t>(op.getSegments()), op.getInRouter()};
   if (auto done = reduceLines(result, op.getAxis(), op.getKind(), tree); !done)
     return done.takeError();
   return result;

@@ -52,6 +52,7 @@ public:
 private:
   struct Tree {
     int64_t levels = 1, groups = 1, segment = 0, segments = 0;
+    bool inRouter = false;
   };
   Result<void> reduceLines(Shards &values, grid::Axis axis, grid::ReduceKind kind, const Tree &tree) const;
   HeadLayout headLayout(std::optional<llvm::ArrayRef<int64_t>> heads) const;

@@ -62,8 +62,8 @@ Value Placer::weight(ArrayRef<StringRef> parts, WeightOrder order, RankedTensorT
                                   heads ? headsAttr(*heads) : DenseI64ArrayAttr());
 }
 
-std::pair<int64_t, int64_t> Placer::tree(int64_t cores, int64_t words) const {
-  return chooseTree(options.costs, cores, words, decode ? options.decodeTreeLevels : options.prefillTreeLevels);
+Reduction Placer::reduction(int64_t cores, int64_t words) const {
+  return chooseReduction(options.costs, cores, words, decode ? options.decodeTreeLevels : options.prefillTreeLevels);
 }
 
 Value Placer::allReduce(Value input, Axis axis, ReduceKind kind, int64_t segment, int64_t segments) {
@@ -74,8 +74,8 @@ Value Placer::allReduce(Value input, Axis axis, ReduceKind kind, int64_t segment
   int64_t words = 1;
   for (ShardAttr dim : layout.getDims())
     words *= dim.getLocal();
-  auto [levels, groups] = tree(cores, words);
-  return builder.create<AllReduceOp>(result, input, axis, kind, levels, groups, segment, segments);
+  auto [levels, groups, inRouter] = reduction(cores, words);
+  return builder.create<AllReduceOp>(result, input, axis, kind, levels, groups, segment, segments, inRouter);
 }
 
 Value Placer::shift(Value input, Axis axis, bool wrap) {
@@ -97,10 +97,11 @@ Value Placer::product(Value x, Value w, RankedTensorType result) {
   int64_t contraction = weightType.getDimSize(0);
   auto onY = activation(false, contraction, layoutOf(weightType).getDims()[0]);
   auto algo = mesh.width == mesh.height ? RelayoutAlgo::Diagonal : RelayoutAlgo::MaskedSum;
-  auto [inputLevels, inputGroups] = tree(mesh.width, localShape(onY)[1]);
-  Value input = builder.create<ToLayoutOp>(onY, x, algo, inputLevels, inputGroups);
-  auto [levels, groups] = tree(mesh.height, localShape(result)[1]);
-  return builder.create<GemvOp>(result, input, w, levels, groups);
+  Reduction across = reduction(mesh.width, localShape(onY)[1]);
+  across.inRouter &= algo == RelayoutAlgo::MaskedSum; // the other one sums nothing
+  Value input = builder.create<ToLayoutOp>(onY, x, algo, across.levels, across.groups, across.inRouter);
+  auto [levels, groups, inRouter] = reduction(mesh.height, localShape(result)[1]);
+  return builder.create<GemvOp>(result, input, w, levels, groups, inRouter);
 }
 
 // ---- ops of the graph -----------------------------------------------------------------------------------------

@@ -27,6 +27,12 @@ int64_t treeCycles(const CollectiveCosts &costs, int64_t cores, int64_t words, i
   return total + cores / 2 * costs.hop + 2 * costs.ramp + words;
 }
 
+int64_t routerCycles(const CollectiveCosts &costs, int64_t cores, int64_t words) {
+  // Each half of the line passes cores/2 routers after the first; the last ones' unit gets a word a cycle.
+  int64_t reduce = 2 * costs.ramp + costs.reduceStage + cores / 2 * (costs.hop + costs.reduceStage) + words;
+  return reduce + cores / 2 * costs.hop + 2 * costs.ramp + words;
+}
+
 std::pair<int64_t, int64_t> bestGroups(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels) {
   std::pair<int64_t, int64_t> best = {1, treeCycles(costs, cores, words, levels, 1)};
   for (int64_t groups = 2; levels > 1 && groups < cores; ++groups)
@@ -35,14 +41,16 @@ std::pair<int64_t, int64_t> bestGroups(const CollectiveCosts &costs, int64_t cor
   return best;
 }
 
-std::pair<int64_t, int64_t> chooseTree(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels) {
-  std::pair<int64_t, int64_t> best = {1, 1};
+Reduction chooseReduction(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels) {
+  Reduction best;
   int64_t bestCycles = treeCycles(costs, cores, words, 1, 1);
   for (int64_t levels = 2; levels <= maxLevels; ++levels)
     if (auto [groups, cycles] = bestGroups(costs, cores, words, levels); cycles < bestCycles) {
       best = {levels, groups};
       bestCycles = cycles;
     }
+  if (costs.reduceStage && cores > 1 && (costs.alwaysInRouter || routerCycles(costs, cores, words) < bestCycles))
+    best = {1, 1, true};
   return best;
 }
 

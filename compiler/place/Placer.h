@@ -69,7 +69,7 @@ private:
   Value shift(Value input, grid::Axis axis, bool wrap);
   /// x * w for rows of any kind: a GEMM for the launch's tokens, a GEMV for one.
   Value product(Value x, Value w, mlir::RankedTensorType result);
-  std::pair<int64_t, int64_t> tree(int64_t cores, int64_t words) const;
+  Reduction reduction(int64_t cores, int64_t words) const;
 
   // -- ops of the graph
   mlir::LogicalResult placeOp(mlir::Operation *op);

@@ -23,7 +23,8 @@ struct Receiver {
   int64_t taken = 0; // words that have come into SRAM or the reduction
 };
 
-/// One flow on one line. Its receivers are consecutive: those below the source outwards, then those above outwards.
+/// One flow on one line, and one sender of it; a reducing flow has many. Its receivers are consecutive: those below the
+/// source outwards, then those above outwards.
 struct FlowState {
   int channel = 0;
   int core = hostCore; // the source
@@ -32,6 +33,7 @@ struct FlowState {
   int64_t sent = 0;   // words that have left SRAM
   int64_t room = 0;   // how far `sent` could come, were all words issued
   bool dirty = false;
+  int first = none, senders = 1; // of a reducing flow: the states of its senders, consecutive, see advanceCombined
 };
 
 /// The flows and who is joined to them.
@@ -55,6 +57,9 @@ private:
       return none;
     return table[channel][core];
   }
+  bool advanceCombined(const FlowState &flow, std::vector<int> &progressed);
+  std::string addSender(const pkg::ChannelT &spec, const FlowState &state);
+  std::string addReceiver(const pkg::ChannelT &spec, int channel, const Receiver &receiver);
   std::string addFlow(const pkg::ChannelT &spec, int channel, const pkg::Flow &flow, int line);
   std::vector<std::vector<int>> sendFlows, receiverSlots; // [channel][core]
   std::vector<int64_t> bounds;                            // scratch of advance

@@ -20,6 +20,10 @@ std::string Run::where(int core, int task) const {
 int Run::blockerOfSend(int flow, std::string &why) const {
   const FlowState &state = network.flows[flow];
   const std::string &channel = program.channels[state.channel]->name;
+  if (state.first != none) {
+    why += fmt::format(", channel '{}': {} of {} words have left", channel, state.sent, state.issued);
+    return blockerOfCombined(state, why);
+  }
   int tightest = none;
   auto slack = [&](int r) {
     const Receiver &receiver = network.receivers[r];
@@ -36,12 +40,29 @@ int Run::blockerOfSend(int flow, std::string &why) const {
   return receiver.core;
 }
 
+/// Who keeps words from being combined: the sender that has put least, or else the root.
+int Run::blockerOfCombined(const FlowState &flow, std::string &why) const {
+  int scarce = flow.first;
+  for (int f = flow.first; f < flow.first + flow.senders; ++f)
+    if (network.flows[f].issued < network.flows[scarce].issued)
+      scarce = f;
+  const Receiver &root = network.receivers[flow.firstReceiver];
+  if (root.open <= root.taken) {
+    why += fmt::format("; {} has asked for {}", nameCore(root.core), root.open);
+    return root.core;
+  }
+  why += fmt::format("; {} has put {}", nameCore(network.flows[scarce].core), network.flows[scarce].issued);
+  return network.flows[scarce].core;
+}
+
 int Run::blockerOfReceive(int index, std::string &why) const {
   const Receiver &receiver = network.receivers[index];
   const FlowState &flow = network.flows[receiver.flow];
   int64_t wanted = receiver.open;
   why += fmt::format(", channel '{}': {} of {} words have come", program.channels[flow.channel]->name, receiver.taken,
                      wanted);
+  if (flow.first != none)
+    return blockerOfCombined(flow, why);
   if (flow.issued < wanted || flow.sent < flow.issued) {
     if (flow.issued <= receiver.taken || flow.sent >= flow.issued) {
       why += fmt::format("; {} has put {}", nameCore(flow.core), flow.issued);

@@ -170,6 +170,8 @@ void Run::wake(int core) {
 }
 
 void Run::markDirty(int flow) {
+  if (network.flows[flow].first != none)
+    flow = network.flows[flow].first; // its senders advance together
   if (!std::exchange(network.flows[flow].dirty, true))
     dirtyFlows.push_back(flow);
 }
@@ -210,8 +212,11 @@ void Run::updateForward(CoreState &state) {
 }
 
 void Run::advanceFlow(int index) {
-  FlowState &flow = network.flows[index];
-  int64_t roomBefore = flow.room, sentBefore = flow.sent;
+  const int first = network.flows[index].first == none ? index : network.flows[index].first;
+  const int count = network.flows[index].senders;
+  before.clear();
+  for (int f = first; f < first + count; ++f)
+    before.emplace_back(network.flows[f].room, network.flows[f].sent);
   progressed.clear();
   network.advance(index, progressed);
   for (int r : progressed) {
@@ -223,6 +228,12 @@ void Run::advanceFlow(int index) {
     if (cores[core].mode != Mode::Runs && isDone(cores[core]))
       wake(core);
   }
+  for (int f = 0; f < count; ++f)
+    sourceMoved(first + f, before[f].first, before[f].second);
+}
+
+void Run::sourceMoved(int index, int64_t roomBefore, int64_t sentBefore) {
+  const FlowState &flow = network.flows[index];
   if (flow.core == hostCore || (flow.room == roomBefore && flow.sent == sentBefore))
     return;
   CoreState &source = cores[flow.core];
@@ -236,7 +247,7 @@ void Run::advanceFlow(int index) {
 bool Run::isStraight(int core, const CoreState &state) const {
   const FlowState &in = network.flows[network.receivers[state.in].flow], &out = network.flows[state.out];
   pkg::Axis axis = program.channels[in.channel]->axis;
-  if (axis != program.channels[out.channel]->axis)
+  if (axis != program.channels[out.channel]->axis || in.first != none || out.first != none)
     return false;
   auto position = [&](int c) { return c == hostCore ? -1 : axis == pkg::Axis::X ? c % width : c / width; };
   bool upwards = position(in.core) < position(core);

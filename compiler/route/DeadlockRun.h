@@ -63,6 +63,7 @@ private:
   void wake(int core);
   void markDirty(int flow);
   void advanceFlow(int flow);
+  void sourceMoved(int flow, int64_t roomBefore, int64_t sentBefore);
   // DeadlockReport.cpp
   Error stuck() const;
   Result<void> checkCounts() const;
@@ -70,6 +71,7 @@ private:
   std::string describe(int core) const;
   std::string lackOf(int core, int &waitsFor) const;
   int blockerOfSend(int flow, std::string &why) const;
+  int blockerOfCombined(const FlowState &flow, std::string &why) const;
   int blockerOfReceive(int receiver, std::string &why) const;
   std::string nameCore(int core) const;
 
@@ -85,7 +87,8 @@ private:
   std::vector<CoreState> cores;
   std::vector<int> ready;
   std::deque<int> dirtyFlows;
-  std::vector<int> progressed; // scratch of advanceFlow
+  std::vector<int> progressed;                     // scratch of advanceFlow
+  std::vector<std::pair<int64_t, int64_t>> before; // the same: room and sent
 };
 
 } // namespace weft::route::detail

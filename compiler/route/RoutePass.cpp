@@ -13,11 +13,16 @@ namespace weft::route {
 
 namespace {
 
-Result<TreePlan> treeOf(fabric::ChannelOp op, Axis axis, int n, ArrayRef<int64_t> shape) {
+std::vector<Segment> segmentsOf(int64_t length, int64_t count) {
   std::vector<Segment> segments;
-  for (int64_t i = 0; i < shape[3]; ++i)
-    segments.push_back({static_cast<int>(i * shape[2]), static_cast<int>((i + 1) * shape[2])});
-  return planTree(op.getSymName().str(), axis, n, segments, static_cast<int>(shape[0]), {static_cast<int>(shape[1])});
+  for (int64_t i = 0; i < count; ++i)
+    segments.push_back({static_cast<int>(i * length), static_cast<int>((i + 1) * length)});
+  return segments;
+}
+
+Result<TreePlan> treeOf(fabric::ChannelOp op, Axis axis, int n, ArrayRef<int64_t> shape) {
+  return planTree(op.getSymName().str(), axis, n, segmentsOf(shape[2], shape[3]), static_cast<int>(shape[0]),
+                  {static_cast<int>(shape[1])});
 }
 
 Result<ChannelSpec> treeChannel(fabric::ChannelOp op, Axis axis, int n) {
@@ -127,6 +132,11 @@ static Result<ChannelSpec> patternOf(fabric::ChannelOp op) {
   case fabric::PatternKind::TreeHigh:
   case fabric::PatternKind::TreeCast:
     return treeChannel(op, axis, n);
+  case fabric::PatternKind::Combine:
+    if (op.getArgs().size() != 2 || !op.getBy())
+      return internalError("channel @" + name + " has the wrong number of arguments or nothing to combine by");
+    return combineTree(name, axis, n, segmentsOf(op.getArgs()[0], op.getArgs()[1]),
+                       static_cast<pkg::Combine>(*op.getBy()));
   case fabric::PatternKind::Diagonal:
     return diagonalBroadcast(name, axis, n);
   case fabric::PatternKind::HostIn:

@@ -138,4 +138,18 @@ Result<TreePlan> planTree(const std::string &name, Axis axis, int n, std::vector
   return plan;
 }
 
+Result<ChannelSpec> combineTree(const std::string &name, Axis axis, int n, std::vector<Segment> segments,
+                                pkg::Combine combine) {
+  auto plan = planTree(name, axis, n, std::move(segments), 1, {1});
+  if (!plan)
+    return plan.takeError();
+  ChannelSpec spec{name, axis, {}, 0, {}};
+  for (size_t s = 0; s < plan->segments.size(); ++s)
+    if (auto [lo, hi] = plan->segments[s]; hi - lo > 1)
+      spec.flows.push_back({-1, plan->roots[s], lo, hi - 1, false, 0, combine});
+  ChannelSpec *const channels[] = {&spec};
+  assignClasses(channels);
+  return spec;
+}
+
 } // namespace weft::route

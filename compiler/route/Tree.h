@@ -57,4 +57,9 @@ struct TreePlan {
 Result<TreePlan> planTree(const std::string &name, Axis axis, int n, std::vector<Segment> segments, int levels,
                           const std::vector<int> &groupCounts = {});
 
+/// The same sums made by routers: one flow a segment, from all its cores to its middle one, which is the root of a plan
+/// with one level of one group. Errors as planTree.
+Result<ChannelSpec> combineTree(const std::string &name, Axis axis, int n, std::vector<Segment> segments,
+                                pkg::Combine combine);
+
 } // namespace weft::route

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <map>
 
@@ -15,7 +16,7 @@ enum Port : uint8_t { Low = 1, High = 2, Ramp = 4 };
 /// What one router of a line does with one colour. channel < 0: nothing.
 struct Entry {
   int channel = -1, flow = -1;
-  uint8_t input = 0, outputs = 0;
+  uint8_t inputs = 0, outputs = 0; // more than one input: words that are combined
 };
 
 constexpr int maxColors = 256; // pkg::Flow.color is a byte
@@ -67,13 +68,17 @@ static std::string nameFlow(const Mesh &mesh, std::pair<int, int> id) {
                      flow.hi());
 }
 
+static bool combines(const pkg::Flow &flow) { return flow.combine() != pkg::Combine::None; }
+
 static bool isDelivered(const pkg::Flow &flow, int position) {
+  if (combines(flow))
+    return position == flow.source();
   if (position == flow.source() || position < flow.lo() || position > flow.hi())
     return false;
   return flow.deliver_all() || position == flow.lo() || position == flow.hi();
 }
 
-/// R1, R2.
+/// R1, R2, R6.
 static Result<void> checkFlow(const Mesh &mesh, std::pair<int, int> id) {
   const pkg::Flow &flow = mesh.flow(id);
   pkg::Axis axis = mesh.channels[id.first]->axis;
@@ -86,6 +91,9 @@ static Result<void> checkFlow(const Mesh &mesh, std::pair<int, int> id) {
   if (flow.color() >= mesh.colors)
     return internalError(fmt::format("R2: {} has colour {}, programs have colours 0..{}", nameFlow(mesh, id),
                                      flow.color(), mesh.colors - 1));
+  if (combines(flow) && (flow.combine() > pkg::Combine::MAX || flow.lo() < 0 || flow.deliver_all()))
+    return internalError(
+        fmt::format("R6: {} combines words, which go from cores to one core in a known way", nameFlow(mesh, id)));
   return success();
 }
 
@@ -119,10 +127,18 @@ static std::vector<LineGroup> groupLines(const Mesh &mesh, pkg::Axis axis) {
 
 static Entry entryAt(const pkg::Flow &flow, std::pair<int, int> id, int position) {
   Entry entry{id.first, id.second, Ramp, 0};
+  if (combines(flow)) {
+    if (position > flow.lo() && position <= flow.source())
+      entry.inputs |= Low;
+    if (position < flow.hi() && position >= flow.source())
+      entry.inputs |= High;
+    entry.outputs = position < flow.source() ? High : position > flow.source() ? Low : Ramp;
+    return entry;
+  }
   if (position > flow.source())
-    entry.input = Low;
+    entry.inputs = Low;
   else if (position < flow.source())
-    entry.input = High;
+    entry.inputs = High;
   if (position >= flow.source() && position < flow.hi())
     entry.outputs |= High;
   if (position <= flow.source() && position > flow.lo())
@@ -136,15 +152,16 @@ static Entry entryAt(const pkg::Flow &flow, std::pair<int, int> id, int position
 static Result<void> checkEnds(const Mesh &mesh, pkg::Axis axis, int line, LineTables &tables, std::pair<int, int> id) {
   const pkg::Flow &flow = mesh.flow(id);
   for (int p = flow.lo(); p <= flow.hi(); ++p) {
-    bool isSource = p == flow.source();
-    if (!isSource && !isDelivered(flow, p))
-      continue;
-    int &other = (isSource ? tables.sends : tables.receives)[p + 1];
-    if (other >= 0)
-      return internalError(fmt::format("R4: core {} {} both {} and {}", nameRouter(axis, line, p),
-                                       isSource ? "sends" : "receives", nameFlow(mesh, {id.first, other}),
-                                       nameFlow(mesh, id)));
-    other = id.second;
+    for (bool sends : {true, false}) {
+      if (!(sends ? p == flow.source() || combines(flow) : isDelivered(flow, p)))
+        continue;
+      int &other = (sends ? tables.sends : tables.receives)[p + 1];
+      if (other >= 0)
+        return internalError(fmt::format("R4: core {} {} both {} and {}", nameRouter(axis, line, p),
+                                         sends ? "sends" : "receives", nameFlow(mesh, {id.first, other}),
+                                         nameFlow(mesh, id)));
+      other = id.second;
+    }
   }
   return success();
 }
@@ -226,7 +243,7 @@ static Result<void> trace(const Mesh &mesh, pkg::Axis axis, int line, LineTables
     first = std::min(first, p);
     last = std::max(last, p);
     const Entry *entry = p < 0 ? nullptr : tables.find(p, flow.color());
-    if (p >= 0 && (!entry || entry->input != port))
+    if (p >= 0 && (!entry || entry->inputs != port))
       return fail(p, "finds no route");
     uint8_t outputs = entry ? entry->outputs : uint8_t{Ramp}; // the host takes all that comes
     tables.delivered[p + 1] = (outputs & Ramp) != 0;
@@ -243,12 +260,39 @@ static Result<void> trace(const Mesh &mesh, pkg::Axis axis, int line, LineTables
   return success();
 }
 
+/// R5 for words that are combined: what the core of each router sends must come to the root, and each router's unit
+/// must get a word from each of its inputs, or it waits for ever.
+static Result<void> traceCombined(const Mesh &mesh, pkg::Axis axis, int line, const LineTables &tables,
+                                  std::pair<int, int> id) {
+  const pkg::Flow &flow = mesh.flow(id);
+  auto fail = [&](int p, const char *what) {
+    return internalError(fmt::format("R5: router {} colour {}: {} {}", nameRouter(axis, line, p), flow.color(),
+                                     nameFlow(mesh, id), what));
+  };
+  std::vector<uint8_t> arrived(flow.hi() - flow.lo() + 1, Ramp);
+  for (int p = flow.lo(); p <= flow.hi(); ++p) {
+    const Entry *entry = tables.find(p, flow.color());
+    uint8_t output = entry ? entry->outputs : 0;
+    int next = output == Low ? p - 1 : output == High ? p + 1 : p;
+    if (output == Ramp ? p != flow.source() : std::abs(next - flow.source()) != std::abs(p - flow.source()) - 1)
+      return fail(p, "does not lead to its root");
+    if (output != Ramp)
+      arrived[next - flow.lo()] |= output == Low ? High : Low;
+  }
+  for (int p = flow.lo(); p <= flow.hi(); ++p)
+    if (tables.find(p, flow.color())->inputs != arrived[p - flow.lo()])
+      return fail(p, "waits for words that do not come");
+  return success();
+}
+
 static Result<void> verifyLines(const Mesh &mesh, pkg::Axis axis, LineGroup &group) {
   LineTables tables(mesh.length(axis));
   if (auto expanded = expand(mesh, axis, group, tables); !expanded)
     return expanded;
   for (auto id : group.flows)
-    if (auto traced = trace(mesh, axis, group.lines.front(), tables, id); !traced)
+    if (auto traced = combines(mesh.flow(id)) ? traceCombined(mesh, axis, group.lines.front(), tables, id)
+                                              : trace(mesh, axis, group.lines.front(), tables, id);
+        !traced)
       return traced;
   return success();
 }

@@ -7,24 +7,66 @@ using namespace mlir;
 
 namespace weft::spmd {
 
-LogicalResult Lowering::reduce(const std::string &op, const Slot &slot, Expr bytes, grid::Axis axis,
-                               grid::ReduceKind kind, int64_t levels, int64_t groups, int64_t segment, int64_t segments,
+LogicalResult Lowering::reduce(const std::string &op, const Slot &slot, Expr bytes, const Reduction &how,
                                std::vector<Step> &steps) {
-  int n = static_cast<int>(cores(axis));
-  if (n == 1 || segment == 1)
+  int n = static_cast<int>(cores(how.axis));
+  if (n == 1 || how.segment == 1)
     return success();
   std::vector<route::Segment> parts;
-  for (int64_t i = 0; i < segments; ++i)
-    parts.push_back({static_cast<int>(i * segment), static_cast<int>((i + 1) * segment)});
-  std::string name = fmt::format("{}_tree_k{}_g{}", axis == grid::Axis::X ? "x" : "y", levels, groups);
-  if (segment)
-    name += fmt::format("_of{}", segment);
-  auto plan = route::planTree(name, static_cast<pkg::Axis>(axis), n, parts, static_cast<int>(levels),
-                              {static_cast<int>(groups)});
+  for (int64_t i = 0; i < how.segments; ++i)
+    parts.push_back({static_cast<int>(i * how.segment), static_cast<int>((i + 1) * how.segment)});
+  std::string name = fmt::format("{}_tree_k{}_g{}", how.axis == grid::Axis::X ? "x" : "y", how.levels, how.groups);
+  if (how.segment)
+    name += fmt::format("_of{}", how.segment);
+  auto plan = route::planTree(name, static_cast<pkg::Axis>(how.axis), n, parts, static_cast<int>(how.levels),
+                              {static_cast<int>(how.groups)});
   if (!plan)
     return module.emitError(plan.error().message);
-  SmallVector<int64_t> shape = {levels, groups, segment, segments};
-  auto reduceKind = static_cast<fabric::ReduceKind>(kind);
+  if (how.inRouter)
+    reduceInRouters(op, slot, bytes, how, *plan, steps);
+  else
+    reduceInCores(op, slot, bytes, how, *plan, name, steps);
+  std::string cast = channel(how.axis, fabric::PatternKind::TreeCast,
+                             {how.levels, how.groups, how.segment, how.segments}, name + "_cast");
+  Emit send = [this, slot, bytes, cast](OpBuilder &b, int64_t at) {
+    put(b, at, slot, cast, bytes);
+    wait(b);
+  };
+  Emit receive = [this, slot, bytes, cast](OpBuilder &b, int64_t at) {
+    get(b, at, slot, cast, bytes);
+    wait(b);
+  };
+  steps.push_back({op,
+                   "multicast",
+                   {{onAxis(how.axis, plan->isRoot), std::move(send)},
+                    {onAxis(how.axis, plan->receivesMulticast), std::move(receive)}}});
+  return success();
+}
+
+/// Every core sends, and the root gets the sums back where it sent from.
+void Lowering::reduceInRouters(const std::string &op, const Slot &slot, Expr bytes, const Reduction &how,
+                               const route::TreePlan &plan, std::vector<Step> &steps) {
+  bool adds = how.kind == grid::ReduceKind::Add;
+  std::string name = fmt::format("{}_router_{}", how.axis == grid::Axis::X ? "x" : "y", adds ? "add" : "max");
+  if (how.segment)
+    name += fmt::format("_of{}", how.segment);
+  std::string sums = channel(how.axis, fabric::PatternKind::Combine, {how.segment, how.segments}, name,
+                             adds ? fabric::CombineKind::AddF32 : fabric::CombineKind::MaxF32);
+  auto part = [&](const std::vector<bool> &positions, bool isRoot) -> Part {
+    return {onAxis(how.axis, positions), [=, this](OpBuilder &b, int64_t at) {
+              put(b, at, slot, sums, bytes);
+              if (isRoot)
+                get(b, at, slot, sums, bytes);
+              wait(b);
+            }};
+  };
+  steps.push_back({op, "reduce", {part(plan.isRoot, true), part(plan.receivesMulticast, false)}});
+}
+
+void Lowering::reduceInCores(const std::string &op, const Slot &slot, Expr bytes, const Reduction &how,
+                             const route::TreePlan &plan, const std::string &name, std::vector<Step> &steps) {
+  SmallVector<int64_t> shape = {how.levels, how.groups, how.segment, how.segments};
+  auto reduceKind = static_cast<fabric::ReduceKind>(how.kind);
   auto into = [this, slot, bytes, reduceKind](OpBuilder &b, int64_t level, const std::string &in) {
     b.create<fabric::ReduceIntoOp>(b.getUnknownLoc(), reduceKind, reference(slot, level), in, attribute(bytes, level));
   };
@@ -36,14 +78,14 @@ LogicalResult Lowering::reduce(const std::string &op, const Slot &slot, Expr byt
     put(b, level, slot, out, bytes);
     wait(b);
   };
-  for (auto [index, level] : llvm::enumerate(plan->levels)) {
+  for (auto [index, level] : llvm::enumerate(plan.levels)) {
     SmallVector<int64_t> args = {static_cast<int64_t>(index)};
     llvm::append_range(args, shape);
     std::string suffix = std::to_string(index + 1), low, high;
     if (!level.low.flows.empty())
-      low = channel(axis, fabric::PatternKind::TreeLow, args, name + "_low" + suffix);
+      low = channel(how.axis, fabric::PatternKind::TreeLow, args, name + "_low" + suffix);
     if (!level.high.flows.empty())
-      high = channel(axis, fabric::PatternKind::TreeHigh, args, name + "_high" + suffix);
+      high = channel(how.axis, fabric::PatternKind::TreeHigh, args, name + "_high" + suffix);
     Step step{op, "reduce", {}};
     for (const route::RoleMask &role : level.roles) {
       Emit emit = [=](OpBuilder &b, int64_t at) {
@@ -66,28 +108,20 @@ LogicalResult Lowering::reduce(const std::string &op, const Slot &slot, Expr byt
           return;
         }
       };
-      step.parts.push_back({onAxis(axis, role.positions), std::move(emit)});
+      step.parts.push_back({onAxis(how.axis, role.positions), std::move(emit)});
     }
     if (!step.parts.empty())
       steps.push_back(std::move(step));
   }
-  std::string cast = channel(axis, fabric::PatternKind::TreeCast, shape, name + "_cast");
-  Emit receive = [this, slot, bytes, cast](OpBuilder &b, int64_t at) {
-    get(b, at, slot, cast, bytes);
-    wait(b);
-  };
-  steps.push_back({op,
-                   "multicast",
-                   {{onAxis(axis, plan->isRoot), [=](OpBuilder &b, int64_t at) { send(b, at, cast); }},
-                    {onAxis(axis, plan->receivesMulticast), std::move(receive)}}});
-  return success();
 }
 
 LogicalResult Lowering::lowerAllReduce(grid::AllReduceOp op, std::vector<Step> &steps) {
   Slot slot = slots.at(op.getInput());
   slots[op.getResult()] = slot;
-  return reduce(opName(op), slot, bytesOf(op.getInput().getType()), op.getAxis(), op.getKind(), op.getLevels(),
-                op.getGroups(), op.getSegment(), op.getSegments(), steps);
+  return reduce(opName(op), slot, bytesOf(op.getInput().getType()),
+                {op.getAxis(), op.getKind(), static_cast<int64_t>(op.getLevels()), static_cast<int64_t>(op.getGroups()),
+                 op.getInRouter(), static_cast<int64_t>(op.getSegment()), static_cast<int64_t>(op.getSegments())},
+                steps);
 }
 
 void Lowering::lowerShift(grid::ShiftOp op, std::vector<Step> &steps) {
@@ -139,8 +173,10 @@ LogicalResult Lowering::lowerToLayout(grid::ToLayoutOp op, std::vector<Step> &st
                                              b, level, select, {from, to},
                                              {{fabric::Source::RankX, 0, 1, 0}, {fabric::Source::RankY, 0, 1, 0}});
                                        }}}});
-    return reduce(name, to, bytesOf(op.getResult().getType()), grid::Axis::X, grid::ReduceKind::Add, op.getLevels(),
-                  op.getGroups(), 0, 0, steps);
+    return reduce(name, to, bytesOf(op.getResult().getType()),
+                  {grid::Axis::X, grid::ReduceKind::Add, static_cast<int64_t>(op.getLevels()),
+                   static_cast<int64_t>(op.getGroups()), op.getInRouter()},
+                  steps);
   }
   std::string pack = use(kernels::buildPackColumns(module, 1, local, 1, width));
   Expr bytes = bytesOf(op.getResult().getType());

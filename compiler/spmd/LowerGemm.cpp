@@ -58,7 +58,8 @@ Part Lowering::alignPart(const BlockQueue &queue, grid::Axis rankAxis, bool up) 
           }};
 }
 
-/// Operands of the kernel that multiplies a block of A by one of B into C. A quantised block of B begins with its scales.
+/// Operands of the kernel that multiplies a block of A by one of B into C. A quantised block of B begins with its
+/// scales.
 static SmallVector<Slot> operandsOf(const Product &product, const Slot &a, const Slot &b) {
   if (!product.quantised)
     return {a, b, product.result};
@@ -214,8 +215,10 @@ LogicalResult Lowering::lowerGemv(grid::GemvOp op, std::vector<Step> &steps) {
                                        kernelCall(b, level, zero, {y}, {constant(1)});
                                        multiply(b, level);
                                      }}}});
-  return reduce(name, y, bytesOf(op.getY().getType()), grid::Axis::Y, grid::ReduceKind::Add, op.getLevels(),
-                op.getGroups(), 0, 0, steps);
+  return reduce(name, y, bytesOf(op.getY().getType()),
+                {grid::Axis::Y, grid::ReduceKind::Add, static_cast<int64_t>(op.getLevels()),
+                 static_cast<int64_t>(op.getGroups()), op.getInRouter()},
+                steps);
 }
 
 } // namespace weft::spmd

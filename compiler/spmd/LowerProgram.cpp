@@ -57,12 +57,13 @@ std::string Lowering::className(const fabric::CoreMask &mask) {
 }
 
 std::string Lowering::channel(grid::Axis axis, fabric::PatternKind kind, ArrayRef<int64_t> args,
-                              const std::string &name) {
+                              const std::string &name, std::optional<fabric::CombineKind> by) {
   auto [entry, inserted] = channels.emplace(name, name);
   if (inserted)
     declarations.create<fabric::ChannelOp>(program.getLoc(), name, static_cast<fabric::Axis>(axis), kind,
-                                           declarations.getDenseI64ArrayAttr(args), AffineMapAttr(),
-                                           DenseI64ArrayAttr());
+                                           declarations.getDenseI64ArrayAttr(args),
+                                           by ? fabric::CombineKindAttr::get(context, *by) : fabric::CombineKindAttr(),
+                                           AffineMapAttr(), DenseI64ArrayAttr());
   return entry->second;
 }
 
@@ -249,9 +250,9 @@ void Lowering::lowerResident(Operation *op) {
         DenseI64ArrayAttr quantised;
         if (type.getElementType().isInteger(8))
           quantised = residents.getDenseI64ArrayAttr({blockRows(type), static_cast<int64_t>(options.byteOrder)});
-        auto description = residents.create<fabric::WeightOp>(op->getLoc(), "", weight.getParts(),
-                                                              grid::stringifyWeightOrder(weight.getOrder()),
-                                                              weight.getTransposed(), weight.getHeadsAttr(), quantised, type);
+        auto description = residents.create<fabric::WeightOp>(
+            op->getLoc(), "", weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),
+            weight.getHeadsAttr(), quantised, type);
         std::string first = cast<StringAttr>(weight.getParts()[0]).getValue().str();
         describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
                  fabric::BufferKind::Weights);

@@ -84,9 +84,20 @@ private:
   void writeStep(const Step &step);
 
   // -- data movement (LowerCollectives.cpp)
-  mlir::LogicalResult reduce(const std::string &op, const Slot &slot, Expr bytes, grid::Axis axis,
-                             grid::ReduceKind kind, int64_t levels, int64_t groups, int64_t segment, int64_t segments,
+  struct Reduction {
+    grid::Axis axis;
+    grid::ReduceKind kind;
+    int64_t levels, groups;
+    bool inRouter;
+    int64_t segment = 0, segments = 0;
+  };
+  /// In place: every core of the line or segment has the result in `slot`.
+  mlir::LogicalResult reduce(const std::string &op, const Slot &slot, Expr bytes, const Reduction &how,
                              std::vector<Step> &steps);
+  void reduceInCores(const std::string &op, const Slot &slot, Expr bytes, const Reduction &how,
+                     const route::TreePlan &plan, const std::string &name, std::vector<Step> &steps);
+  void reduceInRouters(const std::string &op, const Slot &slot, Expr bytes, const Reduction &how,
+                       const route::TreePlan &plan, std::vector<Step> &steps);
   mlir::LogicalResult lowerAllReduce(grid::AllReduceOp op, std::vector<Step> &steps);
   void lowerShift(grid::ShiftOp op, std::vector<Step> &steps);
   mlir::LogicalResult lowerToLayout(grid::ToLayoutOp op, std::vector<Step> &steps);
@@ -112,7 +123,8 @@ private:
   /// The cores whose position on `axis` is marked.
   fabric::CoreMask onAxis(grid::Axis axis, const std::vector<bool> &positions) const;
   std::string className(const fabric::CoreMask &mask);
-  std::string channel(grid::Axis axis, fabric::PatternKind kind, llvm::ArrayRef<int64_t> args, const std::string &name);
+  std::string channel(grid::Axis axis, fabric::PatternKind kind, llvm::ArrayRef<int64_t> args, const std::string &name,
+                      std::optional<fabric::CombineKind> by = {});
   std::string ring(grid::Axis axis, int64_t direction);
   std::string newBuffer(fabric::BufferKind kind, int64_t bytes, llvm::StringRef hint);
   Slot slotFor(mlir::Value value, fabric::BufferKind kind, llvm::StringRef hint);

@@ -24,7 +24,8 @@ struct SpmdPass : PassWrapper<SpmdPass, OperationPass<ModuleOp>> {
   StringRef getArgument() const override { return "spmd"; }
   StringRef getDescription() const override { return "Turn grid functions into what each class of cores does"; }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<fabric::FabricDialect, linalg::LinalgDialect, memref::MemRefDialect, math::MathDialect, rv::RvDialect>();
+    registry.insert<fabric::FabricDialect, linalg::LinalgDialect, memref::MemRefDialect, math::MathDialect,
+                    rv::RvDialect>();
   }
 
   void runOnOperation() override {
@@ -36,7 +37,8 @@ struct SpmdPass : PassWrapper<SpmdPass, OperationPass<ModuleOp>> {
     for (func::FuncOp function : llvm::to_vector(module.getOps<func::FuncOp>())) {
       if (function->hasAttr(place::workAttribute))
         continue; // a kernel
-      if (failed(Lowering(module, mesh, {words ? kernels::ByteOrder::Words : kernels::ByteOrder::Rows}).lower(function)))
+      if (failed(
+              Lowering(module, mesh, {words ? kernels::ByteOrder::Words : kernels::ByteOrder::Rows}).lower(function)))
         return signalPassFailure();
     }
     // The mesh stays: the layouts of weights and outputs name it.

@@ -45,11 +45,17 @@ def Fabric_PatternKind : Fabric_Enum<"PatternKind", "a family of flows along an 
   I32EnumAttrCase<"TreeHigh", 2, "tree_high">,    // the same: chains from the high side
   I32EnumAttrCase<"TreeCast", 3, "tree_cast">,    // [levels, groups, segment, segments]: from the root to all
   I32EnumAttrCase<"Diagonal", 4, "diagonal">,     // from x = y to the whole row
-  I32EnumAttrCase<"HostIn", 5, "host_in">, I32EnumAttrCase<"HostOut", 6, "host_out">]>;
+  I32EnumAttrCase<"HostIn", 5, "host_in">, I32EnumAttrCase<"HostOut", 6, "host_out">,
+  I32EnumAttrCase<"Combine", 7, "combine">]>;     // [segment, segments]: from all to the middle, combined in routers
+def Fabric_CombineKind : Fabric_Enum<"CombineKind", "what routers make of words", [
+  I32EnumAttrCase<"AddF32", 1, "add_f32">, I32EnumAttrCase<"MaxF32", 2, "max_f32">,
+  I32EnumAttrCase<"AddBF16", 3, "add_bf16">, I32EnumAttrCase<"MaxBF16", 4, "max_bf16">,
+  I32EnumAttrCase<"AddI32", 5, "add_i32">, I32EnumAttrCase<"MaxI32", 6, "max_i32">]>;
 def Fabric_AxisAttr : EnumAttr<Fabric_Dialect, Fabric_Axis, "axis">;
 def Fabric_ReduceKindAttr : EnumAttr<Fabric_Dialect, Fabric_ReduceKind, "reduce">;
 def Fabric_BufferKindAttr : EnumAttr<Fabric_Dialect, Fabric_BufferKind, "kind">;
 def Fabric_PatternKindAttr : EnumAttr<Fabric_Dialect, Fabric_PatternKind, "pattern">;
+def Fabric_CombineKindAttr : EnumAttr<Fabric_Dialect, Fabric_CombineKind, "combine">;
 
 class Fabric_Attr<string name, string mnemonicName> : AttrDef<Fabric_Dialect, name> { let mnemonic = mnemonicName; }
 
@@ -114,11 +120,14 @@ def Fabric_ChannelOp : Fabric_Op<"channel", [Symbol, HasParent<"ProgramOp">]> {
   let description = [{
     After the route phase `color_class` maps a flow's source position to an entry of `colors`.
     - F1: colours are distinct and from 0 to 255.
+    - F6: a channel says what its words are combined by if, and only if, its pattern combines them.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Fabric_AxisAttr:$axis, Fabric_PatternKindAttr:$pattern,
-                       DenseI64ArrayAttr:$args, OptionalAttr<AffineMapAttr>:$color_class,
-                       OptionalAttr<DenseI64ArrayAttr>:$colors);
-  let assemblyFormat = "$sym_name `along` `` $axis `` $pattern $args (`color` $color_class^ `of` $colors)? attr-dict";
+                       DenseI64ArrayAttr:$args, OptionalAttr<Fabric_CombineKindAttr>:$by,
+                       OptionalAttr<AffineMapAttr>:$color_class, OptionalAttr<DenseI64ArrayAttr>:$colors);
+  let assemblyFormat = [{
+    $sym_name `along` `` $axis `` $pattern $args (`by` `` $by^)? (`color` $color_class^ `of` $colors)? attr-dict
+  }];
   let hasVerifier = 1;
 }
 

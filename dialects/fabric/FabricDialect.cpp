@@ -140,6 +140,8 @@ static bool areArguments(PatternKind pattern, ArrayRef<int64_t> args) {
     int64_t levels = args[levelOf], segment = args[levelOf + 2], segments = args[levelOf + 3];
     return levels >= 1 && levels <= 16 && segment * segments <= maxCores && (levelOf == 0 || args[0] < levels);
   }
+  case PatternKind::Combine:
+    return args.size() == 2 && args[0] >= 0 && args[1] >= 0 && args[0] * args[1] <= maxCores;
   case PatternKind::Diagonal:
   case PatternKind::HostIn:
   case PatternKind::HostOut:
@@ -153,6 +155,8 @@ LogicalResult ChannelOp::verify() {
     return emitOpError("needs an axis");
   if (!areArguments(getPattern(), getArgs()))
     return emitOpError("has arguments that its pattern does not take");
+  if ((getPattern() == PatternKind::Combine) != getBy().has_value()) // F6
+    return emitOpError("F6: what words are combined by goes with the pattern combine");
   auto program = (*this)->getParentOfType<ProgramOp>();
   if (getPattern() == PatternKind::Diagonal && program.getWidth() != program.getHeight())
     return emitOpError("needs a square mesh");

@@ -199,13 +199,14 @@ def Grid_GemmOp : Grid_Op<"gemm", [Pure]> {
 def Grid_GemvOp : Grid_Op<"gemv", [Pure]> {
   let summary = "y = x * W, x[1, K on y], W[K on y, N on x]: local products, then an all-reduce along y";
   let description = [{
-    `levels` is K of the K-tree and `groups` the number of groups of its first level (WaferLLM, MeshGEMV).
+    `levels` is K of the K-tree and `groups` the number of groups of its first level (WaferLLM, MeshGEMV). `in_router` is
+    as in `all_reduce`.
 
     - G8: x is divided on y and replicated along x as W's rows are.
   }];
-  let arguments = (ins Grid_Tensor:$x, Grid_Tensor:$w, I64Attr:$levels, I64Attr:$groups);
+  let arguments = (ins Grid_Tensor:$x, Grid_Tensor:$w, I64Attr:$levels, I64Attr:$groups, UnitAttr:$in_router);
   let results = (outs Grid_Tensor:$y);
-  let assemblyFormat = "$x `,` $w `levels` $levels `groups` $groups attr-dict `:` type($x) `,` type($w) `->` type($y)";
+  let assemblyFormat = "$x `,` $w `levels` $levels `groups` $groups (`in_router` $in_router^)? attr-dict `:` type($x) `,` type($w) `->` type($y)";
   let hasVerifier = 1;
 }
 
@@ -215,14 +216,20 @@ def Grid_AllReduceOp : Grid_Op<"all_reduce", [Pure]> {
     A K-tree: `levels` levels of chains towards the middle of each group, then a multicast. With `segment` > 0 the line is
     divided into runs of that many cores, reduced separately; cores beyond `segments` runs take no part.
 
+    `in_router`: routers combine the words in passing, from both ends of the line or segment to its middle core. There
+    the order is (low op own) op high, where low was made upwards, each core's value the second operand, and high
+    downwards, each core's value the first; sums that are no number are the canonical one.
+
     - G9: the operand is partial along `axis`, the result is not.
     - G10: levels and groups are at least 1 and groups at most the cores of the line or segment.
+    - G12: `in_router` goes with one level of one group.
   }];
   let arguments = (ins Grid_Tensor:$input, Grid_AxisAttr:$axis,
                        Grid_ReduceKindAttr:$kind, I64Attr:$levels, I64Attr:$groups,
-                       DefaultValuedAttr<I64Attr, "0">:$segment, DefaultValuedAttr<I64Attr, "0">:$segments);
+                       DefaultValuedAttr<I64Attr, "0">:$segment, DefaultValuedAttr<I64Attr, "0">:$segments,
+                       UnitAttr:$in_router);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "`` $kind $input `along` `` $axis `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "`` $kind $input `along` `` $axis `levels` $levels `groups` $groups (`in_router` $in_router^)? attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
 }
 
@@ -241,14 +248,15 @@ def Grid_ToLayoutOp : Grid_Op<"to_layout", [Pure]> {
   let summary = "a vector divided on x and replicated along y becomes divided on y and replicated along x";
   let description = [{
     `diagonal`: on a square mesh the core with equal ranks multicasts its shard along its row. `masked_sum`: every core
-    selects the blocks of its row's share that it holds and an all-reduce along x, a K-tree as in `all_reduce`, adds them
+    selects the blocks of its row's share that it holds and an all-reduce along x, as `all_reduce` does it, adds them
     up; any rectangle.
 
     - G11: `diagonal` needs a square mesh.
   }];
-  let arguments = (ins Grid_Tensor:$input, Grid_RelayoutAlgoAttr:$algo, I64Attr:$levels, I64Attr:$groups);
+  let arguments = (ins Grid_Tensor:$input, Grid_RelayoutAlgoAttr:$algo, I64Attr:$levels, I64Attr:$groups,
+                       UnitAttr:$in_router);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "`` $algo $input `levels` $levels `groups` $groups attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "`` $algo $input `levels` $levels `groups` $groups (`in_router` $in_router^)? attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
 }
 

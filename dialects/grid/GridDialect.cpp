@@ -64,10 +64,12 @@ bool areHeads(ArrayRef<int64_t> heads) {
          heads[2] % 2 == 0;
 }
 
-/// G10
-LogicalResult verifyTree(Operation *op, int64_t levels, int64_t groups, int64_t cores) {
+/// G10, G12
+LogicalResult verifyTree(Operation *op, int64_t levels, int64_t groups, bool inRouter, int64_t cores) {
   if (levels < 1 || levels > 16 || groups < 1 || groups > cores)
     return op->emitOpError("G10: levels must be 1 to 16 and groups 1 to the ") << cores << " cores";
+  if (inRouter && (levels != 1 || groups != 1)) // G12
+    return op->emitOpError("G12: routers combine one level of one group, not ") << levels << " of " << groups;
   return success();
 }
 } // namespace
@@ -286,7 +288,7 @@ LogicalResult GemvOp::verify() {
     return emitOpError("G8: x must be divided on y as the rows of W are");
   if (shardAxis(w, 1) != Axis::X || shardAxis(y, 1) != Axis::X || yLocal[1] != wLocal[1] || yLocal[0] != 1) // G8
     return emitOpError("G8: y must be divided on x as the columns of W are");
-  return verifyTree(*this, getLevels(), getGroups(), coresOn(meshOf(*this, layoutOf(w)), Axis::Y));
+  return verifyTree(*this, getLevels(), getGroups(), getInRouter(), coresOn(meshOf(*this, layoutOf(w)), Axis::Y));
 }
 
 LogicalResult AllReduceOp::verify() {
@@ -303,7 +305,7 @@ LogicalResult AllReduceOp::verify() {
   if (segment < 0 || segments < 0 || (segment > 0) != (segments > 0) || segment > cores ||
       (segment > 0 && segments > cores / segment)) // G10
     return emitOpError("G10: segments reach beyond the mesh");
-  return verifyTree(*this, getLevels(), getGroups(), segment ? segment : cores);
+  return verifyTree(*this, getLevels(), getGroups(), getInRouter(), segment ? segment : cores);
 }
 
 LogicalResult ShiftOp::verify() {
@@ -326,7 +328,7 @@ LogicalResult ToLayoutOp::verify() {
     return emitOpError("takes a row of ") << blocksX << " blocks a core to " << blocksY << " blocks a core";
   if (getAlgo() == RelayoutAlgo::Diagonal && mesh.getWidth() != mesh.getHeight()) // G11
     return emitOpError("G11: diagonal needs a square mesh, not ") << mesh.getWidth() << "x" << mesh.getHeight();
-  return verifyTree(*this, getLevels(), getGroups(), mesh.getWidth());
+  return verifyTree(*this, getLevels(), getGroups(), getInRouter(), mesh.getWidth());
 }
 
 LogicalResult OutputOp::verify() {

@@ -1,6 +1,6 @@
 // Numbers as 8-bit integers with a scale, and how they lie in a core's SRAM: one rule for weights, which the runtime
-// quantises as it loads them, and for activations, which a kernel does. kernels/README.md, "Quantised products", has the
-// error bound.
+// quantises as it loads them, and for activations, which a kernel does. kernels/README.md, "Quantised products", has
+// the error bound.
 #pragma once
 
 #include <bit>
@@ -39,8 +39,7 @@ constexpr int64_t quantisedBlockBytes(int64_t k, int64_t n) { return (4 + quanti
 /// How the bytes of a block lie: [K][n], or [K/4][n][4], where four of a column are a word (pkg::ByteOrder).
 enum class ByteOrder { Rows, Words };
 constexpr int64_t quantisedByte(ByteOrder order, int64_t i, int64_t column, int64_t n) {
-  return order == ByteOrder::Rows ? i * n + column
-                                  : (i / bytesPerWord * n + column) * bytesPerWord + i % bytesPerWord;
+  return order == ByteOrder::Rows ? i * n + column : (i / bytesPerWord * n + column) * bytesPerWord + i % bytesPerWord;
 }
 
 } // namespace weft::runtime

@@ -173,7 +173,7 @@ bool blocksFit(const pkg::WeightT &weight, uint64_t bytes) {
   return blocks.block_rows > 0 && weight.rows_local % blocks.block_rows == 0 &&
          uint64_t(blocks.first_column) + weight.cols_local <= blocks.columns &&
          weight.offset + weight.rows_local / blocks.block_rows *
-                 uint64_t(quantisedBlockBytes(blocks.block_rows, blocks.columns)) <=
+                             uint64_t(quantisedBlockBytes(blocks.block_rows, blocks.columns)) <=
              bytes;
 }
 

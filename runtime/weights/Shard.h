@@ -17,8 +17,8 @@ uint16_t narrowBf16(float value);
 uint16_t narrowF16(float value);
 
 /// Core (x, y)'s local matrix of `weight`, gathered from the bytes of its file into the bytes of its resident buffer.
-/// Padding (index -1) becomes zero; the bytes between rows, and other weights' columns of a block, are left alone. Errors: spans or coordinates that do not
-/// go with `weight`, as checkPackage would have found.
+/// Padding (index -1) becomes zero; the bytes between rows, and other weights' columns of a block, are left alone.
+/// Errors: spans or coordinates that do not go with `weight`, as checkPackage would have found.
 Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> file, uint32_t x, uint32_t y,
                        std::span<std::byte> buffer);
 

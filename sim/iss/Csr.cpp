@@ -1,4 +1,5 @@
 #include "sim/iss/Csr.h"
+#include "sim/iss/Decode.h"
 #include "sim/iss/Executors.h"
 #include "sim/iss/Float.h"
 
@@ -70,6 +71,12 @@ bool reachable(const Hart &hart, uint32_t number) {
   case Csr::vtype:
   case Csr::vlenb:
     return p.vectorEnabled;
+  case Csr::meshcycle:
+  case Csr::meshputs:
+  case Csr::meshgets:
+  case Csr::meshputcycle:
+  case Csr::meshgetcycle:
+    return hart.isa.hasUnit(unitIndexOf(Extension::UnitMeshPort));
   case Csr::cycle:
   case Csr::time:
   case Csr::instret:
@@ -190,7 +197,16 @@ std::optional<uint64_t> readUser(const Hart &hart, Csr number) {
   case Csr::minstret:
     return p.retired + p.instretOffset;
   case Csr::time:
+  case Csr::meshcycle:
     return p.clock();
+  case Csr::meshputs:
+    return hart.mesh.puts;
+  case Csr::meshgets:
+    return hart.mesh.gets;
+  case Csr::meshputcycle:
+    return hart.mesh.putCycle;
+  case Csr::meshgetcycle:
+    return hart.mesh.getCycle;
   default:
     return std::nullopt;
   }
@@ -313,10 +329,11 @@ bool weft::iss::writeCsr(Hart &hart, uint32_t number, uint64_t value) {
 }
 
 bool weft::iss::readsClock(const Op &op) {
-  if (classOf(op.opcode) != hw::rvv::OpClass::Csr)
-    return false;
+  const hw::rvv::OpClass cls = classOf(op.opcode);
+  if (cls != hw::rvv::OpClass::Csr)
+    return cls == hw::rvv::OpClass::Custom;
   const auto number = static_cast<Csr>(op.immediate);
-  return number == Csr::cycle || number == Csr::mcycle || number == Csr::time;
+  return number == Csr::cycle || number == Csr::mcycle || number == Csr::time || number == Csr::meshcycle;
 }
 
 std::string_view weft::iss::csrName(uint32_t number) {
@@ -358,6 +375,11 @@ std::string_view weft::iss::csrName(uint32_t number) {
     WEFT_NAME(vl)
     WEFT_NAME(vtype)
     WEFT_NAME(vlenb)
+    WEFT_NAME(meshcycle)
+    WEFT_NAME(meshputs)
+    WEFT_NAME(meshgets)
+    WEFT_NAME(meshputcycle)
+    WEFT_NAME(meshgetcycle)
     WEFT_NAME(mvendorid)
     WEFT_NAME(marchid)
     WEFT_NAME(mimpid)

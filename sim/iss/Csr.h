@@ -43,6 +43,11 @@ enum class Csr : uint16_t {
   vl = 0xc20,
   vtype = 0xc21,
   vlenb = 0xc22,
+  meshcycle = 0xcc0, // of unit mesh-port: those and the next four
+  meshputs = 0xcc1,
+  meshgets = 0xcc2,
+  meshputcycle = 0xcc3,
+  meshgetcycle = 0xcc4,
   mvendorid = 0xf11,
   marchid = 0xf12,
   mimpid = 0xf13,
@@ -57,7 +62,8 @@ bool writeCsr(Hart &hart, uint32_t number, uint64_t value);
 /// "mstatus", or an empty name if there is none.
 std::string_view csrName(uint32_t number);
 
-/// Whether `op` may read how many cycles have passed: cycle, mcycle or time.
+/// Whether `op` may read how many cycles have passed: cycle, mcycle, time or meshcycle, or a stamp of mesh-port is
+/// made.
 bool readsClock(const Op &op);
 
 /// Enters the trap handler at mtvec: hart.pc trapped with hart.trap; sets hart.next.

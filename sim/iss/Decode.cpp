@@ -1,5 +1,6 @@
 // Decoding by table: a word's major opcode, funct3 and upper six bits choose a short list of candidates.
 #include "sim/iss/Decode.h"
+#include "kernels/units/Types.h"
 #include "sim/iss/Hart.h"
 
 #include <array>
@@ -65,8 +66,8 @@ private:
 /// By opcode; what each part of the simulator executes.
 std::array<Execute, opcodeCount> gatherExecutors() {
   std::array<Execute, opcodeCount> table{};
-  const auto owners = {scalarExecutor,       scalarFloatExecutor,   vectorConfigExecutor,
-                       vectorMemoryExecutor, vectorIntegerExecutor, vectorFloatExecutor};
+  const auto owners = {scalarExecutor,        scalarFloatExecutor, vectorConfigExecutor, vectorMemoryExecutor,
+                       vectorIntegerExecutor, vectorFloatExecutor, unitExecutor};
   for (size_t i = 1; i < opcodeCount; ++i)
     for (auto owner : owners)
       if (!table[i])
@@ -147,6 +148,10 @@ bool decodeScalar(Op &op, Format format, uint32_t word) {
   case Format::CsrImmediate:
     op.immediate = word >> 20;
     return true;
+  case Format::UnitRoutePut:
+  case Format::UnitRouteGet:
+    op.immediate = word >> 20;
+    return true;
   case Format::F4:
   case Format::FR:
   case Format::FUnary:
@@ -163,6 +168,8 @@ bool aligned(uint8_t first, uint8_t count) { return first % count == 0; }
 
 bool decodeVector(Op &op, Format format, uint32_t word) {
   op.unmasked = (word >> 25) & 1;
+  if (isVectorUnit(format)) // where bit 25 is part of the encoding there are no masks
+    op.unmasked = op.unmasked || (instructions[static_cast<size_t>(op.opcode)].mask & units::maskBit);
   switch (format) {
   case Format::VSetVli:
     op.immediate = (word >> 20) & 0x7ff;
@@ -193,7 +200,12 @@ bool decodeVector(Op &op, Format format, uint32_t word) {
     op.immediate = signExtend(op.rs1, 5);
     return true;
   case Format::VVIU:
+  case Format::UnitVectorImmediate:
     op.immediate = op.rs1;
+    return true;
+  case Format::UnitBatched: // the group's number is a multiple of eight
+    op.immediate = op.rs2 & 7;
+    op.rs2 &= static_cast<uint8_t>(~7u);
     return true;
   case Format::VMoveWhole:
     op.fields = static_cast<uint8_t>(op.rs1 + 1);
@@ -230,7 +242,7 @@ bool weft::iss::has(const hw::Isa &isa, Extension extension) {
   case Extension::Zvfbfwma:
     return isa.zvfbfwma;
   default:
-    return true;
+    return extension <= Extension::LastStandard || isa.hasUnit(unitIndexOf(extension));
   }
 }
 

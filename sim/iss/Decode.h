@@ -78,6 +78,16 @@ enum class Format : uint8_t {
   VToF,
   VFromX,
   VFromF,
+  // of custom vector units, as weft::units::Format has them
+  UnitVectorVector,
+  UnitVectorScalar,
+  UnitVectorFloat,
+  UnitVectorImmediate,
+  UnitVector,
+  UnitBatched,
+  // of custom scalar units
+  UnitRoutePut,
+  UnitRouteGet,
 };
 
 enum class Extension : uint8_t {
@@ -94,8 +104,18 @@ enum class Extension : uint8_t {
   Zfbfmin,
   V,
   Zvfbfmin,
-  Zvfbfwma
+  Zvfbfwma,
+  LastStandard = Zvfbfwma,
+// one for each custom unit, in the order of weft::units::all()
+#define WEFT_UNIT(id, name, extension) Unit##id,
+#include "kernels/units/Units.def"
+#undef WEFT_UNIT
 };
+
+/// The unit's place in weft::units::all(); `extension` is beyond LastStandard.
+constexpr size_t unitIndexOf(Extension extension) {
+  return static_cast<size_t>(extension) - static_cast<size_t>(Extension::LastStandard) - 1;
+}
 
 /// A row of Instructions.def.
 struct Instruction {
@@ -112,7 +132,10 @@ bool has(const hw::Isa &isa, Extension extension);
 
 /// Whether the format is of F, D, Zfh, Zfbfmin: illegal while mstatus.FS is off.
 constexpr bool isScalarFloat(Format format) { return format >= Format::FLoad && format <= Format::XToFRounding; }
-constexpr bool isVector(Format format) { return format >= Format::VSetVli; }
+constexpr bool isVector(Format format) { return format >= Format::VSetVli && format < Format::UnitRoutePut; }
+constexpr bool isVectorUnit(Format format) {
+  return format >= Format::UnitVectorVector && format <= Format::UnitBatched;
+}
 /// Whether a vector instruction reads or writes an f register.
 constexpr bool usesFloatRegister(Format format) {
   switch (format) {
@@ -122,6 +145,7 @@ constexpr bool usesFloatRegister(Format format) {
   case Format::VMoveF:
   case Format::VToF:
   case Format::VFromF:
+  case Format::UnitVectorFloat:
     return true;
   default:
     return isScalarFloat(format);

@@ -2,6 +2,7 @@
 #include "sim/iss/Decode.h"
 #include "sim/iss/Machine.h"
 #include "sim/iss/TimingDescription.h"
+#include "sim/iss/UnitInstructions.h"
 
 #include <algorithm>
 
@@ -19,6 +20,13 @@ constexpr uint8_t floatBase = 32; // f0 among the scalar registers
 /// x0 is never waited for.
 uint8_t integer(uint8_t i) { return i == 0 ? noRegister : i; }
 uint8_t floating(uint8_t i) { return static_cast<uint8_t>(floatBase + i); }
+
+void describeUnit(const UnitInstruction &found, Retired &retired) {
+  const units::Pipeline &pipeline = found.unit->pipelines[found.instruction->pipeline];
+  retired.unit = found.index;
+  retired.unitLatency = static_cast<uint8_t>(pipeline.latency);
+  retired.unitInterval = static_cast<uint8_t>(pipeline.interval);
+}
 
 bool accessesMemory(OpClass cls) { return cls == OpClass::Load || cls == OpClass::Store || cls == OpClass::Atomic; }
 
@@ -86,6 +94,14 @@ void describeScalar(const Op &op, Format format, Retired &retired) {
   case Format::XToFRounding:
     reads[0] = integer(op.rs1);
     retired.scalarWrite = floating(op.rd);
+    break;
+  case Format::UnitRoutePut:
+    reads[0] = integer(op.rs1);
+    describeUnit(unitInstruction(op.opcode), retired);
+    break;
+  case Format::UnitRouteGet:
+    retired.scalarWrite = integer(op.rd);
+    describeUnit(unitInstruction(op.opcode), retired);
     break;
   default: // fences, calls: no operands
     break;
@@ -223,6 +239,35 @@ public:
       retired.vectorWrite = {op.rd, op.fields};
       retired.keepsOld = false;
     }
+  }
+
+  void customUnit() {
+    const UnitInstruction &found = unitInstruction(op.opcode);
+    const units::Instruction &instruction = *found.instruction;
+    const VectorState &v = hart.vector;
+    const units::Form *form = v.illegal ? nullptr : units::formOf(instruction, v.sewBits, v.alternate);
+    if (!form) // it will trap
+      return;
+    describeUnit(found, retired);
+    auto registers = [](const UnitGroups::Group &group) {
+      return RegisterGroup{static_cast<uint8_t>(group.first), static_cast<uint8_t>(group.count)};
+    };
+    UnitGroups groups = groupsOf(op, instruction, *form, hart);
+    retired.vectorReads[0] = registers(groups.vs2);
+    retired.vectorReads[1] = registers(groups.vs1);
+    if (instruction.readsDestination)
+      retired.vectorReads[2] = registers(groups.vd);
+    retired.vectorWrite = registers(groups.vd);
+    if (format == Format::UnitVectorScalar)
+      retired.scalarReads[0] = integer(op.rs1);
+    if (format == Format::UnitVectorFloat)
+      retired.scalarReads[0] = floating(op.rs1);
+    retired.sourceBits = static_cast<uint8_t>(bitsOf(form->vs2));
+    retired.resultBits = static_cast<uint8_t>(bitsOf(form->vd));
+    if (format != Format::UnitBatched)
+      return;
+    retired.unitGathers = true; // a sum is there when the last of its products is
+    retired.unitRows = static_cast<uint8_t>(groups.vs2.count);
   }
 
   void configuration() {
@@ -365,7 +410,9 @@ TimingDescription::TimingDescription(const Op &op, const Hart &hart) {
   isPart = isPartNow(hart);
   VectorDescription description(op, format, hart, retired);
   changes = Changes::Length;
-  if (format >= Format::VVV) {
+  if (isVectorUnit(format)) {
+    description.customUnit();
+  } else if (format >= Format::VVV) {
     description.arithmetic();
   } else if (format >= Format::VLoad) {
     description.memory();

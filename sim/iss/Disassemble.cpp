@@ -120,6 +120,10 @@ std::string scalarOperands(const Op &op, Format format, uint64_t pc) {
     return fmt::format("{}, ({})", x(op.rd), x(op.rs1));
   case Format::Atomic:
     return fmt::format("{}, {}, ({})", x(op.rd), x(op.rs2), x(op.rs1));
+  case Format::UnitRoutePut:
+    return fmt::format("{}, {}", op.immediate, x(op.rs1));
+  case Format::UnitRouteGet:
+    return fmt::format("{}, {}", x(op.rd), op.immediate);
   default:
     return "";
   }
@@ -173,13 +177,19 @@ std::string vectorOperands(const Op &op, Format format) {
   };
   switch (format) {
   case Format::VVV:
+  case Format::UnitVectorVector:
     return three(v(op.rs2), v(op.rs1), maskSuffix(op));
   case Format::VVX:
+  case Format::UnitVectorScalar:
     return three(v(op.rs2), x(op.rs1), maskSuffix(op));
   case Format::VVF:
+  case Format::UnitVectorFloat:
     return three(v(op.rs2), f(op.rs1), maskSuffix(op));
+  case Format::UnitBatched:
+    return three(v(op.rs2), fmt::format("{}, {}", v(op.rs1), op.immediate), maskSuffix(op));
   case Format::VVI:
   case Format::VVIU:
+  case Format::UnitVectorImmediate:
     return three(v(op.rs2), op.immediate, maskSuffix(op));
   case Format::VVVCarry:
     return three(v(op.rs2), v(op.rs1), ", v0");
@@ -202,6 +212,7 @@ std::string vectorOperands(const Op &op, Format format) {
   case Format::VMacF:
     return three(std::string(f(op.rs1)), v(op.rs2), maskSuffix(op));
   case Format::VUnary:
+  case Format::UnitVector:
     return fmt::format("{}, {}{}", v(op.rd), v(op.rs2), maskSuffix(op));
   case Format::VMaskToX:
     return fmt::format("{}, {}{}", x(op.rd), v(op.rs2), maskSuffix(op));
@@ -233,9 +244,9 @@ std::string weft::iss::disassemble(const Op &op, uint64_t pc) {
     return op.bytes == 2 ? fmt::format(".half {:#06x}", op.word) : fmt::format(".word {:#010x}", op.word);
   Format format = instructionOf(op.opcode).format;
   std::string name(nameOf(op.opcode)), operands;
-  if (format >= Format::VVV)
+  if (isVector(format) && format >= Format::VVV)
     operands = vectorOperands(op, format);
-  else if (format >= Format::VSetVli)
+  else if (isVector(format))
     operands = vectorMemoryOperands(op, format);
   else if (format >= Format::F4 && isScalarFloat(format))
     operands = scalarFloatOperands(op, format);

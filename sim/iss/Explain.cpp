@@ -1,7 +1,10 @@
 // Messages for a user: what stopped a program, why, and what to do.
+#include "kernels/units/Units.h"
 #include "sim/iss/Csr.h"
 #include "sim/iss/Decode.h"
 #include "sim/iss/MachineImpl.h"
+#include "sim/iss/UnitInstructions.h"
+#include "sim/iss/Units.h"
 
 #include <fmt/format.h>
 
@@ -30,6 +33,10 @@ std::string_view nameOf(Cause cause) {
     return "store outside writable memory";
   case Cause::HostRequest:
     return "tohost names a block outside memory";
+  case Cause::MeshWaits:
+    return "waits for the mesh";
+  case Cause::UnitDiffers:
+    return "a unit's result is not that of its golden model";
   case Cause::UserCall:
   case Cause::MachineCall:
     return "system call that the simulator does not know (write, exit and exit_group are)";
@@ -40,6 +47,7 @@ std::string_view nameOf(Cause cause) {
 /// The widest set of instructions, for what a word is on any core.
 Op decodeForAny(uint32_t word) {
   hw::Isa all;
+  all.units = ~uint32_t{0};
   all.zfhmin = all.zfh = all.zvfhmin = all.zvfh = all.zfbfmin = all.zvfbfmin = all.zvfbfwma = true;
   return decode(word, all);
 }
@@ -58,8 +66,8 @@ std::string_view nameOf(Extension extension) {
     return "zvfbfmin";
   case Extension::Zvfbfwma:
     return "zvfbfwma";
-  default: // every core has the others
-    return "";
+  default: // every core has the other standard ones
+    return extension > Extension::LastStandard ? units::all()[unitIndexOf(extension)].extension : "";
   }
 }
 
@@ -71,6 +79,8 @@ std::string needs(std::string_view extension, const hw::Isa &isa) {
 
 bool usesFloatUnit(const Op &op) {
   const std::string_view name = nameOf(op.opcode);
+  if (isVectorUnit(instructionOf(op.opcode).format))
+    return usesFloatRegister(instructionOf(op.opcode).format) || unitInstruction(op.opcode).instruction->flags != 0;
   const bool isVectorFloat = (name.starts_with("vf") && name != "vfirst.m") || name.starts_with("vmf");
   return isVectorFloat || usesFloatRegister(instructionOf(op.opcode).format);
 }
@@ -78,7 +88,8 @@ bool usesFloatUnit(const Op &op) {
 /// Vector arithmetic in half precision depends on vtype, so that the decoder cannot refuse it.
 std::string_view halfExtensionOf(const Op &op, const Hart &hart) {
   const std::string_view name = nameOf(op.opcode);
-  if (!usesFloatUnit(op) || hart.vector.illegal || hart.vector.sewBits != 16)
+  if (!usesFloatUnit(op) || isVectorUnit(instructionOf(op.opcode).format) || hart.vector.illegal ||
+      hart.vector.sewBits != 16)
     return "";
   if (name == "vfwcvt.f.f.v" || name == "vfncvt.f.f.w")
     return hart.isa.zvfhmin ? "" : "zvfhmin";
@@ -92,6 +103,11 @@ std::string whyVector(const Op &op, const Hart &hart) {
   const std::string lmul = v.lmulLog2 < 0 ? fmt::format("1/{}", 1 << -v.lmulLog2) : fmt::format("{}", 1 << v.lmulLog2);
   if (const std::string_view extension = halfExtensionOf(op, hart); !extension.empty())
     return needs(extension, hart.isa);
+  if (isVectorUnit(instructionOf(op.opcode).format))
+    return fmt::format(
+        "it is reserved while SEW is {}, LMUL {}, altfmt {:d} and vstart {}, or with these registers: see "
+        "what docs/units.md says of it",
+        v.sewBits, lmul, v.alternate, v.vstart);
   if (hart.frm > 4 && usesFloatUnit(op))
     return fmt::format("frm holds {}, which is no rounding mode", hart.frm);
   return fmt::format(
@@ -170,6 +186,7 @@ std::string weft::iss::describe(const Outcome &outcome) {
   case Stop::Returned:
     return {};
   case Stop::Trapped:
+  case Stop::Waits:
     return describeTrap(outcome);
   case Stop::Limit: {
     std::string text = fmt::format("still running after {} instructions", outcome.instructions + outcome.trapped);
@@ -182,5 +199,16 @@ std::string weft::iss::describe(const Outcome &outcome) {
 }
 
 std::string Machine::Impl::whyTrapped(uint32_t word) const {
-  return hart.trap.cause == Cause::IllegalInstruction ? whyIllegal(hart, word) : std::string();
+  switch (hart.trap.cause) {
+  case Cause::IllegalInstruction:
+    return whyIllegal(hart, word);
+  case Cause::UnitDiffers:
+    return hart.unitPartner->report();
+  case Cause::MeshWaits:
+    return hart.meshPort ? fmt::format("route {} {}", hart.trap.value,
+                                       decodeForAny(word).opcode == Opcode::MESH_PUT ? "is full" : "has no word")
+                         : "no mesh is connected to the core";
+  default:
+    return {};
+  }
 }

@@ -148,7 +148,7 @@ template <bool isImmediate> WEFT_FAST_CALL void configure(WEFT_FAST_ARGUMENTS) {
   VectorState &state = hart.vector;
   PreparedVector &prepared = *op->vector;
   if (prepared.vtype == PreparedVector::never) [[unlikely]] {
-    prepared.type = decodeVectorType(static_cast<uint64_t>(prepared.op->immediate), hart.isa.vlenBits);
+    prepared.type = decodeVectorType(static_cast<uint64_t>(prepared.op->immediate), hart.isa);
     prepared.vtype = 0; // it never changes
   }
   uint64_t length = op->first.rs1;

@@ -23,7 +23,10 @@ enum class Cause : uint8_t {
   StoreFault = 7,
   UserCall = 8,
   MachineCall = 11,
-  HostRequest = 24, // ours, from those for custom use: a block that tohost names is not in memory. Never the program's
+  // Ours, from those for custom use; never the program's.
+  HostRequest = 24, // a block that tohost names is not in memory
+  MeshWaits = 25,   // mesh.put or mesh.get cannot go on yet
+  UnitDiffers = 26, // a co-simulation's result is not that of the golden model
 };
 
 struct Trap {
@@ -36,7 +39,7 @@ struct VectorType {
   uint64_t vtype = uint64_t{1} << 63; // vill
   uint32_t sewBits = 8;
   int8_t lmulLog2 = 0; // -3 to 3
-  bool tailAgnostic = false, maskAgnostic = false, illegal = true;
+  bool tailAgnostic = false, maskAgnostic = false, alternate = false, illegal = true;
   uint32_t vlmax = 0;
 };
 
@@ -47,6 +50,13 @@ struct VectorState : VectorType {
 };
 
 struct PreparedVector;
+class UnitPartner;
+class MeshPort;
+
+/// What the registers of unit mesh-port count.
+struct MeshCounters {
+  uint64_t puts = 0, gets = 0, putCycle = 0, getCycle = 0;
+};
 
 enum class Mode : uint8_t { User = 0, Machine = 3 };
 
@@ -87,6 +97,9 @@ struct Hart {
   PreparedVector *preparing = nullptr;
   /// Set by an instruction after which decoded code may be wrong: fence.i, a change of mstatus.FS or VS.
   bool forgetDecoded = false;
+  UnitPartner *unitPartner = nullptr; // runs instructions of units beside their golden models; null: nobody does
+  MeshPort *meshPort = nullptr;       // null: words wait for ever
+  MeshCounters mesh;
   static constexpr uint64_t noReservation = ~uint64_t{0};
   uint64_t reservation = noReservation; // address of the last LR that no SC has answered
   /// Register group i begins at v + i * isa.vlenBytes(); groups are contiguous.

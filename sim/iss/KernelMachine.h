@@ -30,6 +30,10 @@ public:
   Result<uint64_t> call(uint32_t index, std::span<std::byte> sram, std::span<const uint32_t> operands,
                         std::span<const int64_t> scalars, Observer *observer = nullptr);
 
+  /// Instructions of custom units run on `partner` too, beside their golden models (sim/iss/Units.h). It outlives this
+  /// machine or is replaced; null: no more.
+  void setUnitPartner(UnitPartner *partner) { machine.hart().unitPartner = partner; }
+
   /// Bytes of code and constants in memory.
   uint64_t imageBytes() const { return loadedBytes; }
 

@@ -74,6 +74,8 @@ Outcome Machine::call(uint64_t function, std::span<const uint64_t> arguments, ui
   return impl->run(options);
 }
 
+Outcome Machine::resume(const RunOptions &options) { return impl->run(options); }
+
 void Machine::Impl::flush() {
   ops.clear();
   blocks.clear();
@@ -111,12 +113,16 @@ Outcome Machine::Impl::stoppedAt(Stop stop, uint64_t pc) {
   if (Op op; fetch(hart, pc, op))
     outcome.word = op.word;
   hart.trap = keep;
-  if (stop == Stop::Trapped)
+  if (stop == Stop::Trapped || stop == Stop::Waits)
     outcome.why = whyTrapped(outcome.word);
   return outcome;
 }
 
 Machine::Impl::Step Machine::Impl::serveTrap(Outcome &outcome) {
+  if (hart.trap.cause == Cause::MeshWaits || hart.trap.cause == Cause::UnitDiffers) {
+    outcome = stoppedAt(hart.trap.cause == Cause::MeshWaits ? Stop::Waits : Stop::Trapped, hart.pc);
+    return Step::Stopped;
+  }
   if (hart.privileged.mtvec != 0) {
     enterTrapHandler(hart);
     return Step::GoOn;

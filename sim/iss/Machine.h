@@ -33,6 +33,7 @@ enum class Stop {
   Returned, // call() came back
   Trapped,  // an exception that the program does not handle
   Limit,    // maxInstructions
+  Waits,    // for the mesh: mesh.put or mesh.get could not go on; resume() tries again
 };
 
 struct Outcome {
@@ -74,6 +75,8 @@ public:
   /// Calls `function` with up to eight arguments on the stack pointer given and runs until it returns.
   Outcome call(uint64_t function, std::span<const uint64_t> arguments, uint64_t stackTop,
                const RunOptions &options = {});
+  /// Goes on with what run() or call() began, after Waits or Limit.
+  Outcome resume(const RunOptions &options = {});
   /// Code was changed from outside: forget what was decoded.
   void flushCode();
   /// Where the program's output goes; default: nowhere. (descriptor 1 or 2, bytes)

@@ -84,7 +84,9 @@ Outcome Machine::Impl::runRecorded(Observer &observer) {
       hart.pc = block ? block->pcs[i] : hart.pc;
       hart.next = op ? hart.pc + op->bytes : hart.pc;
       const TimingDescription *description = op ? &descriptionOf(*block, i, hart) : nullptr;
-      if (description && description->retired.cls == hw::rvv::OpClass::Csr && readsClock(*op)) [[unlikely]]
+      if (description &&
+          (description->retired.cls == hw::rvv::OpClass::Csr || description->retired.cls == hw::rvv::OpClass::Custom) &&
+          readsClock(*op)) [[unlikely]]
         hart.privileged.elapsed = recording.cycles();
       const bool retired = op && op->execute(hart, *op);
       if (retired) [[likely]] {

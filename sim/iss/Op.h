@@ -60,5 +60,6 @@ Execute vectorConfigExecutor(Opcode opcode);  // vset*
 Execute vectorMemoryExecutor(Opcode opcode);  // loads and stores
 Execute vectorIntegerExecutor(Opcode opcode); // integer, fixed point, mask, permutation, reductions of integers
 Execute vectorFloatExecutor(Opcode opcode);   // floating point, and moves between f and v
+Execute unitExecutor(Opcode opcode);          // of custom units
 
 } // namespace weft::iss

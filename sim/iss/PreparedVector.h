@@ -32,7 +32,8 @@ struct PreparedVector {
 void rememberLoop(Hart &hart, VectorLoop loop, const VectorLoopOperands &operands, ScalarSource scalar);
 void rememberLoop(Hart &hart, VectorFloatLoop loop, const VectorLoopOperands &operands, ScalarSource scalar);
 
-/// What a vtype means; `illegal` if it is reserved or no vector of it would hold an element.
-VectorType decodeVectorType(uint64_t vtype, uint32_t vlenBits);
+/// What a vtype means; `illegal` if it is reserved or no vector of it would hold an element. Bit 8, altfmt, is there if
+/// a unit of the core has instructions that ask for it.
+VectorType decodeVectorType(uint64_t vtype, const hw::Isa &isa);
 
 } // namespace weft::iss

@@ -41,9 +41,9 @@ constexpr bool elementSupported(const hw::Isa &isa, FloatElement element, unsign
 }
 
 /// What every vector floating-point instruction asks for. A reserved rounding mode is illegal even where nothing
-/// rounds.
+/// rounds; altfmt, which drafts give a meaning for floating point that no core here has, is reserved.
 inline bool floatReady(const Hart &hart) {
-  return !hart.vector.illegal && hart.privileged.floatEnabled && hart.frm <= maxRounding;
+  return !hart.vector.illegal && !hart.vector.alternate && hart.privileged.floatEnabled && hart.frm <= maxRounding;
 }
 
 /// Number 1 of the type: no operation on it raises a flag.

@@ -30,7 +30,8 @@ Execution::Execution(const ExecutionContext &context, const runtime::Launch &lau
       wordBytes(hardware.routing.linkBytes), launch(launch), params(evaluateParams(image, launch.tokensInCache)),
       fabric(image.routes, coreCount, fabricTiming(hardware, sram != nullptr), calendar, transfers, options.trace),
       cores(coreCount), loops(size_t{coreCount} * image.loopDepth), ops(image.ops.size()),
-      traffic(image.channels.size()), claims(sram ? coreCount : 0), combined(sram ? coreCount : 0) {
+      traffic(image.channels.size()), claims(sram ? coreCount : 0), combined(sram ? coreCount : 0),
+      wordsSent(sram ? image.routes.ports.size() : 0), wordsAsked(sram ? image.routes.endpoints.size() : 0) {
   for (uint32_t core = 0; core < coreCount; ++core) {
     Range list = image.lists[image.listOfCore[core]];
     cores[core].list = list.begin;
@@ -272,8 +273,9 @@ void Execution::put(uint32_t core, const InstrCode &instr) {
     const std::byte *from = sram->core(core).data();
     std::vector<std::byte> contents(from + extent.begin, from + extent.end());
     contents.resize(size_t{extent.words} * wordBytes); // what the last word has beyond the transfer is zero
-    transfers[id].data =
-        claims[core].add({extent.begin, extent.end(), true, cores[core].task, cores[core].pc, std::move(contents)});
+    transfers[id].data = claims[core].add({extent.begin, extent.end(), true, cores[core].task, cores[core].pc,
+                                           instr.channel, wordsSent[port], false, std::move(contents)});
+    wordsSent[port] += extent.words;
   }
   ++cores[core].outstanding;
   countMessage(port, extent.words);
@@ -285,12 +287,17 @@ void Execution::get(uint32_t core, const InstrCode &instr) {
   uint32_t endpoint = endpointOf(core, instr.channel);
   if (endpoint == none || !transferExtent(core, instr, extent) || !extent.words)
     return;
+  if (sram && image.routes.endpoints[endpoint].combined)
+    if (Claim *sent = claims[core].sentFrom(extent.begin, extent.end(), instr.channel, wordsAsked[endpoint]))
+      sent->replaced = true; // its sums come back here
   if (!claimFree(core, extent.begin, extent.end(), /*readOnly=*/false))
     return;
   uint32_t id = newTransfer(TransferKind::Get, core, extent, instr.channel);
   if (sram) {
+    wordsAsked[endpoint] += extent.words;
     transfers[id].data = sram->core(core).data() + extent.begin;
-    claims[core].add({extent.begin, extent.end(), false, cores[core].task, cores[core].pc, {}});
+    claims[core].add(
+        {extent.begin, extent.end(), false, cores[core].task, cores[core].pc, instr.channel, 0, false, {}});
   }
   ++cores[core].outstanding;
   fabric.openReceive(endpoint, id);
@@ -312,7 +319,10 @@ bool Execution::reduce(uint32_t core, const InstrCode &instr) {
   transfers[in].reduce = instr.reduce;
   if (sram)
     transfers[in].data = sram->core(core).data() + extent.begin;
+  if (sram)
+    wordsAsked[endpoint] += extent.words;
   if (sram && forward) {
+    wordsSent[port] += extent.words;
     combined[core].assign(size_t{extent.words} * wordBytes, std::byte{0});
     transfers[in].stream = transfers[out].data = combined[core].data();
   }

@@ -125,6 +125,7 @@ private:
   // Data mode
   std::vector<Claims> claims;                    // by core
   std::vector<std::vector<std::byte>> combined;  // by core: words of a ReduceForward between its two ends
+  std::vector<uint64_t> wordsSent, wordsAsked;   // by port and endpoint: of all transfers opened so far
   std::vector<std::vector<std::byte>> hostWords; // by input
 };
 

@@ -59,10 +59,10 @@ void Fabric::step(uint32_t unit) {
   now = calendar.now();
   pending[unit] = never;
   ++decided;
-  if (unit < cores)
-    stepRouter(unit);
+  if (combiners.empty())
+    unit < cores ? stepRouter<false>(unit) : stepSender<false>(unit - cores);
   else
-    stepSender(unit - cores);
+    unit < cores ? stepRouter<true>(unit) : stepSender<true>(unit - cores);
 }
 
 // ---- routers ----------------------------------------------------------------------------------------------------
@@ -87,17 +87,17 @@ inline bool Fabric::receiverReady(uint32_t index, uint64_t &again) {
   return transfers[endpoint.head].kind != TransferKind::StreamIn || roomIn(streams[endpoint.core], again);
 }
 
-inline bool Fabric::roomAhead(const Queue &queue, uint64_t &again) {
+template <bool combines> inline bool Fabric::roomAhead(const Queue &queue, uint64_t &again) {
   bool room = true;
   for (uint32_t next : queue.next)
-    if (next < hostBit && !roomIn(fifoAt(next), again))
+    if (next < (combines ? hostBit : inputBit) && !roomIn(fifoAt<combines>(next), again))
       room = false;
   if (queue.endpoint != none && !receiverReady(queue.endpoint, again))
     room = false;
   return room;
 }
 
-void Fabric::stepRouter(uint32_t router) {
+template <bool combines> void Fabric::stepRouter(uint32_t router) {
   uint32_t first = routes.routerQueues[router];
   uint32_t ready[64];
   uint32_t count = 0;
@@ -110,7 +110,7 @@ void Fabric::stepRouter(uint32_t router) {
       again = std::min(again, queue.fifo.nextArrival());
       continue;
     }
-    if (!roomAhead(queue, again))
+    if (!roomAhead<combines>(queue, again))
       continue;
     // Kept in the order of their last grants; there is rarely more than one.
     uint32_t place = count++;
@@ -126,7 +126,7 @@ void Fabric::stepRouter(uint32_t router) {
       continue;
     }
     taken |= queue.ports;
-    grant(queue);
+    grant<combines>(queue);
     if (queue.fifo.able)
       again = now + 1;
     else if (queue.fifo.arriving)
@@ -134,14 +134,14 @@ void Fabric::stepRouter(uint32_t router) {
     if (!queue.fifo.total)
       occupied[router] &= ~(uint64_t{1} << (ready[i] - first));
   }
-  if (!combiners.empty()) [[unlikely]]
+  if constexpr (combines)
     again = std::min(again, stepUnit(router));
   if (again != never)
     schedule(router, again);
 }
 
 /// The first word of the queue leaves by all its ports.
-inline void Fabric::grant(Queue &queue) {
+template <bool combines> inline void Fabric::grant(Queue &queue) {
   queue.fifo.pop(now);
   queue.grantKey = keyOf(now);
   if (queue.fifo.awaited) {
@@ -149,8 +149,8 @@ inline void Fabric::grant(Queue &queue) {
     schedule(queue.filledBy, now + 1);
   }
   for (uint32_t next : queue.next) {
-    if (next < hostBit)
-      fill(next);
+    if (next < (combines ? hostBit : inputBit))
+      fill<combines>(next);
     else if (next != none)
       deliverToHost(next & ~hostBit);
   }
@@ -159,8 +159,8 @@ inline void Fabric::grant(Queue &queue) {
 }
 
 /// A word sets out for a queue or for an input of a combiner.
-inline void Fabric::fill(uint32_t index) {
-  if (index >= inputBit) [[unlikely]]
+template <bool combines> inline void Fabric::fill(uint32_t index) {
+  if (combines && index >= inputBit)
     return fillInput(index);
   Queue &queue = queues[index];
   bool wasEmpty = !queue.fifo.total;
@@ -174,7 +174,7 @@ inline void Fabric::fill(uint32_t index) {
 // ---- words that are combined --------------------------------------------------------------------------------------
 
 void Fabric::fillInput(uint32_t target) {
-  Fifo &fifo = fifoAt(target);
+  Fifo &fifo = fifoAt<true>(target);
   bool wasEmpty = !fifo.total;
   fifo.push(now);
   if (wasEmpty)
@@ -242,7 +242,7 @@ void Fabric::combine(Combiner &combiner) {
   }
   ++combiner.taken;
   combiner.grantKey = keyOf(now);
-  fill(combiner.queue);
+  fill<true>(combiner.queue);
 }
 
 // ---- into cores and the host --------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ void Fabric::deliverToHost(uint32_t index) {
 
 // ---- up the ramp ---------------------------------------------------------------------------------------------------
 
-void Fabric::stepSender(uint32_t sender) {
+template <bool combines> void Fabric::stepSender(uint32_t sender) {
   uint32_t first = routes.senderPorts[sender];
   uint64_t again = never;
   uint32_t best = none;
@@ -330,20 +330,20 @@ void Fabric::stepSender(uint32_t sender) {
         continue;
       }
     }
-    if (!roomIn(fifoAt(port.queue), again))
+    if (!roomIn(fifoAt<combines>(port.queue), again))
       continue;
     if (best == none || port.grantKey < ports[best].grantKey)
       best = index;
   }
   if (best != none) {
-    sendWord(best);
+    sendWord<combines>(best);
     again = now + 1; // for the next word, or another port's
   }
   if (again != never && sending[sender])
     schedule(cores + sender, again);
 }
 
-void Fabric::sendWord(uint32_t index) {
+template <bool combines> void Fabric::sendWord(uint32_t index) {
   SendPort &port = ports[index];
   uint32_t id = port.head;
   Transfer &transfer = transfers[id];
@@ -361,7 +361,7 @@ void Fabric::sendWord(uint32_t index) {
       schedule(transfer.owner, now + 1); // the core's own router
     }
   }
-  fill(port.queue);
+  fill<combines>(port.queue);
   if (++transfer.done < transfer.words)
     return;
   port.head = transfer.next;

@@ -61,25 +61,28 @@ public:
   uint64_t decisions() const { return decided; }
 
 private:
-  void stepRouter(uint32_t router);
-  void stepSender(uint32_t sender);
-  bool roomAhead(const Queue &queue, uint64_t &again);
+  // `combines`: some flow's words are combined. All other programs do not even look.
+  template <bool combines> void stepRouter(uint32_t router);
+  template <bool combines> void stepSender(uint32_t sender);
+  template <bool combines> bool roomAhead(const Queue &queue, uint64_t &again);
   bool roomIn(Fifo &fifo, uint64_t &again) const;
   uint64_t stepUnit(uint32_t router);
   bool wordsReady(Combiner &combiner, uint64_t &again) const;
   void combine(Combiner &combiner);
   bool receiverReady(uint32_t endpoint, uint64_t &again);
-  void grant(Queue &queue);
-  void fill(uint32_t target);
+  template <bool combines> void grant(Queue &queue);
+  template <bool combines> void fill(uint32_t target);
   void fillInput(uint32_t target);
   Combiner &combinerAt(uint32_t target) { return combiners[(target & ~inputBit) >> 2]; }
-  Fifo &fifoAt(uint32_t target) {
-    return target < inputBit ? queues[target].fifo : combinerAt(target).inputs[target & 3];
+  template <bool combines> Fifo &fifoAt(uint32_t target) {
+    if (!combines || target < inputBit)
+      return queues[target].fifo;
+    return combinerAt(target).inputs[target & 3];
   }
   void deliver(uint32_t endpoint);
   void deliverToHost(uint32_t sink);
   void takeWord(Transfer &transfer, const std::byte *word);
-  void sendWord(uint32_t port);
+  template <bool combines> void sendWord(uint32_t port);
   void schedule(uint32_t unit, uint64_t cycle) {
     uint64_t &at = pending[unit];
     if (at <= cycle)

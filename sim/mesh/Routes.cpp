@@ -188,6 +188,7 @@ void Builder::addEndpoint(const Walk &walk, int32_t at, uint32_t flow) {
   endpoint.core = coreAt(walk, at);
   endpoint.channel = walk.channel;
   endpoint.flow = flow;
+  endpoint.combined = walk.combine != pkg::Combine::None;
   endpointsFound.push_back(endpoint);
   endpointQueues.push_back(static_cast<uint32_t>(queues.size()));
 }

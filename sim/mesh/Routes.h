@@ -93,6 +93,7 @@ struct Endpoint {
   uint32_t core = 0, channel = 0, flow = 0;
   uint32_t head = none, tail = none; // open transfers, in order
   uint64_t received = 0;             // words
+  bool combined = false;             // they are sums, of this core's words, too
   bool awaited = false;              // the router has a word and found nothing open
 };
 

@@ -16,12 +16,15 @@ namespace weft::test {
 std::unique_ptr<runtime::Package> compileModel(const Setup &setup) {
   compiler::CompileOptions options;
   options.model = setup.model;
-  options.hardware = take(hw::load(setup.hardware));
+  std::vector<hw::Override> overrides = setup.overrides;
+  overrides.push_back({"routing.reduce_stage", std::to_string(setup.reduceStage)});
+  options.hardware = take(hw::load(setup.hardware, overrides));
   options.meshWidth = setup.mesh.width;
   options.meshHeight = setup.mesh.height;
   options.maxSeq = setup.maxSeq;
   options.dtype = setup.dtype;
   options.gemm = setup.gemm;
+  options.reduce = setup.reduce;
   return take(compiler::compile(options)).package;
 }
 

@@ -35,8 +35,11 @@ struct Setup {
   MeshSize mesh{1, 1};
   uint32_t maxSeq = 128;
   std::string hardware = "rvv-lab";
+  std::vector<hw::Override> overrides{};
   std::string dtype{};
   compiler::GemmChoice gemm = compiler::GemmChoice::Auto;
+  compiler::ReduceChoice reduce = compiler::ReduceChoice::Auto;
+  uint32_t reduceStage = 0;
 };
 std::unique_ptr<runtime::Package> compileModel(const Setup &setup);
 

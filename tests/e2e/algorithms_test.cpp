@@ -63,6 +63,36 @@ TEST_CASE("MeshGEMM moves at most two hops a step where Cannon's wrap-around cro
   }
 }
 
+TEST_CASE("routers that combine words give the tokens that cores give, in fewer cycles", "[algorithms]") {
+  std::vector<int32_t> prompt = promptOf(21);
+  std::optional<std::vector<int32_t>> tokens;
+  for (MeshSize mesh : {MeshSize{2, 3}, {5, 7}, {16, 16}}) {
+    CAPTURE(nameOf(mesh));
+    Runner cores({.mesh = mesh, .reduce = compiler::ReduceChoice::Core, .reduceStage = 4});
+    Runner routers({.mesh = mesh, .reduce = compiler::ReduceChoice::Router, .reduceStage = 4});
+    std::vector<int32_t> generated = cores.greedy(prompt, 4);
+    CHECK(routers.greedy(prompt, 4) == generated);
+    CHECK(generated == tokens.value_or(generated));
+    tokens = generated;
+    CHECK(routers.session().reports().back().cycles < cores.session().reports().back().cycles);
+  }
+}
+
+TEST_CASE("routers combine words where that is predicted to take fewer cycles", "[algorithms]") {
+  auto programs = [](compiler::ReduceChoice reduce, uint32_t stage) {
+    auto package = compileModel({.mesh = {5, 7}, .reduce = reduce, .reduceStage = stage});
+    package->hardware_yaml.clear();
+    package->hardware_digest = 0;
+    return runtime::serialize(*package);
+  };
+  using enum compiler::ReduceChoice;
+  std::vector<std::byte> cores = programs(Core, 4);
+  CHECK(cores == programs(Auto, 0)); // the same bytes as on a machine without the unit
+  CHECK(cores == programs(Auto, 60));
+  CHECK(programs(Router, 4) != cores);
+  CHECK(programs(Auto, 4) == programs(Router, 4));
+}
+
 TEST_CASE("a model compiled twice gives the same bytes", "[algorithms]") {
   for (MeshSize mesh : {MeshSize{5, 7}, MeshSize{16, 16}}) {
     CAPTURE(nameOf(mesh));

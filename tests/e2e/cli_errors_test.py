@@ -325,6 +325,11 @@ class Sizes(TestCase):
                     self.weft("compile", BARD, *kept, *remedy, "-o", out)
                     out.unlink()
 
+    def test_routers_that_cannot_combine_words(self):
+        self.refused("compile", BARD, *FITS, "--reduce", "router", "-o", self.folder / "o.weft",
+                     says=("rvv-lab", "routing.reduce_stage is 0", "--set routing.reduce_stage=4"))
+        self.refused("compile", BARD, *FITS, "--reduce", "both", "-o", self.folder / "o.weft", status=2)
+
     def test_mesh_larger_than_the_machine(self):
         self.refused("compile", BARD, "--hw", "rvv-lab", "--mesh", "33x1", "-o", self.folder / "o.weft", says="32x32")
 

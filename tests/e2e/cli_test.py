@@ -161,6 +161,15 @@ class Compile(TestCase):
             self.assertEqual(chosen[0]["predicted_cycles"],
                              min(a["predicted_cycles"] for a in decision["alternatives"]), decision)
 
+    def test_who_adds_up_is_a_decision(self):
+        def choices(*arguments):
+            out = self.folder / "report.json"
+            self.weft("compile", BARD, *FITS, "--set", "routing.reduce_stage=4", *arguments, "-o", self.folder / "o.weft",
+                      "--json", out)
+            return {d["choice"] for d in json.loads(out.read_text())["decisions"] if "all_reduce" in d["op"]}
+        self.assertEqual(choices("--reduce", "router"), {"in_router"})
+        self.assertNotIn("in_router", choices("--reduce", "core"))
+
     def test_twice_gives_the_same_file(self):
         files = [self.folder / "a.weft", self.folder / "b.weft"]
         for path in files:
@@ -188,6 +197,30 @@ class Compile(TestCase):
         self.assertEqual(rows["f32"], rows["bf16"])
         self.assertLessEqual(error(rows["f32"]), 5e-5)
         self.assertLessEqual(error(rows["f16"]), 5e-5)
+
+    def test_i8_is_near_the_reference(self):
+        out, units = self.folder / "i8.npy", self.folder / "units.npy"
+        common = ("run", BARD, *FITS, "--dtype", "i8", "--prompt", REFERENCE["prompt"], "--max-new", "1", "--logits")
+        self.weft(*common, out)
+        row, largest = read_npy(out)[1], max(map(abs, REFERENCE["last_logits"]))
+        error = max(abs(a - b) for a, b in zip(row, REFERENCE["last_logits"])) / largest
+        self.assertLessEqual(error, 0.1)
+        self.assertGreater(error, 5e-5)  # weights that are not quantised would be nearer
+        # Integer sums are exact, so that a core with the unit for them computes the same bits.
+        self.weft(*common, units, "--set", "parallelism.core.units=[dot]")
+        self.assertEqual(out.read_bytes(), units.read_bytes())
+
+    def test_units_are_chosen_by_measured_cost(self):
+        report = self.folder / "units.json"
+        self.weft("compile", BARD, *FITS, "--dtype", "i8", "--set", "parallelism.core.units=[dot, exp]", "-o", self.folder / "u.weft",
+                  "--json", report)
+        chosen = [d for d in json.loads(report.read_text())["decisions"] if d["op"].startswith("unit for")]
+        self.assertIn("unit for quantised products", [d["op"] for d in chosen])
+        self.assertTrue(any(d["choice"] == "exp" for d in chosen))
+        for decision in chosen:
+            cycles = {a["name"]: a["predicted_cycles"] for a in decision["alternatives"]}
+            self.assertEqual(decision["reason"], "measured")
+            self.assertEqual(decision["choice"], min(cycles, key=lambda name: (cycles[name], name != "none")))
 
     def test_compile_to_every_phase(self):
         for phase in (*PHASES, "xf", "grid", "fabric", "rv"):

@@ -38,6 +38,11 @@ class Engine(TestCase):
             with self.subTest(machine=machine):
                 self.compare(BARD, machine, "1,17,9")
 
+    def test_units_are_the_same_on_both_engines(self):
+        for dtype in ("bf16", "i8"):
+            with self.subTest(dtype=dtype):
+                self.compare(BARD, (*MACHINES[1], "--dtype", dtype, "--set", "parallelism.core.units=[dot, exp]"), "1,17,9")
+
     @unittest.skipUnless(STORIES.exists(), f"{STORIES} is not here")
     def test_stories_is_the_same_on_both_engines(self):
         for machine in MACHINES[:2]:

@@ -49,14 +49,16 @@ struct Case {
   MeshSize mesh{1, 1};
   uint32_t prompt = 1, steps = 1, maxSeq = 2;
   compiler::GemmChoice gemm = compiler::GemmChoice::Auto;
+  uint32_t reduceStage = 0; // of its routers; 0: they combine nothing
   std::vector<int32_t> ids; // prompt + steps of them
 
   std::string text() const {
     const frontend::LlamaConfig &c = model.config;
-    return fmt::format("mesh {} gemm {} prompt {} steps {} max-seq {}; vocab {} hidden {} inner {} layers {} heads {} "
-                       "kv {} head_dim {} {}",
-                       nameOf(mesh), int(gemm), prompt, steps, maxSeq, c.vocabSize, c.hiddenSize, c.intermediateSize,
-                       c.layers, c.heads, c.kvHeads, c.headDim, c.tiedEmbeddings ? "tied" : "untied");
+    return fmt::format(
+        "mesh {} gemm {} reduce_stage {} prompt {} steps {} max-seq {}; vocab {} hidden {} inner {} layers {} heads {} "
+        "kv {} head_dim {} {}",
+        nameOf(mesh), int(gemm), reduceStage, prompt, steps, maxSeq, c.vocabSize, c.hiddenSize, c.intermediateSize,
+        c.layers, c.heads, c.kvHeads, c.headDim, c.tiedEmbeddings ? "tied" : "untied");
   }
 };
 
@@ -98,6 +100,7 @@ Case randomCase(uint32_t seed) {
   // A cache exactly as long as the sequence is a third of the cases.
   each.maxSeq = each.prompt + each.steps + (pick(0, 2) == 0 ? 0 : pick(1, 15));
   each.gemm = pick(0, 1) == 0 ? compiler::GemmChoice::MeshGemm : compiler::GemmChoice::Cannon;
+  each.reduceStage = seed % 2 ? 1 + seed % 9 : 0;
   for (uint32_t i = 0; i < each.prompt + each.steps; ++i)
     each.ids.push_back(int32_t(pick(0, config.vocabSize - 1)));
   return each;
@@ -109,7 +112,11 @@ void checkCase(uint32_t seed) {
   TemporaryFolder folder;
   writeModel(each.model, folder.path("model"));
   Oracle oracle(each.model, each.maxSeq);
-  Runner runner({.model = folder.path("model"), .mesh = each.mesh, .maxSeq = each.maxSeq, .gemm = each.gemm});
+  Runner runner({.model = folder.path("model"),
+                 .mesh = each.mesh,
+                 .maxSeq = each.maxSeq,
+                 .gemm = each.gemm,
+                 .reduceStage = each.reduceStage});
   std::vector<std::vector<double>> exact = referenceLogits(each.model, each.ids);
   auto check = [&](const std::vector<float> &logits, const std::vector<float> &graph, size_t last) {
     CAPTURE(last);

@@ -9,7 +9,9 @@ namespace {
 constexpr Row table[] = {
 #define WEFT_INSTRUCTION(id, name, match, mask, format, cls, extension)                                                \
   {iss::Opcode::id, name, match, mask, Format::format, hw::rvv::OpClass::cls, #extension},
+#define WEFT_STANDARD_INSTRUCTIONS
 #include "sim/iss/Instructions.def"
+#undef WEFT_STANDARD_INSTRUCTIONS
 #undef WEFT_INSTRUCTION
 };
 

@@ -46,11 +46,12 @@ struct OpsTest {
   }
 
   void gemm(Type element, int64_t missingColumns);
-  void gemv(int64_t levels, int64_t groups);
-  void allReduce(Axis axis, grid::ReduceKind kind, int64_t levels, int64_t groups, int64_t segment, int64_t segments);
+  void gemv(int64_t levels, int64_t groups, bool inRouter = false);
+  void allReduce(Axis axis, grid::ReduceKind kind, int64_t levels, int64_t groups, int64_t segment, int64_t segments,
+                 bool inRouter = false);
   void shift(Axis axis, bool wrap);
   void ring(Axis axis, int64_t count);
-  void toLayout(grid::RelayoutAlgo algo, int64_t missingColumns);
+  void toLayout(grid::RelayoutAlgo algo, int64_t missingColumns, bool inRouter = false);
   void view();
   void check();
 
@@ -130,7 +131,7 @@ void OpsTest::gemm(Type element, int64_t missingColumns) {
   grid.end();
 }
 
-void OpsTest::gemv(int64_t levels, int64_t groups) {
+void OpsTest::gemv(int64_t levels, int64_t groups, bool inRouter) {
   std::string name = fmt::format("gemv{}", functions.size());
   begin(name);
   int64_t onY = 2 * mesh.blocksY, all = onY * mesh.height;
@@ -138,7 +139,7 @@ void OpsTest::gemv(int64_t levels, int64_t groups) {
   Value w = grid.weight(name + ".w", grid.tensor({all, columnsLocal * mesh.width}, grid.builder.getBF16Type(),
                                                  {block(Axis::Y, onY), block(Axis::X, columnsLocal)}));
   auto type = grid.tensor({1, columnsLocal * mesh.width}, f32(), {grid.whole(1), block(Axis::X, columnsLocal)});
-  Value y = grid.builder.create<grid::GemvOp>(location, type, x, w, levels, groups);
+  Value y = grid.builder.create<grid::GemvOp>(location, type, x, w, levels, groups, inRouter);
   auto expected = [=, this](int64_t column) {
     double sum = 0;
     for (int64_t k = 0; k < all; ++k)
@@ -152,14 +153,14 @@ void OpsTest::gemv(int64_t levels, int64_t groups) {
 }
 
 void OpsTest::allReduce(Axis axis, grid::ReduceKind kind, int64_t levels, int64_t groups, int64_t segment,
-                        int64_t segments) {
+                        int64_t segments, bool inRouter) {
   std::string name = fmt::format("reduce{}", functions.size());
   begin(name);
   Value input = perCore(name, localType(axis));
   auto type = cast<RankedTensorType>(input.getType());
   auto result = grid.tensor(type.getShape(), f32(), grid::layoutOf(type).getDims());
-  Value reduced =
-      grid.builder.create<grid::AllReduceOp>(location, result, input, axis, kind, levels, groups, segment, segments);
+  Value reduced = grid.builder.create<grid::AllReduceOp>(location, result, input, axis, kind, levels, groups, segment,
+                                                         segments, inRouter);
   auto expected = [=, this](const Core &core, int64_t i) {
     int64_t position = axis == Axis::X ? core.x : core.y, from = 0, to = length(axis);
     if (segment) {
@@ -234,14 +235,15 @@ void OpsTest::ring(Axis axis, int64_t count) {
   grid.end();
 }
 
-void OpsTest::toLayout(grid::RelayoutAlgo algo, int64_t missingColumns) {
+void OpsTest::toLayout(grid::RelayoutAlgo algo, int64_t missingColumns, bool inRouter) {
   std::string name = fmt::format("relayout{}", functions.size());
   begin(name);
   int64_t width = 2, onX = mesh.blocksX * width, onY = mesh.blocksY * width, held = onX - missingColumns;
   Value x = grid.weight(name, grid.tensor({1, held * mesh.width}, f32(), {grid.whole(1), block(Axis::X, held)}));
   auto type = grid.tensor({1, onY * mesh.height}, f32(), {grid.whole(1), block(Axis::Y, onY)});
   int64_t groups = pick(1, mesh.width);
-  Value y = grid.builder.create<grid::ToLayoutOp>(location, type, x, algo, 2, groups);
+  Value y =
+      grid.builder.create<grid::ToLayoutOp>(location, type, x, algo, inRouter ? 1 : 2, inRouter ? 1 : groups, inRouter);
   keep(
       y,
       [=, this](const Core &core, int64_t i) {
@@ -265,7 +267,7 @@ void OpsTest::view() {
 
 void OpsTest::check() {
   REQUIRE(succeeded(mlir::verify(*grid.module)));
-  hw::Hardware hardware = take(hw::load("rvv-lab"));
+  hw::Hardware hardware = take(hw::load("rvv-lab", {{"routing.reduce_stage", "2"}}));
   auto package = grid.compile(hardware);
   auto interpreter = take(place::GridInterpreter::create(*grid.module, provider(grid.model)));
   Engine engine(*package, hardware, grid.fill(*package));
@@ -312,11 +314,14 @@ void testOps(int64_t width, int64_t height, bool interleave, uint32_t seed) {
   test.gemm(builder.getF16Type(), test.mesh.blocksX > 1 ? 2 : 0);
   for (auto [levels, groups] : {std::pair<int64_t, int64_t>(1, 1), {2, test.pick(1, height)}, {3, height}})
     test.gemv(levels, groups);
+  test.gemv(1, 1, true);
   for (Axis axis : {Axis::X, Axis::Y})
     for (auto kind : {grid::ReduceKind::Add, grid::ReduceKind::Max}) {
       int64_t cores = test.length(axis), segment = test.pick(1, cores);
       test.allReduce(axis, kind, test.pick(1, 3), test.pick(1, cores), 0, 0);
       test.allReduce(axis, kind, test.pick(1, 2), test.pick(1, segment), segment, test.pick(1, cores / segment));
+      test.allReduce(axis, kind, 1, 1, 0, 0, true);
+      test.allReduce(axis, kind, 1, 1, segment, test.pick(1, cores / segment), true);
     }
   for (Axis axis : {Axis::X, Axis::Y})
     for (bool wrap : {false, true})
@@ -327,6 +332,7 @@ void testOps(int64_t width, int64_t height, bool interleave, uint32_t seed) {
     test.toLayout(grid::RelayoutAlgo::Diagonal, 1);
   test.toLayout(grid::RelayoutAlgo::MaskedSum, 0);
   test.toLayout(grid::RelayoutAlgo::MaskedSum, 1);
+  test.toLayout(grid::RelayoutAlgo::MaskedSum, 1, true);
   test.view();
   test.check();
 }

@@ -26,6 +26,7 @@ struct Case {
   size_t prompt = 1;
   uint32_t maxSeq = 1, width = 1, height = 1;
   bool cannon = false;
+  compiler::ReduceChoice reduce = compiler::ReduceChoice::Auto;
 };
 
 Case randomCase(uint32_t seed) {
@@ -42,6 +43,7 @@ Case randomCase(uint32_t seed) {
   made.width = pick(1, 6);
   made.height = pick(1, 6);
   made.cannon = pick(0, 1) == 1;
+  made.reduce = seed % 2 ? compiler::ReduceChoice::Router : compiler::ReduceChoice::Core;
   return made;
 }
 
@@ -86,7 +88,8 @@ TEST_CASE("random models mean the same as graph, as grid and on the mesh", "[gri
     writeModel(tested.model, folder.path);
     compiler::CompileOptions options;
     options.model = folder.path;
-    options.hardware = take(hw::load("rvv-lab"));
+    options.hardware = take(hw::load("rvv-lab", {{"routing.reduce_stage", std::to_string(1 + seed % 5)}}));
+    options.reduce = tested.reduce;
     options.meshWidth = tested.width;
     options.meshHeight = tested.height;
     options.maxSeq = tested.maxSeq;

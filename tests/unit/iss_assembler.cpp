@@ -49,7 +49,7 @@ struct RiscvTools::Impl {
   std::unique_ptr<llvm::MCDisassembler> disassembler;
   std::unique_ptr<llvm::MCInstPrinter> printer;
 
-  Impl() {
+  explicit Impl(const std::string &extraFeatures) {
     LLVMInitializeRISCVTargetInfo();
     LLVMInitializeRISCVTarget();
     LLVMInitializeRISCVTargetMC();
@@ -62,7 +62,7 @@ struct RiscvTools::Impl {
     registers.reset(target->createMCRegInfo(tripleText));
     asmInfo.reset(target->createMCAsmInfo(*registers, tripleText, options));
     instructions.reset(target->createMCInstrInfo());
-    subtarget.reset(target->createMCSubtargetInfo(tripleText, "", features));
+    subtarget.reset(target->createMCSubtargetInfo(tripleText, "", features + ("," + extraFeatures)));
     context = std::make_unique<llvm::MCContext>(triple, asmInfo.get(), registers.get(), subtarget.get());
     disassembler.reset(target->createMCDisassembler(*subtarget, *context));
     printer.reset(target->createMCInstPrinter(triple, 0, *asmInfo, *instructions, *registers));
@@ -100,7 +100,7 @@ struct RiscvTools::Impl {
   }
 };
 
-RiscvTools::RiscvTools() : impl(std::make_unique<Impl>()) {}
+RiscvTools::RiscvTools(const std::string &extraFeatures) : impl(std::make_unique<Impl>(extraFeatures)) {}
 RiscvTools::~RiscvTools() = default;
 
 std::vector<std::byte> RiscvTools::assemble(const std::string &text) const {

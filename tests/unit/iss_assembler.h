@@ -10,7 +10,8 @@ namespace weft::test {
 
 class RiscvTools {
 public:
-  RiscvTools();
+  /// `extraFeatures` of LLVM beside what every core may have: "+xsfvcp".
+  explicit RiscvTools(const std::string &extraFeatures = "");
   ~RiscvTools();
 
   /// The bytes of .text; labels must be local to it. Fails the running test on an error, with LLVM's message.

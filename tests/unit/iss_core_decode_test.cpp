@@ -134,6 +134,8 @@ TEST_CASE("32-bit words decode as LLVM decodes them") {
     compare(llvm, isa, static_cast<uint32_t>(random()) | 3, sum);
   for (size_t i = 1; i < static_cast<size_t>(Opcode::Count); ++i) {
     const Instruction &row = instructionOf(static_cast<Opcode>(i));
+    if (row.extension > Extension::LastStandard) // a custom unit's: iss_units_test.cpp
+      continue;
     for (int k = 0; k < 1000; ++k)
       compare(llvm, isa, (static_cast<uint32_t>(random()) & ~row.mask) | row.match, sum);
     for (unsigned bit = 2; bit < 32; ++bit) // one fixed bit wrong

@@ -69,7 +69,7 @@ constexpr ByteOrder orders[] = {ByteOrder::Rows, ByteOrder::Words};
 
 } // namespace
 
-TEST_CASE("rows are quantised block by block", "[kernels]") {
+TEST_CASE("rows are quantised block by block", "[kernels][quantised]") {
   struct Blocks {
     int64_t rows, n, blocks, width;
   };
@@ -90,7 +90,7 @@ TEST_CASE("rows are quantised block by block", "[kernels]") {
   }
 }
 
-TEST_CASE("rows of zeros, of tiny numbers and with numbers that are none", "[kernels]") {
+TEST_CASE("rows of zeros, of tiny numbers and with numbers that are none", "[kernels][quantised]") {
   constexpr int64_t rows = 6, n = 12;
   Suite suite;
   TileKernel kernel = buildPackQuantised(*suite, rows, n, 1, n);
@@ -122,10 +122,11 @@ TEST_CASE("rows of zeros, of tiny numbers and with numbers that are none", "[ker
   CHECK(packed.sameBits(expected));
 }
 
-TEST_CASE("quantised gemm is the sum of exact integer products, and as near as its bound says", "[kernels]") {
+TEST_CASE("quantised gemm is the sum of exact integer products, and as near as its bound says",
+          "[kernels][quantised]") {
   for (ByteOrder order : orders)
-    for (Shape s : {Shape{1, 1, 1}, Shape{3, 7, 7}, Shape{7, 28, 28}, Shape{5, 44, 100}, Shape{1, 300, 130},
-                    Shape{16, 8, 24}}) {
+    for (Shape s :
+         {Shape{1, 1, 1}, Shape{3, 7, 7}, Shape{7, 28, 28}, Shape{5, 44, 100}, Shape{1, 300, 130}, Shape{16, 8, 24}}) {
       Suite suite;
       TileKernel kernel = buildGemmQuantised(*suite, s.rows, s.k, s.n, order);
       suite.compile();
@@ -164,7 +165,7 @@ TEST_CASE("quantised gemm is the sum of exact integer products, and as near as i
     }
 }
 
-TEST_CASE("a row that has no scale makes its products NaN and no others", "[kernels]") {
+TEST_CASE("a row that has no scale makes its products NaN and no others", "[kernels][quantised]") {
   constexpr int64_t rows = 3, k = 9, n = 10;
   for (ByteOrder order : orders) {
     Suite suite;

@@ -1,5 +1,5 @@
 // What a router's unit computes, a second time: by way of double and of a search for the nearest bf16.
-#include "mesh_programs.h"
+#include "mesh_oracle_state.h"
 
 #include <cmath>
 #include <cstring>
@@ -68,6 +68,18 @@ std::vector<std::byte> oracleCombine(pkg::Combine kind, const std::vector<std::b
     std::memcpy(&b, &second[at], 4);
     uint32_t value = lane(kind, a, b);
     std::memcpy(&result[at], &value, 4);
+  }
+  return result;
+}
+
+std::vector<std::byte> oracleReduce(pkg::ReduceKind kind, const std::byte *a, const std::byte *b, size_t bytes) {
+  std::vector<std::byte> result(bytes);
+  for (size_t i = 0; i < bytes; i += 4) {
+    float x = 0, y = 0;
+    std::memcpy(&x, a + i, 4);
+    std::memcpy(&y, b + i, 4);
+    float z = kind == pkg::ReduceKind::Add ? x + y : std::max(x, y);
+    std::memcpy(result.data() + i, &z, 4);
   }
   return result;
 }

@@ -93,8 +93,5 @@ Observation runDevice(const runtime::Package &package, const Setup &setup, const
 Observation runEngine(const runtime::Package &package, const Setup &setup);
 /// Every router in every cycle, as docs/program-model.md says, and nothing clever.
 Observation runOracle(const runtime::Package &package, const Setup &setup);
-/// first op second over a word, of the oracle.
-std::vector<std::byte> oracleCombine(pkg::Combine kind, const std::vector<std::byte> &first,
-                                     const std::vector<std::byte> &second);
 
 } // namespace weft::test

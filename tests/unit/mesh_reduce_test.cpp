@@ -1,5 +1,5 @@
 // Words that routers combine: what comes out, when, and what a program must not do.
-#include "mesh_programs.h"
+#include "mesh_oracle_state.h"
 #include "sim/mesh/Combine.h"
 
 #include <catch2/catch.hpp>
@@ -114,6 +114,40 @@ TEST_CASE("A line's sum has the order of its tree, and comes when the model says
     CHECK(seen.report.counters.wordHops == uint64_t{words} * 4);
     CHECK(seen.report.channels[0].maxHops == hops);
   }
+}
+
+TEST_CASE("A root may receive where it sends from, and only there") {
+  auto run = [](uint32_t to, int32_t words, bool early, Combine combine) {
+    Maker maker(3, 1);
+    uint32_t sum = maker.channel("sum", Axis::X, {{0, 1, 0, 2, false, 0, combine}});
+    for (uint32_t x = 0; x < 3; ++x) {
+      if (early) // words that others are combined with
+        maker.at(x).put(sum, 512, 40);
+      maker.at(x).put(sum, 0, 40);
+    }
+    maker.at(1).get(sum, to, 4 * words);
+    if (words < 10 || early)
+      maker.get(sum, 1024, early ? 40 : 40 - 4 * words);
+    runtime::Package package = maker.take();
+    Setup setup = machine(1);
+    for (float x : {1.0f, 2.0f, 3.0f}) {
+      setup.initialMemory.emplace_back(setup.hardware.memory.sramBytes);
+      for (size_t i = 0; i < 10; ++i)
+        std::memcpy(&setup.initialMemory.back()[4 * i], &x, 4);
+    }
+    return runEngine(package, setup);
+  };
+  Observation seen = run(0, 10, false, Combine::AddF32);
+  CAPTURE(seen.error);
+  REQUIRE(seen.finished);
+  for (size_t i = 0; i < 10; ++i) {
+    float got = 0;
+    std::memcpy(&got, &seen.memory[1][4 * i], 4);
+    CHECK(got == 6);
+  }
+  CHECK_THAT(run(4, 10, false, Combine::AddF32).error, Catch::Contains("owns until the next Wait"));
+  CHECK_THAT(run(0, 9, false, Combine::AddF32).error, Catch::Contains("owns until the next Wait"));
+  CHECK_THAT(run(0, 10, true, Combine::AddF32).error, Catch::Contains("owns until the next Wait"));
 }
 
 TEST_CASE("Two reducing flows share a router's unit, a word each in turn") {

@@ -138,6 +138,19 @@ TEST_CASE("checkPackage finds what a device could not bear") {
     const char *message;
     std::function<void(Package &)> breakIt;
   };
+  auto quantise = [](Package &p, uint32_t blockRows, uint32_t columns, uint32_t first) -> pkg::WeightT & {
+    p.weights[0]->element = pkg::ElementType::I8;
+    p.weights[0]->quantised = std::make_unique<pkg::QuantisedT>();
+    p.weights[0]->quantised->block_rows = blockRows;
+    p.weights[0]->quantised->columns = columns;
+    p.weights[0]->quantised->first_column = first;
+    return *p.weights[0];
+  };
+  {
+    Package good = test::makePackage();
+    quantise(good, 1, 3, 1);
+    CHECK(checkPackage(good));
+  }
   auto code = [](Package &p) -> auto & { return p.programs[0]->tasks[0]->instrs; };
   auto sums = [](Package &p) -> auto & { return p.programs[0]->channels[3]->flows; };
   const std::vector<Case> cases = {
@@ -253,6 +266,17 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"row index holds 4", [](Package &p) { p.weights[0]->row_index[0] = 4; }},
       {"column index holds 4", [](Package &p) { p.weights[0]->transposed = true; }},
       {"column index holds -2", [](Package &p) { p.weights[0]->col_index[0] = -2; }},
+      {"elements are i8 where", [](Package &p) { p.weights[0]->element = pkg::ElementType::I8; }},
+      {"no conversion", [](Package &p) { p.weights[0]->file_element = pkg::ElementType::I8; }},
+      {"elements are i8 where", [&](Package &p) { quantise(p, 1, 3, 0).element = pkg::ElementType::F32; }},
+      {"unknown order", [&](Package &p) { quantise(p, 1, 3, 0).quantised->order = pkg::ByteOrder(2); }},
+      {"do not make blocks of 0", [&](Package &p) { quantise(p, 0, 4, 0); }},
+      {"do not make blocks of 3", [&](Package &p) { quantise(p, 3, 4, 0); }},
+      {"of a block that has 1", [&](Package &p) { quantise(p, 1, 1, 0); }},
+      {"columns 4294967295 to", [&](Package &p) { quantise(p, 1, 4, UINT32_MAX); }},
+      {"do not fit buffer w", [&](Package &p) { quantise(p, 1, UINT32_MAX, 0); }},
+      {"do not fit buffer w", [&](Package &p) { quantise(p, 1, 3, 0).offset = UINT32_MAX - 3; }},
+      {"do not fit buffer w", [&](Package &p) { quantise(p, 1, 3, 0).offset = 1; }},
       {"constant angles: no resident", [](Package &p) { p.constants[0]->buffer = "x"; }},
       {"do not fit", [](Package &p) { p.constants[0]->offset = 61; }},
       {"bytes of data", [](Package &p) { p.constants[0]->data.pop_back(); }},

@@ -182,6 +182,31 @@ TEST_CASE("K-tree shapes") {
   CHECK_FALSE(planTree("t", Axis::X, 0, {}, 1));
 }
 
+TEST_CASE("routers combine towards the roots of a K-tree of one level") {
+  for (int n : {1, 2, 3, 8, 17})
+    for (int length : {0, 2, 3}) {
+      std::vector<Segment> segments;
+      for (int at = 0; length && at + length <= n; at += length)
+        segments.push_back({at, at + length});
+      if (length && segments.empty())
+        continue;
+      auto plan = planTree("t", Axis::X, n, segments, 1);
+      auto spec = combineTree("s", Axis::X, n, segments, pkg::Combine::MaxF32);
+      REQUIRE(plan);
+      REQUIRE(spec);
+      REQUIRE(spec->flows.size() == (n > 1 ? plan->segments.size() : 0));
+      for (size_t i = 0; i < spec->flows.size(); ++i) {
+        const FlowSpec &flow = spec->flows[i];
+        CHECK(flow.source == plan->roots[i]);
+        CHECK(std::pair(flow.lo, flow.hi + 1) == std::pair(plan->segments[i].lo, plan->segments[i].hi));
+        CHECK(flow.combine == pkg::Combine::MaxF32);
+      }
+      const ChannelSpec specs[] = {*spec, plan->multicast};
+      requireRoutable(n, 2, specs, 2);
+    }
+  CHECK_FALSE(combineTree("s", Axis::X, 4, {{0, 5}}, pkg::Combine::AddF32));
+}
+
 TEST_CASE("a whole program's channels on square and odd meshes") {
   for (auto [w, h] : {std::pair(1, 1), {4, 4}, {5, 7}, {3, 2}, {16, 16}}) {
     std::vector<ChannelSpec> specs = {ringShift("a", Axis::X, w, Embedding::Interleave, -1),
@@ -337,6 +362,26 @@ TEST_CASE("R1 to R4: broken routes are named") {
              Catch::StartsWith("R4: core (2, 0) receives"));
   CHECK_THAT(refusal(4, 4, {{F(-1, 1, 1, 2, false, 0), F(-1, 1, 0, 1, false, 1)}}, {Axis::Y}),
              Catch::StartsWith("R4: core (0, 1) sends"));
+}
+
+TEST_CASE("R1, R3, R4, R6: broken routes of words that are combined are named") {
+  auto F = [](int line, int root, int lo, int hi, uint8_t color) {
+    return pkg::Flow(line, root, lo, hi, false, color, pkg::Combine::AddF32);
+  };
+  CHECK(refusal(4, 4, {{F(-1, 1, 0, 3, 0)}}, {Axis::X}).empty());
+  CHECK(refusal(4, 4, {{F(-1, 0, 0, 1, 0), F(-1, 3, 2, 3, 0)}}, {Axis::Y}).empty());
+  CHECK_THAT(refusal(4, 4, {{F(-1, 1, 0, 4, 0)}}, {Axis::X}), Catch::StartsWith("R1"));
+  CHECK_THAT(refusal(4, 4, {{F(-1, 1, 1, 1, 0)}}, {Axis::X}), Catch::StartsWith("R1"));
+  CHECK_THAT(refusal(4, 4, {{F(-1, 0, 0, 1, 0), F(-1, 2, 1, 2, 0)}}, {Axis::X}), Catch::StartsWith("R4"));
+  CHECK_THAT(refusal(4, 4, {{F(-1, 0, 0, 1, 0)}, {F(-1, 2, 1, 2, 0)}}, {Axis::X, Axis::X}), Catch::StartsWith("R3"));
+  CHECK_THAT(refusal(4, 4, {{F(-1, 0, 0, 1, 0), F(-1, 2, 1, 2, 1)}}, {Axis::X}),
+             Catch::StartsWith("R4: core (1, 0) sends"));
+  CHECK_THAT(refusal(4, 4, {{F(-1, 0, 0, 1, 0), pkg::Flow(-1, 1, 0, 1, false, 1, pkg::Combine::None)}}, {Axis::X}),
+             Catch::StartsWith("R4"));
+  CHECK_THAT(refusal(4, 4, {{F(-1, 1, -1, 2, 0)}}, {Axis::X}), Catch::StartsWith("R6"));
+  CHECK_THAT(refusal(4, 4, {{pkg::Flow(-1, 1, 0, 2, true, 0, pkg::Combine::AddF32)}}, {Axis::X}),
+             Catch::StartsWith("R6"));
+  CHECK_THAT(refusal(4, 4, {{pkg::Flow(-1, 1, 0, 2, false, 0, pkg::Combine(9))}}, {Axis::X}), Catch::StartsWith("R6"));
 }
 
 TEST_CASE("a wafer's routes are coloured and verified within seconds") {

@@ -79,6 +79,7 @@ TEST_CASE("custom units are extensions by their own names") {
   hw::Isa both = isa("rv64gcv_zvl256b_xweftexp_xweftdot");
   CHECK(hw::isaText(both) == "rv64gcv_zvl256b_xweftdot_xweftexp");
   CHECK(isa(hw::isaText(both)) == both);
+  CHECK(hw::unitNames(both) == std::vector<std::string>{"dot", "exp"});
   CHECK_FALSE(isa("rv64gcv_zvl256b") == both);
   CHECK_THAT(errorOf("rv64gcv_xweft"), Contains("'xweft' is not supported") && Contains("xweftdot"));
   CHECK_THAT(errorOf("rv64gcv_dot"), Contains("not supported"));

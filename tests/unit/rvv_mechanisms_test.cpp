@@ -1,4 +1,5 @@
 // What each number of a core does to a stream: pipes, rates, queue, ports, order.
+#include "kernels/units/Units.h"
 #include "rvv_timing_support.h"
 
 using namespace weft;
@@ -218,4 +219,47 @@ TEST_CASE("out of order, a younger instruction fills the hole before an older on
   CHECK(alone == 40 + 7 + 2);
   CHECK(cyclesOf(stream, window) == alone); // 4 times 8 cycles fit before 40
   CHECK(cyclesOf(stream, {{"rvv.memory.load_latency", "40"}}) > alone);
+}
+
+namespace {
+
+/// An instruction of a custom unit on registers of LMUL 2, four beats.
+Retired custom(std::string_view unit, uint8_t to, uint8_t from, uint8_t latency, uint8_t interval) {
+  Retired op = vector(OpClass::VCustom, to, {from}, 2);
+  op.unit = static_cast<uint8_t>(weft::units::find(unit) - weft::units::all().data());
+  op.unitLatency = latency;
+  op.unitInterval = interval;
+  return op;
+}
+
+} // namespace
+
+TEST_CASE("a custom unit is a pipe of its own with the latency and interval that its description says") {
+  const Changes units = {{"units", "[dot, exp]"}};
+  CHECK(cyclesOf({custom("dot", 8, 16, 5, 1)}, units) == 4 - 1 + 5);
+  CHECK(cyclesOf({custom("dot", 8, 16, 5, 3)}, units) == 3 * 3 + 5);
+  CHECK(cyclesEach({custom("dot", 8, 16, 5, 1), custom("dot", 12, 16, 5, 1)}, units) == 4); // busy for its beats
+  CHECK(cyclesEach({custom("dot", 8, 16, 5, 3), custom("dot", 12, 16, 5, 3)}, units) == 12);
+  // Two units work side by side, and beside the vector unit's own pipes.
+  CHECK(cyclesEach({custom("dot", 8, 16, 5, 1), custom("exp", 10, 18, 5, 1), custom("dot", 12, 16, 5, 1),
+                    custom("exp", 14, 18, 5, 1)},
+                   units) == 2);
+  CHECK(cyclesEach({custom("dot", 8, 16, 5, 1), vector(OpClass::VAlu, 10, {18}, 2), custom("dot", 12, 16, 5, 1),
+                    vector(OpClass::VAlu, 14, {18}, 2)},
+                   units) == 2);
+  // Its rows chain into the next instruction, but a sum is there as a whole.
+  Retired add = vector(OpClass::VAlu, 10, {8}, 2);
+  CHECK(cyclesOf({custom("dot", 8, 16, 5, 1), add}, units) == 5 + 4 - 1 + 2);
+  Retired sum = custom("dot", 8, 16, 5, 1);
+  sum.unitGathers = true;
+  CHECK(cyclesOf({sum, add}, units) == 4 - 1 + 5 + 4 - 1 + 2);
+  // Eight vectors one after the other.
+  sum.unitRows = 8;
+  CHECK(cyclesOf({sum}, units) == 8 * 4 - 1 + 5);
+  sum.vl = 1;
+  CHECK(cyclesOf({sum}, units) == 8 - 1 + 5);
+  // On the scalar side latency alone counts.
+  Retired get = scalar(OpClass::Custom, 5);
+  get.unitLatency = 6;
+  CHECK(cyclesOf({get, scalar(OpClass::Alu, 6, 5)}, units) == 6 + 1);
 }

@@ -173,6 +173,65 @@ TEST_CASE("element types convert on the way") {
   CHECK(!fillShard(weight, std::as_bytes(std::span(f16)), 0, 0, std::as_writable_bytes(std::span(wide))));
 }
 
+TEST_CASE("a quantised weight is blocks of scales and integers") {
+  std::mt19937 random(12);
+  for (int round = 0; round < 100; ++round) {
+    const uint32_t blockRows = 1 + random() % 6, blocks = 1 + random() % 3, cols = 1 + random() % 4,
+                   columns = cols + random() % 3, first = random() % (columns - cols + 1), rows = blockRows * blocks;
+    const uint64_t storedRows = 1 + random() % 9, storedCols = 1 + random() % 5;
+    pkg::WeightT weight;
+    weight.shape = {storedRows, storedCols};
+    weight.file_element = pkg::ElementType::BF16;
+    weight.element = pkg::ElementType::I8;
+    weight.transposed = random() % 2;
+    weight.offset = 4 * (random() % 2);
+    weight.rows_local = rows;
+    weight.cols_local = cols;
+    weight.quantised = std::make_unique<pkg::QuantisedT>();
+    weight.quantised->block_rows = blockRows;
+    weight.quantised->columns = columns;
+    weight.quantised->first_column = first;
+    weight.quantised->order = pkg::ByteOrder(random() % 2);
+    auto fill = [&](std::vector<int32_t> &table, uint64_t entries, uint64_t extent) {
+      for (uint64_t i = 0; i < entries; ++i)
+        table.push_back(int32_t(random() % (extent + 1)) - 1);
+    };
+    fill(weight.row_index, rows, weight.transposed ? storedCols : storedRows);
+    fill(weight.col_index, cols, weight.transposed ? storedRows : storedCols);
+    std::vector<uint16_t> stored(storedRows * storedCols);
+    for (uint16_t &value : stored)
+      value = narrowBf16(float(int32_t(random() % 2001) - 1000) / 64);
+
+    const uint64_t depth = (blockRows + 3) / 4 * 4, blockBytes = (4 + depth) * columns;
+    std::vector<std::byte> sram(weight.offset + blocks * blockBytes, std::byte(0xee)), expected = sram;
+    REQUIRE(fillShard(weight, std::as_bytes(std::span(stored)), 0, 0, sram));
+    for (uint32_t block = 0; block < blocks; ++block)
+      for (uint32_t j = 0; j < cols; ++j) {
+        std::vector<float> numbers(depth);
+        float largest = 0;
+        for (uint32_t i = 0; i < blockRows; ++i) {
+          const int32_t r = weight.row_index[block * blockRows + i], c = weight.col_index[j];
+          if (r >= 0 && c >= 0)
+            numbers[i] =
+                widenBf16(stored[weight.transposed ? uint64_t(c) * storedCols + r : uint64_t(r) * storedCols + c]);
+          largest = std::max(largest, std::fabs(numbers[i]));
+        }
+        std::byte *at = expected.data() + weight.offset + block * blockBytes;
+        const float scale = largest * (1.0f / 127);
+        std::memcpy(at + 4 * (first + j), &scale, 4);
+        for (uint64_t i = 0; i < depth; ++i) {
+          const auto integer = int8_t(largest == 0 ? 0 : std::nearbyint(numbers[i] * (127 / largest)));
+          const uint64_t place = weight.quantised->order == pkg::ByteOrder::Rows
+                                     ? i * columns + first + j
+                                     : (i / 4 * columns + first + j) * 4 + i % 4;
+          at[4 * columns + place] = std::byte(integer);
+        }
+      }
+    CHECK(sram == expected);
+    CHECK(!fillShard(weight, std::as_bytes(std::span(stored)), 0, 0, std::span(sram).first(sram.size() - 1)));
+  }
+}
+
 TEST_CASE("weight files are those that the package was compiled from") {
   ModelDirectory directory;
   Package package = test::makePackage();

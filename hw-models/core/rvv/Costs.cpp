@@ -1,5 +1,7 @@
 #include "hw-models/core/rvv/Costs.h"
 
+#include "kernels/units/Units.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -26,6 +28,9 @@ Costs::Costs(const CoreSpec &core) : rvv(core.rvv), units(core.rvv), vlenBits(co
     reduction = rvv.reduction.style == "tree"      ? Reduction::Tree
                 : rvv.reduction.style == "halving" ? Reduction::Halving
                                                    : Reduction::Elements;
+  for (const std::string &name : core.units)
+    if (const units::Unit *unit = units::find(name))
+      customUnits.push_back(static_cast<size_t>(unit - units::all().data()));
   fill(core);
   fillReductions();
   fillMemory();
@@ -80,6 +85,7 @@ void Costs::fill(const CoreSpec &core) {
   set({VMoveWhole}, Shape::WholeMove, Unit::Logic, integer);
   set({VToScalar}, Shape::ToScalar, Unit::Permute, 1);
   set({VFromScalar}, Shape::FromScalar, Unit::Permute, integer);
+  set({VCustom}, Shape::Custom, Unit::Integer, 1); // the instruction says its own latency
 
   each({VGather, VCompress}, [](ClassTraits &t) { t.readsWhole = true; });
   each({VWidenAlu, VWidenMultiply, VWidenMacc, VFWidenAdd, VFWidenMultiply, VFWidenFma, VFWidenConvert},
@@ -137,6 +143,11 @@ Unit unitOf(const Retired &op, const ClassTraits &traits) {
 } // namespace
 
 uint32_t Costs::pipesFor(const Retired &op) const {
+  if (op.cls == OpClass::VCustom) {
+    auto place = std::find(customUnits.begin(), customUnits.end(), op.unit);
+    if (place != customUnits.end())
+      return 1u << (units.pipeCount() + static_cast<size_t>(place - customUnits.begin()));
+  }
   uint32_t pipes = units.pipesOf(unitOf(op, traits(op.cls)));
   return op.masked && (pipes & units.maskedPipes()) ? pipes & units.maskedPipes() : pipes;
 }
@@ -304,6 +315,10 @@ Cost Costs::of(const Retired &op) const {
   case Shape::FromScalar:
     cycles = partial;
     break;
+  case Shape::Custom: {
+    uint64_t beats = std::max<uint64_t>(1, op.unitRows * rows(count * op.sourceBits, log2Of(dlenBits)));
+    return {.occupancy = beats * op.unitInterval + rvv.startup, .serial = (beats - 1) * op.unitInterval + 1};
+  }
   case Shape::UnitStride:
   case Shape::WholeMemory:
   case Shape::ElementMemory:

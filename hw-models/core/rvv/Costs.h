@@ -6,6 +6,7 @@
 #include "hw-models/core/rvv/Units.h"
 
 #include <array>
+#include <vector>
 
 namespace weft::hw::rvv {
 
@@ -28,8 +29,9 @@ enum class Shape : uint8_t {
   ToScalar,   // element 0
   FromScalar, // element 0
   UnitStride,
-  WholeMemory,  // registers or masks, whatever vl is
-  ElementMemory // strided, indexed
+  WholeMemory,   // registers or masks, whatever vl is
+  ElementMemory, // strided, indexed
+  Custom         // of custom units, each a pipe of its own
 };
 
 struct Cost {
@@ -61,6 +63,8 @@ public:
   /// The pipes that can take the instruction, a bit each; at least one.
   uint32_t pipesFor(const Retired &op) const;
   const UnitMap &unitMap() const { return units; }
+  /// The vector unit's own and one for each custom unit.
+  size_t pipeCount() const { return units.pipeCount() + customUnits.size(); }
 
 private:
   void fill(const CoreSpec &core);
@@ -81,6 +85,7 @@ private:
   enum class Reduction : uint8_t { Rows, Tree, Halving, Elements } reduction = Reduction::Rows;
   RvvTiming rvv;
   UnitMap units;
+  std::vector<size_t> customUnits; // places in weft::units::all(), in the order of their pipes
   uint32_t vlenBits, dlenBits;
   bool divideByRows = false, extendsElementwise = false;
   std::array<ClassTraits, opClassCount> table;

@@ -197,6 +197,14 @@ Isa hw::isaOf(const CoreSpec &core) {
   return isa;
 }
 
+std::vector<std::string> hw::unitNames(const Isa &isa) {
+  std::vector<std::string> names;
+  for (size_t index = 0; index < units::all().size(); ++index)
+    if (isa.hasUnit(index))
+      names.emplace_back(units::all()[index].name);
+  return names;
+}
+
 std::string hw::isaText(const Isa &isa) {
   std::string out = fmt::format("rv64gcv_zvl{}b", isa.vlenBits);
   for (const Extension &each : extensions) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft::hw {
 
@@ -39,6 +40,8 @@ std::span<const std::string_view> optionalExtensions();
 Result<Isa> parseIsa(std::string_view text);
 /// That of a core of kind rvv. The core has passed the loader.
 Isa isaOf(const CoreSpec &core);
+/// Names of its custom units, as parallelism.core.units has them.
+std::vector<std::string> unitNames(const Isa &isa);
 /// The canonical string; parseIsa() reads it back.
 std::string isaText(const Isa &isa);
 

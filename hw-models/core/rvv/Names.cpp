@@ -89,7 +89,9 @@ constexpr std::string_view classNames[] = {"integer",
                                            "vector strided store",
                                            "vector indexed load",
                                            "vector indexed store",
-                                           "vector fault-first load"};
+                                           "vector fault-first load",
+                                           "custom unit",
+                                           "custom vector unit"};
 static_assert(std::size(classNames) == opClassCount);
 
 constexpr std::string_view stallNames[] = {"scalar operand", "vector result", "branch", "queue full",

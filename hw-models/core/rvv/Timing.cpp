@@ -64,8 +64,8 @@ public:
       : costs(hardware.parallelism.core), rvv(hardware.parallelism.core.rvv), isRenamed(rvv.scalar.window > 0),
         outLatency(rvv.dispatch.roundTrip / 2), backLatency(rvv.dispatch.roundTrip - outLatency),
         floatPipes(static_cast<uint64_t>(std::popcount(costs.unitMap().pipesOf(Unit::Float)))),
-        starts(rvv.dispatch.queue), window(rvv.scalar.window),
-        pipes(costs.unitMap().pipeCount(), isRenamed, rvv.dispatch.queue) {}
+        starts(rvv.dispatch.queue), window(rvv.scalar.window), pipes(costs.pipeCount(), isRenamed, rvv.dispatch.queue) {
+  }
 
   void retire(const Retired &op) override {
     bool toVector = costs.traits(op.cls).shape != Shape::None;
@@ -197,6 +197,9 @@ uint64_t PipelineTiming::finishScalar(const Retired &op, const Issue &issue) {
     latency = rvv.scalar.divideCycles;
     floatDivideFree = issue.execute + latency;
     break;
+  case OpClass::Custom:
+    latency = op.unitLatency;
+    break;
   default:
     break;
   }
@@ -249,7 +252,14 @@ uint64_t PipelineTiming::hazards(const Retired &op, const ClassTraits &traits, u
 
 /// Returns when the instruction has completed.
 uint64_t PipelineTiming::startVector(const Retired &op, uint64_t issue) {
-  const ClassTraits &traits = costs.traits(op.cls);
+  ClassTraits custom;
+  const bool isCustom = op.cls == OpClass::VCustom;
+  if (isCustom) [[unlikely]] {
+    custom = costs.traits(op.cls);
+    custom.latency = op.unitLatency;
+    custom.isCompact = op.unitGathers;
+  }
+  const ClassTraits &traits = isCustom ? custom : costs.traits(op.cls);
   Cost cost = costs.of(op);
   uint64_t ready = std::max(issue + outLatency, hazards(op, traits, cost.serial));
   bool isInOrder = rvv.dispatch.inOrder && !isRenamed;

@@ -33,13 +33,15 @@ enum class OpClass : uint8_t {
   VSlide, VSlideOne, VGather, VGatherScalar /* .vx, .vi */, VCompress, VMoveWhole, VToScalar /* vmv.x.s, vfmv.f.s */, VFromScalar /* vmv.s.x, vfmv.s.f */,
   // vector memory
   VLoad, VStore, VLoadMask, VStoreMask, VLoadWhole, VStoreWhole, VLoadStrided, VStoreStrided, VLoadIndexed, VStoreIndexed, VLoadFaultFirst,
+  // of custom units, on scalar and on vector registers
+  Custom, VCustom,
 };
 // clang-format on
-inline constexpr size_t opClassCount = static_cast<size_t>(OpClass::VLoadFaultFirst) + 1;
+inline constexpr size_t opClassCount = static_cast<size_t>(OpClass::VCustom) + 1;
 
 /// "vector fma", …: for reports.
 std::string_view nameOf(OpClass cls);
-constexpr bool isVector(OpClass cls) { return cls >= OpClass::VSet; }
+constexpr bool isVector(OpClass cls) { return cls >= OpClass::VSet && cls != OpClass::Custom; }
 
 /// A scalar register: x0..x31 are 0..31, f0..f31 are 32..63.
 inline constexpr uint8_t noRegister = 255;
@@ -70,6 +72,12 @@ struct Retired {
   uint32_t elements = 0;    // accessed, segments' fields counted each
   uint8_t elementBytes = 0; // of one access
   uint8_t fields = 1;       // NFIELDS of a segment access
+  // of custom units
+  uint8_t unit = 0;         // place in weft::units::all()
+  uint8_t unitLatency = 1;  // cycles from the last beat of operands to the result
+  uint8_t unitInterval = 1; // cycles from beat to beat
+  bool unitGathers = false; // the result is there as a whole at the end
+  uint8_t unitRows = 1;     // vectors of vl elements that are streamed one after the other
 };
 
 /// Why the next instruction did not issue one cycle after the one before it.

@@ -24,7 +24,7 @@ struct PipelineDescription {
   uint32_t latency = 0;            // cycles from taking the last beat that a result needs to offering that result
   uint32_t interval = 0;           // cycles from taking one beat to taking the next
   double energyPj = 0;             // of one beat
-  std::string energySource;
+  std::string energySource{};
 };
 
 /// A legal vtype and what the operands hold then.
@@ -37,13 +37,13 @@ struct FormDescription {
 struct InstructionDescription {
   std::string name, summary; // "vqdot.vv"
   uint32_t match = 0, mask = 0;
-  std::string draft; // of RISC-V that defines the encoding; empty: of the custom space
+  std::string draft{}; // of RISC-V that defines the encoding; empty: of the custom space
   Format format = Format::VectorVector;
   bool readsDestination = false; // vd is a source, too
-  std::vector<FormDescription> forms;
-  uint8_t lmuls = 0;            // bit i: LMUL = 2^(i - 3)
-  uint32_t flags = 0;           // that it may raise: NX 1, UF 2, OF 4, DZ 8, NV 16
-  std::string golden, pipeline; // names of the function and of one of the pipelines
+  std::vector<FormDescription> forms{};
+  uint8_t lmuls = 0;                // bit i: LMUL = 2^(i - 3)
+  uint32_t flags = 0;               // that it may raise: NX 1, UF 2, OF 4, DZ 8, NV 16
+  std::string golden{}, pipeline{}; // names of the function and of one of the pipelines
   int line = 0;
 };
 

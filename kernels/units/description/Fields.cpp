@@ -134,9 +134,9 @@ std::string Fields::name(std::string_view name, std::string_view also) const {
   return text;
 }
 
-uint32_t Fields::whole(std::string_view name, uint32_t low, uint32_t high) const {
-  std::string wanted = high > 0xffff ? fmt::format("a whole number from {:#x} to {:#x}", low, high)
-                                     : fmt::format("a whole number from {} to {}", low, high);
+uint32_t Fields::whole(std::string_view name, uint32_t low, uint32_t high, bool isCode) const {
+  std::string wanted = isCode ? fmt::format("a whole number from {:#x} to {:#x}", low, high)
+                              : fmt::format("a whole number from {} to {}", low, high);
   const YamlNode &number = scalar(name, wanted);
   std::optional<uint32_t> value = parseWhole(number);
   if (!value || *value < low || *value > high)

@@ -35,8 +35,8 @@ public:
   std::string prose(std::string_view name) const;
   /// Letters, digits, and the characters of `also`; begins with a letter.
   std::string name(std::string_view name, std::string_view also) const;
-  /// Decimal, or hexadecimal after 0x.
-  uint32_t whole(std::string_view name, uint32_t low, uint32_t high) const;
+  /// Decimal, or hexadecimal after 0x, which is how messages show the range of a code.
+  uint32_t whole(std::string_view name, uint32_t low, uint32_t high, bool isCode = false) const;
   double real(std::string_view name, double low, double high) const;
   bool flag(std::string_view name) const;
   /// One of `choices`, by its place among them.

@@ -154,7 +154,7 @@ std::string weft::units::generateInstructionRows(const Descriptions &units) {
     for (const InstructionDescription &each : unit.instructions)
       out += fmt::format("WEFT_INSTRUCTION({}, {}, {:#010x}, {:#010x}, Unit{}, {}, Unit{})\n",
                          identifierOf(each.name, true), literal(each.name), each.match, each.mask,
-                         camelOf(ruleOf(each.format).name), unit.kind == Kind::Vector ? "VUnit" : "Unit",
+                         camelOf(ruleOf(each.format).name), unit.kind == Kind::Vector ? "VCustom" : "Custom",
                          camelOf(unit.name));
   return out;
 }

@@ -39,7 +39,8 @@ public:
     if (unit.kind == Kind::Vector || fields.has("golden"))
       unit.header = fields.text("golden");
     unit.module = fields.name("module", "_");
-    unit.portList = fields.name("ports", "-");
+    if (fields.has("ports"))
+      unit.portList = fields.name("ports", "-");
     for (const YamlMember &member : fields.map("parameters"))
       unit.parameters.push_back(parameter(member));
     for (const YamlMember &member : fields.map("pipelines"))
@@ -142,7 +143,7 @@ private:
     Fields fields(member.value, "csrs." + member.key, origin, {"number", "summary"});
     CsrDescription out{member.key, fields.text("summary"), 0, member.line};
     // Privileged specification, table of CSR address ranges: user level, read-only, for custom use.
-    out.number = fields.whole("number", 0xcc0, 0xcff);
+    out.number = fields.whole("number", 0xcc0, 0xcff, true);
     return out;
   }
 
@@ -192,8 +193,8 @@ private:
       out.draft = fields.name("draft", "_"); // without a draft the space is the standard's
     else if (fields.has("draft"))
       fields.refuse("draft", "an encoding of a custom space needs none; remove the key");
-    out.match = fields.whole("match", 0, 0xffffffff);
-    out.mask = fields.whole("mask", 0, 0xffffffff);
+    out.match = fields.whole("match", 0, 0xffffffff, true);
+    out.mask = fields.whole("mask", 0, 0xffffffff, true);
     if ((out.match & 0x7f) != majorOpcodes[space])
       fields.refuse("match", fmt::format("{:#010x} has major opcode {:#04x}; {} is {:#04x}", out.match,
                                          out.match & 0x7f, spaces[space], majorOpcodes[space]));

@@ -1,6 +1,8 @@
 // weft_units_gen --out DIR --standard Instructions.def UNIT.yaml...: checks the descriptions of units and writes all
-// that is made from them. A file whose text stays the same keeps its time.
+// that is made from them. Lists of ports are in the folder ports beside a description. A file whose text stays the same
+// keeps its time.
 #include "kernels/units/description/Generate.h"
+#include "kernels/units/description/Ports.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -76,6 +78,27 @@ Result<Descriptions> describe(const Arguments &arguments) {
   return units;
 }
 
+/// MODULE.ports of each unit that has a list of ports.
+Result<void> writePorts(const Descriptions &units, const std::filesystem::path &out) {
+  for (const UnitDescription &unit : units) {
+    if (unit.portList.empty())
+      continue;
+    std::string list = (std::filesystem::path(unit.file).parent_path() / "ports" / (unit.portList + ".yaml")).string();
+    std::optional<std::string> text = read(list);
+    if (!text)
+      return userError(unit.file + ": ports: there is no list " + list);
+    Result<std::vector<PortDescription>> ports = readPorts(*text, list);
+    if (!ports)
+      return ports.error();
+    Result<std::string> expected = generatePorts(unit, *ports, list);
+    if (!expected)
+      return expected.error();
+    if (!write(out / (unit.module + ".ports"), *expected))
+      return userError((out / unit.module).string() + ".ports: cannot be written");
+  }
+  return success();
+}
+
 } // namespace
 
 int main(int count, char **values) {
@@ -99,5 +122,7 @@ int main(int count, char **values) {
   for (const auto &[name, text] : files)
     if (!write(out / name, text))
       return fail((out / name).string() + ": cannot be written", Fault::User);
+  if (Result<void> written = writePorts(*units, out); !written)
+    return fail(written.error().message, written.error().fault);
   return 0;
 }

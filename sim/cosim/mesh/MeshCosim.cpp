@@ -26,6 +26,7 @@ public:
   MeshCosimCounts counts() const override {
     MeshCosimCounts all = total;
     all.evaluations = mesh.evaluations();
+    all.routers = mesh.routers.size();
     return all;
   }
 

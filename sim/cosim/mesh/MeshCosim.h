@@ -14,6 +14,7 @@ struct MeshCosimOptions {
 
 /// What a mesh co-simulation did.
 struct MeshCosimCounts {
+  uint64_t routers = 0;     // that are built
   uint64_t words = 0;       // that arrived in cores and at the host
   uint64_t cycles = 0;      // of launches
   uint64_t clocked = 0;     // of them, those in which the routers' clocks ran

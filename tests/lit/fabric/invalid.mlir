@@ -187,3 +187,27 @@ fabric.program @p 2 x 2 params [] {
     }
   }
 }
+
+// -----
+
+// F6
+fabric.program @p 2 x 2 params [] {
+  // expected-error @below {{F6: what words are combined by goes with the pattern combine}}
+  fabric.channel @c along x combine [0, 0]
+}
+
+// -----
+
+// F6
+fabric.program @p 2 x 2 params [] {
+  // expected-error @below {{F6: what words are combined by goes with the pattern combine}}
+  fabric.channel @c along x host_in [] by add_f32
+}
+
+// -----
+
+// A run of cores without a length
+fabric.program @p 2 x 2 params [] {
+  // expected-error @below {{has arguments that its pattern does not take}}
+  fabric.channel @c along x combine [-1, 0] by max_f32
+}

@@ -29,6 +29,8 @@ fabric.program @prefill 2 x 2 interleave params [{name = "rows", divisors = arra
   fabric.channel @high along y tree_high [0, 1, 1, 0, 0]
   // CHECK: fabric.channel @cast along y tree_cast [1, 1, 0, 0]
   fabric.channel @cast along y tree_cast [1, 1, 0, 0]
+  // CHECK: fabric.channel @sums along y combine [2, 1] by add_f32 color #{{.*}} of [3]
+  fabric.channel @sums along y combine [2, 1] by add_f32 color affine_map<(p) -> (0)> of [3]
   // CHECK: fabric.channel @diagonal along x diagonal []
   fabric.channel @diagonal along x diagonal []
   // CHECK: fabric.channel @in along y host_in []

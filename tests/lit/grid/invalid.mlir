@@ -171,6 +171,17 @@ func.func @f() {
 
 // -----
 
+// G12
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = y>>
+  // expected-error @below {{G12: routers combine one level of one group, not 2 of 1}}
+  %0 = grid.all_reduce add %a along y levels 2 groups 1 in_router : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = y>> -> tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
 // G11
 grid.mesh @mesh 1 x 2 interleave
 func.func @f() {

@@ -50,6 +50,8 @@ func.func @ops() {
   %v = grid.view %s at 4 : tensor<8x7xf32, #rows> -> tensor<1x7xf32, #partial>
   // CHECK: grid.all_reduce max %{{.*}} along y levels 2 groups 2 : tensor<1x7xf32, #{{.*}}> -> tensor<1x7xf32, #{{.*}}>
   %m = grid.all_reduce max %v along y levels 2 groups 2 : tensor<1x7xf32, #partial> -> tensor<1x7xf32, #rowx>
+  // CHECK: grid.all_reduce add %{{.*}} along y levels 1 groups 1 in_router : tensor
+  %r = grid.all_reduce add %v along y levels 1 groups 1 in_router : tensor<1x7xf32, #partial> -> tensor<1x7xf32, #rowx>
   // CHECK: grid.all_reduce add %{{.*}} along y levels 1 groups 1 {segment = 1 : i64, segments = 2 : i64}
   %p = grid.all_reduce add %v along y levels 1 groups 1 {segment = 1, segments = 2}
     : tensor<1x7xf32, #partial> -> tensor<1x7xf32, #rowx>

@@ -11,4 +11,7 @@ fabric.program @prefill 4 x 4 interleave params [] {
   fabric.channel @low along y tree_low [0, 1, 1, 0, 0]
   // CHECK: fabric.channel @cast along y tree_cast [1, 1, 0, 0] color #[[ZERO]] of [5]
   fabric.channel @cast along y tree_cast [1, 1, 0, 0]
+  // One flow, towards the core in the middle.
+  // CHECK: fabric.channel @sums along y combine [0, 0] by add_f32 color #[[ZERO]] of [6]
+  fabric.channel @sums along y combine [0, 0] by add_f32
 }
