@@ -15,6 +15,7 @@ struct RunOptions {
   std::optional<uint32_t> maxNew{}; // absent: 64, or as many as fit
   std::string sample = "greedy";
   std::string engine = "native"; // or iss
+  std::vector<std::string> cosimUnits{}; // with iss: those whose RTL runs beside
   std::string costCache{};       // a file, "none", or empty for the default place
   bool timingOnly = false;
   std::string jsonPath{}, tracePath{}, logitsPath{}; // empty: not written
