@@ -32,7 +32,7 @@ def main():
     arguments = parser.parse_args()
     print("| unit | DLEN | VLEN | cells | of them flip-flops |\n|---|---|---|---|---|")
     for unit in ("dot", "exp"):
-        for dlen, vlen in ((64, 128), (128, 256), (256, 512))[: 1 if arguments.small else 3]:
+        for dlen, vlen in ((64, 128), (128, 256))[: 1 if arguments.small else 2]:
             total, flops = cells(unit, dlen, vlen, arguments)
             print(f"| {unit} | {dlen} | {vlen} | {total:,} | {flops:,} |", flush=True)
 

@@ -19,7 +19,6 @@ PROOFS = {
     "queue of 1": ("weft_fifo", {"WIDTH": 2, "DEPTH": 1}, 2),
     "queue of 3": ("weft_fifo", {"WIDTH": 2, "DEPTH": 3}, 2),
     "queue of 4": ("weft_fifo", {"WIDTH": 2, "DEPTH": 4}, 2),
-    "front": ("weft_vector_front", {"PAYLOAD": 1, "ID_WIDTH": 1, "BEAT_BITS": 2, "DEPTH": 2}, 2),
     "back": ("weft_back_proof", {"DEPTH": 3}, 2),
 }
 
