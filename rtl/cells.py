@@ -16,7 +16,7 @@ def cells(unit, dlen, vlen, arguments):
     if unit == "exp":
         sources.append(arguments.table)
     script = (f"read_verilog -sv {' '.join(map(str, sources))}; chparam -set DLEN {dlen} -set VLEN {vlen} weft_{unit}; "
-              f"hierarchy -top weft_{unit}; chformal -remove; synth -flatten -top weft_{unit}; stat")
+              f"hierarchy -top weft_{unit}; chformal -remove; synth -flatten; stat")
     out = subprocess.run(["yosys", "-p", script], check=True, capture_output=True, text=True).stdout
     out = out[out.rindex("Number of cells:"):]
     total = int(re.match(r"Number of cells: +(\d+)", out)[1])

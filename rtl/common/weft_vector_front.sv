@@ -173,12 +173,13 @@ module weft_vector_front #(
         f_kept : assert (entries[f_slot >= Places ? f_slot - Places : f_slot] == f_entry);
       if (f_out <= f_watched && f_watched < f_judged)
         f_verdict_kept : assert (killed[f_slot >= Places ? f_slot - Places : f_slot] == f_killed);
-      if (f_out == f_watched && f_watched < f_judged) begin
+      if (f_out == f_watched && f_watched < f_judged)
         f_as_it_came : assert ({beat_id_o, beat_payload_o, beats, last_row} == f_entry);
-        f_killed_does_nothing : assert (!f_killed || (!beat_valid_o && !op_ready_o && index == '0 && row == '0));
+      if (judged != '0) begin
+        f_killed_does_nothing : assert (!killed[head] || (!beat_valid_o && !op_ready_o && index == '0 && row == '0 && f_fired == '0));
+        f_index_in_range : assert (beat_empty_o ? index == '0 && row == '0 && f_fired == '0 : index < beats);
         f_beats_counted : assert (beat_empty_o || f_fired == f_before + (BEAT_BITS + 4)'(index));
-        f_index_in_range : assert (beat_empty_o ? index == '0 && row == '0 : index < beats);
-        f_all_beats : assert (!(pop && !f_killed && !beat_empty_o) || f_fired + 1'b1 == f_whole);
+        f_all_beats : assert (!(pop && !killed[head] && !beat_empty_o) || f_fired + 1'b1 == f_whole);
       end
       if (judged == '0) f_rests : assert (index == '0 && row == '0 && f_fired == '0);
     end
