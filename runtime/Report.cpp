@@ -201,8 +201,8 @@ std::string kernelLines(const RunReport &report) {
     text += fmt::format("; {} instructions executed", grouped(instructions));
   text += '\n';
   if (!facts.cosimulated.empty())
-    text += fmt::format("  RTL of {} beside the simulator: {} instructions, all with the same results\n", facts.cosimulated,
-                        grouped(facts.cosimulatedCalls));
+    text += fmt::format("  RTL of {} beside the simulator: {} instructions, all with the same results\n",
+                        facts.cosimulated, grouped(facts.cosimulatedCalls));
   return text;
 }
 

@@ -3,9 +3,9 @@
 #include "hw-models/CoreModel.h"
 #include "runtime/KernelLibrary.h"
 #include "runtime/weights/Shard.h"
+#include "sim/cosim/unit/RtlPartner.h"
 #include "sim/costs/MeasuredCosts.h"
 #include "sim/mesh/MeshEngine.h"
-#include "sim/cosim/unit/RtlPartner.h"
 #include "sim/mesh/Trace.h"
 
 #include <fmt/format.h>

@@ -205,7 +205,8 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   if (!prompt)
     return prompt.takeError();
   if (!options.cosimUnits.empty() && (options.engine != "iss" || options.timingOnly))
-    return Error{"--cosim needs --engine iss, without --timing-only: only there instructions are executed", Fault::Usage};
+    return Error{"--cosim needs --engine iss, without --timing-only: only there instructions are executed",
+                 Fault::Usage};
   // Better now than after a long run.
   for (const std::string &path : {options.jsonPath, options.logitsPath})
     if (!path.empty())

@@ -56,7 +56,8 @@ Result<std::unique_ptr<RtlPartner>> RtlPartner::create(const std::vector<std::st
     if (!variant)
       return variant.error();
     const auto unit = std::find_if(all.begin(), all.end(), [&](const units::Unit &each) { return each.name == name; });
-    partner->benches[size_t(unit - all.begin())] = std::make_unique<Bench>(makeUnitModel(*variant, UnitModelOptions()), *variant);
+    partner->benches[size_t(unit - all.begin())] =
+        std::make_unique<Bench>(makeUnitModel(*variant, UnitModelOptions()), *variant);
   }
   return partner;
 }
@@ -69,8 +70,8 @@ Result<uint8_t> RtlPartner::execute(size_t unit, const units::Instruction &instr
   while (with.bench.cycle())
     ;
   if (const auto &wrong = with.bench.mismatch())
-    return userError(fmt::format("the RTL of unit {}, call {}, cycle {}: {}", units::all()[unit].name, calls, wrong->cycle,
-                                 wrong->text));
+    return userError(fmt::format("the RTL of unit {}, call {}, cycle {}: {}", units::all()[unit].name, calls,
+                                 wrong->cycle, wrong->text));
   std::memcpy(call.vd, with.bench.lastDestination.data(), with.bench.lastDestination.size());
   return uint8_t(with.bench.lastFlags);
 }
