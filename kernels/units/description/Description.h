@@ -21,7 +21,8 @@ struct ParameterDescription {
 struct PipelineDescription {
   std::string name;
   std::vector<std::string> stages; // one a cycle
-  uint32_t latency = 0;            // cycles from taking the last beat that a result needs to offering that result
+  std::string latency{};           // cycles from taking the last beat that a result needs to offering that result
+  uint32_t usualLatency = 0;       // its value with the parameters' defaults
   uint32_t interval = 0;           // cycles from taking one beat to taking the next
   double energyPj = 0;             // of one beat
   std::string energySource{};

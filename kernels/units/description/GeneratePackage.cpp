@@ -25,7 +25,9 @@ std::string weft::units::generatePackage(const Descriptions &units) {
     }
     for (const PipelineDescription &each : unit.pipelines) {
       std::string name = fmt::format("{}_{}", prefix, identifierOf(each.name, true));
-      number(name + "_LATENCY", each.latency);
+      if (each.latency != std::to_string(each.usualLatency))
+        out += fmt::format("  // {} with the defaults\n", each.latency);
+      number(name + "_LATENCY", each.usualLatency);
       number(name + "_INTERVAL", each.interval);
     }
     for (const InstructionDescription &each : unit.instructions) {

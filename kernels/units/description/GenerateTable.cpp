@@ -46,8 +46,10 @@ public:
     for (const PipelineDescription &each : unit.pipelines)
       out += array("std::string_view", "stages_" + each.name, each.stages, literal);
     out += array("Pipeline", "pipelines", unit.pipelines, [&](const PipelineDescription &each) {
-      return fmt::format("{{{}, {}_stages_{}, {}, {}, {}, {}}}", literal(each.name), prefix, each.name, each.latency,
-                         each.interval, each.energyPj, literal(each.energySource));
+      return fmt::format("{{{}, {}_stages_{},\n     []([[maybe_unused]] uint32_t VLEN, [[maybe_unused]] uint32_t DLEN) "
+                         "-> uint32_t {{ return {}; }},\n     {}, {}, {}}}",
+                         literal(each.name), prefix, each.name, each.latency, each.interval, each.energyPj,
+                         literal(each.energySource));
     });
     for (const InstructionDescription &each : unit.instructions)
       out += array("Form", "forms_" + identifierOf(each.name), each.forms, [](const FormDescription &form) {
