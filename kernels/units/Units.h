@@ -55,7 +55,7 @@ struct Operation {
 
 struct Csr {
   std::string_view name, summary;
-  uint32_t number = 0;
+  uint32_t number = 0, bits = 0; // counts modulo 2^bits, reads as zeros above
 };
 
 struct Unit {

@@ -49,6 +49,11 @@ module weft_mesh_port #(
   if (ID_WIDTH < weft_units_pkg::MESH_PORT_ID_WIDTH_MIN || ID_WIDTH > weft_units_pkg::MESH_PORT_ID_WIDTH_MAX)
     $error("weft_mesh_port: ID_WIDTH out of the range that kernels/units/mesh-port.yaml gives");
 
+  if (weft_units_pkg::CSR_MESHCYCLE_BITS != 32 || weft_units_pkg::CSR_MESHPUTS_BITS != 32 ||
+      weft_units_pkg::CSR_MESHGETS_BITS != 32 || weft_units_pkg::CSR_MESHPUTCYCLE_BITS != 32 ||
+      weft_units_pkg::CSR_MESHGETCYCLE_BITS != 32)
+    $error("weft_mesh_port: the counters have 32 bits, kernels/units/mesh-port.yaml says otherwise");
+
   // ---- the instruction ----------------------------------------------------------------------------------------------
   logic held, held_put, committed;
   logic [ColorBits-1:0] held_color;

@@ -62,7 +62,7 @@ instructions:
     format: route-get
     pipeline: queue
 csrs:
-  taken: {number: 0xcd0, summary: words taken}
+  taken: {number: 0xcd0, bits: 32, summary: words taken}
 )";
 
 const std::string network = R"(name: ring
@@ -116,6 +116,7 @@ TEST_CASE("a description is read as it stands") {
   CHECK(instruction.forms.at(0).sewBits == 32);
   CHECK_FALSE(instruction.readsDestination);
   CHECK(described(scalar).csrs.at(0).number == 0xcd0);
+  CHECK(described(scalar).csrs.at(0).bits == 32);
   CHECK(described(network).operations.at(0).code == 1);
 }
 
@@ -193,7 +194,7 @@ TEST_CASE("each bad value is told with line, key and what is allowed") {
       {"pipeline: add", "pipeline: sub", "instructions.twice.v.pipeline: the unit has no pipeline 'sub'"},
       {"instructions:", "operations: {add: {code: 1, summary: s}}\ninstructions:",
        "operations: only units of kind network have operations"},
-      {"instructions:", "csrs: {c: {number: 0xcc0, summary: s}}\ninstructions:",
+      {"instructions:", "csrs: {c: {number: 0xcc0, bits: 32, summary: s}}\ninstructions:",
        "csrs: only units of kind scalar have control and status registers"},
       {"  twice.v:", "  twice v:", "instructions: the name 'twice v' is not allowed"},
       {"  twice.v:", "  twice.v: {}\n  twice.v:", "key 'twice.v' is given twice"},

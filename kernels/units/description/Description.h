@@ -56,7 +56,7 @@ struct OperationDescription {
 
 struct CsrDescription {
   std::string name, summary;
-  uint32_t number = 0;
+  uint32_t number = 0, bits = 0; // counts modulo 2^bits, reads as zeros above
   int line = 0;
 };
 

@@ -87,9 +87,9 @@ std::string section(const UnitDescription &unit) {
       out += fmt::format("| {} | {} | {} |\n", each.name, each.code, each.summary);
   }
   if (!unit.csrs.empty()) {
-    out += "\n| register | number | holds |\n|---|---|---|\n";
+    out += "\n| register | number | bits | holds |\n|---|---|---|---|\n";
     for (const CsrDescription &each : unit.csrs)
-      out += fmt::format("| `{}` | `{:#05x}` | {} |\n", each.name, each.number, each.summary);
+      out += fmt::format("| `{}` | `{:#05x}` | {} | {} |\n", each.name, each.number, each.bits, each.summary);
   }
   if (!unit.parameters.empty()) {
     out += "\n| parameter | default | allowed | |\n|---|---|---|---|\n";

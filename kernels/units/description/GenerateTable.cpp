@@ -61,7 +61,7 @@ public:
       return fmt::format("{{{}, {}, {}}}", literal(each.name), literal(each.summary), each.code);
     });
     out += array("Csr", "csrs", unit.csrs, [](const CsrDescription &each) {
-      return fmt::format("{{{}, {}, {:#x}}}", literal(each.name), literal(each.summary), each.number);
+      return fmt::format("{{{}, {}, {:#x}, {}}}", literal(each.name), literal(each.summary), each.number, each.bits);
     });
     return out;
   }

@@ -170,10 +170,11 @@ private:
 
   CsrDescription csr(const YamlMember &member) {
     checkName(member, "csrs", "_");
-    Fields fields(member.value, "csrs." + member.key, origin, {"number", "summary"});
-    CsrDescription out{member.key, fields.text("summary"), 0, member.line};
+    Fields fields(member.value, "csrs." + member.key, origin, {"number", "bits", "summary"});
+    CsrDescription out{member.key, fields.text("summary"), 0, 0, member.line};
     // Privileged specification, table of CSR address ranges: user level, read-only, for custom use.
     out.number = fields.whole("number", 0xcc0, 0xcff, true);
+    out.bits = fields.whole("bits", 1, 64);
     return out;
   }
 

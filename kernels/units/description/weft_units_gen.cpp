@@ -111,6 +111,7 @@ int main(int count, char **values) {
   std::filesystem::path out = arguments->out;
   const std::pair<const char *, std::string> files[] = {
       {"UnitTable.cpp", generateTable(*units)},
+      {"UnitConstants.h", generateConstants(*units)},
       {"Units.def", generateUnitRows(*units)},
       {"UnitInstructions.def", generateInstructionRows(*units)},
       {"UnitOps.td", generateOps(*units)},
