@@ -132,6 +132,7 @@ TEST_CASE("each bad value is told with line, key and what is allowed") {
       {"extension: xtwice", "extension: twice", "u.yaml:3: extension: 'twice' is not allowed; allowed: the name of a"},
       {"extension: xtwice", "extension: xtwice2", "u.yaml:3: extension: 'xtwice2'"},
       {"golden: tests/Twice.h\n", "", "u.yaml:1: golden: the key is missing; it wants one line of text"},
+      {"ports: vector-unit\n", "", "ports: the key is missing; it wants a name"},
       {"  For tests.\n", "\n", "details: no text"},
       {"default: 128", "default: 32",
        "u.yaml:11: parameters.dlen.default: '32' is not allowed; allowed: a whole "

@@ -64,11 +64,10 @@ std::string instructionTable(const UnitDescription &unit) {
 
 std::string section(const UnitDescription &unit) {
   std::string out = fmt::format("\n## {}: {}\n\n{}\n\n", unit.name, unit.summary, unit.details);
-  std::string ports = unit.portList.empty() ? "" : fmt::format(" with the ports of `{}`", unit.portList);
   std::string extension = unit.extension.empty() ? "" : fmt::format(", extension `{}`", unit.extension);
   std::string golden = unit.header.empty() ? "" : fmt::format("; golden model `{}`", unit.header);
-  out += fmt::format("Module `{}`{}{}{}. Area: {} cells ({}).\n", unit.module, ports, extension, golden, unit.areaCells,
-                     unit.areaSource);
+  out += fmt::format("Module `{}` with the ports of `{}`{}{}. Area: {} cells ({}).\n", unit.module, unit.portList,
+                     extension, golden, unit.areaCells, unit.areaSource);
   if (!unit.instructions.empty())
     out += "\n" + instructionTable(unit);
   if (!unit.pipelines.empty()) {

@@ -40,8 +40,7 @@ public:
     if (unit.kind == Kind::Vector || fields.has("golden"))
       unit.header = fields.text("golden");
     unit.module = fields.name("module", "_");
-    if (fields.has("ports"))
-      unit.portList = fields.name("ports", "-");
+    unit.portList = fields.name("ports", "-");
     for (const YamlMember &member : fields.map("parameters"))
       unit.parameters.push_back(parameter(member));
     for (const YamlMember &member : fields.map("pipelines"))
