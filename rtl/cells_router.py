@@ -18,6 +18,8 @@ CONFIGURATIONS = [
     ("weft_router", {"COLORS": 4, "REDUCE_STAGE": 2}),
     ("weft_mesh_port", {"COLORS": 4}),
     ("weft_mesh_port", {"COLORS": 8}),
+    ("weft_mesh_port", {}),
+    ("weft_router", {}),  # over a minute
 ]
 
 
@@ -42,7 +44,7 @@ def main():
     print("| module | parameters | cells | of them flip-flops |\n|---|---|---|---|")
     for top, parameters in CONFIGURATIONS:
         total, flops = cells(options.package, top, parameters)
-        text = ", ".join(f"{name} {value}" for name, value in parameters.items())
+        text = ", ".join(f"{name} {value}" for name, value in parameters.items()) or "defaults"
         print(f"| `{top}` | {text} | {total:,} | {flops:,} |", flush=True)
 
 

@@ -52,7 +52,7 @@ module: weft_port
 ports: scalar-unit
 pipelines:
   queue: {stages: [queue], latency: 1, interval: 1, energy_pj: 0, energy_source: none}
-area: {cells: 0, source: none}
+area: {cells: 10, source: counted}
 instructions:
   take:
     summary: a word
@@ -71,7 +71,7 @@ summary: a ring
 details: For tests.
 module: weft_ring
 ports: router
-area: {cells: 0, source: none}
+area: {cells: 10, source: counted}
 operations:
   add: {code: 1, summary: the sum}
 )";
@@ -133,6 +133,7 @@ TEST_CASE("each bad value is told with line, key and what is allowed") {
       {"extension: xtwice", "extension: xtwice2", "u.yaml:3: extension: 'xtwice2'"},
       {"golden: tests/Twice.h\n", "", "u.yaml:1: golden: the key is missing; it wants one line of text"},
       {"ports: vector-unit\n", "", "ports: the key is missing; it wants a name"},
+      {"cells: 100", "cells: 0", "area.cells: '0' is not allowed; allowed: a whole number from 1 to 100000000"},
       {"  For tests.\n", "\n", "details: no text"},
       {"default: 128", "default: 32",
        "u.yaml:11: parameters.dlen.default: '32' is not allowed; allowed: a whole "

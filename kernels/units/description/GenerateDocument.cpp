@@ -15,8 +15,10 @@ description lists: `parallelism.core.units: [dot, exp]`. On a core without a uni
 
 Latency is the number of cycles from taking the last beat that a result needs to offering that result, interval the number of cycles from one
 beat to the next; a beat is the DLEN bits of an operand that the datapath takes in a cycle. A latency may depend on the core's VLEN and DLEN;
-the stages are then those of the default parameters. The timing model and `weft cosim` evaluate it for the core at hand. All vector instructions want `vstart` 0, and leave
-elements beyond vl and masked ones as they are.
+the stages are then those of the default parameters. The timing model and `weft cosim` evaluate it for the core at hand. All vector
+instructions want `vstart` 0, and leave elements beyond vl and masked ones as they are.
+
+Areas are generic cells with the default parameters. Areas and energies are for the reader: no model and no report of Weft uses them.
 )";
 
 std::string lmulText(uint8_t lmuls) {

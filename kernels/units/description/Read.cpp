@@ -124,7 +124,7 @@ private:
 
   void area(const Fields &unitFields, UnitDescription &unit) {
     Fields fields(unitFields.need("area", "a map with the keys cells, source"), "area", origin, {"cells", "source"});
-    unit.areaCells = fields.whole("cells", 0, 100'000'000);
+    unit.areaCells = fields.whole("cells", 1, 100'000'000);
     unit.areaSource = fields.text("source");
   }
 
