@@ -2,6 +2,7 @@
 #include "compiler/codegen/Disassembler.h"
 #include "tools/CompileCommand.h"
 #include "tools/CosimMeshCommand.h"
+#include "tools/CosimPortCommand.h"
 #include "tools/CosimUnitCommand.h"
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
@@ -69,6 +70,7 @@ int main(int argc, char **argv) {
   cosim->require_subcommand(1);
   tools::addCosimUnitCommands(*cosim, exitCode);
   tools::addCosimMeshCommand(*cosim, exitCode);
+  tools::addCosimPortCommand(*cosim, exitCode);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

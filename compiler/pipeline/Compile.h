@@ -42,7 +42,8 @@ inline constexpr uint32_t defaultMaxSeq = 512;
 /// A choice the compiler made, with what else it could have taken.
 struct Decision {
   std::string phase, op, choice;
-  std::string reason; // "predicted" cost, "requested" by the user, "measured" cost, or "listed" for a unit if none is known
+  std::string
+      reason; // "predicted" cost, "requested" by the user, "measured" cost, or "listed" for a unit if none is known
   struct Alternative {
     std::string name;
     int64_t predictedCycles = 0;

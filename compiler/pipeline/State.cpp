@@ -245,9 +245,9 @@ private:
   void buildShown(PassManager &passes, Phase phase) const {
     codegen::HostTarget host = codegen::defaultHostTarget();
     if (auto core = coreTarget())
-      phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(core->isa),
-                                                              codegen::hasUnit(core->isa, "dot"))
-                              : codegen::buildCorePipeline(passes, *core);
+      phase == Phase::Kernels
+          ? codegen::buildVectorPipeline(passes, codegen::vectorShape(core->isa), codegen::hasUnit(core->isa, "dot"))
+          : codegen::buildCorePipeline(passes, *core);
     else
       phase == Phase::Kernels ? codegen::buildVectorPipeline(passes, codegen::vectorShape(host))
                               : codegen::buildHostPipeline(passes, host);

@@ -136,8 +136,7 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
     return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor "
                              << type.getRank();
   Type element = type.getElementType();
-  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32) &&
-      !element.isInteger(8))
+  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32) && !element.isInteger(8))
     return op->emitOpError() << "has elements of " << element << "; a core holds f32, f16, bf16, i8 or i32";
   if (shardElements(type) >= maxElements)
     return op->emitOpError() << "has a shard of 2^31 elements or more";

@@ -8,6 +8,9 @@ module weft_credits #(
     input  logic rst_ni,
     input  logic send_i,  // only while room_o
     input  logic back_i,
+`ifdef FORMAL
+    output logic [7:0] credits_o,  // what a proof may see
+`endif
     output logic room_o
 );
   localparam int unsigned Bits = $clog2(LIMIT + 1);
@@ -26,6 +29,7 @@ module weft_credits #(
     end
 
 `ifdef FORMAL
+  assign credits_o = 8'(credits);
   always_ff @(posedge clk_i) if (rst_ni) credits_limit : assert (credits <= Bits'(LIMIT));
 `endif
 endmodule

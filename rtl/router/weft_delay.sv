@@ -7,6 +7,9 @@ module weft_delay #(
     input  logic             rst_ni,
     input  logic             valid_i,
     input  logic [WIDTH-1:0] data_i,
+`ifdef FORMAL
+    output logic [      7:0] count_o,  // words in it, for proofs
+`endif
     output logic             valid_o,
     output logic [WIDTH-1:0] data_o,
     output logic             busy_o    // a register holds something
@@ -17,12 +20,21 @@ module weft_delay #(
     assign valid_o = valid_i;
     assign data_o  = data_i;
     assign busy_o  = 1'b0;
+`ifdef FORMAL
+    assign count_o = '0;
+`endif
   end else begin : g_stages
     logic [STAGES-1:0] valid;
     logic [STAGES*WIDTH-1:0] data;  // the newest in the lowest bits
     assign valid_o = valid[STAGES-1];
     assign data_o  = data[(STAGES-1)*WIDTH+:WIDTH];
     assign busy_o  = valid != '0;
+`ifdef FORMAL
+    always_comb begin
+      count_o = '0;
+      for (int unsigned i = 0; i < STAGES; i = i + 1) count_o = count_o + 8'(valid[i]);
+    end
+`endif
     if (STAGES == 1) begin : g_one
       always_ff @(posedge clk_i) begin
         valid <= rst_ni && valid_i;

@@ -10,6 +10,9 @@ module weft_queue #(
     input  logic             push_i,
     input  logic [WIDTH-1:0] data_i,
     input  logic             pop_i,    // only while valid_o
+`ifdef FORMAL
+    output logic [      7:0] count_o,  // what a proof may see
+`endif
     output logic             valid_o,
     output logic [WIDTH-1:0] data_o    // the first word while valid_o
 );
@@ -46,13 +49,38 @@ module weft_queue #(
     end
 
 `ifdef FORMAL
-  // What k-induction needs to know about unreachable states.
-  logic [CountBits:0] end_of_queue;
-  assign end_of_queue = (CountBits + 1)'(head) + (CountBits + 1)'(count);
+  assign count_o = 8'(count);
+  // What k-induction needs to know about states that nothing leads to.
+  function automatic logic [PointerBits-1:0] place(input logic [CountBits-1:0] distance);
+    logic [CountBits:0] sum;
+    sum = (CountBits + 1)'(head) + (CountBits + 1)'(distance);
+    place = PointerBits'(sum >= (CountBits + 1)'(DEPTH) ? sum - (CountBits + 1)'(DEPTH) : sum);
+  endfunction
   always_ff @(posedge clk_i)
     if (rst_ni) begin
       queue_bounds : assert (count <= CountBits'(DEPTH) && head <= Last);
-      queue_tail : assert ((CountBits + 1)'(tail) == (end_of_queue >= (CountBits + 1)'(DEPTH) ? end_of_queue - (CountBits + 1)'(DEPTH) : end_of_queue));
+      queue_tail : assert (tail == place(count));
+    end
+
+  // One word of the solver's choice is followed: it comes out as it went in, once, when all before it have left.
+  (* anyseq *) logic mark;
+  logic followed;
+  logic [CountBits-1:0] ahead;
+  logic [WIDTH-1:0] tag;
+  always_ff @(posedge clk_i)
+    if (!rst_ni) followed <= 1'b0;
+    else if (!followed) begin
+      followed <= mark && push_i;
+      ahead <= count - CountBits'(pop_i);
+      tag <= data_i;
+    end else if (pop_i) begin
+      followed <= ahead != '0;
+      ahead <= ahead - 1'b1;
+    end
+  always_ff @(posedge clk_i)
+    if (rst_ni && followed) begin
+      queue_keeps : assert (ahead < count && words[place(ahead)] == tag);
+      queue_order : assert (!pop_i || ahead != '0 || data_o == tag);
     end
 `endif
 endmodule

@@ -11,6 +11,10 @@ module weft_sender #(
     input  logic                            clear_i,
     input  logic [COLORS-1:0]               valid_i,
     input  logic [COLORS*WORD_BITS-1:0]     data_i,
+`ifdef FORMAL
+    output logic [8*COLORS-1:0]             credits_o,  // what a proof may see
+    output logic [COLORS*COLORS-1:0]        earlier_o,
+`endif
     output logic [COLORS-1:0]               grant_o,   // this word goes
     output logic                            valid_o,
     output logic [ColorBits-1:0]            color_o,
@@ -28,6 +32,9 @@ module weft_sender #(
         .rst_ni,
         .send_i(grant_o[c]),
         .back_i(credit_i[c]),
+`ifdef FORMAL
+        .credits_o(credits_o[8*c+:8]),
+`endif
         .room_o(room[c])
     );
     assign grant_o[c] = ready[c] && (ready & earlier[c*COLORS+:COLORS]) == '0;
@@ -43,6 +50,9 @@ module weft_sender #(
       .before_o (earlier)
   );
 
+`ifdef FORMAL
+  assign earlier_o = earlier;
+`endif
   assign ready   = valid_i & room;
   assign valid_o = ready != '0;
 

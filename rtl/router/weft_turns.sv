@@ -23,13 +23,15 @@ module weft_turns #(
   end
 
 `ifdef FORMAL
-  // A total order: of two, exactly one comes first.
+  // A total order: of two, exactly one comes first, and there are no circles.
   for (genvar i = 0; i < COUNT; i = i + 1) begin : g_order
     for (genvar j = 0; j < COUNT; j = j + 1) begin : g_pair
       always_ff @(posedge clk_i)
         if (rst_ni) begin
           if (i == j) assert (!before_o[i*COUNT+j]);
           else assert (before_o[i*COUNT+j] != before_o[j*COUNT+i]);
+          for (int k = 0; k < COUNT; k = k + 1)
+            assert (!(before_o[i*COUNT+j] && before_o[j*COUNT+k]) || before_o[i*COUNT+k]);
         end
     end
   end

@@ -204,11 +204,20 @@ class Compile(TestCase):
         self.weft(*common, out)
         row, largest = read_npy(out)[1], max(map(abs, REFERENCE["last_logits"]))
         error = max(abs(a - b) for a, b in zip(row, REFERENCE["last_logits"])) / largest
-        self.assertLessEqual(error, 0.1)
+        self.assertLessEqual(error, 0.05)  # 0.012 measured
         self.assertGreater(error, 5e-5)  # weights that are not quantised would be nearer
         # Integer sums are exact, so that a core with the unit for them computes the same bits.
         self.weft(*common, units, "--set", "parallelism.core.units=[dot]")
         self.assertEqual(out.read_bytes(), units.read_bytes())
+
+    def test_a_unit_without_use_changes_no_code(self):
+        code = {}
+        for units in ("[]", "[dot]", "[exp]"):
+            code[units] = self.folder / "code.elf"
+            self.weft("compile", BARD, *FITS, "--set", f"parallelism.core.units={units}", "--emit", "elf", "-o", code[units])
+            code[units] = code[units].read_bytes()
+        self.assertEqual(code["[]"], code["[dot]"])  # nothing is multiplied in bytes
+        self.assertNotEqual(code["[]"], code["[exp]"])
 
     def test_units_are_chosen_by_measured_cost(self):
         report = self.folder / "units.json"

@@ -24,9 +24,15 @@ struct Ignore : Observer {
   bool each;
 };
 
+hw::Isa withUnits() {
+  hw::Isa isa;
+  isa.units = ~uint32_t{0};
+  return isa;
+}
+
 struct Board {
   std::vector<std::byte> ram = std::vector<std::byte>(ramBytes);
-  Machine machine{hw::Isa{}};
+  Machine machine{withUnits()};
   std::string output;
   Outcome outcome;
 

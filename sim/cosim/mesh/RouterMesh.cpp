@@ -117,7 +117,7 @@ Result<RouterMesh *> routerMesh(const RouterVariant &variant, uint32_t width, ui
   static std::unique_ptr<RouterMesh> mesh; // SystemC's own hierarchy is one of the process, too
   if (!mesh)
     mesh = std::make_unique<RouterMesh>("mesh", variant, width, height, seed);
-  if (&mesh->variant != &variant || mesh->width < width || mesh->height < height)
+  if (mesh->variant.name != variant.name || mesh->width < width || mesh->height < height)
     return internalError(fmt::format("this process has a mesh of {} x {} routers of variant '{}' already; {} x {} of "
                                      "'{}' need another process",
                                      mesh->width, mesh->height, mesh->variant.name, width, height, variant.name));

@@ -57,6 +57,10 @@ public:
     pins.busy = m.busy_o;
   }
 
+protected:
+  VerilatedContext context;
+  std::unique_ptr<Model> model;
+
 private:
   static constexpr uint32_t colorBits = 5; // of maxColors
 
@@ -87,9 +91,6 @@ private:
       bits |= uint64_t{from[piece + 1]} << 32;
     return static_cast<uint32_t>(bits >> shift) & 0xffffff;
   }
-
-  VerilatedContext context;
-  std::unique_ptr<Model> model;
 };
 
 } // namespace weft::cosim

@@ -216,7 +216,7 @@ func.func @f() {
 // Elements that no core holds
 grid.mesh @mesh 2 x 2 interleave
 func.func @f() {
-  // expected-error @below {{has elements of 'index'; a core holds f32, f16, bf16 or i32}}
+  // expected-error @below {{has elements of 'index'; a core holds f32, f16, bf16, i8 or i32}}
   %0 = grid.empty : tensor<1x7xindex, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
   return
 }

@@ -1,0 +1,90 @@
+#include "tools/CosimPortCommand.h"
+
+#include "kernels/units/Units.h"
+#include "runtime/Report.h"
+#include "sim/cosim/port/PortCosim.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <memory>
+
+namespace weft::tools {
+namespace {
+
+struct Options {
+  cosim::PortCosimOptions cosim{};
+  std::vector<std::string> parameters{};
+  std::string jsonPath{};
+};
+
+/// What the RTL does in time, against what kernels/units/mesh-port.yaml says.
+Result<void> checkTiming(const cosim::PortCosimReport &seen) {
+  const units::Pipeline &pipeline = units::find("mesh-port")->pipelines[0];
+  if (seen.latency == pipeline.latency && seen.interval == pipeline.interval)
+    return success();
+  return userError(
+      fmt::format("mesh-port: measured latency {} and interval {} cycles; kernels/units/mesh-port.yaml says "
+                  "{} and {}",
+                  seen.latency, seen.interval, pipeline.latency, pipeline.interval));
+}
+
+Result<void> run(Options options) {
+  for (const std::string &parameter : options.parameters) {
+    if (!parameter.starts_with("variant="))
+      return Error{fmt::format("--param {}: mesh-port has variant={}", parameter,
+                               fmt::join(cosim::portVariants(), " or variant=")),
+                   Fault::Usage};
+    options.cosim.variant = parameter.substr(std::string("variant=").size());
+  }
+  auto seen = cosim::runPortCosim(options.cosim);
+  if (!seen)
+    return seen.takeError();
+  fmt::print("mesh-port ({}): {} instructions in {} cycles: {} puts, {} gets, {} kills, {} refused; no difference\n",
+             options.cosim.variant, seen->instructions, seen->cycles, seen->puts, seen->gets, seen->kills,
+             seen->refused);
+  fmt::print("latency {}, interval {} cycles (measured); functional bins met: {} of {}\n", seen->latency,
+             seen->interval, seen->bins.size() - seen->missing().size(), seen->bins.size());
+  if (!options.jsonPath.empty()) {
+    const nlohmann::ordered_json report = {{"unit", "mesh-port"},
+                                           {"variant", options.cosim.variant},
+                                           {"seed", options.cosim.seed},
+                                           {"cycles", seen->cycles},
+                                           {"instructions", seen->instructions},
+                                           {"latency", seen->latency},
+                                           {"interval", seen->interval},
+                                           {"signature", fmt::format("{:016x}", seen->signature)},
+                                           {"bins", seen->bins}};
+    if (auto ok = runtime::writeJson(options.jsonPath, report); !ok)
+      return ok;
+  }
+  if (auto ok = checkTiming(*seen); !ok)
+    return ok;
+  if (options.cosim.tests >= 20000 && !seen->missing().empty())
+    return userError(fmt::format("functional bins that were never met: {}", fmt::join(seen->missing(), ", ")));
+  return success();
+}
+
+} // namespace
+
+void addCosimPortCommand(CLI::App &cosim, int &exitCode) {
+  auto options = std::make_shared<Options>();
+  CLI::App *command = cosim.add_subcommand("mesh-port", "The core's port to the mesh, cycle by cycle beside its model");
+  command->add_option("--param", options->parameters, "variant=mesh16 or variant=small")->type_name("NAME=VALUE");
+  command->add_option("--tests", options->cosim.tests, "Instructions")->type_name("N")->capture_default_str();
+  command->add_option("--seed", options->cosim.seed, "Of instructions and stalls")
+      ->type_name("S")
+      ->capture_default_str();
+  command->add_option("--wave", options->cosim.wavePath, "Writes a waveform")->type_name("FILE.fst");
+  command->add_option("--json", options->jsonPath, "Writes counts, bins and measured timing")->type_name("FILE");
+  command->callback([options, &exitCode] {
+    if (auto done = run(*options); !done) {
+      std::cerr << "weft: error: " << done.error().message << '\n';
+      exitCode = static_cast<int>(done.error().fault);
+    }
+  });
+}
+
+} // namespace weft::tools
