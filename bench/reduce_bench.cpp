@@ -47,6 +47,7 @@ public:
 
   uint32_t channel(const route::ChannelSpec &spec) {
     std::vector<int> colors;
+    colors.reserve(static_cast<size_t>(spec.classCount));
     for (int i = 0; i < spec.classCount; ++i)
       colors.push_back(nextColor++);
     program->channels.push_back(std::make_unique<pkg::ChannelT>(route::toPackage(spec, colors)));
@@ -151,7 +152,7 @@ Result<uint64_t> byRouters(const hw::Hardware &hardware, int cores, int words) {
 void allReduce(benchmark::State &state) {
   auto hardware = hw::load("rvv-mesh-16", {{"parallelism.mesh", "[1024,1]"}, {"routing.reduce_stage", "4"}});
   const int cores = static_cast<int>(state.range(0)), words = static_cast<int>(state.range(1));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto core = hardware ? byCores(*hardware, cores, words) : hardware.takeError();
     auto router = hardware ? byRouters(*hardware, cores, words) : hardware.takeError();
     if (!core || !router)

@@ -199,7 +199,11 @@ std::string kernelLines(const RunReport &report) {
   const uint64_t instructions = report.prefillCounters.instructions + report.decodeCounters.instructions;
   if (instructions)
     text += fmt::format("; {} instructions executed", grouped(instructions));
-  return text + '\n';
+  text += '\n';
+  if (!facts.cosimulated.empty())
+    text += fmt::format("  RTL of {} beside the simulator: {} instructions, all with the same results\n",
+                        facts.cosimulated, grouped(facts.cosimulatedCalls));
+  return text;
 }
 
 } // namespace
@@ -269,6 +273,8 @@ nlohmann::json toJson(const RunReport &report) {
       {"measured", report.kernels.costsMeasured},
       {"from_cache", report.kernels.costsFromCache},
       {"cache", report.kernels.cachePath.empty() ? nlohmann::json() : nlohmann::json(report.kernels.cachePath)}};
+  if (!report.kernels.cosimulated.empty())
+    json["cosim"] = {{"units", report.kernels.cosimulated}, {"instructions", report.kernels.cosimulatedCalls}};
   json["prompt_tokens"] = report.promptTokens;
   json["new_tokens"] = report.generation.tokens.size();
   if (!report.timingOnly) {

@@ -3,11 +3,13 @@
 #include "hw-models/CoreModel.h"
 #include "runtime/KernelLibrary.h"
 #include "runtime/weights/Shard.h"
+#include "sim/cosim/unit/RtlPartner.h"
 #include "sim/costs/MeasuredCosts.h"
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/Trace.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <iostream>
 
@@ -41,6 +43,10 @@ public:
       facts.costsFromCache = costs->counts().fromStore;
       facts.cachePath = costs->storePath();
     }
+    if (partner) {
+      facts.cosimulated = cosimulated;
+      facts.cosimulatedCalls = partner->calls;
+    }
     return facts;
   }
   Result<void> finish() override { return trace ? trace->finish() : success(); }
@@ -53,6 +59,8 @@ private:
 
   std::unique_ptr<hw::CoreModel> core;
   std::optional<sim::MeasuredCosts> costs;
+  std::unique_ptr<cosim::RtlPartner> partner; // of the simulator
+  std::string cosimulated;                    // its units
   std::optional<iss::KernelMachine> simulator;
   std::unique_ptr<sim::TraceWriter> trace;
   std::optional<runtime::KernelLibrary> kernels;
@@ -87,6 +95,14 @@ Result<void> LoadedEngine::useMachineCode(const runtime::Package &package, const
   if (!machine)
     return machine.takeError();
   simulator.emplace(std::move(*machine));
+  if (!options.cosimUnits.empty()) {
+    auto rtl = cosim::RtlPartner::create(options.cosimUnits, hardware.parallelism.core.vlenBits);
+    if (!rtl)
+      return rtl.takeError();
+    partner = std::move(*rtl);
+    cosimulated = fmt::format("{}", fmt::join(options.cosimUnits, ", "));
+    simulator->setUnitPartner(partner.get());
+  }
   engineOptions.runKernel = [machine = &*simulator](uint32_t kernel, std::span<std::byte> sram,
                                                     std::span<const uint32_t> operands,
                                                     std::span<const int64_t> scalars) {

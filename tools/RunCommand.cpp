@@ -204,6 +204,9 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
     prompt = (*tokenizer)->encode(options.prompt, true);
   if (!prompt)
     return prompt.takeError();
+  if (!options.cosimUnits.empty() && (options.engine != "iss" || options.timingOnly))
+    return Error{"--cosim needs --engine iss, without --timing-only: only there instructions are executed",
+                 Fault::Usage};
   // Better now than after a long run.
   for (const std::string &path : {options.jsonPath, options.logitsPath})
     if (!path.empty())
@@ -212,6 +215,7 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   Result<std::unique_ptr<runtime::Device>> device =
       tool.makeDevice(**package, {.timingOnly = options.timingOnly,
                                   .simulateKernels = options.engine == "iss",
+                                  .cosimUnits = options.cosimUnits,
                                   .costCache = options.costCache,
                                   .tracePath = options.tracePath,
                                   .modelDirectory = options.modelDirectory});
@@ -247,6 +251,11 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->type_name("native|iss")
       ->check(CLI::IsMember({"native", "iss"}).description(""))
       ->capture_default_str();
+  command
+      ->add_option("--cosim", options->cosimUnits,
+                   "With --engine iss: run each instruction of these units on their RTL, too, and compare")
+      ->type_name("UNIT,UNIT")
+      ->delimiter(',');
   addCostCacheOption(*command, options->costCache);
   command->add_flag("--timing-only", options->timingOnly, "Cycles without data: no tokens, no text");
   command->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md)")->type_name("FILE");

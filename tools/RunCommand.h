@@ -14,8 +14,9 @@ struct RunOptions {
   bool hasPrompt = false;           // an empty prompt is one, too
   std::optional<uint32_t> maxNew{}; // absent: 64, or as many as fit
   std::string sample = "greedy";
-  std::string engine = "native"; // or iss
-  std::string costCache{};       // a file, "none", or empty for the default place
+  std::string engine = "native";         // or iss
+  std::vector<std::string> cosimUnits{}; // with iss: those whose RTL runs beside
+  std::string costCache{};               // a file, "none", or empty for the default place
   bool timingOnly = false;
   std::string jsonPath{}, tracePath{}, logitsPath{}; // empty: not written
   std::optional<std::string> modelDirectory{};

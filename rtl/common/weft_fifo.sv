@@ -11,6 +11,9 @@ module weft_fifo #(
     output logic             valid_o,
     input  logic             ready_i,
     output logic [WIDTH-1:0] data_o
+`ifdef FORMAL
+    , output logic [$clog2(DEPTH + 1)-1:0] f_count_o
+`endif
 );
   localparam int unsigned IndexBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
   localparam int unsigned CountBits = $clog2(DEPTH + 1);
@@ -57,4 +60,35 @@ module weft_fifo #(
       .ready_i(ready_i),
       .data_i (data_o)
   );
+
+`ifdef FORMAL
+  initial assume (!rst_ni);
+  // The n-th word that comes out is the n-th that went in, for any n.
+  assign f_count_o = count;
+  (* anyconst *)logic [7:0] f_watched;
+  logic [7:0] f_in, f_out, f_ahead;
+  logic [WIDTH-1:0] f_word;
+  logic [IndexBits:0] f_tail, f_slot;
+  assign f_ahead = f_watched - f_out;  // words before the watched one
+  assign f_tail  = {1'b0, head} + (IndexBits + 1)'(count);
+  assign f_slot  = {1'b0, head} + f_ahead[IndexBits:0];
+  always_ff @(posedge clk_i)
+    if (!rst_ni) begin
+      f_in  <= '0;
+      f_out <= '0;
+    end else begin
+      if (push) f_in <= f_in + 1'b1;
+      if (push && f_in == f_watched) f_word <= data_i;
+      if (pop) f_out <= f_out + 1'b1;
+    end
+  always_ff @(posedge clk_i)
+    if (rst_ni) begin
+      f_counters : assume (f_in != '1);
+      f_nothing_lost : assert (f_in == f_out + 8'(count) && f_out <= f_in);
+      f_pointers : assert ({1'b0, tail} == (f_tail >= (IndexBits + 1)'(DEPTH) ? f_tail - (IndexBits + 1)'(DEPTH) : f_tail));
+      if (f_out <= f_watched && f_watched < f_in)
+        f_kept : assert (words[f_slot >= (IndexBits + 1)'(DEPTH) ? f_slot - (IndexBits + 1)'(DEPTH) : f_slot] == f_word);
+      f_in_order : assert (!(pop && f_out == f_watched) || data_o == f_word);
+    end
+`endif
 endmodule

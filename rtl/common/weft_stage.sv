@@ -29,4 +29,27 @@ module weft_stage #(
       .ready_i(ready_i),
       .data_i (data_o)
   );
+
+`ifdef FORMAL
+  initial assume (!rst_ni);
+  // The n-th word that comes out is the n-th that went in, for any n.
+  (* anyconst *)logic [7:0] f_watched;
+  logic [7:0] f_in, f_out;
+  logic [WIDTH-1:0] f_word;
+  always_ff @(posedge clk_i)
+    if (!rst_ni) begin
+      f_in  <= '0;
+      f_out <= '0;
+    end else begin
+      if (valid_i && ready_o) f_in <= f_in + 1'b1;
+      if (valid_i && ready_o && f_in == f_watched) f_word <= data_i;
+      if (valid_o && ready_i) f_out <= f_out + 1'b1;
+    end
+  always_ff @(posedge clk_i)
+    if (rst_ni) begin
+      f_counters : assume (f_in != '1);
+      f_nothing_lost : assert (f_in == f_out + 8'(valid_o));
+      f_in_order : assert (!(valid_o && f_out == f_watched) || data_o == f_word);
+    end
+`endif
 endmodule

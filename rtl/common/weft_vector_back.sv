@@ -30,6 +30,9 @@ module weft_vector_back #(
     output logic [ID_WIDTH-1:0] result_id_o,
     output logic [         4:0] result_flags_o,
     output logic                retire_o
+`ifdef FORMAL
+    , output logic [$clog2(DEPTH + 1)-1:0] f_count_o
+`endif
 );
   logic [4:0] flags, flags_so_far;
   logic fire, place;
@@ -60,6 +63,9 @@ module weft_vector_back #(
       .valid_o(result_valid_o),
       .ready_i(result_ready_i),
       .data_o ({result_id_o, result_flags_o})
+`ifdef FORMAL
+      , .f_count_o(f_count_o)
+`endif
   );
 
   always_ff @(posedge clk_i) if (rst_ni) completion_has_place : assert (place || !fire || !token_last_i);

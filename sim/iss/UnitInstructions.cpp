@@ -74,18 +74,18 @@ std::string bytesText(const std::byte *bytes, size_t count) {
 std::string describeDifference(const Op &op, const UnitInstruction &found, const units::VectorCall &call,
                                const UnitGroups &groups, const std::byte *before, const std::byte *golden,
                                uint8_t goldenFlags, const std::byte *other, uint8_t otherFlags, const Hart &hart) {
-  size_t register_ = hart.isa.vlenBytes();
+  size_t registerBytes = hart.isa.vlenBytes();
   std::string text =
       fmt::format("unit {}, call {}: {} ({:#010x}) with SEW {}, LMUL {}/8, altfmt {:d}, vl {}, VLEN {}\n",
                   found.unit->name, hart.unitPartner->calls, disassemble(op, hart.pc), op.word, call.sewBits,
                   call.lmulEighths, call.alternate, call.vl, call.vlenBits);
-  text += fmt::format("  vs2   {}\n", bytesText(call.vs2, groups.vs2.count * register_));
+  text += fmt::format("  vs2   {}\n", bytesText(call.vs2, groups.vs2.count * registerBytes));
   if (call.vs1)
-    text += fmt::format("  vs1   {}\n", bytesText(call.vs1, register_ * groups.vs1.count));
+    text += fmt::format("  vs1   {}\n", bytesText(call.vs1, registerBytes * groups.vs1.count));
   text += fmt::format("  scalar {:#x}, immediate {}\n", call.scalar, call.immediate);
   if (call.mask)
-    text += fmt::format("  mask  {}\n", bytesText(call.mask, register_));
-  size_t bytes = groups.vd.count * register_;
+    text += fmt::format("  mask  {}\n", bytesText(call.mask, registerBytes));
+  size_t bytes = groups.vd.count * registerBytes;
   text += fmt::format("  vd before{}\n  golden{}, flags {:#x}\n  other {}, flags {:#x}", bytesText(before, bytes),
                       bytesText(golden, bytes), goldenFlags, bytesText(other, bytes), otherFlags);
   std::string replay = hart.unitPartner->replay();

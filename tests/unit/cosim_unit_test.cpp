@@ -1,12 +1,13 @@
 // The RTL of the units beside their golden models. SystemC elaborates once a process, so each test case runs in its
 // own.
-#include "sim/cosim/unit/UnitBench.h"
+#include "sim/cosim/unit/RtlPartner.h"
 #include "tools/CosimUnitCommand.h"
 
 #include <catch2/catch.hpp>
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <sstream>
 
 using namespace weft;
@@ -89,4 +90,51 @@ TEST_CASE("the RTL of exp has the golden model's result for every bfloat16", "[e
       CHECK(bench.completed() == 65536 * 16 / 8 / variant.vlenBits);
     }
   }
+}
+
+TEST_CASE("the simulator's partner on the RTL does what golden models do", "[partner]") {
+  auto partner = cosim::RtlPartner::create({"dot", "exp"}, 256);
+  REQUIRE(partner);
+  cosim::Random random(6);
+  const std::span<const units::Unit> all = units::all();
+  uint32_t calls = 0;
+  for (uint32_t round = 0; round < 2000; ++round) {
+    for (size_t unit = 0; unit < all.size(); ++unit) {
+      if (!(*partner)->runs(unit))
+        continue;
+      cosim::UnitInstruction instruction = cosim::randomInstruction(all[unit], 256, random);
+      if (!instruction.instruction)
+        continue;
+      instruction.killed = false;
+      const cosim::Expected expected = cosim::expectedOf(instruction);
+      const auto flags = (*partner)->execute(unit, *instruction.instruction, instruction.word, instruction.call());
+      INFO((flags ? "" : flags.error().message));
+      REQUIRE(flags);
+      CHECK(*flags == expected.flags);
+      CHECK(instruction.vd == expected.vd);
+      ++calls;
+    }
+  }
+  CHECK(calls > 3000);
+
+  // A wrong golden model stands for wrong RTL: the partner says so.
+  units::Instruction wrong = *std::find_if(all[0].instructions.begin(), all[0].instructions.end(),
+                                           [](const units::Instruction &each) { return each.name == "vqdot.vx"; });
+  wrong.golden = [](const units::VectorCall &call) {
+    call.vd[0] ^= std::byte(1);
+    return uint8_t(0);
+  };
+  cosim::UnitInstruction instruction = cosim::randomInstruction(wrong, wrong.forms[0], 256, random);
+  instruction.vl = 4;
+  instruction.masked = false;
+  instruction.word = wrong.match | units::maskBit;
+  const auto refused = (*partner)->execute(0, wrong, instruction.word, instruction.call());
+  REQUIRE(!refused);
+  CHECK(refused.error().message.find("another result at byte 0 of vd") != std::string::npos);
+}
+
+TEST_CASE("there is a partner only for registers that something is verilated for", "[errors]") {
+  auto partner = cosim::RtlPartner::create({"exp"}, 1024);
+  REQUIRE(!partner);
+  CHECK(partner.error().message.find("built are lanes=4 (dlen=128) vlen=256") != std::string::npos);
 }

@@ -97,6 +97,7 @@ Result<std::vector<StandardInstruction>> weft::units::readStandard(const std::st
 Result<void> weft::units::checkTogether(const std::vector<UnitDescription> &units,
                                         const std::vector<StandardInstruction> &standard) {
   std::vector<Encoding> taken;
+  taken.reserve(standard.size());
   for (const StandardInstruction &each : standard)
     taken.push_back({each.name, "", each.match, each.mask});
   Names names("the unit"), extensions("the extension"), modules("the module"), instructions("the instruction"),

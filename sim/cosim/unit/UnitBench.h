@@ -54,6 +54,8 @@ public:
 
   /// One cycle. False when all is done or something is wrong.
   bool cycle();
+  /// After all was done: the source may have more.
+  void resume() { sourceIsDry = false; }
   const std::optional<Mismatch> &mismatch() const { return wrong; }
   uint64_t cycles() const { return now; }
   uint64_t completed() const { return completedCount; }

