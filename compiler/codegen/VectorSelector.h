@@ -15,6 +15,8 @@
 
 namespace weft::codegen {
 
+struct UnitCall;
+
 inline constexpr int64_t dynamicRounding = 7; // as the rounding mode says, which is to nearest even
 inline constexpr int64_t tailAgnostic = 3;    // and mask-agnostic
 
@@ -71,7 +73,13 @@ private:
   llvm::Value *selectMerge(llvm::SelectInst &op);
   llvm::Value *selectShuffle(llvm::ShuffleVectorInst &op);
   llvm::Value *selectIntrinsic(llvm::IntrinsicInst &op);
-  llvm::Value *selectUnit(llvm::CallInst &call, const units::Instruction &instruction);
+  llvm::Value *selectUnit(llvm::CallInst &op, const UnitCall &unit);
+  llvm::Value *selectBatchedUnit(llvm::CallInst &op, const UnitCall &unit);
+  llvm::Value *groupOf(llvm::ArrayRef<llvm::Value *> rows);
+  llvm::Value *asWords(llvm::Value *vector);
+  llvm::Value *unitOperand(llvm::Value *operand, const units::Instruction &instruction);
+  llvm::Value *assemble(llvm::Type *type, const UnitCall &unit, int lmulLog2, llvm::SmallVector<llvm::Value *> operands,
+                        llvm::Value *length);
   llvm::Value *selectLoad(llvm::LoadInst &op);
   bool selectStore(llvm::StoreInst &op);
 
