@@ -23,17 +23,22 @@ std::string instructionText(const units::Instruction &instruction, std::string_v
   return fmt::format(".insn r {:#x}, {}, {}, {}, {}, {}", opcodeOf(word), functionOf(word), word >> 25, vd, third, vs2);
 }
 
+/// vl that `vsetivli` has room for.
+bool isImmediate(std::optional<uint64_t> length) {
+  constexpr uint64_t most = 31;
+  return length && *length <= most;
+}
+
 /// Sets vl and vtype. Elements that the instruction does not write stay what they were.
 std::string configurationText(const units::Form &form, int lmulLog2, std::optional<uint64_t> length,
                               unsigned lengthOperand) {
   constexpr uint32_t alternateBit = 1 << 8;
-  constexpr uint64_t mostImmediate = 31;
   uint32_t type = static_cast<uint32_t>(lmulLog2 & 7) | llvm::countr_zero(form.sewBits / 8) << 3 |
                   (form.alternate ? alternateBit : 0);
   std::string what = form.alternate ? fmt::format("{:#x}", type)
                                     : fmt::format("e{}, m{}{}, tu, mu", form.sewBits, lmulLog2 < 0 ? "f" : "",
                                                   1 << std::abs(lmulLog2));
-  if (length && *length <= mostImmediate)
+  if (isImmediate(length))
     return fmt::format("vsetivli zero, {}, {}", *length, what);
   return fmt::format("vsetvli zero, ${}, {}", lengthOperand, what);
 }
@@ -91,7 +96,8 @@ UnitAssembly unitAssembly(const UnitCall &call, int lmulLog2, std::optional<uint
                           : instruction.format == units::Format::VectorFloat ? ",f"
                                                                              : ",^vr";
   }
-  result.constraints += ",r,~{vl},~{vtype}";
+  result.takesLength = !isImmediate(length);
+  result.constraints += result.takesLength ? ",r,~{vl},~{vtype}" : ",~{vl},~{vtype}";
   result.text = configurationText(*call.form, lmulLog2, length, next) + "\n\t" +
                 (instruction.format == units::Format::Batched ? batchedText(instruction, call.immediate, third, vs2)
                                                               : instructionText(instruction, "$0", third, vs2));
@@ -106,7 +112,7 @@ static UnitAssembly scalarAssembly(const UnitCall &call) {
   bool isGet = instruction.format == units::Format::RouteGet;
   return {fmt::format(".insn i {:#x}, {}, {}, {}", opcodeOf(instruction.match), functionOf(instruction.match),
                       isGet ? "$0, x0" : "x0, $0", route),
-          isGet ? "=r" : "r"};
+          isGet ? "=r" : "r", false};
 }
 
 void assembleScalarUnits(llvm::Module &module) {

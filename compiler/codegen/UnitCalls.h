@@ -52,6 +52,7 @@ std::optional<UnitIntrinsic> unitIntrinsic(const UnitCall &call, llvm::Function 
 /// result, then come accumulator, vs2, third operand and length as far as there are any.
 struct UnitAssembly {
   std::string text, constraints;
+  bool takesLength = true; // else it is in the text
 };
 /// The group of vs2 and of others has 2^lmulLog2 registers; `length` is vl if it is known.
 UnitAssembly unitAssembly(const UnitCall &call, int lmulLog2, std::optional<uint64_t> length);

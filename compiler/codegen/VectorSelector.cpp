@@ -12,8 +12,6 @@ using namespace llvm;
 
 namespace weft::codegen {
 
-constexpr unsigned blockBits = 64; // of VLEN, for each unit of a scalable length
-
 VectorSelector::VectorSelector(Function &function, const hw::Isa &isa)
     : isa(isa), b(function.getContext()), dominators(function) {
   for (BasicBlock &block : function)

@@ -18,6 +18,7 @@ namespace weft::codegen {
 struct UnitCall;
 
 inline constexpr int64_t dynamicRounding = 7; // as the rounding mode says, which is to nearest even
+inline constexpr unsigned blockBits = 64;     // of VLEN, for each unit of a scalable length
 inline constexpr int64_t tailAgnostic = 3;    // and mask-agnostic
 
 /// Makes the scalable counterpart of each vector of one function, beside the old code.

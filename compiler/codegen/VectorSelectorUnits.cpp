@@ -9,8 +9,7 @@ using namespace llvm;
 
 namespace weft::codegen {
 
-constexpr unsigned blockBits = 64; // of VLEN, for each unit of a scalable length
-constexpr unsigned batch = 8;      // registers of vs2, and results, of a batched instruction
+constexpr unsigned batch = 8; // registers of vs2, and results, of a batched instruction
 constexpr unsigned rs1Position = 15;
 constexpr int lmulIndexOfOne = 3; // in the table's sets of LMUL
 
@@ -46,7 +45,8 @@ Value *VectorSelector::assemble(Type *type, const UnitCall &unit, int lmulLog2, 
   auto *constant = dyn_cast<ConstantInt>(length);
   UnitAssembly assembly =
       unitAssembly(unit, lmulLog2, constant ? std::optional(constant->getZExtValue()) : std::nullopt);
-  operands.push_back(length);
+  if (assembly.takesLength)
+    operands.push_back(length);
   SmallVector<Type *> types;
   for (Value *operand : operands)
     types.push_back(operand->getType());
