@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints how many generic cells Yosys makes of the router and the mesh port, by parameter: the table of docs/rtl-router.md.
+"""Prints how many generic cells Yosys makes of the router and the mesh port, by parameter: the table of
+docs/rtl-router.md.
 
     rtl/cells_router.py --package BUILD/kernels/units/weft_units_pkg.sv
 """

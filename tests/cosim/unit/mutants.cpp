@@ -2,6 +2,7 @@
 // and which survive. LIST has the mutants, a line each, in the order of their numbers, as Yosys wrote it.
 #include "sim/cosim/unit/UnitBench.h"
 #include "sim/cosim/unit/VerilatedUnit.h"
+#include "tests/cosim/unit/ExpAim.h"
 
 #include "Vweft_mutants_dot.h"
 #include "Vweft_mutants_exp.h"
@@ -17,7 +18,16 @@ namespace {
 
 constexpr UnitVariant variant = {"", 64, 128}; // tests/cosim/unit/CMakeLists.txt
 constexpr uint64_t instructionsPerRun = 8000, runs = 2;
-constexpr double leastKilledPercent = 60;
+/// Just below what is reached; docs/rtl.md shows of each of the others that it changes nothing.
+double leastKilledPercent(const units::Unit &unit) { return unit.name == "dot" ? 87 : 84.5; }
+
+/// What comes before the random instructions of a run; made once for all mutants.
+const std::deque<UnitInstruction> &directed(const units::Unit &unit, uint64_t seed) {
+  static const std::deque<UnitInstruction> none,
+      everyHalf = everyBfloat16(units::find("exp")->instructions[0], variant.vlenBits),
+      aimed = aimedAtExp(variant.vlenBits, 1);
+  return unit.name != "exp" ? none : seed == 1 ? aimed : everyHalf;
+}
 
 /// What kills it, in which cycle; empty: it survives.
 std::string killerOf(const units::Unit &unit, uint32_t mutant) {
@@ -28,9 +38,7 @@ std::string killerOf(const units::Unit &unit, uint32_t mutant) {
     const std::unique_ptr<UnitModel> model = unit.name == "dot" ? makeVerilatedUnit<Vweft_mutants_dot>(options)
                                                                 : makeVerilatedUnit<Vweft_mutants_exp>(options);
     Random random(seed);
-    std::deque<UnitInstruction> first;
-    if (unit.name == "exp" && seed == 1)
-      first = everyBfloat16(unit.instructions[0], variant.vlenBits);
+    std::deque<UnitInstruction> first = directed(unit, seed);
     uint64_t left = instructionsPerRun;
     const auto next = [&]() -> std::optional<UnitInstruction> {
       if (!first.empty()) {
@@ -72,5 +80,5 @@ int main(int count, char **values) {
       fmt::print("mutant {} survives: {}\n", mutants, line.substr(line.find("-mode")));
   }
   fmt::print("unit {}: {} of {} mutants killed, {:.1f} %\n", unit->name, killed, mutants, 100.0 * killed / mutants);
-  return 100.0 * killed < leastKilledPercent * mutants;
+  return 100.0 * killed < leastKilledPercent(*unit) * mutants;
 }
