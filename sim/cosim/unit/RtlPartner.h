@@ -18,6 +18,7 @@ public:
   bool runs(size_t unit) const override { return unit < benches.size() && benches[unit]; }
   Result<uint8_t> execute(size_t unit, const units::Instruction &instruction, uint32_t word,
                           const units::VectorCall &call) override;
+  std::string replay() const override;
 
 private:
   /// One unit, always on: an instruction begins in whatever state the last one left.
