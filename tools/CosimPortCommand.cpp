@@ -2,6 +2,7 @@
 
 #include "kernels/units/Units.h"
 #include "runtime/Report.h"
+#include "sim/cosim/combine/CombineCosim.h"
 #include "sim/cosim/port/PortCosim.h"
 
 #include <CLI/CLI.hpp>
@@ -67,7 +68,47 @@ Result<void> run(Options options) {
   return success();
 }
 
+Result<void> runCombine(const cosim::CombineCosimOptions &options, const std::string &jsonPath) {
+  auto seen = cosim::runCombineCosim(options);
+  if (!seen)
+    return seen.takeError();
+  fmt::print("router: {} operations of the combine unit; no difference; functional bins met: {} of {}\n",
+             seen->operations, seen->bins.size() - seen->missing().size(), seen->bins.size());
+  if (!jsonPath.empty()) {
+    const nlohmann::ordered_json report = {{"unit", "router"},
+                                           {"seed", options.seed},
+                                           {"operations", seen->operations},
+                                           {"signature", fmt::format("{:016x}", seen->signature)},
+                                           {"bins", seen->bins}};
+    if (auto ok = runtime::writeJson(jsonPath, report); !ok)
+      return ok;
+  }
+  if (options.tests >= 20000 && !seen->missing().empty())
+    return userError(fmt::format("functional bins that were never met: {}", fmt::join(seen->missing(), ", ")));
+  return success();
+}
+
+int report(const Result<void> &done) {
+  if (done)
+    return 0;
+  std::cerr << "weft: error: " << done.error().message << '\n';
+  return static_cast<int>(done.error().fault);
+}
+
 } // namespace
+
+void addCosimRouterCommand(CLI::App &cosim, int &exitCode) {
+  auto options = std::make_shared<cosim::CombineCosimOptions>();
+  auto json = std::make_shared<std::string>();
+  CLI::App *command =
+      cosim.add_subcommand("router", "The router's combine unit beside its model; `mesh` runs whole routers");
+  command->add_option("--tests", options->tests, "Pairs of words for each operation")
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the words")->type_name("S")->capture_default_str();
+  command->add_option("--json", *json, "Writes counts and bins")->type_name("FILE");
+  command->callback([options, json, &exitCode] { exitCode = report(runCombine(*options, *json)); });
+}
 
 void addCosimPortCommand(CLI::App &cosim, int &exitCode) {
   auto options = std::make_shared<Options>();
@@ -79,12 +120,7 @@ void addCosimPortCommand(CLI::App &cosim, int &exitCode) {
       ->capture_default_str();
   command->add_option("--wave", options->cosim.wavePath, "Writes a waveform")->type_name("FILE.fst");
   command->add_option("--json", options->jsonPath, "Writes counts, bins and measured timing")->type_name("FILE");
-  command->callback([options, &exitCode] {
-    if (auto done = run(*options); !done) {
-      std::cerr << "weft: error: " << done.error().message << '\n';
-      exitCode = static_cast<int>(done.error().fault);
-    }
-  });
+  command->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }
 
 } // namespace weft::tools

@@ -71,6 +71,7 @@ int main(int argc, char **argv) {
   tools::addCosimUnitCommands(*cosim, exitCode);
   tools::addCosimMeshCommand(*cosim, exitCode);
   tools::addCosimPortCommand(*cosim, exitCode);
+  tools::addCosimRouterCommand(*cosim, exitCode);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

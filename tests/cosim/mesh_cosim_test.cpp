@@ -1,6 +1,7 @@
 // The mesh of Verilated routers against the mesh engine: the cycle of every word, and the data. SystemC builds one mesh
 // in a process, so a run of this program is about one variant of the router; $WEFT_ROUTER names it.
 #include "mesh_random_programs.h"
+#include "router_mesh.h"
 
 #include "sim/cosim/mesh/Compare.h"
 #include "sim/cosim/mesh/Kernels.h"
@@ -17,24 +18,6 @@ const cosim::RouterVariant &variant() {
     if (name && each.name == name)
       return each;
   return cosim::routerVariants().front();
-}
-
-hw::Hardware machineOf(const cosim::RouterVariant &of) {
-  hw::Hardware machine = smallHardware();
-  machine.latency.hop = of.hop;
-  machine.latency.ramp = of.ramp;
-  machine.routing.linkBytes = of.wordBytes;
-  machine.routing.queueWords = of.queueWords;
-  machine.routing.reduceStage = of.reduceStage;
-  return machine;
-}
-
-Result<std::unique_ptr<runtime::Device>> makeRouters(const runtime::Package &package, const hw::Hardware &hardware,
-                                                     const sim::MeshEngineOptions &options) {
-  auto mesh = cosim::makeMeshCosim(package, hardware, {options, 1, 8, 8});
-  if (!mesh)
-    return mesh.takeError();
-  return std::unique_ptr<runtime::Device>(std::move(*mesh));
 }
 
 void compare(uint32_t rounds, bool dense) {
