@@ -76,6 +76,14 @@ Result<uint8_t> RtlPartner::execute(size_t unit, const units::Instruction &instr
   return uint8_t(with.bench.lastFlags);
 }
 
+std::vector<std::pair<std::string, uint64_t>> RtlPartner::instructions() const {
+  std::vector<std::pair<std::string, uint64_t>> out;
+  for (size_t unit = 0; unit < benches.size(); ++unit)
+    if (benches[unit])
+      out.emplace_back(units::all()[unit].name, benches[unit]->bench.completed());
+  return out;
+}
+
 std::string RtlPartner::replay() const {
   return fmt::format(
       "replay: the same command again, it makes the same calls; the RTL's stalls come from seed {}, bits "

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft::cosim {
@@ -19,6 +20,8 @@ public:
   Result<uint8_t> execute(size_t unit, const units::Instruction &instruction, uint32_t word,
                           const units::VectorCall &call) override;
   std::string replay() const override;
+  /// The units with RTL, in the order of units::all(), and the instructions that each ran.
+  std::vector<std::pair<std::string, uint64_t>> instructions() const;
 
 private:
   /// One unit, always on: an instruction begins in whatever state the last one left.
