@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <functional>
 #include <sstream>
+#include <utility>
 
 using namespace weft;
 
@@ -195,6 +196,39 @@ TEST_CASE("the simulator's partner on the RTL does what golden models do", "[par
   const auto refused = (*partner)->execute(0, wrong, instruction.word, instruction.call());
   REQUIRE(!refused);
   CHECK(refused.error().message.find("another result at byte 0 of vd") != std::string::npos);
+}
+
+TEST_CASE("what comes after the last completion is an error", "[errors]") {
+  const units::Unit &unit = *units::find("dot");
+  const cosim::UnitVariant variant = *cosim::findVariant("dot", 0, 0, 0);
+  // After the only completion each of these happens once, as if something were left in the unit.
+  const std::pair<std::string_view, void (*)(cosim::UnitOutputs &)> faults[] = {
+      {"a completion that nobody waits for", [](cosim::UnitOutputs &out) { out.completionValid = true; }},
+      {"a result beat that nobody waits for", [](cosim::UnitOutputs &out) { out.resultBeatValid = true; }},
+      {"operands are taken that belong to no instruction", [](cosim::UnitOutputs &out) { out.operandReady = true; }}};
+  for (const auto &[message, fault] : faults) {
+    uint32_t after = 0; // settled since the completion
+    FaultyUnit model(cosim::makeUnitModel(variant, {}),
+                     [&after, fault = fault](const cosim::UnitInputs &in, cosim::UnitOutputs &out) {
+                       if (after && ++after == 10)
+                         fault(out);
+                       if (!after && out.completionValid && in.completionReady)
+                         after = 1;
+                     });
+    cosim::Random random(1);
+    bool once = true;
+    const auto next = [&]() -> std::optional<cosim::UnitInstruction> {
+      if (!std::exchange(once, false))
+        return std::nullopt;
+      return cosim::randomInstruction(unit.instructions[0], unit.instructions[0].forms[0], variant.vlenBits, random);
+    };
+    cosim::UnitBench bench(model, variant, next, 1, false, nullptr);
+    while (bench.cycle())
+      ;
+    REQUIRE(bench.mismatch());
+    CHECK(bench.mismatch()->text == message);
+    CHECK(bench.completed() == 1);
+  }
 }
 
 TEST_CASE("there is a partner only for registers that something is verilated for", "[errors]") {
