@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft::runtime {
@@ -68,8 +69,8 @@ struct KernelFacts {
   bool measured = false;         // costs are those of the machine code; otherwise of the rates that the core declares
   uint64_t costsMeasured = 0, costsFromCache = 0; // a kernel with a number of rows
   std::string cachePath;                          // empty: none
-  std::string cosimulated;                        // units whose RTL ran beside the simulator, "dot, exp"; empty: none
-  uint64_t cosimulatedCalls = 0;                  // their instructions, all with the simulator's results
+  /// Units whose RTL ran beside the simulator, and how many of their instructions, all with the simulator's results.
+  std::vector<std::pair<std::string, uint64_t>> cosimulated;
 };
 
 class Device {

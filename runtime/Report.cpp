@@ -200,9 +200,12 @@ std::string kernelLines(const RunReport &report) {
   if (instructions)
     text += fmt::format("; {} instructions executed", grouped(instructions));
   text += '\n';
-  if (!facts.cosimulated.empty())
-    text += fmt::format("  RTL of {} beside the simulator: {} instructions, all with the same results\n",
-                        facts.cosimulated, grouped(facts.cosimulatedCalls));
+  for (const auto &[unit, count] : facts.cosimulated)
+    text += count ? fmt::format("  RTL of {} beside the simulator: {} instructions, all with the same results\n", unit,
+                                grouped(count))
+                  : fmt::format("  RTL of {} beside the simulator: nothing was compared, the program has none of its "
+                                "instructions\n",
+                                unit);
   return text;
 }
 
@@ -273,8 +276,8 @@ nlohmann::json toJson(const RunReport &report) {
       {"measured", report.kernels.costsMeasured},
       {"from_cache", report.kernels.costsFromCache},
       {"cache", report.kernels.cachePath.empty() ? nlohmann::json() : nlohmann::json(report.kernels.cachePath)}};
-  if (!report.kernels.cosimulated.empty())
-    json["cosim"] = {{"units", report.kernels.cosimulated}, {"instructions", report.kernels.cosimulatedCalls}};
+  for (const auto &[unit, count] : report.kernels.cosimulated)
+    json["cosim"][unit] = count;
   json["prompt_tokens"] = report.promptTokens;
   json["new_tokens"] = report.generation.tokens.size();
   if (!report.timingOnly) {

@@ -38,9 +38,8 @@ Result<cosim::UnitVariant> variantOf(const CosimUnitOptions &options) {
     return variant;
   const cosim::UnitVariant fallback = *cosim::findVariant(options.unit, 0, 0, 0);
   const bool isFallback = variant->dlenBits == fallback.dlenBits && variant->vlenBits == fallback.vlenBits;
-  if (!isFallback && (!options.coverageDirectory.empty() || !options.wavePath.empty()))
-    return userError(fmt::format("--coverage and --wave need the model that is built with them, dlen={} vlen={}; leave "
-                                 "out --param",
+  if (!isFallback && !options.coverageDirectory.empty())
+    return userError(fmt::format("--coverage needs the model that counts it, dlen={} vlen={}; leave out --param",
                                  fallback.dlenBits, fallback.vlenBits));
   return variant;
 }
@@ -91,7 +90,8 @@ Result<void> cosimUnit(const CosimUnitOptions &options, std::ostream &out) {
   auto variant = variantOf(options);
   if (!variant)
     return variant.takeError();
-  cosim::UnitRunOptions run{options.unit, *variant, options.tests, options.seed, "", options.wavePath};
+  cosim::UnitRunOptions run{options.unit, *variant,         options.tests,   options.seed,
+                            "",           options.wavePath, options.waveCopy};
   if (!options.coverageDirectory.empty()) {
     std::error_code error;
     std::filesystem::create_directories(options.coverageDirectory, error);
@@ -137,6 +137,9 @@ void addCosimUnitCommands(CLI::App &cosim, int &exitCode) {
     app->add_option("--coverage", options->coverageDirectory, "Write line and branch counts (coverage.dat) into DIR")
         ->type_name("DIR");
     app->add_option("--wave", options->wavePath, "Write a waveform")->type_name("FILE.fst");
+    app->add_option("--wave-copy", options->waveCopy, "Of the two copies of the RTL, the one in the waveform: 1 or 2")
+        ->check(CLI::Range(1, 2).description(""))
+        ->capture_default_str();
     app->add_option("--json", options->jsonPath, "Write the report as JSON; - prints it instead of text")
         ->type_name("FILE");
     app->callback([options, &exitCode] {

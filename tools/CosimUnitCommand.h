@@ -19,6 +19,7 @@ struct CosimUnitOptions {
   std::vector<std::string> parameters{}; // "lanes=8"
   uint64_t tests = 20000, seed = 1;
   std::string coverageDirectory{}, wavePath{}, jsonPath{};
+  uint32_t waveCopy = 1;
 };
 
 /// Runs it and prints what was met and measured. Errors: whatever differs, with how to replay it; also a bin of

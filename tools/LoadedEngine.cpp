@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <iostream>
 
 namespace weft::tools {
@@ -20,6 +21,20 @@ namespace {
 /// Whether the package's cores run code that the simulator can run and time.
 bool runsMachineCode(const runtime::Package &package, const hw::Hardware &hardware) {
   return hardware.parallelism.core.kind == "rvv" && sim::findRiscvObject(package);
+}
+
+/// A unit that no core has would be compared with nothing.
+Result<void> checkUnits(const std::vector<std::string> &cosimulated, const hw::CoreSpec &core) {
+  for (const std::string &unit : cosimulated) {
+    if (std::ranges::find(core.units, unit) != core.units.end())
+      continue;
+    std::vector<std::string> units = core.units;
+    units.push_back(unit);
+    return userError(fmt::format("--cosim {0}: the machine's cores have no unit {0}; compile for one that has it, for "
+                                 "example with --set \"parallelism.core.units=[{1}]\"",
+                                 unit, fmt::join(units, ", ")));
+  }
+  return success();
 }
 
 /// A mesh engine with all that it refers to.
@@ -43,10 +58,8 @@ public:
       facts.costsFromCache = costs->counts().fromStore;
       facts.cachePath = costs->storePath();
     }
-    if (partner) {
-      facts.cosimulated = cosimulated;
-      facts.cosimulatedCalls = partner->calls;
-    }
+    if (partner)
+      facts.cosimulated = partner->instructions();
     return facts;
   }
   Result<void> finish() override { return trace ? trace->finish() : success(); }
@@ -60,7 +73,6 @@ private:
   std::unique_ptr<hw::CoreModel> core;
   std::optional<sim::MeasuredCosts> costs;
   std::unique_ptr<cosim::RtlPartner> partner; // of the simulator
-  std::string cosimulated;                    // its units
   std::optional<iss::KernelMachine> simulator;
   std::unique_ptr<sim::TraceWriter> trace;
   std::optional<runtime::KernelLibrary> kernels;
@@ -99,8 +111,9 @@ Result<void> LoadedEngine::useMachineCode(const runtime::Package &package, const
     auto rtl = cosim::RtlPartner::create(options.cosimUnits, hardware.parallelism.core.vlenBits);
     if (!rtl)
       return rtl.takeError();
+    if (Result<void> there = checkUnits(options.cosimUnits, hardware.parallelism.core); !there)
+      return there;
     partner = std::move(*rtl);
-    cosimulated = fmt::format("{}", fmt::join(options.cosimUnits, ", "));
     simulator->setUnitPartner(partner.get());
   }
   engineOptions.runKernel = [machine = &*simulator](uint32_t kernel, std::span<std::byte> sram,

@@ -17,7 +17,8 @@ const cosim::RouterVariant &variant() {
   for (const cosim::RouterVariant &each : cosim::routerVariants())
     if (name && each.name == name)
       return each;
-  return cosim::routerVariants().front();
+  FAIL("WEFT_ROUTER is " << (name ? name : "not set") << ": none of the variants");
+  std::abort(); // FAIL throws
 }
 
 void compare(uint32_t rounds, bool dense) {

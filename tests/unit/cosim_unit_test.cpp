@@ -1,14 +1,20 @@
 // The RTL of the units beside their golden models. SystemC elaborates once a process, so each test case runs in its
 // own.
 #include "sim/cosim/unit/RtlPartner.h"
+#include "sim/cosim/unit/UnitRun.h"
 #include "tools/CosimUnitCommand.h"
 
 #include <catch2/catch.hpp>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
 #include <sstream>
+#include <utility>
 
 using namespace weft;
 
@@ -37,6 +43,62 @@ std::string errorOf(tools::CosimUnitOptions options) {
   return done.error().message;
 }
 
+/// A unit that goes wrong: `change` alters what it answers.
+class FaultyUnit : public cosim::UnitModel {
+public:
+  using Change = std::function<void(const cosim::UnitInputs &, cosim::UnitOutputs &)>;
+  FaultyUnit(std::unique_ptr<cosim::UnitModel> good, Change change)
+      : good(std::move(good)), change(std::move(change)) {}
+  cosim::UnitOutputs settle(const cosim::UnitInputs &in) override {
+    cosim::UnitOutputs out = good->settle(in);
+    change(in, out);
+    return out;
+  }
+  bool tick() override { return good->tick(); }
+
+private:
+  std::unique_ptr<cosim::UnitModel> good;
+  Change change;
+};
+
+/// The message of a run whose copy `copy` has a wrong bit in its first result.
+std::string errorOfFault(const std::string &unit, const cosim::UnitVariant &variant, uint32_t copy) {
+  cosim::UnitRunOptions options{
+      .unit = unit, .variant = variant, .tests = 200, .seed = 7, .coverageFile = "", .waveFile = ""};
+  options.makeModel = [copy, made = 0u](const auto &of, const auto &modelOptions) mutable {
+    auto model = cosim::makeUnitModel(of, modelOptions);
+    if (++made == copy)
+      model = std::make_unique<FaultyUnit>(std::move(model), [](const auto &, cosim::UnitOutputs &out) {
+        for (uint32_t &word : out.data)
+          word ^= 0x01010101;
+      });
+    return model;
+  };
+  auto report = cosim::runUnit(options);
+  REQUIRE(!report);
+  return report.error().message;
+}
+
+/// Runs the command that the message of a fault prints: it must do what the message promises.
+void checkReplay(const std::string &unit, uint32_t dlen, uint32_t vlen, uint32_t copy) {
+  const std::string message = errorOfFault(unit, *cosim::findVariant(unit, 0, dlen, vlen), copy);
+  INFO(message);
+  CHECK(message.starts_with(
+      fmt::format("unit {}, seed 7, copy {} (bits that no reset sets: seed {}), cycle ", unit, copy, 13 + copy)));
+  const std::string label = "\nreplay: weft ";
+  const size_t at = message.find(label);
+  REQUIRE(at != std::string::npos);
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("weft_replay_{}_{}_{}", unit, dlen, vlen);
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const std::string command = fmt::format("cd '{}' && '{}' {} > out.txt 2>&1", folder.string(), WEFT_PROGRAM,
+                                          message.substr(at + label.size()));
+  CHECK(std::system(command.c_str()) == 0); // the RTL itself is right
+  REQUIRE(std::filesystem::exists(folder / (unit + ".fst")));
+  CHECK(std::filesystem::file_size(folder / (unit + ".fst")) > 1000);
+  std::filesystem::remove_all(folder);
+}
+
 constexpr uint64_t fast = 20000, many = 500000;
 
 } // namespace
@@ -52,6 +114,9 @@ TEST_CASE("exp 128_256") { check("exp", {}, fast, 3); }
 TEST_CASE("exp 256_512") { check("exp", {"lanes=8"}, fast, 4); }
 TEST_CASE("exp long") { check("exp", {}, many, 5); }
 
+TEST_CASE("replay 64_128") { checkReplay("dot", 64, 128, 2); }
+TEST_CASE("replay 128_256") { checkReplay("exp", 128, 256, 1); }
+
 TEST_CASE("what weft cosim UNIT refuses", "[errors]") {
   CHECK(errorOf({.unit = "dot", .parameters = {"lanes=3"}}) ==
         "unit dot is not verilated with these parameters; built are lanes=4 (dlen=128) vlen=256, lanes=2 (dlen=64) "
@@ -62,8 +127,8 @@ TEST_CASE("what weft cosim UNIT refuses", "[errors]") {
   CHECK(errorOf({.unit = "dot", .parameters = {"lanes=0"}}) == "--param lanes=0: not a positive number");
   CHECK(errorOf({.unit = "dot", .parameters = {"lanes=4x"}}) == "--param lanes=4x: not a positive number");
   CHECK(errorOf({.unit = "sine"}) == "there is no RTL of a unit sine; units with RTL: dot, exp");
-  CHECK(errorOf({.unit = "exp", .parameters = {"lanes=8"}, .wavePath = "x.fst"}) ==
-        "--coverage and --wave need the model that is built with them, dlen=128 vlen=256; leave out --param");
+  CHECK(errorOf({.unit = "exp", .parameters = {"lanes=8"}, .coverageDirectory = "x"}) ==
+        "--coverage needs the model that counts it, dlen=128 vlen=256; leave out --param");
 }
 
 TEST_CASE("the RTL of exp has the golden model's result for every bfloat16", "[exhaustive]") {
@@ -131,6 +196,39 @@ TEST_CASE("the simulator's partner on the RTL does what golden models do", "[par
   const auto refused = (*partner)->execute(0, wrong, instruction.word, instruction.call());
   REQUIRE(!refused);
   CHECK(refused.error().message.find("another result at byte 0 of vd") != std::string::npos);
+}
+
+TEST_CASE("what comes after the last completion is an error", "[errors]") {
+  const units::Unit &unit = *units::find("dot");
+  const cosim::UnitVariant variant = *cosim::findVariant("dot", 0, 0, 0);
+  // After the only completion each of these happens once, as if something were left in the unit.
+  const std::pair<std::string_view, void (*)(cosim::UnitOutputs &)> faults[] = {
+      {"a completion that nobody waits for", [](cosim::UnitOutputs &out) { out.completionValid = true; }},
+      {"a result beat that nobody waits for", [](cosim::UnitOutputs &out) { out.resultBeatValid = true; }},
+      {"operands are taken that belong to no instruction", [](cosim::UnitOutputs &out) { out.operandReady = true; }}};
+  for (const auto &[message, fault] : faults) {
+    uint32_t after = 0; // settled since the completion
+    FaultyUnit model(cosim::makeUnitModel(variant, {}),
+                     [&after, fault = fault](const cosim::UnitInputs &in, cosim::UnitOutputs &out) {
+                       if (after && ++after == 10)
+                         fault(out);
+                       if (!after && out.completionValid && in.completionReady)
+                         after = 1;
+                     });
+    cosim::Random random(1);
+    bool once = true;
+    const auto next = [&]() -> std::optional<cosim::UnitInstruction> {
+      if (!std::exchange(once, false))
+        return std::nullopt;
+      return cosim::randomInstruction(unit.instructions[0], unit.instructions[0].forms[0], variant.vlenBits, random);
+    };
+    cosim::UnitBench bench(model, variant, next, 1, false, nullptr);
+    while (bench.cycle())
+      ;
+    REQUIRE(bench.mismatch());
+    CHECK(bench.mismatch()->text == message);
+    CHECK(bench.completed() == 1);
+  }
 }
 
 TEST_CASE("there is a partner only for registers that something is verilated for", "[errors]") {

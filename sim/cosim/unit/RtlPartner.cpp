@@ -12,7 +12,7 @@ namespace weft::cosim {
 
 namespace {
 
-constexpr uint64_t stallSeed = 1;
+constexpr uint64_t stallSeed = 1, initialSeed = 1;
 
 UnitInstruction copyOf(const units::Instruction &instruction, uint32_t word, const units::VectorCall &call) {
   UnitInstruction out;
@@ -57,7 +57,7 @@ Result<std::unique_ptr<RtlPartner>> RtlPartner::create(const std::vector<std::st
       return variant.error();
     const auto unit = std::find_if(all.begin(), all.end(), [&](const units::Unit &each) { return each.name == name; });
     partner->benches[size_t(unit - all.begin())] =
-        std::make_unique<Bench>(makeUnitModel(*variant, UnitModelOptions()), *variant);
+        std::make_unique<Bench>(makeUnitModel(*variant, {.seed = initialSeed}), *variant);
   }
   return partner;
 }
@@ -70,10 +70,25 @@ Result<uint8_t> RtlPartner::execute(size_t unit, const units::Instruction &instr
   while (with.bench.cycle())
     ;
   if (const auto &wrong = with.bench.mismatch())
-    return userError(fmt::format("the RTL of unit {}, call {}, cycle {}: {}", units::all()[unit].name, calls,
-                                 wrong->cycle, wrong->text));
+    return userError(fmt::format("the RTL of unit {}, call {}, cycle {}: {}\n{}", units::all()[unit].name, calls,
+                                 wrong->cycle, wrong->text, replay()));
   std::memcpy(call.vd, with.bench.lastDestination.data(), with.bench.lastDestination.size());
   return uint8_t(with.bench.lastFlags);
+}
+
+std::vector<std::pair<std::string, uint64_t>> RtlPartner::instructions() const {
+  std::vector<std::pair<std::string, uint64_t>> out;
+  for (size_t unit = 0; unit < benches.size(); ++unit)
+    if (benches[unit])
+      out.emplace_back(units::all()[unit].name, benches[unit]->bench.completed());
+  return out;
+}
+
+std::string RtlPartner::replay() const {
+  return fmt::format(
+      "replay: the same command again, it makes the same calls; the RTL's stalls come from seed {}, bits "
+      "that no reset sets from seed {}",
+      stallSeed, initialSeed);
 }
 
 } // namespace weft::cosim

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft::cosim {
@@ -18,6 +19,9 @@ public:
   bool runs(size_t unit) const override { return unit < benches.size() && benches[unit]; }
   Result<uint8_t> execute(size_t unit, const units::Instruction &instruction, uint32_t word,
                           const units::VectorCall &call) override;
+  std::string replay() const override;
+  /// The units with RTL, in the order of units::all(), and the instructions that each ran.
+  std::vector<std::pair<std::string, uint64_t>> instructions() const;
 
 private:
   /// One unit, always on: an instruction begins in whatever state the last one left.

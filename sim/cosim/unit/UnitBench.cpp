@@ -9,6 +9,8 @@ namespace weft::cosim {
 namespace {
 
 constexpr uint64_t mostIdleCycles = 2000; // more without any handshake is a deadlock: stalls are random
+// After the last completion, in which nothing more may come: longer than any pipeline, and the queues behind it.
+constexpr uint64_t quietCyclesAtEnd = 40;
 constexpr uint32_t resetCycles = 3, idWidthBits = 4;
 
 BeatData slice(const std::vector<std::byte> &bytes, uint32_t offset, uint32_t count, Random &random) {
@@ -68,8 +70,10 @@ void UnitBench::driveOperands(UnitInputs &in) {
     feeding.pop_front();
     operandsOffered = false;
   }
-  if (feeding.empty())
+  if (feeding.empty()) {
+    in.operandValid = quietCycles != 0; // nobody's: the unit has to leave them alone
     return;
+  }
   UnitFlight &flight = feeding.front();
   operandsOffered = operandsOffered || !holds(stalls.operands);
   if (!operandsOffered)
@@ -239,11 +243,17 @@ bool UnitBench::observe(const UnitInputs &in, const UnitOutputs &out) {
   if (!observeIssue(in, out) || !observeResult(in, out))
     return false;
   if (in.operandValid && out.operandReady) {
+    if (feeding.empty())
+      return fail("operands are taken that belong to no instruction");
     ++feeding.front().taken;
     feeding.front().times.taken.push_back(now);
     operandsOffered = false;
   }
   return observeCompletion(in, out);
+}
+
+bool UnitBench::allDone() const {
+  return sourceIsDry && !offered && unjudged.empty() && feeding.empty() && draining.empty() && finishing.empty();
 }
 
 bool UnitBench::cycle() {
@@ -280,7 +290,8 @@ bool UnitBench::cycle() {
     return fail("nothing moves any more", !feeding.empty()    ? &feeding.front()
                                           : !draining.empty() ? &draining.front()
                                                               : nullptr);
-  return !(sourceIsDry && !offered && unjudged.empty() && feeding.empty() && draining.empty() && finishing.empty());
+  quietCycles = allDone() ? quietCycles + 1 : 0;
+  return quietCycles <= quietCyclesAtEnd;
 }
 
 } // namespace weft::cosim

@@ -52,10 +52,13 @@ public:
   UnitBench(UnitModel &model, const UnitVariant &variant, Source source, uint64_t stallSeed, bool stalls,
             UnitCoverage *coverage);
 
-  /// One cycle. False when all is done or something is wrong.
+  /// One cycle. False when all is done and the unit has kept quiet for a while, or something is wrong.
   bool cycle();
   /// After all was done: the source may have more.
-  void resume() { sourceIsDry = false; }
+  void resume() {
+    sourceIsDry = false;
+    quietCycles = 0;
+  }
   const std::optional<Mismatch> &mismatch() const { return wrong; }
   uint64_t cycles() const { return now; }
   uint64_t completed() const { return completedCount; }
@@ -69,6 +72,7 @@ public:
   uint32_t lastFlags = 0;
 
 private:
+  bool allDone() const;
   void drive(UnitInputs &in);
   void driveOperands(UnitInputs &in);
   bool observe(const UnitInputs &in, const UnitOutputs &out);
@@ -86,7 +90,7 @@ private:
   const bool withStalls;
   UnitCoverage *coverage;
 
-  uint64_t now = 0, idleCycles = 0, completedCount = 0, hash = 0xcbf29ce484222325;
+  uint64_t now = 0, idleCycles = 0, quietCycles = 0, completedCount = 0, hash = 0xcbf29ce484222325;
   uint32_t nextId = 0, stallClass = 0, untilNewStalls = 0;
   Stalls stalls;
   std::optional<Mismatch> wrong;

@@ -58,11 +58,12 @@ std::span<const UnitVariant> unitVariants();
 struct UnitModelOptions {
   uint64_t seed = 1;   // of the bits that no reset sets
   uint32_t mutant = 0; // of a netlist with mutants: which one; 0 is none
-  // Default parameters only; empty: none.
-  std::string coverageFile; // lines and branches, written in the end, as verilator_coverage reads them
-  std::string waveFile;     // FST
+  // Empty: none.
+  std::string
+      coverageFile;     // lines and branches, written in the end, as verilator_coverage reads them; default widths only
+  std::string waveFile; // FST
 };
-/// Null if `variant` is none of unitVariants().
+/// Null if `variant` is none of unitVariants(), or counts no coverage and is asked to.
 std::unique_ptr<UnitModel> makeUnitModel(const UnitVariant &variant, const UnitModelOptions &options);
 
 } // namespace weft::cosim

@@ -27,7 +27,7 @@ constexpr Make makers[] = {makeVerilatedUnit<Vweft_rtl_dot_128_256>, makeVerilat
 std::span<const UnitVariant> unitVariants() { return variants; }
 
 std::unique_ptr<UnitModel> makeUnitModel(const UnitVariant &variant, const UnitModelOptions &options) {
-  if (!options.coverageFile.empty() || !options.waveFile.empty())
+  if (!options.coverageFile.empty())
     return variant.unit == "dot" ? makeVerilatedUnit<Vweft_rtl_dot_full>(options)
                                  : makeVerilatedUnit<Vweft_rtl_exp_full>(options);
   for (size_t i = 0; i < std::size(variants); ++i)

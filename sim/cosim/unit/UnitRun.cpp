@@ -50,24 +50,27 @@ UnitBench::Source sourceOf(const units::Unit &unit, const UnitRunOptions &option
   };
 }
 
-std::string replayOf(const UnitRunOptions &options) {
-  return fmt::format("weft cosim {} --param dlen={} --param vlen={} --tests {} --seed {} --wave {}.fst", options.unit,
-                     options.variant.dlenBits, options.variant.vlenBits, options.tests, options.seed, options.unit);
+/// Of the bits that no reset sets.
+uint64_t initialSeed(const UnitRunOptions &options, uint32_t copy) { return options.seed * 2 + copy - 1; }
+
+std::string replayOf(const UnitRunOptions &options, uint32_t copy) {
+  return fmt::format("weft cosim {} --param dlen={} --param vlen={} --tests {} --seed {} --wave {}.fst --wave-copy {}",
+                     options.unit, options.variant.dlenBits, options.variant.vlenBits, options.tests, options.seed,
+                     options.unit, copy);
 }
 
 Result<void> runRandom(const units::Unit &unit, const UnitRunOptions &options, UnitReport &report) {
   UnitCoverage coverage(unit, options.variant.vlenBits, options.variant.dlenBits);
-  const auto modelOptions = [&](uint64_t copy) {
+  const auto makeCopy = [&](uint32_t copy) {
     UnitModelOptions out;
-    out.seed = options.seed * 2 + copy;
-    if (copy == 0) {
+    out.seed = initialSeed(options, copy);
+    if (copy == 1)
       out.coverageFile = options.coverageFile;
+    if (copy == options.waveCopy)
       out.waveFile = options.waveFile;
-    }
-    return out;
+    return options.makeModel(options.variant, out);
   };
-  std::unique_ptr<UnitModel> models[2] = {makeUnitModel(options.variant, modelOptions(0)),
-                                          makeUnitModel(options.variant, modelOptions(1))};
+  std::unique_ptr<UnitModel> models[2] = {makeCopy(1), makeCopy(2)};
   UnitBench first(*models[0], options.variant, sourceOf(unit, options), options.seed, true, &coverage);
   UnitBench second(*models[1], options.variant, sourceOf(unit, options), options.seed, true, nullptr);
   sc_core::sc_clock clock(sc_core::sc_gen_unique_name("clock"), sc_core::sc_time(1, sc_core::SC_NS));
@@ -78,15 +81,17 @@ Result<void> runRandom(const units::Unit &unit, const UnitRunOptions &options, U
   while (modules[0].runs() || modules[1].runs())
     sc_core::sc_start(sc_core::sc_time(1000, sc_core::SC_NS));
 
-  for (const UnitBench *bench : {&first, &second})
-    if (bench->mismatch())
-      return userError(fmt::format("unit {}, seed {}, cycle {}: {}\nreplay: {}", options.unit, options.seed,
-                                   bench->mismatch()->cycle, bench->mismatch()->text, replayOf(options)));
+  const UnitBench *benches[] = {&first, &second};
+  for (uint32_t copy : {1, 2})
+    if (const auto &wrong = benches[copy - 1]->mismatch())
+      return userError(fmt::format(
+          "unit {}, seed {}, copy {} (bits that no reset sets: seed {}), cycle {}: {}\nreplay: {}", options.unit,
+          options.seed, copy, initialSeed(options, copy), wrong->cycle, wrong->text, replayOf(options, copy)));
   if (first.signature() != second.signature())
     return userError(
         fmt::format("unit {}, seed {}: the results depend on bits that no reset sets: signatures {:016x} and "
                     "{:016x}\nreplay: {}",
-                    options.unit, options.seed, first.signature(), second.signature(), replayOf(options)));
+                    options.unit, options.seed, first.signature(), second.signature(), replayOf(options, 2)));
   report.instructions = first.completed();
   report.cycles = first.cycles();
   report.signature = first.signature();
@@ -115,7 +120,7 @@ Result<void> measure(const units::Unit &unit, const UnitRunOptions &options, Uni
                                 pipeline.latency(options.variant.vlenBits, options.variant.dlenBits), pipeline.interval,
                                 0, 0, true});
   for (const UnitInstruction &each : stream) {
-    const std::unique_ptr<UnitModel> model = makeUnitModel(options.variant, modelOptions);
+    const std::unique_ptr<UnitModel> model = options.makeModel(options.variant, modelOptions);
     uint32_t left = 2;
     UnitBench bench(
         *model, options.variant, [&]() { return left-- > 0 ? std::optional(each) : std::nullopt; }, options.seed, false,

@@ -6,6 +6,8 @@
 #include "sim/cosim/unit/UnitModel.h"
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ struct UnitRunOptions {
   UnitVariant variant;
   uint64_t tests = 20000, seed = 1;
   std::string coverageFile, waveFile; // empty: none
+  uint32_t waveCopy = 1;              // of the two copies, 1 or 2: the one whose waveform it is
+  std::function<std::unique_ptr<UnitModel>(const UnitVariant &, const UnitModelOptions &)> makeModel = makeUnitModel;
 };
 
 struct MeasuredPipeline {

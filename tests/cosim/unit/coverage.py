@@ -4,7 +4,8 @@
 usage: coverage.py [--least PERCENT] [--toggles] COVERAGE.DAT COMMAND...
 
 Runs COMMAND, which writes COVERAGE.DAT, and prints per kind how many points were met and which were not. A point is met
-if it is in any instance of its module. Fails below PERCENT (95) of lines or of branches; toggles are only reported.
+if it is in any instance of its module. Fails below PERCENT (95) of lines or of branches, where there are none of either, and
+on a file that it does not understand; toggles are only reported.
 """
 import argparse
 import collections
@@ -14,17 +15,21 @@ import subprocess
 import sys
 
 KINDS = {"v_line": "lines", "v_branch": "branches", "v_toggle": "toggles"}
+HEADER = "# SystemC::Coverage-3"
 
 
 def points(path):
     """{kind: {point: count}}"""
     out = collections.defaultdict(lambda: collections.defaultdict(int))
-    for line in path.read_text(errors="surrogateescape").splitlines():
+    header, *lines = path.read_text(errors="surrogateescape").splitlines() or [""]
+    if header != HEADER:
+        sys.exit(f"{path}:1: not {HEADER}")
+    for number, line in enumerate(lines, 2):
         match = re.match(r"C '(.*)' (\d+)$", line)
-        if not match:
-            continue
-        fields = dict(part.split("\x02", 1) for part in match[1].split("\x01") if "\x02" in part)
-        kind = KINDS[fields["page"].split("/")[0]]
+        fields = dict(part.split("\x02", 1) for part in match[1].split("\x01") if "\x02" in part) if match else {}
+        kind = KINDS.get(fields.get("page", "").split("/")[0])
+        if not kind or not {"f", "l"} <= fields.keys():
+            sys.exit(f"{path}:{number}: not a count of lines, branches or toggles: {line!r}")
         source = pathlib.Path(fields["f"]).name
         out[kind][f'{source}:{fields["l"]} {fields.get("o", "")}'] += int(match[2])
     return out
@@ -38,9 +43,14 @@ def main():
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     if arguments.command:
+        arguments.data.unlink(missing_ok=True)  # not the counts of an earlier run
         subprocess.run(arguments.command, check=True)
     failed = False
-    for kind, found in sorted(points(arguments.data).items()):
+    counts = points(arguments.data)
+    for kind in ("lines", "branches"):
+        if not counts[kind]:
+            sys.exit(f"{arguments.data}: no {kind} are counted")
+    for kind, found in sorted(counts.items()):
         holes = sorted(point for point, count in found.items() if not count)
         percent = 100 * (len(found) - len(holes)) / len(found)
         print(f"{kind}: {len(found) - len(holes)} of {len(found)}, {percent:.2f} %")

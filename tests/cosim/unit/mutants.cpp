@@ -1,15 +1,18 @@
-// cosim_mutants UNIT LIST: runs the co-simulation of a unit on each mutant of its netlist, and prints how many it kills
-// and which survive. LIST has the mutants, a line each, in the order of their numbers, as Yosys wrote it.
+// cosim_mutants_UNIT LIST COUNT: runs the co-simulation of a unit on each mutant of its netlist, and prints how many it
+// kills and which survive. LIST has the COUNT mutants, a line each, in the order of their numbers, as Yosys wrote it.
+// The build says which unit: its name in WEFT_MUTANTS_UNIT, the class of the netlist in WEFT_MUTANTS_MODEL.
 #include "sim/cosim/unit/UnitBench.h"
 #include "sim/cosim/unit/VerilatedUnit.h"
 #include "tests/cosim/unit/ExpAim.h"
 
-#include "Vweft_mutants_dot.h"
-#include "Vweft_mutants_exp.h"
+#include WEFT_MUTANTS_HEADER
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cstring>
 #include <fstream>
+#include <vector>
 
 using namespace weft;
 using namespace weft::cosim;
@@ -35,8 +38,7 @@ std::string killerOf(const units::Unit &unit, uint32_t mutant) {
     UnitModelOptions options;
     options.seed = seed;
     options.mutant = mutant;
-    const std::unique_ptr<UnitModel> model = unit.name == "dot" ? makeVerilatedUnit<Vweft_mutants_dot>(options)
-                                                                : makeVerilatedUnit<Vweft_mutants_exp>(options);
+    const std::unique_ptr<UnitModel> model = makeVerilatedUnit<WEFT_MUTANTS_MODEL>(options);
     Random random(seed);
     std::deque<UnitInstruction> first = directed(unit, seed);
     uint64_t left = instructionsPerRun;
@@ -58,27 +60,44 @@ std::string killerOf(const units::Unit &unit, uint32_t mutant) {
   return {};
 }
 
+/// The mutants of a list: what follows "-mode" says which they are.
+std::vector<std::string> readList(std::istream &list) {
+  std::vector<std::string> mutants;
+  for (std::string line; std::getline(list, line);)
+    if (const size_t mode = line.find("-mode"); mode != std::string::npos)
+      mutants.push_back(line.substr(mode));
+  return mutants;
+}
+
 } // namespace
 
 int main(int count, char **values) {
-  const units::Unit *unit = count == 3 ? units::find(values[1]) : nullptr;
-  std::ifstream list(count == 3 ? values[2] : "");
-  if (!unit || !list) {
-    fmt::print(stderr, "usage: cosim_mutants UNIT LIST\n");
+  const units::Unit *unit = units::find(WEFT_MUTANTS_UNIT);
+  std::ifstream list(count == 3 ? values[1] : "");
+  size_t wanted = 0;
+  if (count == 3)
+    std::from_chars(values[2], values[2] + std::strlen(values[2]), wanted);
+  if (!unit || !list || !wanted) {
+    fmt::print(stderr, "usage: cosim_mutants_" WEFT_MUTANTS_UNIT " LIST COUNT\n");
+    return 2;
+  }
+  const std::vector<std::string> mutants = readList(list);
+  if (mutants.size() != wanted) {
+    fmt::print(stderr, "{} has {} mutants instead of {}\n", values[1], mutants.size(), wanted);
     return 2;
   }
   if (const std::string killer = killerOf(*unit, 0); !killer.empty()) {
     fmt::print("the netlist without a mutant fails: {}\n", killer);
     return 1;
   }
-  uint32_t mutants = 0, killed = 0;
-  for (std::string line; std::getline(list, line);) {
-    ++mutants;
-    const std::string killer = killerOf(*unit, mutants);
-    killed += !killer.empty();
-    if (killer.empty())
-      fmt::print("mutant {} survives: {}\n", mutants, line.substr(line.find("-mode")));
+  uint32_t killed = 0;
+  for (uint32_t mutant = 1; mutant <= wanted; ++mutant) {
+    const bool dies = !killerOf(*unit, mutant).empty();
+    killed += dies;
+    if (!dies)
+      fmt::print("mutant {} survives: {}\n", mutant, mutants[mutant - 1]);
   }
-  fmt::print("unit {}: {} of {} mutants killed, {:.1f} %\n", unit->name, killed, mutants, 100.0 * killed / mutants);
-  return 100.0 * killed < leastKilledPercent(*unit) * mutants;
+  fmt::print("unit {}: {} of {} mutants killed, {:.1f} %
+", unit->name, killed, wanted, 100.0 * killed / wanted);
+  return 100.0 * killed < leastKilledPercent(*unit) * wanted;
 }
