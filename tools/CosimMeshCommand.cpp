@@ -145,7 +145,7 @@ Result<std::vector<runtime::Launch>> launchesOf(const CosimMeshOptions &options)
 }
 
 struct Totals {
-  uint64_t words = 0, mismatches = 0, cycles = 0, bytes = 0;
+  uint64_t words = 0, hostWords = 0, mismatches = 0, cycles = 0, bytes = 0;
   std::string first;
 };
 
@@ -154,6 +154,7 @@ nlohmann::ordered_json toJson(const Devices &devices, const Totals &totals, cons
   return {{"mesh", {devices.package.mesh_width, devices.package.mesh_height}},
           {"router", variant},
           {"words", totals.words},
+          {"host_words", totals.hostWords},
           {"cycles", totals.cycles},
           {"mismatches", totals.mismatches},
           {"sram_bytes_compared", totals.bytes},
@@ -194,6 +195,7 @@ Result<void> cosimMesh(const CosimMeshOptions &options, std::ostream &out) {
                        options.kernel.empty() ? launch.program : options.kernel, seen->routerCycles, seen->words,
                        seen->mismatches);
     totals.words += seen->words;
+    totals.hostWords += seen->hostWords;
     totals.cycles += seen->routerCycles;
     totals.bytes += seen->bytesCompared;
     if (!totals.mismatches)
@@ -201,8 +203,10 @@ Result<void> cosimMesh(const CosimMeshOptions &options, std::ostream &out) {
     totals.mismatches += seen->mismatches;
   }
   const cosim::MeshCosimCounts counts = devices.cosim->counts();
-  out << fmt::format("{} words arrived, {} mismatches; {} bytes of SRAM compared; {} cycles clocked, {} router steps\n",
-                     totals.words, totals.mismatches, totals.bytes, counts.clocked, counts.evaluations);
+  out << fmt::format(
+      "{} words arrived in cores, {} at the host, {} mismatches; {} bytes of SRAM compared; {} cycles clocked, "
+      "{} router steps\n",
+      totals.words, totals.hostWords, totals.mismatches, totals.bytes, counts.clocked, counts.evaluations);
   if (!options.jsonPath.empty())
     if (auto ok = runtime::writeJson(options.jsonPath, toJson(devices, totals, variant)); !ok)
       return ok;

@@ -307,6 +307,8 @@ void Fabric::deliverToHost(uint32_t index) {
     const std::byte *word = wordOf(sink.flow, sink.received);
     sinkData[index].insert(sinkData[index].end(), word, word + timing.wordBytes);
   }
+  if (trace) [[unlikely]]
+    trace->wordAtHost(sink.line, sink.channel, sink.received, now + timing.hop);
   ++sink.received;
   hostEnd = std::max(hostEnd, now + timing.hop);
 }

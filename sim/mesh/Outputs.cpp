@@ -1,4 +1,5 @@
-// What the host got, put in the order of the whole output.
+#include "sim/mesh/Outputs.h"
+
 #include "sim/mesh/Execution.h"
 
 #include <fmt/format.h>
@@ -39,38 +40,44 @@ static float elementAt(pkg::ElementType element, const std::byte *from) {
   return std::bit_cast<float>(bits);
 }
 
-/// Checks that every line delivered what the program declares; `logits` in data mode.
-Result<std::vector<float>> Execution::collectOutputs() const {
+Result<std::vector<float>> collectOutputs(const ProgramImage &image, uint32_t wordBytes, bool withData,
+                                          const FindSink &find) {
   std::vector<float> logits;
   for (const HostOutputCode &output : image.outputs) {
-    bool wanted = sram && output.name == "logits";
+    bool wanted = withData && output.name == "logits";
     if (wanted)
       logits.assign(output.extent, 0);
     size_t perLine = output.index.size() / output.lines;
     uint64_t words = (perLine * bytesOf(output.element) + wordBytes - 1) / wordBytes;
     for (uint32_t line = 0; line < output.lines; ++line) {
       const int32_t *index = output.index.data() + line * perLine;
-      const std::vector<HostSink> &sinks = fabric.sinkStates();
-      auto sink = std::find_if(sinks.begin(), sinks.end(), [&](const HostSink &each) {
-        return each.channel == output.channel && each.line == line;
-      });
+      const std::optional<Delivered> sink = find(output.channel, line);
       bool padding = std::all_of(index, index + perLine, [](int32_t to) { return to < 0; });
-      if (sink == sinks.end() && padding)
+      if (!sink && padding)
         continue;
-      uint64_t received = sink == sinks.end() ? 0 : sink->received;
+      uint64_t received = sink ? sink->words : 0;
       if (received != words)
         return userError(
             fmt::format("program '{}', output '{}': line {} of channel '{}' delivered {} words, it declares {}",
                         image.name, output.name, line, image.channels[output.channel], received, words));
-      if (!wanted)
-        continue;
-      const std::byte *data = fabric.sinkBytes(static_cast<uint32_t>(sink - sinks.begin())).data();
-      for (size_t i = 0; i < perLine; ++i)
+      for (size_t i = 0; wanted && i < perLine; ++i)
         if (index[i] >= 0)
-          logits[static_cast<size_t>(index[i])] = elementAt(output.element, data + i * bytesOf(output.element));
+          logits[static_cast<size_t>(index[i])] =
+              elementAt(output.element, sink->bytes.data() + i * bytesOf(output.element));
     }
   }
   return logits;
+}
+
+Result<std::vector<float>> Execution::collectOutputs() const {
+  const std::vector<HostSink> &sinks = fabric.sinkStates();
+  return sim::collectOutputs(
+      image, wordBytes, sram != nullptr, [&](uint32_t channel, uint32_t line) -> std::optional<Delivered> {
+        for (const HostSink &sink : sinks)
+          if (sink.channel == channel && sink.line == line)
+            return Delivered{sink.received, fabric.sinkBytes(static_cast<uint32_t>(&sink - sinks.data()))};
+        return std::nullopt;
+      });
 }
 
 } // namespace weft::sim

@@ -33,6 +33,8 @@ public:
   virtual void span(const Span &span) {}
   /// Word `index` of what the core received of the channel in this launch is in the core at `cycle`.
   virtual void wordArrived(uint32_t core, uint32_t channel, uint64_t index, uint64_t cycle) {}
+  /// Word `index` of what the host received of the channel on this line is there at `cycle`.
+  virtual void wordAtHost(uint32_t line, uint32_t channel, uint64_t index, uint64_t cycle) {}
   /// The core has ended its last instruction.
   virtual void coreEnded(uint32_t core, uint64_t cycle) {}
   virtual void launchEnded(uint64_t cycles) {}

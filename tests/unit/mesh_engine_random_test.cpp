@@ -24,6 +24,7 @@ static void compare(uint32_t rounds, bool dense) {
     REQUIRE((seen.finished || !proven));
     provenToEnd += proven;
     REQUIRE(seen.arrivals == expected.arrivals);
+    REQUIRE(seen.hostArrivals == expected.hostArrivals);
     REQUIRE(seen.coreEnds == expected.coreEnds);
     for (const auto &[place, cycles] : seen.arrivals)
       words += cycles.size();
@@ -40,6 +41,7 @@ static void compare(uint32_t rounds, bool dense) {
     REQUIRE(timed.finished);
     REQUIRE(timed.cycles == seen.cycles);
     REQUIRE(timed.arrivals == seen.arrivals);
+    REQUIRE(timed.hostArrivals == seen.hostArrivals);
     REQUIRE(timed.coreEnds == seen.coreEnds);
     uint64_t sum = 0;
     for (const runtime::OpTime &op : seen.report.ops)

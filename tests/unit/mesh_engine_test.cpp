@@ -47,6 +47,7 @@ Observation runBoth(const runtime::Package &package, Setup setup) {
   Observation timed = runEngine(package, setup);
   REQUIRE(timed.cycles == seen.cycles);
   REQUIRE(timed.arrivals == seen.arrivals);
+  REQUIRE(timed.hostArrivals == seen.hostArrivals);
   return seen;
 }
 

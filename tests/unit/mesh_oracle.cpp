@@ -402,6 +402,7 @@ private:
           storeOf(next, colour, which).words.push_back({word.value, now + setup.hardware.latency.hop});
         if (state.toHost) {
           host[{state.channel, state.line}].push_back(word.value);
+          seen.hostArrivals[{state.line, state.channel}].push_back(now + setup.hardware.latency.hop);
           seen.cycles = std::max(seen.cycles, now + setup.hardware.latency.hop);
         }
         if (state.toCore)

@@ -178,6 +178,10 @@ public:
   void wordArrived(uint32_t core, uint32_t channel, uint64_t index, uint64_t cycle) override {
     seen.arrivals[{core, channel}].push_back(cycle);
   }
+  void wordAtHost(uint32_t line, uint32_t channel, uint64_t index, uint64_t cycle) override {
+    std::vector<uint64_t> &words = seen.hostArrivals[{line, channel}];
+    words.push_back(index == words.size() ? cycle : ~uint64_t{0}); // never right if words are out of order
+  }
   void coreEnded(uint32_t core, uint64_t cycle) override { seen.coreEnds[core] = cycle; }
 
 private:

@@ -70,9 +70,10 @@ struct Observation {
   bool finished = false;
   std::string error;
   uint64_t cycles = 0;
-  std::map<uint32_t, uint64_t> coreEnds;                                   // by core
-  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>> arrivals; // by core and channel, of each word
-  std::vector<std::vector<std::byte>> memory;                              // by core; data mode
+  std::map<uint32_t, uint64_t> coreEnds;                                       // by core
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>> arrivals;     // by core and channel, of each word
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>> hostArrivals; // by line and channel
+  std::vector<std::vector<std::byte>> memory;                                  // by core; data mode
   std::vector<float> logits;
   runtime::LaunchReport report; // of the engine
 };

@@ -166,6 +166,7 @@ TEST_CASE("Two reducing flows share a router's unit, a word each in turn") {
   Observation seen = runEngine(package, setup), expected = runOracle(package, setup);
   REQUIRE(seen.finished);
   CHECK(seen.arrivals == expected.arrivals);
+  CHECK(seen.hostArrivals == expected.hostArrivals);
   const std::vector<uint64_t> &arrivals = seen.arrivals[{5, row}];
   CHECK(arrivals.back() - arrivals.front() >= 2 * (words - 4));
 }

@@ -13,14 +13,10 @@ public:
   explicit Comparison(const ComparedDevices &devices) : devices(devices) {}
 
   void arrivals() {
-    const auto &expected = devices.engineLog->arrivals, &seen = devices.routerLog->arrivals;
-    for (const auto &[place, cycles] : expected) {
-      auto found = seen.find(place);
-      words(place, cycles, found == seen.end() ? std::vector<uint64_t>() : found->second);
-    }
-    for (const auto &[place, cycles] : seen)
-      if (!expected.count(place))
-        words(place, {}, cycles);
+    const ArrivalLog &engine = *devices.engineLog, &routers = *devices.routerLog;
+    result.words += compare(engine.arrivals, routers.arrivals, [&](uint32_t core) { return coreName(core); });
+    result.hostWords += compare(engine.hostArrivals, routers.hostArrivals,
+                                [](uint32_t line) { return fmt::format("host, line {}", line); });
     if (!devices.routerLog->inOrder)
       differ("words are numbered out of order");
   }
@@ -65,15 +61,31 @@ public:
   LaunchComparison result;
 
 private:
-  void words(std::pair<uint32_t, uint32_t> place, const std::vector<uint64_t> &expected,
+  /// The number of words that are expected; `name` of a place's first number.
+  template <class Name>
+  uint64_t compare(const ArrivalLog::Arrivals &expected, const ArrivalLog::Arrivals &seen, Name name) {
+    static const std::vector<uint64_t> none;
+    auto at = [](const ArrivalLog::Arrivals &of, std::pair<uint32_t, uint32_t> place) -> const std::vector<uint64_t> & {
+      auto found = of.find(place);
+      return found == of.end() ? none : found->second;
+    };
+    uint64_t sum = 0;
+    for (const auto &[place, cycles] : expected) {
+      sum += cycles.size();
+      words(name(place.first), place.second, cycles, at(seen, place));
+    }
+    for (const auto &[place, cycles] : seen)
+      if (!expected.count(place))
+        words(name(place.first), place.second, none, cycles);
+    return sum;
+  }
+  void words(const std::string &place, uint32_t channel, const std::vector<uint64_t> &expected,
              const std::vector<uint64_t> &seen) {
-    result.words += expected.size();
     for (size_t i = 0; i < std::max(expected.size(), seen.size()); ++i) {
       auto at = [&](const std::vector<uint64_t> &of) { return i < of.size() ? std::to_string(of[i]) : "none"; };
       if (i >= expected.size() || i >= seen.size() || expected[i] != seen[i])
-        differ(fmt::format("{}, channel '{}', word {}: arrives in cycle {} of the engine, {} of the routers",
-                           coreName(place.first), devices.program->channels[place.second]->name, i, at(expected),
-                           at(seen)));
+        differ(fmt::format("{}, channel '{}', word {}: arrives in cycle {} of the engine, {} of the routers", place,
+                           devices.program->channels[channel]->name, i, at(expected), at(seen)));
     }
   }
   void differ(const std::string &what) {

@@ -18,15 +18,23 @@ public:
     inOrder &= index == words.size();
     words.push_back(cycle);
   }
+  void wordAtHost(uint32_t line, uint32_t channel, uint64_t index, uint64_t cycle) override {
+    std::vector<uint64_t> &words = hostArrivals[{line, channel}];
+    inOrder &= index == words.size();
+    words.push_back(cycle);
+  }
   void coreEnded(uint32_t core, uint64_t cycle) override { coreEnds[core] = cycle; }
 
-  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>> arrivals; // by core, channel
+  using Arrivals = std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>>;
+  Arrivals arrivals;     // by core, channel
+  Arrivals hostArrivals; // by line, channel
   std::map<uint32_t, uint64_t> coreEnds;
   bool inOrder = true;
 };
 
 struct LaunchComparison {
   uint64_t words = 0;      // that arrived in cores
+  uint64_t hostWords = 0;  // that arrived at the host
   uint64_t mismatches = 0; // words or ends of cores at another cycle, cores whose SRAM differs, logits that differ
   uint64_t engineCycles = 0, routerCycles = 0;
   uint64_t bytesCompared = 0; // of SRAM

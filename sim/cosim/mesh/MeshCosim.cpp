@@ -1,11 +1,11 @@
 #include "sim/cosim/mesh/MeshCosim.h"
 
 #include "sim/cosim/mesh/RouterMesh.h"
+#include "sim/mesh/Outputs.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 namespace weft::cosim {
@@ -195,50 +195,21 @@ Result<void> Device::clockUntilDone() {
   return success();
 }
 
-size_t elementBytes(pkg::ElementType element) {
-  return element == pkg::ElementType::F16 || element == pkg::ElementType::BF16 ? 2 : 4;
-}
-
-/// Element `index` of what a line delivered.
-float elementAt(pkg::ElementType element, const std::vector<std::byte> &bytes, size_t index) {
-  uint32_t bits = 0;
-  const size_t size = elementBytes(element);
-  std::memcpy(&bits, bytes.data() + index * size, size);
-  switch (element) {
-  case pkg::ElementType::F16:
-    return static_cast<float>(std::bit_cast<_Float16>(static_cast<uint16_t>(bits)));
-  case pkg::ElementType::BF16:
-    return std::bit_cast<float>(bits << 16);
-  case pkg::ElementType::I32:
-    return static_cast<float>(std::bit_cast<int32_t>(bits));
-  case pkg::ElementType::F32:
-    break;
-  }
-  return std::bit_cast<float>(bits);
-}
-
-/// Checks how much came; the logits in data mode.
 Result<std::vector<float>> Device::collectOutputs(const Program &program) {
-  std::vector<float> logits;
-  for (const sim::HostOutputCode &output : program.image.outputs) {
-    const size_t perLine = output.index.size() / output.lines;
-    const bool wanted = mesh.launch.sram && output.name == "logits";
-    if (wanted)
-      logits.assign(output.extent, 0);
-    for (const HostEnd &end : program.plan.sinks) {
-      if (end.channel != output.channel)
-        continue;
-      const std::vector<uint64_t> &words = host(end.alongX, end.line).received(end.channel);
-      std::vector<std::byte> bytes(words.size() * mesh.launch.wordBytes());
-      for (size_t i = 0; i < words.size(); ++i)
-        std::memcpy(bytes.data() + i * mesh.launch.wordBytes(), &words[i], mesh.launch.wordBytes());
-      for (size_t i = 0; wanted && i < perLine; ++i)
-        if (const int32_t to = output.index[end.line * perLine + i];
-            to >= 0 && (i + 1) * elementBytes(output.element) <= bytes.size())
-          logits[static_cast<size_t>(to)] = elementAt(output.element, bytes, i);
-    }
-  }
-  return logits;
+  std::vector<std::byte> bytes; // of the line last asked for
+  auto find = [&](uint32_t channel, uint32_t line) -> std::optional<sim::Delivered> {
+    for (const HostEnd &end : program.plan.sinks)
+      if (end.channel == channel && end.line == line) {
+        const std::vector<uint64_t> &words = host(end.alongX, line).received(channel);
+        const uint32_t wordBytes = mesh.launch.wordBytes();
+        bytes.resize(words.size() * wordBytes);
+        for (size_t i = 0; i < words.size(); ++i)
+          std::memcpy(bytes.data() + i * wordBytes, &words[i], wordBytes);
+        return sim::Delivered{words.size(), bytes};
+      }
+    return std::nullopt;
+  };
+  return sim::collectOutputs(program.image, mesh.launch.wordBytes(), mesh.launch.sram != nullptr, find);
 }
 
 Result<runtime::LaunchResult> Device::run(const runtime::Launch &launch) {

@@ -53,9 +53,12 @@ void MeshHost::take() {
       if (!launch.sram && word.data != wordTag(end.source, sink.size()))
         launch.fail(fmt::format("host: word {} of channel '{}' is {:#x}", sink.size(),
                                 launch.image->channels[end.channel], word.data));
+      const uint64_t cycle = launch.now - 1 + launch.hardware->latency.hop;
+      if (launch.options->trace)
+        launch.options->trace->wordAtHost(line, end.channel, sink.size(), cycle);
       sink.push_back(word.data);
       ++launch.words;
-      launch.lastEnd = std::max(launch.lastEnd, launch.now - 1 + launch.hardware->latency.hop);
+      launch.lastEnd = std::max(launch.lastEnd, cycle);
       return;
     }
   launch.fail(fmt::format("host: a word of colour {} on a line that has no such sink", word.color));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hw-models/Hardware.h"
+#include "sim/cosim/mesh/RouterColors.h" // made by the build: maxColors
 
 #include <array>
 #include <cstdint>
@@ -10,8 +11,6 @@
 #include <vector>
 
 namespace weft::cosim {
-
-inline constexpr uint32_t maxColors = 24;
 
 /// What a link carries in a cycle.
 struct LinkWord {

@@ -1,4 +1,6 @@
 #include "sim/cosim/mesh/RouterModel.h"
+
+#include "kernels/units/Units.h"
 #include "sim/cosim/mesh/RouterVariantList.h" // made by the build: declares a maker and a row for each variant
 
 #include <fmt/format.h>
@@ -25,15 +27,36 @@ const RouterVariant *variantOf(const hw::Hardware &hardware) {
   return nullptr;
 }
 
+/// A key of the hardware file, with the machine's value and the parameter of kernels/units/router.yaml that it sets.
+struct Asked {
+  std::string_view key, parameter;
+  uint32_t value = 0, parameterValue = 0;
+};
+
 std::string describeVariants(const hw::Hardware &hardware) {
-  std::string text =
-      fmt::format("the build has no router with link_bytes {}, queue_words {}, hop {}, ramp {}, "
-                  "reduce_stage {} and {} colors; it has these, with up to {} colors:",
-                  hardware.routing.linkBytes, hardware.routing.queueWords, hardware.latency.hop, hardware.latency.ramp,
-                  hardware.routing.reduceStage, hardware.routing.colors, maxColors);
+  const hw::Routing &routing = hardware.routing;
+  const hw::Latency &latency = hardware.latency;
+  const Asked asked[] = {{"link_bytes", "link_bits", routing.linkBytes, 8 * routing.linkBytes},
+                         {"queue_words", "queue_words", routing.queueWords, routing.queueWords},
+                         {"hop", "hop", latency.hop, latency.hop},
+                         {"ramp", "ramp", latency.ramp, latency.ramp},
+                         {"reduce_stage", "reduce_stage", routing.reduceStage, routing.reduceStage},
+                         {"colors", "colors", routing.colors, routing.colors}};
+  std::string wanted, beyond;
+  for (const Asked &each : asked) {
+    wanted += fmt::format("{}{} {}", wanted.empty() ? "" : ", ", each.key, each.value);
+    for (const units::Parameter &parameter : units::find("router")->parameters)
+      if (parameter.name == each.parameter &&
+          (each.parameterValue < parameter.low || each.parameterValue > parameter.high))
+        beyond += fmt::format("\n  {} {} is beyond the RTL itself: its {} is {} to {}", each.key, each.value,
+                              parameter.name, parameter.low, parameter.high);
+  }
+  std::string text = fmt::format("no router is Verilated with {}{}\nbuilt, with up to {} colors (a line of "
+                                 "sim/cosim/mesh/CMakeLists.txt each):",
+                                 wanted, beyond, maxColors);
   for (const RouterVariant &each : routerVariants())
-    text += fmt::format(" {} ({}, {}, {}, {}, {})", each.name, each.wordBytes, each.queueWords, each.hop, each.ramp,
-                        each.reduceStage);
+    text += fmt::format("\n  {}: link_bytes {}, queue_words {}, hop {}, ramp {}, reduce_stage {} or 0", each.name,
+                        each.wordBytes, each.queueWords, each.hop, each.ramp, each.reduceStage);
   return text;
 }
 
