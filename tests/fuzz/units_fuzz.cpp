@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   for (auto generate : {generateTable, generateUnitRows, generateInstructionRows, generateOps, generateOpVerifiers,
-                        generatePackage, generateDocument, generateTests})
+                        generatePackage, generateConstants, generateDocument, generateTests})
     require(!generate(units).empty());
   return 0;
 }

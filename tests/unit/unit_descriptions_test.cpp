@@ -296,7 +296,7 @@ TEST_CASE("no text makes the reader crash, and what it accepts has a table, a pa
     if (!checkTogether(units, {}))
       continue;
     for (auto generate : {generateTable, generateUnitRows, generateInstructionRows, generateOps, generateOpVerifiers,
-                          generatePackage, generateDocument, generateTests})
+                          generatePackage, generateConstants, generateDocument, generateTests})
       CHECK_FALSE(generate(units).empty());
   }
   CHECK(accepted > 500);
