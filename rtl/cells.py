@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Prints the table of docs/rtl.md: generic cells of the units after Yosys' synth, by parameters. With --check it compares
-instead, and fails if a row is missing there or differs.
+"""Prints the table of docs/rtl.md: generic cells of the units after Yosys' synth, by parameters. With --check it
+compares instead, and fails if a row is missing there or differs.
 
-usage: cells.py --package weft_units_pkg.sv --table weft_exp_table.sv [--unit dot ...] [--dlen 64 ...] [--check docs/rtl.md]
+usage: cells.py --package weft_units_pkg.sv --table weft_exp_table.sv
+                [--unit dot ...] [--dlen 64 ...] [--check docs/rtl.md]
 """
 import argparse
 import pathlib
