@@ -1,63 +1,37 @@
 // What custom units save: instructions and cycles of kernels with and without them, from the instruction-set simulator
 // under the timing model of rvv-lab's core. Each row compares one kernel with its unit to the same kernel without it,
 // and products to that of f32 numbers.
-#include "compiler/codegen/CoreKernels.h"
+#include "core_cost.h"
+
 #include "compiler/codegen/HostKernels.h"
 #include "compiler/codegen/Passes.h"
-#include "hw-models/core/rvv/Timing.h"
 #include "kernels/TileKernels.h"
-#include "sim/iss/KernelMachine.h"
-#include "sim/iss/TimingObserver.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
 
 #include <benchmark/benchmark.h>
 
 using namespace weft;
+using bench::Cost;
 
 namespace {
 
-struct Cost {
-  double instructions = 0, cycles = 0;
-};
-
 using Build = std::string (*)(mlir::ModuleOp);
 
-/// One call on rvv-lab's core with `units`, "[]" or "[dot, exp]"; values do not matter and are zero.
+/// One call on the core with `units`.
 Result<Cost> costOf(Build build, const char *units, int64_t rows) {
-  auto hardware = hw::load("rvv-lab", {{"parallelism.core.units", units}});
-  if (!hardware)
-    return hardware.takeError();
-  const codegen::CoreTarget target{hw::isaOf(hardware->parallelism.core)};
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context)));
   const std::string name = build(*module);
-  if (codegen::hasUnit(target.isa, "exp"))
+  if (llvm::StringRef(units).contains("exp"))
     for (auto function : module->getOps<mlir::func::FuncOp>())
       function->setAttr(codegen::unitsAttribute, mlir::Builder(&context).getStrArrayAttr({"exp"}));
-  auto object = codegen::compileCoreKernels(*module, target);
-  if (!object)
-    return object.takeError();
-  auto machine = iss::KernelMachine::create(std::as_bytes(std::span(object->image)), {name}, *hardware);
-  if (!machine)
-    return machine.takeError();
-  std::vector<std::byte> sram(hardware->memory.sramBytes);
-  std::vector<uint32_t> operands;
-  uint32_t next = 0;
   const auto described = codegen::describeKernels(*module);
-  for (uint32_t bytes : described.front()->operand_bytes) {
-    operands.push_back(next);
-    next += (bytes + 63) / 64 * 64;
-  }
   std::vector<int64_t> scalars = described.front()->probe->scalars;
   scalars[size_t(described.front()->probe->rows_scalar)] = rows;
-  auto timing = hw::rvv::makeTiming(*hardware);
-  iss::TimingObserver observer(*timing);
-  auto instructions = machine->call(0, sram, operands, scalars, &observer);
-  if (!instructions)
-    return instructions.takeError();
-  return Cost{static_cast<double>(*instructions), static_cast<double>(timing->cycles())};
+  return bench::costOnCore(*module, name, units, described.front()->operand_bytes, scalars);
 }
 
 /// The kernel `with` on a core with units, against `without` on one that has none and, if given, `wide`.

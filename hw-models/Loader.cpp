@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <tuple>
 
 using namespace weft;
 using namespace weft::hw;
@@ -176,6 +177,25 @@ Result<void> setAll(const Values &values, const std::string &origin, Hardware &h
   return success();
 }
 
+/// A key of the core and why its value does not fit the units, or no key.
+std::pair<std::string_view, std::string> misfitOf(const CoreSpec &core) {
+  for (const std::string &name : core.units) {
+    const units::Unit *unit = units::find(name);
+    if (!unit) // not a name that the schema lets through
+      continue;
+    for (const auto &[parameter, path, value] :
+         {std::tuple("vlen", "parallelism.core.vlen", core.vlenBits), {"dlen", "parallelism.core.dlen", core.dlenBits}})
+      for (const units::Parameter &range : unit->parameters)
+        if (range.name == parameter && (value < range.low || value > range.high))
+          return {path, fmt::format("{} is not allowed; allowed for unit {}: {} to {} (bits)", value, name, range.low,
+                                    range.high)};
+    if (unit->kind == units::Kind::Vector && core.dlenBits > core.vlenBits)
+      return {"parallelism.core.dlen", fmt::format("{} is not allowed; allowed for unit {}: at most vlen, {} (bits)",
+                                                   core.dlenBits, name, core.vlenBits)};
+  }
+  return {};
+}
+
 /// What holds between keys. Each error stands at the key that is named first.
 Result<void> checkTogether(const Values &values, const std::string &origin, const Hardware &hardware) {
   auto fail = [&](std::string_view path, std::string_view reason) {
@@ -202,6 +222,8 @@ Result<void> checkTogether(const Values &values, const std::string &origin, cons
     return fail(
         "parallelism.core.units",
         fmt::format("'{}' has instructions, which cores of kind {} do not run; allowed: []", core.units[0], core.kind));
+  if (const auto &[path, reason] = misfitOf(hardware.parallelism.core); !path.empty())
+    return fail(path, reason);
   const Energy &energy = hardware.energy;
   bool hasFigures = energy.macPj || energy.sramBytePj || energy.hopBytePj || energy.leakagePerCyclePj;
   if (hasFigures && energy.source.empty())

@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-"""Prints the table of docs/rtl.md: generic cells of the units after Yosys' synth, by parameters.
+"""Prints the table of docs/rtl.md: generic cells of the units after Yosys' synth, by parameters. With --check it compares
+instead, and fails if a row is missing there or differs.
 
-usage: cells.py --package weft_units_pkg.sv --table weft_exp_table.sv [--small]
+usage: cells.py --package weft_units_pkg.sv --table weft_exp_table.sv [--unit dot ...] [--dlen 64 ...] [--check docs/rtl.md]
 """
 import argparse
 import pathlib
 import re
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
 def cells(unit, dlen, vlen, arguments):
-    sources = [arguments.package, *sorted((ROOT / "rtl/common").glob("*.sv")), *sorted((ROOT / "rtl" / unit).glob("*.sv"))]
+    sources = [arguments.package, *(source for folder in ("common", unit)
+                                    for source in sorted((ROOT / "rtl" / folder).glob("*.sv")))]
     if unit == "exp":
         sources.append(arguments.table)
     script = (f"read_verilog -sv {' '.join(map(str, sources))}; chparam -set DLEN {dlen} -set VLEN {vlen} weft_{unit}; "
@@ -28,13 +31,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--package", required=True)
     parser.add_argument("--table", required=True)
-    parser.add_argument("--small", action="store_true", help="the smallest variant only")
+    parser.add_argument("--unit", nargs="*", default=["dot", "exp"])
+    parser.add_argument("--dlen", type=int, nargs="*", default=[64, 128], help="of the variants; VLEN is twice that")
+    parser.add_argument("--check", type=pathlib.Path, help="a document with the table")
     arguments = parser.parse_args()
+    stated = arguments.check.read_text().splitlines() if arguments.check else None
     print("| unit | DLEN | VLEN | cells | of them flip-flops |\n|---|---|---|---|---|")
-    for unit in ("dot", "exp"):
-        for dlen, vlen in ((64, 128), (128, 256))[: 1 if arguments.small else 2]:
-            total, flops = cells(unit, dlen, vlen, arguments)
-            print(f"| {unit} | {dlen} | {vlen} | {total:,} | {flops:,} |", flush=True)
+    wrong = 0
+    for unit in arguments.unit:
+        for dlen in arguments.dlen:
+            total, flops = cells(unit, dlen, 2 * dlen, arguments)
+            row = f"| {unit} | {dlen} | {2 * dlen} | {total:,} | {flops:,} |"
+            differs = stated is not None and row not in stated
+            wrong += differs
+            print(row + (f"  <- not in {arguments.check}" if differs else ""), flush=True)
+    return wrong != 0
 
 
-main()
+sys.exit(main())

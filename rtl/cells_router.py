@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints how many generic cells Yosys makes of the router and the mesh port, by parameter: the table of docs/rtl-router.md.
+"""Prints how many generic cells Yosys makes of the router and the mesh port, by parameter: the table of
+docs/rtl-router.md.
 
     rtl/cells_router.py --package BUILD/kernels/units/weft_units_pkg.sv
 """
@@ -18,6 +19,8 @@ CONFIGURATIONS = [
     ("weft_router", {"COLORS": 4, "REDUCE_STAGE": 2}),
     ("weft_mesh_port", {"COLORS": 4}),
     ("weft_mesh_port", {"COLORS": 8}),
+    ("weft_mesh_port", {}),
+    ("weft_router", {}),  # over a minute
 ]
 
 
@@ -42,7 +45,7 @@ def main():
     print("| module | parameters | cells | of them flip-flops |\n|---|---|---|---|")
     for top, parameters in CONFIGURATIONS:
         total, flops = cells(options.package, top, parameters)
-        text = ", ".join(f"{name} {value}" for name, value in parameters.items())
+        text = ", ".join(f"{name} {value}" for name, value in parameters.items()) or "defaults"
         print(f"| `{top}` | {text} | {total:,} | {flops:,} |", flush=True)
 
 

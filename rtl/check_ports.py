@@ -2,7 +2,8 @@
 """Compares a module's ports with the list that its unit's description names.
 
 check_ports.py --verilator PROGRAM --expected MODULE.ports --list FILE --module MODULE SOURCE...
-The list (weft_units_gen writes it) has "input NAME WIDTH FORMULA" a line. Exit status 1 and a message a port that differs.
+The list (weft_units_gen writes it) has "input NAME WIDTH FORMULA" a line. Exit status 1 and a message a
+port that differs.
 """
 
 import argparse
@@ -62,7 +63,8 @@ def main():
     errors = []
     for name, (direction, width, formula) in wanted.items():
         if name not in found:
-            errors.append(f"module {options.module} has no port {name}; {options.list} wants an {direction} of {formula} bits")
+            errors.append(f"module {options.module} has no port {name}; "
+                          f"{options.list} wants an {direction} of {formula} bits")
             continue
         is_direction, is_width, place = found[name]
         if (is_direction, is_width) != (direction, width):

@@ -72,6 +72,7 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
   result.module = std::move(*module);
   fixVectorLength(*result.module, target.isa);
   optimize(*result.module, *result.machine);
+  assembleScalarUnits(*result.module);
   auto left = makeLengthsExplicit(*result.module, target.isa);
   if (!left)
     return left.takeError();
@@ -92,7 +93,7 @@ static Result<pkg::KernelObjectT> compileOnce(ModuleOp kernels, const CoreTarget
   Result<std::vector<uint8_t>> object = emitObject(*compiled->module, *compiled->machine);
   if (!object)
     return object.takeError();
-  if (auto replaced = replaceStandIns(*object, functionsWithStandIns(*compiled->module)); !replaced)
+  if (auto replaced = replaceStandIns(*object, standInsOf(*compiled->module)); !replaced)
     return replaced.takeError();
   Result<std::vector<uint8_t>> image = linkStatic(*object, target.codeAddress);
   if (!image)
@@ -199,7 +200,7 @@ Result<std::string> assembleCoreKernels(ModuleOp kernels, const CoreTarget &targ
   if (!compiled)
     return compiled.takeError();
   Result<std::string> text = emitAssembly(*compiled->module, *compiled->machine);
-  return text ? replaceStandIns(*text, functionsWithStandIns(*compiled->module)) : text;
+  return text ? replaceStandIns(*text, standInsOf(*compiled->module)) : text;
 }
 
 } // namespace weft::codegen

@@ -2,6 +2,7 @@
 #include "compiler/codegen/Passes.h"
 #include "compiler/codegen/UnitCalls.h"
 #include "dialects/rv/Rv.h"
+#include "dialects/rv/UnitOps.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -97,29 +98,74 @@ struct FormUnitOps : PassWrapper<FormUnitOps, OperationPass<func::FuncOp>> {
   Option<bool> dot{*this, "dot", llvm::cl::desc("the target has the unit dot"), llvm::cl::init(false)};
 };
 
-/// As inline assembly that names the instruction: no pass of LLVM looks inside, and it has no side effects.
-template <typename Op> struct CarryUnitOp : OpRewritePattern<Op> {
-  CarryUnitOp(MLIRContext *context, StringRef instruction)
-      : OpRewritePattern<Op>(context), text(unitCallText(instruction)) {}
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const final {
-    std::string constraints = "=r";
-    for (unsigned i = 0; i < op->getNumOperands(); ++i)
-      constraints += ",r";
-    rewriter.replaceOpWithNewOp<LLVM::InlineAsmOp>(op, op->getResultTypes(), op->getOperands(), text, constraints,
-                                                   /*has_side_effects=*/false, /*is_align_stack=*/false,
-                                                   LLVM::AsmDialectAttr(), ArrayAttr());
+/// As inline assembly that names the instruction: no pass of LLVM looks inside, and a vector unit's has no side
+/// effects.
+struct CarryUnitOp : RewritePattern {
+  CarryUnitOp(MLIRContext *context, const units::Instruction &instruction)
+      : RewritePattern(("rv." + StringRef(instruction.id)).str(), 1, context), instruction(instruction) {}
+
+  LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const final {
+    SmallVector<Value> operands;
+    std::string constraints = op->getNumResults() ? "=r" : "";
+    for (Value operand : op->getOperands())
+      addVectors(op->getLoc(), asBits(op->getLoc(), operand, rewriter), operands, rewriter);
+    for (size_t i = 0; i < operands.size(); ++i)
+      constraints += constraints.empty() ? "r" : ",r";
+    const units::Form *form = rv::formOf(op, instruction);
+    auto assembly = rewriter.create<LLVM::InlineAsmOp>(
+        op->getLoc(), llvm::map_to_vector(op->getResultTypes(), bitsType), operands,
+        unitCallText({&instruction, form, immediateOf(op)}), constraints,
+        /*has_side_effects=*/form == nullptr, /*is_align_stack=*/false, LLVM::AsmDialectAttr(), ArrayAttr());
+    SmallVector<Value> results;
+    for (auto [value, type] : llvm::zip_equal(assembly->getResults(), op->getResultTypes()))
+      results.push_back(castTo(op->getLoc(), value, type, rewriter));
+    rewriter.replaceOp(op, results);
     return success();
   }
-  std::string text;
+
+private:
+  /// bf16 is no type of LLVM's for a core without the extensions for it; its bits are.
+  static Type bitsType(Type type) {
+    Type element = getElementTypeOrSelf(type);
+    Type bits = element.isBF16() ? IntegerType::get(type.getContext(), 16) : element;
+    auto vector = dyn_cast<VectorType>(type);
+    return vector ? vector.cloneWith(std::nullopt, bits) : bits;
+  }
+  static Value castTo(Location loc, Value value, Type type, OpBuilder &b) {
+    if (value.getType() == type)
+      return value;
+    return isa<VectorType>(type) ? b.create<vector::BitCastOp>(loc, type, value).getResult()
+                                 : b.create<arith::BitcastOp>(loc, type, value).getResult();
+  }
+  static Value asBits(Location loc, Value value, OpBuilder &b) {
+    return castTo(loc, value, bitsType(value.getType()), b);
+  }
+
+  /// LLVM has vectors of rank 1 only.
+  static void addVectors(Location loc, Value operand, SmallVector<Value> &operands, OpBuilder &b) {
+    auto type = dyn_cast<VectorType>(operand.getType());
+    if (!type || type.getRank() == 1)
+      return operands.push_back(operand);
+    for (int64_t row = 0; row < type.getDimSize(0); ++row)
+      operands.push_back(b.create<vector::ExtractOp>(loc, operand, ArrayRef<int64_t>{row}));
+  }
+
+  static uint32_t immediateOf(Operation *op) {
+    for (StringRef name : {"immediate", "ci", "route"})
+      if (auto value = op->getAttrOfType<IntegerAttr>(name))
+        return static_cast<uint32_t>(value.getInt());
+    return 0;
+  }
+
+  const units::Instruction &instruction;
 };
 
 } // namespace
 
 void addUnitLowering(RewritePatternSet &patterns) {
-  patterns.add<CarryUnitOp<rv::VqdotVxOp>>(patterns.getContext(), "vqdot.vx");
-  patterns.add<CarryUnitOp<rv::VqdotVvOp>>(patterns.getContext(), "vqdot.vv");
-  patterns.add<CarryUnitOp<rv::WfVexpVOp>>(patterns.getContext(), "wf.vexp.v");
-  patterns.add<CarryUnitOp<rv::WfVexpsubVfOp>>(patterns.getContext(), "wf.vexpsub.vf");
+  for (const units::Unit &unit : units::all())
+    for (const units::Instruction &each : unit.instructions)
+      patterns.add<CarryUnitOp>(patterns.getContext(), each);
 }
 
 std::unique_ptr<Pass> createFormUnitOpsPass(bool dot) { return std::make_unique<FormUnitOps>(dot); }

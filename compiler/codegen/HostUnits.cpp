@@ -63,8 +63,10 @@ Result<void> callUnitFunctions(Module &module) {
   if (!exp)
     return exp.takeError();
   for (CallInst *call : calls) {
-    StringRef name(unitCallOf(*call)->name);
-    if (name != "wf.vexp.v" && name != "wf.vexpsub.vf")
+    UnitCall unit = *unitCallOf(*call);
+    StringRef name(unit.instruction->name);
+    bool isExp = name == "wf.vexp.v" || name == "wf.vexpsub.vf";
+    if (!isExp || unit.form->vd != units::ElementType::F32)
       return internalError("host kernels: no golden model of " + name.str() + " to call");
     IRBuilder<> b(call);
     call->replaceAllUsesWith(expOfLanes(b, *call, **exp));

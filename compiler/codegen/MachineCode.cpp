@@ -15,6 +15,7 @@ void LLVMInitializeRISCVTargetInfo();
 void LLVMInitializeRISCVTarget();
 void LLVMInitializeRISCVTargetMC();
 void LLVMInitializeRISCVAsmPrinter();
+void LLVMInitializeRISCVAsmParser();
 }
 
 namespace weft::codegen {
@@ -35,6 +36,7 @@ Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const Processor &
     LLVMInitializeRISCVTarget();
     LLVMInitializeRISCVTargetMC();
     LLVMInitializeRISCVAsmPrinter();
+    LLVMInitializeRISCVAsmParser(); // of inline assembly
   });
   std::string problem;
   const llvm::Target *found = llvm::TargetRegistry::lookupTarget(processor.triple, problem);

@@ -19,12 +19,26 @@ static const units::Instruction *findInstruction(std::string_view name) {
   return nullptr;
 }
 
-std::string unitCallText(llvm::StringRef instruction) { return (callPrefix + instruction).str(); }
+std::string unitCallText(const UnitCall &call) {
+  const units::Instruction &instruction = *call.instruction;
+  return fmt::format("{}{} {} {}", std::string_view(callPrefix), instruction.name,
+                     call.form ? call.form - instruction.forms.data() : 0, call.immediate);
+}
 
-const units::Instruction *unitCallOf(const llvm::CallInst &call) {
+std::optional<UnitCall> unitCallOf(const llvm::CallInst &call) {
   auto *assembly = llvm::dyn_cast<llvm::InlineAsm>(call.getCalledOperand());
   llvm::StringRef text = assembly ? assembly->getAsmString() : llvm::StringRef();
-  return text.consume_front(callPrefix) ? findInstruction(text) : nullptr;
+  if (!text.consume_front(callPrefix))
+    return std::nullopt;
+  auto [name, numbers] = text.split(' ');
+  auto [form, immediate] = numbers.split(' ');
+  UnitCall result{findInstruction(name)};
+  unsigned formIndex = 0;
+  if (!result.instruction || form.getAsInteger(10, formIndex) || immediate.getAsInteger(10, result.immediate))
+    return std::nullopt;
+  if (formIndex < result.instruction->forms.size())
+    result.form = &result.instruction->forms[formIndex];
+  return result;
 }
 
 // ---- a core -----------------------------------------------------------------------------------------------------
@@ -35,54 +49,100 @@ namespace {
 /// makes one of something else nor something else of one: a slide has operands that cannot change places, and a
 /// multiply-add that keeps the tail does not become the form that overwrites a factor.
 struct StandIn {
-  llvm::StringLiteral instruction;
+  units::Format format;
   llvm::Intrinsic::ID id;
   llvm::StringLiteral mnemonic;
-  uint32_t match; // under `standInMask`: all but the operands
-  bool keepsTail;
+  uint32_t match;                        // under `standInMask`: all but the operands
+  bool keepsTail, takesFirstSourceFirst; // vs1 before vs2
 };
 constexpr uint32_t standInMask = 0xfe00707f, operandBits = 0x01ff8f80;
 constexpr StandIn standIns[] = {
-    {"vqdot.vv", llvm::Intrinsic::riscv_vnmsac, "vnmsac.vv", 0xbe002057, true},
-    {"vqdot.vx", llvm::Intrinsic::riscv_vslideup, "vslideup.vx", 0x3a004057, false},
+    {units::Format::VectorVector, llvm::Intrinsic::riscv_vnmsac, "vnmsac.vv", 0xbe002057, true, true},
+    {units::Format::VectorScalar, llvm::Intrinsic::riscv_vslideup, "vslideup.vx", 0x3a004057, false, false},
 };
+/// On a function: the instructions that have stand-ins in it, separated by commas.
+constexpr const char *standInAttribute = "weft-stand-ins";
 } // namespace
 
-std::optional<UnitIntrinsic> unitIntrinsic(const units::Instruction &instruction) {
+/// All vectors have elements of one size, vtype's, and vtype is one that LLVM knows.
+static bool hasOneSize(const units::Form &form) {
+  auto fits = [&](units::ElementType type) { return units::bitsOf(type) == form.sewBits; };
+  return !form.alternate && fits(form.vd) && fits(form.vs2) &&
+         (form.third == units::ElementType::None || fits(form.third));
+}
+
+static std::vector<const units::Instruction *> standInsOf(const llvm::Function &function) {
+  std::vector<const units::Instruction *> result;
+  llvm::SmallVector<llvm::StringRef> names;
+  function.getFnAttribute(standInAttribute).getValueAsString().split(names, ',', -1, false);
+  for (llvm::StringRef name : names)
+    result.push_back(findInstruction(name));
+  return result;
+}
+
+/// Whether a stand-in of `function` is `instruction`'s from here on.
+static bool reserve(llvm::Function &function, const units::Instruction &instruction) {
+  std::string names(instruction.name);
+  for (const units::Instruction *each : standInsOf(function)) {
+    if (each->format == instruction.format)
+      return each == &instruction;
+    names += "," + std::string(each->name);
+  }
+  function.addFnAttr(standInAttribute, names);
+  return true;
+}
+
+std::optional<UnitIntrinsic> unitIntrinsic(const UnitCall &call, llvm::Function &function) {
+  const units::Instruction &instruction = *call.instruction;
+  if (!call.form || !hasOneSize(*call.form))
+    return std::nullopt;
   for (const StandIn &each : standIns)
-    if (each.instruction == llvm::StringRef(instruction.name))
-      return UnitIntrinsic{each.id, 0, true, each.keepsTail};
+    if (instruction.readsDestination && each.format == instruction.format)
+      return reserve(function, instruction)
+                 ? std::optional(UnitIntrinsic{each.id, std::nullopt, true, each.keepsTail, each.takesFirstSourceFirst})
+                 : std::nullopt;
   std::optional<units::Vcix> vcix = instruction.vcix();
-  if (!vcix)
+  // LLVM 19 does not tie the accumulator, and has no bf16 in f registers.
+  constexpr uint32_t narrowFloatBits = 16;
+  if (!vcix || instruction.readsDestination ||
+      (instruction.format == units::Format::VectorFloat && call.form->sewBits <= narrowFloatBits))
     return std::nullopt;
   llvm::Intrinsic::ID id = llvm::Function::lookupIntrinsicID(vcix->intrinsic);
-  return id ? std::optional(UnitIntrinsic{id, vcix->opcode, false, false}) : std::nullopt;
+  return id ? std::optional(UnitIntrinsic{id, vcix->opcode}) : std::nullopt;
+}
+
+static const units::Instruction *withFormat(const std::vector<const units::Instruction *> &instructions,
+                                            units::Format format) {
+  auto found = llvm::find_if(instructions, [&](const units::Instruction *each) { return each->format == format; });
+  return found == instructions.end() ? nullptr : *found;
 }
 
 /// The encoding of what `word` stands for, unmasked; itself if it is no stand-in.
-static uint32_t withoutStandIn(uint32_t word) {
+static uint32_t withoutStandIn(uint32_t word, const std::vector<const units::Instruction *> &instructions) {
   for (const StandIn &each : standIns)
     if ((word & standInMask) == each.match)
-      return (word & operandBits) | findInstruction(std::string_view(each.instruction))->match | units::maskBit;
+      if (const units::Instruction *instruction = withFormat(instructions, each.format))
+        return (word & operandBits) | instruction->match | (units::maskBit & ~instruction->mask);
   return word;
 }
 
-std::set<std::string> functionsWithStandIns(const llvm::Module &module) {
-  std::set<std::string> names;
+StandIns standInsOf(const llvm::Module &module) {
+  StandIns result;
   for (const llvm::Function &function : module)
     if (function.hasFnAttribute(standInAttribute))
-      names.insert(function.getName().str());
-  return names;
+      result[function.getName().str()] = standInsOf(function);
+  return result;
 }
 
-Result<void> replaceStandIns(std::vector<uint8_t> &object, const std::set<std::string> &functions) {
+Result<void> replaceStandIns(std::vector<uint8_t> &object, const StandIns &functions) {
   llvm::MemoryBufferRef buffer(llvm::StringRef(reinterpret_cast<const char *>(object.data()), object.size()), "core");
   auto file = llvm::object::ELFObjectFile<llvm::object::ELF64LE>::create(buffer);
   if (!file)
     return internalError("core kernels: " + llvm::toString(file.takeError()));
   for (const llvm::object::ELFSymbolRef symbol : file->symbols()) {
     auto name = symbol.getName();
-    if (!name || !functions.contains(name->str()))
+    auto function = name ? functions.find(std::string_view(*name)) : functions.end();
+    if (function == functions.end())
       continue;
     auto section = symbol.getSection();
     auto address = symbol.getValue();
@@ -92,24 +152,26 @@ Result<void> replaceStandIns(std::vector<uint8_t> &object, const std::set<std::s
     if (!contents || *address + symbol.getSize() > contents->size())
       return internalError("core kernels: a function outside its section");
     uint8_t *code = object.data() + (contents->bytes_begin() - buffer.getBuffer().bytes_begin()) + *address;
+    using namespace llvm::support::endian;
     for (uint64_t at = 0; at + 2 <= symbol.getSize(); at += (code[at] & 3) == 3 ? 4 : 2)
       if ((code[at] & 3) == 3 && at + 4 <= symbol.getSize())
-        llvm::support::endian::write32le(code + at, withoutStandIn(llvm::support::endian::read32le(code + at)));
+        write32le(code + at, withoutStandIn(read32le(code + at), function->second));
   }
   return {};
 }
 
-std::string replaceStandIns(const std::string &assembly, const std::set<std::string> &functions) {
+std::string replaceStandIns(const std::string &assembly, const StandIns &functions) {
   std::string result;
-  bool concerned = false;
+  auto function = functions.end();
   for (llvm::StringRef line : llvm::split(llvm::StringRef(assembly), '\n')) {
     llvm::StringRef label = line.take_until([](char c) { return c == ':'; });
     if (label.size() < line.size() && !label.starts_with(".") && !label.contains('\t'))
-      concerned = functions.contains(label.str());
+      function = functions.find(std::string_view(label));
     std::string text = line.str();
     for (const StandIn &each : standIns)
-      if (size_t at = text.find(each.mnemonic); concerned && at != std::string::npos)
-        text.replace(at, each.mnemonic.size(), each.instruction);
+      if (size_t at = text.find(each.mnemonic); function != functions.end() && at != std::string::npos)
+        if (const units::Instruction *instruction = withFormat(function->second, each.format))
+          text.replace(at, each.mnemonic.size(), instruction->name);
     result += text + "\n";
   }
   result.pop_back();

@@ -12,8 +12,6 @@ using namespace llvm;
 
 namespace weft::codegen {
 
-constexpr unsigned blockBits = 64; // of VLEN, for each unit of a scalable length
-
 VectorSelector::VectorSelector(Function &function, const hw::Isa &isa)
     : isa(isa), b(function.getContext()), dominators(function) {
   for (BasicBlock &block : function)
@@ -302,35 +300,6 @@ Value *VectorSelector::selectIntrinsic(IntrinsicInst &op) {
   }
 }
 
-/// An instruction of a custom unit. The coprocessor's intrinsics are of integers, and so are stand-ins.
-Value *VectorSelector::selectUnit(CallInst &op, const units::Instruction &instruction) {
-  std::optional<UnitIntrinsic> intrinsic = unitIntrinsic(instruction);
-  Type *fixed = op.getType(), *type = typeFor(fixed);
-  if (!intrinsic || !type)
-    return nullptr;
-  Type *words = type->getWithNewType(b.getIntNTy(type->getScalarSizeInBits()));
-  SmallVector<Value *> operands;
-  if (!intrinsic->standsIn)
-    operands.push_back(word(intrinsic->opcode));
-  for (Value *operand : op.args()) {
-    bool isVector = operand->getType()->isVectorTy(), isWord = operand->getType()->isIntegerTy();
-    Value *taken = isVector ? vector(operand) : operand;
-    if (!taken)
-      return nullptr;
-    operands.push_back(isVector ? made(b.CreateBitCast(taken, words))
-                       : isWord ? made(b.CreateSExt(taken, b.getInt64Ty()))
-                                : taken);
-  }
-  if (instruction.format == units::Format::Vector)
-    operands.push_back(word(0)); // the immediate of a form that has no third operand
-  operands.push_back(lengthOf(fixed));
-  if (intrinsic->standsIn) {
-    operands.push_back(word(intrinsic->keepsTail ? 0 : tailAgnostic));
-    op.getFunction()->addFnAttr(standInAttribute);
-  }
-  return made(b.CreateBitCast(made(b.CreateIntrinsic(words, intrinsic->id, operands)), type));
-}
-
 // ---- the rest ---------------------------------------------------------------------------------------------------
 
 Value *VectorSelector::select(Instruction &instruction) {
@@ -349,7 +318,7 @@ Value *VectorSelector::select(Instruction &instruction) {
   if (auto *op = dyn_cast<IntrinsicInst>(&instruction))
     return selectIntrinsic(*op);
   if (auto *op = dyn_cast<CallInst>(&instruction))
-    if (const units::Instruction *unit = unitCallOf(*op))
+    if (std::optional<UnitCall> unit = unitCallOf(*op))
       return selectUnit(*op, *unit);
   if (llvm::isa<FreezeInst>(instruction)) {
     Value *x = vector(instruction.getOperand(0));
@@ -434,9 +403,12 @@ bool VectorSelector::rewrite(Instruction &instruction) {
     return selectStore(*store);
   if (auto *extract = dyn_cast<ExtractElementInst>(&instruction)) {
     Value *from = llvm::isa<ConstantInt>(extract->getIndexOperand()) ? vector(extract->getVectorOperand()) : nullptr;
-    if (from)
-      extracted[&instruction] = made(b.CreateExtractElement(from, extract->getIndexOperand()));
-    return from != nullptr;
+    if (!from)
+      return false;
+    bool isMoved = extract->getType()->is16bitFPTy() && !hasArithmetic(extract->getType());
+    Value *lane = made(b.CreateExtractElement(isMoved ? asWords(from) : from, extract->getIndexOperand()));
+    extracted[&instruction] = made(b.CreateBitCast(lane, extract->getType()));
+    return true;
   }
   auto *fixed = dyn_cast<FixedVectorType>(instruction.getType());
   if (!fixed)

@@ -15,7 +15,10 @@
 
 namespace weft::codegen {
 
+struct UnitCall;
+
 inline constexpr int64_t dynamicRounding = 7; // as the rounding mode says, which is to nearest even
+inline constexpr unsigned blockBits = 64;     // of VLEN, for each unit of a scalable length
 inline constexpr int64_t tailAgnostic = 3;    // and mask-agnostic
 
 /// Makes the scalable counterpart of each vector of one function, beside the old code.
@@ -71,7 +74,13 @@ private:
   llvm::Value *selectMerge(llvm::SelectInst &op);
   llvm::Value *selectShuffle(llvm::ShuffleVectorInst &op);
   llvm::Value *selectIntrinsic(llvm::IntrinsicInst &op);
-  llvm::Value *selectUnit(llvm::CallInst &call, const units::Instruction &instruction);
+  llvm::Value *selectUnit(llvm::CallInst &op, const UnitCall &unit);
+  llvm::Value *selectBatchedUnit(llvm::CallInst &op, const UnitCall &unit);
+  llvm::Value *groupOf(llvm::ArrayRef<llvm::Value *> rows);
+  llvm::Value *asWords(llvm::Value *vector);
+  llvm::Value *unitOperand(llvm::Value *operand, const units::Instruction &instruction);
+  llvm::Value *assemble(llvm::Type *type, const UnitCall &unit, int lmulLog2, llvm::SmallVector<llvm::Value *> operands,
+                        llvm::Value *length);
   llvm::Value *selectLoad(llvm::LoadInst &op);
   bool selectStore(llvm::StoreInst &op);
 

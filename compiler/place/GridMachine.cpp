@@ -1,10 +1,11 @@
 #include "compiler/place/GridMachine.h"
 
 #include "compiler/route/Tree.h"
+#include "kernels/units/Router.h"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 using namespace mlir;
 
@@ -119,10 +120,9 @@ struct Line {
   }
   /// a op b as a router's unit does it, `a` being of the lower position.
   std::vector<float> routed(std::vector<float> a, const std::vector<float> &b) const {
-    combine(a, b);
-    if (kind == grid::ReduceKind::Add)
-      for (float &value : a)
-        value = std::isnan(value) ? std::numeric_limits<float>::quiet_NaN() : value;
+    const units::Combine op = kind == grid::ReduceKind::Add ? units::Combine::AddF32 : units::Combine::MaxF32;
+    for (size_t i = 0; i < a.size(); ++i)
+      a[i] = std::bit_cast<float>(units::combine(op, std::bit_cast<uint32_t>(a[i]), std::bit_cast<uint32_t>(b[i])));
     return a;
   }
   /// Of the cores [lo, hi), in the order of the routers between them. Leaves it with the middle one, which is returned.

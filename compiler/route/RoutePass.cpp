@@ -4,6 +4,7 @@
 #include "compiler/route/Colors.h"
 #include "compiler/route/Tree.h"
 #include "compiler/route/Verify.h"
+#include "kernels/units/Router.h"
 
 #include "mlir/Pass/PassRegistry.h"
 
@@ -12,6 +13,9 @@ using namespace mlir;
 namespace weft::route {
 
 namespace {
+
+// Fabric, package and router number the operations alike.
+static_assert(units::hasCombineNumbers<fabric::CombineKind>() && units::hasCombineNumbers<pkg::Combine>());
 
 std::vector<Segment> segmentsOf(int64_t length, int64_t count) {
   std::vector<Segment> segments;

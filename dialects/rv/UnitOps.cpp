@@ -59,11 +59,22 @@ struct Operands {
     result = op->getResult(0).getType();
   }
 
-  bool hold(const units::Form &form) const {
+  /// `alternate`: vtype.altfmt if the op says it.
+  bool hold(const units::Form &form, std::optional<bool> alternate) const {
+    if (alternate && *alternate != form.alternate)
+      return false;
     return holds(result, form.vd) && (!acc || holds(acc, form.vd)) && holds(vs2, form.vs2) &&
            (!third || holds(third, form.third));
   }
 };
+
+/// None if elements alone say it.
+std::optional<bool> alternateOf(Operation *op, const Instruction &instruction) {
+  auto isAlternate = [](const units::Form &form) { return form.alternate; };
+  if (llvm::none_of(instruction.forms, isAlternate) || llvm::all_of(instruction.forms, isAlternate))
+    return std::nullopt;
+  return op->hasAttr("altfmt");
+}
 
 std::string formsText(const Instruction &instruction) {
   std::string text;
@@ -90,18 +101,6 @@ LogicalResult verifyLengths(Operation *op, const Operands &operands) {
   return success();
 }
 
-LogicalResult verifyBatchedLengths(Operation *op, const Operands &operands) {
-  auto result = cast<VectorType>(operands.result), vs2 = cast<VectorType>(operands.vs2),
-       vs1 = cast<VectorType>(operands.third);
-  constexpr int64_t batch = 8;
-  bool isRight = result.getRank() == 1 && result.getNumElements() == batch && !result.isScalable() &&
-                 vs1.getRank() == 1 && !vs1.isScalable() && vs2.getRank() == 2 && !vs2.isScalable() &&
-                 vs2.getDimSize(0) == batch && vs2.getDimSize(1) == vs1.getDimSize(0);
-  if (!isRight)
-    return op->emitOpError("U2: wants vs1 of n elements, vs2 of 8 x n, and 8 results");
-  return success();
-}
-
 LogicalResult verifyRange(Operation *op, StringRef attribute, int64_t high, StringRef rule) {
   auto value = op->getAttrOfType<IntegerAttr>(attribute);
   if (value && (value.getInt() < 0 || value.getInt() > high))
@@ -109,7 +108,30 @@ LogicalResult verifyRange(Operation *op, StringRef attribute, int64_t high, Stri
   return success();
 }
 
+LogicalResult verifyBatchedLengths(Operation *op, const Operands &operands) {
+  auto result = cast<VectorType>(operands.result), vs2 = cast<VectorType>(operands.vs2),
+       vs1 = cast<VectorType>(operands.third);
+  constexpr int64_t batch = 8;
+  bool isRight = result.getRank() == 1 && result.getNumElements() % batch == 0 &&
+                 llvm::isPowerOf2_64(result.getNumElements()) && !result.isScalable() && vs1.getRank() == 1 &&
+                 !vs1.isScalable() && vs2.getRank() == 2 && !vs2.isScalable() && vs2.getDimSize(0) == batch &&
+                 vs2.getDimSize(1) == vs1.getDimSize(0);
+  if (!isRight)
+    return op->emitOpError("U2: wants vs1 of n elements, vs2 of 8 x n, and 8 results, or a power of two times 8");
+  return verifyRange(op, "ci", result.getNumElements() / batch - 1, "U3");
+}
+
 } // namespace
+
+const units::Form *formOf(Operation *op, const Instruction &instruction) {
+  if (instruction.forms.empty())
+    return nullptr;
+  Operands operands(op, instruction);
+  std::optional<bool> alternate = alternateOf(op, instruction);
+  auto found =
+      llvm::find_if(instruction.forms, [&](const units::Form &form) { return operands.hold(form, alternate); });
+  return found == instruction.forms.end() ? nullptr : &*found;
+}
 
 LogicalResult verifyUnitOp(Operation *op, StringRef name) {
   const Instruction &instruction = instructionOf(name);
@@ -118,10 +140,9 @@ LogicalResult verifyUnitOp(Operation *op, StringRef name) {
     return failure();
   if (instruction.forms.empty())
     return success();
-  Operands operands(op, instruction);
-  if (std::none_of(instruction.forms.begin(), instruction.forms.end(),
-                   [&](const units::Form &form) { return operands.hold(form); }))
+  if (!formOf(op, instruction))
     return op->emitOpError("U1: operands must hold ") << formsText(instruction);
+  Operands operands(op, instruction);
   return instruction.format == Format::Batched ? verifyBatchedLengths(op, operands) : verifyLengths(op, operands);
 }
 

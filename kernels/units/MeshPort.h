@@ -1,20 +1,25 @@
 // The mesh port, cycle by cycle: the golden model of rtl/mesh_port.
 #pragma once
 
+#include "kernels/units/UnitConstants.h"
+
+#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <vector>
 
 namespace weft::units {
 
-/// What goes into the port in a cycle. Sets of routes are bits.
+using RouteSet = std::bitset<constants::highMeshPortColors>;
+
+/// What goes into the port in a cycle.
 struct MeshPortIn {
   bool issue = false;
   uint32_t instr = 0, rs1 = 0, id = 0;
   bool commit = false, kill = false;
   uint32_t commitId = 0;
   bool takeResult = false;
-  uint32_t upGrant = 0, downGrant = 0;
+  RouteSet upGrant, downGrant;
   bool down = false;
   uint32_t downColor = 0, downData = 0;
 };
@@ -24,7 +29,7 @@ struct MeshPortOut {
   bool ready = false, accept = false;
   bool result = false, writes = false;
   uint32_t resultId = 0, resultData = 0; // while `result`
-  uint32_t upValid = 0, downReady = 0;
+  RouteSet upValid, downReady;
   std::vector<uint32_t> upData; // by route, while its bit of upValid is set
   bool operator==(const MeshPortOut &) const = default;
 };
@@ -34,17 +39,17 @@ public:
   MeshPortModel(uint32_t colors, uint32_t queueWords) : places(queueWords), routes(colors) {}
 
   /// The outputs that depend on nothing but the state: what the router's side may decide on.
-  uint32_t upValid() const {
-    uint32_t bits = 0;
+  RouteSet upValid() const {
+    RouteSet set;
     for (uint32_t c = 0; c < routes.size(); ++c)
-      bits |= uint32_t{!routes[c].out.empty()} << c;
-    return bits;
+      set[c] = !routes[c].out.empty();
+    return set;
   }
-  uint32_t downReady() const {
-    uint32_t bits = 0;
+  RouteSet downReady() const {
+    RouteSet set;
     for (uint32_t c = 0; c < routes.size(); ++c)
-      bits |= uint32_t{routes[c].in.size() + routes[c].coming < places} << c;
-    return bits;
+      set[c] = routes[c].in.size() + routes[c].coming < places;
+    return set;
   }
   bool resultValid() const {
     return held && committed && (isPut ? routes[color].out.size() < places : !routes[color].in.empty());
@@ -56,8 +61,9 @@ public:
   /// One cycle.
   MeshPortOut step(const MeshPortIn &in) {
     MeshPortOut out;
-    const uint32_t kind = in.instr & 0x707f, route = in.instr >> 20;
-    const bool put = kind == 0x100b && !(in.instr & 0xf80), get = kind == 0x000b && !(in.instr & 0xf8000);
+    const uint32_t route = in.instr >> 20;
+    const bool put = (in.instr & constants::maskMeshPut) == constants::matchMeshPut;
+    const bool get = (in.instr & constants::maskMeshGet) == constants::matchMeshGet;
     out.accept = (put || get) && route < routes.size();
     out.result = resultValid();
     if (out.result) {
@@ -78,7 +84,7 @@ public:
     return out;
   }
 
-  // Counters, by their CSR.
+  // Counters, by their CSR: 32 bits each.
   uint32_t cycle = 0, puts = 0, gets = 0, putCycle = 0, getCycle = 0;
 
 private:
@@ -97,9 +103,9 @@ private:
       routes[color].in.pop_front();
     }
     for (uint32_t c = 0; c < routes.size(); ++c) {
-      if (in.upGrant >> c & 1)
+      if (in.upGrant[c])
         routes[c].out.pop_front();
-      if (in.downGrant >> c & 1)
+      if (in.downGrant[c])
         ++routes[c].coming;
     }
     if (fire && isPut)

@@ -2,6 +2,7 @@
 // generated from them and all that reads those tables speak with these words.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -15,6 +16,12 @@ enum class Kind : uint8_t {
   Scalar, // beside the scalar core: instructions on x registers, control and status registers
   Network // outside the core: no instructions, operations on passing words
 };
+
+/// Cycles, on a core of these widths in bits. A scalar unit's do not depend on them.
+using Latency = uint32_t (*)(uint32_t vlen, uint32_t dlen);
+
+/// Of a number below `count`, as descriptions write it: at least one.
+constexpr uint32_t bits(uint32_t count) { return count <= 2 ? 1 : static_cast<uint32_t>(std::bit_width(count - 1)); }
 
 /// What an operand holds. S8x4 and U8x4 are four bytes in 32 bits, the first one lowest; I32 has no sign because
 /// arithmetic on it is modulo 2^32.

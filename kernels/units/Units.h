@@ -17,10 +17,10 @@ struct Parameter {
 /// How long instructions take. A beat is what the vector datapath, DLEN bits wide, takes of an operand in one cycle.
 struct Pipeline {
   std::string_view name;
-  std::span<const std::string_view> stages;
-  uint32_t latency = 0;  // cycles from taking the last beat that a result needs to offering that result
-  uint32_t interval = 0; // cycles from taking one beat to taking the next
-  double energyPj = 0;   // of one beat
+  std::span<const std::string_view> stages; // one a cycle of the latency that the parameters' defaults give
+  Latency latency = nullptr; // cycles from taking the last beat that a result needs to offering that result
+  uint32_t interval = 0;     // cycles from taking one beat to taking the next
+  double energyPj = 0;       // of one beat
   std::string_view energySource;
 };
 
@@ -55,7 +55,7 @@ struct Operation {
 
 struct Csr {
   std::string_view name, summary;
-  uint32_t number = 0;
+  uint32_t number = 0, bits = 0; // counts modulo 2^bits, reads as zeros above
 };
 
 struct Unit {

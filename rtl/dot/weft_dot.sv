@@ -39,6 +39,16 @@ module weft_dot #(
     output logic [ID_WIDTH-1:0] result_id_o,
     output logic [         4:0] result_flags_o
 );
+  if (VLEN < weft_units_pkg::DOT_VLEN_MIN || VLEN > weft_units_pkg::DOT_VLEN_MAX || VLEN != 1 << $clog2(VLEN))
+    $error("weft_dot: VLEN out of the range that kernels/units/dot.yaml gives");
+  if (DLEN < weft_units_pkg::DOT_DLEN_MIN || DLEN > weft_units_pkg::DOT_DLEN_MAX || DLEN != 1 << $clog2(DLEN))
+    $error("weft_dot: DLEN out of the range that kernels/units/dot.yaml gives");
+  if (ID_WIDTH < weft_units_pkg::DOT_ID_WIDTH_MIN || ID_WIDTH > weft_units_pkg::DOT_ID_WIDTH_MAX)
+    $error("weft_dot: ID_WIDTH out of the range that kernels/units/dot.yaml gives");
+  if (QUEUE < weft_units_pkg::DOT_QUEUE_MIN || QUEUE > weft_units_pkg::DOT_QUEUE_MAX)
+    $error("weft_dot: QUEUE out of the range that kernels/units/dot.yaml gives");
+  if (DLEN > VLEN) $error("weft_dot: DLEN is wider than VLEN");
+
   localparam int unsigned Lanes = DLEN / 32;
   localparam int unsigned SlotBits = Lanes > 1 ? $clog2(Lanes) : 1;
   localparam int unsigned MaskBits = $clog2(DLEN / 8);

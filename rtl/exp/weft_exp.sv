@@ -37,6 +37,16 @@ module weft_exp #(
     output logic [ID_WIDTH-1:0] result_id_o,
     output logic [         4:0] result_flags_o
 );
+  if (VLEN < weft_units_pkg::EXP_VLEN_MIN || VLEN > weft_units_pkg::EXP_VLEN_MAX || VLEN != 1 << $clog2(VLEN))
+    $error("weft_exp: VLEN out of the range that kernels/units/exp.yaml gives");
+  if (DLEN < weft_units_pkg::EXP_DLEN_MIN || DLEN > weft_units_pkg::EXP_DLEN_MAX || DLEN != 1 << $clog2(DLEN))
+    $error("weft_exp: DLEN out of the range that kernels/units/exp.yaml gives");
+  if (ID_WIDTH < weft_units_pkg::EXP_ID_WIDTH_MIN || ID_WIDTH > weft_units_pkg::EXP_ID_WIDTH_MAX)
+    $error("weft_exp: ID_WIDTH out of the range that kernels/units/exp.yaml gives");
+  if (QUEUE < weft_units_pkg::EXP_QUEUE_MIN || QUEUE > weft_units_pkg::EXP_QUEUE_MAX)
+    $error("weft_exp: QUEUE out of the range that kernels/units/exp.yaml gives");
+  if (DLEN > VLEN) $error("weft_exp: DLEN is wider than VLEN");
+
   localparam int unsigned Halves = DLEN / 16;
   localparam int unsigned Stages = 7;
   localparam int unsigned Meta = ID_WIDTH + 3 + Halves;

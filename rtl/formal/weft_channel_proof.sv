@@ -1,5 +1,5 @@
-// A sender with credits, the way in and a queue, closed to a loop: the queue never overflows, whatever sender and reader do,
-// and every place is used. This is each link, each ramp and the combine unit's way into a queue.
+// A sender with credits, the way in and a queue, closed to a loop: the queue never overflows, whatever sender and
+// reader do, and every place is used. This is each link, each ramp and the combine unit's way into a queue.
 module weft_channel_proof #(
     parameter int unsigned QUEUE_WORDS = 2,
     parameter int unsigned LATENCY = 2

@@ -1,5 +1,5 @@
-// The way up the ramp with a queue behind each colour: one word a cycle, from the one whose last grant is longest ago, never without
-// a credit, and nobody waits for more than all others once each.
+// The way up the ramp with a queue behind each colour: one word a cycle, from the one whose last grant is longest ago,
+// never without a credit, and nobody waits for more than all others once each.
 module weft_sender_proof #(
     parameter int unsigned COLORS = 3,
     parameter int unsigned LIMIT  = 2

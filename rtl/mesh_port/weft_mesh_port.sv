@@ -1,8 +1,8 @@
 // The core's view of the mesh as instructions: mesh.put hands a word to a route, mesh.get takes one from it.
 //
-// The scalar side is as CV-X-IF has it: an instruction is issued, later committed or killed, and answers with a result. The
-// unit holds one instruction. It has no effect before it is committed, waits while its route's queue is full (put) or empty
-// (get), and takes effect in the cycle in which its result is taken. The other side is a router's core port.
+// The scalar side is as CV-X-IF has it: an instruction is issued, later committed or killed, and answers with a result.
+// The unit holds one instruction. It has no effect before it is committed, waits while its route's queue is full (put)
+// or empty (get), and takes effect in the cycle in which its result is taken. The other side is a router's core port.
 module weft_mesh_port #(
     parameter int unsigned COLORS = weft_units_pkg::MESH_PORT_COLORS,
     parameter int unsigned QUEUE_WORDS = weft_units_pkg::MESH_PORT_QUEUE_WORDS,
@@ -44,10 +44,16 @@ module weft_mesh_port #(
 );
   if (COLORS < weft_units_pkg::MESH_PORT_COLORS_MIN || COLORS > weft_units_pkg::MESH_PORT_COLORS_MAX)
     $error("weft_mesh_port: COLORS out of the range that kernels/units/mesh-port.yaml gives");
-  if (QUEUE_WORDS < weft_units_pkg::MESH_PORT_QUEUE_WORDS_MIN || QUEUE_WORDS > weft_units_pkg::MESH_PORT_QUEUE_WORDS_MAX)
+  if (QUEUE_WORDS < weft_units_pkg::MESH_PORT_QUEUE_WORDS_MIN ||
+      QUEUE_WORDS > weft_units_pkg::MESH_PORT_QUEUE_WORDS_MAX)
     $error("weft_mesh_port: QUEUE_WORDS out of the range that kernels/units/mesh-port.yaml gives");
   if (ID_WIDTH < weft_units_pkg::MESH_PORT_ID_WIDTH_MIN || ID_WIDTH > weft_units_pkg::MESH_PORT_ID_WIDTH_MAX)
     $error("weft_mesh_port: ID_WIDTH out of the range that kernels/units/mesh-port.yaml gives");
+
+  if (weft_units_pkg::CSR_MESHCYCLE_BITS != 32 || weft_units_pkg::CSR_MESHPUTS_BITS != 32 ||
+      weft_units_pkg::CSR_MESHGETS_BITS != 32 || weft_units_pkg::CSR_MESHPUTCYCLE_BITS != 32 ||
+      weft_units_pkg::CSR_MESHGETCYCLE_BITS != 32)
+    $error("weft_mesh_port: the counters have 32 bits, kernels/units/mesh-port.yaml says otherwise");
 
   // ---- the instruction ----------------------------------------------------------------------------------------------
   logic held, held_put, committed;
@@ -195,7 +201,8 @@ module weft_mesh_port #(
   always_ff @(posedge clk_i)
     if (rst_ni) begin
       // A result stays until it is taken, and does not change.
-      port_result_stays : assert (!was_result || was_taken || (result_valid_o && result_id_o == was_id && result_data_o == was_data));
+      port_result_stays : assert (!was_result || was_taken ||
+          (result_valid_o && result_id_o == was_id && result_data_o == was_data));
       // Nothing happens for an instruction that is not committed.
       port_committed : assert (!fire || (held && committed));
       // The router takes words that are there, and sends those that have a place.

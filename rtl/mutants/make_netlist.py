@@ -31,13 +31,14 @@ def main():
     options = parser.parse_args()
     flat = options.flat or options.out.with_suffix(".il")
     if not flat.exists():
-        yosys(f"read_verilog -defer -sv {' '.join(options.sources)}; hierarchy -top weft_router; proc; flatten; opt -full; "
-              f"chformal -remove; clean; write_rtlil {flat}")
+        yosys(f"read_verilog -defer -sv {' '.join(options.sources)}; hierarchy -top weft_router; proc; flatten; "
+              f"opt -full; chformal -remove; clean; write_rtlil {flat}")
     yosys(f"read_rtlil {flat}; mutate -list {options.count} -seed {options.seed} -o {options.list}")
     commands = [re.sub(r"^mutate ", f"mutate -ctrl mutant {BITS} {number} ", line)
                 for number, line in enumerate(options.list.read_text().splitlines(), 1)]
     script = options.out.with_suffix(".ys")
-    script.write_text("\n".join([f"read_rtlil {flat}", *commands, "opt_clean", f"write_verilog -noattr {options.out}"]) + "\n")
+    lines = [f"read_rtlil {flat}", *commands, "opt_clean", f"write_verilog -noattr {options.out}"]
+    script.write_text("\n".join(lines) + "\n")
     yosys(f"script {script}")
 
 

@@ -1,6 +1,6 @@
-// Credits of one sender for one queue: it starts with a credit for every place of the queue, pays one for each word that it sends, and
-// gets one back in the cycle in which a word leaves the queue. A credit that comes back in cycle t is worth
-// something from t + 1 on.
+// Credits of one sender for one queue: it starts with a credit for every place of the queue, pays one for each word
+// that it sends, and gets one back in the cycle in which a word leaves the queue. A credit that comes back in cycle t
+// is worth something from t + 1 on.
 module weft_credits #(
     parameter int unsigned LIMIT = 5
 ) (

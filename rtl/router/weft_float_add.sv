@@ -1,5 +1,6 @@
 // The sum of two floating-point numbers of 8 exponent bits (f32, bf16), rounded once to nearest, ties to even.
-// Subnormal numbers are kept; NaN is the canonical one; no flags. Combinational: whoever wants stages puts them behind it.
+// Subnormal numbers are kept; NaN is the canonical one; no flags. Combinational: whoever wants stages puts them behind
+// it.
 module weft_float_add #(
     parameter  int unsigned FRACTION_BITS = 23,
     localparam int unsigned Bits = FRACTION_BITS + 9

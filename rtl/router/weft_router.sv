@@ -1,11 +1,12 @@
 // A router of the mesh: four links, a ramp up from the core and one down to it, a queue for each colour.
 //
 // docs/program-model.md says what happens in which cycle, docs/rtl.md draws it. Everything is decided on the state at
-// the beginning of a cycle; a word that is granted in cycle t is able to leave the next router from t + HOP on and is in
-// the core in t + RAMP.
+// the beginning of a cycle; a word that is granted in cycle t is able to leave the next router from t + HOP on and is
+// in the core in t + RAMP.
 //
-// Ports of links are numbered 0 north, 1 east, 2 south, 3 west, and 4 is the core. The route of a colour is {combine[2:0], inputs[4:0], outputs[4:0]}, a bit a port. A colour that
-// combines has up to three inputs: one of north and west (positions below), one of south and east, and the core.
+// Ports of links are numbered 0 north, 1 east, 2 south, 3 west, and 4 is the core. The route of a colour is
+// {combine[2:0], inputs[4:0], outputs[4:0]}, a bit a port. A colour that combines has up to three inputs: one of north
+// and west (positions below), one of south and east, and the core.
 module weft_router #(
     parameter int unsigned COLORS = weft_units_pkg::ROUTER_COLORS,
     parameter int unsigned LINK_BITS = weft_units_pkg::ROUTER_LINK_BITS,
@@ -317,8 +318,8 @@ module weft_router #(
   assign busy_o = waiting != '0 || in_busy != '0 || down_busy || combiner_busy;
 
   // ---- the rules ----------------------------------------------------------------------------------------------------
-  // Each queue asserts that it neither overflows nor underflows, each sender that it never spends a credit it lacks, nor
-  // gets back more than it spent; what follows is about ports and routes.
+  // Each queue asserts that it neither overflows nor underflows, each sender that it never spends a credit it lacks,
+  // nor gets back more than it spent; what follows is about ports and routes.
   for (genvar p = 0; p < 4; p = p + 1) begin : g_rule_link
     always_ff @(posedge clk_i)
       if (rst_ni) assert ((sends[p*COLORS+:COLORS] & (sends[p*COLORS+:COLORS] - 1'b1)) == '0);

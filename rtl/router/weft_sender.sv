@@ -1,5 +1,5 @@
-// The way up the ramp: in each cycle one word, of the colours that have one and whose queue has room, the one whose last
-// grant is longest ago.
+// The way up the ramp: in each cycle one word, of the colours that have one and whose queue has room, the one whose
+// last grant is longest ago.
 module weft_sender #(
     parameter int unsigned COLORS    = 24,
     parameter int unsigned WORD_BITS = 32,

@@ -1,5 +1,5 @@
-// Which colours of a router move in a cycle. It goes through the ready ones in the order of their turns and grants each that has no
-// output port in common with one granted before it.
+// Which colours of a router move in a cycle. It goes through the ready ones in the order of their turns and grants each
+// that has no output port in common with one granted before it.
 //
 // All at once: in every round those win that conflict with nobody before them, and whoever conflicts with a winner is
 // out. Each round serves at least one port, so there are no more rounds than ports.

@@ -1,7 +1,7 @@
 // Who comes first: those whose last grant is longest ago, at the beginning the lower number.
 //
-// Bit i * COUNT + j of before_o says that j comes before i. Several may be granted in one cycle; their order among themselves
-// stays what it was.
+// Bit i * COUNT + j of before_o says that j comes before i. Several may be granted in one cycle; their order among
+// themselves stays what it was.
 module weft_turns #(
     parameter int unsigned COUNT = 24
 ) (

@@ -86,6 +86,10 @@ bool reachable(const Hart &hart, uint32_t number) {
   }
 }
 
+namespace constants = weft::units::constants;
+
+template <uint32_t bits> uint64_t lowest(uint64_t value) { return value << (64 - bits) >> (64 - bits); }
+
 bool writeFloatOrVector(Hart &hart, Csr number, uint64_t value) {
   switch (number) {
   case Csr::fflags:
@@ -197,16 +201,17 @@ std::optional<uint64_t> readUser(const Hart &hart, Csr number) {
   case Csr::minstret:
     return p.retired + p.instretOffset;
   case Csr::time:
-  case Csr::meshcycle:
     return p.clock();
+  case Csr::meshcycle:
+    return lowest<constants::bitsMeshcycle>(p.clock());
   case Csr::meshputs:
-    return hart.mesh.puts;
+    return lowest<constants::bitsMeshputs>(hart.mesh.puts);
   case Csr::meshgets:
-    return hart.mesh.gets;
+    return lowest<constants::bitsMeshgets>(hart.mesh.gets);
   case Csr::meshputcycle:
-    return hart.mesh.putCycle;
+    return lowest<constants::bitsMeshputcycle>(hart.mesh.putCycle);
   case Csr::meshgetcycle:
-    return hart.mesh.getCycle;
+    return lowest<constants::bitsMeshgetcycle>(hart.mesh.getCycle);
   default:
     return std::nullopt;
   }

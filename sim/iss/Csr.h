@@ -1,6 +1,7 @@
 // Control and status registers.
 #pragma once
 
+#include "kernels/units/UnitConstants.h"
 #include "sim/iss/Hart.h"
 
 #include <optional>
@@ -43,11 +44,11 @@ enum class Csr : uint16_t {
   vl = 0xc20,
   vtype = 0xc21,
   vlenb = 0xc22,
-  meshcycle = 0xcc0, // of unit mesh-port: those and the next four
-  meshputs = 0xcc1,
-  meshgets = 0xcc2,
-  meshputcycle = 0xcc3,
-  meshgetcycle = 0xcc4,
+  meshcycle = units::constants::csrMeshcycle,
+  meshputs = units::constants::csrMeshputs,
+  meshgets = units::constants::csrMeshgets,
+  meshputcycle = units::constants::csrMeshputcycle,
+  meshgetcycle = units::constants::csrMeshgetcycle,
   mvendorid = 0xf11,
   marchid = 0xf12,
   mimpid = 0xf13,

@@ -24,7 +24,7 @@ uint8_t floating(uint8_t i) { return static_cast<uint8_t>(floatBase + i); }
 void describeUnit(const UnitInstruction &found, Retired &retired) {
   const units::Pipeline &pipeline = found.unit->pipelines[found.instruction->pipeline];
   retired.unit = found.index;
-  retired.unitLatency = static_cast<uint8_t>(pipeline.latency);
+  retired.unitLatency = pipeline.latency;
   retired.unitInterval = static_cast<uint8_t>(pipeline.interval);
 }
 

@@ -9,7 +9,8 @@
 
 namespace weft::sim {
 
-static_assert(static_cast<int>(pkg::Combine::MAX) == static_cast<int>(units::Combine::MaxI32));
+static_assert(units::hasCombineNumbers<pkg::Combine>() && pkg::Combine::MAX == pkg::Combine::MaxI32 &&
+              int(pkg::Combine::None) == int(units::Combine::None));
 
 /// first op second, by the golden model for each 4 bytes of a word of `bytes`. `first` is what comes from the lower
 /// position. `to` may be either of them.

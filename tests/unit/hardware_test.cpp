@@ -213,6 +213,21 @@ TEST_CASE("values out of range name the line and what is allowed") {
   CHECK_THAT(errorOf(with("    units: []", "    units: dot")), Contains("a list of"));
   CHECK_THAT(errorOf(with("    units: []", "    units: [dot, vexp]")),
              Contains("units: 'vexp' is not allowed; allowed: a list of: dot, exp, mesh-port"));
+  const std::string core = "    vlen: 256\n    dlen: 128\n    units: []";
+  auto coreOf = [&](uint32_t vlen, uint32_t dlen, const std::string &units) {
+    return with(core, fmt::format("    vlen: {}\n    dlen: {}\n    units: [{}]", vlen, dlen, units));
+  };
+  auto widths = [&](uint32_t vlen, uint32_t dlen, const std::string &units) {
+    return errorOf(coreOf(vlen, dlen, units));
+  };
+  CHECK_THAT(widths(256, 32, "mesh-port, exp"),
+             Contains("tiny.yaml:9: parallelism.core.dlen: 32 is not allowed; allowed for unit exp: 64 to 512 (bits)"));
+  CHECK_THAT(widths(1024, 1024, "dot"), Contains("1024 is not allowed; allowed for unit dot: 64 to 512 (bits)"));
+  CHECK_THAT(widths(128, 256, "dot"),
+             Contains("parallelism.core.dlen: 256 is not allowed; allowed for unit dot: at most "
+                      "vlen, 128 (bits)"));
+  CHECK(hw::parse(coreOf(1024, 1024, "mesh-port"), "tiny.yaml"));
+  CHECK(hw::parse(coreOf(512, 512, "dot, exp"), "tiny.yaml"));
   Result<hw::Hardware> wafer = hw::load("wse3", {{"parallelism.core.units", "[exp]"}});
   REQUIRE_FALSE(wafer);
   CHECK_THAT(wafer.error().message,

@@ -167,6 +167,12 @@ TEST_CASE("the counters of the mesh port stamp words with the clock") {
     CHECK(x[19] == 6);
     CHECK(x[20] == 16);
   }
+  // They have the bits of the description.
+  Core late(assemble(std::string("csrr s0, 0xcc1\n csrr s1, 0xcc4\n li a0, 0\n") + exitWithA0), nullptr);
+  late.machine.hart().mesh = {.puts = 0x1'80000003, .getCycle = 0x7'00000000};
+  REQUIRE(late.machine.run().stop == Stop::Exited);
+  CHECK(late.machine.hart().x[8] == 0x80000003);
+  CHECK(late.machine.hart().x[9] == 0);
   // Read-only, and not there without the unit.
   Core writes(assemble("csrw 0xcc0, a0\n"), nullptr);
   CHECK(writes.machine.run().stop == Stop::Trapped);

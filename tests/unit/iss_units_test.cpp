@@ -399,6 +399,8 @@ TEST_CASE("the timing model is told what a unit instruction reads, writes and ta
   CHECK(dot.cls == hw::rvv::OpClass::VCustom);
   CHECK(dot.unit == &unit - units::all().data());
   CHECK(dot.unitLatency == bytes.latency);
+  const units::Pipeline &rows = unit.pipelines[instructionNamed("vfwbdota.vv").pipeline];
+  CHECK((rows.latency(256, 128) == 7 && rows.latency(256, 256) == 6 && rows.latency(1024, 64) == 21));
   CHECK(dot.unitInterval == bytes.interval);
   CHECK((dot.vectorReads[0].first == 10 && dot.vectorReads[0].count == 2));
   CHECK((dot.vectorReads[1].first == 12 && dot.vectorReads[1].count == 2));

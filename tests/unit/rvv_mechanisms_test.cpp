@@ -224,7 +224,7 @@ TEST_CASE("out of order, a younger instruction fills the hole before an older on
 namespace {
 
 /// An instruction of a custom unit on registers of LMUL 2, four beats.
-Retired custom(std::string_view unit, uint8_t to, uint8_t from, uint8_t latency, uint8_t interval) {
+Retired custom(std::string_view unit, uint8_t to, uint8_t from, weft::units::Latency latency, uint8_t interval) {
   Retired op = vector(OpClass::VCustom, to, {from}, 2);
   op.unit = static_cast<uint8_t>(weft::units::find(unit) - weft::units::all().data());
   op.unitLatency = latency;
@@ -232,25 +232,27 @@ Retired custom(std::string_view unit, uint8_t to, uint8_t from, uint8_t latency,
   return op;
 }
 
+uint32_t five(uint32_t, uint32_t) { return 5; }
+
 } // namespace
 
 TEST_CASE("a custom unit is a pipe of its own with the latency and interval that its description says") {
   const Changes units = {{"units", "[dot, exp]"}};
-  CHECK(cyclesOf({custom("dot", 8, 16, 5, 1)}, units) == 4 - 1 + 5);
-  CHECK(cyclesOf({custom("dot", 8, 16, 5, 3)}, units) == 3 * 3 + 5);
-  CHECK(cyclesEach({custom("dot", 8, 16, 5, 1), custom("dot", 12, 16, 5, 1)}, units) == 4); // busy for its beats
-  CHECK(cyclesEach({custom("dot", 8, 16, 5, 3), custom("dot", 12, 16, 5, 3)}, units) == 12);
+  CHECK(cyclesOf({custom("dot", 8, 16, five, 1)}, units) == 4 - 1 + 5);
+  CHECK(cyclesOf({custom("dot", 8, 16, five, 3)}, units) == 3 * 3 + 5);
+  CHECK(cyclesEach({custom("dot", 8, 16, five, 1), custom("dot", 12, 16, five, 1)}, units) == 4); // busy for its beats
+  CHECK(cyclesEach({custom("dot", 8, 16, five, 3), custom("dot", 12, 16, five, 3)}, units) == 12);
   // Two units work side by side, and beside the vector unit's own pipes.
-  CHECK(cyclesEach({custom("dot", 8, 16, 5, 1), custom("exp", 10, 18, 5, 1), custom("dot", 12, 16, 5, 1),
-                    custom("exp", 14, 18, 5, 1)},
+  CHECK(cyclesEach({custom("dot", 8, 16, five, 1), custom("exp", 10, 18, five, 1), custom("dot", 12, 16, five, 1),
+                    custom("exp", 14, 18, five, 1)},
                    units) == 2);
-  CHECK(cyclesEach({custom("dot", 8, 16, 5, 1), vector(OpClass::VAlu, 10, {18}, 2), custom("dot", 12, 16, 5, 1),
+  CHECK(cyclesEach({custom("dot", 8, 16, five, 1), vector(OpClass::VAlu, 10, {18}, 2), custom("dot", 12, 16, five, 1),
                     vector(OpClass::VAlu, 14, {18}, 2)},
                    units) == 2);
   // Its rows chain into the next instruction, but a sum is there as a whole.
   Retired add = vector(OpClass::VAlu, 10, {8}, 2);
-  CHECK(cyclesOf({custom("dot", 8, 16, 5, 1), add}, units) == 5 + 4 - 1 + 2);
-  Retired sum = custom("dot", 8, 16, 5, 1);
+  CHECK(cyclesOf({custom("dot", 8, 16, five, 1), add}, units) == 5 + 4 - 1 + 2);
+  Retired sum = custom("dot", 8, 16, five, 1);
   sum.unitGathers = true;
   CHECK(cyclesOf({sum, add}, units) == 4 - 1 + 5 + 4 - 1 + 2);
   // Eight vectors one after the other.
@@ -258,8 +260,12 @@ TEST_CASE("a custom unit is a pipe of its own with the latency and interval that
   CHECK(cyclesOf({sum}, units) == 8 * 4 - 1 + 5);
   sum.vl = 1;
   CHECK(cyclesOf({sum}, units) == 8 - 1 + 5);
+  // A latency may depend on the core's widths.
+  const Retired dependent = custom("dot", 8, 16, [](uint32_t vlen, uint32_t dlen) { return vlen / 64 + dlen; }, 1);
+  const hw::CoreSpec core = machine(units).parallelism.core;
+  CHECK(cyclesOf({dependent}, units) == 4 - 1 + core.vlenBits / 64 + core.dlenBits);
   // On the scalar side latency alone counts.
   Retired get = scalar(OpClass::Custom, 5);
-  get.unitLatency = 6;
+  get.unitLatency = [](uint32_t, uint32_t) -> uint32_t { return 6; };
   CHECK(cyclesOf({get, scalar(OpClass::Alu, 6, 5)}, units) == 6 + 1);
 }

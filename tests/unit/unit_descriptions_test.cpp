@@ -52,7 +52,7 @@ module: weft_port
 ports: scalar-unit
 pipelines:
   queue: {stages: [queue], latency: 1, interval: 1, energy_pj: 0, energy_source: none}
-area: {cells: 0, source: none}
+area: {cells: 10, source: counted}
 instructions:
   take:
     summary: a word
@@ -62,7 +62,7 @@ instructions:
     format: route-get
     pipeline: queue
 csrs:
-  taken: {number: 0xcd0, summary: words taken}
+  taken: {number: 0xcd0, bits: 32, summary: words taken}
 )";
 
 const std::string network = R"(name: ring
@@ -71,7 +71,7 @@ summary: a ring
 details: For tests.
 module: weft_ring
 ports: router
-area: {cells: 0, source: none}
+area: {cells: 10, source: counted}
 operations:
   add: {code: 1, summary: the sum}
 )";
@@ -116,6 +116,7 @@ TEST_CASE("a description is read as it stands") {
   CHECK(instruction.forms.at(0).sewBits == 32);
   CHECK_FALSE(instruction.readsDestination);
   CHECK(described(scalar).csrs.at(0).number == 0xcd0);
+  CHECK(described(scalar).csrs.at(0).bits == 32);
   CHECK(described(network).operations.at(0).code == 1);
 }
 
@@ -131,6 +132,8 @@ TEST_CASE("each bad value is told with line, key and what is allowed") {
       {"extension: xtwice", "extension: twice", "u.yaml:3: extension: 'twice' is not allowed; allowed: the name of a"},
       {"extension: xtwice", "extension: xtwice2", "u.yaml:3: extension: 'xtwice2'"},
       {"golden: tests/Twice.h\n", "", "u.yaml:1: golden: the key is missing; it wants one line of text"},
+      {"ports: vector-unit\n", "", "ports: the key is missing; it wants a name"},
+      {"cells: 100", "cells: 0", "area.cells: '0' is not allowed; allowed: a whole number from 1 to 100000000"},
       {"  For tests.\n", "\n", "details: no text"},
       {"default: 128", "default: 32",
        "u.yaml:11: parameters.dlen.default: '32' is not allowed; allowed: a whole "
@@ -143,6 +146,10 @@ TEST_CASE("each bad value is told with line, key and what is allowed") {
       {"high: 512", "hi: 512",
        "u.yaml:11: unknown key 'parameters.dlen.hi'; 'parameters.dlen' has: default, low, high"},
       {"latency: 2", "latency: 3", "pipelines.add.stages: 2 stages take 2 cycles, but latency is 3; name one a cycle"},
+      {"latency: 2", "latency: 1 + QUEUE",
+       "latency: '1 + QUEUE' is not allowed for the defaults: the unit has no parameter QUEUE"},
+      {"latency: 2", "latency: 010", "'010' is no number"},
+      {"latency: 2", "latency: 0", "latency: '0' is not allowed for the defaults: it is 0; allowed: 1 to 100"},
       {"[add, write]", "[add, add]", "pipelines.add.stages: 'add' is listed twice"},
       {"[add, write]", "[]", "pipelines.add.stages: an empty list is not allowed"},
       {"interval: 1", "interval: 0",
@@ -189,7 +196,7 @@ TEST_CASE("each bad value is told with line, key and what is allowed") {
       {"pipeline: add", "pipeline: sub", "instructions.twice.v.pipeline: the unit has no pipeline 'sub'"},
       {"instructions:", "operations: {add: {code: 1, summary: s}}\ninstructions:",
        "operations: only units of kind network have operations"},
-      {"instructions:", "csrs: {c: {number: 0xcc0, summary: s}}\ninstructions:",
+      {"instructions:", "csrs: {c: {number: 0xcc0, bits: 32, summary: s}}\ninstructions:",
        "csrs: only units of kind scalar have control and status registers"},
       {"  twice.v:", "  twice v:", "instructions: the name 'twice v' is not allowed"},
       {"  twice.v:", "  twice.v: {}\n  twice.v:", "key 'twice.v' is given twice"},

@@ -61,8 +61,10 @@ uint64_t lastOf(uint64_t cycles, uint64_t index, uint64_t count) {
 class PipelineTiming final : public Timing {
 public:
   explicit PipelineTiming(const Hardware &hardware)
-      : costs(hardware.parallelism.core), rvv(hardware.parallelism.core.rvv), isRenamed(rvv.scalar.window > 0),
-        outLatency(rvv.dispatch.roundTrip / 2), backLatency(rvv.dispatch.roundTrip - outLatency),
+      : costs(hardware.parallelism.core), vlenBits(hardware.parallelism.core.vlenBits),
+        dlenBits(hardware.parallelism.core.dlenBits), rvv(hardware.parallelism.core.rvv),
+        isRenamed(rvv.scalar.window > 0), outLatency(rvv.dispatch.roundTrip / 2),
+        backLatency(rvv.dispatch.roundTrip - outLatency),
         floatPipes(static_cast<uint64_t>(std::popcount(costs.unitMap().pipesOf(Unit::Float)))),
         starts(rvv.dispatch.queue), window(rvv.scalar.window), pipes(costs.pipeCount(), isRenamed, rvv.dispatch.queue) {
   }
@@ -117,7 +119,10 @@ private:
   void write(const Retired &op, const ClassTraits &traits, uint64_t serial, uint64_t start);
   void countUse(const ClassTraits &traits, uint64_t occupancy);
 
+  uint64_t unitLatency(const Retired &op) const { return op.unitLatency(vlenBits, dlenBits); }
+
   Costs costs;
+  const uint32_t vlenBits, dlenBits;
   RvvTiming rvv;
   bool isRenamed; // out of order: no register waits for who read or wrote it before
   uint64_t outLatency, backLatency, floatPipes;
@@ -198,7 +203,7 @@ uint64_t PipelineTiming::finishScalar(const Retired &op, const Issue &issue) {
     floatDivideFree = issue.execute + latency;
     break;
   case OpClass::Custom:
-    latency = op.unitLatency;
+    latency = unitLatency(op);
     break;
   default:
     break;
@@ -256,7 +261,7 @@ uint64_t PipelineTiming::startVector(const Retired &op, uint64_t issue) {
   const bool isCustom = op.cls == OpClass::VCustom;
   if (isCustom) [[unlikely]] {
     custom = costs.traits(op.cls);
-    custom.latency = op.unitLatency;
+    custom.latency = unitLatency(op);
     custom.isCompact = op.unitGathers;
   }
   const ClassTraits &traits = isCustom ? custom : costs.traits(op.cls);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "hw-models/Hardware.h"
+#include "kernels/units/Types.h"
 
 #include <array>
 #include <cstdint>
@@ -74,10 +75,11 @@ struct Retired {
   uint8_t fields = 1;       // NFIELDS of a segment access
   // of custom units
   uint8_t unit = 0;         // place in weft::units::all()
-  uint8_t unitLatency = 1;  // cycles from the last beat of operands to the result
   uint8_t unitInterval = 1; // cycles from beat to beat
   bool unitGathers = false; // the result is there as a whole at the end
-  uint8_t unitRows = 1;     // vectors of vl elements that are streamed one after the other
+  /// From the last beat of operands to the result.
+  units::Latency unitLatency = [](uint32_t, uint32_t) -> uint32_t { return 1; };
+  uint8_t unitRows = 1; // vectors of vl elements that are streamed one after the other
 };
 
 /// Why the next instruction did not issue one cycle after the one before it.

@@ -21,7 +21,8 @@ struct ParameterDescription {
 struct PipelineDescription {
   std::string name;
   std::vector<std::string> stages; // one a cycle
-  uint32_t latency = 0;            // cycles from taking the last beat that a result needs to offering that result
+  std::string latency{};           // cycles from taking the last beat that a result needs to offering that result
+  uint32_t usualLatency = 0;       // its value with the parameters' defaults
   uint32_t interval = 0;           // cycles from taking one beat to taking the next
   double energyPj = 0;             // of one beat
   std::string energySource{};
@@ -55,7 +56,7 @@ struct OperationDescription {
 
 struct CsrDescription {
   std::string name, summary;
-  uint32_t number = 0;
+  uint32_t number = 0, bits = 0; // counts modulo 2^bits, reads as zeros above
   int line = 0;
 };
 

@@ -11,6 +11,7 @@ namespace weft::units {
 using Descriptions = std::vector<UnitDescription>;
 
 std::string generateTable(const Descriptions &units);           // UnitTable.cpp: the data of Units.h
+std::string generateConstants(const Descriptions &units);       // UnitConstants.h: numbers for programs
 std::string generateUnitRows(const Descriptions &units);        // Units.def: WEFT_UNIT(id, name, extension)
 std::string generateInstructionRows(const Descriptions &units); // UnitInstructions.def: for the simulator
 std::string generateOps(const Descriptions &units);             // UnitOps.td: ops of dialect rv

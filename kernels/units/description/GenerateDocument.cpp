@@ -14,8 +14,11 @@ Generated from `kernels/units/*.yaml`; [adding-a-unit.md](adding-a-unit.md) says
 description lists: `parallelism.core.units: [dot, exp]`. On a core without a unit its instructions are illegal.
 
 Latency is the number of cycles from taking the last beat that a result needs to offering that result, interval the number of cycles from one
-beat to the next; a beat is the DLEN bits of an operand that the datapath takes in a cycle. All vector instructions want `vstart` 0, and leave
-elements beyond vl and masked ones as they are.
+beat to the next; a beat is the DLEN bits of an operand that the datapath takes in a cycle. A latency may depend on the core's VLEN and DLEN;
+the stages are then those of the default parameters. The timing model and `weft cosim` evaluate it for the core at hand. All vector
+instructions want `vstart` 0, and leave elements beyond vl and masked ones as they are.
+
+Areas are generic cells with the default parameters. Areas and energies are for the reader: no model and no report of Weft uses them.
 )";
 
 std::string lmulText(uint8_t lmuls) {
@@ -63,11 +66,10 @@ std::string instructionTable(const UnitDescription &unit) {
 
 std::string section(const UnitDescription &unit) {
   std::string out = fmt::format("\n## {}: {}\n\n{}\n\n", unit.name, unit.summary, unit.details);
-  std::string ports = unit.portList.empty() ? "" : fmt::format(" with the ports of `{}`", unit.portList);
   std::string extension = unit.extension.empty() ? "" : fmt::format(", extension `{}`", unit.extension);
   std::string golden = unit.header.empty() ? "" : fmt::format("; golden model `{}`", unit.header);
-  out += fmt::format("Module `{}`{}{}{}. Area: {} cells ({}).\n", unit.module, ports, extension, golden, unit.areaCells,
-                     unit.areaSource);
+  out += fmt::format("Module `{}` with the ports of `{}`{}{}. Area: {} cells ({}).\n", unit.module, unit.portList,
+                     extension, golden, unit.areaCells, unit.areaSource);
   if (!unit.instructions.empty())
     out += "\n" + instructionTable(unit);
   if (!unit.pipelines.empty()) {
@@ -86,9 +88,9 @@ std::string section(const UnitDescription &unit) {
       out += fmt::format("| {} | {} | {} |\n", each.name, each.code, each.summary);
   }
   if (!unit.csrs.empty()) {
-    out += "\n| register | number | holds |\n|---|---|---|\n";
+    out += "\n| register | number | bits | holds |\n|---|---|---|---|\n";
     for (const CsrDescription &each : unit.csrs)
-      out += fmt::format("| `{}` | `{:#05x}` | {} |\n", each.name, each.number, each.summary);
+      out += fmt::format("| `{}` | `{:#05x}` | {} | {} |\n", each.name, each.number, each.bits, each.summary);
   }
   if (!unit.parameters.empty()) {
     out += "\n| parameter | default | allowed | |\n|---|---|---|---|\n";

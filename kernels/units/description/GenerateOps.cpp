@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 using namespace weft;
 using namespace weft::units;
 
@@ -11,6 +13,13 @@ namespace {
 struct OpShape {
   std::string arguments, results = "AnyVectorOfAnyRank:$result";
 };
+
+/// Elements alone do not say which form is meant.
+bool needsAlternate(const InstructionDescription &instruction) {
+  auto isAlternate = [](const FormDescription &form) { return form.alternate; };
+  return std::any_of(instruction.forms.begin(), instruction.forms.end(), isAlternate) &&
+         !std::all_of(instruction.forms.begin(), instruction.forms.end(), isAlternate);
+}
 
 OpShape shapeOf(const InstructionDescription &instruction) {
   std::string accumulator = instruction.readsDestination ? "AnyVectorOfAnyRank:$acc, " : "";
@@ -38,6 +47,8 @@ OpShape shapeOf(const InstructionDescription &instruction) {
 
 std::string op(const UnitDescription &unit, const InstructionDescription &instruction) {
   OpShape shape = shapeOf(instruction);
+  if (needsAlternate(instruction))
+    shape.arguments += ", UnitAttr:$altfmt";
   std::string_view traits = unit.kind == Kind::Vector && instruction.readsDestination
                                 ? "Pure, AllTypesMatch<[\"acc\", \"result\"]>"
                             : unit.kind == Kind::Vector ? "Pure"

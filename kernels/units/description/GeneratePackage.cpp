@@ -25,7 +25,9 @@ std::string weft::units::generatePackage(const Descriptions &units) {
     }
     for (const PipelineDescription &each : unit.pipelines) {
       std::string name = fmt::format("{}_{}", prefix, identifierOf(each.name, true));
-      number(name + "_LATENCY", each.latency);
+      if (each.latency != std::to_string(each.usualLatency))
+        out += fmt::format("  // {} with the defaults\n", each.latency);
+      number(name + "_LATENCY", each.usualLatency);
       number(name + "_INTERVAL", each.interval);
     }
     for (const InstructionDescription &each : unit.instructions) {
@@ -36,9 +38,11 @@ std::string weft::units::generatePackage(const Descriptions &units) {
     for (const OperationDescription &each : unit.operations)
       out += fmt::format("  localparam logic [7:0] {}_{} = 8'd{};  // {}\n", prefix, identifierOf(each.name, true),
                          each.code, each.summary);
-    for (const CsrDescription &each : unit.csrs)
+    for (const CsrDescription &each : unit.csrs) {
+      number(fmt::format("CSR_{}_BITS", identifierOf(each.name, true)), each.bits);
       out += fmt::format("  localparam logic [11:0] CSR_{} = 12'h{:03x};  // {}\n", identifierOf(each.name, true),
                          each.number, each.summary);
+    }
   }
   return out + "\nendpackage\n// verilator lint_on UNUSEDPARAM\n";
 }

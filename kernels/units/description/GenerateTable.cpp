@@ -46,8 +46,10 @@ public:
     for (const PipelineDescription &each : unit.pipelines)
       out += array("std::string_view", "stages_" + each.name, each.stages, literal);
     out += array("Pipeline", "pipelines", unit.pipelines, [&](const PipelineDescription &each) {
-      return fmt::format("{{{}, {}_stages_{}, {}, {}, {}, {}}}", literal(each.name), prefix, each.name, each.latency,
-                         each.interval, each.energyPj, literal(each.energySource));
+      return fmt::format("{{{}, {}_stages_{},\n     []([[maybe_unused]] uint32_t VLEN, [[maybe_unused]] uint32_t DLEN) "
+                         "-> uint32_t {{ return {}; }},\n     {}, {}, {}}}",
+                         literal(each.name), prefix, each.name, each.latency, each.interval, each.energyPj,
+                         literal(each.energySource));
     });
     for (const InstructionDescription &each : unit.instructions)
       out += array("Form", "forms_" + identifierOf(each.name), each.forms, [](const FormDescription &form) {
@@ -59,7 +61,7 @@ public:
       return fmt::format("{{{}, {}, {}}}", literal(each.name), literal(each.summary), each.code);
     });
     out += array("Csr", "csrs", unit.csrs, [](const CsrDescription &each) {
-      return fmt::format("{{{}, {}, {:#x}}}", literal(each.name), literal(each.summary), each.number);
+      return fmt::format("{{{}, {}, {:#x}, {}}}", literal(each.name), literal(each.summary), each.number, each.bits);
     });
     return out;
   }

@@ -1,5 +1,6 @@
 // YAML to UnitDescription: every key of a unit's file, each value by itself.
 #include "kernels/units/description/Description.h"
+#include "kernels/units/description/Expression.h"
 #include "kernels/units/description/Fields.h"
 
 #include <fmt/format.h>
@@ -39,12 +40,11 @@ public:
     if (unit.kind == Kind::Vector || fields.has("golden"))
       unit.header = fields.text("golden");
     unit.module = fields.name("module", "_");
-    if (fields.has("ports"))
-      unit.portList = fields.name("ports", "-");
+    unit.portList = fields.name("ports", "-");
     for (const YamlMember &member : fields.map("parameters"))
       unit.parameters.push_back(parameter(member));
     for (const YamlMember &member : fields.map("pipelines"))
-      unit.pipelines.push_back(pipeline(member));
+      unit.pipelines.push_back(pipeline(member, unit));
     area(fields, unit);
     contents(fields, unit);
     return unit;
@@ -78,16 +78,45 @@ private:
     return out;
   }
 
-  PipelineDescription pipeline(const YamlMember &member) {
+  /// VLEN and DLEN are the parameters that a core gives; checked for every core that the unit allows.
+  void latency(const Fields &fields, const UnitDescription &unit, PipelineDescription &out) {
+    constexpr uint64_t high = 100;
+    out.latency = fields.text("latency");
+    ParameterDescription vlen, dlen;
+    std::vector<NamedValue> values;
+    for (const auto &[name, to] : {std::pair("vlen", &vlen), {"dlen", &dlen}})
+      for (const ParameterDescription &each : unit.parameters)
+        if (each.name == name && each.powerOfTwo) {
+          *to = each;
+          values.push_back({identifierOf(name, true), each.fallback});
+        }
+    std::string_view place = "the defaults";
+    std::string core;
+    try {
+      out.usualLatency = static_cast<uint32_t>(evaluate(out.latency, values, high));
+      for (uint32_t v = vlen.low; v <= vlen.high && values.size() == 2; v *= 2)
+        for (uint32_t d = dlen.low; d <= std::min(dlen.high, v); d *= 2) {
+          core = fmt::format("VLEN {}, DLEN {}", v, d);
+          place = core;
+          values[0].value = v;
+          values[1].value = d;
+          evaluate(out.latency, values, high);
+        }
+    } catch (const Refusal &refusal) {
+      fields.refuse("latency", fmt::format("'{}' is not allowed for {}: {}", out.latency, place, refusal.message));
+    }
+  }
+
+  PipelineDescription pipeline(const YamlMember &member, const UnitDescription &unit) {
     checkName(member, "pipelines", "_");
     Fields fields(member.value, "pipelines." + member.key, origin,
                   {"stages", "latency", "interval", "energy_pj", "energy_source"});
     PipelineDescription out{.name = member.key, .stages = fields.texts("stages")};
-    out.latency = fields.whole("latency", 1, 100);
+    latency(fields, unit, out);
     out.interval = fields.whole("interval", 1, 100);
-    if (out.stages.size() != out.latency)
+    if (out.stages.size() != out.usualLatency)
       fields.refuse("stages", fmt::format("{} stages take {} cycles, but latency is {}; name one a cycle",
-                                          out.stages.size(), out.stages.size(), out.latency));
+                                          out.stages.size(), out.stages.size(), out.usualLatency));
     out.energyPj = fields.real("energy_pj", 0, 1e6);
     out.energySource = fields.text("energy_source");
     return out;
@@ -95,7 +124,7 @@ private:
 
   void area(const Fields &unitFields, UnitDescription &unit) {
     Fields fields(unitFields.need("area", "a map with the keys cells, source"), "area", origin, {"cells", "source"});
-    unit.areaCells = fields.whole("cells", 0, 100'000'000);
+    unit.areaCells = fields.whole("cells", 1, 100'000'000);
     unit.areaSource = fields.text("source");
   }
 
@@ -140,10 +169,11 @@ private:
 
   CsrDescription csr(const YamlMember &member) {
     checkName(member, "csrs", "_");
-    Fields fields(member.value, "csrs." + member.key, origin, {"number", "summary"});
-    CsrDescription out{member.key, fields.text("summary"), 0, member.line};
+    Fields fields(member.value, "csrs." + member.key, origin, {"number", "bits", "summary"});
+    CsrDescription out{member.key, fields.text("summary"), 0, 0, member.line};
     // Privileged specification, table of CSR address ranges: user level, read-only, for custom use.
     out.number = fields.whole("number", 0xcc0, 0xcff, true);
+    out.bits = fields.whole("bits", 1, 64);
     return out;
   }
 

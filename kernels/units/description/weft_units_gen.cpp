@@ -78,11 +78,9 @@ Result<Descriptions> describe(const Arguments &arguments) {
   return units;
 }
 
-/// MODULE.ports of each unit that has a list of ports.
+/// MODULE.ports of each unit.
 Result<void> writePorts(const Descriptions &units, const std::filesystem::path &out) {
   for (const UnitDescription &unit : units) {
-    if (unit.portList.empty())
-      continue;
     std::string list = (std::filesystem::path(unit.file).parent_path() / "ports" / (unit.portList + ".yaml")).string();
     std::optional<std::string> text = read(list);
     if (!text)
@@ -111,6 +109,7 @@ int main(int count, char **values) {
   std::filesystem::path out = arguments->out;
   const std::pair<const char *, std::string> files[] = {
       {"UnitTable.cpp", generateTable(*units)},
+      {"UnitConstants.h", generateConstants(*units)},
       {"Units.def", generateUnitRows(*units)},
       {"UnitInstructions.def", generateInstructionRows(*units)},
       {"UnitOps.td", generateOps(*units)},

@@ -69,7 +69,8 @@ module weft_back_proof #(
       front_has_credit : assume (!accept_i || held < 3'(DEPTH));
       token_of_unfinished : assume (!token_valid_i || finished < held);
       if (offered) begin
-        token_stands : assume (token_valid_i && offer == {token_id_i, token_flags_i, token_beat_i, token_last_i, token_data_i, token_enable_i});
+        token_stands : assume (token_valid_i && offer ==
+            {token_id_i, token_flags_i, token_beat_i, token_last_i, token_data_i, token_enable_i});
       end
       completions_counted : assert (count == finished && finished <= held && held <= 3'(DEPTH));
     end

@@ -16,11 +16,17 @@
 namespace weft::cosim {
 namespace {
 
+namespace constants = units::constants;
 using units::MeshPortIn;
 using units::MeshPortModel;
 using units::MeshPortOut;
 
 constexpr uint32_t ids = 16, ramp = 2;
+
+/// Of a set of routes of a variant, which has at most 32.
+uint32_t lowWord(const units::RouteSet &set) {
+  return static_cast<uint32_t>((set & units::RouteSet(0xffffffff)).to_ulong());
+}
 const char *const binNames[] = {"put",
                                 "get",
                                 "put waits for room",
@@ -46,14 +52,14 @@ public:
     chooseInstruction(in);
     chooseCommit(in, model);
     in.takeResult = percent(taking);
-    for (uint32_t bits = model.upValid(); bits; bits &= bits - 1) // one a cycle, as a ramp does
+    for (uint32_t bits = lowWord(model.upValid()); bits; bits &= bits - 1) // one a cycle, as a ramp does
       if (percent(draining)) {
         in.upGrant = bits & (0 - bits);
         break;
       }
-    const uint32_t ready = model.downReady();
-    if (const uint32_t color = pick(colors); (ready >> color & 1) && percent(feeding)) {
-      in.downGrant = 1u << color;
+    const units::RouteSet ready = model.downReady();
+    if (const uint32_t color = pick(colors); ready[color] && percent(feeding)) {
+      in.downGrant.set(color);
       coming.push_back({cycle + ramp, color});
     }
     if (!coming.empty() && coming.front().first == cycle) {
@@ -86,7 +92,8 @@ private:
       MeshPortIn instr;
       const uint32_t route = focused ? focus : percent(97) ? pick(colors) : pick(4096), other = bits();
       const bool put = percent(50);
-      instr.instr = route << 20 | (put ? (other & 0x1f) << 15 | 0x100b : (other & 0x1f) << 7 | 0xb);
+      instr.instr = route << 20 | (put ? (other & 0x1f) << 15 | constants::matchMeshPut
+                                       : (other & 0x1f) << 7 | constants::matchMeshGet);
       if (percent(3)) // a bit that is wrong somewhere
         instr.instr ^= 1u << pick(32);
       instr.rs1 = bits();
@@ -152,7 +159,7 @@ public:
     for (uint64_t cycle = 0; report.instructions < options.tests; ++cycle) {
       const MeshPortIn in = stimulus.next(golden, cycle);
       drive(in);
-      port->csr_address_i = 0xcc0 + cycle % 6;
+      port->csr_address_i = constants::csrMeshcycle + cycle % 6;
       clock(false);
       const uint32_t counters[] = {golden.cycle, golden.puts, golden.gets, golden.putCycle, golden.getCycle, 0};
       const bool wasHeld = golden.holds();
@@ -162,8 +169,8 @@ public:
         wave.close();
         return differ(cycle, in, expected, seen);
       }
-      report.signature = std::rotl(report.signature, 5) ^ (uint64_t{seen.resultData} << 24 | seen.upValid) ^
-                         (uint64_t{seen.downReady} << 32);
+      report.signature = std::rotl(report.signature, 5) ^ (uint64_t{seen.resultData} << 24 | lowWord(seen.upValid)) ^
+                         (uint64_t{lowWord(seen.downReady)} << 32);
       clock(true);
       if (in.issue && expected.ready)
         stimulus.issued();
@@ -184,8 +191,8 @@ private:
     port->commit_id_i = in.commitId;
     port->commit_kill_i = in.kill;
     port->result_ready_i = in.takeResult;
-    port->up_grant_i = in.upGrant;
-    port->down_grant_i = in.downGrant;
+    port->up_grant_i = lowWord(in.upGrant);
+    port->down_grant_i = lowWord(in.downGrant);
     port->down_valid_i = in.down;
     port->down_color_i = in.downColor;
     port->down_data_i = in.downData;
@@ -204,7 +211,7 @@ private:
     out.upValid = port->up_valid_o;
     out.downReady = port->down_ready_o;
     for (uint32_t c = 0; c < colors; ++c)
-      out.upData.push_back(out.upValid >> c & 1 ? port->up_data_o[c] : 0);
+      out.upData.push_back(out.upValid[c] ? port->up_data_o[c] : 0);
     return out;
   }
 
@@ -224,9 +231,9 @@ private:
     bin("back to back", fire && lastResult + 1 == cycle && report.cycles);
     bin("put waits for room", waitsFor(in, wasHeld, out, true));
     bin("get waits for a word", waitsFor(in, wasHeld, out, false));
-    bin("four routes have words", std::popcount(out.upValid) >= 4);
+    bin("four routes have words", out.upValid.count() >= 4);
     if (issued) {
-      heldPut = (in.instr & 0x707f) == 0x100b;
+      heldPut = (in.instr & constants::maskMeshPut) == constants::matchMeshPut;
       issueCycle = cycle;
       ++report.instructions;
     }
@@ -247,7 +254,7 @@ private:
   Error differ(uint64_t cycle, const MeshPortIn &in, const MeshPortOut &expected, const MeshPortOut &seen) const {
     auto text = [](const MeshPortOut &out) {
       return fmt::format("ready {} accept {} result {} id {} data {:#x} up {:#x} down {:#x}", out.ready, out.accept,
-                         out.result, out.resultId, out.resultData, out.upValid, out.downReady);
+                         out.result, out.resultId, out.resultData, lowWord(out.upValid), lowWord(out.downReady));
     };
     return userError(fmt::format(
         "mesh-port ({}), seed {}, cycle {}: instruction {:#010x} rs1 {:#x} id {}\n  model: {}\n  RTL:   {}\n  see it "

@@ -120,7 +120,9 @@ Result<void> measure(const units::Unit &unit, const UnitRunOptions &options, Uni
   UnitModelOptions modelOptions;
   modelOptions.seed = options.seed;
   for (const units::Pipeline &pipeline : unit.pipelines)
-    report.pipelines.push_back({std::string(pipeline.name), pipeline.latency, pipeline.interval, 0, 0, true});
+    report.pipelines.push_back({std::string(pipeline.name),
+                                pipeline.latency(options.variant.vlenBits, options.variant.dlenBits), pipeline.interval,
+                                0, 0, true});
   for (const UnitInstruction &each : stream) {
     const std::unique_ptr<UnitModel> model = options.makeModel(options.variant, modelOptions);
     uint32_t left = 2;

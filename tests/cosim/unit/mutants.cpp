@@ -3,6 +3,7 @@
 // The build says which unit: its name in WEFT_MUTANTS_UNIT, the class of the netlist in WEFT_MUTANTS_MODEL.
 #include "sim/cosim/unit/UnitBench.h"
 #include "sim/cosim/unit/VerilatedUnit.h"
+#include "tests/cosim/unit/ExpAim.h"
 
 #include WEFT_MUTANTS_HEADER
 
@@ -20,7 +21,16 @@ namespace {
 
 constexpr UnitVariant variant = {"", 64, 128}; // tests/cosim/unit/CMakeLists.txt
 constexpr uint64_t instructionsPerRun = 8000, runs = 2;
-constexpr double leastKilledPercent = 60;
+/// Just below what is reached; docs/rtl.md shows of each of the others that it changes nothing.
+double leastKilledPercent(const units::Unit &unit) { return unit.name == "dot" ? 87 : 84.5; }
+
+/// What comes before the random instructions of a run; made once for all mutants.
+const std::deque<UnitInstruction> &directed(const units::Unit &unit, uint64_t seed) {
+  static const std::deque<UnitInstruction> none,
+      everyHalf = everyBfloat16(units::find("exp")->instructions[0], variant.vlenBits),
+      aimed = aimedAtExp(variant.vlenBits, 1);
+  return unit.name != "exp" ? none : seed == 1 ? aimed : everyHalf;
+}
 
 /// What kills it, in which cycle; empty: it survives.
 std::string killerOf(const units::Unit &unit, uint32_t mutant) {
@@ -30,9 +40,7 @@ std::string killerOf(const units::Unit &unit, uint32_t mutant) {
     options.mutant = mutant;
     const std::unique_ptr<UnitModel> model = makeVerilatedUnit<WEFT_MUTANTS_MODEL>(options);
     Random random(seed);
-    std::deque<UnitInstruction> first;
-    if (unit.name == "exp" && seed == 1)
-      first = everyBfloat16(unit.instructions[0], variant.vlenBits);
+    std::deque<UnitInstruction> first = directed(unit, seed);
     uint64_t left = instructionsPerRun;
     const auto next = [&]() -> std::optional<UnitInstruction> {
       if (!first.empty()) {
@@ -90,5 +98,5 @@ int main(int count, char **values) {
       fmt::print("mutant {} survives: {}\n", mutant, mutants[mutant - 1]);
   }
   fmt::print("unit {}: {} of {} mutants killed, {:.1f} %\n", unit->name, killed, wanted, 100.0 * killed / wanted);
-  return 100.0 * killed < leastKilledPercent * wanted;
+  return 100.0 * killed < leastKilledPercent(*unit) * wanted;
 }

@@ -33,7 +33,7 @@ func.func @U2_scalable(%x: vector<[8]xf32>) {
 // -----
 
 func.func @U2_batched(%acc: vector<8xf32>, %b: vector<8x16xbf16>, %a: vector<8xbf16>) {
-  // expected-error @+1 {{U2: wants vs1 of n elements, vs2 of 8 x n, and 8 results}}
+  // expected-error @+1 {{U2: wants vs1 of n elements, vs2 of 8 x n, and 8 results, or a power of two times 8}}
   %0 = rv.vfwbdota_vv %acc, %b, %a : (vector<8xf32>, vector<8x16xbf16>, vector<8xbf16>) -> vector<8xf32>
   return
 }
@@ -43,6 +43,14 @@ func.func @U2_batched(%acc: vector<8xf32>, %b: vector<8x16xbf16>, %a: vector<8xb
 func.func @U3_ci(%acc: vector<8xf32>, %b: vector<8x16xbf16>, %a: vector<16xbf16>) {
   // expected-error @+1 {{U3: ci is 8; allowed: 0 to 7}}
   %0 = rv.vfwbdota_vv %acc, %b, %a {ci = 8 : i64} : (vector<8xf32>, vector<8x16xbf16>, vector<16xbf16>) -> vector<8xf32>
+  return
+}
+
+// -----
+
+func.func @U3_ci_beyond_the_result(%acc: vector<8xf32>, %b: vector<8x16xbf16>, %a: vector<16xbf16>) {
+  // expected-error @+1 {{U3: ci is 1; allowed: 0 to 0}}
+  %0 = rv.vfwbdota_vv %acc, %b, %a {ci = 1 : i64} : (vector<8xf32>, vector<8x16xbf16>, vector<16xbf16>) -> vector<8xf32>
   return
 }
 

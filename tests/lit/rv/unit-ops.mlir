@@ -16,6 +16,13 @@ func.func @batched(%acc: vector<8xf32>, %b: vector<8x16xbf16>, %a: vector<16xbf1
   return %0 : vector<8xf32>
 }
 
+// CHECK-LABEL: @signs
+func.func @signs(%acc: vector<16xi32>, %b: vector<8x32xi8>, %a: vector<32xi8>) -> vector<16xi32> {
+  // CHECK: rv.vqwbdotau_vv %{{.*}}, %{{.*}}, %{{.*}} {altfmt, ci = 1 : i64} :
+  %0 = rv.vqwbdotau_vv %acc, %b, %a {altfmt, ci = 1 : i64} : (vector<16xi32>, vector<8x32xi8>, vector<32xi8>) -> vector<16xi32>
+  return %0 : vector<16xi32>
+}
+
 // CHECK-LABEL: @exp
 func.func @exp(%x: vector<[4]xf32>, %y: vector<[4]xbf16>, %m: bf16) -> vector<[4]xbf16> {
   // CHECK: rv.wf_vexp_v
