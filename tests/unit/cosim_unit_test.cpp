@@ -61,6 +61,27 @@ private:
   Change change;
 };
 
+/// A unit that is right and slow: every other cycle it has no completion.
+class SlowUnit : public cosim::UnitModel {
+public:
+  explicit SlowUnit(std::unique_ptr<cosim::UnitModel> good) : good(std::move(good)) {}
+  cosim::UnitOutputs settle(const cosim::UnitInputs &in) override {
+    cosim::UnitInputs slower = in;
+    slower.completionReady = in.completionReady && !holdsBack;
+    cosim::UnitOutputs out = good->settle(slower);
+    out.completionValid = out.completionValid && !holdsBack;
+    return out;
+  }
+  bool tick() override {
+    holdsBack = !holdsBack;
+    return good->tick();
+  }
+
+private:
+  std::unique_ptr<cosim::UnitModel> good;
+  bool holdsBack = false;
+};
+
 /// The message of a run whose copy `copy` has a wrong bit in its first result.
 std::string errorOfFault(const std::string &unit, const cosim::UnitVariant &variant, uint32_t copy) {
   cosim::UnitRunOptions options{
@@ -116,6 +137,21 @@ TEST_CASE("exp long") { check("exp", {}, many, 5); }
 
 TEST_CASE("replay 64_128") { checkReplay("dot", 64, 128, 2); }
 TEST_CASE("replay 128_256") { checkReplay("exp", 128, 256, 1); }
+
+TEST_CASE("copies that only differ in time are an error", "[errors]") {
+  // The second copy holds completions back now and then.
+  cosim::UnitRunOptions options{
+      .unit = "exp", .variant = *cosim::findVariant("exp", 0, 0, 0), .tests = 200, .coverageFile = "", .waveFile = ""};
+  options.makeModel = [made = 0u](const auto &of, const auto &modelOptions) mutable {
+    auto model = cosim::makeUnitModel(of, modelOptions);
+    if (++made == 2)
+      model = std::make_unique<SlowUnit>(std::move(model));
+    return model;
+  };
+  auto report = cosim::runUnit(options);
+  REQUIRE(!report);
+  CHECK(report.error().message.starts_with("unit exp, seed 1: the copies differ, by bits that no reset sets: "));
+}
 
 TEST_CASE("what weft cosim UNIT refuses", "[errors]") {
   CHECK(errorOf({.unit = "dot", .parameters = {"lanes=3"}}) ==

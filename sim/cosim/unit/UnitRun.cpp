@@ -3,10 +3,12 @@
 #include "sim/cosim/unit/UnitBench.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <systemc>
 
 #include <algorithm>
+#include <set>
 
 // SystemC's library refers to it; we start the simulation ourselves.
 extern "C" [[gnu::weak]] int sc_main(int, char **) { return 0; }
@@ -87,11 +89,13 @@ Result<void> runRandom(const units::Unit &unit, const UnitRunOptions &options, U
       return userError(fmt::format(
           "unit {}, seed {}, copy {} (bits that no reset sets: seed {}), cycle {}: {}\nreplay: {}", options.unit,
           options.seed, copy, initialSeed(options, copy), wrong->cycle, wrong->text, replayOf(options, copy)));
-  if (first.signature() != second.signature())
-    return userError(
-        fmt::format("unit {}, seed {}: the results depend on bits that no reset sets: signatures {:016x} and "
-                    "{:016x}\nreplay: {}",
-                    options.unit, options.seed, first.signature(), second.signature(), replayOf(options, 2)));
+  if (first.signature() != second.signature() || first.cycles() != second.cycles() ||
+      first.completed() != second.completed())
+    return userError(fmt::format(
+        "unit {}, seed {}: the copies differ, by bits that no reset sets: {} instructions in {} cycles, signature "
+        "{:016x}; {} in {}, {:016x}\nreplay: {}",
+        options.unit, options.seed, first.completed(), first.cycles(), first.signature(), second.completed(),
+        second.cycles(), second.signature(), replayOf(options, 2)));
   report.instructions = first.completed();
   report.cycles = first.cycles();
   report.signature = first.signature();
@@ -150,7 +154,9 @@ Result<void> measure(const units::Unit &unit, const UnitRunOptions &options, Uni
 
 Result<UnitVariant> findVariant(const std::string &unit, uint32_t lanes, uint32_t dlenBits, uint32_t vlenBits) {
   std::string built;
+  std::set<std::string_view> units;
   for (const UnitVariant &each : unitVariants()) {
+    units.insert(each.unit);
     if (each.unit != unit)
       continue;
     if ((!lanes || lanes * 32 == each.dlenBits) && (!dlenBits || dlenBits == each.dlenBits) &&
@@ -160,7 +166,7 @@ Result<UnitVariant> findVariant(const std::string &unit, uint32_t lanes, uint32_
                          each.vlenBits);
   }
   if (built.empty())
-    return userError(fmt::format("there is no RTL of a unit {}; units with RTL: dot, exp", unit));
+    return userError(fmt::format("there is no RTL of a unit {}; units with RTL: {}", unit, fmt::join(units, ", ")));
   return userError(fmt::format("unit {} is not verilated with these parameters; built are {}. More stand in "
                                "sim/cosim/unit/CMakeLists.txt",
                                unit, built));

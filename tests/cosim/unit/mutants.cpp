@@ -97,7 +97,6 @@ int main(int count, char **values) {
     if (!dies)
       fmt::print("mutant {} survives: {}\n", mutant, mutants[mutant - 1]);
   }
-  fmt::print("unit {}: {} of {} mutants killed, {:.1f} %
-", unit->name, killed, wanted, 100.0 * killed / wanted);
+  fmt::print("unit {}: {} of {} mutants killed, {:.1f} %\n", unit->name, killed, wanted, 100.0 * killed / wanted);
   return 100.0 * killed < leastKilledPercent(*unit) * wanted;
 }
