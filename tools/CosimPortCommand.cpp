@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -18,7 +19,7 @@ namespace {
 struct Options {
   cosim::PortCosimOptions cosim{};
   std::vector<std::string> parameters{};
-  std::string jsonPath{};
+  std::string jsonPath{}, coverageDirectory{};
 };
 
 /// What the RTL does in time, against what kernels/units/mesh-port.yaml says.
@@ -40,6 +41,13 @@ Result<void> run(Options options) {
                                fmt::join(cosim::portVariants(), " or variant=")),
                    Fault::Usage};
     options.cosim.variant = parameter.substr(std::string("variant=").size());
+  }
+  if (!options.coverageDirectory.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(options.coverageDirectory, error);
+    if (error)
+      return userError(fmt::format("{}: cannot be made: {}", options.coverageDirectory, error.message()));
+    options.cosim.coveragePath = options.coverageDirectory + "/coverage.dat";
   }
   auto seen = cosim::runPortCosim(options.cosim);
   if (!seen)
@@ -120,6 +128,10 @@ void addCosimPortCommand(CLI::App &cosim, int &exitCode) {
       ->type_name("S")
       ->capture_default_str();
   command->add_option("--wave", options->cosim.wavePath, "Writes a waveform")->type_name("FILE.fst");
+  command
+      ->add_option("--coverage", options->coverageDirectory,
+                   "Write line and branch counts (coverage.dat) into DIR; variant=small")
+      ->type_name("DIR");
   command->add_option("--json", options->jsonPath, "Writes counts, bins and measured timing")->type_name("FILE");
   command->callback([options, &exitCode] { exitCode = report(run(*options)); });
 }

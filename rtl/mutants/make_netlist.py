@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes one Verilog netlist of the router that holds many mutants: input `mutant` chooses one, 0 is the router itself.
 
-    rtl/mutants/make_netlist.py --count N --seed S --out NETLIST.v --list LIST SOURCE.sv ...
+    rtl/mutants/make_netlist.py --count N --seed S [--parameter NAME=VALUE ...] --out NETLIST.v --list LIST SOURCE.sv ...
 
 LIST says, a line a mutant, what Yosys changed.
 """
@@ -24,15 +24,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--parameter", action="append", default=[], help="NAME=VALUE of the module")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--list", type=pathlib.Path, required=True)
-    parser.add_argument("--flat", type=pathlib.Path, help="the flattened design, kept for the next time")
     parser.add_argument("sources", nargs="+")
     options = parser.parse_args()
-    flat = options.flat or options.out.with_suffix(".il")
-    if not flat.exists():
-        yosys(f"read_verilog -defer -sv {' '.join(options.sources)}; hierarchy -top weft_router; proc; flatten; "
-              f"opt -full; chformal -remove; clean; write_rtlil {flat}")
+    flat = options.out.with_suffix(".il")
+    parameters = " ".join(f"-set {each.replace('=', ' ')}" for each in options.parameter)
+    chparam = f"chparam {parameters} weft_router; " if parameters else ""
+    yosys(f"read_verilog -defer -sv {' '.join(options.sources)}; {chparam}hierarchy -top weft_router; proc; flatten; opt -full; "
+          f"chformal -remove; clean; write_rtlil {flat}")
     yosys(f"read_rtlil {flat}; mutate -list {options.count} -seed {options.seed} -o {options.list}")
     commands = [re.sub(r"^mutate ", f"mutate -ctrl mutant {BITS} {number} ", line)
                 for number, line in enumerate(options.list.read_text().splitlines(), 1)]

@@ -28,6 +28,9 @@ TEST_CASE("A mesh port that the build does not have is refused", "[port]") {
   auto seen = runPortCosim({"huge"});
   REQUIRE_FALSE(seen);
   CHECK_THAT(seen.error().message, Catch::Contains("mesh16, small"));
+  seen = runPortCosim({.coveragePath = "coverage.dat"});
+  REQUIRE_FALSE(seen);
+  CHECK_THAT(seen.error().message, Catch::Contains("'small' does"));
 }
 
 } // namespace weft::cosim

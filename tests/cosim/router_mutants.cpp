@@ -1,9 +1,10 @@
-// Runs mutants of the router through the comparisons of mesh_cosim_test, each in a process of its own, and says which
-// are killed: differ from the engine in a cycle or a bit. rtl/mutants/make_netlist.py makes them.
+// Runs mutants of a small router through the comparisons of mesh_cosim_test, each in a process of its own, and says
+// which are killed: differ from the engine in a cycle or a bit. rtl/mutants/make_netlist.py makes them.
 //
-//     router_mutants [FIRST LAST]
+//     router_mutants LIST LEAST [FIRST LAST]
 //
-// Compiled with WEFT_COVERAGE it runs the router itself, built to count lines and branches, and writes what was met:
+// LIST: what each mutant changes, a line a mutant; LEAST: percent to be killed; FIRST and LAST: only these. Compiled
+// with WEFT_COVERAGE it runs the router itself, built to count lines and branches, and writes what was met:
 //
 //     router_coverage COVERAGE.dat
 #define CATCH_CONFIG_RUNNER // the generator of programs asserts with it
@@ -11,7 +12,7 @@
 #include "Vrouter_covered.h"
 #include <verilated_cov.h>
 #else
-#include "Vrouter_mutants.h"
+#include "Vrouter_mutant.h"
 #endif
 #include "mesh_random_programs.h"
 #include "router_mesh.h"
@@ -24,17 +25,17 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace weft::test {
 namespace {
 
-uint32_t chosen = 0; // 0: the router itself
-
 #ifdef WEFT_COVERAGE
 /// Each router counts for itself; verilator_coverage adds them up.
-class Mutant : public cosim::VerilatedRouter<Vrouter_covered, 4> {
+class Mutant : public cosim::VerilatedRouter<Vrouter_covered, 4, WEFT_COLORS> {
 public:
   explicit Mutant(uint64_t seed) : VerilatedRouter(seed) { all().push_back(this); }
   static std::vector<Mutant *> &all() {
@@ -44,19 +45,36 @@ public:
   void write(const std::string &path) { context.coveragep()->write(path.c_str()); }
 };
 #else
-class Mutant : public cosim::VerilatedRouter<Vrouter_mutants, 4> {
+uint32_t chosen = 0; // 0: the router itself
+class Mutant : public cosim::VerilatedRouter<Vrouter_mutant, 4, WEFT_COLORS> {
 public:
   explicit Mutant(uint64_t seed) : VerilatedRouter(seed) { model->mutant = static_cast<uint16_t>(chosen); }
 };
 #endif
 
+/// The router that rtl/mutants/make_netlist.py is told to make.
+const cosim::RouterVariant &variant() {
+  static const cosim::RouterVariant small{
+      "small",
+      WEFT_COLORS,
+      4,
+      WEFT_QUEUE_WORDS,
+      WEFT_HOP,
+      WEFT_RAMP,
+      WEFT_REDUCE_STAGE,
+      [](uint64_t seed) -> std::unique_ptr<cosim::RouterModel> { return std::make_unique<Mutant>(seed); }};
+  return small;
+}
+
 bool sameOnProgram(uint32_t seed, bool dense, const hw::Hardware &machine) {
   RandomProgram program(seed, dense, &machine);
   runtime::Package package = program.make();
-  Observation expected = runEngine(package, program.setup), seen = runDevice(package, program.setup, makeRouters);
+  Observation expected = runEngine(package, program.setup),
+              seen = runDevice(package, program.setup, routerMaker(&variant()));
   return seen.finished == expected.finished && seen.arrivals == expected.arrivals &&
-         seen.coreEnds == expected.coreEnds && (!seen.finished || seen.cycles == expected.cycles) &&
-         (!seen.finished || seen.memory == expected.memory);
+         seen.hostArrivals == expected.hostArrivals && seen.coreEnds == expected.coreEnds &&
+         (!seen.finished ||
+          (seen.cycles == expected.cycles && seen.memory == expected.memory && seen.logits == expected.logits));
 }
 
 bool sameOnKernel(const std::string &name, const hw::Hardware &machine) {
@@ -72,78 +90,99 @@ bool sameOnKernel(const std::string &name, const hw::Hardware &machine) {
   options.trace = &engineLog;
   auto engine = sim::makeMeshEngine(*package, machine, options);
   options.trace = &routerLog;
-  auto routers = makeRouters(*package, machine, options);
+  auto routers = routerMaker(&variant())(*package, machine, options);
   auto compared = cosim::compareLaunch({engine->get(), routers->get(), &engineLog, &routerLog, 6, 5,
                                         machine.memory.sramBytes, package->programs[0].get()},
                                        {"p", 1, {}});
   return compared && compared->mismatches == 0;
 }
 
-/// What a mutant meets; the status of its process.
-int runOne(const hw::Hardware &machine) {
-  static const cosim::RouterVariant variant = [] {
-    cosim::RouterVariant mutants = cosim::routerVariants().front();
-    mutants.make = [](uint64_t seed) -> std::unique_ptr<cosim::RouterModel> { return std::make_unique<Mutant>(seed); };
-    return mutants;
-  }();
-  if (!cosim::routerMesh(variant, 8, 8, 1))
-    return 3;
-  for (uint32_t seed = 1; seed <= 40; ++seed)
+/// What a mutant meets.
+bool isTheEngines(const hw::Hardware &machine) {
+  for (uint32_t seed = 1; seed <= 100; ++seed)
     for (bool dense : {true, false})
       if (!sameOnProgram(seed, dense, machine))
-        return 1;
+        return false;
   for (const std::string &kernel : cosim::meshKernels())
     if (!sameOnKernel(kernel, machine))
-      return 1;
-  return 0;
+      return false;
+  return true;
 }
 
 } // namespace
 
 // The generator of programs asserts, and asserts want a test around them.
-TEST_CASE("The chosen router is the engine's") { REQUIRE(runOne(machineOf(cosim::routerVariants().front())) == 0); }
+TEST_CASE("The chosen router is the engine's") { REQUIRE(isTheEngines(machineOf(variant()))); }
 
 } // namespace weft::test
+
+#ifdef WEFT_COVERAGE
 
 int main(int argc, char **argv) {
   using namespace weft;
   Catch::Session session;
-#ifdef WEFT_COVERAGE
+  const std::string path = argc > 1 ? argv[1] : "coverage.dat";
   if (session.run())
     return 1;
-  for (size_t i = 0; i < test::Mutant::all().size(); ++i)
-    test::Mutant::all()[i]->write(fmt::format("{}.{}", argc > 1 ? argv[1] : "coverage.dat", i));
+  std::string all;
+  for (size_t i = 0; i < test::Mutant::all().size(); ++i) {
+    const std::string part = fmt::format("{}.{}", path, i);
+    test::Mutant::all()[i]->write(part);
+    std::ifstream file(part);
+    all.append(std::istreambuf_iterator<char>(file), {});
+    std::remove(part.c_str());
+  }
+  std::ofstream(path) << all;
   return 0;
+}
+
 #else
-  const int first = argc > 2 ? std::atoi(argv[1]) : 0, last = argc > 2 ? std::atoi(argv[2]) : 100;
-  int killed = 0, mutants = 0;
+
+/// Whether the mutant differs, in a process of its own: one that hangs is killed as well.
+static bool isKilled(Catch::Session &session, int number) {
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (!child) {
+    const rlimit enough{20, 20}; // seconds of CPU; the router itself takes about two
+    setrlimit(RLIMIT_CPU, &enough);
+    weft::test::chosen = static_cast<uint32_t>(number);
+    if (number) // the router itself may say what is wrong
+      for (std::FILE *stream : {stderr, stdout})
+        if (!std::freopen("/dev/null", "w", stream))
+          std::abort();
+    _exit(session.run() != 0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return !WIFEXITED(status) || WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3 && argc != 5) {
+    std::fprintf(stderr, "usage: router_mutants LIST LEAST [FIRST LAST]\n");
+    return 2;
+  }
+  std::vector<std::string> changes;
+  std::ifstream list(argv[1]);
+  for (std::string line; std::getline(list, line);)
+    changes.push_back(line.substr(0, line.find(" -src")));
+  const int first = argc == 5 ? std::atoi(argv[3]) : 1;
+  const int last = argc == 5 ? std::atoi(argv[4]) : static_cast<int>(changes.size());
+  Catch::Session session;
+  if (isKilled(session, 0)) {
+    std::printf("the router without a mutation fails\n");
+    return 1;
+  }
+  int killed = 0;
   for (int number = first; number <= last; ++number) {
-    std::fflush(stdout);
-    const pid_t child = fork();
-    if (!child) {
-      alarm(120); // one that hangs is killed as well
-      test::chosen = static_cast<uint32_t>(number);
-      if (number) { // the router itself may say what is wrong
-        std::freopen("/dev/null", "w", stderr);
-        std::freopen("/dev/null", "w", stdout);
-      }
-      _exit(session.run() != 0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    const bool dead = !WIFEXITED(status) || WEXITSTATUS(status);
-    if (!number && dead) {
-      std::printf("the router without a mutation fails\n");
-      return 1;
-    }
-    if (!number)
-      continue;
-    ++mutants;
+    const bool dead = isKilled(session, number);
     killed += dead;
     if (!dead)
-      std::printf("mutant %d survives\n", number);
+      std::printf("mutant %d survives: %s\n", number, changes.at(static_cast<size_t>(number - 1)).c_str());
   }
+  const int mutants = last - first + 1;
   std::printf("%d of %d mutants killed\n", killed, mutants);
-  return 0;
-#endif
+  return mutants < 1 || 100 * killed < std::atoi(argv[2]) * mutants;
 }
+
+#endif

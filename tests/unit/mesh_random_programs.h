@@ -40,6 +40,7 @@ public:
       hw.latency.ramp = machine->latency.ramp;
       hw.routing.queueWords = machine->routing.queueWords;
       hw.routing.linkBytes = machine->routing.linkBytes;
+      hw.routing.colors = machine->routing.colors;
       hw.routing.reduceStage = hw.routing.reduceStage ? machine->routing.reduceStage : 0;
     }
     wordBytes = hw.routing.linkBytes;
@@ -78,6 +79,7 @@ private:
   };
 
   uint32_t pick(uint32_t below) { return static_cast<uint32_t>(random() % below); }
+  uint32_t colors() const { return setup.hardware.routing.colors; }
   Maker &here(uint32_t core) { return maker.at(core % width, core / width); }
 
   void fillMemory() {
@@ -113,7 +115,8 @@ private:
       if (hi <= lo || source > hi)
         continue;
       bool combines = setup.hardware.routing.reduceStage && lo >= 0 && pick(2);
-      pkg::Flow flow(line, source, lo, hi, !combines && pick(2), static_cast<uint8_t>(pick(dense ? 20 : 7)),
+      pkg::Flow flow(line, source, lo, hi, !combines && pick(2),
+                     static_cast<uint8_t>(pick(std::min(dense ? 20u : 7u, colors()))),
                      combines ? pkg::Combine(1 + pick(6)) : pkg::Combine::None);
       if (addFlow(channel, axis, flow, lines, ends, fromHost))
         flows.push_back(flow);
@@ -184,7 +187,7 @@ private:
 
   void makeHostOutput() {
     for (uint32_t tries = 0; tries < 3; ++tries) {
-      pkg::Flow flow(-1, static_cast<int32_t>(pick(width)), -1, 0, false, static_cast<uint8_t>(22 + pick(2)),
+      pkg::Flow flow(-1, static_cast<int32_t>(pick(width)), -1, 0, false, static_cast<uint8_t>(colors() - 2 + pick(2)),
                      pkg::Combine::None);
       flow = pkg::Flow(-1, flow.source(), -1, flow.source(), false, flow.color(), pkg::Combine::None);
       std::set<std::pair<char, uint32_t>> ends;

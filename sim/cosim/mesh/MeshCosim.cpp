@@ -252,7 +252,7 @@ Result<std::vector<std::byte>> Device::readSram(uint32_t x, uint32_t y, uint32_t
 
 Result<std::unique_ptr<MeshCosim>> makeMeshCosim(const runtime::Package &package, const hw::Hardware &hardware,
                                                  const MeshCosimOptions &options) {
-  const RouterVariant *variant = variantOf(hardware);
+  const RouterVariant *variant = options.variant ? options.variant : variantOf(hardware);
   if (!variant)
     return userError(describeVariants(hardware));
   auto mesh = routerMesh(*variant, std::max(options.width, package.mesh_width),

@@ -10,6 +10,7 @@ struct MeshCosimOptions {
   sim::MeshEngineOptions engine;  // as the mesh engine takes them
   uint64_t seed = 1;              // of what registers hold before their reset
   uint32_t width = 0, height = 0; // routers that are built, at least as many as the package has cores; 0: as many
+  const RouterVariant *variant = nullptr; // other routers than those of the build, e.g. with faults; null: of the build
 };
 
 /// What a mesh co-simulation did.

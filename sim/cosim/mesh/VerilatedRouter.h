@@ -4,12 +4,13 @@
 #include "sim/cosim/mesh/RouterModel.h"
 
 #include <bit>
+#include <type_traits>
 #include <verilated.h>
 
 namespace weft::cosim {
 
 /// `Model`: the class that Verilator made; `wordBytes`: 4 or 8.
-template <class Model, uint32_t wordBytes> class VerilatedRouter : public RouterModel {
+template <class Model, uint32_t wordBytes, uint32_t colors = maxColors> class VerilatedRouter : public RouterModel {
 public:
   explicit VerilatedRouter(uint64_t seed) {
     context.randReset(2); // every register starts with a value of its own
@@ -27,16 +28,16 @@ public:
     m.cfg_clear_i = pins.clear;
     m.cfg_color_i = pins.configColor;
     m.cfg_route_i = pins.configRoute;
-    uint32_t valid = 0, colors = 0;
+    uint32_t valid = 0, colorsIn = 0;
     for (uint32_t port = 0; port < 4; ++port) {
       const LinkWord &in = pins.linkIn[port];
       valid |= uint32_t{in.valid} << port;
-      colors |= uint32_t{in.color} << (colorBits * port);
+      colorsIn |= uint32_t{in.color} << (colorBits * port);
       setWord(m.link_data_i, port, in.data);
       setColors(m.link_credit_i, port, pins.creditIn[port]);
     }
     m.link_valid_i = static_cast<uint8_t>(valid);
-    m.link_color_i = colors;
+    m.link_color_i = colorsIn;
     m.up_valid_i = pins.upValid;
     for (uint32_t bits = pins.upValid; bits; bits &= bits - 1) {
       auto color = static_cast<uint32_t>(std::countr_zero(bits));
@@ -62,7 +63,8 @@ protected:
   std::unique_ptr<Model> model;
 
 private:
-  static constexpr uint32_t colorBits = 5; // of maxColors
+  static constexpr auto colorBits = static_cast<uint32_t>(std::bit_width(colors - 1)); // as $clog2
+  static_assert(colors > 1 && colors <= 32);
 
   template <class Wide> static void setWord(Wide &to, uint32_t index, uint64_t value) {
     constexpr uint32_t parts = wordBytes / 4;
@@ -76,20 +78,31 @@ private:
       value |= uint64_t{from[index * parts + i]} << (32 * i);
     return value;
   }
-  /// 24 bits of a vector of 32-bit pieces.
-  template <class Wide> static void setColors(Wide &to, uint32_t index, uint32_t value) {
-    uint32_t bit = index * maxColors, piece = bit / 32, shift = bit % 32;
-    const uint64_t mask = uint64_t{0xffffff} << shift, bits = uint64_t{value} << shift;
-    to[piece] = static_cast<uint32_t>((to[piece] & ~mask) | bits);
-    if (shift > 8)
-      to[piece + 1] = static_cast<uint32_t>((to[piece + 1] & ~(mask >> 32)) | bits >> 32);
+  /// Set `index` of a vector of sets: a number if it is short, or else pieces of 32 bits.
+  template <class Vector> static void setColors(Vector &to, uint32_t index, uint32_t value) {
+    const uint32_t bit = index * colors, piece = bit / 32, shift = bit % 32;
+    const uint64_t mask = ((uint64_t{1} << colors) - 1) << shift, bits = uint64_t{value} << shift;
+    if constexpr (std::is_integral_v<Vector>) {
+      static_assert(4 * colors <= 32);
+      to = static_cast<Vector>((to & ~mask) | bits);
+    } else {
+      to[piece] = static_cast<uint32_t>((to[piece] & ~mask) | bits);
+      if (shift + colors > 32)
+        to[piece + 1] = static_cast<uint32_t>((to[piece + 1] & ~(mask >> 32)) | bits >> 32);
+    }
   }
-  template <class Wide> static uint32_t getColors(const Wide &from, uint32_t index) {
-    uint32_t bit = index * maxColors, piece = bit / 32, shift = bit % 32;
-    uint64_t bits = from[piece];
-    if (shift > 8)
-      bits |= uint64_t{from[piece + 1]} << 32;
-    return static_cast<uint32_t>(bits >> shift) & 0xffffff;
+  template <class Vector> static uint32_t getColors(const Vector &from, uint32_t index) {
+    const uint32_t bit = index * colors, piece = bit / 32, shift = bit % 32;
+    uint64_t bits = 0;
+    if constexpr (std::is_integral_v<Vector>) {
+      bits = from >> bit;
+    } else {
+      bits = from[piece];
+      if (shift + colors > 32)
+        bits |= uint64_t{from[piece + 1]} << 32;
+      bits >>= shift;
+    }
+    return static_cast<uint32_t>(bits & ((uint64_t{1} << colors) - 1));
   }
 };
 

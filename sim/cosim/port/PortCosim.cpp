@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <verilated.h>
+#include <verilated_cov.h>
 #include <verilated_fst_c.h>
 
 #include <bit>
@@ -178,6 +179,8 @@ public:
     }
     port->final();
     wave.close();
+    if (!options.coveragePath.empty())
+      context.coveragep()->write(options.coveragePath.c_str());
     return report;
   }
 
@@ -287,6 +290,10 @@ std::vector<std::string> PortCosimReport::missing() const {
 std::vector<std::string> portVariants() { return {"mesh16", "small"}; }
 
 Result<PortCosimReport> runPortCosim(const PortCosimOptions &options) {
+  if (!options.coveragePath.empty() && options.variant != "small")
+    return Error{
+        fmt::format("mesh-port: variant '{}' does not count lines and branches, 'small' does", options.variant),
+        Fault::Usage};
   if (options.variant == "mesh16")
     return Bench<Vmesh_port_mesh16>(options, 24, 4).run();
   if (options.variant == "small")

@@ -14,8 +14,9 @@ struct PortCosimOptions {
   std::string variant = "mesh16"; // or small: 5 routes, queues of a word
   uint64_t tests = 20000;         // instructions
   uint64_t seed = 1;
-  uint64_t initialState = 1; // of registers before the reset
-  std::string wavePath{};    // FST; empty: none
+  uint64_t initialState = 1;  // of registers before the reset
+  std::string wavePath{};     // FST; empty: none
+  std::string coveragePath{}; // lines and branches, of variant small; empty: none
 };
 
 struct PortCosimReport {
