@@ -1,4 +1,5 @@
-// A queue of DEPTH words between two ready/valid streams. A word that is taken in one cycle is offered from the next on.
+// A queue of DEPTH words between two ready/valid streams. A word that is taken in one cycle is offered from the next
+// on.
 module weft_fifo #(
     parameter int unsigned WIDTH = 8,
     parameter int unsigned DEPTH = 4
@@ -85,9 +86,11 @@ module weft_fifo #(
     if (rst_ni) begin
       f_counters : assume (f_in != '1);
       f_nothing_lost : assert (f_in == f_out + 8'(count) && f_out <= f_in);
-      f_pointers : assert ({1'b0, tail} == (f_tail >= (IndexBits + 1)'(DEPTH) ? f_tail - (IndexBits + 1)'(DEPTH) : f_tail));
+      f_pointers : assert ({1'b0, tail} ==
+          (f_tail >= (IndexBits + 1)'(DEPTH) ? f_tail - (IndexBits + 1)'(DEPTH) : f_tail));
       if (f_out <= f_watched && f_watched < f_in)
-        f_kept : assert (words[f_slot >= (IndexBits + 1)'(DEPTH) ? f_slot - (IndexBits + 1)'(DEPTH) : f_slot] == f_word);
+        f_kept : assert (f_word ==
+            words[f_slot >= (IndexBits + 1)'(DEPTH) ? f_slot - (IndexBits + 1)'(DEPTH) : f_slot]);
       f_in_order : assert (!(pop && f_out == f_watched) || data_o == f_word);
     end
 `endif

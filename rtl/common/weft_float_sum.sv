@@ -41,7 +41,8 @@ module weft_float_sum (
 
   logic [27:0] aligned;
   assign aligned = {1'b0, moved[26:1], moved[0] || lost};
-  assign magnitude_o = larger[31] == smaller[31] ? {1'b0, larger_significand} + aligned : {1'b0, larger_significand} - aligned;
+  assign magnitude_o = larger[31] == smaller[31] ?
+      {1'b0, larger_significand} + aligned : {1'b0, larger_significand} - aligned;
   assign exponent_o = 11'({3'b0, larger_exponent}) - 11'sd153;  // 150, and three bits more
   assign sign_o = !nan && larger[31];
   assign zero_sign_o = a_i[31] && b_i[31];

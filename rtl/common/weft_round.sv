@@ -55,7 +55,8 @@ module weft_round #(
     else if (narrow_i) result = {16'b0, cut[30:16] + 15'(up)};
     else result = cut + 31'(up);
 
-  assign overflow_o = magnitude_i != '0 && (leading > 12'sd127 || (!ODD && (narrow_i ? result[14:7] : result[30:23]) == '1));
+  assign overflow_o = magnitude_i != '0 &&
+      (leading > 12'sd127 || (!ODD && (narrow_i ? result[14:7] : result[30:23]) == '1));
   always_comb
     if (magnitude_i == '0) bits_o = '0;
     else if (overflow_o) bits_o = narrow_i ? 31'h7f80 : 31'h7f800000;

@@ -94,7 +94,8 @@ module weft_vector_front #(
       end
     end
 
-  always_ff @(posedge clk_i) if (accept) entries[tail] <= {issue_id_i, issue_payload_i, issue_beats_i, issue_last_row_i};
+  always_ff @(posedge clk_i)
+    if (accept) entries[tail] <= {issue_id_i, issue_payload_i, issue_beats_i, issue_last_row_i};
   always_ff @(posedge clk_i) if (commit_valid_i) killed[judge] <= commit_kill_i;
 
   // What the core owes; a proof takes it for granted.
@@ -127,8 +128,8 @@ module weft_vector_front #(
 
 `ifdef FORMAL
   initial assume (!rst_ni);
-  // The n-th accepted instruction is the n-th that leaves, as it came and with the verdict that it got, for any n. If it
-  // is killed it takes no operands and gives no beats, else it gives exactly its rows of its beats, in order.
+  // The n-th accepted instruction is the n-th that leaves, as it came and with the verdict that it got, for any n. If
+  // it is killed it takes no operands and gives no beats, else it gives exactly its rows of its beats, in order.
   (* anyconst *)logic [5:0] f_watched;
   logic [5:0] f_in, f_judged, f_out;
   logic [EntryBits-1:0] f_entry;
@@ -165,7 +166,8 @@ module weft_vector_front #(
   always_ff @(posedge clk_i)
     if (rst_ni) begin
       f_counters : assume (f_in != '1);
-      f_nothing_lost : assert (f_in == f_out + 6'(waiting) && f_judged == f_out + 6'(judged) && f_out <= f_judged && f_judged <= f_in);
+      f_nothing_lost : assert (f_in == f_out + 6'(waiting) && f_judged == f_out + 6'(judged) &&
+          f_out <= f_judged && f_judged <= f_in);
       f_tail_pointer : assert ({1'b0, tail} == (f_tail >= Places ? f_tail - Places : f_tail));
       f_judge_pointer : assert ({1'b0, judge} == (f_judge >= Places ? f_judge - Places : f_judge));
       f_head_pointer : assert ({1'b0, head} < Places);
@@ -176,7 +178,8 @@ module weft_vector_front #(
       if (f_out == f_watched && f_watched < f_judged)
         f_as_it_came : assert ({beat_id_o, beat_payload_o, beats, last_row} == f_entry);
       if (judged != '0) begin
-        f_killed_does_nothing : assert (!killed[head] || (!beat_valid_o && !op_ready_o && index == '0 && row == '0 && f_fired == '0));
+        f_killed_does_nothing : assert (!killed[head] ||
+            (!beat_valid_o && !op_ready_o && index == '0 && row == '0 && f_fired == '0));
         f_index_in_range : assert (beat_empty_o ? index == '0 && row == '0 && f_fired == '0 : index < beats);
         f_beats_counted : assert (beat_empty_o || f_fired == f_before + (BEAT_BITS + 4)'(index));
         f_all_beats : assert (!(pop && !killed[head] && !beat_empty_o) || f_fired + 1'b1 == f_whole);

@@ -1,7 +1,7 @@
 // Unit dot: vqdot*, vqwbdota* and vfwbdota behind the ports of a vector unit (docs/rtl.md).
 //
-// Bytes take two stages (multiply; add up and accumulate), bf16 numbers go through weft_dot_bulk. Results leave in order:
-// an instruction on bytes waits until no row of bf16 numbers is on its way.
+// Bytes take two stages (multiply; add up and accumulate), bf16 numbers go through weft_dot_bulk. Results leave in
+// order: an instruction on bytes waits until no row of bf16 numbers is on its way.
 module weft_dot #(
     parameter int unsigned VLEN = weft_units_pkg::DOT_VLEN,
     parameter int unsigned DLEN = weft_units_pkg::DOT_DLEN,
@@ -108,7 +108,8 @@ module weft_dot #(
       .beat_valid_o    (beat_valid),
       .beat_ready_i    (beat_ready),
       .beat_id_o       (beat_id),
-      .beat_payload_o  ({is_batched, is_bulk, is_scalar, is_left_signed, is_right_signed, scalar, unmasked, beat_ci, vl}),
+      .beat_payload_o  ({is_batched, is_bulk, is_scalar, is_left_signed, is_right_signed, scalar, unmasked, beat_ci,
+                         vl}),
       .beat_index_o    (beat_index),
       .beat_row_o      (beat_row),
       .beat_first_o    (beat_first),
