@@ -2,15 +2,17 @@
 
 #include "kernels/units/Units.h"
 #include "runtime/Report.h"
+#include "runtime/support/WriteFile.h"
 #include "sim/cosim/combine/CombineCosim.h"
 #include "sim/cosim/port/PortCosim.h"
+#include "tools/CosimUnitCommand.h"
+#include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
-#include <iostream>
 #include <memory>
 
 namespace weft::tools {
@@ -28,6 +30,8 @@ Result<void> checkTiming(const cosim::PortCosimReport &seen) {
   const uint32_t latency = pipeline.latency(0, 0); // a scalar unit
   if (seen.latency == latency && seen.interval == pipeline.interval)
     return success();
+  if (!seen.latency)
+    return userError("mesh-port: these instructions are too few to measure the latency; ask for more with --tests");
   return userError(
       fmt::format("mesh-port: measured latency {} and interval {} cycles; kernels/units/mesh-port.yaml says "
                   "{} and {}",
@@ -49,6 +53,10 @@ Result<void> run(Options options) {
       return userError(fmt::format("{}: cannot be made: {}", options.coverageDirectory, error.message()));
     options.cosim.coveragePath = options.coverageDirectory + "/coverage.dat";
   }
+  for (const std::string &path : {options.cosim.wavePath, options.jsonPath})
+    if (!path.empty())
+      if (Result<void> ok = runtime::checkWritable(path); !ok)
+        return ok;
   auto seen = cosim::runPortCosim(options.cosim);
   if (!seen)
     return seen.takeError();
@@ -97,12 +105,7 @@ Result<void> runCombine(const cosim::CombineCosimOptions &options, const std::st
   return success();
 }
 
-int report(const Result<void> &done) {
-  if (done)
-    return 0;
-  std::cerr << "weft: error: " << done.error().message << '\n';
-  return static_cast<int>(done.error().fault);
-}
+int report(const Result<void> &done) { return done ? 0 : reportError(done.error()); }
 
 } // namespace
 
@@ -112,9 +115,13 @@ void addCosimRouterCommand(CLI::App &cosim, int &exitCode) {
   CLI::App *command =
       cosim.add_subcommand("router", "The router's combine unit beside its model; `mesh` runs whole routers");
   command->add_option("--tests", options->tests, "Pairs of words for each operation")
+      ->check(CLI::Range(1.0, mostTests).description(""))
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("--seed", options->seed, "Of the words")->type_name("S")->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the words")
+      ->check(CLI::Range(0.0, largestSeed).description(""))
+      ->type_name("S")
+      ->capture_default_str();
   command->add_option("--json", *json, "Writes counts and bins")->type_name("FILE");
   command->callback([options, json, &exitCode] { exitCode = report(runCombine(*options, *json)); });
 }
@@ -123,8 +130,12 @@ void addCosimPortCommand(CLI::App &cosim, int &exitCode) {
   auto options = std::make_shared<Options>();
   CLI::App *command = cosim.add_subcommand("mesh-port", "The core's port to the mesh, cycle by cycle beside its model");
   command->add_option("--param", options->parameters, "variant=mesh16 or variant=small")->type_name("NAME=VALUE");
-  command->add_option("--tests", options->cosim.tests, "Instructions")->type_name("N")->capture_default_str();
+  command->add_option("--tests", options->cosim.tests, "Instructions")
+      ->check(CLI::Range(1.0, mostTests).description(""))
+      ->type_name("N")
+      ->capture_default_str();
   command->add_option("--seed", options->cosim.seed, "Of instructions and stalls")
+      ->check(CLI::Range(0.0, largestSeed).description(""))
       ->type_name("S")
       ->capture_default_str();
   command->add_option("--wave", options->cosim.wavePath, "Writes a waveform")->type_name("FILE.fst");

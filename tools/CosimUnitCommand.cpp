@@ -99,6 +99,10 @@ Result<void> cosimUnit(const CosimUnitOptions &options, std::ostream &out) {
       return userError(fmt::format("{}: cannot be made: {}", options.coverageDirectory, error.message()));
     run.coverageFile = options.coverageDirectory + "/coverage.dat";
   }
+  for (const std::string &path : {options.wavePath, options.jsonPath})
+    if (!path.empty() && path != "-")
+      if (Result<void> ok = runtime::checkWritable(path); !ok)
+        return ok;
   auto report = cosim::runUnit(run);
   if (!report)
     return report.takeError();
@@ -132,8 +136,12 @@ void addCosimUnitCommands(CLI::App &cosim, int &exitCode) {
     CLI::App *app = cosim.add_subcommand(unit, fmt::format("Run the RTL of unit {} beside its golden model", unit));
     app->add_option("--param", options->parameters, "lanes=N, dlen=N or vlen=N: another of the variants that are built")
         ->type_name("NAME=N");
-    app->add_option("--tests", options->tests, "Random instructions")->capture_default_str();
-    app->add_option("--seed", options->seed, "Of instructions and stalls")->capture_default_str();
+    app->add_option("--tests", options->tests, "Random instructions")
+        ->check(CLI::Range(1.0, mostTests).description(""))
+        ->capture_default_str();
+    app->add_option("--seed", options->seed, "Of instructions and stalls")
+        ->check(CLI::Range(0.0, largestSeed).description(""))
+        ->capture_default_str();
     app->add_option("--coverage", options->coverageDirectory, "Write line and branch counts (coverage.dat) into DIR")
         ->type_name("DIR");
     app->add_option("--wave", options->wavePath, "Write a waveform")->type_name("FILE.fst");

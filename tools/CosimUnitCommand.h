@@ -14,6 +14,9 @@ class App;
 
 namespace weft::tools {
 
+/// What --tests and --seed of a co-simulation take at most.
+inline constexpr double mostTests = 1e9, largestSeed = 1e18;
+
 struct CosimUnitOptions {
   std::string unit{};
   std::vector<std::string> parameters{}; // "lanes=8"

@@ -377,11 +377,11 @@ class Packages(TestCase):
     def test_another_version(self):
         path, whole = self.package()
         version = struct.unpack_from("<I", whole, 8)[0]
-        self.assertEqual(version, 1, "the version lies after the magic's 8 bytes")
-        struct.pack_into("<I", whole, 8, 2)
+        self.assertEqual(version, 2, "the version lies after the magic's 8 bytes")
+        struct.pack_into("<I", whole, 8, 3)
         path.write_bytes(whole)
         for arguments in (("run", path, "--tokens", "1"), ("inspect", path)):
-            self.refused(*arguments, says=("version 2", "compile"))
+            self.refused(*arguments, says=("version 3", "compile"))
 
     def test_flipped_bytes(self):
         path, whole = self.package()
