@@ -8,6 +8,7 @@
 #include <systemc>
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
 // SystemC's library refers to it; we start the simulation ourselves.
@@ -104,16 +105,18 @@ Result<void> runRandom(const units::Unit &unit, const UnitRunOptions &options, U
   return success();
 }
 
-/// Every instruction in every form alone and twice in a row, with all elements and without stalls.
+/// Every instruction in every form, twice in a row, with all elements and without stalls. LMUL is the largest one, so
+/// that there are several beats however wide a beat is.
 Result<void> measure(const units::Unit &unit, const UnitRunOptions &options, UnitReport &report) {
   std::vector<UnitInstruction> stream;
   Random random(options.seed);
   for (const units::Instruction &instruction : unit.instructions) {
+    const uint32_t lmulEighths = std::bit_floor(uint32_t(instruction.lmuls)); // bit i of lmuls: 2^i eighths
     for (const units::Form &form : instruction.forms) {
       UnitInstruction each;
       do
         each = randomInstruction(instruction, form, options.variant.vlenBits, random);
-      while (each.lmulEighths != 8 || each.vl != options.variant.vlenBits / form.sewBits);
+      while (each.lmulEighths != lmulEighths || each.vl != options.variant.vlenBits * lmulEighths / 8 / form.sewBits);
       stream.push_back(each);
     }
   }
