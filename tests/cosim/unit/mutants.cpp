@@ -21,7 +21,7 @@ namespace {
 
 constexpr UnitVariant variant = {"", 64, 128}; // tests/cosim/unit/CMakeLists.txt
 constexpr uint64_t instructionsPerRun = 8000, runs = 2;
-/// Just below what is reached; docs/rtl.md shows of each of the others that it changes nothing.
+/// Just below what is reached; docs/rtl.md says what is known of the others.
 double leastKilledPercent(const units::Unit &unit) { return unit.name == "dot" ? 86 : 80; }
 
 /// What comes before the random instructions of a run; made once for all mutants.
