@@ -4,15 +4,14 @@
 Yosys makes SMT-LIB of them and z3 solves; arbitration, which is pure logic that z3 makes heavy weather of, is left to
 Yosys's own SAT solver.
 
-    rtl/formal/prove_router.py --work DIR [--package weft_units_pkg.sv] [NAME ...]
+    rtl/formal/prove_router.py --work DIR [NAME ...]
 
 Exit status 1 and the solver's output if a rule does not hold, or cannot be shown.
 """
-import argparse
 import pathlib
-import subprocess
 import sys
-import time
+
+from induction import induction, main, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -33,11 +32,6 @@ def sources():
         str(path) for path in proofs]
 
 
-def run(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.returncode, done.stdout
-
-
 def prove(name, work):
     solver, top, parameters, k = PROOFS[name]
     model = work / (name.replace(" ", "_").replace(",", "") + ".smt2")
@@ -52,29 +46,8 @@ def prove(name, work):
     status, output = run(["yosys", "-q", "-p", script + f"write_smt2 -wires {model}"])
     if status:
         return f"yosys fails:\n{output}"
-    for step in (["-t", str(k + 1)], ["-i", "-t", str(k)]):
-        status, output = run(["yosys-smtbmc", "-s", "z3", *step, str(model)])
-        if status:
-            return f"{' '.join(step)} fails:\n{output}"
-    return None
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", required=True, type=pathlib.Path, help="a folder for the models")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(PROOFS)}; all of them if none is given")
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for name in options.names or PROOFS:
-        start = time.monotonic()
-        problem = prove(name, options.work)
-        print(f"{name:<18} {'FAILS' if problem else 'proven'} in {time.monotonic() - start:.1f} s", flush=True)
-        if problem:
-            print(problem)
-            failed = 1
-    return failed
+    return induction(model, k + 1, k)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, PROOFS, prove))

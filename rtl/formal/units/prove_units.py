@@ -6,13 +6,12 @@ where z3 takes minutes, the solver that Yosys has itself.
 
 Exit status 1 and the solver's output if a rule does not hold, or cannot be shown.
 """
-import argparse
 import pathlib
-import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "rtl/formal"))
+from induction import induction, main, run  # noqa: E402
 
 # name: top module, its parameters, k (or "sat")
 PROOFS = {
@@ -24,14 +23,6 @@ PROOFS = {
     "front of 3": ("weft_vector_front", {"PAYLOAD": 1, "ID_WIDTH": 2, "BEAT_BITS": 2, "DEPTH": 3}, "sat"),
     "back": ("weft_back_proof", {"DEPTH": 3}, 2),
 }
-
-
-def run(command):
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
-    except subprocess.TimeoutExpired as late:
-        return 1, f"no answer in {late.timeout} s"
-    return done.returncode, done.stdout
 
 
 def prove(name, work):
@@ -49,35 +40,12 @@ def prove(name, work):
     rules = sum(line.startswith("; yosys-smt2-assert") for line in model.read_text().splitlines())
     if not rules:
         return "there is nothing to prove"
+    print(f"{rules:>3} rules: ", end="")
     if k == "sat":
-        print(f"{name}: {rules} rules", end=", ")
         return None
     # A cycle of reset, then what the rules say for ever: the base case, then the step.
-    for step in (["-t", str(k + 2)], ["-i", "-t", str(k)]):
-        status, output = run(["yosys-smtbmc", "-s", "z3", "--noincr", *step, str(model)])
-        if status:
-            return f"{' '.join(step)} fails:\n{output}"
-    print(f"{name}: {rules} rules", end=", ")
-    return None
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", required=True, type=pathlib.Path, help="a folder for the models")
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(PROOFS)}; all of them if none is given")
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for name in options.names or PROOFS:
-        start = time.monotonic()
-        problem = prove(name, options.work)
-        if problem:
-            print(f"{name} FAILS: {problem}")
-            failed = 1
-        else:
-            print(f"proven in {time.monotonic() - start:.1f} s", flush=True)
-    return failed
+    return induction(model, k + 2, k, "--noincr")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, PROOFS, prove))
