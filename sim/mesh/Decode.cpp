@@ -114,9 +114,11 @@ Result<void> Decoder::operand(const pkg::OperandT &operand, uint32_t depth) {
 }
 
 Result<void> Decoder::work(const pkg::WorkT &work, uint32_t depth) {
-  WorkCode code{work.narrow_operand,  exprOr(work.macs),       exprOr(work.alu),
-                exprOr(work.special), exprOr(work.load_bytes), exprOr(work.store_bytes)};
-  for (const pkg::Expr &part : {code.macs, code.alu, code.special, code.loadBytes, code.storeBytes})
+  WorkCode code{work.narrow_operand,  exprOr(work.macs),        exprOr(work.alu),
+                exprOr(work.special), exprOr(work.load_bytes),  exprOr(work.store_bytes),
+                exprOr(work.vectors), exprOr(work.descriptors), exprOr(work.activations)};
+  for (const pkg::Expr &part : {code.macs, code.alu, code.special, code.loadBytes, code.storeBytes, code.vectors,
+                                code.descriptors, code.activations})
     if (auto ok = expr(part, depth); !ok)
       return ok;
   image.works.push_back(code);

@@ -23,7 +23,7 @@ struct OperandCode {
 
 struct WorkCode {
   bool narrowOperand = false;
-  pkg::Expr macs, alu, special, loadBytes, storeBytes;
+  pkg::Expr macs, alu, special, loadBytes, storeBytes, vectors, descriptors, activations;
 };
 
 struct InstrCode {

@@ -21,7 +21,8 @@ const RouterVariant *variantOf(const hw::Hardware &hardware) {
   for (const RouterVariant &each : routerVariants())
     if (each.wordBytes == hardware.routing.linkBytes && each.queueWords == hardware.routing.queueWords &&
         each.hop == hardware.latency.hop && each.ramp == hardware.latency.ramp &&
-        hardware.routing.colors <= each.colors &&
+        hardware.routing.colors <= each.colors && hardware.routing.rampWords == 1 &&
+        !hardware.latency.dieCrossing.exists() &&
         (!hardware.routing.reduceStage || each.reduceStage == hardware.routing.reduceStage))
       return &each;
   return nullptr;
@@ -41,7 +42,8 @@ std::string describeVariants(const hw::Hardware &hardware) {
                          {"hop", "hop", latency.hop, latency.hop},
                          {"ramp", "ramp", latency.ramp, latency.ramp},
                          {"reduce_stage", "reduce_stage", routing.reduceStage, routing.reduceStage},
-                         {"colors", "colors", routing.colors, routing.colors}};
+                         {"colors", "colors", routing.colors, routing.colors},
+                         {"ramp_words", "ramp_words", routing.rampWords, routing.rampWords}};
   std::string wanted, beyond;
   for (const Asked &each : asked) {
     wanted += fmt::format("{}{} {}", wanted.empty() ? "" : ", ", each.key, each.value);
@@ -51,6 +53,11 @@ std::string describeVariants(const hw::Hardware &hardware) {
         beyond += fmt::format("\n  {} {} is beyond the RTL itself: its {} is {} to {}", each.key, each.value,
                               parameter.name, parameter.low, parameter.high);
   }
+  if (latency.dieCrossing.exists())
+    beyond += "\n  die crossings are beyond the RTL itself: all of its links take hop";
+  if (routing.rampWords != 1)
+    beyond +=
+        fmt::format("\n  ramp_words {} is beyond the RTL itself: its ramps carry a word a cycle", routing.rampWords);
   std::string text = fmt::format("no router is Verilated with {}{}\nbuilt, with up to {} colors (a line of "
                                  "sim/cosim/mesh/CMakeLists.txt each):",
                                  wanted, beyond, maxColors);
