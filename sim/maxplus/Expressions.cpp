@@ -89,6 +89,9 @@ uint32_t Evaluation::kernelCycles(const InstrCode &instr, const Strand &strand, 
       work.special = amount(code.special);
       work.loadBytes = amount(code.loadBytes);
       work.storeBytes = amount(code.storeBytes);
+      work.vectors = amount(code.vectors);
+      work.descriptors = amount(code.descriptors);
+      work.activations = amount(code.activations);
     }
     if (!failure)
       cycles = options.coreModel->kernelCycles(work);

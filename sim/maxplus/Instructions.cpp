@@ -123,7 +123,8 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
       add(image.scalars[instr.scalars.begin + static_cast<uint32_t>(rows)]);
   } else if (instr.work != none) {
     const WorkCode &work = image.works[instr.work];
-    for (const pkg::Expr *each : {&work.macs, &work.alu, &work.special, &work.loadBytes, &work.storeBytes})
+    for (const pkg::Expr *each : {&work.macs, &work.alu, &work.special, &work.loadBytes, &work.storeBytes,
+                                  &work.vectors, &work.descriptors, &work.activations})
       add(*each);
   }
   uint64_t sum = 0;

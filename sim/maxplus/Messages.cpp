@@ -61,7 +61,8 @@ void Messages::close(uint32_t channel, uint32_t number, uint64_t ends) {
   const auto forwards = std::move(slot->forwards);
   std::erase_if(channels[channel].slots, [&](const auto &each) { return each.get() == slot; });
   for (auto [out, outNumber] : forwards)
-    close(out, outNumber, 1);
+    if (out != channel || outNumber != number)
+      close(out, outNumber, 1);
 }
 
 bool Messages::finishAll() {
@@ -176,8 +177,10 @@ void Messages::forwardTo(uint32_t channel, uint32_t number, const CoreSet &cores
     onto.sentWords.set(core, words, size_t{width} * height + 1);
     onto.expected += line.flows[sends].receivers;
   });
-  onto.opened += cores.size + 1; // one until `channel`'s message is closed
+  onto.opened += cores.size;
   Slot &slot = *find(channel, number);
+  if (&onto != &slot)
+    ++onto.opened; // until `channel`'s message is closed
   if (slot.onward.empty())
     slot.onward.assign(size_t{width} * height, 0);
   slot.forwards.emplace_back(out, outNumber);
@@ -407,15 +410,27 @@ uint32_t Messages::behindOwnWords(uint32_t channel, Slot &first, uint32_t x, uin
 /// Words of the flow cross the link from position `at` on in `span`.
 void Messages::occupy(const ChannelShape &shape, uint32_t channel, uint32_t flow, uint32_t x, uint32_t y, int32_t at,
                       bool upwards, Span span) {
-  std::vector<Use> &links = uses[(shape.alongX ? 0 : 2) + (upwards ? 1 : 0)];
+  auto &links = uses[(shape.alongX ? 0 : 2) + (upwards ? 1 : 0)];
   if (links.empty())
     links.resize(size_t{width} * height);
-  Use &use = links[coreAt(shape, x, y, at)];
-  const uint32_t by = channel << 16 ^ flow;
-  if (use.by != by && span.first < use.until)
-    refuse("two flows may want a link at the same time");
-  use.until = std::max(use.until, span.last + 1);
-  use.by = by;
+  // The last few spans, latest first. Messages are not settled in the order of their words.
+  std::array<Use, Use::kept> &kept = links[coreAt(shape, x, y, at)];
+  Use use{span.first, span.last + 1, channel << 16 ^ flow};
+  size_t place = 0;
+  while (place < kept.size() && kept[place].from > use.from)
+    ++place;
+  auto apart = [&](const Use &earlier, const Use &later) {
+    return earlier.by == later.by || earlier.until <= later.from;
+  };
+  if (place == kept.size() || !apart(kept[place], use) || (place && !apart(use, kept[place - 1])))
+    return refuse("two flows may want a link at the same time");
+  if (kept[place].by == use.by) // so that a span which is forgotten ends before those that are kept
+    use.until = std::max(use.until, kept[place].until);
+  if (place && kept[place - 1].by == use.by)
+    kept[place - 1].until = std::max(use.until, kept[place - 1].until);
+  for (size_t i = kept.size() - 1; i > place; --i)
+    kept[i] = kept[i - 1];
+  kept[place] = use;
 }
 
 void Messages::occupySingle(uint32_t channel, const FlowShape &flow, uint32_t flowNumber, uint32_t x, uint32_t y,

@@ -4,6 +4,7 @@
 #include "sim/maxplus/Channels.h"
 #include "sim/maxplus/CoreSet.h"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -127,9 +128,10 @@ private:
   const uint32_t width, height;
   std::vector<Channel> channels;
   struct Use {
-    uint32_t until = 0, by = ~0u;
+    static constexpr size_t kept = 4;
+    uint32_t from = 0, until = 0, by = 0;
   };
-  std::vector<Use> uses[4]; // of links that flows share, by router: west, east, north, south
+  std::vector<std::array<Use, Use::kept>> uses[4]; // of links that flows share, by router: west, east, north, south
   uint32_t lastAtHost = 0;
   std::optional<std::string> why;
 };
