@@ -135,8 +135,7 @@ Result<void> kernel(const Arguments &arguments, const Tool &tool) {
 
 void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App *command =
-      app.add_subcommand("kernel", "Cycles of a GEMM, a GEMV or a collective on a rectangle of cores");
+  CLI::App *command = app.add_subcommand("kernel", "Cycles of a GEMM, a GEMV or a collective on a rectangle of cores");
   std::vector<std::string> names;
   for (Kind kind : kinds)
     names.emplace_back(nameOf(kind));
@@ -162,13 +161,16 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->check(CLI::IsMember({"f16", "f32"}).description(""))
       ->capture_default_str();
   command
-      ->add_option("--set", arguments->settings,
-                   "A setting of the algorithm (see --list), repeats=N, or a value of the hardware, e.g. latency.hop=1. "
-                   "With repeats=N the program runs N times without a barrier, and the cycles are what each further "
-                   "repetition adds, as the reference measurements have it (default: gemm 1, others 3)")
+      ->add_option(
+          "--set", arguments->settings,
+          "A setting of the algorithm (see --list), repeats=N, or a value of the hardware, e.g. latency.hop=1. "
+          "With repeats=N the program runs N times without a barrier, and the cycles are what each further "
+          "repetition adds, as the reference measurements have it (default: gemm 1, others 3)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--json", arguments->jsonPath, "Write the prediction as JSON (docs/json.md); -: only that, to stdout")
+  command
+      ->add_option("--json", arguments->jsonPath,
+                   "Write the prediction as JSON (docs/json.md); -: only that, to stdout")
       ->type_name("FILE|-");
   command
       ->add_option("--csv", arguments->csvPath,

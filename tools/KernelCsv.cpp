@@ -158,9 +158,8 @@ Result<std::vector<std::string>> predictAll(const std::string &path, const Table
   std::vector<size_t> order(requests.size());
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = i;
-  std::ranges::sort(order, [&](size_t a, size_t b) {
-    return std::pair(requests[b].width, a) < std::pair(requests[a].width, b);
-  });
+  std::ranges::sort(
+      order, [&](size_t a, size_t b) { return std::pair(requests[b].width, a) < std::pair(requests[a].width, b); });
   std::vector<std::string> cells(requests.size());
   std::atomic<size_t> next = 0;
   std::mutex guard;

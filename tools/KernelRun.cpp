@@ -100,9 +100,10 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
   json["communicate"] = outcome.communicate;
   json["wait"] = outcome.wait;
   json["repeats"] = facts.repeats;
-  json["cycles_of"] = facts.repeats > 1
-                          ? "a repetition among repetitions without a barrier: the first one is left out, the mean of the others"
-                          : "one repetition, from its launch to the end of the last core";
+  json["cycles_of"] =
+      facts.repeats > 1
+          ? "a repetition among repetitions without a barrier: the first one is left out, the mean of the others"
+          : "one repetition, from its launch to the end of the last core";
   json["launch_cycles"] = outcome.launchCycles;
   json["steps"] = facts.steps;
   json["max_hops"] = outcome.maxHops;

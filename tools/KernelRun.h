@@ -41,8 +41,8 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
 std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware);
 
 /// Reads `path`, a row a request, and writes it to `output` ("-": stdout) with the columns cycles, compute, communicate
-/// and wait added; a column `cycles` of the file becomes `measured_cycles`. `request` gives what the rows do not. Errors
-/// name file and line.
+/// and wait added; a column `cycles` of the file becomes `measured_cycles`. `request` gives what the rows do not.
+/// Errors name file and line.
 Result<void> predictRows(const std::string &path, const std::string &output, const algorithms::Request &request,
                          const hw::Hardware &hardware, const Tool &tool);
 

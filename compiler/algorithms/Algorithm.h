@@ -40,6 +40,9 @@ inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // ---- one function a unit ------------------------------------------------------------------------------------------
 Result<void> emitMeshGemm(Emission &out);
 Result<void> emitCannon(Emission &out);
+Result<void> emitSumma(Emission &out);
+Result<void> emitAllGather(Emission &out);
+Result<void> emitGemmTransposed(Emission &out);
 Result<void> emitGemv(Emission &out);
 Result<void> emitReduceOrAllReduce(Emission &out);
 Result<void> emitBroadcast(Emission &out);

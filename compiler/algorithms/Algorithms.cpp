@@ -14,22 +14,45 @@ namespace {
 
 const SettingDoc doubleBuffer = {"double_buffer", "1: blocks move while the core multiplies; 0: after it"};
 const SettingDoc odd = {"odd", "drop: f16 move in whole words, an odd last one stays, as in the measured kernels; pad"};
+const SettingDoc broadcast = {"broadcast", "multicast: a colour for each column and row; relay: in software; auto"};
 const SettingDoc axis = {"axis", "x, y or xy: the lines of cores along which it works"};
 const SettingDoc groups = {"groups", "groups of cores in the first level"};
 const SettingDoc levels = {"k", "levels"};
 
 std::vector<Algorithm> makeAlgorithms() {
   std::vector<Algorithm> all = {
-      {Kind::Gemm, "meshgemm", "blocks go round folded rings, two hops a step", "WaferLLM, OSDI 2025",
-       {doubleBuffer, odd}, emitMeshGemm},
-      {Kind::Gemm, "cannon", "blocks go round rings in order, whose last step crosses the mesh", "Cannon, 1969",
-       {doubleBuffer, odd}, emitCannon},
+      {Kind::Gemm,
+       "meshgemm",
+       "blocks go round folded rings, two hops a step",
+       "WaferLLM, OSDI 2025",
+       {doubleBuffer, odd},
+       emitMeshGemm},
+      {Kind::Gemm,
+       "cannon",
+       "blocks go round rings in order, whose last step crosses the mesh",
+       "Cannon, 1969",
+       {doubleBuffer, odd},
+       emitCannon},
+      {Kind::Gemm,
+       "summa",
+       "in each step a column and a row of cores send their blocks to all",
+       "SUMMA, 1997",
+       {broadcast},
+       emitSumma},
+      {Kind::Gemm, "allgather", "every core gets all blocks of its row and column first", "", {}, emitAllGather},
+      {Kind::Gemm,
+       "gemm-t",
+       "C = A B^T: B's blocks go round, products are added up along x",
+       "WaferLLM, OSDI 2025",
+       {},
+       emitGemmTransposed},
   };
   struct Sum {
     std::string_view name, summary, source;
     std::vector<SettingDoc> settings;
   };
-  const std::array<Sum, 6> sums = {{
+  const std::array<Sum, 7> sums = {{
+      {"auto", "the tree with the least predicted cycles on this machine", "after Luczynski et al., HPDC 2024", {}},
       {"ktree", "groups chain to their middle, the middles do the same", "WaferLLM, OSDI 2025", {groups, levels}},
       {"chain", "neighbour to neighbour, sums as they pass", "pipeline all-reduce", {}},
       {"two-phase", "chains of about sqrt(P) cores, then a chain of their ends", "Luczynski et al., HPDC 2024", {}},
@@ -42,8 +65,8 @@ std::vector<Algorithm> makeAlgorithms() {
       std::vector<SettingDoc> settings = sum.settings;
       if (kind != Kind::Gemv)
         settings.push_back(axis);
-      all.push_back({kind, sum.name, sum.summary, sum.source, settings,
-                     kind == Kind::Gemv ? emitGemv : emitReduceOrAllReduce});
+      all.push_back(
+          {kind, sum.name, sum.summary, sum.source, settings, kind == Kind::Gemv ? emitGemv : emitReduceOrAllReduce});
     }
   const SettingDoc hops = {"hops", "cores that the tile moves"};
   const SettingDoc announce = {"announce", "1: the first core sends one word to its line afterwards; 0"};
@@ -60,8 +83,7 @@ Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) 
   if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
     return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
   if (std::ranges::any_of(request.shape, [](int64_t e) { return e > (int64_t{1} << 28); }))
-    return userError(fmt::format("an extent of {} is beyond 2^28",
-                                 *std::ranges::max_element(request.shape)));
+    return userError(fmt::format("an extent of {} is beyond 2^28", *std::ranges::max_element(request.shape)));
   const hw::Parallelism &mesh = hardware.parallelism;
   if (request.width < 1 || request.height < 1 || request.width > mesh.meshWidth || request.height > mesh.meshHeight)
     return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}", request.width,

@@ -1,6 +1,7 @@
 // Sums, broadcasts and shifts of a vector that each core has, along lines of cores.
 #include "compiler/algorithms/Collectives.h"
 
+#include "compiler/algorithms/AutoTree.h"
 #include "compiler/route/Topology.h"
 
 #include <fmt/format.h>
@@ -16,8 +17,13 @@ int64_t wordsOf(const Emission &out, int64_t elements) {
   return ceilDiv(elements * out.elementSize(), out.builder.hardware.routing.linkBytes);
 }
 
+int colorsOf(const Emission &out) {
+  const hw::Routing &routing = out.builder.hardware.routing;
+  return static_cast<int>(routing.colors - routing.reservedColors);
+}
+
 /// The tree of a line of n cores that the algorithm stands for.
-Result<ReductionTree> treeFor(const Emission &out, const std::string &algorithm, int n, int64_t words) {
+Result<ReductionTree> treeFor(const Emission &out, const std::string &algorithm, int n, int64_t words, bool allCores) {
   const Settings &settings = out.request.settings;
   if (algorithm == "chain")
     return chainTree(n);
@@ -27,6 +33,8 @@ Result<ReductionTree> treeFor(const Emission &out, const std::string &algorithm,
     return binaryTree(n);
   if (algorithm == "two-phase")
     return twoPhaseTree(n);
+  if (algorithm == "auto")
+    return (allCores ? autoAllReduceTree : autoReduceTree)(n, words, out.builder.hardware.latency, colorsOf(out)).tree;
   int mostLevels = 1;
   while ((2 << mostLevels) <= n)
     ++mostLevels;
@@ -43,8 +51,7 @@ Result<ReductionTree> treeFor(const Emission &out, const std::string &algorithm,
 }
 
 Result<void> checkColors(const Emission &out, const ReductionTree &tree, const std::string &algorithm) {
-  const hw::Routing &routing = out.builder.hardware.routing;
-  const int available = static_cast<int>(routing.colors - routing.reservedColors);
+  const int available = colorsOf(out);
   if (mostColors(tree) <= available)
     return success();
   return userError(fmt::format("{} over {} cores needs {} colours in one router, {} gives programs {} "
@@ -103,7 +110,7 @@ Result<void> emitAlong(const Emission &out, const std::vector<Line> &lines, cons
   Mask across; // of the lines that still hold partial sums; everywhere at first
   std::vector<std::pair<ReductionTask, int>> spread;
   for (const Line &line : lines) {
-    auto tree = treeFor(out, sum.algorithm, line.n, bytes / builder.hardware.routing.linkBytes);
+    auto tree = treeFor(out, sum.algorithm, line.n, bytes / builder.hardware.routing.linkBytes, sum.everywhere);
     if (!tree)
       return tree.takeError();
     if (auto fits = checkColors(out, *tree, sum.algorithm); !fits)
@@ -167,7 +174,12 @@ namespace {
 /// One row for each core, one block.
 Layout vectorLayout(const Emission &out, uint32_t buffer, int64_t elements) {
   const uint32_t width = out.request.width;
-  return {out.builder.offsetOf(buffer), 0,        1, elements, int64_t{width} * out.request.height, elements,
+  return {out.builder.offsetOf(buffer),
+          0,
+          1,
+          elements,
+          int64_t{width} * out.request.height,
+          elements,
           [width](uint32_t x, uint32_t y) {
             return std::vector<std::pair<int64_t, int64_t>>{{int64_t{y} * width + x, 0}};
           }};

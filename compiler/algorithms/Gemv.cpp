@@ -14,17 +14,19 @@ Result<void> emitGemv(Emission &out) {
   uint32_t w = builder.buffer("w", static_cast<uint64_t>(rows * cols * size));
   uint32_t y = builder.buffer("y", resultBytes);
   using Blocks = std::vector<std::pair<int64_t, int64_t>>;
-  out.inputs["x"] = {builder.offsetOf(x), 0, rows, 1, shape[0], 1,
-                     [](uint32_t, uint32_t coreY) { return Blocks{{coreY, 0}}; }};
-  out.inputs["w"] = {builder.offsetOf(w), 0, rows, cols, shape[0], shape[1],
-                     [](uint32_t coreX, uint32_t coreY) { return Blocks{{coreY, coreX}}; }};
-  out.outputs["y"] = {builder.offsetOf(y), 0, 1, cols, 1, shape[1],
-                      [](uint32_t coreX, uint32_t) { return Blocks{{0, coreX}}; }};
+  out.inputs["x"] = {
+      builder.offsetOf(x), 0, rows, 1, shape[0], 1, [](uint32_t, uint32_t coreY) { return Blocks{{coreY, 0}}; }};
+  out.inputs["w"] = {builder.offsetOf(w), 0, rows, cols, shape[0], shape[1], [](uint32_t coreX, uint32_t coreY) {
+                       return Blocks{{coreY, coreX}};
+                     }};
+  out.outputs["y"] = {
+      builder.offsetOf(y), 0, 1, cols, 1, shape[1], [](uint32_t coreX, uint32_t) { return Blocks{{0, coreX}}; }};
   out.facts.tile = {rows, cols};
   out.facts.padded = {rows * out.height(), cols * out.width()};
   out.facts.macs = static_cast<uint64_t>(out.facts.padded[0]) * static_cast<uint64_t>(out.facts.padded[1]);
-  uint32_t product = builder.kernel("gemv", {static_cast<uint64_t>(rows * size), static_cast<uint64_t>(rows * cols * size),
-                                             static_cast<uint64_t>(cols * size)});
+  uint32_t product =
+      builder.kernel("gemv", {static_cast<uint64_t>(rows * size), static_cast<uint64_t>(rows * cols * size),
+                              static_cast<uint64_t>(cols * size)});
   // Zeros, then a vector of `cols` sums for each of the tile's rows.
   const Cost cost = {.macs = rows * cols,
                      .alu = cols,

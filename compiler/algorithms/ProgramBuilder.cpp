@@ -228,9 +228,8 @@ static uint32_t mostPaths(const std::vector<route::ChannelSpec> &specs, uint32_t
 Result<runtime::Package> ProgramBuilder::finish(Facts &facts) {
   if (Result<void> fits = checkSram(); !fits)
     return fits.takeError();
-  auto colors =
-      route::assignColors(static_cast<int>(width), static_cast<int>(height), specs,
-                          static_cast<int>(hardware.routing.colors - hardware.routing.reservedColors));
+  auto colors = route::assignColors(static_cast<int>(width), static_cast<int>(height), specs,
+                                    static_cast<int>(hardware.routing.colors - hardware.routing.reservedColors));
   if (!colors)
     return colors.takeError();
   for (size_t i = 0; i < specs.size(); ++i)

@@ -8,9 +8,7 @@
 
 namespace weft::algorithms {
 
-inline pkg::Expr constant(int64_t value) {
-  return {pkg::Source::Constant, 0, 0, static_cast<int32_t>(value)};
-}
+inline pkg::Expr constant(int64_t value) { return {pkg::Source::Constant, 0, 0, static_cast<int32_t>(value)}; }
 
 /// The counter of the enclosing loop `depth` levels out.
 inline pkg::Expr loopCounter(int32_t scale = 1, int32_t add = 0, uint8_t depth = 0) {
@@ -67,6 +65,7 @@ public:
   /// Flows get colour classes here, those of all `specs` together. Returns the index of the first one.
   uint32_t channels(std::vector<route::ChannelSpec> specs);
   uint32_t channel(route::ChannelSpec spec) { return channels({std::move(spec)}); }
+  uint32_t channelCount() const { return static_cast<uint32_t>(specs.size()); }
   /// The next free bytes of SRAM, rounded up to whole words.
   uint32_t buffer(const std::string &name, uint64_t bytes, pkg::BufferKind kind = pkg::BufferKind::Activations);
   uint32_t offsetOf(uint32_t buffer) const { return program->buffers[buffer]->offset; }

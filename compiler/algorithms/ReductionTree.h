@@ -31,8 +31,8 @@ ReductionTree starTree(int n);
 ReductionTree binaryTree(int n);
 /// Chains of about sqrt(n) cores, then a chain of their first ones.
 ReductionTree twoPhaseTree(int n);
-/// Level by level, groups chain from both ends to their middle (route::planTree); `groups`: of the first levels, 0: about
-/// length^(1/levels) members each.
+/// Level by level, groups chain from both ends to their middle (route::planTree); `groups`: of the first levels, 0:
+/// about length^(1/levels) members each.
 Result<ReductionTree> kTree(int n, int levels, const std::vector<int> &groups);
 
 /// What a tree sends: a vector in buffer `local`, which at the root becomes the sum.

@@ -53,22 +53,22 @@ struct Request {
 /// whole; beyond the extent is padding, which is zero.
 struct Layout {
   uint32_t offset = 0, strideBytes = 0;
-  int64_t rows = 0, cols = 0;               // of a block
-  int64_t wholeRows = 0, wholeCols = 0;     // without padding
+  int64_t rows = 0, cols = 0;           // of a block
+  int64_t wholeRows = 0, wholeCols = 0; // without padding
   std::function<std::vector<std::pair<int64_t, int64_t>>(uint32_t x, uint32_t y)> blocks;
 };
 
 struct Facts {
-  std::string algorithm;                // that was chosen
-  std::vector<int64_t> tile;            // extents on a core: Mt, Kt, Nt; Mt, Nt; elements
-  std::vector<int64_t> padded;          // the shape with its padding
-  uint64_t steps = 0;                   // communication steps on the longest path of one repetition
-  uint32_t colors = 0;                  // of the machine's
-  uint32_t pathsPerCore = 0;            // most flows that pass or end in one core's router
-  uint32_t bytesPerCore = 0;            // of SRAM, buffers of all operands
-  uint64_t macs = 0;                    // of all cores, padding included
+  std::string algorithm;       // that was chosen
+  std::vector<int64_t> tile;   // extents on a core: Mt, Kt, Nt; Mt, Nt; elements
+  std::vector<int64_t> padded; // the shape with its padding
+  uint64_t steps = 0;          // communication steps on the longest path of one repetition
+  uint32_t colors = 0;         // of the machine's
+  uint32_t pathsPerCore = 0;   // most flows that pass or end in one core's router
+  uint32_t bytesPerCore = 0;   // of SRAM, buffers of all operands
+  uint64_t macs = 0;           // of all cores, padding included
   uint32_t repeats = 1;
-  std::vector<std::string> notes;       // what a user should know
+  std::vector<std::string> notes; // what a user should know
 };
 
 struct Generated {

@@ -94,22 +94,32 @@ void RingGemm::allocate() {
 void RingGemm::describe() {
   const std::vector<int64_t> &shape = out.request.shape;
   using Blocks = std::vector<std::pair<int64_t, int64_t>>;
-  out.inputs["a"] = {builder.offsetOf(a), strideA, rows, inner, shape[0], shape[1],
+  out.inputs["a"] = {builder.offsetOf(a),
+                     strideA,
+                     rows,
+                     inner,
+                     shape[0],
+                     shape[1],
                      [rank = rankX, n = blocksA](uint32_t x, uint32_t y) {
                        Blocks list;
                        for (int64_t i = 0; i < n; ++i)
                          list.emplace_back(y, rank[x] * n + i);
                        return list;
                      }};
-  out.inputs["b"] = {builder.offsetOf(b), strideB, inner, cols, shape[1], shape[2],
+  out.inputs["b"] = {builder.offsetOf(b),
+                     strideB,
+                     inner,
+                     cols,
+                     shape[1],
+                     shape[2],
                      [rankX = rankX, rankY = rankY, na = blocksA, nb = blocksB, all = blocks](uint32_t x, uint32_t y) {
                        Blocks list;
                        for (int64_t i = 0; i < nb; ++i)
                          list.emplace_back((rankX[x] * na + rankY[y] * nb + i) % all, x);
                        return list;
                      }};
-  out.outputs["c"] = {builder.offsetOf(c), 0, rows, cols, shape[0], shape[2],
-                      [](uint32_t x, uint32_t y) { return Blocks{{y, x}}; }};
+  out.outputs["c"] = {
+      builder.offsetOf(c), 0, rows, cols, shape[0], shape[2], [](uint32_t x, uint32_t y) { return Blocks{{y, x}}; }};
   Facts &facts = out.facts;
   facts.tile = {rows, inner * blocksA, cols};
   facts.padded = {rows * out.height(), inner * blocks, cols * out.width()};
@@ -124,8 +134,8 @@ void RingGemm::turn(uint32_t op, bool forward) {
   Mask mask(static_cast<size_t>(h), false);
   for (int y = 0; y < h; ++y)
     mask[static_cast<size_t>(y)] = (rankY[static_cast<size_t>(y)] < (h + 1) / 2) == forward;
-  uint32_t ring = builder.channel(route::ringShift(forward ? "a.turn" : "a.turn.back", Axis::X, out.width(), embedding,
-                                                   forward ? -1 : 1));
+  uint32_t ring = builder.channel(
+      route::ringShift(forward ? "a.turn" : "a.turn.back", Axis::X, out.width(), embedding, forward ? -1 : 1));
   const auto perRank = static_cast<int32_t>(blocksB);
   pkg::Expr wanted = forward ? pkg::Expr(pkg::Source::RankY, 0, perRank, 0)
                              : pkg::Expr(pkg::Source::RankY, 0, -perRank, static_cast<int32_t>(blocks));

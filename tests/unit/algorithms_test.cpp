@@ -1,6 +1,8 @@
 // Algorithms on the event-driven engine: what they compute, on meshes of all shapes.
 #include "algorithms_support.h"
 
+#include "compiler/algorithms/AutoTree.h"
+
 using namespace weft;
 using namespace weft::test;
 using algorithms::Element;
@@ -50,9 +52,46 @@ TEST_CASE("gemm multiplies on meshes of any shape", "[gemm]") {
   checkValues(generated, hardware, {{"a", a}, {"b", b}}, {{"c", product(a, b)}}, everyCore);
 }
 
+TEST_CASE("summa and all-gather multiply on meshes of any shape", "[gemm]") {
+  const auto mesh = GENERATE(Size{1, 1}, Size{2, 2}, Size{3, 3}, Size{5, 5}, Size{1, 4}, Size{5, 1}, Size{2, 3},
+                             Size{6, 4}, Size{8, 2});
+  const std::string algorithm = GENERATE("summa", "summa relay", "allgather");
+  const bool relay = algorithm == "summa relay";
+  if (relay && mesh.width != mesh.height)
+    return;
+  const int64_t m = 7, k = 17, n = 9;
+  CAPTURE(mesh.width, mesh.height, algorithm);
+  const hw::Hardware hardware = machine();
+  std::map<std::string, std::string> settings;
+  if (relay)
+    settings["broadcast"] = "relay";
+  Generated generated = take(algorithms::generate(
+      request(Kind::Gemm, relay ? "summa" : algorithm, mesh.width, mesh.height, {m, k, n}, settings), hardware));
+  checkSound(generated);
+  const Matrix a = Matrix::filled(m, k, 1), b = Matrix::filled(k, n, 2);
+  checkValues(generated, hardware, {{"a", a}, {"b", b}}, {{"c", product(a, b)}}, everyCore);
+}
+
+TEST_CASE("gemm-t multiplies by a transposed matrix", "[gemm]") {
+  const auto mesh = GENERATE(Size{1, 1}, Size{2, 2}, Size{3, 3}, Size{5, 5}, Size{1, 4}, Size{5, 1}, Size{2, 3},
+                             Size{6, 4}, Size{4, 7}, Size{2, 9}, Size{3, 8});
+  const int64_t m = 7, k = 17, n = 11;
+  CAPTURE(mesh.width, mesh.height);
+  const hw::Hardware hardware = machine();
+  Generated generated =
+      take(algorithms::generate(request(Kind::Gemm, "gemm-t", mesh.width, mesh.height, {m, k, n}), hardware));
+  checkSound(generated);
+  const Matrix a = Matrix::filled(m, k, 1), b = Matrix::filled(n, k, 2);
+  Matrix transposed = Matrix::zeros(k, n);
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < n; ++j)
+      transposed.at(i, j) = b.at(j, i);
+  checkValues(generated, hardware, {{"a", a}, {"b", b}}, {{"c", product(a, transposed)}}, everyCore);
+}
+
 TEST_CASE("gemv multiplies and every row of cores has the result", "[gemv]") {
   const auto mesh = GENERATE(Size{1, 1}, Size{2, 2}, Size{3, 5}, Size{4, 9}, Size{2, 16}, Size{3, 1}, Size{1, 7});
-  const std::string algorithm = GENERATE("chain", "star", "tree", "two-phase", "ktree", "ring");
+  const std::string algorithm = GENERATE("chain", "star", "tree", "two-phase", "ktree", "ring", "auto");
   CAPTURE(mesh.width, mesh.height, algorithm);
   const hw::Hardware hardware = machine();
   Generated generated =
@@ -66,7 +105,7 @@ TEST_CASE("gemv multiplies and every row of cores has the result", "[gemv]") {
 
 TEST_CASE("allreduce gives every core the sum of its lines", "[allreduce]") {
   const auto mesh = GENERATE(Size{1, 1}, Size{1, 5}, Size{4, 1}, Size{3, 4}, Size{5, 7}, Size{2, 13}, Size{16, 2});
-  const std::string algorithm = GENERATE("chain", "star", "tree", "two-phase", "ktree", "ring");
+  const std::string algorithm = GENERATE("chain", "star", "tree", "two-phase", "ktree", "ring", "auto");
   const std::string axis = GENERATE("x", "y", "xy");
   const int64_t elements = GENERATE(1, 6);
   CAPTURE(mesh.width, mesh.height, algorithm, axis, elements);
@@ -96,8 +135,8 @@ TEST_CASE("ktree takes any number of groups and levels", "[allreduce]") {
   CAPTURE(cores, levels, groups);
   const hw::Hardware hardware = machine();
   auto generated = algorithms::generate(request(Kind::AllReduce, "ktree", 2, cores, {1, 5}, settings), hardware);
-  const bool fits = (1u << levels) <= std::max(cores, 2u) && static_cast<uint32_t>(groups) <= cores &&
-                    !(levels == 1 && groups);
+  const bool fits =
+      (1u << levels) <= std::max(cores, 2u) && static_cast<uint32_t>(groups) <= cores && !(levels == 1 && groups);
   REQUIRE(static_cast<bool>(generated) == fits);
   if (!fits) {
     CHECK(generated.error().fault == Fault::User);
@@ -110,6 +149,29 @@ TEST_CASE("ktree takes any number of groups and levels", "[allreduce]") {
       for (int64_t j = 0; j < 5; ++j)
         sums.at(core, j) += v.at(other, j);
   checkValues(*generated, hardware, {{"v", v}}, {{"v", sums}}, everyCore);
+}
+
+TEST_CASE("a tree without contention takes what is predicted", "[reduce]") {
+  const int cores = GENERATE(2, 3, 7, 16, 33, 64);
+  const int64_t words = GENERATE(1, 4, 40);
+  const std::string algorithm = GENERATE("chain", "tree", "ktree", "auto");
+  hw::Hardware hardware = machine();
+  auto generated = take(
+      algorithms::generate(request(Kind::Reduce, algorithm, 1, static_cast<uint32_t>(cores), {1, words}), hardware));
+  auto core = take(hw::makeCoreModel(hardware));
+  auto device = take(deviceFor(generated, hardware, *core, nullptr));
+  const auto ran = take(device->run({.program = "reduce", .tokensInCache = 1, .inputs = {}}));
+  algorithms::ReductionTree tree = algorithm == "chain"  ? algorithms::chainTree(cores)
+                                   : algorithm == "tree" ? algorithms::binaryTree(cores)
+                                   : algorithm == "auto"
+                                       ? algorithms::autoReduceTree(cores, words, hardware.latency, 24).tree
+                                       : take(algorithms::kTree(cores, cores > 3 ? 2 : 1, {0}));
+  CAPTURE(cores, words, algorithm);
+  const auto predicted = static_cast<uint64_t>(algorithms::predictTree(tree, words, hardware.latency));
+  if (algorithm == "tree") // messages of one level may share a link with those of the next
+    CHECK(ran.report.cycles >= predicted);
+  else
+    CHECK(ran.report.cycles == predicted);
 }
 
 TEST_CASE("broadcast gives all cores what the first of their line has", "[broadcast]") {
