@@ -90,8 +90,8 @@ uint32_t getAt(const std::vector<std::byte> &bytes, size_t index, uint32_t bits)
   return value;
 }
 
-/// What single elements rarely meet by chance: in rows of batched forms one product of two special values among plain
-/// ones, or products that cancel in pairs, all of them or all but for a last bit.
+/// What single elements rarely meet by chance: in each row (eight of batched forms) one product of two special values
+/// among plain ones, or products that cancel in pairs, all of them or all but for a last bit.
 void placeSpecials(UnitInstruction &out, const units::Form &form, Random &random) {
   const uint32_t bits = bitsOf(form.vs2), mantissaBits = bits == 32 ? 23 : 7, sign = 1u << (bits - 1);
   const Mood special = {100, 127, 2, false};
@@ -104,7 +104,7 @@ void placeSpecials(UnitInstruction &out, const units::Form &form, Random &random
   const uint32_t rowElements = out.vlenBits / bits;
   const uint32_t at = uint32_t(random() % std::max(1u, out.vl));
   const bool cancels = random() & 1;
-  for (uint32_t row = 0; row < 8; ++row) {
+  for (uint32_t row = 0; row < (out.isBatched() ? 8 : 1); ++row) {
     if (!cancels) {
       setAt(out.vs2, row * rowElements + at, floatOf(special, mantissaBits, random), bits);
       continue;
@@ -194,7 +194,8 @@ units::VectorCall UnitInstruction::call() {
   call.lmulEighths = lmulEighths;
   call.vl = vl;
   call.alternate = alternate;
-  call.immediate = batch;
+  // A zero-extended immediate stands where vs1's number does.
+  call.immediate = instruction->format == Format::VectorImmediate ? word >> 15 & 31 : batch;
   call.scalar = scalar;
   call.vs2 = vs2.data();
   call.vs1 = vs1.empty() ? nullptr : vs1.data();
