@@ -170,7 +170,7 @@ def check_golden(place):
     source = place.options.source / "kernels/units"
     run(place.options.cxx, "-std=c++20", "-O1", "-I", place.folder, "-I", place.options.source, driver,
         place.folder / "out/UnitTable.cpp", place.units / "Ones.cpp",
-        *(source / name for name in ("Units.cpp", "Types.cpp", "RandomCalls.cpp")), place.options.golden, "-o",
+        *(source / name for name in ("Units.cpp", "Types.cpp", "OperandClasses.cpp", "RandomCalls.cpp")), place.options.golden, "-o",
         place.folder / "driver")
     print("golden function:", run(place.folder / "driver").strip())
 

@@ -49,6 +49,7 @@ public:
   /// Returns the next instruction, none when there are no more.
   using Source = std::function<std::optional<UnitInstruction>()>;
 
+  /// Of a variant whose unit has no name, as a netlist's, what the units have in common is taken.
   UnitBench(UnitModel &model, const UnitVariant &variant, Source source, uint64_t stallSeed, bool stalls,
             UnitCoverage *coverage);
 
@@ -89,6 +90,7 @@ private:
   Random random; // of stalls and of what stands on ports without a valid
   const bool withStalls;
   UnitCoverage *coverage;
+  const uint32_t idMask, quietCyclesAtEnd;
 
   uint64_t now = 0, idleCycles = 0, quietCycles = 0, completedCount = 0, hash = 0xcbf29ce484222325;
   uint32_t nextId = 0, stallClass = 0, untilNewStalls = 0;
