@@ -278,6 +278,11 @@ bool UnitBench::cycle() {
   UnitInputs in;
   drive(in);
   UnitOutputs out = model.settle(in);
+  if (readyWaits) {
+    in.resultBeatReady = in.resultBeatReady && out.resultBeatValid;
+    in.completionReady = in.completionReady && out.completionValid;
+    out = model.settle(in);
+  }
   // A verdict may come in the cycle of the issue, or later.
   const bool issuedNow = in.issueValid && out.issueReady && out.issueAccept && offered->instruction.instruction;
   if ((!unjudged.empty() || issuedNow) && !holds(stalls.commit) && !(unjudged.empty() && random() % 2)) {

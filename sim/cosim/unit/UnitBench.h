@@ -55,6 +55,8 @@ public:
 
   /// One cycle. False when all is done and the unit has kept quiet for a while, or something is wrong.
   bool cycle();
+  /// From now on the core is ready for a result or a completion only once it is offered, as ready/valid allows.
+  void readyWaitsForValid() { readyWaits = true; }
   /// After all was done: the source may have more.
   void resume() {
     sourceIsDry = false;
@@ -89,6 +91,7 @@ private:
   Source source;
   Random random; // of stalls and of what stands on ports without a valid
   const bool withStalls;
+  bool readyWaits = false;
   UnitCoverage *coverage;
   const uint32_t idMask, quietCyclesAtEnd;
 
