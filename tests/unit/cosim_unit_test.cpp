@@ -21,7 +21,7 @@ using namespace weft;
 namespace {
 
 void check(const std::string &unit, std::vector<std::string> parameters, uint64_t tests, uint64_t seed) {
-  tools::CosimUnitOptions options;
+  tools::CosimOptions options;
   options.unit = unit;
   options.parameters = std::move(parameters);
   options.tests = tests;
@@ -36,7 +36,7 @@ void check(const std::string &unit, std::vector<std::string> parameters, uint64_
   CHECK(report["holes"].empty());
 }
 
-std::string errorOf(tools::CosimUnitOptions options) {
+std::string errorOf(tools::CosimOptions options) {
   std::ostringstream out;
   Result<void> done = tools::cosimUnit(options, out);
   REQUIRE(!done);
