@@ -52,6 +52,7 @@ function(weft_verilate name)
   target_include_directories(${name} SYSTEM PUBLIC ${folder})
   target_compile_definitions(${name} PRIVATE VM_COVERAGE=$<OR:$<BOOL:${arg_COVERAGE}>,$<BOOL:${arg_TOGGLE}>> VM_TRACE=$<BOOL:${arg_TRACE}>
     VM_TRACE_FST=$<BOOL:${arg_TRACE}>)
-  target_compile_options(${name} PRIVATE -w -O1)
+  # Generated code that we cannot mend: sanitizers would only make its compilation take minutes.
+  target_compile_options(${name} PRIVATE -w -O1 -fno-sanitize=all)
   target_link_libraries(${name} PUBLIC weft_verilated)
 endfunction()
