@@ -4,6 +4,7 @@
 #include "runtime/SramUse.h"
 #include "runtime/Table.h"
 #include "runtime/package/CoreCode.h"
+#include "tools/Decisions.h"
 #include "tools/KernelUnits.h"
 #include "tools/Terminal.h"
 
@@ -306,7 +307,7 @@ nlohmann::json kernelsJson(const Package &package, const runtime::KernelCosts *c
 }
 
 struct Arguments {
-  std::string path, jsonPath, kernel, costCache;
+  std::string path, jsonPath, kernel, costCache, decisions;
   bool disassembles = false, costs = false;
 };
 
@@ -335,14 +336,25 @@ Result<void> inspect(const Arguments &arguments, const Tool &tool) {
     costs = std::move(*measured);
   }
   const runtime::KernelCosts *shownCosts = costs ? &*costs : nullptr;
+  std::optional<Decisions> decisions;
+  if (!arguments.decisions.empty()) {
+    auto read = readDecisions(arguments.decisions, **package);
+    if (!read)
+      return read.takeError();
+    decisions = std::move(*read);
+  }
   if (arguments.disassembles) {
     if (auto shown = showCode(**package, arguments.kernel, tool); !shown)
       return shown;
   } else {
-    std::cout << inspectText(**package, shownCosts) << std::flush;
+    std::cout << inspectText(**package, shownCosts) << (decisions ? decisionTable(*decisions) : "") << std::flush;
   }
-  return arguments.jsonPath.empty() ? success()
-                                    : runtime::writeJson(arguments.jsonPath, inspectJson(**package, shownCosts));
+  if (arguments.jsonPath.empty())
+    return success();
+  nlohmann::json json = inspectJson(**package, shownCosts);
+  if (decisions)
+    json["decisions"] = decisions->json;
+  return runtime::writeJson(arguments.jsonPath, json);
 }
 
 } // namespace
@@ -399,6 +411,12 @@ void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode) {
           ->type_name("[KERNEL]")
           ->expected(0, 1);
   command->add_flag("--costs", options->costs, "Also what each kernel takes on a core: cycles of its machine code")
+      ->excludes(disassembly);
+  command
+      ->add_option("--decisions", options->decisions,
+                   "Also what the compiler chose, units and routers among it, with predicted cycles: a report of weft "
+                   "compile --json")
+      ->type_name("FILE")
       ->excludes(disassembly);
   addCostCacheOption(*command, options->costCache);
   command->callback([options, disassembly, &tool, &exitCode] {

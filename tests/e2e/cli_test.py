@@ -327,6 +327,23 @@ class Inspect(TestCase):
         for channel in combining:
             self.assertRegex(text, rf"{re.escape(channel['name'])} .* {channel['combine']}")
 
+    def test_decisions(self):
+        decisions, _, _ = self.compiled("--set", "parallelism.core.units=[dot]")
+        package, compiled, out = (self.folder / name for name in ("o.weft", "c.json", "i.json"))
+        text = self.weft("inspect", package, "--decisions", compiled, "--json", out).stdout
+        self.assertEqual(json.loads(out.read_text())["decisions"], decisions)
+        (unit,) = [decision for decision in decisions if decision["op"] == "unit for quantised products"]
+        cycles = ", ".join(f"{each['name']} {each['predicted_cycles']:,}" for each in unit["alternatives"])
+        self.assertRegex(text, rf"unit for quantised products +dot +measured +{cycles}")
+        report = json.loads(compiled.read_text())
+        bad = self.folder / "bad.json"
+        for content, says in ((json.dumps(report | {"kernels": 1}), "a report about another package"),
+                              (json.dumps(report | {"decisions": [{"op": 1}]}), "not a report of weft compile"),
+                              ("[]", "not a report of weft compile"), ("{", "not a report of weft compile")):
+            bad.write_text(content)
+            self.refused("inspect", package, "--decisions", bad, says=says)
+        self.refused("inspect", package, "--decisions", self.folder / "none.json", says="none.json: cannot read it")
+
     def test_neither_units_nor_combining_channels(self):
         _, report, text = self.compiled()
         self.assertFalse([kernel for kernel in report["kernels"] if kernel["units"]])
