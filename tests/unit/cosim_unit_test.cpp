@@ -27,7 +27,7 @@ std::string setting(const char *name) {
   return value ? value : "";
 }
 
-std::string errorOf(tools::CosimUnitOptions options) {
+std::string errorOf(tools::CosimOptions options) {
   std::ostringstream out;
   Result<void> done = tools::cosimUnit(options, out);
   REQUIRE(!done);
@@ -125,7 +125,7 @@ TEST_CASE("the RTL of a unit", "[.unit]") { // one process for each unit and var
   const std::string widths = setting("WEFT_TEST_WIDTHS"), count = setting("WEFT_TEST_COUNT");
   const size_t line = widths.find('_');
   REQUIRE(line != std::string::npos);
-  tools::CosimUnitOptions options;
+  tools::CosimOptions options;
   options.unit = setting("WEFT_TEST_UNIT");
   options.parameters = {"dlen=" + widths.substr(0, line), "vlen=" + widths.substr(line + 1)};
   options.tests = count.empty() ? 20000 : std::stoull(count);
