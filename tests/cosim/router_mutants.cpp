@@ -87,8 +87,6 @@ void aimAtAdders(std::vector<std::vector<std::byte>> &memories, uint32_t seed) {
       }
       if (pick(8) == 0)
         word = pick(2) ? random() : special[pick(8)];
-      if ((word >> 27 & 15) == 15) // no NaN and none to come: which of two a core keeps is its compiler's choice
-        word ^= 1u << 30;
       std::memcpy(&memory[at], &word, 4);
     }
   }
