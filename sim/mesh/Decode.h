@@ -83,4 +83,8 @@ struct ProgramImage {
 Result<ProgramImage> decodeProgram(const runtime::Package &package, const pkg::ProgramT &program,
                                    const hw::Hardware &hardware);
 
+/// The same without what grows with the cores: no task lists and no routes.
+Result<ProgramImage> decodeInstructions(const runtime::Package &package, const pkg::ProgramT &program,
+                                        const hw::Hardware &hardware);
+
 } // namespace weft::sim

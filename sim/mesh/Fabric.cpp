@@ -249,19 +249,15 @@ void Fabric::combine(Combiner &combiner) {
 
 // ---- into cores and the host --------------------------------------------------------------------------------------
 
-static float loadFloat(const std::byte *from) {
-  float value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
 /// to[i] = first[i] op second[i] over the f32 values of a word.
 static void reduceWord(pkg::ReduceKind kind, const std::byte *first, const std::byte *second, std::byte *to,
                        uint32_t bytes) {
-  for (uint32_t at = 0; at < bytes; at += sizeof(float)) {
-    float a = loadFloat(first + at), b = loadFloat(second + at);
-    float value = kind == pkg::ReduceKind::Add ? a + b : a > b ? a : b;
-    std::memcpy(to + at, &value, sizeof value);
+  for (uint32_t at = 0; at < bytes; at += sizeof(uint32_t)) {
+    uint32_t a = 0, b = 0;
+    std::memcpy(&a, first + at, sizeof a);
+    std::memcpy(&b, second + at, sizeof b);
+    const uint32_t result = reduceBits(kind, a, b);
+    std::memcpy(to + at, &result, sizeof result);
   }
 }
 

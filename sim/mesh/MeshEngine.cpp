@@ -8,9 +8,8 @@
 #include <cstring>
 
 namespace weft::sim {
-namespace {
 
-Result<void> checkHardware(const hw::Hardware &hardware) {
+Result<void> checkMeshHardware(const hw::Hardware &hardware) {
   const hw::Latency &latency = hardware.latency;
   auto bad = [&](const std::string &what) {
     return userError(fmt::format("hardware '{}': {}; the mesh engine cannot run this machine", hardware.name, what));
@@ -31,6 +30,8 @@ Result<void> checkHardware(const hw::Hardware &hardware) {
     return bad(fmt::format("routing.link_bytes is {}, must be a multiple of 4", hardware.routing.linkBytes));
   return success();
 }
+
+namespace {
 
 class MeshEngine : public runtime::Device {
 public:
@@ -152,7 +153,7 @@ Result<std::unique_ptr<runtime::Device>> makeMeshEngine(const runtime::Package &
                                                         const MeshEngineOptions &options) {
   if (!options.coreModel)
     return internalError("the mesh engine needs a core model");
-  if (auto ok = checkHardware(hardware); !ok)
+  if (auto ok = checkMeshHardware(hardware); !ok)
     return ok.takeError();
   auto engine = std::make_unique<MeshEngine>(hardware, options);
   if (auto ok = engine->load(package); !ok)

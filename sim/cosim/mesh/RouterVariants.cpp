@@ -10,7 +10,7 @@ namespace weft::cosim {
 const std::vector<RouterVariant> &routerVariants() {
   static const std::vector<RouterVariant> variants = {
 #define WEFT_ROUTER_VARIANT(name, wordBytes, queueWords, hop, ramp, reduceStage)                                       \
-  {#name, maxColors, wordBytes, queueWords, hop, ramp, reduceStage, makeRouter_##name},
+  {#name, maxColors, wordBytes, queueWords, hop, ramp, reduceStage, makeRouter_##name, makeTracedRouter_##name},
       WEFT_ROUTER_VARIANTS
 #undef WEFT_ROUTER_VARIANT
   };
@@ -58,12 +58,17 @@ std::string describeVariants(const hw::Hardware &hardware) {
   if (routing.rampWords != 1)
     beyond +=
         fmt::format("\n  ramp_words {} is beyond the RTL itself: its ramps carry a word a cycle", routing.rampWords);
-  std::string text = fmt::format("no router is Verilated with {}{}\nbuilt, with up to {} colors (a line of "
-                                 "sim/cosim/mesh/CMakeLists.txt each):",
-                                 wanted, beyond, maxColors);
+  std::string text =
+      fmt::format("no router is Verilated with {}{}\nbuilt, with up to {} colors:", wanted, beyond, maxColors);
   for (const RouterVariant &each : routerVariants())
     text += fmt::format("\n  {}: link_bytes {}, queue_words {}, hop {}, ramp {}, reduce_stage {} or 0", each.name,
                         each.wordBytes, each.queueWords, each.hop, each.ramp, each.reduceStage);
+  const RouterVariant &first = routerVariants().front();
+  text += fmt::format("\ntake one of them, {} with --set routing.link_bytes={} --set routing.queue_words={} --set "
+                      "latency.hop={} --set latency.ramp={} (of a package: when it is compiled)",
+                      first.name, first.wordBytes, first.queueWords, first.hop, first.ramp);
+  if (beyond.empty())
+    text += "; or give this one a line in sim/cosim/mesh/CMakeLists.txt and build";
   return text;
 }
 
