@@ -200,6 +200,9 @@ std::string kernelLines(const RunReport &report) {
   if (instructions)
     text += fmt::format("; {} instructions executed", grouped(instructions));
   text += '\n';
+  if (report.timingOnly)
+    text += fmt::format("  evaluator {}{}{}\n", facts.evaluator, facts.evaluatorWhy.empty() ? "" : ": ",
+                        facts.evaluatorWhy);
   for (const auto &[unit, count] : facts.cosimulated)
     text += count ? fmt::format("  RTL of {} beside the simulator: {} instructions, all with the same results\n", unit,
                                 grouped(count))
@@ -271,6 +274,7 @@ nlohmann::json toJson(const RunReport &report) {
   json["clock_ghz"] = report.clockGhz;
   json["timing_only"] = report.timingOnly;
   json["engine"] = report.timingOnly ? nlohmann::json() : nlohmann::json(report.kernels.engine);
+  json["evaluator"] = {{"name", report.kernels.evaluator}, {"why", report.kernels.evaluatorWhy}};
   json["kernel_costs"] = {
       {"source", report.kernels.measured ? "measured" : "declared"},
       {"measured", report.kernels.costsMeasured},

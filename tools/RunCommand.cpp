@@ -27,6 +27,8 @@ Result<void> checkOptions(const RunOptions &options) {
     return usageError("give the prompt, either as --prompt TEXT or as --tokens 1,2,3");
   if (options.timingOnly && !options.logitsPath.empty())
     return usageError("--logits needs data, and --timing-only runs without");
+  if (!options.timingOnly && options.evaluator == "maxplus")
+    return usageError("--evaluator maxplus moves no data; it needs --timing-only");
   if (options.timingOnly && options.engine != "native")
     return usageError("--engine says how kernels compute, and --timing-only runs without data; cycles are the same");
   return success();
@@ -214,6 +216,7 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
         return writable;
   Result<std::unique_ptr<runtime::Device>> device =
       tool.makeDevice(**package, {.timingOnly = options.timingOnly,
+                                  .evaluator = options.evaluator,
                                   .simulateKernels = options.engine == "iss",
                                   .cosimUnits = options.cosimUnits,
                                   .costCache = options.costCache,
@@ -258,6 +261,13 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->delimiter(',');
   addCostCacheOption(*command, options->costCache);
   command->add_flag("--timing-only", options->timingOnly, "Cycles without data: no tokens, no text");
+  command
+      ->add_option("--evaluator", options->evaluator,
+                   "With --timing-only: message by message where no flows contend (maxplus), word by word (event), or "
+                   "the first where it can (auto); cycles are the same")
+      ->type_name("auto|event|maxplus")
+      ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
+      ->capture_default_str();
   command->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md)")->type_name("FILE");
   command->add_option("--trace", options->tracePath, "Write a timeline for Perfetto or chrome://tracing")
       ->type_name("FILE");

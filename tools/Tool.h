@@ -35,6 +35,7 @@ struct CompileOptions {
 
 struct DeviceOptions {
   bool timingOnly = false;
+  std::string evaluator = "auto";            // with timingOnly: or event, maxplus
   bool simulateKernels = false;              // every instruction of them on the core's simulator, none on this machine
   std::vector<std::string> cosimUnits;       // with simulateKernels: instructions of these run on their RTL, too
   std::string costCache;                     // of measured costs; empty: the default place, "none": no cache
