@@ -163,11 +163,17 @@ uint32_t ProgramBuilder::buffer(const std::string &name, uint64_t bytes, pkg::Bu
 
 uint32_t ProgramBuilder::kernel(const std::string &name, std::vector<uint64_t> operandBytes) {
   std::vector<uint32_t> bytes(operandBytes.begin(), operandBytes.end());
-  for (uint32_t i = 0; i < package.kernels.size(); ++i)
-    if (package.kernels[i]->name == name && package.kernels[i]->operand_bytes == bytes)
+  uint32_t others = 0; // of this name
+  for (uint32_t i = 0; i < package.kernels.size(); ++i) {
+    const std::string &known = package.kernels[i]->name;
+    if (known.substr(0, known.find('#')) != name)
+      continue;
+    if (package.kernels[i]->operand_bytes == bytes)
       return i;
+    ++others;
+  }
   auto each = std::make_unique<pkg::KernelT>();
-  each->name = name;
+  each->name = others ? fmt::format("{}#{}", name, others + 1) : name;
   each->operand_bytes = std::move(bytes);
   package.kernels.push_back(std::move(each));
   return static_cast<uint32_t>(package.kernels.size()) - 1;
