@@ -99,8 +99,25 @@ Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
     classes.push_back(program.classOfTask[task]);
   std::sort(classes.begin(), classes.end());
   classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  const std::vector<Group> &groups = groupsOf(classes);
+  const LineUse use = lineUse(tasks);
+  const bool alongX = use.alongX;
+  std::vector<int32_t> shift;
+  if (use.alongX != use.alongY && !use.host && !(alongX ? use.byRow : use.byColumn) &&
+      linesAlike(classes, groups, alongX) && findShifts(alongX, shift) && mayFold(alongX, shift))
+    return runFolded(tasks, classes, groups, alongX);
+  for (bool axis : {false, true})
+    if (axis ? use.alongX : use.alongY)
+      unfold(axis);
+  return runStrands(tasks, classes, groups);
+}
+
+Result<void> Evaluation::runStrands(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
+                                    const std::vector<Group> &groups) {
   strands.clear();
-  for (const Group &group : groupsOf(classes)) {
+  for (const Group &group : groups) {
+    if (!group.cores.size)
+      continue;
     Strand &strand = strands.emplace_back();
     strand.cores = group.cores;
     strand.sent.assign(program.channels.size(), 0);

@@ -63,6 +63,8 @@ private:
 
   // Phases and strands: Evaluation.cpp
   Result<void> runPhase(const std::vector<uint32_t> &tasks);
+  Result<void> runStrands(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
+                          const std::vector<Group> &groups);
   const std::vector<Group> &groupsOf(const std::vector<uint32_t> &classes);
   void advanceAll();
   bool advance(Strand &strand, bool parts);
@@ -71,6 +73,20 @@ private:
   bool drain(Strand &strand, bool parts);
   runtime::LaunchReport report() const;
   Result<void> startHost();
+
+  // Folding.cpp
+  struct LineUse {
+    bool alongX = false, alongY = false;  // channels
+    bool byRow = false, byColumn = false; // what cores do depends on more than their class
+    bool host = false;
+  };
+  LineUse lineUse(const std::vector<uint32_t> &tasks) const;
+  bool linesAlike(const std::vector<uint32_t> &classes, const std::vector<Group> &groups, bool alongX);
+  bool findShifts(bool alongX, std::vector<int32_t> &shift) const;
+  bool mayFold(bool alongX, const std::vector<int32_t> &shift);
+  void unfold(bool alongX);
+  Result<void> runFolded(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
+                         const std::vector<Group> &groups, bool alongX);
 
   // Instructions.cpp
   Progress step(Strand &strand, bool parts);
@@ -145,6 +161,8 @@ private:
   std::vector<runtime::ChannelTraffic> traffic;
   runtime::Counters counters;
   uint64_t busy = 0, steps = 0, lastEnd = 0;
+  std::vector<int32_t> folds[2]; // of lines along y and x: their shifts, where line 0 stands for all; else empty
+  std::map<std::pair<std::vector<uint32_t>, bool>, bool> alike;
 };
 
 } // namespace weft::sim::maxplus

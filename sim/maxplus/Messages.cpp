@@ -34,12 +34,15 @@ Slot &Messages::slot(uint32_t channel, uint32_t number) {
   Channel &of = channels[channel];
   const size_t cores = size_t{width} * height;
   auto place = std::find_if(of.slots.begin(), of.slots.end(), [&](const auto &slot) { return slot->number > number; });
-  Slot &made = **of.slots.insert(place, std::make_unique<Slot>());
+  if (spare.empty()) {
+    Slot &fresh = *spare.emplace_back(std::make_unique<Slot>());
+    fresh.sent.assign(cores + 1, unknown);
+    for (std::vector<uint32_t> *times : {&fresh.asked, &fresh.head, &fresh.tail})
+      times->assign(cores, unknown);
+  }
+  Slot &made = **of.slots.insert(place, std::move(spare.back()));
+  spare.pop_back();
   made.number = number;
-  made.sent.assign(cores + 1, unknown);
-  made.asked.assign(cores, unknown);
-  made.head.assign(cores, unknown);
-  made.tail.assign(cores, unknown);
   made.sentAt.assign(shapes[channel].alongX ? width : height, 0);
   if (of.lastTail.empty()) {
     of.lastHead.assign(cores, 0);
@@ -59,10 +62,32 @@ void Messages::close(uint32_t channel, uint32_t number, uint64_t ends) {
   if (slot->closed < slot->opened || slot->met != slot->expected)
     return;
   const auto forwards = std::move(slot->forwards);
-  std::erase_if(channels[channel].slots, [&](const auto &each) { return each.get() == slot; });
+  auto &slots = channels[channel].slots;
+  auto place = std::find_if(slots.begin(), slots.end(), [&](const auto &each) { return each.get() == slot; });
+  spare.push_back(std::move(*place));
+  slots.erase(place);
+  clear(*slot);
   for (auto [out, outNumber] : forwards)
     if (out != channel || outNumber != number)
       close(out, outNumber, 1);
+}
+
+/// So that the slot is as good as new.
+void Messages::clear(Slot &slot) {
+  slot.sent.back() = unknown;
+  for (const CoreSet &cores : slot.touched)
+    for (const Stretch &stretch : cores.stretches) {
+      const size_t from = size_t{stretch.y} * width + stretch.begin, count = stretch.end - stretch.begin;
+      for (std::vector<uint32_t> *times : {&slot.sent, &slot.asked, &slot.head, &slot.tail, &slot.left})
+        if (!times->empty())
+          std::fill_n(times->begin() + static_cast<std::ptrdiff_t>(from), count, unknown);
+      if (!slot.onward.empty())
+        std::fill_n(slot.onward.begin() + static_cast<std::ptrdiff_t>(from), count, 0u);
+    }
+  slot.touched.clear();
+  slot.forwards.clear();
+  slot.sentWords = slot.askedWords = {};
+  slot.opened = slot.closed = slot.expected = slot.met = 0;
 }
 
 bool Messages::finishAll() {
@@ -117,6 +142,7 @@ void Messages::openSends(uint32_t channel, uint32_t number, const CoreSet &cores
                          const std::vector<uint32_t> &at) {
   const ChannelShape &shape = shapes[channel];
   Slot &slot = this->slot(channel, number);
+  slot.touched.push_back(cores);
   forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
     const Line &line = shape.lineAt(x, y);
     const uint32_t sends = line.stops[shape.positionOf(x, y)].sends;
@@ -140,6 +166,7 @@ void Messages::openReceives(uint32_t channel, uint32_t number, const CoreSet &co
                             const std::vector<uint32_t> &at) {
   const ChannelShape &shape = shapes[channel];
   Slot &slot = this->slot(channel, number);
+  slot.touched.push_back(cores);
   forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
     if (shape.lineAt(x, y).stops[shape.positionOf(x, y)].flow == noFlow)
       return refuse("a core receives from a channel that is not delivered to it");
@@ -177,6 +204,7 @@ void Messages::forwardTo(uint32_t channel, uint32_t number, const CoreSet &cores
     onto.sentWords.set(core, words, size_t{width} * height + 1);
     onto.expected += line.flows[sends].receivers;
   });
+  onto.touched.push_back(cores);
   onto.opened += cores.size;
   Slot &slot = *find(channel, number);
   if (&onto != &slot)
@@ -209,6 +237,7 @@ void Messages::settle(uint32_t channel, Slot &slot, uint32_t core, uint32_t tail
   slot.tail[core] = tail;
   of.lastHead[core] = slot.head[core];
   of.lastTail[core] = tail;
+  of.maxTail = std::max(of.maxTail, tail);
   of.forwards[core] = !slot.onward.empty() && slot.onward[core];
   if (tail > latest)
     refuse("the launch takes more than 2^31 cycles");
@@ -232,6 +261,7 @@ void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, u
   const uint32_t core = y * width + x;
   of.lastHead[core] = head;
   of.lastTail[core] = tail;
+  of.maxTail = std::max(of.maxTail, tail);
   of.forwards[core] = false;
   const Line &line = shapes[channel].lineAt(x, y);
   const uint32_t flow = line.stops[shapes[channel].positionOf(x, y)].flow;
@@ -455,6 +485,7 @@ void Messages::occupy(const ChannelShape &shape, uint32_t channel, uint32_t flow
     use.until = std::max(use.until, kept[place].until);
   if (place && kept[place - 1].by == use.by)
     kept[place - 1].until = std::max(use.until, kept[place - 1].until);
+  lastUse[shape.alongX] = std::max(lastUse[shape.alongX], use.until);
   for (size_t i = kept.size() - 1; i > place; --i)
     kept[i] = kept[i - 1];
   kept[place] = use;

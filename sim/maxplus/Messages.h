@@ -45,6 +45,7 @@ struct Slot {
   std::vector<uint32_t> onward; // by receiver that forwards: index into `forwards`, from 1
   std::vector<std::pair<uint32_t, uint32_t>> forwards; // channel and number
   std::vector<uint32_t> sentAt;                        // cores that have sent, by position
+  std::vector<CoreSet> touched;                        // cores whose entries are no longer `unknown`
   uint64_t opened = 0, closed = 0;                     // ends
   uint64_t expected = 0, met = 0;                      // receives: those of what was sent, those open
 };
@@ -92,6 +93,12 @@ public:
   const std::optional<std::string> &failure() const { return why; }
   size_t bytes() const;
 
+  // Lines that are alike (Folding.cpp). Line 0 stands for all, line l is `shift[l]` cycles later.
+  /// Whether nothing that happened on lines of this axis up to now matters to a message sent at `from` or later.
+  bool isPast(bool alongX, int64_t from) const;
+  /// What is known of line 0 of this axis is so for all, shifted.
+  void spread(bool alongX, const std::vector<int32_t> &shift);
+
 private:
   struct Channel {
     std::vector<std::unique_ptr<Slot>> slots; // by number
@@ -99,6 +106,7 @@ private:
     std::vector<bool> forwards;               // by receiver: of the last message
     std::vector<uint32_t> lastLeave;          // by source of a multicast: when the last word left its router
     uint32_t hostMessages = 0;
+    uint32_t maxTail = 0; // of all
   };
   struct Span {
     uint32_t first = 0, last = 0;
@@ -110,6 +118,7 @@ private:
   }
   Slot *find(uint32_t channel, uint32_t number);
   void sentKnown(uint32_t channel, Slot &slot, uint32_t x, uint32_t y);
+  void clear(Slot &slot);
   void setLeft(Slot &slot, uint32_t core, uint32_t at);
   void settle(uint32_t channel, Slot &slot, uint32_t core, uint32_t tail);
   uint32_t afterEarlier(uint32_t channel, const Slot &slot, uint32_t source, uint32_t x, uint32_t y, bool &ready);
@@ -138,6 +147,8 @@ private:
     uint32_t from = 0, until = 0, by = 0;
   };
   std::vector<std::array<Use, Use::kept>> uses[4]; // of links that flows share, by router: west, east, north, south
+  uint32_t lastUse[2] = {0, 0};                    // of links along y and x
+  std::vector<std::unique_ptr<Slot>> spare;
   uint32_t lastAtHost = 0;
   std::optional<std::string> why;
 };
