@@ -17,10 +17,9 @@ int64_t wordsOf(const Emission &out, int64_t elements) {
   return ceilDiv(elements * out.elementSize(), out.builder.hardware.routing.linkBytes);
 }
 
-/// Colours of a router for the sums of one axis: those of the other axis pass the same routers.
-int colorsOf(const Emission &out, const SumRequest &sum) {
+int colorsOf(const Emission &out) {
   const hw::Routing &routing = out.builder.hardware.routing;
-  return static_cast<int>(routing.colors - routing.reservedColors) / (sum.axis == "xy" ? 2 : 1);
+  return static_cast<int>(routing.colors - routing.reservedColors);
 }
 
 /// The tree of a line of n cores that the algorithm stands for.
@@ -35,9 +34,11 @@ Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n)
     return binaryTree(n);
   if (algorithm == "two-phase")
     return twoPhaseTree(n);
+  // Trees of both axes pass the same routers, so that each may have half of the colours.
+  const int colors = colorsOf(out) / (sum.axis == "xy" ? 2 : 1);
   if (algorithm == "auto")
     return (sum.everywhere ? autoAllReduceTree : autoReduceTree)(n, wordsOf(out, sum.elements),
-                                                                 out.builder.hardware.latency, colorsOf(out, sum))
+                                                                 out.builder.hardware.latency, colors)
         .tree;
   if (sum.levels > 0)
     return kTree(n, sum.levels, {});
@@ -57,15 +58,13 @@ Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n)
 }
 
 Result<void> checkColors(const Emission &out, const ReductionTree &tree, const SumRequest &sum) {
-  const int available = colorsOf(out, sum);
+  const int available = colorsOf(out);
   if (mostColors(tree) <= available)
     return success();
-  return userError(
-      fmt::format("{} over {} cores needs {} colours in one router, {} gives programs {} "
-                  "(routing.colors - routing.reserved_colors{}); use fewer cores or chain, tree, two-phase "
-                  "or ktree",
-                  sum.algorithm, tree.size(), mostColors(tree), out.builder.hardware.name, available,
-                  sum.axis == "xy" ? ", half of them for each axis" : ""));
+  return userError(fmt::format("{} over {} cores needs {} colours in one router, {} gives programs {} "
+                               "(routing.colors - routing.reserved_colors); use fewer cores or chain, tree, two-phase "
+                               "or ktree",
+                               sum.algorithm, tree.size(), mostColors(tree), out.builder.hardware.name, available));
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 
 #include "compiler/algorithms/Algorithms.h"
 #include "compiler/algorithms/NativeKernels.h"
+#include "compiler/route/Deadlock.h"
 #include "hw-models/CoreModel.h"
 #include "sim/mesh/MeshEngine.h"
 
@@ -77,9 +78,16 @@ template <typename T> T take(Result<T> result) {
   return std::move(*result);
 }
 
+/// What a device relies on, and that no timing lets the program get stuck.
 inline void checkSound(const algorithms::Generated &generated) {
   if (auto sound = runtime::checkPackage(generated.package); !sound)
     FAIL_CHECK(sound.error().message);
+  const hw::Hardware hardware = take(hw::parse(generated.package.hardware_yaml, "the package"));
+  if (auto ends = route::checkDeadlock(
+          generated.package,
+          {.linkBytes = hardware.routing.linkBytes, .queueWords = hardware.routing.queueWords, .tokenCounts = {1}});
+      !ends)
+    FAIL_CHECK(ends.error().message);
 }
 
 /// Every core's copy of each output element, compared with `expected`; `holds(x, y)`: the core must have it.

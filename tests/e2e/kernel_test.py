@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""`weft kernel` as its users call it: one request, files of requests, and what is refused."""
+import csv
+import json
+import unittest
+
+from cli_support import TestCase, main
+
+WAFER = ("--hw", "wse3")
+
+
+class Kernel(TestCase):
+    def predict(self, *arguments):
+        return json.loads(self.weft("kernel", *arguments, "--json", "-").stdout)
+
+    def test_report_is_consistent(self):
+        report = self.predict("gemm", *WAFER, "--mesh", "6x4", "--shape", "50x60x70", "--algo", "meshgemm")
+        self.assertEqual(report["schema"], "weft.kernel/1")
+        self.assertEqual(report["padded_shape"], [52, 60, 72])
+        self.assertEqual(report["tile"], [13, 10, 12])
+        self.assertEqual(report["cycles"], report["launch_cycles"])
+        self.assertAlmostEqual(report["cycles"], sum(op["cycles"] for op in report["per_op"]))
+        for key in ("compute", "communicate", "wait"):
+            self.assertAlmostEqual(report[key], sum(op[key] for op in report["per_op"]))
+
+    def test_repetitions_add_what_is_reported(self):
+        arguments = ("gemv", *WAFER, "--mesh", "9x12", "--shape", "90x90", "--algo", "ktree")
+        ends = [self.predict(*arguments, "--set", f"repeats={n}")["launch_cycles"] for n in (1, 2, 3, 4)]
+        report = self.predict(*arguments)
+        self.assertEqual(report["repeats"], 3)
+        self.assertEqual(report["cycles"], (ends[2] - ends[0]) / 2)
+        self.assertEqual(ends[3] - ends[2], ends[2] - ends[1], "a steady state")
+
+    def test_both_evaluators_agree(self):
+        for arguments in (("gemm", "--mesh", "8x8", "--shape", "64x64x64", "--algo", "meshgemm"),
+                          ("allreduce", "--mesh", "5x20", "--shape", "8", "--algo", "auto")):
+            cycles = {e: self.predict(*arguments, *WAFER, "--evaluator", e)["cycles"] for e in ("event", "maxplus")}
+            self.assertEqual(cycles["event"], cycles["maxplus"], arguments)
+
+    def test_auto_takes_the_fewest_cycles(self):
+        report = self.predict("gemm", *WAFER, "--mesh", "5x5", "--shape", "35x35x35")
+        cycles = {a["algorithm"]: a["cycles"] for a in report["alternatives"]}
+        self.assertEqual(set(cycles), {"meshgemm", "cannon", "summa"})
+        self.assertEqual(report["cycles"], min(cycles.values()))
+        self.assertEqual(cycles[report["algorithm"]], report["cycles"])
+
+    def test_settings_of_the_hardware(self):
+        arguments = ("allreduce", *WAFER, "--mesh", "1x30", "--shape", "4", "--algo", "chain")
+        near, far = (self.predict(*arguments, "--set", f"latency.hop={hop}")["cycles"] for hop in (1, 5))
+        self.assertGreater(far, near)
+
+    def test_rows(self):
+        rows = [(8, 16, 24, 32, "a"), (4, 8, 8, 8, "b"), (6, 12, 18, 6, "c"), (4, 8, 8, 8, "d")]
+        path, predicted = self.folder / "rows.csv", self.folder / "predicted.csv"
+        path.write_text("P,M,K,N,note,cycles\n" + "".join(f"{','.join(map(str, row))},7\n" for row in rows))
+        self.weft("kernel", "gemm", *WAFER, "--algo", "meshgemm", "--csv", path, "-o", predicted)
+        with open(predicted, newline="") as file:
+            reader = csv.DictReader(file)
+            found = list(reader)
+        self.assertEqual(reader.fieldnames,
+                         ["P", "M", "K", "N", "note", "measured_cycles", "cycles", "compute", "communicate", "wait"])
+        self.assertEqual([row["note"] for row in found], list("abcd"))
+        self.assertTrue(all(row["measured_cycles"] == "7" for row in found))
+        for (p, m, k, n, _), row in zip(rows, found):
+            alone = self.predict("gemm", *WAFER, "--algo", "meshgemm", "--mesh", f"{p}x{p}", "--shape", f"{m}x{k}x{n}")
+            for key in ("cycles", "compute", "communicate", "wait"):
+                self.assertAlmostEqual(float(row[key]), alone[key], delta=0.006)
+
+    def test_columns_of_the_reference_files(self):
+        def cycles(kind, algorithm, text, *more):
+            path = self.folder / "rows.csv"
+            path.write_text(text)
+            out = self.weft("kernel", kind, *WAFER, "--algo", algorithm, "--csv", path, *more).stdout
+            return [float(row["cycles"]) for row in csv.DictReader(out.splitlines())]
+
+        self.assertEqual(cycles("gemm", "meshgemm", "P,Mt,Kt,Nt\n4,2,3,4\n"),
+                         cycles("gemm", "meshgemm", "P,M,K,N\n4,8,12,16\n"))
+        few, many = cycles("gemv", "ktree", "P,M,N,group_num,Mt,Nt\n32,32,32,1,1,1\n32,32,32,6,1,1\n")
+        self.assertGreater(few, many)
+        near, far = cycles("shift", "relay", "P,L_hops,Mt,Nt\n16,1,2,2\n16,4,2,2\n")
+        self.assertGreater(far, 2 * near)
+        self.assertEqual(cycles("gemm", "summa", "P,tile,size\n4,2,8\n", "--dtype", "f32"),
+                         cycles("gemm", "summa", "P,M,K,N\n4,8,8,8\n", "--dtype", "f32"))
+
+    def test_refusals(self):
+        path = self.folder / "rows.csv"
+        path.write_text("P,M,N,group_num\n8,8,8,2\n8,8,8,9\n")
+        self.refused("kernel", "gemv", *WAFER, "--algo", "ktree", "--csv", path, "-o", self.folder / "out.csv",
+                     says=("rows.csv:3", "groups=9", "1 to 8"))
+        path.write_text("P,M,N\n8,8\n")
+        self.refused("kernel", "gemv", *WAFER, "--csv", path, says="rows.csv:2")
+        path.write_text("M,N\n8,8\n")
+        self.refused("kernel", "gemv", *WAFER, "--csv", path, says="column P")
+        self.refused("kernel", "gemm", *WAFER, "--mesh", "2000x8", "--shape", "8x8x8", says=("2000x8", "762x1172"))
+        self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", "--shape", "8x8", status=2, says="3 extents")
+        self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", status=2, says="--shape or --csv")
+        self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", "--shape", "8xx8", status=2, says="8xx8")
+        self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", "--shape", "8x8x8", "--algo", "ktree", status=2,
+                     says="meshgemm")
+
+
+if __name__ == "__main__":
+    main()
