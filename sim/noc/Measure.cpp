@@ -17,12 +17,6 @@ constexpr std::pair<std::string_view, Pattern> patterns[] = {
     {"uniform", Pattern::Uniform}, {"transpose", Pattern::Transpose}, {"neighbor", Pattern::Neighbor}};
 constexpr size_t parts = 16; // of the window, for the error of the mean
 
-double threadSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
-}
-
 /// Of SplitMix64 (G. Steele et al., "Fast splittable pseudorandom number generators", OOPSLA 2014). Each node has its
 /// own, so that what a node sends depends on nothing but the seed.
 struct Random {
@@ -129,18 +123,6 @@ private:
   std::array<Part, parts> sums;
 };
 
-Result<void> check(const Experiment &experiment) {
-  if (experiment.side < 1 || experiment.packetFlits < 1 || experiment.windowCycles < 1)
-    return userError("network: side, flits of a packet and cycles of the window are at least 1");
-  if (!(experiment.offered > 0 && experiment.offered <= experiment.packetFlits))
-    return userError(
-        fmt::format("network: {} flits a node and cycle offered; allowed is above 0, up to the {} of a packet",
-                    experiment.offered, experiment.packetFlits));
-  if (experiment.warmUpCycles + experiment.windowCycles + experiment.drainCycles > 0xffffffff)
-    return userError("network: a run has at most 2^32 - 1 cycles");
-  return success();
-}
-
 } // namespace
 
 std::optional<Pattern> noc::patternOf(std::string_view name) {
@@ -162,8 +144,41 @@ double noc::meanLinks(Pattern pattern, uint32_t side) {
   return 0;
 }
 
+double noc::threadSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
+
+double noc::linkBound(Pattern pattern, uint32_t side) {
+  if (side < 2)
+    return 1;
+  double k = side;
+  switch (pattern) {
+  case Pattern::Uniform:
+    return std::min(1.0, 4 / k); // half of a row's flits cross its middle, one way or the other
+  case Pattern::Transpose:
+    return 1 / (k - 1); // the corner's link carries a whole row but one
+  case Pattern::Neighbor:
+    return 1;
+  }
+  return 1;
+}
+
+Result<void> noc::checkExperiment(const Experiment &experiment) {
+  if (experiment.side < 1 || experiment.packetFlits < 1 || experiment.windowCycles < 1)
+    return userError("network: side, flits of a packet and cycles of the window are at least 1");
+  if (!(experiment.offered > 0 && experiment.offered <= experiment.packetFlits))
+    return userError(
+        fmt::format("network: {} flits a node and cycle offered; allowed is above 0, up to the {} of a packet",
+                    experiment.offered, experiment.packetFlits));
+  if (experiment.warmUpCycles + experiment.windowCycles + experiment.drainCycles > 0xffffffff)
+    return userError("network: a run has at most 2^32 - 1 cycles");
+  return success();
+}
+
 Result<Measured> noc::measure(const Experiment &experiment) {
-  if (Result<void> done = check(experiment); !done)
+  if (Result<void> done = checkExperiment(experiment); !done)
     return done.error();
   uint32_t side = std::max(experiment.side, experiment.meshSide);
   double before = threadSeconds();

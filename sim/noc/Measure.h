@@ -12,7 +12,9 @@ namespace weft::noc {
 enum class Pattern : uint8_t { Uniform, Transpose, Neighbor };
 
 std::optional<Pattern> patternOf(std::string_view name); // "uniform", "transpose", "neighbor"
-/// Of two nodes of a packet, in links, on a mesh of side `side`.
+/// Flits a node and cycle up to which no link of XY routes has more than a flit a cycle.
+double linkBound(Pattern pattern, uint32_t side);
+/// Between the two nodes of a packet, in links, on a mesh of side `side`.
 double meanLinks(Pattern pattern, uint32_t side);
 
 struct Experiment {
@@ -42,6 +44,9 @@ struct Measured {
   double seconds = 0; // of this thread's processor time
 };
 
+/// Processor time of this thread so far.
+double threadSeconds();
+Result<void> checkExperiment(const Experiment &experiment);
 Result<Measured> measure(const Experiment &experiment);
 
 } // namespace weft::noc

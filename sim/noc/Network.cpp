@@ -53,6 +53,10 @@ public:
     return routerAt[node] == noRouter ? 0 : injectors[routerAt[node]].accepted;
   }
 
+  void offer(uint32_t node, const Packet &packet) override {
+    schedule(routerOf(node % shape.width, node / shape.width), packet, cycle);
+  }
+
   void advance(uint64_t end) override {
     while (cycle < end) {
       if (active.empty() && sending.empty() && arrivals.empty() && credits.empty()) {

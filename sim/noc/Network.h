@@ -63,6 +63,8 @@ public:
   /// Simulates all cycles before `cycle`. Cycles in which nothing happens cost nothing, nor do idle routers.
   virtual void advance(uint64_t cycle) = 0;
   virtual uint64_t now() const = 0;
+  /// Gives a packet to a sender for which Traffic::next had none, or whose last one is injected.
+  virtual void offer(uint32_t node, const Packet &packet) = 0;
   virtual Counters counters() const = 0;
   /// Flits that reach cores in [begin, end) are counted for each node. Before the first advance().
   virtual void countAccepted(uint64_t begin, uint64_t end) = 0;
