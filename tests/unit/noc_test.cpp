@@ -1,10 +1,15 @@
 // The packet network of sim/noc: exact latencies where they can be known, laws of conservation, determinism.
+#include "sim/noc/LaggedRandom.h"
 #include "sim/noc/Measure.h"
+#include "sim/noc/Reference.h"
+#include "sim/noc/Replay.h"
 #include "tests/unit/noc_oracle.h"
 
 #include <catch2/catch.hpp>
 
 #include <cmath>
+#include <fstream>
+#include <iostream>
 #include <map>
 #include <random>
 
@@ -173,4 +178,74 @@ TEST_CASE("what no network can be is refused with the range", "[noc]") {
   CHECK_THAT(message([](Experiment &e) { e.meshSide = 5000; }), Contains("1 to 4096"));
   CHECK_THAT(message([](Experiment &e) { e.offered = 1.5; }), Contains("up to the 1"));
   CHECK_THAT(message([](Experiment &e) { e.offered = std::nan(""); }), Contains("above 0"));
+}
+
+TEST_CASE("Knuth's generators give his numbers", "[noc]") {
+  // The check values of his programs: after 2010 batches of 1009, or 1010 of 2009, from seed 310952 the next is this.
+  LaggedRandom<Integers> integers(310952);
+  LaggedRandom<Fractions> fractions(310952);
+  for (int i = 0; i < 2009 * 100; ++i)
+    integers.next(), fractions.next();
+  CHECK(integers.next() == 995235265);
+  CHECK(std::abs(fractions.next() - 0.36410514377569680455) < 1e-15);
+}
+
+TEST_CASE("a replay's length and start are checked", "[noc]") {
+  Experiment experiment;
+  ReplayRun run;
+  run.periods = 3;
+  REQUIRE(!replay(experiment, run));
+}
+
+TEST_CASE("runs of BookSim come out packet by packet", "[noc][reference]") {
+  Result<std::vector<ReferenceRow>> rows = readReference(WEFT_SOURCE_DIR "/../shared/reference/noc/booksim2_8x8.csv");
+  if (!rows) {
+    std::cout << "SKIPPED: the runs beside the checkout (../shared/reference/noc) are not there\n";
+    return;
+  }
+  // One row each of router, traffic and packet size; `weft hw validate noc` has them all.
+  std::vector<ReferenceRow> chosen;
+  for (const ReferenceRow &row : *rows) {
+    bool isNew = std::none_of(chosen.begin(), chosen.end(), [&](const ReferenceRow &each) {
+      return each.router == row.router && each.traffic == row.traffic && each.packetFlits == row.packetFlits;
+    });
+    if (isNew && !row.overload && row.offered > 0.05 && row.offered < 0.25)
+      chosen.push_back(row);
+  }
+  REQUIRE(chosen.size() == 12);
+  for (ReferenceRow row : chosen) {
+    Experiment experiment;
+    experiment.router = *routerOf(row.router), experiment.pattern = *patternOf(row.traffic);
+    experiment.side = row.side, experiment.packetFlits = row.packetFlits, experiment.offered = row.offered;
+    ReplayRun run;
+    run.periods = static_cast<uint32_t>(row.cycles / run.periodCycles);
+    Result<Measured> out = replay(experiment, run);
+    REQUIRE(out);
+    INFO("line " << row.line);
+    CHECK(out->cycles == row.cycles);
+    CHECK(std::abs(out->latency / row.latency - 1) < 4e-6); // the file has six digits
+    CHECK(std::abs((out->links + 1) / row.routers - 1) < 4e-6);
+    CHECK(std::abs(out->accepted / row.accepted - 1) < 4e-6);
+  }
+}
+
+TEST_CASE("what a file of runs may have wrong is said with its line", "[noc]") {
+  std::string path = WEFT_BINARY_DIR "/noc_test.csv";
+  auto message = [&](const std::string &text) {
+    std::ofstream(path) << text;
+    Result<std::vector<ReferenceRow>> rows = readReference(path);
+    return rows ? std::string("none") : rows.error().message;
+  };
+  std::string header = "router,k,traffic,packet_flits,mode,offered,status,lat_avg,routers_avg,accepted_avg,cycles,"
+                       "flit_router_hops_per_user_s\n";
+  CHECK(message(header + "w1,8,uniform,1,latency,0.1,ok,21,6,0.1,30000,\n") == "none");
+  using Catch::Matchers::Contains;
+  CHECK_THAT(message("router,k\n"), Contains(":1: no column traffic"));
+  CHECK_THAT(message(header), Contains("no run in it"));
+  CHECK_THAT(message(header + "w2,8,uniform,1,latency,0.1,ok,21,6,0.1,30000,\n"), Contains(":2: router is 'w2'"));
+  CHECK_THAT(message(header + "w1,8,tornado,1,latency,0.1,ok,21,6,0.1,30000,\n"), Contains("traffic is 'tornado'"));
+  CHECK_THAT(message(header + "w1,8,uniform,1,latency,2,ok,21,6,0.1,30000,\n"), Contains("offered is 2"));
+  CHECK_THAT(message(header + "w1,65,uniform,1,latency,0.1,ok,21,6,0.1,30000,\n"), Contains("from 1 to 64"));
+  CHECK_THAT(message(header + "w1,8,uniform,1,latency,0.1,ok,nan,6,0.1,30000,\n"), Contains("lat_avg is 'nan'"));
+  CHECK_THAT(message(header + "w1,8,uniform,1\n"), Contains(":2: "));
 }
