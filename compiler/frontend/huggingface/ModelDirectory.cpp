@@ -45,7 +45,7 @@ static std::string withoutTrailingSlash(std::string path) {
 
 static Error notADirectory(const std::string &path) {
   return userError(fmt::format("'{}' is not a directory; a model is a directory with config.json and "
-                               "model.safetensors",
+                               "model.safetensors (a config file is enough with --weights none)",
                                printable(path)));
 }
 
