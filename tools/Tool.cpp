@@ -54,7 +54,7 @@ void addCostCacheOption(CLI::App &command, std::string &costCache) {
       ->envname("WEFT_COST_CACHE");
 }
 
-Result<MeshSize> parseMesh(const std::string &text) {
+Result<MeshSize> parseMesh(const std::string &text, const char *option) {
   MeshSize mesh;
   const size_t times = text.find('x');
   auto number = [&](size_t from, size_t to, uint32_t &value) {
@@ -62,7 +62,7 @@ Result<MeshSize> parseMesh(const std::string &text) {
     return failure == std::errc() && end == text.data() + to && value >= 1 && value <= 65535;
   };
   if (times == std::string::npos || !number(0, times, mesh.width) || !number(times + 1, text.size(), mesh.height))
-    return Error{fmt::format("--mesh: '{}' is not WIDTHxHEIGHT with both within 1 to 65535, e.g. 16x16", text),
+    return Error{fmt::format("{}: '{}' is not WIDTHxHEIGHT with both within 1 to 65535, e.g. 16x16", option, text),
                  Fault::Usage};
   return mesh;
 }

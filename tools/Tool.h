@@ -80,7 +80,7 @@ void addCostCacheOption(CLI::App &command, std::string &costCache);
 /// Errors are usage errors.
 Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments);
 
-/// "16x8" -> {16, 8}; both within 1 to 65535. A usage error otherwise.
-Result<MeshSize> parseMesh(const std::string &text);
+/// "16x8" -> {16, 8}; both within 1 to 65535. A usage error that names `option` otherwise.
+Result<MeshSize> parseMesh(const std::string &text, const char *option = "--mesh");
 
 } // namespace weft::tools
