@@ -5,6 +5,7 @@
 
 #include "sim/maxplus/Channels.h"
 #include "sim/maxplus/CoreSet.h"
+#include "sim/maxplus/Lockstep.h"
 #include "sim/maxplus/Messages.h"
 #include "sim/maxplus/Partition.h"
 #include "sim/mesh/Decode.h"
@@ -90,16 +91,29 @@ private:
   void loopBegin(Strand &strand, const InstrCode &instr);
   void loopEnd(Strand &strand, const InstrCode &instr);
   void delay(const Strand &strand, uint32_t cycles);
-  void count(uint32_t channel, const CoreSet &cores, uint32_t words);
+  void count(uint32_t channel, const CoreSet &cores, uint32_t words, uint64_t times = 1);
   void checkRamps(const Strand &strand);
   bool overlapsRamp(std::vector<std::pair<uint32_t, uint32_t>> &spans) const;
   void closeTransfers(Strand &strand);
+
+  // LockstepLoop.cpp
+  std::optional<LockstepBody> lockstepBody(const Strand &strand, uint32_t begin);
+  bool isClosed(const Strand &strand, const LockstepBody &body) const;
+  uint32_t sourceOf(uint32_t channel, uint32_t x, uint32_t y) const;
+  uint64_t sumOfTimes(const CoreSet &cores) const;
+  void runLockstep(Strand &strand, uint32_t begin);
 
   // Expressions.cpp
   struct Needs {
     bool x = false, y = false;
   };
   Needs needsOf(const pkg::Expr &expr) const;
+  /// Whether it has one value in a launch.
+  static bool isFixed(const pkg::Expr &expr) {
+    return expr.source() == pkg::Source::Constant || expr.source() == pkg::Source::Param || !expr.scale();
+  }
+  /// What a call's time depends on.
+  std::vector<const pkg::Expr *> costExprs(const InstrCode &instr) const;
   int64_t evaluate(const pkg::Expr &expr, const Strand &strand, uint32_t x, uint32_t y) const;
   /// The value for the strand's cores; those of other values become strands of their own.
   int64_t settle(const pkg::Expr &expr, Strand &strand);

@@ -59,6 +59,21 @@ int64_t Evaluation::settle(const pkg::Expr &expr, Strand &strand) {
   return value;
 }
 
+std::vector<const pkg::Expr *> Evaluation::costExprs(const InstrCode &instr) const {
+  const ProgramImage &image = program.image;
+  if (options.kernelCosts) {
+    const int32_t rows = image.kernelRows[instr.kernel];
+    if (rows < 0)
+      return {};
+    return {&image.scalars[instr.scalars.begin + static_cast<uint32_t>(rows)]};
+  }
+  if (instr.work == none)
+    return {};
+  const WorkCode &work = image.works[instr.work];
+  return {&work.macs,       &work.alu,     &work.special,     &work.loadBytes,
+          &work.storeBytes, &work.vectors, &work.descriptors, &work.activations};
+}
+
 uint32_t Evaluation::kernelCycles(const InstrCode &instr, const Strand &strand, uint32_t x, uint32_t y) {
   const ProgramImage &image = program.image;
   uint64_t cycles = 0;

@@ -46,7 +46,7 @@ void Evaluation::delay(const Strand &strand, uint32_t cycles) {
 }
 
 /// Counts a message of each core.
-void Evaluation::count(uint32_t channel, const CoreSet &cores, uint32_t words) {
+void Evaluation::count(uint32_t channel, const CoreSet &cores, uint32_t words, uint64_t times) {
   const ChannelShape &shape = program.channels[channel];
   runtime::ChannelTraffic &sum = traffic[channel];
   uint64_t links = 0;
@@ -58,11 +58,11 @@ void Evaluation::count(uint32_t channel, const CoreSet &cores, uint32_t words) {
     links += line.flows[sends].links;
     sum.maxHops = std::max(sum.maxHops, line.flows[sends].maxHops);
   });
-  sum.messages += cores.size;
-  sum.words += cores.size * words;
-  sum.wordHops += links * words;
-  counters.wordsInjected += cores.size * words;
-  counters.wordHops += links * words;
+  sum.messages += cores.size * times;
+  sum.words += cores.size * words * times;
+  sum.wordHops += links * words * times;
+  counters.wordsInjected += cores.size * words * times;
+  counters.wordHops += links * words * times;
 }
 
 uint32_t Evaluation::wordsOf(Strand &strand, const InstrCode &instr) {
@@ -111,22 +111,14 @@ void Evaluation::get(Strand &strand, const InstrCode &instr) {
 }
 
 void Evaluation::call(Strand &strand, const InstrCode &instr) {
-  const ProgramImage &image = program.image;
   Needs needs;
   auto add = [&](const pkg::Expr &expr) {
     const Needs more = needsOf(expr);
     needs.x = needs.x || more.x;
     needs.y = needs.y || more.y;
   };
-  if (options.kernelCosts) {
-    if (const int32_t rows = image.kernelRows[instr.kernel]; rows >= 0)
-      add(image.scalars[instr.scalars.begin + static_cast<uint32_t>(rows)]);
-  } else if (instr.work != none) {
-    const WorkCode &work = image.works[instr.work];
-    for (const pkg::Expr *each : {&work.macs, &work.alu, &work.special, &work.loadBytes, &work.storeBytes,
-                                  &work.vectors, &work.descriptors, &work.activations})
-      add(*each);
-  }
+  for (const pkg::Expr *each : costExprs(instr))
+    add(*each);
   uint64_t sum = 0;
   const Stretch first = strand.cores.stretches.front();
   if (!needs.x && !needs.y) {
@@ -426,14 +418,23 @@ void Evaluation::loopBegin(Strand &strand, const InstrCode &instr) {
     return;
   }
   strand.loops.push_back({0, rounds});
+  runLockstep(strand, strand.pc);
+  if (strand.loops.back().counter == rounds) {
+    strand.loops.pop_back();
+    strand.pc = instr.match + 1;
+    return;
+  }
   ++strand.pc;
 }
 
 void Evaluation::loopEnd(Strand &strand, const InstrCode &instr) {
   LoopState &loop = strand.loops.back();
   if (++loop.counter < loop.count) {
-    strand.pc = instr.match + 1;
-    return;
+    runLockstep(strand, instr.match);
+    if (strand.loops.back().counter < strand.loops.back().count) {
+      strand.pc = instr.match + 1;
+      return;
+    }
   }
   strand.loops.pop_back();
   ++strand.pc;

@@ -214,6 +214,33 @@ void Messages::settle(uint32_t channel, Slot &slot, uint32_t core, uint32_t tail
     refuse("the launch takes more than 2^31 cycles");
 }
 
+bool Messages::mayHold(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t words) const {
+  const Channel &of = channels[channel];
+  const Stop &stop = shapes[channel].lineAt(x, y).stops[shapes[channel].positionOf(x, y)];
+  const uint32_t tail = of.lastTail.empty() ? 0 : of.lastTail[y * width + x];
+  return words <= stop.room && tail && int64_t{tail} + 1 + stop.steps - stop.room > int64_t{sent};
+}
+
+void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t head, uint32_t tail) {
+  Channel &of = channels[channel];
+  if (of.lastTail.empty()) {
+    const size_t cores = size_t{width} * height;
+    of.lastHead.assign(cores, 0);
+    of.lastTail.assign(cores, 0);
+    of.forwards.assign(cores, false);
+  }
+  const uint32_t core = y * width + x;
+  of.lastHead[core] = head;
+  of.lastTail[core] = tail;
+  of.forwards[core] = false;
+  const Line &line = shapes[channel].lineAt(x, y);
+  const uint32_t flow = line.stops[shapes[channel].positionOf(x, y)].flow;
+  if (line.flows[flow].sharesLinks)
+    occupySingle(channel, line.flows[flow], flow, x, y, sent, tail);
+  if (tail > latest)
+    refuse("the launch takes more than 2^31 cycles");
+}
+
 /// The first cycle after the last word of earlier messages to the core; not `ready` while some of them are not settled.
 uint32_t Messages::afterEarlier(uint32_t channel, const Slot &slot, uint32_t source, uint32_t x, uint32_t y,
                                 bool &ready) {

@@ -74,6 +74,12 @@ public:
   uint32_t left(uint32_t channel, Slot &slot, uint32_t x, uint32_t y, uint32_t words);
   uint32_t sentAt(const Slot &slot, uint32_t core) const { return slot.sent[core]; }
   /// Whether anything at all was sent to this position.
+  /// Whether no message of the channel is under way.
+  bool isIdle(uint32_t channel) const { return channels[channel].slots.empty(); }
+  /// Messages to a core that ended elsewhere: the first was sent at `sent`, of the last one these words went down.
+  void record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t head, uint32_t tail);
+  /// Whether words of earlier messages to the core can hold up one of `words` words that is sent at `sent`.
+  bool mayHold(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t words) const;
   bool mayArrive(uint32_t channel, const Slot &slot, uint32_t x, uint32_t y) const;
 
   /// `ends` ends of the message are done with; when all are, its memory is free.
