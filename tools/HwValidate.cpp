@@ -3,6 +3,7 @@
 #include "hw-models/Hardware.h"
 #include "hw-models/Yaml.h"
 #include "sim/validation/Validate.h"
+#include "tools/HwValidateNoc.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -281,9 +282,10 @@ Result<void> validate(const Options &options) {
 
 } // namespace
 
-void tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
+CLI::App *tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
   CLI::App *command = group.add_subcommand("validate", "Compare a timing model with measurements");
   command->require_subcommand(1);
+  addHwValidateNocCommand(*command, exitCode);
   CLI::App *rvv = command->add_subcommand("rvv", "Cycles of vector instructions, predicted against measured");
   auto options = std::make_shared<Options>(); // lives as long as the callback
   rvv->add_option("data", options->data, "Measurements (default: those that come with Weft)")->type_name("CSV");
@@ -314,4 +316,5 @@ void tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
       fmt::print(stderr, "weft: error: {}\n", done.error().message);
     exitCode = done ? 0 : static_cast<int>(done.error().fault);
   });
+  return command;
 }
