@@ -17,6 +17,10 @@ struct KernelWork {
   uint64_t alu = 0;           // adds, multiplies, compares, conversions
   uint64_t special = 0;       // exp, division, square root
   uint64_t loadBytes = 0, storeBytes = 0;
+  // Control, which only cores of kind dsd are charged for.
+  uint64_t vectors = 0;     // vector instructions
+  uint64_t descriptors = 0; // loops over vectors, or descriptors moved on
+  uint64_t activations = 0; // tasks that something activates
 };
 
 /// What a core does a cycle: declared by kind dsd, derived from the units by kind rvv.
@@ -24,7 +28,8 @@ struct CoreRates {
   double macsF32 = 0, macsF16 = 0; // f32 operands; one operand of 16 bits
   double alu = 0, special = 0;     // see KernelWork
   double loadBytes = 0, storeBytes = 0;
-  uint32_t startup = 0; // cycles from the call of a kernel to its first result
+  uint32_t startup = 0;                                       // cycles from the call of a kernel to its first result
+  double vectorIssue = 0, descriptor = 0, taskActivation = 0; // cycles of each
 };
 
 CoreRates ratesOf(const Hardware &hardware);

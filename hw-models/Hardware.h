@@ -61,6 +61,9 @@ struct CoreSpec {
   double loadBytesPerCycle = 0;  // SRAM to core
   double storeBytesPerCycle = 0; // core to SRAM
   uint32_t kernelStartup = 0;    // cycles from call to first result
+  double vectorIssue = 0;        // cycles of a vector instruction beside its elements
+  double descriptor = 0;         // cycles to set up the descriptors of a loop over vectors
+  double taskActivation = 0;     // cycles from what a task waits for to its first instruction
   // kind rvv
   uint32_t vlenBits = 0, dlenBits = 0;
   std::vector<std::string> extensions; // beyond RV64GCV, see core/rvv/Isa.h
@@ -74,6 +77,15 @@ struct Parallelism {
   CoreSpec core;
 };
 
+/// Links that cross from one die to the next: those between columns (rows) kN-1 and kN.
+struct DieCrossing {
+  uint32_t columns = 0, rows = 0; // N; 0: none
+  uint32_t cycles = 0;            // beyond those of a hop
+  bool exists() const { return cycles && (columns || rows); }
+  /// Cycles beyond a hop of the link between positions `low` and `low` + 1 of an axis whose N is `every`.
+  uint32_t extra(uint32_t low, uint32_t every) const { return every && (low + 1) % every == 0 ? cycles : 0; }
+};
+
 struct Latency {
   uint32_t hop = 1;           // cycles a word takes from one router's queue to the next
   uint32_t ramp = 2;          // cycles between SRAM and the router, each way
@@ -81,6 +93,7 @@ struct Latency {
   uint32_t streamStage = 1;   // cycles a word spends in a core that reduces it in passing
   uint32_t streamStartup = 1; // cycles to start ReduceForward or ReduceInto
   uint32_t hostStartup = 0;   // cycles from launch until the host's first word
+  DieCrossing dieCrossing;
 };
 
 struct Memory {
@@ -95,6 +108,7 @@ struct Routing {
   uint32_t colors = 24;        // of a router
   uint32_t reservedColors = 0; // the highest ones, not for programs
   uint32_t queueWords = 4;     // depth of a router's queue for one colour
+  uint32_t rampWords = 1;      // words a cycle between router and core, each way, of all its transfers together
   uint32_t reduceStage = 0;    // cycles in the unit that combines words in passing; 0: routers have none
 };
 

@@ -66,6 +66,8 @@ using Progress = std::function<void(double)>;
 /// How a device runs kernels and where their costs come from: for reports.
 struct KernelFacts {
   std::string engine = "native"; // or "iss": every instruction in a simulator of the core
+  std::string evaluator = "event"; // of the mesh, in the last launch; or "maxplus"
+  std::string evaluatorWhy;        // it was that one; may be empty
   bool measured = false;         // costs are those of the machine code; otherwise of the rates that the core declares
   uint64_t costsMeasured = 0, costsFromCache = 0; // a kernel with a number of rows
   std::string cachePath;                          // empty: none

@@ -200,6 +200,9 @@ std::string kernelLines(const RunReport &report) {
   if (instructions)
     text += fmt::format("; {} instructions executed", grouped(instructions));
   text += '\n';
+  if (report.timingOnly)
+    text += fmt::format("  evaluator {}{}{}\n", facts.evaluator, facts.evaluatorWhy.empty() ? "" : ": ",
+                        facts.evaluatorWhy);
   for (const auto &[unit, count] : facts.cosimulated)
     text += count ? fmt::format("  RTL of {} beside the simulator: {} instructions, all with the same results\n", unit,
                                 grouped(count))
@@ -240,17 +243,18 @@ Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt
   report.sram = sramUse(package);
   report.kernels = session.device().kernelFacts();
   const std::span<const LaunchReport> launches = session.reports();
+  const size_t prefills = session.hasProgram("prefill") && !launches.empty() ? 1 : 0;
   for (size_t i = 0; i < launches.size(); ++i) {
-    if (i == 0)
+    if (i < prefills)
       report.prefillCycles = launches[i].cycles;
     else
       report.decodeCycles.push_back(launches[i].cycles);
-    add(i == 0 ? report.prefillCounters : report.decodeCounters, launches[i].counters);
+    add(i < prefills ? report.prefillCounters : report.decodeCounters, launches[i].counters);
     report.busyCoreCycles += launches[i].busyCoreCycles;
   }
   if (!launches.empty()) {
-    report.ops = sumOps(package, "prefill", launches.first(1));
-    std::vector<OpReport> decode = sumOps(package, "decode", launches.subspan(1));
+    report.ops = sumOps(package, "prefill", launches.first(prefills));
+    std::vector<OpReport> decode = sumOps(package, "decode", launches.subspan(prefills));
     report.ops.insert(report.ops.end(), decode.begin(), decode.end());
   }
   return report;
@@ -271,6 +275,7 @@ nlohmann::json toJson(const RunReport &report) {
   json["clock_ghz"] = report.clockGhz;
   json["timing_only"] = report.timingOnly;
   json["engine"] = report.timingOnly ? nlohmann::json() : nlohmann::json(report.kernels.engine);
+  json["evaluator"] = {{"name", report.kernels.evaluator}, {"why", report.kernels.evaluatorWhy}};
   json["kernel_costs"] = {
       {"source", report.kernels.measured ? "measured" : "declared"},
       {"measured", report.kernels.costsMeasured},

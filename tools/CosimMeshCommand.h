@@ -1,13 +1,15 @@
 // `weft cosim mesh`: a program on a mesh of Verilated routers, beside the mesh engine.
 #pragma once
 
+#include "tools/CosimOptions.h"
 #include "tools/Tool.h"
 
 #include <iosfwd>
 
 namespace weft::tools {
 
-struct CosimMeshOptions {
+/// --seed is of registers before their reset, and of a kernel's data.
+struct CosimMeshOptions : CosimOptions {
   std::string program{};  // a .weft file
   std::string kernel{};   // or one of cosim::meshKernels()
   std::string size{};     // WxH routers
@@ -17,10 +19,9 @@ struct CosimMeshOptions {
   std::string tokens = "1,2,3,4,5,6,7,8"; // the prompt; programs
   uint32_t decode = 1;                    // launches after the prompt's; programs
   bool timingOnly = false;
-  uint64_t seed = 1; // of registers before their reset, and of a kernel's data
+  std::vector<std::string> waveRouters{}; // "X,Y"; none: all
   std::string costCache{};
   std::optional<std::string> modelDirectory{};
-  std::string jsonPath{};
 };
 
 /// Prints what was compared. Errors: also a word in another cycle, or other data.

@@ -1,7 +1,6 @@
 #include "tools/CosimUnitCommand.h"
 
 #include "kernels/units/Units.h"
-#include "runtime/support/WriteFile.h"
 #include "sim/cosim/unit/UnitRun.h"
 #include "tools/Terminal.h"
 
@@ -10,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include <charconv>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <set>
@@ -18,19 +16,19 @@
 namespace weft::tools {
 namespace {
 
-constexpr uint64_t testsThatMeetEveryBin = 20000;
-
-Result<cosim::UnitVariant> variantOf(const CosimUnitOptions &options) {
+Result<cosim::UnitVariant> variantOf(const CosimOptions &options) {
   uint32_t lanes = 0, dlen = 0, vlen = 0;
   for (const std::string &parameter : options.parameters) {
-    const size_t equals = parameter.find('=');
-    const std::string name = parameter.substr(0, equals);
+    auto split = splitParameter(parameter);
+    if (!split)
+      return split.takeError();
+    const auto &[name, value] = *split;
     uint32_t *to = name == "lanes" ? &lanes : name == "dlen" ? &dlen : name == "vlen" ? &vlen : nullptr;
-    if (!to || equals == std::string::npos)
+    if (!to)
       return userError(
           fmt::format("--param {}: not a parameter; give lanes=N (32 bits each), dlen=N or vlen=N", parameter));
-    const char *begin = parameter.data() + equals + 1, *end = parameter.data() + parameter.size();
-    if (auto [at, error] = std::from_chars(begin, end, *to); error != std::errc() || at != end || !*to)
+    const char *end = value.data() + value.size();
+    if (auto [at, error] = std::from_chars(value.data(), end, *to); error != std::errc() || at != end || !*to)
       return userError(fmt::format("--param {}: not a positive number", parameter));
   }
   auto variant = cosim::findVariant(options.unit, lanes, dlen, vlen);
@@ -44,8 +42,7 @@ Result<cosim::UnitVariant> variantOf(const CosimUnitOptions &options) {
   return variant;
 }
 
-nlohmann::json toJson(const CosimUnitOptions &options, const cosim::UnitVariant &variant,
-                      const cosim::UnitReport &report) {
+nlohmann::json toJson(const CosimOptions &options, const cosim::UnitVariant &variant, const cosim::UnitReport &report) {
   nlohmann::json json = {{"unit", options.unit},
                          {"dlen", variant.dlenBits},
                          {"vlen", variant.vlenBits},
@@ -66,7 +63,7 @@ nlohmann::json toJson(const CosimUnitOptions &options, const cosim::UnitVariant 
   return json;
 }
 
-Result<void> checkTimes(const CosimUnitOptions &options, const cosim::UnitReport &report) {
+Result<void> checkTimes(const CosimOptions &options, const cosim::UnitReport &report) {
   for (const cosim::MeasuredPipeline &each : report.pipelines)
     if (!each.steady || each.measuredLatency != each.latency || each.measuredInterval != each.interval)
       return userError(fmt::format("unit {}, pipeline {}: the RTL takes {} cycles to a result and {} a beat{}, its "
@@ -76,37 +73,20 @@ Result<void> checkTimes(const CosimUnitOptions &options, const cosim::UnitReport
   return success();
 }
 
-Result<void> write(const CosimUnitOptions &options, const std::string &json, std::ostream &out) {
-  if (options.jsonPath == "-")
-    out << json;
-  else if (!options.jsonPath.empty())
-    return runtime::writeFile(options.jsonPath, json);
-  return success();
-}
-
 } // namespace
 
-Result<void> cosimUnit(const CosimUnitOptions &options, std::ostream &out) {
+Result<void> cosimUnit(const CosimOptions &options, std::ostream &out) {
   auto variant = variantOf(options);
   if (!variant)
     return variant.takeError();
-  cosim::UnitRunOptions run{options.unit, *variant,         options.tests,   options.seed,
-                            "",           options.wavePath, options.waveCopy};
-  if (!options.coverageDirectory.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(options.coverageDirectory, error);
-    if (error)
-      return userError(fmt::format("{}: cannot be made: {}", options.coverageDirectory, error.message()));
-    run.coverageFile = options.coverageDirectory + "/coverage.dat";
-  }
-  for (const std::string &path : {options.wavePath, options.jsonPath})
-    if (!path.empty() && path != "-")
-      if (Result<void> ok = runtime::checkWritable(path); !ok)
-        return ok;
+  cosim::UnitRunOptions run{options.unit,           *variant,         options.tests,   options.seed,
+                            options.coverageFile(), options.wavePath, options.waveCopy};
+  if (Result<void> ok = prepareCosimFiles(options); !ok)
+    return ok;
   auto report = cosim::runUnit(run);
   if (!report)
     return report.takeError();
-  if (options.jsonPath != "-") {
+  if (options.printsText()) {
     out << fmt::format("unit {}, DLEN {}, VLEN {}, seed {}\n{} instructions in {} cycles, twice with different bits "
                        "before reset: 0 mismatches, signature {:016x}\n",
                        options.unit, variant->dlenBits, variant->vlenBits, options.seed, report->instructions,
@@ -116,14 +96,11 @@ Result<void> cosimUnit(const CosimUnitOptions &options, std::ostream &out) {
       out << fmt::format("pipeline {}: latency {} (described {}), interval {} ({})\n", each.name, each.measuredLatency,
                          each.latency, each.measuredInterval, each.interval);
   }
-  if (Result<void> written = write(options, toJson(options, *variant, *report).dump(2) + "\n", out); !written)
-    return written;
+  if (auto ok = writeCosimReport(options, "weft.cosim-unit/1", toJson(options, *variant, *report), out); !ok)
+    return ok;
   if (Result<void> times = checkTimes(options, *report); !times)
     return times;
-  if (!report->holes.empty() && options.tests >= testsThatMeetEveryBin)
-    return userError(fmt::format("{} bins of functional coverage were not met, among them \"{}\"; --json lists all",
-                                 report->holes.size(), report->holes.front()));
-  return success();
+  return checkBins(options, report->holes);
 }
 
 void addCosimUnitCommands(CLI::App &cosim, int &exitCode) {
@@ -131,25 +108,18 @@ void addCosimUnitCommands(CLI::App &cosim, int &exitCode) {
   for (const cosim::UnitVariant &variant : cosim::unitVariants())
     units.emplace(variant.unit);
   for (const std::string &unit : units) {
-    auto options = std::make_shared<CosimUnitOptions>();
+    auto options = std::make_shared<CosimOptions>();
     options->unit = unit;
     CLI::App *app = cosim.add_subcommand(unit, fmt::format("Run the RTL of unit {} beside its golden model", unit));
-    app->add_option("--param", options->parameters, "lanes=N, dlen=N or vlen=N: another of the variants that are built")
-        ->type_name("NAME=N");
-    app->add_option("--tests", options->tests, "Random instructions")
-        ->check(CLI::Range(1.0, mostTests).description(""))
-        ->capture_default_str();
-    app->add_option("--seed", options->seed, "Of instructions and stalls")
-        ->check(CLI::Range(0.0, largestSeed).description(""))
-        ->capture_default_str();
-    app->add_option("--coverage", options->coverageDirectory, "Write line and branch counts (coverage.dat) into DIR")
-        ->type_name("DIR");
-    app->add_option("--wave", options->wavePath, "Write a waveform")->type_name("FILE.fst");
+    addCosimOptions(*app, *options,
+                    {.parameters = "lanes=N, dlen=N or vlen=N: another of the variants that are built",
+                     .tests = "Random instructions",
+                     .seed = "Of instructions and stalls",
+                     .coverage = "Write line and branch counts (coverage.dat) into DIR",
+                     .wave = "Write a waveform"});
     app->add_option("--wave-copy", options->waveCopy, "Of the two copies of the RTL, the one in the waveform: 1 or 2")
         ->check(CLI::Range(1, 2).description(""))
         ->capture_default_str();
-    app->add_option("--json", options->jsonPath, "Write the report as JSON; - prints it instead of text")
-        ->type_name("FILE");
     app->callback([options, &exitCode] {
       if (Result<void> done = cosimUnit(*options, std::cout); !done)
         exitCode = reportError(done.error());

@@ -4,6 +4,8 @@
 #include "runtime/SramUse.h"
 #include "runtime/Table.h"
 #include "runtime/package/CoreCode.h"
+#include "tools/Decisions.h"
+#include "tools/KernelUnits.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -26,16 +28,23 @@ constexpr Table::Align right = Table::Align::Right;
 
 struct ChannelFacts {
   std::set<unsigned> colors;
-  uint32_t longest = 0; // hops of the longest flow
+  uint32_t longest = 0;                      // hops of the longest flow
+  pkg::Combine combine = pkg::Combine::None; // what routers do with its words; the same in all flows
 };
 
 ChannelFacts factsOf(const pkg::ChannelT &channel) {
   ChannelFacts facts;
   for (const pkg::Flow &flow : channel.flows) {
     facts.colors.insert(flow.color());
+    facts.combine = std::max(facts.combine, flow.combine());
     facts.longest = std::max({facts.longest, uint32_t(flow.hi() - flow.source()), uint32_t(flow.source() - flow.lo())});
   }
   return facts;
+}
+
+/// "AddF32"; empty where routers only pass words on.
+std::string combineName(pkg::Combine combine) {
+  return combine == pkg::Combine::None ? "" : pkg::EnumNameCombine(combine);
 }
 
 /// Call instructions of the program's tasks by kernel; a call in a loop counts once.
@@ -97,11 +106,11 @@ std::string sramUseTable(const Package &package) {
 }
 
 std::string channelTable(const pkg::ProgramT &program) {
-  Table table({{"channel"}, {"axis"}, {"flows", right}, {"longest", right}, {"colours"}});
+  Table table({{"channel"}, {"axis"}, {"flows", right}, {"longest", right}, {"colours"}, {"in routers"}});
   for (const auto &channel : program.channels) {
     const ChannelFacts facts = factsOf(*channel);
     table.row({channel->name, pkg::EnumNameAxis(channel->axis), grouped(channel->flows.size()), grouped(facts.longest),
-               fmt::format("{}", fmt::join(facts.colors, " "))});
+               fmt::format("{}", fmt::join(facts.colors, " ")), combineName(facts.combine)});
   }
   return fmt::format("\n{}: routes (longest in hops)\n{}", program.name, table.text());
 }
@@ -134,8 +143,14 @@ std::string ioTable(const pkg::ProgramT &program) {
   return fmt::format("\n{}: host input and output\n{}", program.name, table.text());
 }
 
-/// Bytes of code of each kernel on a core; nothing if the cores run none, or none that can be read.
-std::optional<std::vector<uint64_t>> coreBytes(const Package &package) {
+/// What a core's code of a kernel is.
+struct KernelCode {
+  uint64_t bytes = 0;
+  std::map<std::string, uint64_t> units; // instructions by custom unit, those it uses
+};
+
+/// Of each kernel; nothing if the cores run none, or none that can be read.
+std::optional<std::vector<KernelCode>> coreCode(const Package &package) {
   const pkg::KernelObjectT *object = runtime::findCoreObject(package.objects);
   if (!object)
     return std::nullopt;
@@ -145,19 +160,20 @@ std::optional<std::vector<uint64_t>> coreBytes(const Package &package) {
   std::map<std::string, uint64_t> sizes;
   for (const runtime::KernelSize &size : runtime::kernelSizes(*code))
     sizes[size.name] = size.bytes;
-  std::vector<uint64_t> bytes;
+  auto units = unitInstructions(*code);
+  std::vector<KernelCode> kernels;
   for (const auto &kernel : package.kernels)
-    bytes.push_back(sizes[kernel->name]);
-  return bytes;
+    kernels.push_back({sizes[kernel->name], units[kernel->name]});
+  return kernels;
 }
 
 std::string kernelTable(const Package &package, const runtime::KernelCosts *costs) {
-  const auto code = coreBytes(package);
+  const auto code = coreCode(package);
   std::vector<Table::Column> columns = {{"kernel"}};
   for (const auto &program : package.programs)
     columns.push_back({fmt::format("calls in {}", program->name), right});
   if (code)
-    columns.push_back({"code bytes", right});
+    columns.insert(columns.end(), {{"code bytes", right}, {"unit instructions"}});
   if (costs)
     columns.insert(columns.end(), {{"rows", right}, {"cycles", right}, {"instructions", right}});
   columns.push_back({"operand bytes"});
@@ -171,7 +187,7 @@ std::string kernelTable(const Package &package, const runtime::KernelCosts *cost
     for (const auto &ofProgram : calls)
       cells.push_back(grouped(ofProgram[i]));
     if (code)
-      cells.push_back(grouped((*code)[i]));
+      cells.insert(cells.end(), {grouped((*code)[i].bytes), describeUnits((*code)[i].units)});
     if (costs) {
       const runtime::KernelCosts::Kernel &cost = costs->kernels[i];
       cells.insert(cells.end(), {grouped(uint64_t(cost.rows)), grouped(cost.cycles), grouped(cost.instructions)});
@@ -221,6 +237,8 @@ nlohmann::json programJson(const Package &package, const pkg::ProgramT &program)
                                 {"flows", channel->flows.size()},
                                 {"longest_hops", facts.longest},
                                 {"colors", facts.colors}});
+    if (facts.combine != pkg::Combine::None)
+      json["channels"].back()["combine"] = combineName(facts.combine);
   }
   const std::vector<runtime::CoreSet> users = runtime::bufferUsers(package, program);
   for (uint32_t i = 0; i < program.buffers.size(); ++i) {
@@ -268,7 +286,7 @@ nlohmann::json sramJson(const Package &package) {
 }
 
 nlohmann::json kernelsJson(const Package &package, const runtime::KernelCosts *costs) {
-  const auto code = coreBytes(package);
+  const auto code = coreCode(package);
   nlohmann::json kernels = nlohmann::json::array();
   for (size_t i = 0; i < package.kernels.size(); ++i) {
     nlohmann::json calls = nlohmann::json::object();
@@ -276,8 +294,10 @@ nlohmann::json kernelsJson(const Package &package, const runtime::KernelCosts *c
       calls[program->name] = callsOf(package, *program)[i];
     kernels.push_back(
         {{"name", package.kernels[i]->name}, {"operand_bytes", package.kernels[i]->operand_bytes}, {"calls", calls}});
-    if (code)
-      kernels.back()["code_bytes"] = (*code)[i];
+    if (code) {
+      kernels.back()["code_bytes"] = (*code)[i].bytes;
+      kernels.back()["units"] = (*code)[i].units;
+    }
     if (costs) {
       const runtime::KernelCosts::Kernel &cost = costs->kernels[i];
       kernels.back()["cost"] = {{"rows", cost.rows}, {"cycles", cost.cycles}, {"instructions", cost.instructions}};
@@ -287,7 +307,7 @@ nlohmann::json kernelsJson(const Package &package, const runtime::KernelCosts *c
 }
 
 struct Arguments {
-  std::string path, jsonPath, kernel, costCache;
+  std::string path, jsonPath, kernel, costCache, decisions;
   bool disassembles = false, costs = false;
 };
 
@@ -316,14 +336,25 @@ Result<void> inspect(const Arguments &arguments, const Tool &tool) {
     costs = std::move(*measured);
   }
   const runtime::KernelCosts *shownCosts = costs ? &*costs : nullptr;
+  std::optional<Decisions> decisions;
+  if (!arguments.decisions.empty()) {
+    auto read = readDecisions(arguments.decisions, **package);
+    if (!read)
+      return read.takeError();
+    decisions = std::move(*read);
+  }
   if (arguments.disassembles) {
     if (auto shown = showCode(**package, arguments.kernel, tool); !shown)
       return shown;
   } else {
-    std::cout << inspectText(**package, shownCosts) << std::flush;
+    std::cout << inspectText(**package, shownCosts) << (decisions ? decisionTable(*decisions) : "") << std::flush;
   }
-  return arguments.jsonPath.empty() ? success()
-                                    : runtime::writeJson(arguments.jsonPath, inspectJson(**package, shownCosts));
+  if (arguments.jsonPath.empty())
+    return success();
+  nlohmann::json json = inspectJson(**package, shownCosts);
+  if (decisions)
+    json["decisions"] = decisions->json;
+  return runtime::writeJson(arguments.jsonPath, json);
 }
 
 } // namespace
@@ -380,6 +411,12 @@ void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode) {
           ->type_name("[KERNEL]")
           ->expected(0, 1);
   command->add_flag("--costs", options->costs, "Also what each kernel takes on a core: cycles of its machine code")
+      ->excludes(disassembly);
+  command
+      ->add_option("--decisions", options->decisions,
+                   "Also what the compiler chose, units and routers among it, with predicted cycles: a report of weft "
+                   "compile --json")
+      ->type_name("FILE")
       ->excludes(disassembly);
   addCostCacheOption(*command, options->costCache);
   command->callback([options, disassembly, &tool, &exitCode] {

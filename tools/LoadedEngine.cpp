@@ -5,6 +5,7 @@
 #include "runtime/weights/Shard.h"
 #include "sim/cosim/unit/RtlPartner.h"
 #include "sim/costs/MeasuredCosts.h"
+#include "sim/maxplus/Evaluators.h"
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/Trace.h"
 
@@ -50,7 +51,7 @@ public:
     return engine->readSram(x, y, offset, bytes);
   }
   runtime::KernelFacts kernelFacts() const override {
-    runtime::KernelFacts facts;
+    runtime::KernelFacts facts = engine->kernelFacts();
     facts.engine = simulator ? "iss" : "native";
     facts.measured = costs.has_value();
     if (costs) {
@@ -171,7 +172,12 @@ Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Packa
   if (!options.timingOnly)
     if (auto ready = loaded->useData(package, options, engineOptions); !ready)
       return ready.takeError();
-  auto engine = maker.make(package, *hardware, engineOptions);
+  auto evaluator = sim::parseEvaluator(options.evaluator);
+  if (!evaluator)
+    return evaluator.takeError();
+  auto engine = maker.make           ? maker.make(package, *hardware, engineOptions)
+                : options.timingOnly ? sim::makeTimingEngine(package, *hardware, engineOptions, *evaluator)
+                                     : sim::makeMeshEngine(package, *hardware, engineOptions);
   if (!engine)
     return engine.takeError();
   loaded->engine = std::move(*engine);

@@ -31,10 +31,14 @@ struct CompileOptions {
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
   std::string gemm{};                    // meshgemm, cannon; empty or auto: by predicted cost
   std::string reduce{};                  // core, router; the same
+  bool shapesOnly = false;               // no weights: a config file is enough
+  std::string phase{};                   // prefill, decode; empty: both
+  std::optional<uint32_t> layers{};      // absent: all
 };
 
 struct DeviceOptions {
   bool timingOnly = false;
+  std::string evaluator = "auto";            // with timingOnly: or event, maxplus
   bool simulateKernels = false;              // every instruction of them on the core's simulator, none on this machine
   std::vector<std::string> cosimUnits;       // with simulateKernels: instructions of these run on their RTL, too
   std::string costCache;                     // of measured costs; empty: the default place, "none": no cache
@@ -57,27 +61,27 @@ struct Tool {
 /// The machine a model is compiled for when none is named.
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
-/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce and --set give
-/// them.
+/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
+/// --phase, --layers and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{};
-  std::optional<uint32_t> maxSeq{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{};
+  std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{};
 
   bool any() const {
-    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() || maxSeq ||
-           !settings.empty();
+    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() ||
+           !weights.empty() || !phase.empty() || maxSeq || layers || !settings.empty();
   }
 };
 
-/// Adds the seven options to `command`; `arguments` must outlive the parse.
+/// Adds these options to `command`; `arguments` must outlive the parse.
 void addCompileArguments(CLI::App &command, CompileArguments &arguments);
 /// --cost-cache, or $WEFT_COST_CACHE, into DeviceOptions::costCache.
 void addCostCacheOption(CLI::App &command, std::string &costCache);
 /// Errors are usage errors.
 Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments);
 
-/// "16x8" -> {16, 8}; both within 1 to 65535. A usage error otherwise.
-Result<MeshSize> parseMesh(const std::string &text);
+/// "16x8" -> {16, 8}; both within 1 to 65535. A usage error that names `option` otherwise.
+Result<MeshSize> parseMesh(const std::string &text, const char *option = "--mesh");
 
 } // namespace weft::tools

@@ -7,6 +7,7 @@
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
 #include "tools/IssCommand.h"
+#include "tools/KernelCommand.h"
 #include "tools/LoadedEngine.h"
 #include "tools/RunCommand.h"
 #include "tools/Terminal.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv) {
   tools::addCompileCommand(app, tool, exitCode);
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);
+  tools::addKernelCommand(app, tool, exitCode);
   tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");

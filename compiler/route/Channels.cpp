@@ -59,7 +59,7 @@ ClassMap describeClasses(std::span<const FlowSpec> flows, int classCount) {
   return best;
 }
 
-void assignClasses(std::span<ChannelSpec *const> channels) {
+void classifyFlows(std::span<ChannelSpec *const> channels) {
   std::vector<FlowSpec *> flows;
   for (ChannelSpec *channel : channels)
     for (FlowSpec &flow : channel->flows)
@@ -90,8 +90,13 @@ void assignClasses(std::span<ChannelSpec *const> channels) {
     channel->classCount = 0;
     for (const FlowSpec &flow : channel->flows)
       channel->classCount = std::max(channel->classCount, flow.colorClass + 1);
-    channel->classMap = describeClasses(channel->flows, channel->classCount);
   }
+}
+
+void assignClasses(std::span<ChannelSpec *const> channels) {
+  classifyFlows(channels);
+  for (ChannelSpec *channel : channels)
+    channel->classMap = describeClasses(channel->flows, channel->classCount);
 }
 
 static ChannelSpec finish(ChannelSpec channel) {

@@ -47,6 +47,8 @@ struct ChannelSpec {
 /// set handed over counts as one: classes agree across the channels, so that colours can be shared between them.
 /// The number of classes is the least possible when all flows are uniform (line -1).
 void assignClasses(std::span<ChannelSpec *const> channels);
+/// The same without a map, which takes long to find where there are many classes and which only IR needs.
+void classifyFlows(std::span<ChannelSpec *const> channels);
 /// The map that reproduces the classes of `flows` with the fewest exceptions.
 ClassMap describeClasses(std::span<const FlowSpec> flows, int classCount);
 

@@ -14,5 +14,8 @@ CoreRates hw::dsdRates(const Hardware &hardware) {
           .special = core.specialPerCycle,
           .loadBytes = core.loadBytesPerCycle,
           .storeBytes = core.storeBytesPerCycle,
-          .startup = core.kernelStartup};
+          .startup = core.kernelStartup,
+          .vectorIssue = core.vectorIssue,
+          .descriptor = core.descriptor,
+          .taskActivation = core.taskActivation};
 }

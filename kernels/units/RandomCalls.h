@@ -2,19 +2,13 @@
 // co-simulation feed to units. The same seed gives the same calls everywhere.
 #pragma once
 
+#include "kernels/units/OperandClasses.h"
 #include "kernels/units/Units.h"
 
 #include <random>
-#include <string_view>
 #include <vector>
 
 namespace weft::units {
-
-/// Kinds of values that elements of a type can have, each a bin of functional coverage: "zero", "infinity", "random",
-/// ….
-std::span<const std::string_view> classesOf(ElementType type);
-/// The bits of an element of a class.
-uint32_t drawElement(ElementType type, size_t cls, std::mt19937_64 &random);
 
 /// A legal call that owns its operands. Not copied, since `call` points into it.
 struct RandomCall {

@@ -29,6 +29,8 @@ def main(description, proofs, prove):
     parser.add_argument("--work", required=True, type=pathlib.Path, help="a folder for the models")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(proofs)}; all of them if none is given")
     options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in proofs]:
+        parser.error(f"no proof '{unknown[0]}'; these are: {', '.join(repr(name) for name in proofs)}")
     options.work.mkdir(parents=True, exist_ok=True)
     failed = 0
     for name in options.names or proofs:

@@ -128,7 +128,8 @@ Result<void> TaskChecker::transfer(const pkg::InstrT &instr) const {
 }
 
 Result<void> TaskChecker::work(const pkg::WorkT &work) const {
-  for (const auto *expr : {&work.macs, &work.alu, &work.special, &work.load_bytes, &work.store_bytes})
+  for (const auto *expr : {&work.macs, &work.alu, &work.special, &work.load_bytes, &work.store_bytes, &work.vectors,
+                           &work.descriptors, &work.activations})
     if (*expr) // absent is zero
       if (Result<Range> range = value(*expr, maxWork, "work"); !range)
         return range.takeError();

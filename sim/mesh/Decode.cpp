@@ -18,6 +18,7 @@ public:
       : package(package), program(program), hardware(hardware) {}
 
   Result<ProgramImage> decode();
+  Result<ProgramImage> decodeInstructions();
 
 private:
   Error bad(const std::string &what) const {
@@ -30,6 +31,7 @@ private:
   Result<void> expr(const pkg::Expr &expr, uint32_t depth) const;
   Result<void> operandCount(const pkg::InstrT &instr) const;
   Result<void> work(const pkg::WorkT &work, uint32_t depth);
+  Result<void> checkClasses();
   Result<void> lists();
   Result<void> hostPorts();
 
@@ -112,9 +114,11 @@ Result<void> Decoder::operand(const pkg::OperandT &operand, uint32_t depth) {
 }
 
 Result<void> Decoder::work(const pkg::WorkT &work, uint32_t depth) {
-  WorkCode code{work.narrow_operand,  exprOr(work.macs),       exprOr(work.alu),
-                exprOr(work.special), exprOr(work.load_bytes), exprOr(work.store_bytes)};
-  for (const pkg::Expr &part : {code.macs, code.alu, code.special, code.loadBytes, code.storeBytes})
+  WorkCode code{work.narrow_operand,  exprOr(work.macs),        exprOr(work.alu),
+                exprOr(work.special), exprOr(work.load_bytes),  exprOr(work.store_bytes),
+                exprOr(work.vectors), exprOr(work.descriptors), exprOr(work.activations)};
+  for (const pkg::Expr &part : {code.macs, code.alu, code.special, code.loadBytes, code.storeBytes, code.vectors,
+                                code.descriptors, code.activations})
     if (auto ok = expr(part, depth); !ok)
       return ok;
   image.works.push_back(code);
@@ -221,14 +225,19 @@ Result<void> Decoder::task(const pkg::TaskT &task) {
   return success();
 }
 
-/// Cores with the same classes share one list of tasks.
-Result<void> Decoder::lists() {
+Result<void> Decoder::checkClasses() {
   uint32_t width = package.mesh_width, height = package.mesh_height;
   place.clear();
   for (const auto &each : package.classes)
     if (each->xs.size() != width || each->ys.size() != height ||
         (!each->point_x.empty() && each->point_x.size() != height))
       return bad(fmt::format("class '{}' is not of a {} x {} mesh", each->name, width, height));
+  return success();
+}
+
+/// Cores with the same classes share one list of tasks.
+Result<void> Decoder::lists() {
+  uint32_t width = package.mesh_width, height = package.mesh_height;
   std::map<std::vector<bool>, uint32_t> known;
   std::vector<uint64_t> coresOfList;
   for (uint32_t core = 0; core < width * height; ++core) {
@@ -289,7 +298,7 @@ Result<void> Decoder::hostPorts() {
   return success();
 }
 
-Result<ProgramImage> Decoder::decode() {
+Result<ProgramImage> Decoder::decodeInstructions() {
   if (auto ok = names(); !ok)
     return ok.takeError();
   for (size_t i = 0; i < program.tasks.size(); ++i) {
@@ -297,9 +306,19 @@ Result<ProgramImage> Decoder::decode() {
     if (auto ok = task(*program.tasks[i]); !ok)
       return ok.takeError();
   }
-  if (auto ok = lists(); !ok)
+  if (auto ok = checkClasses(); !ok)
     return ok.takeError();
   if (auto ok = hostPorts(); !ok)
+    return ok.takeError();
+  return std::move(image);
+}
+
+Result<ProgramImage> Decoder::decode() {
+  auto instructions = decodeInstructions();
+  if (!instructions)
+    return instructions.takeError();
+  image = std::move(*instructions);
+  if (auto ok = lists(); !ok)
     return ok.takeError();
   auto routes = buildRoutes(program, package.mesh_width, package.mesh_height, hardware);
   if (!routes)
@@ -309,6 +328,11 @@ Result<ProgramImage> Decoder::decode() {
 }
 
 } // namespace
+
+Result<ProgramImage> decodeInstructions(const runtime::Package &package, const pkg::ProgramT &program,
+                                        const hw::Hardware &hardware) {
+  return Decoder(package, program, hardware).decodeInstructions();
+}
 
 Result<ProgramImage> decodeProgram(const runtime::Package &package, const pkg::ProgramT &program,
                                    const hw::Hardware &hardware) {

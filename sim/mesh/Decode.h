@@ -23,7 +23,7 @@ struct OperandCode {
 
 struct WorkCode {
   bool narrowOperand = false;
-  pkg::Expr macs, alu, special, loadBytes, storeBytes;
+  pkg::Expr macs, alu, special, loadBytes, storeBytes, vectors, descriptors, activations;
 };
 
 struct InstrCode {
@@ -82,5 +82,9 @@ struct ProgramImage {
 /// Errors: whatever refers to something that is not there, unmatched loops, and those of buildRoutes.
 Result<ProgramImage> decodeProgram(const runtime::Package &package, const pkg::ProgramT &program,
                                    const hw::Hardware &hardware);
+
+/// The same without what grows with the cores: no task lists and no routes.
+Result<ProgramImage> decodeInstructions(const runtime::Package &package, const pkg::ProgramT &program,
+                                        const hw::Hardware &hardware);
 
 } // namespace weft::sim

@@ -21,7 +21,7 @@ static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t t
 
 static FabricTiming fabricTiming(const hw::Hardware &hardware, bool withData) {
   return {hardware.latency.hop,        hardware.latency.ramp,      hardware.latency.streamStage,
-          hardware.routing.queueWords, hardware.routing.linkBytes, withData};
+          hardware.routing.queueWords, hardware.routing.linkBytes, hardware.routing.rampWords, withData};
 }
 
 Execution::Execution(const ExecutionContext &context, const runtime::Launch &launch)

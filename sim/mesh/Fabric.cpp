@@ -6,10 +6,9 @@
 
 namespace weft::sim {
 
-// Grant keys order senders and colours by the time of their last grant. Keys below 64 are colours never granted.
-// Colours of one router with equal keys were granted in one cycle, so they have no port in common and their order does
-// not matter.
-static uint64_t keyOf(uint64_t now) { return now + 64; }
+// Grant keys order senders and colours by the time of their last grant, and those of one cycle by the order in which
+// they were granted. Keys below 64 are colours never granted.
+static uint64_t keyOf(uint64_t now, uint32_t place) { return (now + 1) << 6 | place; }
 
 Fabric::Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,
                std::vector<Transfer> &transfers, TraceSink *trace)
@@ -119,14 +118,17 @@ template <bool combines> void Fabric::stepRouter(uint32_t router) {
     ready[place] = index;
   }
   uint8_t taken = 0;
+  uint32_t delivered = 0; // down the ramp in this cycle
   for (uint32_t i = 0; i < count; ++i) {
     Queue &queue = queues[ready[i]];
     if (queue.ports & taken) {
       again = now + 1;
       continue;
     }
-    taken |= queue.ports;
-    grant<combines>(queue);
+    taken |= queue.ports & ~Core;
+    if (queue.ports & Core && ++delivered == timing.rampWords)
+      taken |= Core;
+    grant<combines>(queue, i);
     if (queue.fifo.able)
       again = now + 1;
     else if (queue.fifo.arriving)
@@ -141,9 +143,9 @@ template <bool combines> void Fabric::stepRouter(uint32_t router) {
 }
 
 /// The first word of the queue leaves by all its ports.
-template <bool combines> inline void Fabric::grant(Queue &queue) {
+template <bool combines> inline void Fabric::grant(Queue &queue, uint32_t place) {
   queue.fifo.pop(now);
-  queue.grantKey = keyOf(now);
+  queue.grantKey = keyOf(now, place);
   if (queue.fifo.awaited) {
     queue.fifo.awaited = false;
     schedule(queue.filledBy, now + 1);
@@ -241,25 +243,21 @@ void Fabric::combine(Combiner &combiner) {
     first = false;
   }
   ++combiner.taken;
-  combiner.grantKey = keyOf(now);
+  combiner.grantKey = keyOf(now, 0);
   fill<true>(combiner.queue);
 }
 
 // ---- into cores and the host --------------------------------------------------------------------------------------
 
-static float loadFloat(const std::byte *from) {
-  float value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
 /// to[i] = first[i] op second[i] over the f32 values of a word.
 static void reduceWord(pkg::ReduceKind kind, const std::byte *first, const std::byte *second, std::byte *to,
                        uint32_t bytes) {
-  for (uint32_t at = 0; at < bytes; at += sizeof(float)) {
-    float a = loadFloat(first + at), b = loadFloat(second + at);
-    float value = kind == pkg::ReduceKind::Add ? a + b : a > b ? a : b;
-    std::memcpy(to + at, &value, sizeof value);
+  for (uint32_t at = 0; at < bytes; at += sizeof(uint32_t)) {
+    uint32_t a = 0, b = 0;
+    std::memcpy(&a, first + at, sizeof a);
+    std::memcpy(&b, second + at, sizeof b);
+    const uint32_t result = reduceBits(kind, a, b);
+    std::memcpy(to + at, &result, sizeof result);
   }
 }
 
@@ -318,7 +316,8 @@ void Fabric::deliverToHost(uint32_t index) {
 template <bool combines> void Fabric::stepSender(uint32_t sender) {
   uint32_t first = routes.senderPorts[sender];
   uint64_t again = never;
-  uint32_t best = none;
+  uint32_t ready[64];
+  uint32_t count = 0;
   for (uint64_t bits = sending[sender]; bits; bits &= bits - 1) {
     uint32_t index = first + static_cast<uint32_t>(std::countr_zero(bits));
     SendPort &port = ports[index];
@@ -334,22 +333,25 @@ template <bool combines> void Fabric::stepSender(uint32_t sender) {
     }
     if (!roomIn(fifoAt<combines>(port.queue), again))
       continue;
-    if (best == none || port.grantKey < ports[best].grantKey)
-      best = index;
+    uint32_t place = count++; // in the order of their last grants
+    for (; place && ports[ready[place - 1]].grantKey > port.grantKey; --place)
+      ready[place] = ready[place - 1];
+    ready[place] = index;
   }
-  if (best != none) {
-    sendWord<combines>(best);
-    again = now + 1; // for the next word, or another port's
-  }
+  if (count)
+    again = now + 1;                                            // for the next words, or another port's
+  const uint32_t width = sender < cores ? timing.rampWords : 1; // a host port is no ramp
+  for (uint32_t i = 0; i < std::min(count, width); ++i)
+    sendWord<combines>(ready[i], i);
   if (again != never && sending[sender])
     schedule(cores + sender, again);
 }
 
-template <bool combines> void Fabric::sendWord(uint32_t index) {
+template <bool combines> void Fabric::sendWord(uint32_t index, uint32_t place) {
   SendPort &port = ports[index];
   uint32_t id = port.head;
   Transfer &transfer = transfers[id];
-  port.grantKey = keyOf(now);
+  port.grantKey = keyOf(now, place);
   if (timing.withData) {
     FlowData &flow = flowData[port.flow];
     std::memcpy(flow.ring.data() + (flow.written++ & flow.mask) * timing.wordBytes,

@@ -32,7 +32,7 @@ struct Transfer {
 
 struct FabricTiming {
   uint32_t hop = 1, ramp = 2, streamStage = 1; // reduce_stage is the way into queues of combined words, in RouteTables
-  uint32_t queueWords = 4, wordBytes = 4;
+  uint32_t queueWords = 4, wordBytes = 4, rampWords = 1;
   bool withData = false;
 };
 
@@ -70,7 +70,7 @@ private:
   bool wordsReady(Combiner &combiner, uint64_t &again) const;
   void combine(Combiner &combiner);
   bool receiverReady(uint32_t endpoint, uint64_t &again);
-  template <bool combines> void grant(Queue &queue);
+  template <bool combines> void grant(Queue &queue, uint32_t place);
   template <bool combines> void fill(uint32_t target);
   void fillInput(uint32_t target);
   Combiner &combinerAt(uint32_t target) { return combiners[(target & ~inputBit) >> 2]; }
@@ -82,7 +82,7 @@ private:
   void deliver(uint32_t endpoint);
   void deliverToHost(uint32_t sink);
   void takeWord(Transfer &transfer, const std::byte *word);
-  template <bool combines> void sendWord(uint32_t port);
+  template <bool combines> void sendWord(uint32_t port, uint32_t place);
   void schedule(uint32_t unit, uint64_t cycle) {
     uint64_t &at = pending[unit];
     if (at <= cycle)

@@ -8,26 +8,30 @@
 #include <cstring>
 
 namespace weft::sim {
-namespace {
 
-Result<void> checkHardware(const hw::Hardware &hardware) {
+Result<void> checkMeshHardware(const hw::Hardware &hardware) {
   const hw::Latency &latency = hardware.latency;
   auto bad = [&](const std::string &what) {
     return userError(fmt::format("hardware '{}': {}; the mesh engine cannot run this machine", hardware.name, what));
   };
-  if (latency.hop < 1 || latency.hop > 63)
-    return bad(fmt::format("latency.hop is {} cycles, allowed 1 to 63", latency.hop));
+  if (latency.hop < 1 || latency.hop + uint64_t{latency.dieCrossing.cycles} > 63)
+    return bad(fmt::format("latency.hop is {} and latency.die_crossing.cycles {} cycles, allowed 1 to 63 together",
+                           latency.hop, latency.dieCrossing.cycles));
   if (latency.ramp < 1 || latency.ramp + uint64_t{latency.streamStage} > 63)
     return bad(fmt::format("latency.ramp is {} and latency.stream_stage {} cycles, allowed 1 to 63 together",
                            latency.ramp, latency.streamStage));
   if (!hardware.routing.queueWords || hardware.routing.queueWords > 1u << 20)
     return bad(fmt::format("routing.queue_words is {}", hardware.routing.queueWords));
+  if (!hardware.routing.rampWords)
+    return bad("routing.ramp_words is 0");
   if (hardware.routing.reduceStage > 63)
     return bad(fmt::format("routing.reduce_stage is {} cycles, allowed 0 to 63", hardware.routing.reduceStage));
   if (!hardware.routing.linkBytes || hardware.routing.linkBytes % 4 || hardware.routing.linkBytes > 1024)
     return bad(fmt::format("routing.link_bytes is {}, must be a multiple of 4", hardware.routing.linkBytes));
   return success();
 }
+
+namespace {
 
 class MeshEngine : public runtime::Device {
 public:
@@ -149,7 +153,7 @@ Result<std::unique_ptr<runtime::Device>> makeMeshEngine(const runtime::Package &
                                                         const MeshEngineOptions &options) {
   if (!options.coreModel)
     return internalError("the mesh engine needs a core model");
-  if (auto ok = checkHardware(hardware); !ok)
+  if (auto ok = checkMeshHardware(hardware); !ok)
     return ok.takeError();
   auto engine = std::make_unique<MeshEngine>(hardware, options);
   if (auto ok = engine->load(package); !ok)

@@ -32,6 +32,9 @@ struct MeshEngineOptions {
   runtime::Progress progress; // of a launch; may be empty
 };
 
+/// Whether the mesh engine, whatever its evaluator, can run this machine.
+Result<void> checkMeshHardware(const hw::Hardware &hardware);
+
 /// An engine with `package` loaded. Keeps no reference to `package`.
 /// Errors: a package that does not fit `hardware`, flows that collide, a kernel without a native function.
 Result<std::unique_ptr<runtime::Device>> makeMeshEngine(const runtime::Package &package, const hw::Hardware &hardware,

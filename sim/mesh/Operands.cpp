@@ -161,6 +161,9 @@ uint64_t Execution::kernelCycles(uint32_t core, const InstrCode &instr) {
     work.special = amount(code.special);
     work.loadBytes = amount(code.loadBytes);
     work.storeBytes = amount(code.storeBytes);
+    work.vectors = amount(code.vectors);
+    work.descriptors = amount(code.descriptors);
+    work.activations = amount(code.activations);
   }
   return failure ? 0 : options.coreModel->kernelCycles(work);
 }

@@ -54,6 +54,12 @@ private:
   void renumber(const std::vector<uint32_t> &place);
   Result<void> sortEnds();
 
+  /// Cycles of the link between a walk's positions `low` and `low` + 1.
+  uint32_t linkCycles(const Walk &walk, int32_t low) const {
+    const hw::DieCrossing &crossing = hardware.latency.dieCrossing;
+    return hardware.latency.hop +
+           crossing.extra(static_cast<uint32_t>(low), walk.alongX ? crossing.columns : crossing.rows);
+  }
   uint32_t coreAt(const Walk &walk, int32_t at) const {
     return walk.alongX ? walk.line * width + static_cast<uint32_t>(at) : static_cast<uint32_t>(at) * width + walk.line;
   }
@@ -138,7 +144,8 @@ void Builder::addWalk(const Walk &walk) {
   info.links = static_cast<uint32_t>(walk.hi - walk.lo);
   info.maxHops = static_cast<uint32_t>(std::max(walk.hi - walk.source, walk.source - walk.lo));
   uint32_t routers = static_cast<uint32_t>(walk.hi - walk.first()) + 1;
-  info.roomInWords = routers * (hardware.routing.queueWords + std::max(latency.hop, latency.ramp));
+  info.roomInWords =
+      routers * (hardware.routing.queueWords + std::max(latency.hop + latency.dieCrossing.cycles, latency.ramp));
   tables.flows.push_back(info);
   SendPort port;
   port.queue = static_cast<uint32_t>(queues.size()) + static_cast<uint32_t>(std::max(walk.source, 0) - walk.first());
@@ -154,7 +161,12 @@ void Builder::addQueue(const Walk &walk, int32_t at) {
   auto index = static_cast<uint32_t>(queues.size());
   Queue queue;
   bool fromCore = at == walk.source;
-  queue.fifo.latency = static_cast<uint8_t>(fromCore ? hardware.latency.ramp : hardware.latency.hop);
+  uint32_t latency = hardware.latency.hop; // of a link from the host
+  if (fromCore)
+    latency = hardware.latency.ramp;
+  else if (at < walk.source || at > 0)
+    latency = linkCycles(walk, at < walk.source ? at : at - 1);
+  queue.fifo.latency = static_cast<uint8_t>(latency);
   queue.fifo.capacity = hardware.routing.queueWords + queue.fifo.latency;
   queue.grantKey = queue.color = walk.color;
   queue.router = coreAt(walk, at);
@@ -203,7 +215,7 @@ void Builder::addReducing(const Walk &walk) {
     sent.maxHops = static_cast<uint32_t>(std::abs(at - walk.source));
     sent.roomInWords = queueWords + latency.ramp;
     FlowInfo combined{walk.channel, walk.line};
-    combined.roomInWords = 2 * queueWords + hardware.routing.reduceStage + latency.hop;
+    combined.roomInWords = 2 * queueWords + hardware.routing.reduceStage + latency.hop + latency.dieCrossing.cycles;
     tables.flows.push_back(sent);
     tables.flows.push_back(combined);
   }
@@ -228,9 +240,9 @@ void Builder::addReducingRouter(const Walk &walk, int32_t at) {
   combiner.combine = walk.combine;
   addInput(OwnCore, hardware.latency.ramp, cores() + combiner.router, sent);
   if (walk.lo < at && at <= walk.source)
-    addInput(LowSide, hardware.latency.hop, coreAt(walk, at - 1), sent - 1);
+    addInput(LowSide, linkCycles(walk, at - 1), coreAt(walk, at - 1), sent - 1);
   if (walk.source <= at && at < walk.hi)
-    addInput(HighSide, hardware.latency.hop, coreAt(walk, at + 1), sent + 3);
+    addInput(HighSide, linkCycles(walk, at), coreAt(walk, at + 1), sent + 3);
 
   SendPort port;
   port.queue = inputOf(index, OwnCore);

@@ -1,10 +1,10 @@
 // Runs mutants of a small router through the comparisons of mesh_cosim_test, each in a process of its own, and says
 // which are killed: differ from the engine in a cycle or a bit. rtl/mutants/make_netlist.py makes them.
 //
-//     router_mutants LIST LEAST [FIRST LAST]
+//     router_mutants LIST [FIRST LAST]
 //
-// LIST: what each mutant changes, a line a mutant; LEAST: percent to be killed; FIRST and LAST: only these. Compiled
-// with WEFT_COVERAGE it runs the router itself, built to count lines and branches, and writes what was met:
+// LIST: what each mutant changes, a line a mutant; FIRST and LAST: only these. rtl/mutants/equivalent.py judges.
+// Compiled with WEFT_COVERAGE it runs the router itself, built to count lines and branches, and writes what was met:
 //
 //     router_coverage COVERAGE.dat
 #define CATCH_CONFIG_RUNNER // the generator of programs asserts with it
@@ -66,15 +66,48 @@ const cosim::RouterVariant &variant() {
   return small;
 }
 
+/// Fills memories with operands on which adders differ: the same place of all cores holds one number but for its sign,
+/// its last bits or some powers of two, and now and then anything. So sums cancel, round, tie, overflow and vanish.
+void aimAtAdders(std::vector<std::vector<std::byte>> &memories, uint32_t seed) {
+  std::mt19937 random(seed);
+  const auto pick = [&](uint32_t below) { return static_cast<uint32_t>(random() % below); };
+  constexpr uint32_t special[] = {0, 1, 0x7f800000, 0x7fc00000, 0x7f800001, 0x7f7fffff, 0x00800000, 0x007fffff};
+  for (size_t at = 0; at < memories.front().size(); at += 4) {
+    const bool halves = pick(2); // two bf16 numbers
+    const uint32_t bits = halves ? 16 : 32, fractionBits = halves ? 7 : 23;
+    const uint32_t number = pick(6) ? random() : special[pick(8)];
+    for (std::vector<std::byte> &memory : memories) {
+      uint32_t word = 0;
+      for (uint32_t place = 0; place < 32; place += bits) {
+        uint32_t each = halves ? (number >> (place ? 0 : 16)) & 0xffff : number;
+        each ^= pick(2) << (bits - 1) ^ random() % (1u << pick(fractionBits + 1));
+        if (pick(2)) // some powers of two less; the sign may change
+          each -= pick(fractionBits + 5) << fractionBits;
+        word |= (halves ? each & 0xffff : each) << place;
+      }
+      if (pick(8) == 0)
+        word = pick(2) ? random() : special[pick(8)];
+      std::memcpy(&memory[at], &word, 4);
+    }
+  }
+}
+
+/// NaN is itself here.
+bool sameBits(const std::vector<float> &a, const std::vector<float> &b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
 bool sameOnProgram(uint32_t seed, bool dense, const hw::Hardware &machine) {
   RandomProgram program(seed, dense, &machine);
+  if (seed % 4)
+    aimAtAdders(program.setup.initialMemory, seed);
   runtime::Package package = program.make();
   Observation expected = runEngine(package, program.setup),
               seen = runDevice(package, program.setup, routerMaker(&variant()));
   return seen.finished == expected.finished && seen.arrivals == expected.arrivals &&
          seen.hostArrivals == expected.hostArrivals && seen.coreEnds == expected.coreEnds &&
          (!seen.finished ||
-          (seen.cycles == expected.cycles && seen.memory == expected.memory && seen.logits == expected.logits));
+          (seen.cycles == expected.cycles && seen.memory == expected.memory && sameBits(seen.logits, expected.logits)));
 }
 
 bool sameOnKernel(const std::string &name, const hw::Hardware &machine) {
@@ -158,16 +191,16 @@ static bool isKilled(Catch::Session &session, int number) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3 && argc != 5) {
-    std::fprintf(stderr, "usage: router_mutants LIST LEAST [FIRST LAST]\n");
+  if (argc != 2 && argc != 4) {
+    std::fprintf(stderr, "usage: router_mutants LIST [FIRST LAST]\n");
     return 2;
   }
   std::vector<std::string> changes;
   std::ifstream list(argv[1]);
   for (std::string line; std::getline(list, line);)
     changes.push_back(line.substr(0, line.find(" -src")));
-  const int first = argc == 5 ? std::atoi(argv[3]) : 1;
-  const int last = argc == 5 ? std::atoi(argv[4]) : static_cast<int>(changes.size());
+  const int first = argc == 4 ? std::atoi(argv[2]) : 1;
+  const int last = argc == 4 ? std::atoi(argv[3]) : static_cast<int>(changes.size());
   Catch::Session session;
   if (isKilled(session, 0)) {
     std::printf("the router without a mutation fails\n");
@@ -182,7 +215,7 @@ int main(int argc, char **argv) {
   }
   const int mutants = last - first + 1;
   std::printf("%d of %d mutants killed\n", killed, mutants);
-  return mutants < 1 || 100 * killed < std::atoi(argv[2]) * mutants;
+  return mutants < 1;
 }
 
 #endif

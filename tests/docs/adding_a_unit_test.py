@@ -2,16 +2,21 @@
 """Does what docs/adding-a-unit.md says, with the files that stand there, and what it says is refused.
 
 By default: descriptions through the generator, the golden function against counting by hand, the module through the lint
-and the comparison of ports. With --long a copy of the tree gets the files, is built, and its tests run.
+and the comparison of ports. With --long a copy of the tree gets the three files and nothing else, is built, the commands of the page
+run, and the tests that the page promises. The copy stays in the folder --work, so that the next run builds only what is new.
 """
 
 import argparse
+import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+
+from doc_commands import matches
 
 DRIVER = r"""
 #include "kernels/units/RandomCalls.h"
@@ -170,7 +175,7 @@ def check_golden(place):
     source = place.options.source / "kernels/units"
     run(place.options.cxx, "-std=c++20", "-O1", "-I", place.folder, "-I", place.options.source, driver,
         place.folder / "out/UnitTable.cpp", place.units / "Ones.cpp",
-        *(source / name for name in ("Units.cpp", "Types.cpp", "RandomCalls.cpp")), place.options.golden, "-o",
+        *(source / name for name in ("Units.cpp", "Types.cpp", "OperandClasses.cpp", "RandomCalls.cpp")), place.options.golden, "-o",
         place.folder / "driver")
     print("golden function:", run(place.folder / "driver").strip())
 
@@ -201,24 +206,91 @@ def check_rtl(place):
     print("module:", run(place.folder / "rtl/Vweft_ones").strip())
 
 
-def check_build(options, files, folder):
-    """A copy of the tree with the files of the page, built and tested."""
-    tree = folder / "tree"
-    for name in run("git", "-C", options.source, "ls-files", "-z").split("\0"):
-        path = options.source / name
-        if name and path.is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, tree / name)
+def renew(path, content):
+    """Leaves a file alone that has this content, so that nothing is built again because of it."""
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def renew_tree(source, tree, files):
+    """Makes `tree` the source tree as it is, with the three files of the page."""
+    wanted = {name: source / name for name in run("git", "-C", source, "ls-files", "-z").split("\0") if name}
+    wanted = {name: path.read_bytes() for name, path in wanted.items() if path.is_file()}
     for name in ("ones.yaml", "Ones.h", "Ones.cpp"):
-        (tree / "kernels/units" / name).write_text(files[name], encoding="utf-8")
-    (tree / "rtl/ones").mkdir()
-    (tree / "rtl/ones/weft_ones.sv").write_text(files["weft_ones.sv"], encoding="utf-8")
-    run("cmake", "-G", "Ninja", "-S", tree, "-B", tree / "build", f"-DCMAKE_CXX_COMPILER={options.cxx}",
-        f"-DCMAKE_C_COMPILER={options.cc}", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
-    run("ninja", "-C", tree / "build", "iss_units_test", "weft_ones_ports")
-    output = run(tree / "build/bin/iss_units_test", "wf.vones.v*", "--success")
+        wanted[f"kernels/units/{name}"] = files[name].encode()
+    wanted["rtl/ones/weft_ones.sv"] = files["weft_ones.sv"].encode()
+    for folder, folders, names in os.walk(tree):
+        if pathlib.Path(folder) == tree and "build" in folders:
+            folders.remove("build")
+        for path in (pathlib.Path(folder) / name for name in names):
+            if path.relative_to(tree).as_posix() not in wanted:
+                path.unlink()
+    for name, content in wanted.items():
+        renew(tree / name, content)
+
+
+def sessions_of(document):
+    """[(command, exit status, expected lines)] of the blocks that show `weft`."""
+    found = []
+    for block in re.findall(r"^```text\n(.*?)^```$", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for command, output in re.findall(r"^\$ (weft .*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+            command, _, status = command.partition(" # exit ")
+            found.append((shlex.split(command), int(status or 0), output.splitlines()))
+    return found
+
+
+def run_sessions(document, tree):
+    """Runs what the page shows; each "..." there stands for anything."""
+    sessions = sessions_of(document)
+    if len(sessions) < 4:
+        sys.exit(f"FAIL only {len(sessions)} commands are left in {document}")
+    environment = {**os.environ, "WEFT_COST_CACHE": "none"}
+    for command, status, lines in sessions:
+        done = subprocess.run([tree / "build/bin/weft", *command[1:]], cwd=tree, env=environment, capture_output=True, text=True,
+                              check=False)
+        printed = done.stdout + done.stderr
+        if done.returncode != status or not matches(lines, printed):
+            sys.exit(f"FAIL {shlex.join(command)}: status {done.returncode}, printed:\n{printed}\nthe page says {status}:\n"
+                     + "\n".join(lines))
+        print(shlex.join(command), "->", status)
+
+
+def check_build(options, document, files):
+    """A copy of the tree with the files of the page, built and tested."""
+    tree = options.work.resolve() / "tree"
+    renew_tree(options.source, tree, files)
+    build = tree / "build"
+    # Without optimisation: little of it runs, and not for long.
+    run("cmake", "-G", "Ninja", "-S", tree, "-B", build, "-DCMAKE_BUILD_TYPE=None", f"-DCMAKE_CXX_COMPILER={options.cxx}",
+        f"-DCMAKE_C_COMPILER={options.cc}", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache", "-DCMAKE_C_COMPILER_LAUNCHER=ccache")
+    run("ninja", "-C", build, "weft", "iss_units_test", "units_lowering_test", "cosim_unit_test", "weft_ones_ports")
+    run_sessions(document, tree)
+    output = run(build / "bin/iss_units_test", "wf.vones.v*", "--success")
     expect("All tests passed", output)
     print("simulator:", output.strip().splitlines()[-1])
+    run(build / "bin/units_lowering_test")  # of every described instruction
+    tests = ["cosim_ones_128_256", "cosim_ones_64_128", "cosim_ones_128_128", "cosim_ones_256_512", "cosim_simulator_partner",
+             "cosim_unit_variants", "cosim_coverage_ones", "rtl_lint_ones", "rtl_cells_ones_128"]
+    output = run("ctest", "--test-dir", build, "--output-on-failure", "--no-tests=error", "-R", f"^({'|'.join(tests)})$")
+    expect(f"100% tests passed, 0 tests failed out of {len(tests)}", output)
+    check_documents(tree, build)
+    print("tests:", *tests, "docs_units docs_help")
+
+
+def check_documents(tree, build):
+    """The tests of documents that list all units fail until these do."""
+    units, commands = tree / "docs/units.md", tree / "docs/commands.md"
+
+    def tests(fails):
+        for name in ("docs_units", "docs_help"):
+            run("ctest", "--test-dir", build, "-R", f"^{name}$", "--no-tests=error", fails=fails)
+
+    tests(fails=True)
+    units.write_bytes((build / "kernels/units/units.md").read_bytes())
+    commands.write_text(commands.read_text(encoding="utf-8") + "<!-- help: cosim ones -->\n<!-- /help -->\n", encoding="utf-8")
+    run(sys.executable, "-B", tree / "tests/docs/doc_commands.py", "--source", tree, "--build", build, "help", "--update")
+    tests(fails=False)
 
 
 def main():
@@ -228,14 +300,18 @@ def main():
     for name in ("cxx", "cc", "verilator"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--work", type=pathlib.Path, help="a folder for the copy of the tree, with --long")
     options = parser.parse_args()
-    files = files_of(options.source / "docs/adding-a-unit.md")
+    if options.long and not options.work:
+        parser.error("--long needs --work")
+    document = options.source / "docs/adding-a-unit.md"
+    files = files_of(document)
     with tempfile.TemporaryDirectory() as folder:
         place = Place(options, files, pathlib.Path(folder))
         check_descriptions(place)
         if options.long:
             check_rtl(place)
-            check_build(options, files, pathlib.Path(folder))
+            check_build(options, document, files)
         else:
             check_golden(place)
             check_module(place)

@@ -306,6 +306,50 @@ class Inspect(TestCase):
         self.assertIn("model.layers.3.mlp.down_proj.weight", names)
         self.assertEqual(len(names), 2 + 4 * 9)
 
+    def compiled(self, *options):
+        """The compiler's decisions, and what inspect finds in the package, as JSON and text."""
+        package, compiled, out = (self.folder / name for name in ("o.weft", "c.json", "i.json"))
+        self.weft("compile", BARD, *FITS, "--dtype", "i8", *options, "-o", package, "--json", compiled)
+        text = self.weft("inspect", package, "--json", out).stdout
+        return json.loads(compiled.read_text())["decisions"], json.loads(out.read_text()), text
+
+    def test_units_and_combining_channels(self):
+        decisions, report, text = self.compiled("--set", "parallelism.core.units=[dot, exp]", "--set", "routing.reduce_stage=4",
+                                                "--reduce", "router")
+        chosen = {decision["choice"] for decision in decisions} & {"dot", "exp"}
+        self.assertEqual(chosen, {"dot", "exp"})
+        used = [kernel for kernel in report["kernels"] if kernel["units"]]
+        self.assertEqual({unit for kernel in used for unit in kernel["units"]}, chosen)
+        for kernel in used:
+            self.assertRegex(text, rf"{re.escape(kernel['name'])} .*\b{'.*'.join(f'{u} {n}' for u, n in kernel['units'].items())}\b")
+        combining = [c for program in report["programs"] for c in program["channels"] if "combine" in c]
+        self.assertEqual({channel["combine"] for channel in combining}, {"AddF32", "MaxF32"})
+        for channel in combining:
+            self.assertRegex(text, rf"{re.escape(channel['name'])} .* {channel['combine']}")
+
+    def test_decisions(self):
+        decisions, _, _ = self.compiled("--set", "parallelism.core.units=[dot]")
+        package, compiled, out = (self.folder / name for name in ("o.weft", "c.json", "i.json"))
+        text = self.weft("inspect", package, "--decisions", compiled, "--json", out).stdout
+        self.assertEqual(json.loads(out.read_text())["decisions"], decisions)
+        (unit,) = [decision for decision in decisions if decision["op"] == "unit for quantised products"]
+        cycles = ", ".join(f"{each['name']} {each['predicted_cycles']:,}" for each in unit["alternatives"])
+        self.assertRegex(text, rf"unit for quantised products +dot +measured +{cycles}")
+        report = json.loads(compiled.read_text())
+        bad = self.folder / "bad.json"
+        for content, says in ((json.dumps(report | {"kernels": 1}), "a report about another package"),
+                              (json.dumps(report | {"decisions": [{"op": 1}]}), "not a report of weft compile"),
+                              ("[]", "not a report of weft compile"), ("{", "not a report of weft compile")):
+            bad.write_text(content)
+            self.refused("inspect", package, "--decisions", bad, says=says)
+        self.refused("inspect", package, "--decisions", self.folder / "none.json", says="none.json: cannot read it")
+
+    def test_neither_units_nor_combining_channels(self):
+        _, report, text = self.compiled()
+        self.assertFalse([kernel for kernel in report["kernels"] if kernel["units"]])
+        self.assertFalse([c for program in report["programs"] for c in program["channels"] if "combine" in c])
+        self.assertNotIn("AddF32", text)
+
 
 class Tools(TestCase):
     def test_weft_opt_lists_all_passes(self):

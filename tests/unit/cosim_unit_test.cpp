@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -20,27 +21,25 @@ using namespace weft;
 
 namespace {
 
-void check(const std::string &unit, std::vector<std::string> parameters, uint64_t tests, uint64_t seed) {
-  tools::CosimUnitOptions options;
-  options.unit = unit;
-  options.parameters = std::move(parameters);
-  options.tests = tests;
-  options.seed = seed;
-  options.jsonPath = "-";
-  std::ostringstream out;
-  Result<void> done = tools::cosimUnit(options, out);
-  INFO(out.str() << (done ? "" : done.error().message));
-  REQUIRE(done);
-  const auto report = nlohmann::json::parse(out.str());
-  CHECK(report["instructions"] > tests * 8 / 10);
-  CHECK(report["holes"].empty());
+/// What the build's tests set for one of them.
+std::string setting(const char *name) {
+  const char *value = std::getenv(name);
+  return value ? value : "";
 }
 
-std::string errorOf(tools::CosimUnitOptions options) {
+std::string errorOf(tools::CosimOptions options) {
   std::ostringstream out;
   Result<void> done = tools::cosimUnit(options, out);
   REQUIRE(!done);
   return done.error().message;
+}
+
+std::vector<std::string> unitsWithRtl() {
+  std::vector<std::string> out;
+  for (const cosim::UnitVariant &variant : cosim::unitVariants())
+    if (out.empty() || out.back() != variant.unit)
+      out.emplace_back(variant.unit);
+  return out;
 }
 
 /// A unit that goes wrong: `change` alters what it answers.
@@ -120,20 +119,54 @@ void checkReplay(const std::string &unit, uint32_t dlen, uint32_t vlen, uint32_t
   std::filesystem::remove_all(folder);
 }
 
-constexpr uint64_t fast = 20000, many = 500000;
-
 } // namespace
 
-TEST_CASE("dot 64_128") { check("dot", {"dlen=64"}, fast, 1); }
-TEST_CASE("dot 128_128") { check("dot", {"dlen=128", "vlen=128"}, fast, 2); }
-TEST_CASE("dot 128_256") { check("dot", {}, fast, 3); }
-TEST_CASE("dot 256_512") { check("dot", {"lanes=8"}, fast, 4); }
-TEST_CASE("dot long") { check("dot", {}, many, 5); }
-TEST_CASE("exp 64_128") { check("exp", {"dlen=64"}, fast, 1); }
-TEST_CASE("exp 128_128") { check("exp", {"dlen=128", "vlen=128"}, fast, 2); }
-TEST_CASE("exp 128_256") { check("exp", {}, fast, 3); }
-TEST_CASE("exp 256_512") { check("exp", {"lanes=8"}, fast, 4); }
-TEST_CASE("exp long") { check("exp", {}, many, 5); }
+TEST_CASE("the RTL of a unit", "[.unit]") { // one process for each unit and variant: tests/unit/CMakeLists.txt
+  const std::string widths = setting("WEFT_TEST_WIDTHS"), count = setting("WEFT_TEST_COUNT");
+  const size_t line = widths.find('_');
+  REQUIRE(line != std::string::npos);
+  tools::CosimOptions options;
+  options.unit = setting("WEFT_TEST_UNIT");
+  options.parameters = {"dlen=" + widths.substr(0, line), "vlen=" + widths.substr(line + 1)};
+  options.tests = count.empty() ? 20000 : std::stoull(count);
+  options.seed = std::stoull(setting("WEFT_TEST_SEED"));
+  options.jsonPath = "-";
+  std::ostringstream out;
+  Result<void> done = tools::cosimUnit(options, out);
+  INFO(out.str() << (done ? "" : done.error().message));
+  REQUIRE(done);
+  const auto report = nlohmann::json::parse(out.str());
+  CHECK(report["instructions"] > options.tests * 8 / 10);
+  CHECK(report["holes"].empty());
+}
+
+TEST_CASE("every vector unit is built, first with its description's defaults", "[variants]") {
+  cosim::UnitModelOptions counting;
+  counting.coverageFile = "/dev/null";
+  for (const units::Unit &unit : units::all()) {
+    if (unit.kind != units::Kind::Vector)
+      continue;
+    INFO(unit.name);
+    bool isFirst = true;
+    for (const cosim::UnitVariant &variant : cosim::unitVariants()) {
+      if (variant.unit != unit.name)
+        continue;
+      for (const units::Parameter &parameter : unit.parameters) {
+        if (parameter.name != "dlen" && parameter.name != "vlen")
+          continue;
+        const uint32_t width = parameter.name == "dlen" ? variant.dlenBits : variant.vlenBits;
+        CHECK((!isFirst || width == parameter.fallback));
+        CHECK((parameter.low <= width && width <= parameter.high));
+      }
+      CHECK((cosim::makeUnitModel(variant, counting) != nullptr) == isFirst);
+      CHECK(cosim::makeUnitModel(variant, {}) != nullptr);
+      isFirst = false;
+    }
+    CHECK(!isFirst);
+  }
+  CHECK(cosim::makeUnitModel({"sine", 128, 256}, {}) == nullptr);
+  CHECK(cosim::makeUnitModel({"dot", 96, 256}, {}) == nullptr);
+}
 
 TEST_CASE("replay 64_128") { checkReplay("dot", 64, 128, 2); }
 TEST_CASE("replay 128_256") { checkReplay("exp", 128, 256, 1); }
@@ -162,7 +195,8 @@ TEST_CASE("what weft cosim UNIT refuses", "[errors]") {
         "--param width=3: not a parameter; give lanes=N (32 bits each), dlen=N or vlen=N");
   CHECK(errorOf({.unit = "dot", .parameters = {"lanes=0"}}) == "--param lanes=0: not a positive number");
   CHECK(errorOf({.unit = "dot", .parameters = {"lanes=4x"}}) == "--param lanes=4x: not a positive number");
-  CHECK(errorOf({.unit = "sine"}) == "there is no RTL of a unit sine; units with RTL: dot, exp");
+  CHECK(errorOf({.unit = "sine"}) ==
+        "there is no RTL of a unit sine; units with RTL: " + fmt::format("{}", fmt::join(unitsWithRtl(), ", ")));
   CHECK(errorOf({.unit = "exp", .parameters = {"lanes=8"}, .coverageDirectory = "x"}) ==
         "--coverage needs the model that counts it, dlen=128 vlen=256; leave out --param");
 }
@@ -194,7 +228,7 @@ TEST_CASE("the RTL of exp has the golden model's result for every bfloat16", "[e
 }
 
 TEST_CASE("the simulator's partner on the RTL does what golden models do", "[partner]") {
-  auto partner = cosim::RtlPartner::create({"dot", "exp"}, 256);
+  auto partner = cosim::RtlPartner::create(unitsWithRtl(), 256);
   REQUIRE(partner);
   cosim::Random random(6);
   const std::span<const units::Unit> all = units::all();

@@ -123,6 +123,7 @@ TEST_CASE("a good description fills every member") {
   CHECK(machine.latency.streamStage == 3);
   CHECK(machine.latency.streamStartup == 8);
   CHECK(machine.latency.hostStartup == 0);
+  CHECK_FALSE(machine.latency.dieCrossing.exists());
   CHECK(machine.memory.sramBytes == 48 * 1024);
   CHECK(machine.memory.codeBytes == 8 * 1024);
   CHECK(machine.memory.stackBytes == 2 * 1024);
@@ -132,6 +133,7 @@ TEST_CASE("a good description fills every member") {
   CHECK(machine.routing.colors == 24);
   CHECK(machine.routing.reservedColors == 0);
   CHECK(machine.routing.queueWords == 4);
+  CHECK(machine.routing.rampWords == 1);
   CHECK(machine.routing.reduceStage == 0);
   CHECK(machine.energy.macPj == 1.5);
   CHECK_FALSE(machine.energy.hopBytePj);
@@ -531,6 +533,30 @@ TEST_CASE("kernel time is startup plus the slowest of compute, load and store") 
   CHECK(cycles(work) == 10 + 142);
 }
 
+TEST_CASE("control comes on top of what a dsd core streams, and costs nothing where the file says nothing") {
+  hw::KernelWork work{.kernel = "k", .macs = 1000, .vectors = 3, .descriptors = 2, .activations = 5};
+  CHECK((*hw::makeCoreModel(parsed(goodDsd())))->kernelCycles(work) == 10 + 250);
+  auto model = hw::makeCoreModel(parsed(goodDsd(), {{"parallelism.core.vector_issue", "2.5"},
+                                                    {"parallelism.core.descriptor", "30"},
+                                                    {"parallelism.core.task_activation", "7"}}));
+  CHECK((*model)->kernelCycles(work) == 10 + 8 + 60 + 35 + 250); // 7.5 rounded up with the rest
+  work.macs = 998;                                               // 249.5 and 7.5 are 257 together
+  CHECK((*model)->kernelCycles(work) == 10 + 60 + 35 + 257);
+}
+
+TEST_CASE("links between dies are those before each multiple of N") {
+  hw::Hardware machine = parsed(good, {{"latency.die_crossing.columns", "3"},
+                                       {"latency.die_crossing.rows", "0"},
+                                       {"latency.die_crossing.cycles", "17"}});
+  const hw::DieCrossing &dies = machine.latency.dieCrossing;
+  CHECK(dies.exists());
+  for (uint32_t low = 0; low < 12; ++low) {
+    CHECK(dies.extra(low, dies.columns) == (low == 2 || low == 5 || low == 8 || low == 11 ? 17 : 0));
+    CHECK(dies.extra(low, dies.rows) == 0);
+  }
+  CHECK_FALSE(parsed(good, {{"latency.die_crossing.columns", "3"}}).latency.dieCrossing.exists());
+}
+
 TEST_CASE("kernel time is monotone in every count and never wraps") {
   std::mt19937_64 random(11);
   for (const std::string &name : hw::presetNames()) {
@@ -540,11 +566,14 @@ TEST_CASE("kernel time is monotone in every count and never wraps") {
     CHECK(startup == hw::ratesOf(*hw::load(name)).startup);
     for (int round = 0; round < 2000; ++round) {
       auto count = [&] { return random() >> (random() % 64); };
-      hw::KernelWork work{"k", count(), (random() & 1) != 0, count(), count(), count(), count()};
+      hw::KernelWork work{"k",     count(), (random() & 1) != 0, count(), count(), count(), count(), count(),
+                          count(), count()};
       uint64_t before = (*model)->kernelCycles(work);
       REQUIRE(before >= startup);
-      for (uint64_t hw::KernelWork::*field : {&hw::KernelWork::macs, &hw::KernelWork::alu, &hw::KernelWork::special,
-                                              &hw::KernelWork::loadBytes, &hw::KernelWork::storeBytes}) {
+      for (uint64_t hw::KernelWork::*field :
+           {&hw::KernelWork::macs, &hw::KernelWork::alu, &hw::KernelWork::special, &hw::KernelWork::loadBytes,
+            &hw::KernelWork::storeBytes, &hw::KernelWork::vectors, &hw::KernelWork::descriptors,
+            &hw::KernelWork::activations}) {
         hw::KernelWork more = work;
         uint64_t room = std::numeric_limits<uint64_t>::max() - more.*field;
         more.*field += std::min(room, count());

@@ -50,6 +50,18 @@ public:
   }
 
 private:
+  /// Cycles of the link between two neighbouring routers.
+  uint64_t linkLatency(uint32_t from, uint32_t to) const {
+    const hw::DieCrossing &crossing = setup.hardware.latency.dieCrossing;
+    uint64_t cycles = setup.hardware.latency.hop;
+    uint32_t low = std::min(from, to), high = std::max(from, to);
+    uint32_t every = high - low == width ? crossing.rows : crossing.columns;
+    uint32_t position = high - low == width ? high / width : high % width;
+    if (every && position % every == 0)
+      cycles += crossing.cycles;
+    return cycles;
+  }
+
   uint32_t at(bool alongX, uint32_t line, int32_t position) const {
     return alongX ? line * width + static_cast<uint32_t>(position) : static_cast<uint32_t>(position) * width + line;
   }
@@ -71,7 +83,10 @@ private:
             ColourState state;
             state.channel = channel;
             state.line = line;
-            state.queue.capacity = hw.routing.queueWords + (p == flow.source() ? hw.latency.ramp : hw.latency.hop);
+            uint64_t wayIn = p == flow.source() ? hw.latency.ramp : hw.latency.hop;
+            if (p != flow.source() && (p > 0 || flow.source() >= 0))
+              wayIn = linkLatency(here, at(alongX, line, p < flow.source() ? p + 1 : p - 1));
+            state.queue.capacity = hw.routing.queueWords + static_cast<uint32_t>(wayIn);
             if (p <= flow.source() && p > flow.lo()) {
               state.ports += alongX ? 'W' : 'N';
               if (p == 0)
@@ -111,9 +126,11 @@ private:
       state.queue.capacity = hw.routing.queueWords + hw.routing.reduceStage;
       state.inputs['b'].capacity = hw.routing.queueWords + hw.latency.ramp;
       if (p > flow.lo() && p <= flow.source())
-        state.inputs['a'].capacity = hw.routing.queueWords + hw.latency.hop;
+        state.inputs['a'].capacity =
+            hw.routing.queueWords + static_cast<uint32_t>(linkLatency(here, at(alongX, line, p - 1)));
       if (p < flow.hi() && p >= flow.source())
-        state.inputs['c'].capacity = hw.routing.queueWords + hw.latency.hop;
+        state.inputs['c'].capacity =
+            hw.routing.queueWords + static_cast<uint32_t>(linkLatency(here, at(alongX, line, p + 1)));
       state.toCore = p == flow.source();
       if (state.toCore) {
         state.ports = 'C';
@@ -360,7 +377,7 @@ private:
         break;
       }
     for (uint32_t r = 0; r < routers.size(); ++r) {
-      std::set<char> taken;
+      std::multiset<char> taken;
       RouterGrant grant{r, {}};
       for (uint32_t colour : routers[r].turns.order) {
         const ColourState &state = routers[r].colours.at(colour);
@@ -368,7 +385,9 @@ private:
         for (auto [next, which] : state.nexts)
           ready = ready && !storeOf(next, colour, which).full();
         ready = ready && (!state.toCore || coreTakes(r, state.channel));
-        ready = ready && std::none_of(state.ports.begin(), state.ports.end(), [&](char p) { return taken.count(p); });
+        ready = ready && std::none_of(state.ports.begin(), state.ports.end(), [&](char p) {
+                  return taken.count(p) == (p == 'C' ? setup.hardware.routing.rampWords : 1);
+                });
         if (!ready)
           continue;
         taken.insert(state.ports.begin(), state.ports.end());
@@ -377,7 +396,8 @@ private:
       if (!grant.colours.empty())
         routerGrants.push_back(grant);
     }
-    for (uint32_t s = 0; s < senders.size(); ++s)
+    for (uint32_t s = 0; s < senders.size(); ++s) {
+      uint32_t granted = 0;
       for (uint32_t colour : senders[s].turns.order) {
         auto &waiting = senders[s].byColour[colour];
         if (waiting.empty() || waiting.front()->openFrom > now)
@@ -387,8 +407,10 @@ private:
         if (entryOf(senders[s], colour).full())
           continue;
         senderGrants.push_back({s, colour});
-        break;
+        if (++granted == (s < cores.size() ? setup.hardware.routing.rampWords : 1))
+          break;
       }
+    }
   }
 
   void apply() {
@@ -399,7 +421,7 @@ private:
         Word word = state.queue.words.front();
         state.queue.words.pop_front();
         for (auto [next, which] : state.nexts)
-          storeOf(next, colour, which).words.push_back({word.value, now + setup.hardware.latency.hop});
+          storeOf(next, colour, which).words.push_back({word.value, now + linkLatency(grant.router, next)});
         if (state.toHost) {
           host[{state.channel, state.line}].push_back(word.value);
           seen.hostArrivals[{state.line, state.channel}].push_back(now + setup.hardware.latency.hop);

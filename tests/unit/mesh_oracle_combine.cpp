@@ -1,6 +1,7 @@
 // What a router's unit computes, a second time: by way of double and of a search for the nearest bf16.
 #include "mesh_oracle_state.h"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -78,7 +79,9 @@ std::vector<std::byte> oracleReduce(pkg::ReduceKind kind, const std::byte *a, co
     float x = 0, y = 0;
     std::memcpy(&x, a + i, 4);
     std::memcpy(&y, b + i, 4);
-    float z = kind == pkg::ReduceKind::Add ? x + y : std::max(x, y);
+    float z = kind == pkg::ReduceKind::Add ? x + y : x > y ? x : y;
+    if (kind == pkg::ReduceKind::Add && std::isnan(z))
+      z = std::bit_cast<float>(0x7fc00000);
     std::memcpy(result.data() + i, &z, 4);
   }
   return result;

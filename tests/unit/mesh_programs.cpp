@@ -9,7 +9,7 @@ hw::Hardware smallHardware() {
   hardware.routing.linkBytes = 4;
   hardware.routing.colors = 24;
   hardware.routing.queueWords = 4;
-  hardware.latency = {1, 2, 1, 1, 1, 0};
+  hardware.latency = {1, 2, 1, 1, 1, 0, {}};
   return hardware;
 }
 

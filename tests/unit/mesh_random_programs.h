@@ -30,11 +30,14 @@ public:
       : random(seed), dense(dense), width(dense ? 3 + pick(3) : 1 + pick(5)), height(dense ? 1 : 1 + pick(4)),
         maker(width, height, memoryBytes) {
     hw::Hardware &hw = setup.hardware;
-    hw.latency = {1 + pick(3), 1 + pick(4), pick(4), pick(3), pick(3), pick(6)};
+    hw.latency = {1 + pick(3), 1 + pick(4), pick(4), pick(3), pick(3), pick(6), {}};
+    if (!machine && pick(3) == 0)
+      hw.latency.dieCrossing = {pick(4), pick(3), 1 + pick(7)};
     hw.memory.sramBytes = memoryBytes;
     hw.routing.queueWords = 1 + pick(5);
     hw.routing.linkBytes = pick(4) ? 4 : 8;
     hw.routing.reduceStage = pick(2) ? 0 : 1 + pick(4);
+    hw.routing.rampWords = machine || pick(2) ? 1 : 1 + pick(3);
     if (machine) {
       hw.latency.hop = machine->latency.hop;
       hw.latency.ramp = machine->latency.ramp;

@@ -302,6 +302,29 @@ TEST_CASE("no text makes the reader crash, and what it accepts has a table, a pa
   CHECK(accepted > 500);
 }
 
+TEST_CASE("an element that is drawn of a class is of that class") {
+  std::mt19937_64 random(4);
+  for (ElementType type : {ElementType::S8, ElementType::U8, ElementType::I32, ElementType::S8x4, ElementType::U8x4,
+                           ElementType::F32, ElementType::Bf16})
+    for (size_t cls = 0; cls < classesOf(type).size(); ++cls)
+      for (int i = 0; i < 2000; ++i) {
+        const uint32_t element = drawElement(type, cls, random);
+        INFO(nameOf(type) << " " << classesOf(type)[cls] << " " << element);
+        REQUIRE((bitsOf(type) == 32 || element >> bitsOf(type) == 0));
+        REQUIRE(classOf(type, element) == cls);
+        if (areBytes(type))
+          REQUIRE(classOf(type, element >> (bitsOf(type) - 8)) == cls); // each byte
+      }
+  CHECK(classesOf(ElementType::None).empty());
+  CHECK(classesOf(ElementType::F32)[classOf(ElementType::F32, 0x00000001)] == "subnormal");
+  CHECK(classesOf(ElementType::F32)[classOf(ElementType::F32, 0x7f000000)] == "huge");
+  CHECK(classesOf(ElementType::F32)[classOf(ElementType::F32, 0x7e800000)] == "normal");
+  CHECK(classesOf(ElementType::F32)[classOf(ElementType::F32, 0x7fa00000)] == "signalling NaN");
+  CHECK(classesOf(ElementType::Bf16)[classOf(ElementType::Bf16, 0xffc0)] == "quiet NaN");
+  CHECK(classesOf(ElementType::Bf16)[classOf(ElementType::Bf16, 0x8000)] == "negative zero");
+  CHECK(classesOf(ElementType::S8)[classOf(ElementType::S8, 0x80)] == "least");
+}
+
 TEST_CASE("random calls meet every class, and are the same for a seed") {
   for (const Unit &unit : all())
     for (const Instruction &instruction : unit.instructions) {

@@ -101,8 +101,18 @@ private:
 
 } // namespace
 
+uint64_t ArrivalLog::words() const {
+  uint64_t sum = 0;
+  for (const Arrivals *each : {&arrivals, &hostArrivals})
+    for (const auto &[place, cycles] : *each)
+      sum += cycles.size();
+  return sum;
+}
+
 Result<LaunchComparison> compareLaunch(const ComparedDevices &devices, const runtime::Launch &launch) {
   auto expected = devices.engine->run(launch);
+  if (expected && devices.engineEnded)
+    devices.engineEnded(devices.engineLog->cycles, devices.engineLog->words());
   auto seen = devices.routers->run(launch);
   if (!expected && !seen)
     return expected.takeError();

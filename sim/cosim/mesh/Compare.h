@@ -4,6 +4,7 @@
 #include "sim/cosim/mesh/MeshCosim.h"
 #include "sim/mesh/TraceSink.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -24,11 +25,15 @@ public:
     words.push_back(cycle);
   }
   void coreEnded(uint32_t core, uint64_t cycle) override { coreEnds[core] = cycle; }
+  void launchEnded(uint64_t end) override { cycles = end; }
+  /// Words that arrived in cores and at the host.
+  uint64_t words() const;
 
   using Arrivals = std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>>;
   Arrivals arrivals;     // by core, channel
   Arrivals hostArrivals; // by line, channel
   std::map<uint32_t, uint64_t> coreEnds;
+  uint64_t cycles = 0; // of the launch
   bool inOrder = true;
 };
 
@@ -48,6 +53,7 @@ struct ComparedDevices {
   uint32_t width = 0, height = 0;
   uint32_t sramBytes = 0; // compared of each core; 0 in timing mode
   const pkg::ProgramT *program = nullptr;
+  std::function<void(uint64_t cycles, uint64_t words)> engineEnded{}; // before the routers start, which take longer
 };
 
 /// Errors: a launch that fails on either, unless it fails on both.

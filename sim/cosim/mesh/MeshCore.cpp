@@ -274,6 +274,9 @@ uint64_t MeshCore::kernelCycles(const sim::InstrCode &instr) {
     work.special = amount(code.special);
     work.loadBytes = amount(code.loadBytes);
     work.storeBytes = amount(code.storeBytes);
+    work.vectors = amount(code.vectors);
+    work.descriptors = amount(code.descriptors);
+    work.activations = amount(code.activations);
   }
   return launch.options->coreModel->kernelCycles(work);
 }

@@ -1,11 +1,11 @@
 // The router's side of MeshCore: words on their way up and down the ramp.
 #include "sim/cosim/mesh/MeshCore.h"
 #include "sim/cosim/mesh/RouterMap.h"
+#include "sim/mesh/Combine.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 namespace weft::cosim {
@@ -126,11 +126,6 @@ void MeshCore::checkTag(const Transfer &transfer, uint64_t value) {
                             called(), launch.image->channels[transfer.channel], value, expected));
 }
 
-static uint32_t reduceWord(pkg::ReduceKind kind, uint32_t first, uint32_t second) {
-  const float a = std::bit_cast<float>(first), b = std::bit_cast<float>(second);
-  return std::bit_cast<uint32_t>(kind == pkg::ReduceKind::Add ? a + b : a > b ? a : b);
-}
-
 /// The word, combined with what is there if the transfer reduces, into SRAM or the stream.
 void MeshCore::store(const Transfer &transfer, uint32_t at, uint64_t value) {
   const bool forward = transfer.kind == InstrKind::ReduceForward;
@@ -142,8 +137,9 @@ void MeshCore::store(const Transfer &transfer, uint32_t at, uint64_t value) {
       uint32_t own = 0;
       std::memcpy(&own, local + lane, 4);
       const auto word = static_cast<uint32_t>(value >> (8 * lane));
-      result |= uint64_t{forward ? reduceWord(transfer.reduce, word, own) : reduceWord(transfer.reduce, own, word)}
-                << (8 * lane);
+      result |=
+          uint64_t{forward ? sim::reduceBits(transfer.reduce, word, own) : sim::reduceBits(transfer.reduce, own, word)}
+          << (8 * lane);
     }
     if (transfer.kind == InstrKind::Get)
       result = value;

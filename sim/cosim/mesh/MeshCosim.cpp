@@ -13,11 +13,15 @@ namespace {
 
 /// Cycles after which routers in which nothing moved are stuck until a core does something: longer than any pipeline.
 constexpr uint64_t settled = 200;
+constexpr uint64_t cyclesBetweenProgress = 32;
 
 class Device : public MeshCosim {
 public:
   Device(hw::Hardware hardware, MeshCosimOptions options, RouterMesh &mesh)
       : hardware(std::move(hardware)), options(std::move(options)), mesh(mesh) {}
+  ~Device() override { mesh.closeWave(); }
+  Device(const Device &) = delete;
+  Device &operator=(const Device &) = delete;
 
   Result<void> load(const runtime::Package &package) override;
   Result<void> reset() override;
@@ -172,10 +176,14 @@ uint64_t Device::nextEvent() const {
 Result<void> Device::clockUntilDone() {
   MeshLaunch &shared = mesh.launch;
   shared.running = true;
-  uint64_t still = 0;
+  uint64_t still = 0, nextProgress = cyclesBetweenProgress;
   for (;; ++shared.now) {
     mesh.clockOnce();
     ++total.clocked;
+    if (options.progress && shared.now >= nextProgress) {
+      options.progress(shared.now);
+      nextProgress = shared.now + cyclesBetweenProgress;
+    }
     if (shared.failure)
       return *shared.failure;
     still = mesh.moving() ? 0 : still + 1;
@@ -188,8 +196,10 @@ Result<void> Device::clockUntilDone() {
       continue;
     if (next == never)
       return userError("the program deadlocks on the routers: nothing moves any more");
-    if (next > shared.now + 1)
-      shared.now = next - 1; // nothing changes until then, so the clocks stand
+    if (next > shared.now + 1) { // nothing changes until then, so the clocks stand
+      mesh.skip(next - 1 - shared.now);
+      shared.now = next - 1;
+    }
   }
   shared.running = false;
   return success();
@@ -256,7 +266,7 @@ Result<std::unique_ptr<MeshCosim>> makeMeshCosim(const runtime::Package &package
   if (!variant)
     return userError(describeVariants(hardware));
   auto mesh = routerMesh(*variant, std::max(options.width, package.mesh_width),
-                         std::max(options.height, package.mesh_height), options.seed);
+                         std::max(options.height, package.mesh_height), options.seed, options.wave);
   if (!mesh)
     return mesh.takeError();
   auto device = std::make_unique<Device>(hardware, options, **mesh);

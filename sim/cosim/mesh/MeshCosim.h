@@ -11,6 +11,8 @@ struct MeshCosimOptions {
   uint64_t seed = 1;              // of what registers hold before their reset
   uint32_t width = 0, height = 0; // routers that are built, at least as many as the package has cores; 0: as many
   const RouterVariant *variant = nullptr; // other routers than those of the build, e.g. with faults; null: of the build
+  MeshWave wave{};                        // of the routers, until this device goes
+  std::function<void(uint64_t cycle)> progress{}; // of a launch, now and then
 };
 
 /// What a mesh co-simulation did.

@@ -7,10 +7,11 @@
 namespace weft::cosim {
 
 RouterMesh::RouterMesh(sc_core::sc_module_name name, const RouterVariant &variant, uint32_t width, uint32_t height,
-                       uint64_t seed)
-    : sc_module(name), variant(variant), width(width), height(height), clock("clock") {
+                       uint64_t seed, const MeshWave &shown)
+    : sc_module(name), variant(variant), width(width), height(height),
+      wave(shown.path.empty() ? nullptr : makeRouterWave()), clock("clock") {
   for (uint32_t i = 0; i < width * height; ++i) {
-    routers.push_back(std::make_unique<RouterTile>(fmt::format("router{}", i).c_str(), variant.make(seed + i)));
+    routers.push_back(std::make_unique<RouterTile>(fmt::format("router{}", i).c_str(), makeRouter(i, seed + i, shown)));
     cores.push_back(std::make_unique<MeshCore>(fmt::format("core{}", i).c_str(), launch));
     routers[i]->clock(clock);
     cores[i]->clock(clock);
@@ -22,6 +23,12 @@ RouterMesh::RouterMesh(sc_core::sc_module_name name, const RouterVariant &varian
   for (uint32_t x = 0; x < width; ++x)
     columns.push_back(std::make_unique<MeshHost>(fmt::format("column{}", x).c_str(), launch, false, x));
   joinLinks();
+}
+
+std::unique_ptr<RouterModel> RouterMesh::makeRouter(uint32_t index, uint64_t seed, const MeshWave &shown) const {
+  if (std::find(shown.routers.begin(), shown.routers.end(), index) == shown.routers.end())
+    return variant.make(seed);
+  return variant.makeTraced(seed, {wave.get(), fmt::format("router_{}_{}", index % width, index / width)});
 }
 
 void RouterMesh::joinLinks() {
@@ -85,10 +92,13 @@ void RouterMesh::leaveOpen(uint32_t router, RouterPort port) {
 
 void RouterMesh::clockOnce() {
   const sc_core::sc_time half(1, sc_core::SC_NS);
-  clock.write(true);
-  sc_core::sc_start(half);
-  clock.write(false);
-  sc_core::sc_start(half);
+  for (bool level : {true, false}) {
+    clock.write(level);
+    sc_core::sc_start(half);
+    if (wave)
+      wave->dump(2 * period + !level);
+  }
+  ++period;
 }
 
 void RouterMesh::reset() {
@@ -98,6 +108,11 @@ void RouterMesh::reset() {
   clockOnce();
   for (auto &router : routers)
     router->setReset(false);
+}
+
+void RouterMesh::closeWave() {
+  if (wave)
+    wave->close();
 }
 
 uint64_t RouterMesh::evaluations() const {
@@ -113,10 +128,14 @@ bool RouterMesh::moving() const {
          std::any_of(columns.begin(), columns.end(), moves);
 }
 
-Result<RouterMesh *> routerMesh(const RouterVariant &variant, uint32_t width, uint32_t height, uint64_t seed) {
+Result<RouterMesh *> routerMesh(const RouterVariant &variant, uint32_t width, uint32_t height, uint64_t seed,
+                                const MeshWave &wave) {
   static std::unique_ptr<RouterMesh> mesh; // SystemC's own hierarchy is one of the process, too
-  if (!mesh)
-    mesh = std::make_unique<RouterMesh>("mesh", variant, width, height, seed);
+  if (!mesh) {
+    mesh = std::make_unique<RouterMesh>("mesh", variant, width, height, seed, wave);
+    if (mesh->wave && !mesh->wave->open(wave.path))
+      return userError(fmt::format("{}: cannot write it", wave.path));
+  }
   if (mesh->variant.name != variant.name || mesh->width < width || mesh->height < height)
     return internalError(fmt::format("this process has a mesh of {} x {} routers of variant '{}' already; {} x {} of "
                                      "'{}' need another process",

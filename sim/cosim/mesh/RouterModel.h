@@ -53,11 +53,37 @@ public:
   virtual void evaluate(bool clock, RouterPins &pins) = 0;
 };
 
+/// A waveform of routers.
+class RouterWave {
+public:
+  virtual ~RouterWave() = default;
+  /// After all routers were made. False if the file cannot be.
+  virtual bool open(const std::string &path) = 0;
+  /// What pins and registers are in this half of a clock period.
+  virtual void dump(uint64_t halfCycle) = 0;
+  /// The rest of the file; dumps are ignored from here on.
+  virtual void close() = 0;
+};
+std::unique_ptr<RouterWave> makeRouterWave();
+
+/// The waveform that a router is in, under this name.
+struct RouterTrace {
+  RouterWave *wave = nullptr; // null: in none
+  std::string name = "TOP";
+};
+
+/// A waveform of some of a mesh's routers.
+struct MeshWave {
+  std::string path{};              // FST; empty: none
+  std::vector<uint32_t> routers{}; // y * width + x
+};
+
 /// One set of parameters that the build has a model of.
 struct RouterVariant {
   std::string name;
   uint32_t colors = 0, wordBytes = 0, queueWords = 0, hop = 0, ramp = 0, reduceStage = 0;
   std::unique_ptr<RouterModel> (*make)(uint64_t seed) = nullptr; // registers start with random values
+  std::unique_ptr<RouterModel> (*makeTraced)(uint64_t seed, const RouterTrace &trace) = nullptr;
 };
 
 const std::vector<RouterVariant> &routerVariants();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/cosim/mesh/RouterModel.h"
+#include "sim/cosim/mesh/VerilatedWave.h"
 
 #include <bit>
 #include <type_traits>
@@ -12,11 +13,17 @@ namespace weft::cosim {
 /// `Model`: the class that Verilator made; `wordBytes`: 4 or 8.
 template <class Model, uint32_t wordBytes, uint32_t colors = maxColors> class VerilatedRouter : public RouterModel {
 public:
-  explicit VerilatedRouter(uint64_t seed) {
-    context.randReset(2); // every register starts with a value of its own
+  explicit VerilatedRouter(uint64_t seed, const RouterTrace &trace = {})
+      : own(trace.wave ? nullptr : std::make_unique<VerilatedContext>()),
+        context(trace.wave ? static_cast<VerilatedWave *>(trace.wave)->context() : *own) {
+    Verilated::threadContextp(&context); // whose seed counts
+    context.randReset(2);                // every register starts with a value of its own
     context.randSeed(static_cast<int>(seed & 0x7fffffff) | 1);
     context.assertOn(true);
-    model = std::make_unique<Model>(&context);
+    model = std::make_unique<Model>(&context, trace.name.c_str());
+    if constexpr (requires(Model &m, VerilatedFstC *f) { m.trace(f, 99); })
+      if (trace.wave)
+        static_cast<VerilatedWave *>(trace.wave)->add(*model);
   }
   ~VerilatedRouter() override { model->final(); }
 
@@ -59,7 +66,8 @@ public:
   }
 
 protected:
-  VerilatedContext context;
+  std::unique_ptr<VerilatedContext> own; // of a router in no waveform
+  VerilatedContext &context;
   std::unique_ptr<Model> model;
 
 private:

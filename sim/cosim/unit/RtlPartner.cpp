@@ -56,8 +56,8 @@ Result<std::unique_ptr<RtlPartner>> RtlPartner::create(const std::vector<std::st
     if (!variant)
       return variant.error();
     const auto unit = std::find_if(all.begin(), all.end(), [&](const units::Unit &each) { return each.name == name; });
-    partner->benches[size_t(unit - all.begin())] =
-        std::make_unique<Bench>(makeUnitModel(*variant, {.seed = initialSeed}), *variant);
+    partner->benches[size_t(unit - all.begin())] = std::make_unique<Bench>(
+        makeUnitModel(*variant, {.seed = initialSeed, .coverageFile = {}, .waveFile = {}}), *variant);
   }
   return partner;
 }

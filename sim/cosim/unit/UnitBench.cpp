@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace weft::cosim {
@@ -9,9 +10,23 @@ namespace weft::cosim {
 namespace {
 
 constexpr uint64_t mostIdleCycles = 2000; // more without any handshake is a deadlock: stalls are random
-// After the last completion, in which nothing more may come: longer than any pipeline, and the queues behind it.
-constexpr uint64_t quietCyclesAtEnd = 40;
-constexpr uint32_t resetCycles = 3, idWidthBits = 4;
+constexpr uint32_t resetCycles = 3;
+
+/// After the last completion, in which nothing more may come: more than the longest pipeline and the queues behind it.
+uint32_t quietCyclesOf(const units::Unit *unit, const UnitVariant &variant) {
+  uint32_t latency = 0;
+  for (size_t i = 0; unit && i < unit->pipelines.size(); ++i)
+    latency = std::max(latency, unit->pipelines[i].latency(variant.vlenBits, variant.dlenBits));
+  return latency + 30;
+}
+
+/// Bits of an instruction's number that are used.
+uint32_t idMaskOf(const units::Unit *unit) {
+  for (size_t i = 0; unit && i < unit->parameters.size(); ++i)
+    if (unit->parameters[i].name == "id_width")
+      return (1u << unit->parameters[i].fallback) - 1;
+  return 15;
+}
 
 BeatData slice(const std::vector<std::byte> &bytes, uint32_t offset, uint32_t count, Random &random) {
   BeatData data;
@@ -48,7 +63,8 @@ Stalls stallsOf(uint32_t stallClass, Random &random) {
 UnitBench::UnitBench(UnitModel &model, const UnitVariant &variant, Source source, uint64_t stallSeed, bool stalls,
                      UnitCoverage *coverage)
     : model(model), variant(variant), source(std::move(source)), random(stallSeed), withStalls(stalls),
-      coverage(coverage) {
+      coverage(coverage), idMask(idMaskOf(units::find(variant.unit))),
+      quietCyclesAtEnd(quietCyclesOf(units::find(variant.unit), variant)) {
   UnitInputs in;
   in.reset = true;
   for (uint32_t i = 0; i < resetCycles; ++i) {
@@ -92,12 +108,12 @@ void UnitBench::driveOperands(UnitInputs &in) {
 
 void UnitBench::drive(UnitInputs &in) {
   // Ports whose valid is low carry anything.
-  in.issueId = uint32_t(random() & 15);
+  in.issueId = uint32_t(random() & idMask);
   in.issueInstruction = uint32_t(random());
   in.issueScalar = random();
   in.issueVl = uint32_t(random()) & (2 * variant.vlenBits - 1);
   in.issueVtype = uint32_t(random() & 0x1ff);
-  in.commitId = uint32_t(random() & 15);
+  in.commitId = uint32_t(random() & idMask);
   in.commitKill = random() & 1;
   for (uint32_t i = 0; i < mostBeatWords; ++i) {
     in.vs2[i] = uint32_t(random());
@@ -149,7 +165,7 @@ bool UnitBench::observeIssue(const UnitInputs &in, const UnitOutputs &out) {
   if (legal) {
     UnitFlight flight = std::move(*offered);
     flight.id = nextId;
-    nextId = (nextId + 1) & ((1u << idWidthBits) - 1);
+    nextId = (nextId + 1) & idMask;
     flight.operands = operandBeats(flight.instruction, variant.dlenBits);
     flight.results = resultBeats(flight.instruction, variant.dlenBits);
     flight.expected = expectedOf(flight.instruction);
@@ -262,6 +278,11 @@ bool UnitBench::cycle() {
   UnitInputs in;
   drive(in);
   UnitOutputs out = model.settle(in);
+  if (readyWaits) {
+    in.resultBeatReady = in.resultBeatReady && out.resultBeatValid;
+    in.completionReady = in.completionReady && out.completionValid;
+    out = model.settle(in);
+  }
   // A verdict may come in the cycle of the issue, or later.
   const bool issuedNow = in.issueValid && out.issueReady && out.issueAccept && offered->instruction.instruction;
   if ((!unjudged.empty() || issuedNow) && !holds(stalls.commit) && !(unjudged.empty() && random() % 2)) {

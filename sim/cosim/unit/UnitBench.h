@@ -49,11 +49,14 @@ public:
   /// Returns the next instruction, none when there are no more.
   using Source = std::function<std::optional<UnitInstruction>()>;
 
+  /// Of a variant whose unit has no name, as a netlist's, what the units have in common is taken.
   UnitBench(UnitModel &model, const UnitVariant &variant, Source source, uint64_t stallSeed, bool stalls,
             UnitCoverage *coverage);
 
   /// One cycle. False when all is done and the unit has kept quiet for a while, or something is wrong.
   bool cycle();
+  /// From now on the core is ready for a result or a completion only once it is offered, as ready/valid allows.
+  void readyWaitsForValid() { readyWaits = true; }
   /// After all was done: the source may have more.
   void resume() {
     sourceIsDry = false;
@@ -88,7 +91,9 @@ private:
   Source source;
   Random random; // of stalls and of what stands on ports without a valid
   const bool withStalls;
+  bool readyWaits = false;
   UnitCoverage *coverage;
+  const uint32_t idMask, quietCyclesAtEnd;
 
   uint64_t now = 0, idleCycles = 0, quietCycles = 0, completedCount = 0, hash = 0xcbf29ce484222325;
   uint32_t nextId = 0, stallClass = 0, untilNewStalls = 0;

@@ -8,7 +8,9 @@
 
 namespace weft::cosim {
 
+using units::classOf;
 using units::ElementType;
+using units::isFloat;
 
 namespace {
 
@@ -21,8 +23,6 @@ constexpr std::pair<uint32_t, std::string_view> flagNames[] = {{1, "NX"}, {2, "U
 std::string prefixOf(const units::Instruction &instruction, uint32_t sewBits, bool alternate) {
   return fmt::format("{} e{}{}", instruction.name, sewBits, alternate ? "alt" : "");
 }
-
-bool isFloat(ElementType type) { return type == ElementType::F32 || type == ElementType::Bf16; }
 
 /// Of floating-point results; exp has no zero sign to tell and dot no sign of zero.
 uint32_t resultClassOf(ElementType type, uint32_t element) {
@@ -81,13 +81,13 @@ UnitCoverage::UnitCoverage(const units::Unit &unit, uint32_t vlenBits, uint32_t 
         for (std::string_view mask : {"no mask", "some masked off", "all masked off"})
           declare(std::string(mask));
       for (std::string_view stall : stallNames) {
-        for (std::string_view operand : operandClasses(form.vs2))
+        for (std::string_view operand : units::classesOf(form.vs2))
           declare(fmt::format("vs2 {}, {}", operand, stall));
         if (form.third != ElementType::None)
-          for (std::string_view operand : operandClasses(form.third))
+          for (std::string_view operand : units::classesOf(form.third))
             declare(fmt::format("{} {}, {}", ruleOf(instruction.format).third, operand, stall));
         if (instruction.readsDestination)
-          for (std::string_view operand : operandClasses(form.vd))
+          for (std::string_view operand : units::classesOf(form.vd))
             declare(fmt::format("vd {}, {}", operand, stall));
       }
       if (isFloat(form.vd))
@@ -120,15 +120,15 @@ void UnitCoverage::completed(const UnitInstruction &each, const Expected &expect
   // Elements that take part: of vs2 and vs1 those below vl, of vd the active ones.
   const auto classes = [&](std::string_view operand, ElementType type, const std::vector<std::byte> &bytes,
                            size_t first, size_t count, auto isIn) {
-    const uint32_t bits = bitsOf(type) == 32 && !isFloat(type) && type != ElementType::I32 ? 8 : bitsOf(type);
+    const uint32_t bits = units::areBytes(type) ? 8 : bitsOf(type);
     const uint32_t parts = bitsOf(type) / bits;
-    std::vector<bool> seen(operandClasses(type).size());
+    std::vector<bool> seen(units::classesOf(type).size());
     for (size_t i = first; i < first + count; ++i)
       for (uint32_t part = 0; isIn(i) && part < parts; ++part)
         seen[classOf(type, elementAt(bytes, i * parts + part, bits))] = true;
     for (size_t i = 0; i < seen.size(); ++i)
       if (seen[i])
-        hit(prefix + fmt::format("{} {}, {}", operand, operandClasses(type)[i], stallNames[stallClass]));
+        hit(prefix + fmt::format("{} {}, {}", operand, units::classesOf(type)[i], stallNames[stallClass]));
   };
   const auto all = [](size_t) { return true; };
   const auto active = [&](size_t i) { return !each.masked || (uint32_t(each.mask[i / 8]) >> i % 8 & 1); };

@@ -1,40 +1,39 @@
+#include "sim/cosim/unit/UnitModelList.h" // made by the build: a row for each variant
 #include "sim/cosim/unit/VerilatedUnit.h"
 
-#include "Vweft_rtl_dot_128_128.h"
-#include "Vweft_rtl_dot_128_256.h"
-#include "Vweft_rtl_dot_256_512.h"
-#include "Vweft_rtl_dot_64_128.h"
-#include "Vweft_rtl_dot_full.h"
-#include "Vweft_rtl_exp_128_128.h"
-#include "Vweft_rtl_exp_128_256.h"
-#include "Vweft_rtl_exp_256_512.h"
-#include "Vweft_rtl_exp_64_128.h"
-#include "Vweft_rtl_exp_full.h"
+#include <algorithm>
 
 namespace weft::cosim {
 namespace {
 
 using Make = std::unique_ptr<UnitModel> (*)(const UnitModelOptions &);
-constexpr UnitVariant variants[] = {{"dot", 128, 256}, {"dot", 64, 128}, {"dot", 128, 128}, {"dot", 256, 512},
-                                    {"exp", 128, 256}, {"exp", 64, 128}, {"exp", 128, 128}, {"exp", 256, 512}};
-constexpr Make makers[] = {makeVerilatedUnit<Vweft_rtl_dot_128_256>, makeVerilatedUnit<Vweft_rtl_dot_64_128>,
-                           makeVerilatedUnit<Vweft_rtl_dot_128_128>, makeVerilatedUnit<Vweft_rtl_dot_256_512>,
-                           makeVerilatedUnit<Vweft_rtl_exp_128_256>, makeVerilatedUnit<Vweft_rtl_exp_64_128>,
-                           makeVerilatedUnit<Vweft_rtl_exp_128_128>, makeVerilatedUnit<Vweft_rtl_exp_256_512>};
+struct Makers {
+  Make usual, covered;
+};
+
+#define WEFT_UNIT_MODEL(unit, dlenBits, vlenBits, usual, covered) {unit, dlenBits, vlenBits},
+constexpr UnitVariant variants[] = {WEFT_UNIT_MODELS};
+#undef WEFT_UNIT_MODEL
+#define WEFT_UNIT_MODEL(unit, dlenBits, vlenBits, usual, covered)                                                      \
+  {makeVerilatedUnit<usual>, makeVerilatedUnit<covered>},
+constexpr Makers makers[] = {WEFT_UNIT_MODELS}; // in the same order
+#undef WEFT_UNIT_MODEL
 
 } // namespace
 
 std::span<const UnitVariant> unitVariants() { return variants; }
 
 std::unique_ptr<UnitModel> makeUnitModel(const UnitVariant &variant, const UnitModelOptions &options) {
-  if (!options.coverageFile.empty())
-    return variant.unit == "dot" ? makeVerilatedUnit<Vweft_rtl_dot_full>(options)
-                                 : makeVerilatedUnit<Vweft_rtl_exp_full>(options);
-  for (size_t i = 0; i < std::size(variants); ++i)
-    if (variants[i].unit == variant.unit && variants[i].dlenBits == variant.dlenBits &&
-        variants[i].vlenBits == variant.vlenBits)
-      return makers[i](options);
-  return nullptr;
+  const auto isOfUnit = [&](const UnitVariant &each) { return each.unit == variant.unit; };
+  const auto first = std::find_if(std::begin(variants), std::end(variants), isOfUnit);
+  const auto found = std::find_if(first, std::end(variants), [&](const UnitVariant &each) {
+    return isOfUnit(each) && each.dlenBits == variant.dlenBits && each.vlenBits == variant.vlenBits;
+  });
+  const bool counts = !options.coverageFile.empty();
+  if (found == std::end(variants) || (counts && found != first)) // coverage is that of the default widths
+    return nullptr;
+  const Makers &make = makers[found - std::begin(variants)];
+  return (counts ? make.covered : make.usual)(options);
 }
 
 } // namespace weft::cosim

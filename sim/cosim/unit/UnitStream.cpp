@@ -10,20 +10,14 @@ namespace weft::cosim {
 
 using units::ElementType;
 using units::Format;
+using units::isFloat;
 
 namespace {
 
-constexpr std::string_view byteClasses[] = {"zero", "least", "most", "ones", "other"};
-constexpr std::string_view wordClasses[] = {"zero", "ones", "other"};
-constexpr std::string_view floatClasses[] = {"zero",     "negative zero", "subnormal", "normal",        "huge",
-                                             "infinity", "-infinity",     "quiet NaN", "signalling NaN"};
-
-bool isFloat(ElementType type) { return type == ElementType::F32 || type == ElementType::Bf16; }
-bool isBytes(ElementType type) {
-  return type == ElementType::S8 || type == ElementType::U8 || type == ElementType::S8x4 || type == ElementType::U8x4;
-}
-
-/// How one operand's elements come about: now and then special, else numbers about one size.
+/// How one operand's elements come about: now and then special, else numbers about one size. units::RandomCalls draws
+/// each class as often as the others, which is right for a simulator that works element by element. In an adder tree
+/// and a normaliser such operands drown one another: what is to be met there are sums of numbers about one size, and
+/// few special values among them. The classes that count as met are the same.
 struct Mood {
   uint32_t specialPercent;
   uint32_t exponent, spread; // biased, of normal numbers
@@ -90,8 +84,8 @@ uint32_t getAt(const std::vector<std::byte> &bytes, size_t index, uint32_t bits)
   return value;
 }
 
-/// What single elements rarely meet by chance: in rows of batched forms one product of two special values among plain
-/// ones, or products that cancel in pairs, all of them or all but for a last bit.
+/// What single elements rarely meet by chance: in each row (eight of batched forms) one product of two special values
+/// among plain ones, or products that cancel in pairs, all of them or all but for a last bit.
 void placeSpecials(UnitInstruction &out, const units::Form &form, Random &random) {
   const uint32_t bits = bitsOf(form.vs2), mantissaBits = bits == 32 ? 23 : 7, sign = 1u << (bits - 1);
   const Mood special = {100, 127, 2, false};
@@ -104,7 +98,7 @@ void placeSpecials(UnitInstruction &out, const units::Form &form, Random &random
   const uint32_t rowElements = out.vlenBits / bits;
   const uint32_t at = uint32_t(random() % std::max(1u, out.vl));
   const bool cancels = random() & 1;
-  for (uint32_t row = 0; row < 8; ++row) {
+  for (uint32_t row = 0; row < (out.isBatched() ? 8 : 1); ++row) {
     if (!cancels) {
       setAt(out.vs2, row * rowElements + at, floatOf(special, mantissaBits, random), bits);
       continue;
@@ -152,33 +146,6 @@ uint32_t wordOf(const units::Instruction &instruction, bool masked, uint32_t bat
 
 } // namespace
 
-std::span<const std::string_view> operandClasses(ElementType type) {
-  if (isFloat(type))
-    return floatClasses;
-  if (isBytes(type))
-    return byteClasses;
-  return wordClasses;
-}
-
-uint32_t classOf(ElementType type, uint32_t element) {
-  if (isBytes(type)) {
-    const uint32_t byte = element & 0xff;
-    return byte == 0 ? 0 : byte == 0x80 ? 1 : byte == 0x7f ? 2 : byte == 0xff ? 3 : 4;
-  }
-  if (!isFloat(type))
-    return element == 0 ? 0 : element == 0xffffffff ? 1 : 2;
-  const uint32_t mantissaBits = type == ElementType::F32 ? 23 : 7;
-  const uint32_t exponent = element >> mantissaBits & 0xff, mantissa = element & ((1u << mantissaBits) - 1);
-  const bool negative = element >> (mantissaBits + 8) & 1;
-  if (exponent == 255 && mantissa)
-    return mantissa >> (mantissaBits - 1) ? 7 : 8;
-  if (exponent == 255)
-    return negative ? 6 : 5;
-  if (exponent == 0)
-    return mantissa ? 2 : negative;
-  return exponent == 254 ? 4 : 3;
-}
-
 uint32_t UnitInstruction::vtype() const {
   const uint32_t lmul = lmulEighths >= 8 ? uint32_t(std::countr_zero(lmulEighths)) - 3
                                          : 8 - (3 - uint32_t(std::countr_zero(lmulEighths)));
@@ -194,7 +161,8 @@ units::VectorCall UnitInstruction::call() {
   call.lmulEighths = lmulEighths;
   call.vl = vl;
   call.alternate = alternate;
-  call.immediate = batch;
+  // A zero-extended immediate stands where vs1's number does.
+  call.immediate = instruction->format == Format::VectorImmediate ? word >> 15 & 31 : batch;
   call.scalar = scalar;
   call.vs2 = vs2.data();
   call.vs1 = vs1.empty() ? nullptr : vs1.data();

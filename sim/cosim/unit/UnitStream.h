@@ -1,6 +1,7 @@
 // Instructions for a unit under test, with all their operands: what a core would hand over, and what must come back.
 #pragma once
 
+#include "kernels/units/OperandClasses.h"
 #include "kernels/units/Units.h"
 
 #include <cstddef>
@@ -48,11 +49,6 @@ struct ResultBeat {
 };
 std::vector<OperandBeat> operandBeats(const UnitInstruction &instruction, uint32_t dlenBits);
 std::vector<ResultBeat> resultBeats(const UnitInstruction &instruction, uint32_t dlenBits);
-
-/// Classes of operands of a type, for the random choice and for coverage.
-std::span<const std::string_view> operandClasses(units::ElementType type);
-/// Index into operandClasses; of four bytes in 32 bits the lowest one counts.
-uint32_t classOf(units::ElementType type, uint32_t element);
 
 /// A random legal instruction of the unit; now and then one that is killed or a word that is not the unit's.
 UnitInstruction randomInstruction(const units::Unit &unit, uint32_t vlenBits, Random &random);

@@ -15,9 +15,11 @@ namespace weft::cosim {
 template <typename Port> void storePort(Port &port, const BeatData &data) {
   if constexpr (std::is_integral_v<Port>)
     port = Port(data[0] | (sizeof(Port) > 4 ? uint64_t(data[1]) << 32 : 0));
-  else
+  else {
+    static_assert(sizeof(Port) / 4 <= mostBeatWords);
     for (size_t i = 0; i < sizeof(Port) / 4; ++i)
       port[i] = data[i];
+  }
 }
 template <typename Port> BeatData loadPort(const Port &port) {
   BeatData data{};

@@ -1,5 +1,6 @@
 // cosim_mutants_UNIT LIST COUNT: runs the co-simulation of a unit on each mutant of its netlist, and prints how many it
-// kills and which survive. LIST has the COUNT mutants, a line each, in the order of their numbers, as Yosys wrote it.
+// kills and which survive; rtl/mutants/equivalent.py judges that. LIST has the COUNT mutants, a line each, in the order
+// of their numbers, as Yosys wrote it.
 // The build says which unit: its name in WEFT_MUTANTS_UNIT, the class of the netlist in WEFT_MUTANTS_MODEL.
 #include "sim/cosim/unit/UnitBench.h"
 #include "sim/cosim/unit/VerilatedUnit.h"
@@ -9,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <fstream>
@@ -20,10 +22,8 @@ using namespace weft::cosim;
 namespace {
 
 constexpr UnitVariant variant = {"", 64, 128}; // tests/cosim/unit/CMakeLists.txt
-constexpr uint64_t instructionsPerRun = 8000, runs = 2;
-/// Just below what is reached; docs/rtl.md says what is known of the others.
-double leastKilledPercent(const units::Unit &unit) { return unit.name == "dot" ? 86 : 80; }
-
+constexpr uint64_t instructionsPerRun = 8000;
+constexpr uint64_t runs = 2; // and a short one in which the core's ready waits for valid
 /// What comes before the random instructions of a run; made once for all mutants.
 const std::deque<UnitInstruction> &directed(const units::Unit &unit, uint64_t seed) {
   static const std::deque<UnitInstruction> none,
@@ -32,25 +32,49 @@ const std::deque<UnitInstruction> &directed(const units::Unit &unit, uint64_t se
   return unit.name != "exp" ? none : seed == 1 ? aimed : everyHalf;
 }
 
+/// Accumulators of bf16 products that cancel their sum, or nearly so: how the two compare is in their last bits then.
+void aimAccumulators(UnitInstruction &instruction, Random &random) {
+  if (!instruction.instruction || instruction.killed || instruction.instruction->name != "vfwbdota.vv" || random() % 2)
+    return;
+  std::fill(instruction.vd.begin(), instruction.vd.end(), std::byte{0});
+  std::vector<std::byte> sums = expectedOf(instruction).vd;
+  for (size_t at = 0; at + 4 <= sums.size(); at += 4) {
+    uint32_t sum;
+    std::memcpy(&sum, &sums[at], 4);
+    sum ^= uint32_t(random() % 4 != 0) << 31 ^ uint32_t(random()) % (1u << random() % 20);
+    std::memcpy(&sums[at], &sum, 4);
+  }
+  instruction.vd = std::move(sums);
+}
+
 /// What kills it, in which cycle; empty: it survives.
 std::string killerOf(const units::Unit &unit, uint32_t mutant) {
-  for (uint64_t seed = 1; seed <= runs; ++seed) {
+  for (uint64_t seed = 1; seed <= runs + 1; ++seed) {
     UnitModelOptions options;
     options.seed = seed;
     options.mutant = mutant;
     const std::unique_ptr<UnitModel> model = makeVerilatedUnit<WEFT_MUTANTS_MODEL>(options);
     Random random(seed);
-    std::deque<UnitInstruction> first = directed(unit, seed);
-    uint64_t left = instructionsPerRun;
+    const bool waits = seed > runs;
+    std::deque<UnitInstruction> first;
+    if (!waits)
+      first = directed(unit, seed);
+    uint64_t left = waits ? instructionsPerRun / 8 : instructionsPerRun;
     const auto next = [&]() -> std::optional<UnitInstruction> {
       if (!first.empty()) {
         UnitInstruction each = std::move(first.front());
         first.pop_front();
         return each;
       }
-      return left-- > 0 ? std::optional(randomInstruction(unit, variant.vlenBits, random)) : std::nullopt;
+      if (left-- == 0)
+        return std::nullopt;
+      UnitInstruction each = randomInstruction(unit, variant.vlenBits, random);
+      aimAccumulators(each, random);
+      return each;
     };
     UnitBench bench(*model, variant, next, seed, true, nullptr);
+    if (waits)
+      bench.readyWaitsForValid();
     while (bench.cycle())
       ;
     if (bench.mismatch())
@@ -98,5 +122,5 @@ int main(int count, char **values) {
       fmt::print("mutant {} survives: {}\n", mutant, mutants[mutant - 1]);
   }
   fmt::print("unit {}: {} of {} mutants killed, {:.1f} %\n", unit->name, killed, wanted, 100.0 * killed / wanted);
-  return 100.0 * killed < leastKilledPercent(*unit) * wanted;
+  return 0;
 }

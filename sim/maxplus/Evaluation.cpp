@@ -1,0 +1,226 @@
+#include "sim/maxplus/Evaluation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace weft::sim::maxplus {
+
+static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t tokens) {
+  std::vector<int64_t> values;
+  for (const std::vector<int32_t> &divisors : image.params) {
+    int64_t value = tokens;
+    for (int32_t divisor : divisors)
+      value = (value + divisor - 1) / divisor;
+    values.push_back(value);
+  }
+  return values;
+}
+
+Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together)
+    : package(context.package), program(context.program), hardware(context.hardware), options(context.options),
+      launch(launch), width(package.mesh_width), height(package.mesh_height), together(together),
+      params(evaluateParams(program.image, launch.tokensInCache)), time(size_t{width} * height, 0),
+      ends(size_t{width} * height, 0), messages(program.channels, fabricCycles(hardware), width, height),
+      ops(program.image.ops.size()), traffic(program.image.channels.size()) {}
+
+Result<runtime::LaunchReport> Evaluation::run() {
+  if (auto ok = startHost(); !ok)
+    return ok.takeError();
+  const std::vector<TaskCode> &tasks = program.image.tasks;
+  for (uint32_t begin = 0, end = 0; begin < tasks.size(); begin = end) {
+    std::vector<uint32_t> phase;
+    for (end = begin; end < tasks.size() && (together || tasks[end].op == tasks[begin].op); ++end)
+      phase.push_back(end);
+    lastPhase = end == tasks.size();
+    if (auto ok = runPhase(phase); !ok)
+      return ok.takeError();
+    if (options.progress)
+      options.progress(static_cast<double>(end) / static_cast<double>(tasks.size()));
+  }
+  if (!messages.finishAll())
+    return userError("words remain in queues when all cores have ended");
+  for (uint32_t core = 0; core < time.size(); ++core) {
+    lastEnd = std::max<uint64_t>(lastEnd, time[core]);
+    if (options.trace)
+      options.trace->coreEnded(core, time[core]);
+  }
+  return report();
+}
+
+Result<void> Evaluation::startHost() {
+  for (const runtime::LaunchInput &given : launch.inputs)
+    if (std::none_of(program.image.inputs.begin(), program.image.inputs.end(),
+                     [&](const HostInputCode &input) { return input.name == given.name; }))
+      return userError(fmt::format("program '{}' has no input '{}'", program.image.name, given.name));
+  for (const HostInputCode &input : program.image.inputs) {
+    const int64_t bytes = evaluate(input.bytes, Strand(), 0, 0), word = hardware.routing.linkBytes;
+    if (bytes < 0 || bytes > int64_t{std::numeric_limits<int32_t>::max()})
+      return userError(fmt::format("program '{}', input '{}': {} bytes", program.image.name, input.name, bytes));
+    const auto words = static_cast<uint32_t>((bytes + word - 1) / word);
+    const ChannelShape &shape = program.channels[input.channel];
+    uint64_t lines = 0;
+    for (uint32_t at = 0; at < (shape.alongX ? height : width); ++at) {
+      const Line &line = shape.lines[shape.lineOf[at]];
+      if (line.hostFlow == noFlow)
+        continue;
+      ++lines;
+      const FlowShape &flow = line.flows[line.hostFlow];
+      runtime::ChannelTraffic &sum = traffic[input.channel];
+      sum.messages += words > 0;
+      sum.words += words;
+      sum.wordHops += uint64_t{words} * flow.links;
+      sum.maxHops = std::max(sum.maxHops, words ? flow.maxHops : 0);
+      counters.wordsInjected += words;
+      counters.wordHops += uint64_t{words} * flow.links;
+    }
+    if (!lines)
+      return userError(fmt::format("program '{}', input '{}': no flow of its channel starts at the host",
+                                   program.image.name, input.name));
+    if (words)
+      messages.hostSends(input.channel, words, hardware.latency.hostStartup);
+  }
+  return success();
+}
+
+// ---- phases ---------------------------------------------------------------------------------------------------------
+
+const std::vector<Group> &Evaluation::groupsOf(const std::vector<uint32_t> &classes) {
+  auto [entry, isNew] = partitions.try_emplace(classes);
+  if (isNew)
+    entry->second = partition(package, classes);
+  return entry->second;
+}
+
+Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
+  std::vector<uint32_t> classes;
+  for (uint32_t task : tasks)
+    classes.push_back(program.classOfTask[task]);
+  std::sort(classes.begin(), classes.end());
+  classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  strands.clear();
+  for (const Group &group : groupsOf(classes)) {
+    Strand &strand = strands.emplace_back();
+    strand.cores = group.cores;
+    strand.sent.assign(program.channels.size(), 0);
+    strand.asked.assign(program.channels.size(), 0);
+    for (uint32_t task : tasks) {
+      auto at = std::lower_bound(classes.begin(), classes.end(), program.classOfTask[task]);
+      if (group.member[static_cast<size_t>(at - classes.begin())])
+        strand.tasks.push_back(task);
+    }
+  }
+  while (!strands.empty() && !failure) {
+    // Strands stay whole as long as there is anything else to do.
+    if (!advanceRound(false) && !failure && !advanceRound(true) && !failure) {
+      open = true;
+      return userError(fmt::format("op '{}': cores wait for words of later ops, or for ever",
+                                   program.image.ops[program.image.tasks[tasks.back()].op]));
+    }
+    if (messages.failure())
+      refuse(*messages.failure());
+    std::erase_if(strands, [](const Strand &strand) { return strand.ended; });
+  }
+  if (failure)
+    return *failure;
+  if (!lastPhase && !messages.allClosed()) {
+    open = true;
+    return userError("an op leaves words for a later one");
+  }
+  return success();
+}
+
+/// Lets strands go on, with `parts` until one does; false if none can.
+bool Evaluation::advanceRound(bool parts) {
+  bool any = false;
+  for (size_t i = 0; i < strands.size() && !failure && !messages.failure() && !(parts && any); ++i)
+    any = advance(strands[i], parts) || any;
+  any = any || !born.empty();
+  std::move(born.begin(), born.end(), std::back_inserter(strands));
+  born.clear();
+  return any;
+}
+
+bool Evaluation::advance(Strand &strand, bool parts) {
+  bool any = false;
+  while (!strand.ended && !failure && !messages.failure()) {
+    if (strand.task == strand.tasks.size()) {
+      if (!drain(strand, parts))
+        return any;
+      strand.ended = true;
+      return true;
+    }
+    const TaskCode &task = program.image.tasks[strand.tasks[strand.task]];
+    if (!strand.entered) {
+      strand.pc = task.instrs.begin;
+      strand.entered = true;
+    }
+    if (strand.pc == task.instrs.end) {
+      endTask(strand);
+      any = true;
+      continue;
+    }
+    if (step(strand, parts) == Progress::None)
+      return any;
+    any = true;
+    parts = false;
+  }
+  return any;
+}
+
+void Evaluation::endTask(Strand &strand) {
+  uint32_t last = 0;
+  forEachCore(strand.cores, width, [&](uint32_t core, uint32_t, uint32_t) { last = std::max(last, time[core]); });
+  if (last > latest)
+    refuse("the launch takes more than 2^31 cycles");
+  opOf(strand).end = std::max<uint64_t>(opOf(strand).end, last);
+  ++strand.task;
+  strand.entered = false;
+}
+
+/// What the strand's cores did not wait for ends by itself.
+bool Evaluation::drain(Strand &strand, bool parts) {
+  if (strand.pending.empty())
+    return true;
+  if (!lastPhase) {
+    open = true;
+    refuse("an op ends with transfers under way");
+    return false;
+  }
+  if (!settleEnds(strand, parts))
+    return false;
+  forEachCore(strand.cores, width,
+              [&](uint32_t core, uint32_t, uint32_t) { lastEnd = std::max<uint64_t>(lastEnd, ends[core]); });
+  checkRamps(strand);
+  closeTransfers(strand);
+  return true;
+}
+
+runtime::LaunchReport Evaluation::report() const {
+  runtime::LaunchReport result;
+  const ProgramImage &image = program.image;
+  result.cycles = std::max<uint64_t>(lastEnd, messages.hostEnd());
+  result.channels = traffic;
+  result.counters = counters;
+  result.counters.events = steps;
+  result.busyCoreCycles = busy;
+  result.ops.resize(image.ops.size());
+  uint64_t frontier = 0;
+  for (uint32_t op : image.opOrder) {
+    result.ops[op].cycles = ops[op].end > frontier ? ops[op].end - frontier : 0;
+    frontier = std::max(frontier, ops[op].end);
+  }
+  if (!image.opOrder.empty()) // what the host still receives when all cores have ended
+    result.ops[image.opOrder.back()].cycles += result.cycles - frontier;
+  for (uint32_t op = 0; op < ops.size(); ++op) {
+    const auto cores = static_cast<double>(std::max<uint64_t>(program.opCores[op], 1));
+    result.ops[op].op = op;
+    result.ops[op].compute = static_cast<double>(ops[op].compute) / cores;
+    result.ops[op].communicate = static_cast<double>(ops[op].communicate) / cores;
+    result.ops[op].wait = static_cast<double>(ops[op].wait) / cores;
+  }
+  return result;
+}
+
+} // namespace weft::sim::maxplus

@@ -1,0 +1,101 @@
+#include "sim/maxplus/Evaluators.h"
+
+#include "sim/maxplus/MaxPlusEngine.h"
+
+#include <fmt/format.h>
+
+namespace weft::sim {
+namespace {
+
+class TimingEngine : public runtime::Device {
+public:
+  TimingEngine(const runtime::Package &package, hw::Hardware hardware, MeshEngineOptions options, Evaluator evaluator)
+      : package(package), hardware(std::move(hardware)), options(std::move(options)), evaluator(evaluator) {}
+
+  Result<void> prepare() {
+    if (evaluator == Evaluator::Event || (evaluator == Evaluator::Auto && options.trace)) {
+      why = evaluator == Evaluator::Event ? "asked for" : "words are traced";
+      return useEvents();
+    }
+    auto made = makeMaxPlusEngine(package, hardware, options);
+    if (made) {
+      maxPlus = std::move(*made);
+      return success();
+    }
+    if (evaluator == Evaluator::MaxPlus)
+      return made.takeError();
+    why = made.error().message;
+    return useEvents();
+  }
+
+  Result<void> load(const runtime::Package &) override {
+    return internalError("a timing engine keeps to the package that it was made for");
+  }
+  Result<void> reset() override { return success(); }
+
+  Result<runtime::LaunchResult> run(const runtime::Launch &launch) override {
+    if (maxPlus) {
+      auto result = maxPlus->run(launch);
+      name = "maxplus";
+      if (result || evaluator == Evaluator::MaxPlus) {
+        why = evaluator == Evaluator::MaxPlus ? "asked for" : "no flows contend";
+        return result;
+      }
+      why = fmt::format("{}: {}", launch.program, result.error().message);
+      if (auto ready = useEvents(); !ready)
+        return ready.takeError();
+    }
+    name = "event";
+    return events->run(launch);
+  }
+
+  Result<std::vector<std::byte>> readSram(uint32_t, uint32_t, uint32_t, uint32_t) override {
+    return userError("an engine for timing only has no SRAM to read");
+  }
+  runtime::KernelFacts kernelFacts() const override {
+    runtime::KernelFacts facts;
+    facts.evaluator = name;
+    facts.evaluatorWhy = why;
+    return facts;
+  }
+
+private:
+  Result<void> useEvents() {
+    if (events)
+      return success();
+    auto made = makeMeshEngine(package, hardware, options);
+    if (!made)
+      return made.takeError();
+    events = std::move(*made);
+    return success();
+  }
+
+  const runtime::Package &package;
+  const hw::Hardware hardware;
+  const MeshEngineOptions options;
+  const Evaluator evaluator;
+  std::unique_ptr<runtime::Device> maxPlus, events;
+  std::string name = "event", why;
+};
+
+} // namespace
+
+Result<Evaluator> parseEvaluator(const std::string &name) {
+  if (name == "auto")
+    return Evaluator::Auto;
+  if (name == "event")
+    return Evaluator::Event;
+  if (name == "maxplus")
+    return Evaluator::MaxPlus;
+  return Error{fmt::format("--evaluator is auto, event or maxplus, not '{}'", name), Fault::Usage};
+}
+
+Result<std::unique_ptr<runtime::Device>> makeTimingEngine(const runtime::Package &package, const hw::Hardware &hardware,
+                                                          const MeshEngineOptions &options, Evaluator evaluator) {
+  auto engine = std::make_unique<TimingEngine>(package, hardware, options, evaluator);
+  if (auto ok = engine->prepare(); !ok)
+    return ok.takeError();
+  return std::unique_ptr<runtime::Device>(std::move(engine));
+}
+
+} // namespace weft::sim

@@ -1,0 +1,163 @@
+// Finds loops that run in lockstep, and keeps the accounts of their steps.
+#include "sim/maxplus/Evaluation.h"
+#include "sim/maxplus/Lockstep.h"
+
+#include <algorithm>
+#include <set>
+
+namespace weft::sim::maxplus {
+
+/// The body of the loop at `begin`, if it is one that may run in lockstep.
+std::optional<LockstepBody> Evaluation::lockstepBody(const Strand &strand, uint32_t begin) {
+  const std::vector<InstrCode> &instrs = program.image.instrs;
+  LockstepBody body;
+  std::map<uint32_t, Exchange> puts, gets;
+  bool waited = false;
+  uint32_t at = 0;
+  const Stretch first = strand.cores.stretches.front();
+  for (uint32_t pc = begin + 1; pc < instrs[begin].match; ++pc) {
+    const InstrCode &instr = instrs[pc];
+    ++body.instrs;
+    switch (instr.kind) {
+    case pkg::InstrKind::Put:
+    case pkg::InstrKind::Get: {
+      if (waited || !isFixed(instr.bytes))
+        return std::nullopt;
+      const int64_t bytes = evaluate(instr.bytes, strand, first.begin, first.y), word = hardware.routing.linkBytes;
+      const auto words = static_cast<uint32_t>(std::max<int64_t>(bytes + word - 1, 0) / word);
+      at += hardware.latency.transferIssue;
+      body.communicate += hardware.latency.transferIssue;
+      if (bytes < 0 || words > 1u << 24)
+        return std::nullopt;
+      auto &ends = instr.kind == pkg::InstrKind::Put ? puts : gets;
+      if (words && !ends.try_emplace(instr.channel, Exchange{instr.channel, words, at, at}).second)
+        return std::nullopt;
+      break;
+    }
+    case pkg::InstrKind::Call: {
+      for (const pkg::Expr *each : costExprs(instr))
+        if (!isFixed(*each))
+          return std::nullopt;
+      const uint32_t cycles = kernelCycles(instr, strand, first.begin, first.y);
+      (waited ? body.after : at) += cycles;
+      body.compute += cycles;
+      ++body.calls;
+      break;
+    }
+    case pkg::InstrKind::Wait:
+      if (waited)
+        return std::nullopt;
+      waited = true;
+      break;
+    default:
+      return std::nullopt;
+    }
+  }
+  body.wait = at;
+  if (!waited || puts.size() != gets.size() || puts.size() > hardware.routing.rampWords || puts.empty() ||
+      uint64_t{at} + body.after > 1u << 24)
+    return std::nullopt;
+  for (const auto &[channel, put] : puts) {
+    auto get = gets.find(channel);
+    if (get == gets.end() || get->second.words != put.words)
+      return std::nullopt;
+    body.exchanges.push_back({channel, put.words, put.put, get->second.get});
+  }
+  return body;
+}
+
+/// Whether the strand's cores exchange with each other alone, one message a channel.
+bool Evaluation::isClosed(const Strand &strand, const LockstepBody &body) const {
+  std::vector<bool> inside(size_t{width} * height, false);
+  forEachCore(strand.cores, width, [&](uint32_t core, uint32_t, uint32_t) { inside[core] = true; });
+  for (const Exchange &each : body.exchanges) {
+    const ChannelShape &shape = program.channels[each.channel];
+    if (shape.lines.size() != 1 || !messages.isIdle(each.channel))
+      return false;
+    const Line &line = shape.lines[0];
+    bool closed = true;
+    forEachCore(strand.cores, width, [&](uint32_t, uint32_t x, uint32_t y) {
+      const Stop &stop = line.stops[shape.positionOf(x, y)];
+      if (!closed || stop.sends == noFlow || stop.source < 0 || line.flows[stop.sends].single < 0 ||
+          line.flows[stop.sends].lo < 0 || line.flows[stop.flow].single < 0) {
+        closed = false;
+        return;
+      }
+      auto at = [&](int32_t position) {
+        return inside[shape.alongX ? y * width + static_cast<uint32_t>(position)
+                                   : static_cast<uint32_t>(position) * width + x];
+      };
+      closed = at(stop.source) && at(line.flows[stop.sends].single);
+    });
+    if (!closed)
+      return false;
+  }
+  return true;
+}
+
+/// Whose words the core gets by a channel whose lines are alike.
+uint32_t Evaluation::sourceOf(uint32_t channel, uint32_t x, uint32_t y) const {
+  const ChannelShape &shape = program.channels[channel];
+  const auto source = static_cast<uint32_t>(shape.lines[0].stops[shape.positionOf(x, y)].source);
+  return shape.alongX ? y * width + source : source * width + x;
+}
+
+uint64_t Evaluation::sumOfTimes(const CoreSet &cores) const {
+  uint64_t sum = 0;
+  forEachCore(cores, width, [&](uint32_t core, uint32_t, uint32_t) { sum += time[core]; });
+  return sum;
+}
+
+/// Takes steps of the loop that the strand is at the begin of, as long as they can be taken in lockstep and there are
+/// some. The last step is left to others, unless all can be taken.
+void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
+  LoopState &loop = strand.loops.back();
+  if (loop.count - loop.counter < 4 || !strand.pending.empty())
+    return;
+  const std::optional<LockstepBody> body = lockstepBody(strand, begin);
+  if (!body || failure || !isClosed(strand, *body))
+    return;
+  bool held = false; // in the first step; later ones see to it themselves
+  for (const Exchange &each : body->exchanges)
+    forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+      const uint32_t sent = time[sourceOf(each.channel, x, y)] + each.put;
+      held = held || messages.mayHold(each.channel, x, y, sent, each.words);
+    });
+  if (held)
+    return;
+  Lockstep lockstep(program.channels, fabricCycles(hardware), width, height, strand.cores, *body);
+  lockstep.start(time);
+  const uint64_t sumBefore = sumOfTimes(strand.cores);
+  uint64_t rounds = 0;
+  while (loop.counter < loop.count && (rounds % 64 || !lockstep.isFull()) && lockstep.step()) {
+    ++rounds;
+    ++loop.counter;
+  }
+  if (!rounds)
+    return;
+  // What a later message may find of the last step's.
+  const FabricCycles fabric = fabricCycles(hardware);
+  for (const Exchange &each : body->exchanges) {
+    const ChannelShape &shape = program.channels[each.channel];
+    forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+      const Stop &stop = shape.lines[0].stops[shape.positionOf(x, y)];
+      const uint32_t source = sourceOf(each.channel, x, y);
+      const uint32_t head = std::max(lockstep.began(source) + each.put + stop.path, lockstep.began(core) + each.get);
+      messages.record(each.channel, x, y, time[source] + each.put, head, head + each.words - 1);
+    });
+    strand.sent[each.channel] += static_cast<uint32_t>(rounds);
+    strand.asked[each.channel] += static_cast<uint32_t>(rounds);
+    count(each.channel, strand.cores, each.words, rounds);
+  }
+  forEachCore(strand.cores, width, [&](uint32_t core, uint32_t, uint32_t) { time[core] = lockstep.begins(core); });
+  const uint64_t all = rounds * strand.cores.size;
+  OpSum &op = opOf(strand);
+  op.compute += all * body->compute;
+  op.communicate += all * body->communicate;
+  op.wait += sumOfTimes(strand.cores) - sumBefore - all * (body->wait + body->after);
+  busy += all * body->compute;
+  counters.kernelCalls += all * body->calls;
+  steps += all * body->instrs;
+}
+
+} // namespace weft::sim::maxplus

@@ -1,0 +1,475 @@
+#include "sim/maxplus/Messages.h"
+
+#include <algorithm>
+
+namespace weft::sim::maxplus {
+
+void Slot::Words::set(uint32_t core, uint32_t words, size_t cores) {
+  if (!any) {
+    any = true;
+    all = words;
+  }
+  if (of.empty() && words == all)
+    return;
+  if (of.empty())
+    of.assign(cores, all);
+  of[core] = words;
+}
+
+Messages::Messages(const std::vector<ChannelShape> &shapes, const FabricCycles &cycles, uint32_t width, uint32_t height)
+    : shapes(shapes), cycles(cycles), width(width), height(height), channels(shapes.size()) {}
+
+// ---- slots ------------------------------------------------------------------------------------------------------
+
+Slot *Messages::find(uint32_t channel, uint32_t number) {
+  for (const auto &slot : channels[channel].slots)
+    if (slot->number == number)
+      return slot.get();
+  return nullptr;
+}
+
+Slot &Messages::slot(uint32_t channel, uint32_t number) {
+  if (Slot *found = find(channel, number))
+    return *found;
+  Channel &of = channels[channel];
+  const size_t cores = size_t{width} * height;
+  auto place = std::find_if(of.slots.begin(), of.slots.end(), [&](const auto &slot) { return slot->number > number; });
+  Slot &made = **of.slots.insert(place, std::make_unique<Slot>());
+  made.number = number;
+  made.sent.assign(cores + 1, unknown);
+  made.asked.assign(cores, unknown);
+  made.head.assign(cores, unknown);
+  made.tail.assign(cores, unknown);
+  made.sentAt.assign(shapes[channel].alongX ? width : height, 0);
+  if (of.lastTail.empty()) {
+    of.lastHead.assign(cores, 0);
+    of.lastTail.assign(cores, 0);
+    of.forwards.assign(cores, false);
+  }
+  if (of.slots.size() > 4096)
+    refuse("more than 4096 messages of one flow are under way");
+  return made;
+}
+
+void Messages::close(uint32_t channel, uint32_t number, uint64_t ends) {
+  Slot *slot = find(channel, number);
+  if (!slot)
+    return;
+  slot->closed += ends;
+  if (slot->closed < slot->opened || slot->met != slot->expected)
+    return;
+  const auto forwards = std::move(slot->forwards);
+  std::erase_if(channels[channel].slots, [&](const auto &each) { return each.get() == slot; });
+  for (auto [out, outNumber] : forwards)
+    if (out != channel || outNumber != number)
+      close(out, outNumber, 1);
+}
+
+bool Messages::finishAll() {
+  return std::all_of(channels.begin(), channels.end(), [](const Channel &channel) {
+    return std::all_of(channel.slots.begin(), channel.slots.end(),
+                       [](const auto &slot) { return slot->met == slot->expected && slot->closed == slot->opened; });
+  });
+}
+
+bool Messages::allClosed() const {
+  return std::all_of(channels.begin(), channels.end(), [&](const Channel &channel) {
+    return std::all_of(channel.slots.begin(), channel.slots.end(),
+                       [&](const auto &slot) { return slot->sent.back() != unknown && !slot->met && !slot->opened; });
+  });
+}
+
+size_t Messages::bytes() const {
+  size_t words = 0;
+  for (const Channel &channel : channels) {
+    words += 2 * channel.lastTail.size();
+    for (const auto &slot : channel.slots)
+      words += slot->sent.size() + slot->asked.size() + slot->head.size() + slot->tail.size() + slot->left.size() +
+               slot->onward.size() + slot->sentWords.of.size() + slot->askedWords.of.size();
+  }
+  return words * sizeof(uint32_t);
+}
+
+// ---- ends open ----------------------------------------------------------------------------------------------------
+
+void Messages::sentKnown(uint32_t channel, Slot &slot, uint32_t x, uint32_t y) {
+  const ChannelShape &shape = shapes[channel];
+  const Line &line = shape.lineAt(x, y);
+  const uint32_t core = y * width + x, position = shape.positionOf(x, y);
+  const FlowShape &flow = line.flows[line.stops[position].sends];
+  ++slot.sentAt[position];
+  if (flow.lo != host || flow.receivers)
+    return;
+  // To the host alone, which always takes it.
+  uint32_t at = slot.sent[core] + cycles.ramp;
+  const uint32_t words = slot.sentWords.at(core);
+  for (int32_t p = flow.source;; --p) {
+    if (flow.sharesLinks)
+      occupy(shape, channel, line.stops[position].sends, x, y, p, false, {at, at + words - 1});
+    if (p == 0)
+      break;
+    at += link(shape, p - 1);
+  }
+  lastAtHost = std::max(lastAtHost, at + words - 1 + cycles.hop);
+}
+
+void Messages::openSends(uint32_t channel, uint32_t number, const CoreSet &cores, uint32_t words,
+                         const std::vector<uint32_t> &at) {
+  const ChannelShape &shape = shapes[channel];
+  Slot &slot = this->slot(channel, number);
+  forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+    const Line &line = shape.lineAt(x, y);
+    const uint32_t sends = line.stops[shape.positionOf(x, y)].sends;
+    if (sends == noFlow)
+      return refuse("a core sends into a channel that it is no source of");
+    slot.sent[core] = at[core];
+    slot.sentWords.set(core, words, size_t{width} * height + 1);
+    slot.expected += line.flows[sends].receivers;
+    sentKnown(channel, slot, x, y);
+  });
+  slot.opened += cores.size;
+}
+
+void Messages::streamOut(uint32_t channel, uint32_t number, uint32_t x, uint32_t y, uint32_t at) {
+  Slot &slot = *find(channel, number);
+  slot.sent[y * width + x] = at;
+  sentKnown(channel, slot, x, y);
+}
+
+void Messages::openReceives(uint32_t channel, uint32_t number, const CoreSet &cores, uint32_t words,
+                            const std::vector<uint32_t> &at) {
+  const ChannelShape &shape = shapes[channel];
+  Slot &slot = this->slot(channel, number);
+  forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+    if (shape.lineAt(x, y).stops[shape.positionOf(x, y)].flow == noFlow)
+      return refuse("a core receives from a channel that is not delivered to it");
+    slot.asked[core] = at[core];
+    slot.askedWords.set(core, words, size_t{width} * height);
+  });
+  slot.met += cores.size;
+  slot.opened += cores.size;
+}
+
+void Messages::hostSends(uint32_t channel, uint32_t words, uint32_t at) {
+  const ChannelShape &shape = shapes[channel];
+  if (channels[channel].hostMessages++)
+    return refuse("the host sends more than one message into a channel");
+  Slot &slot = this->slot(channel, 0);
+  const uint32_t core = width * height;
+  slot.sent[core] = at;
+  slot.sentWords.set(core, words, size_t{core} + 1);
+  for (uint32_t line = 0; line < (shape.alongX ? height : width); ++line) {
+    const Line &of = shape.alongX ? shape.lineAt(0, line) : shape.lineAt(line, 0);
+    if (of.hostFlow != noFlow)
+      slot.expected += of.flows[of.hostFlow].receivers;
+  }
+}
+
+void Messages::forwardTo(uint32_t channel, uint32_t number, const CoreSet &cores, uint32_t out, uint32_t outNumber,
+                         uint32_t words) {
+  Slot &onto = this->slot(out, outNumber);
+  const ChannelShape &shape = shapes[out];
+  forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+    const Line &line = shape.lineAt(x, y);
+    const uint32_t sends = line.stops[shape.positionOf(x, y)].sends;
+    if (sends == noFlow)
+      return refuse("a core sends into a channel that it is no source of");
+    onto.sentWords.set(core, words, size_t{width} * height + 1);
+    onto.expected += line.flows[sends].receivers;
+  });
+  onto.opened += cores.size;
+  Slot &slot = *find(channel, number);
+  if (&onto != &slot)
+    ++onto.opened; // until `channel`'s message is closed
+  if (slot.onward.empty())
+    slot.onward.assign(size_t{width} * height, 0);
+  slot.forwards.emplace_back(out, outNumber);
+  forEachCore(cores, width, [&](uint32_t core, uint32_t, uint32_t) {
+    slot.onward[core] = static_cast<uint32_t>(slot.forwards.size());
+  });
+}
+
+bool Messages::mayArrive(uint32_t channel, const Slot &slot, uint32_t x, uint32_t y) const {
+  const ChannelShape &shape = shapes[channel];
+  const Stop &stop = shape.lineAt(x, y).stops[shape.positionOf(x, y)];
+  return stop.source < 0 || slot.sentAt[static_cast<size_t>(stop.source)] > 0;
+}
+
+// ---- arrivals -------------------------------------------------------------------------------------------------------
+
+void Messages::setLeft(Slot &slot, uint32_t core, uint32_t at) {
+  if (slot.left.empty())
+    slot.left.assign(slot.sent.size(), unknown);
+  slot.left[core] = at;
+}
+
+/// The last word of the message to `core` went down its ramp at `tail`.
+void Messages::settle(uint32_t channel, Slot &slot, uint32_t core, uint32_t tail) {
+  Channel &of = channels[channel];
+  slot.tail[core] = tail;
+  of.lastHead[core] = slot.head[core];
+  of.lastTail[core] = tail;
+  of.forwards[core] = !slot.onward.empty() && slot.onward[core];
+  if (tail > latest)
+    refuse("the launch takes more than 2^31 cycles");
+}
+
+bool Messages::mayHold(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t words) const {
+  const Channel &of = channels[channel];
+  const Stop &stop = shapes[channel].lineAt(x, y).stops[shapes[channel].positionOf(x, y)];
+  const uint32_t tail = of.lastTail.empty() ? 0 : of.lastTail[y * width + x];
+  return words <= stop.room && tail && int64_t{tail} + 1 + stop.steps - stop.room > int64_t{sent};
+}
+
+void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t head, uint32_t tail) {
+  Channel &of = channels[channel];
+  if (of.lastTail.empty()) {
+    const size_t cores = size_t{width} * height;
+    of.lastHead.assign(cores, 0);
+    of.lastTail.assign(cores, 0);
+    of.forwards.assign(cores, false);
+  }
+  const uint32_t core = y * width + x;
+  of.lastHead[core] = head;
+  of.lastTail[core] = tail;
+  of.forwards[core] = false;
+  const Line &line = shapes[channel].lineAt(x, y);
+  const uint32_t flow = line.stops[shapes[channel].positionOf(x, y)].flow;
+  if (line.flows[flow].sharesLinks)
+    occupySingle(channel, line.flows[flow], flow, x, y, sent, tail);
+  if (tail > latest)
+    refuse("the launch takes more than 2^31 cycles");
+}
+
+/// The first cycle after the last word of earlier messages to the core; not `ready` while some of them are not settled.
+uint32_t Messages::afterEarlier(uint32_t channel, const Slot &slot, uint32_t source, uint32_t x, uint32_t y,
+                                bool &ready) {
+  Channel &of = channels[channel];
+  const uint32_t core = y * width + x;
+  for (const auto &each : of.slots) {
+    Slot &before = *each;
+    if (before.number >= slot.number)
+      break;
+    if (before.sent[source] == unknown || before.tail[core] != unknown)
+      continue;
+    head(channel, before, x, y);
+    if (before.tail[core] == unknown)
+      ready = false;
+  }
+  return of.lastTail[core] ? of.lastTail[core] + 1 : 0;
+}
+
+uint32_t Messages::head(uint32_t channel, Slot &slot, uint32_t x, uint32_t y) {
+  const uint32_t core = y * width + x;
+  if (slot.head[core] != unknown)
+    return slot.head[core];
+  const ChannelShape &shape = shapes[channel];
+  const Line &line = shape.lineAt(x, y);
+  const Stop &stop = line.stops[shape.positionOf(x, y)];
+  const FlowShape &flow = line.flows[stop.flow];
+  if (flow.single == nobody) {
+    settleFlow(channel, slot, line, flow, x, y);
+    return slot.head[core];
+  }
+  return headOfOne(channel, slot, line, stop, x, y);
+}
+
+uint32_t Messages::headOfOne(uint32_t channel, Slot &slot, const Line &line, const Stop &stop, uint32_t x, uint32_t y) {
+  const uint32_t core = y * width + x, source = coreAt(shapes[channel], x, y, stop.source);
+  const uint32_t sent = slot.sent[source], asked = slot.asked[core];
+  if (sent == unknown || asked == unknown)
+    return unknown;
+  bool ready = true;
+  const uint32_t after = afterEarlier(channel, slot, source, x, y, ready);
+  if (!ready)
+    return unknown;
+  const uint32_t words = slot.sentWords.at(source);
+  if (slot.askedWords.at(core) != words) {
+    refuse("a message is received in other pieces than it is sent in");
+    return unknown;
+  }
+  if (words <= stop.room) {
+    const uint32_t last = sent + words - 1;
+    const uint32_t left = behindHistory(channels[channel], stop, core, stop.room - words, last);
+    if (left != last)
+      setLeft(slot, source, left);
+  }
+  const uint32_t head = slot.head[core] = std::max({sent + stop.path, asked, after});
+  if (slot.onward.empty() || !slot.onward[core]) {
+    settle(channel, slot, core, head + words - 1);
+    const FlowShape &flow = line.flows[stop.flow];
+    if (flow.sharesLinks)
+      occupySingle(channel, flow, stop.flow, x, y, sent, slot.tail[core]);
+  }
+  return head;
+}
+
+void Messages::setTail(uint32_t channel, uint32_t number, uint32_t x, uint32_t y, uint32_t at) {
+  Slot &slot = *find(channel, number);
+  const ChannelShape &shape = shapes[channel];
+  const Line &line = shape.lineAt(x, y);
+  const Stop &stop = line.stops[shape.positionOf(x, y)];
+  const FlowShape &flow = line.flows[stop.flow];
+  const uint32_t core = y * width + x;
+  if (flow.single == nobody)
+    return; // settleFlow has it
+  settle(channel, slot, core, at);
+  if (flow.sharesLinks)
+    occupySingle(channel, flow, stop.flow, x, y, slot.sent[coreAt(shape, x, y, stop.source)], at);
+}
+
+// ---- departures
+// -------------------------------------------------------------------------------------------------------
+
+uint32_t Messages::left(uint32_t channel, Slot &slot, uint32_t x, uint32_t y, uint32_t words) {
+  const uint32_t core = y * width + x;
+  const ChannelShape &shape = shapes[channel];
+  const Line &line = shape.lineAt(x, y);
+  const FlowShape &flow = line.flows[line.stops[shape.positionOf(x, y)].sends];
+  const uint32_t sent = slot.sent[core];
+  if (sent == unknown)
+    return unknown;
+  if (!slot.left.empty() && slot.left[core] != unknown)
+    return slot.left[core];
+  const uint32_t last = sent + words - 1;
+  if (!flow.receivers)
+    return last;
+  if (words <= flow.fits)
+    return behindOthers(channel, slot, flow, x, y, words, last);
+  if (flow.single != nobody)
+    return behindOwnWords(channel, slot, x, y, words, last);
+  settleFlow(channel, slot, line, flow, x, y);
+  return slot.left.empty() ? unknown : slot.left[core];
+}
+
+/// The last word may find the way full of words of earlier messages, which have left it by `core`'s last tail; `spare`
+/// more words fit between.
+uint32_t Messages::behindHistory(const Channel &channel, const Stop &stop, uint32_t core, uint32_t spare,
+                                 uint32_t last) {
+  const uint32_t tail = channel.lastTail[core];
+  const int64_t bound = int64_t{tail} + stop.steps - spare;
+  if (!tail || bound <= int64_t{last})
+    return last;
+  if (channel.forwards[core] || int64_t{tail} - spare < int64_t{channel.lastHead[core]})
+    refuse("a core sends further ahead of its receiver than is kept track of");
+  return static_cast<uint32_t>(bound);
+}
+
+/// A message that fits into the queues on its way: only words of earlier ones may hold it up.
+uint32_t Messages::behindOthers(uint32_t channel, Slot &slot, const FlowShape &flow, uint32_t x, uint32_t y,
+                                uint32_t words, uint32_t last) {
+  const ChannelShape &shape = shapes[channel];
+  const Line &line = shape.lineAt(x, y);
+  const uint32_t core = y * width + x;
+  uint32_t result = last;
+  for (int32_t at = std::max(flow.lo, 0); at <= flow.hi; ++at) {
+    if (!flow.delivers(at))
+      continue;
+    const Stop &stop = line.stops[static_cast<size_t>(at)];
+    const uint32_t receiver = coreAt(shape, x, y, at);
+    if (slot.head[receiver] != unknown)
+      continue; // looked at when it was settled
+    uint64_t backlog = 0;
+    for (const auto &each : channels[channel].slots) {
+      Slot &before = *each;
+      if (before.number >= slot.number)
+        break;
+      if (before.sent[core] == unknown || before.tail[receiver] != unknown)
+        continue;
+      head(channel, before, receiver % width, receiver / width);
+      if (before.tail[receiver] == unknown)
+        backlog += before.sentWords.at(core);
+    }
+    if (backlog + words > stop.room)
+      return unknown;
+    const uint32_t held =
+        behindHistory(channels[channel], stop, receiver, stop.room - words - static_cast<uint32_t>(backlog), last);
+    if (held != last && flow.single == nobody)
+      refuse("a core multicasts further ahead of its receivers than is kept track of");
+    result = std::max(result, held);
+  }
+  return result;
+}
+
+/// A message longer than the queues on its way: its own first words, waiting for receivers, hold up its last.
+uint32_t Messages::behindOwnWords(uint32_t channel, Slot &first, uint32_t x, uint32_t y, uint32_t words,
+                                  uint32_t last) {
+  Slot *slot = &first;
+  uint64_t room = 0;
+  uint32_t steps = 0;
+  for (;;) {
+    const ChannelShape &shape = shapes[channel];
+    const Line &line = shape.lineAt(x, y);
+    const FlowShape &flow = line.flows[line.stops[shape.positionOf(x, y)].sends];
+    if (words <= room + flow.fits)
+      return last;
+    if (flow.single == nobody) {
+      refuse("a stream is longer than the way to a multicast");
+      return unknown;
+    }
+    const Stop &stop = line.stops[static_cast<size_t>(flow.single)];
+    const uint32_t receiver = coreAt(shape, x, y, flow.single);
+    x = receiver % width;
+    y = receiver / width;
+    room += stop.room;
+    steps += stop.steps;
+    const uint32_t from = head(channel, *slot, x, y);
+    if (from == unknown)
+      return unknown;
+    last = std::max(last, from + static_cast<uint32_t>(words - 1 - room) + steps);
+    if (slot->onward.empty() || !slot->onward[receiver])
+      return last;
+    room += cycles.queueWords + cycles.ramp + cycles.streamStage;
+    steps += 1;
+    if (words <= room)
+      return last;
+    const auto [out, number] = slot->forwards[slot->onward[receiver] - 1];
+    channel = out;
+    slot = find(out, number);
+    if (!slot || slot->sent[receiver] == unknown)
+      return unknown;
+  }
+}
+
+// ---- links that flows share
+// ---------------------------------------------------------------------------------------------
+
+/// Words of the flow cross the link from position `at` on in `span`.
+void Messages::occupy(const ChannelShape &shape, uint32_t channel, uint32_t flow, uint32_t x, uint32_t y, int32_t at,
+                      bool upwards, Span span) {
+  auto &links = uses[(shape.alongX ? 0 : 2) + (upwards ? 1 : 0)];
+  if (links.empty())
+    links.resize(size_t{width} * height);
+  // The last few spans, latest first. Messages are not settled in the order of their words.
+  std::array<Use, Use::kept> &kept = links[coreAt(shape, x, y, at)];
+  Use use{span.first, span.last + 1, channel << 16 ^ flow};
+  size_t place = 0;
+  while (place < kept.size() && kept[place].from > use.from)
+    ++place;
+  auto apart = [&](const Use &earlier, const Use &later) {
+    return earlier.by == later.by || earlier.until <= later.from;
+  };
+  if (place == kept.size() || !apart(kept[place], use) || (place && !apart(use, kept[place - 1])))
+    return refuse("two flows may want a link at the same time");
+  if (kept[place].by == use.by) // so that a span which is forgotten ends before those that are kept
+    use.until = std::max(use.until, kept[place].until);
+  if (place && kept[place - 1].by == use.by)
+    kept[place - 1].until = std::max(use.until, kept[place - 1].until);
+  for (size_t i = kept.size() - 1; i > place; --i)
+    kept[i] = kept[i - 1];
+  kept[place] = use;
+}
+
+void Messages::occupySingle(uint32_t channel, const FlowShape &flow, uint32_t flowNumber, uint32_t x, uint32_t y,
+                            uint32_t sent, uint32_t tail) {
+  const ChannelShape &shape = shapes[channel];
+  const bool upwards = flow.single > flow.source;
+  const uint32_t path = shape.lineAt(x, y).stops[static_cast<size_t>(flow.single)].path;
+  uint32_t passed = flow.source == host ? cycles.hop : cycles.ramp;
+  for (int32_t at = std::max(flow.source, 0); at != flow.single; at += upwards ? 1 : -1) {
+    occupy(shape, channel, flowNumber, x, y, at, upwards, {sent + passed, tail - (path - passed)});
+    passed += link(shape, upwards ? at : at - 1);
+  }
+}
+
+} // namespace weft::sim::maxplus

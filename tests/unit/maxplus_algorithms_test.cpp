@@ -1,0 +1,96 @@
+// Every algorithm of `weft kernel` on both evaluators of the mesh: the same cycles.
+#include "compiler/algorithms/Algorithms.h"
+#include "hw-models/CoreModel.h"
+#include "maxplus_same.h"
+#include "sim/maxplus/MaxPlusEngine.h"
+
+#include <array>
+
+namespace weft::test {
+namespace {
+
+using algorithms::Kind;
+
+runtime::LaunchReport runOn(const runtime::Package &package, const hw::Hardware &hardware, bool maxPlus,
+                            std::string &error) {
+  auto core = hw::makeCoreModel(hardware);
+  REQUIRE(core);
+  sim::MeshEngineOptions options;
+  options.timingOnly = true;
+  options.coreModel = core->get();
+  auto device =
+      maxPlus ? sim::makeMaxPlusEngine(package, hardware, options) : sim::makeMeshEngine(package, hardware, options);
+  if (device) {
+    auto result = (*device)->run({.program = package.programs[0]->name, .tokensInCache = 1, .inputs = {}});
+    if (result)
+      return result->report;
+    error = result.error().message;
+  } else {
+    error = device.error().message;
+  }
+  return {};
+}
+
+struct Tally {
+  uint32_t same = 0, refused = 0;
+  std::string why;
+};
+
+void compareOne(const algorithms::Request &request, const hw::Hardware &hardware, Tally &tally) {
+  auto generated = algorithms::generate(request, hardware);
+  if (!generated)
+    return; // K or groups that do not fit, too few colours: not this test's matter
+  std::string error, engineError;
+  runtime::LaunchReport seen = runOn(generated->package, hardware, true, error);
+  if (!error.empty()) {
+    ++tally.refused;
+    tally.why = error;
+    return;
+  }
+  runtime::LaunchReport expected = runOn(generated->package, hardware, false, engineError);
+  CAPTURE(engineError);
+  REQUIRE(engineError.empty());
+  requireSame(seen, expected);
+  ++tally.same;
+}
+
+std::vector<std::vector<int64_t>> shapesOf(Kind kind, int64_t w, int64_t h) {
+  switch (kind) {
+  case Kind::Gemm:
+    return {{w, h, w}, {8 * h, 8 * w, 8 * w}, {3 * h + 1, 5 * w + 2, 2 * w + 1}, {40 * h, 12 * w, 20 * w}};
+  case Kind::Gemv:
+    return {{w, h}, {64 * h, 48 * w}, {7 * h + 1, 5 * w + 2}};
+  default:
+    return {{1, 1}, {1, 7}, {4, 16}, {16, 33}};
+  }
+}
+
+} // namespace
+
+TEST_CASE("Both evaluators agree on every algorithm", "[maxplus]") {
+  constexpr std::array<std::array<uint32_t, 2>, 9> meshes = {
+      {{2, 2}, {3, 3}, {5, 5}, {6, 6}, {9, 9}, {7, 3}, {4, 10}, {1, 6}, {12, 1}}};
+  for (const char *preset : {"wse2", "wse3"}) {
+    auto hardware = hw::load(preset);
+    REQUIRE(hardware);
+    hardware->latency.dieCrossing = {4, 5, 7};
+    hardware->routing.rampWords = 2;
+    for (Kind kind : {Kind::Gemm, Kind::Gemv, Kind::AllReduce, Kind::Reduce, Kind::Broadcast, Kind::Shift})
+      for (const std::string &algorithm : algorithms::algorithmNames(kind)) {
+        Tally tally;
+        for (auto [w, h] : meshes)
+          for (const std::vector<int64_t> &shape : shapesOf(kind, w, h))
+            for (const char *repeats : {"1", "3"})
+              for (algorithms::Element element : {algorithms::Element::F16, algorithms::Element::F32}) {
+                algorithms::Request request{
+                    kind, algorithm, w, h, shape, element, algorithms::Settings({{"repeats", repeats}})};
+                CAPTURE(preset, nameOf(kind), algorithm, w, h, shape, repeats, static_cast<int>(element));
+                compareOne(request, *hardware, tally);
+              }
+        CAPTURE(preset, nameOf(kind), algorithm, tally.why);
+        CHECK(tally.same > 0);
+      }
+  }
+}
+
+} // namespace weft::test

@@ -1,0 +1,226 @@
+// `weft kernel KIND --csv`: a request a row.
+#include "runtime/support/WriteFile.h"
+#include "tools/KernelRun.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <fstream>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace weft::tools {
+
+using algorithms::Kind;
+using algorithms::Request;
+
+namespace {
+
+struct Table {
+  std::vector<std::string> columns;
+  std::vector<std::string> lines;              // as they stand in the file
+  std::vector<std::vector<std::string>> cells; // of each line
+  std::vector<size_t> lineNumbers;
+};
+
+std::vector<std::string> split(const std::string &line) {
+  std::vector<std::string> cells;
+  for (size_t from = 0;;) {
+    const size_t comma = line.find(',', from);
+    cells.push_back(line.substr(from, comma == std::string::npos ? comma : comma - from));
+    if (comma == std::string::npos)
+      return cells;
+    from = comma + 1;
+  }
+}
+
+Result<Table> readTable(const std::string &path) {
+  std::ifstream file(path);
+  if (!file)
+    return userError(fmt::format("{}: cannot be read", path));
+  Table table;
+  std::string line;
+  for (size_t number = 1; std::getline(file, line); ++number) {
+    if (!line.empty() && line.back() == '\r')
+      line.pop_back();
+    if (line.empty())
+      continue;
+    if (table.columns.empty()) {
+      table.columns = split(line);
+      continue;
+    }
+    table.cells.push_back(split(line));
+    if (table.cells.back().size() != table.columns.size())
+      return userError(fmt::format("{}:{}: {} cells under {} columns", path, number, table.cells.back().size(),
+                                   table.columns.size()));
+    table.lines.push_back(line);
+    table.lineNumbers.push_back(number);
+  }
+  if (table.lines.empty())
+    return userError(fmt::format("{}: no row", path));
+  return table;
+}
+
+/// The numbers of one row by column.
+class Row {
+public:
+  Row(const Table &table, size_t index) : table(table), index(index) {}
+
+  bool has(const std::string &column) const { return position(column).has_value(); }
+  Result<int64_t> number(const std::string &column) const {
+    auto at = position(column);
+    if (!at)
+      return userError(fmt::format("there is no column {}", column));
+    const std::string &cell = table.cells[index][*at];
+    int64_t value = 0;
+    auto parsed = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+    if (parsed.ec != std::errc() || parsed.ptr != cell.data() + cell.size())
+      return userError(fmt::format("column {}: '{}' is no whole number", column, cell));
+    if (value < 1 || value > (int64_t{1} << 28))
+      return userError(fmt::format("column {}: {} is outside 1 to 2^28", column, value));
+    return value;
+  }
+
+private:
+  std::optional<size_t> position(const std::string &column) const {
+    auto found = std::ranges::find(table.columns, column);
+    if (found == table.columns.end())
+      return std::nullopt;
+    return static_cast<size_t>(found - table.columns.begin());
+  }
+  const Table &table;
+  size_t index;
+};
+
+/// How the extents of a kind stand in the reference files: of the whole, and on a core, of which there are P along it.
+struct Extent {
+  const char *whole, *tile;
+};
+
+Result<std::vector<int64_t>> shapeOf(const Row &row, Kind kind, int64_t cores) {
+  std::vector<Extent> extents = {{"M", "Mt"}, {"N", "Nt"}};
+  if (kind == Kind::Gemm)
+    extents = {{"M", "Mt"}, {"K", "Kt"}, {"N", "Nt"}};
+  const bool ofCore = kind != Kind::Gemm && kind != Kind::Gemv;
+  std::vector<int64_t> shape;
+  for (const Extent &extent : extents) {
+    if (kind == Kind::Gemm && row.has("size") && !row.has("M") && !row.has("Mt")) {
+      auto size = row.number("size");
+      if (!size)
+        return size.takeError();
+      shape.push_back(*size);
+      continue;
+    }
+    const bool whole = !ofCore && row.has(extent.whole);
+    auto value = row.number(whole ? extent.whole : extent.tile);
+    if (!value)
+      return value.takeError();
+    shape.push_back(whole || ofCore ? *value : *value * cores);
+  }
+  return shape;
+}
+
+Result<Request> requestOf(const Row &row, const Request &common) {
+  Request request = common;
+  auto cores = row.number("P");
+  if (!cores)
+    return cores.takeError();
+  request.width = request.height = static_cast<uint32_t>(*cores);
+  auto shape = shapeOf(row, request.kind, *cores);
+  if (!shape)
+    return shape.takeError();
+  request.shape = std::move(*shape);
+  auto settings = request.settings.all();
+  for (auto [column, setting] : {std::pair("group_num", "groups"), std::pair("L_hops", "hops")})
+    if (row.has(column) && !settings.contains(setting)) {
+      auto value = row.number(column);
+      if (!value)
+        return value.takeError();
+      settings[setting] = std::to_string(*value);
+    }
+  request.settings = algorithms::Settings(std::move(settings));
+  return request;
+}
+
+std::string timesOf(const KernelOutcome &outcome) {
+  return fmt::format("{:.2f},{:.2f},{:.2f},{:.2f}", outcome.cycles, outcome.compute, outcome.communicate, outcome.wait);
+}
+
+/// The added cells of each row, in order. Rows are independent of each other, so threads take the next one each; a row
+/// with most cores first, since it takes longest.
+Result<std::vector<std::string>> predictAll(const std::string &path, const Table &table,
+                                            const std::vector<Request> &requests, const hw::Hardware &hardware,
+                                            const Tool &tool) {
+  std::vector<size_t> order(requests.size());
+  for (size_t i = 0; i < order.size(); ++i)
+    order[i] = i;
+  std::ranges::sort(
+      order, [&](size_t a, size_t b) { return std::pair(requests[b].width, a) < std::pair(requests[a].width, b); });
+  std::vector<std::string> cells(requests.size());
+  std::atomic<size_t> next = 0;
+  std::mutex guard;
+  std::optional<std::pair<size_t, Error>> failure; // of the first row that fails, whatever thread finds it first
+  auto work = [&] {
+    for (size_t taken = next++; taken < order.size(); taken = next++) {
+      const size_t row = order[taken];
+      auto outcome = runKernel(requests[row], hardware, tool);
+      if (outcome) {
+        cells[row] = timesOf(*outcome);
+        continue;
+      }
+      std::lock_guard lock(guard);
+      if (!failure || failure->first > row)
+        failure.emplace(row, outcome.takeError());
+      return;
+    }
+  };
+  std::vector<std::jthread> others;
+  for (unsigned i = 1; i < std::max(1u, std::thread::hardware_concurrency()); ++i)
+    others.emplace_back(work);
+  work();
+  others.clear();
+  if (failure) {
+    failure->second.message =
+        fmt::format("{}:{}: {}", path, table.lineNumbers[failure->first], failure->second.message);
+    return std::move(failure->second);
+  }
+  return cells;
+}
+
+} // namespace
+
+Result<void> predictRows(const std::string &path, const std::string &output, const Request &request,
+                         const hw::Hardware &hardware, const Tool &tool) {
+  auto table = readTable(path);
+  if (!table)
+    return table.takeError();
+  if (output != "-")
+    if (auto writable = runtime::checkWritable(output); !writable)
+      return writable;
+  std::vector<Request> requests;
+  for (size_t i = 0; i < table->lines.size(); ++i) {
+    auto each = requestOf(Row(*table, i), request);
+    if (!each)
+      return Error{fmt::format("{}:{}: {}", path, table->lineNumbers[i], each.error().message), each.error().fault};
+    requests.push_back(std::move(*each));
+  }
+  auto cells = predictAll(path, *table, requests, hardware, tool);
+  if (!cells)
+    return cells.takeError();
+  // `cycles` is the prediction in every file that is written; one that came in was measured.
+  std::ranges::replace(table->columns, std::string("cycles"), std::string("measured_cycles"));
+  std::string text = fmt::format("{},cycles,compute,communicate,wait\n", fmt::join(table->columns, ","));
+  for (size_t i = 0; i < table->lines.size(); ++i)
+    text += fmt::format("{},{}\n", table->lines[i], (*cells)[i]);
+  if (output == "-") {
+    fmt::print("{}", text);
+    return success();
+  }
+  return runtime::writeFile(output, text);
+}
+
+} // namespace weft::tools

@@ -1,0 +1,155 @@
+#include "tools/KernelRun.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+namespace weft::tools {
+
+using algorithms::Facts;
+using algorithms::Kind;
+using algorithms::Request;
+
+uint32_t defaultRepeats(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer ? 1 : 3; }
+
+namespace {
+
+/// Of the ops of repetitions 2 and later the mean, of one repetition what it took.
+void fillTimes(KernelOutcome &outcome, const runtime::LaunchReport &report, const pkg::ProgramT &program) {
+  const uint32_t repeats = outcome.facts.repeats;
+  const size_t ops = program.ops.size() / repeats;
+  const uint32_t counted = repeats > 1 ? repeats - 1 : 1;
+  outcome.ops.resize(ops);
+  for (const runtime::OpTime &time : report.ops) {
+    if (repeats > 1 && time.op < ops)
+      continue;
+    KernelOp &op = outcome.ops[time.op % ops];
+    op.cycles += static_cast<double>(time.cycles) / counted;
+    op.compute += time.compute / counted;
+    op.communicate += time.communicate / counted;
+    op.wait += time.wait / counted;
+  }
+  for (size_t i = 0; i < ops; ++i) {
+    outcome.ops[i].name = program.ops[i]->name;
+    outcome.ops[i].kind = program.ops[i]->kind;
+    outcome.cycles += outcome.ops[i].cycles;
+    outcome.compute += outcome.ops[i].compute;
+    outcome.communicate += outcome.ops[i].communicate;
+    outcome.wait += outcome.ops[i].wait;
+  }
+  outcome.launchCycles = report.cycles;
+  outcome.counters = report.counters;
+  for (const runtime::ChannelTraffic &channel : report.channels)
+    outcome.maxHops = std::max(outcome.maxHops, channel.maxHops);
+}
+
+std::string shapeText(const std::vector<int64_t> &shape) { return fmt::format("{}", fmt::join(shape, "x")); }
+
+std::string_view elementName(const Request &request) {
+  return request.element == algorithms::Element::F16 ? "f16" : "f32";
+}
+
+} // namespace
+
+Result<KernelOutcome> runKernel(Request request, const hw::Hardware &hardware, const Tool &tool) {
+  if (!request.settings.has("repeats")) {
+    auto settings = request.settings.all();
+    settings["repeats"] = std::to_string(defaultRepeats(request.kind));
+    request.settings = algorithms::Settings(std::move(settings));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  auto generated = algorithms::generate(request, hardware);
+  if (!generated)
+    return generated.takeError();
+  DeviceOptions options;
+  options.timingOnly = true;
+  auto device = tool.makeDevice(generated->package, options);
+  if (!device)
+    return device.takeError();
+  const pkg::ProgramT &program = *generated->package.programs[0];
+  auto result = (*device)->run({.program = program.name, .tokensInCache = 1, .inputs = {}});
+  if (!result)
+    return result.takeError();
+  KernelOutcome outcome;
+  outcome.request = std::move(request);
+  outcome.facts = std::move(generated->facts);
+  fillTimes(outcome, result->report, program);
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return outcome;
+}
+
+nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware) {
+  const Facts &facts = outcome.facts;
+  nlohmann::json json;
+  json["schema"] = "weft.kernel/1";
+  json["kind"] = nameOf(outcome.request.kind);
+  json["algorithm"] = facts.algorithm;
+  json["hardware"] = {{"name", hardware.name}, {"digest", fmt::format("{:016x}", hardware.digest)}};
+  json["mesh"] = {outcome.request.width, outcome.request.height};
+  json["clock_ghz"] = hardware.parallelism.clockGhz;
+  json["shape"] = outcome.request.shape;
+  json["padded_shape"] = facts.padded;
+  json["tile"] = facts.tile;
+  json["element"] = elementName(outcome.request);
+  json["settings"] = outcome.request.settings.all();
+  json["cycles"] = outcome.cycles;
+  json["compute"] = outcome.compute;
+  json["communicate"] = outcome.communicate;
+  json["wait"] = outcome.wait;
+  json["repeats"] = facts.repeats;
+  json["cycles_of"] =
+      facts.repeats > 1
+          ? "a repetition among repetitions without a barrier: the first one is left out, the mean of the others"
+          : "one repetition, from its launch to the end of the last core";
+  json["launch_cycles"] = outcome.launchCycles;
+  json["steps"] = facts.steps;
+  json["max_hops"] = outcome.maxHops;
+  json["colors"] = facts.colors;
+  json["paths_per_core"] = facts.pathsPerCore;
+  json["bytes_per_core"] = facts.bytesPerCore;
+  json["macs"] = facts.macs;
+  json["notes"] = facts.notes;
+  json["counters"] = {{"events", outcome.counters.events},
+                      {"word_hops", outcome.counters.wordHops},
+                      {"words_injected", outcome.counters.wordsInjected},
+                      {"kernel_calls", outcome.counters.kernelCalls}};
+  json["per_op"] = nlohmann::json::array();
+  for (const KernelOp &op : outcome.ops)
+    json["per_op"].push_back({{"op", op.name},
+                              {"kind", op.kind},
+                              {"cycles", op.cycles},
+                              {"compute", op.compute},
+                              {"communicate", op.communicate},
+                              {"wait", op.wait}});
+  return json;
+}
+
+std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
+  const Request &request = outcome.request;
+  const Facts &facts = outcome.facts;
+  std::string text = fmt::format("{} {} {} on {}, {}x{} cores: {}\n", nameOf(request.kind), shapeText(request.shape),
+                                 elementName(request), hardware.name, request.width, request.height, facts.algorithm);
+  text += fmt::format("  tile {}, {} steps, {} colours, {} bytes a core, messages of up to {} hops\n",
+                      shapeText(facts.tile), facts.steps, facts.colors, facts.bytesPerCore, outcome.maxHops);
+  if (facts.padded != request.shape && request.kind <= Kind::Gemv)
+    text += fmt::format("  padded to {}\n", shapeText(facts.padded));
+  const double micros = outcome.cycles / (hardware.parallelism.clockGhz * 1e3);
+  text += fmt::format("  {:.1f} cycles, {:.2f} us at {} GHz", outcome.cycles, micros, hardware.parallelism.clockGhz);
+  if (facts.repeats > 1)
+    text += fmt::format("; mean of repetitions 2 to {}, which follow each other without a barrier", facts.repeats);
+  if (facts.macs)
+    text += fmt::format("; {:.2f} MAC a cycle and core",
+                        static_cast<double>(facts.macs) / outcome.cycles / request.width / request.height);
+  text += fmt::format("\n\n  {:<12} {:>14} {:>14} {:>14} {:>14}\n", "op", "cycles", "compute", "communicate", "wait");
+  for (const KernelOp &op : outcome.ops)
+    text += fmt::format("  {:<12} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, op.cycles, op.compute,
+                        op.communicate, op.wait);
+  for (const std::string &note : facts.notes)
+    text += fmt::format("note: {}\n", note);
+  return text;
+}
+
+} // namespace weft::tools

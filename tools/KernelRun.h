@@ -1,0 +1,49 @@
+// What `weft kernel` does for one request, and its CSV mode.
+#pragma once
+
+#include "compiler/algorithms/Algorithms.h"
+#include "runtime/Device.h"
+#include "tools/Tool.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <vector>
+
+namespace weft::tools {
+
+/// One op, of one repetition.
+struct KernelOp {
+  std::string name, kind;
+  double cycles = 0, compute = 0, communicate = 0, wait = 0;
+};
+
+/// What one request came to. Times are cycles of one repetition: where there are several, the first one is left out
+/// and the mean taken over the others, so that `cycles` is what a repetition adds when they follow each other without a
+/// barrier.
+struct KernelOutcome {
+  algorithms::Request request;
+  algorithms::Facts facts;
+  double cycles = 0;
+  double compute = 0, communicate = 0, wait = 0; // means over the cores that took part, summed over ops
+  uint64_t launchCycles = 0;                     // of all repetitions together
+  std::vector<KernelOp> ops;
+  runtime::Counters counters;
+  uint32_t maxHops = 0; // longest way of a message
+  double seconds = 0;   // that the prediction took
+};
+
+/// The repetitions that show what one of them adds, by kind: a number that the user did not give.
+uint32_t defaultRepeats(algorithms::Kind kind);
+
+Result<KernelOutcome> runKernel(algorithms::Request request, const hw::Hardware &hardware, const Tool &tool);
+
+nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware);
+std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware);
+
+/// Reads `path`, a row a request, and writes it to `output` ("-": stdout) with the columns cycles, compute, communicate
+/// and wait added; a column `cycles` of the file becomes `measured_cycles`. `request` gives what the rows do not.
+/// Errors name file and line.
+Result<void> predictRows(const std::string &path, const std::string &output, const algorithms::Request &request,
+                         const hw::Hardware &hardware, const Tool &tool);
+
+} // namespace weft::tools
