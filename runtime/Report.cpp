@@ -243,17 +243,18 @@ Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt
   report.sram = sramUse(package);
   report.kernels = session.device().kernelFacts();
   const std::span<const LaunchReport> launches = session.reports();
+  const size_t prefills = session.hasProgram("prefill") && !launches.empty() ? 1 : 0;
   for (size_t i = 0; i < launches.size(); ++i) {
-    if (i == 0)
+    if (i < prefills)
       report.prefillCycles = launches[i].cycles;
     else
       report.decodeCycles.push_back(launches[i].cycles);
-    add(i == 0 ? report.prefillCounters : report.decodeCounters, launches[i].counters);
+    add(i < prefills ? report.prefillCounters : report.decodeCounters, launches[i].counters);
     report.busyCoreCycles += launches[i].busyCoreCycles;
   }
   if (!launches.empty()) {
-    report.ops = sumOps(package, "prefill", launches.first(1));
-    std::vector<OpReport> decode = sumOps(package, "decode", launches.subspan(1));
+    report.ops = sumOps(package, "prefill", launches.first(prefills));
+    std::vector<OpReport> decode = sumOps(package, "decode", launches.subspan(prefills));
     report.ops.insert(report.ops.end(), decode.begin(), decode.end());
   }
   return report;

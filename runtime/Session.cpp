@@ -9,11 +9,33 @@ namespace weft::runtime {
 Result<Session> Session::create(const Package &package, Device &device, bool timingOnly) {
   if (!package.model)
     return internalError("the package has no model");
-  for (const char *name : {"prefill", "decode"})
-    if (std::none_of(package.programs.begin(), package.programs.end(),
-                     [&](const auto &program) { return program->name == name; }))
-      return userError(fmt::format("the package has no program {}; compile the model again", name));
-  return Session(package, device, timingOnly);
+  if (package.shapes_only && !timingOnly)
+    return userError("the package was compiled with --weights none and has nothing to compute with; run it with "
+                     "--timing-only, or compile the model with its weights");
+  Session session(package, device, timingOnly);
+  const bool prefill = session.hasProgram("prefill"), decode = session.hasProgram("decode");
+  if (!prefill && !(timingOnly && decode))
+    return userError("the package has no program prefill; compile the model again, or run with --timing-only");
+  if (!decode && !timingOnly)
+    return userError("the package has no program decode; compile the model again, or run with --timing-only");
+  return session;
+}
+
+bool Session::hasProgram(std::string_view name) const {
+  return std::any_of(loaded->programs.begin(), loaded->programs.end(),
+                     [&](const auto &program) { return program->name == name; });
+}
+
+Result<void> Session::assumeCached(uint32_t tokens) {
+  if (!timingOnly)
+    return internalError("a cache with data cannot be assumed");
+  if (tokens > loaded->model->max_seq)
+    return userError(fmt::format("a cache of {} tokens, the package was compiled for at most {}; compile it with a "
+                                 "larger --max-seq",
+                                 tokens, loaded->model->max_seq));
+  cached = tokens;
+  launches.clear();
+  return success();
 }
 
 Result<void> Session::checkToken(int32_t token) const {
@@ -60,7 +82,7 @@ Result<std::span<const float>> Session::prefill(std::span<const int32_t> tokens)
 }
 
 Result<std::span<const float>> Session::decode(int32_t token) {
-  if (cached == 0)
+  if (cached == 0 && hasProgram("prefill"))
     return internalError("decode before prefill");
   if (cached >= loaded->model->max_seq)
     return userError(fmt::format("the cache is full: the package was compiled for {} tokens; compile it with a larger "
@@ -69,6 +91,21 @@ Result<std::span<const float>> Session::decode(int32_t token) {
   if (Result<void> ok = checkToken(token); !ok)
     return ok.takeError();
   return launch("decode", cached + 1, {&token, 1});
+}
+
+/// A launch for each new token after `cached` ones, which no launch brought in.
+static Result<Generation> decodeOnly(Session &session, uint32_t cached, const GenerateOptions &options) {
+  if (Result<void> assumed = session.assumeCached(cached); !assumed)
+    return assumed.takeError();
+  Generation generation;
+  while (generation.tokens.size() < options.maxNew) {
+    if (Result<std::span<const float>> ran = session.decode(0); !ran)
+      return ran.takeError();
+    generation.tokens.push_back(0);
+    if (options.onProgress)
+      options.onProgress(double(generation.tokens.size()) / options.maxNew);
+  }
+  return generation;
 }
 
 Result<Generation> generate(Session &session, std::span<const int32_t> prompt, const GenerateOptions &options) {
@@ -80,6 +117,8 @@ Result<Generation> generate(Session &session, std::span<const int32_t> prompt, c
   const double launches = std::max<double>(options.maxNew, 1);
   Sampler sampler(options.sampling);
   Generation generation;
+  if (!session.hasProgram("prefill"))
+    return decodeOnly(session, uint32_t(prompt.size()), options);
   Result<std::span<const float>> logits = session.prefill(prompt);
   for (;;) {
     if (!logits)
@@ -99,7 +138,7 @@ Result<Generation> generate(Session &session, std::span<const int32_t> prompt, c
         options.onToken(*token);
       generation.stoppedAtEos = std::find(model.eos.begin(), model.eos.end(), *token) != model.eos.end();
     }
-    if (generation.stoppedAtEos || generation.tokens.size() == options.maxNew)
+    if (generation.stoppedAtEos || generation.tokens.size() == options.maxNew || !session.hasProgram("decode"))
       return generation;
     logits = session.decode(*token);
   }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace weft::runtime {
@@ -13,21 +14,24 @@ namespace weft::runtime {
 /// Launches the programs of a package in order and keeps their reports. The device has the package loaded.
 class Session {
 public:
-  /// Both must outlive the session. `timingOnly`: the device gives cycles and no logits. Error: the package lacks the
-  /// program prefill or decode, or the model.
+  /// Both must outlive the session. `timingOnly`: the device gives cycles and no logits; one of the programs prefill
+  /// and decode is enough. Error: the package lacks what it must have.
   static Result<Session> create(const Package &package, Device &device, bool timingOnly);
 
   /// Runs the prompt on an empty cache. The logits are those after the last token, valid until the next launch, and
   /// empty in timing mode. Errors: no token, more than max_seq, an id outside the vocabulary.
   Result<std::span<const float>> prefill(std::span<const int32_t> tokens);
+  /// In timing mode: says that the cache holds `tokens` already, as after a prefill of them.
+  Result<void> assumeCached(uint32_t tokens);
   /// Appends one token; needs a prefill before it and room in the cache.
   Result<std::span<const float>> decode(int32_t token);
 
+  bool hasProgram(std::string_view name) const;
   uint32_t tokensInCache() const { return cached; }
   bool isTimingOnly() const { return timingOnly; }
   const Package &package() const { return *loaded; }
   const Device &device() const { return *target; }
-  /// One report a launch since the last prefill, that of the prefill first.
+  /// One report a launch since the last prefill, that of the prefill first, if there was one.
   const std::vector<LaunchReport> &reports() const { return launches; }
 
 private:
@@ -59,7 +63,9 @@ struct Generation {
 
 /// Prefills `prompt` and generates up to maxNew tokens. The first comes from the prefill, so n tokens cost n - 1 decode
 /// launches; maxNew 0 runs the prefill alone. Ends after one of the model's eos tokens; in timing mode nothing is known
-/// of the tokens and all maxNew are run. Error: prompt and new tokens together exceed max_seq.
+/// of the tokens and all maxNew are run. A package without the program prefill takes the prompt as cached already, and
+/// n tokens cost n decode launches; one without decode runs the prefill alone. Error: prompt and new tokens together
+/// exceed max_seq.
 Result<Generation> generate(Session &session, std::span<const int32_t> prompt, const GenerateOptions &options);
 
 } // namespace weft::runtime

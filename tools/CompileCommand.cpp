@@ -29,6 +29,19 @@ Result<compiler::Phase> phaseOf(const std::string &name) {
                Fault::Usage};
 }
 
+/// Where the layers of a model without weights lie.
+void printStages(const compiler::Stages &stages, const runtime::Package &package) {
+  if (stages.needed == 1) {
+    fmt::print("the model fits in one mesh\n");
+    return;
+  }
+  fmt::print("the layers lie on {} meshes of {}x{} cores, one after the other; {} has room for {}{}\n", stages.needed,
+             package.mesh_width, package.mesh_height, package.hardware_name, stages.onMachine,
+             stages.needed > stages.onMachine
+                 ? ", so that weights would have to be brought in on the way; no cycles count that"
+                 : "");
+}
+
 void printSummary(const compiler::Compilation &compilation, const std::string &path) {
   const runtime::Package &package = *compilation.package;
   double seconds = 0;
@@ -39,6 +52,11 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
              package.model->name, package.mesh_width, package.mesh_height, package.hardware_name,
              package.model->max_seq, package.kernels.size(),
              static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
+  if (const auto &stages = compilation.stages)
+    printStages(*stages, package);
+  if (const auto &capacity = compilation.capacity)
+    fmt::print("the cache holds {} tokens at most, {} on each row of cores; {} if new ones stayed on the last row\n",
+               capacity->shifted, capacity->rows, capacity->appended);
   if (!compilation.costsProblem.empty())
     std::cerr << fmt::format("weft: warning: the costs of kernels are not known: {}\n", compilation.costsProblem);
   if (const auto &costs = compilation.kernelCosts)
@@ -117,6 +135,9 @@ Result<void> runCompile(const Arguments &arguments, const Tool &tool) {
 Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options) {
   compiler::CompileOptions result;
   result.model = options.model;
+  result.shapesOnly = options.shapesOnly;
+  result.program = options.phase;
+  result.layers = options.layers.value_or(0);
   // The tokenizer is needed only when the package runs, but whoever compiles should hear that it is broken.
   std::error_code failure;
   if (std::string path = options.model + "/tokenizer.json"; std::filesystem::exists(path, failure))
@@ -144,7 +165,11 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
 void addCompileCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   CLI::App *command = app.add_subcommand("compile", "Compile a model for a mesh of cores");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("MODEL", arguments->model, "A Hugging Face model directory")->type_name("")->required();
+  command
+      ->add_option("MODEL", arguments->model,
+                   "A Hugging Face model directory; with --weights none its config.json alone will do")
+      ->type_name("")
+      ->required();
   addCompileArguments(*command, arguments->compile);
   command->add_option("-o,--output", arguments->output, "The file to write; without it NAME.weft here")
       ->type_name("OUT.weft");

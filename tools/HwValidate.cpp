@@ -3,6 +3,7 @@
 #include "hw-models/Hardware.h"
 #include "hw-models/Yaml.h"
 #include "sim/validation/Validate.h"
+#include "tools/HwValidateNoc.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -284,6 +285,7 @@ Result<void> validate(const Options &options) {
 void tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
   CLI::App *command = group.add_subcommand("validate", "Compare a timing model with measurements");
   command->require_subcommand(1);
+  addHwValidateNocCommand(*command, exitCode);
   CLI::App *rvv = command->add_subcommand("rvv", "Cycles of vector instructions, predicted against measured");
   auto options = std::make_shared<Options>(); // lives as long as the callback
   rvv->add_option("data", options->data, "Measurements (default: those that come with Weft)")->type_name("CSV");

@@ -5,7 +5,7 @@
 
 namespace weft::tools {
 
-/// Adds `validate rvv` to the group `hw`.
+/// Adds `validate` to the group `hw`.
 void addHwValidateCommand(CLI::App &group, int &exitCode);
 
 } // namespace weft::tools

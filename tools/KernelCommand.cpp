@@ -27,7 +27,8 @@ struct Arguments {
   bool list = false;
 };
 
-constexpr Kind kinds[] = {Kind::Gemm, Kind::Gemv, Kind::AllReduce, Kind::Reduce, Kind::Broadcast, Kind::Shift};
+constexpr Kind kinds[] = {Kind::Gemm,      Kind::Gemv,  Kind::AllReduce,   Kind::Reduce,
+                          Kind::Broadcast, Kind::Shift, Kind::DecodeLayer, Kind::PrefillLayer};
 
 Kind kindOf(const std::string &name) {
   for (Kind kind : kinds)
@@ -52,7 +53,7 @@ Result<std::vector<int64_t>> parseShape(const std::string &text, Kind kind) {
       break;
     at = next + 1;
   }
-  if (shape.size() == 1 && kind != Kind::Gemm && kind != Kind::Gemv)
+  if (shape.size() == 1 && kind >= Kind::AllReduce && kind <= Kind::Shift)
     shape.insert(shape.begin(), 1);
   return shape;
 }
@@ -140,7 +141,7 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   for (Kind kind : kinds)
     names.emplace_back(nameOf(kind));
   command->add_option("kind", arguments->kind, "What is computed")
-      ->type_name("gemm|gemv|allreduce|reduce|broadcast|shift")
+      ->type_name("gemm|gemv|allreduce|reduce|broadcast|shift|decode-layer|prefill-layer")
       ->check(CLI::IsMember(names).description(""))
       ->required();
   command->add_option("--hw", arguments->hardware, "Hardware: a preset's name or a YAML file")
@@ -148,10 +149,12 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->capture_default_str();
   command->add_option("--mesh", arguments->mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
       ->type_name("WxH");
-  CLI::Option *shape = command
-                           ->add_option("--shape", arguments->shape,
-                                        "Extents: gemm MxKxN and gemv MxN of the whole, others RxC of one core's")
-                           ->type_name("MxKxN");
+  CLI::Option *shape =
+      command
+          ->add_option("--shape", arguments->shape,
+                       "Extents: gemm MxKxN and gemv MxN of the whole; layers FEATURESxFFNxTOKENS; others RxC of one "
+                       "core's")
+          ->type_name("MxKxN");
   command->add_option("--algo", arguments->algorithm, "Algorithm; auto takes the one with fewest predicted cycles")
       ->type_name("auto|NAME")
       ->capture_default_str();

@@ -13,7 +13,7 @@ using algorithms::Facts;
 using algorithms::Kind;
 using algorithms::Request;
 
-uint32_t defaultRepeats(Kind kind) { return kind == Kind::Gemm ? 1 : 3; }
+uint32_t defaultRepeats(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer ? 1 : 3; }
 
 namespace {
 

@@ -23,7 +23,8 @@ constexpr uint32_t defaultMaxNew = 64;
 Error usageError(std::string message) { return {std::move(message), Fault::Usage}; }
 
 Result<void> checkOptions(const RunOptions &options) {
-  if (options.hasPrompt == !options.tokens.empty())
+  const bool prompted = options.hasPrompt || !options.tokens.empty();
+  if (options.hasPrompt == !options.tokens.empty() && (prompted || !options.timingOnly))
     return usageError("give the prompt, either as --prompt TEXT or as --tokens 1,2,3");
   if (options.timingOnly && !options.logitsPath.empty())
     return usageError("--logits needs data, and --timing-only runs without");
@@ -47,8 +48,10 @@ Result<std::unique_ptr<runtime::Package>> obtainPackage(const RunOptions &option
     return tool.compile(*compile, [&](double done) { bar.update(done); });
   }
   if (options.compile.any())
-    return usageError(fmt::format("{} is compiled already: --hw, --mesh, --max-seq, --dtype and --set go with a model",
-                                  options.input));
+    return usageError(
+        fmt::format("{} is compiled already: --hw, --mesh, --max-seq, --dtype, --phase and --set go with a "
+                    "model",
+                    options.input));
   return runtime::readPackage(options.input);
 }
 
@@ -80,6 +83,23 @@ Result<std::unique_ptr<runtime::Tokenizer>> openTokenizer(const runtime::Package
     return std::unique_ptr<runtime::Tokenizer>();
   }
   return runtime::readTokenizer(path);
+}
+
+/// What is timed where no prompt is given: the longest sequence that the package was compiled for, with its last
+/// `fresh` tokens made by decode.
+std::vector<int32_t> longestPrompt(const runtime::Package &package, uint32_t fresh) {
+  const uint32_t most = package.model->max_seq;
+  return std::vector<int32_t>(most - std::min(fresh, most), 0);
+}
+
+/// One token a launch of decode if the package has nothing else, and no more than its prompt's next one beside a
+/// prefill.
+uint32_t freshTokens(const runtime::Package &package, const RunOptions &options) {
+  const bool decodes = std::any_of(package.programs.begin(), package.programs.end(),
+                                   [](const auto &program) { return program->name == "decode"; });
+  const bool prefills = std::any_of(package.programs.begin(), package.programs.end(),
+                                    [](const auto &program) { return program->name == "prefill"; });
+  return decodes ? options.maxNew.value_or(prefills ? 2 : 1) : 0;
 }
 
 /// Turns generated ids into text as they come. The prompt goes through the decoder first, since what a token stands
@@ -151,7 +171,7 @@ Result<void> writeFiles(const RunOptions &options, const runtime::RunReport &rep
 /// Everything from the tokens of the prompt on.
 Result<void> generateAndReport(const RunOptions &options, runtime::Session &session,
                                const runtime::Tokenizer *tokenizer, std::vector<int32_t> prompt,
-                               const runtime::Sampling &sampling, std::ostream &out) {
+                               const runtime::Sampling &sampling, std::optional<uint32_t> maxNew, std::ostream &out) {
   const uint32_t maxSeq = session.package().model->max_seq;
   const uint32_t room = maxSeq - uint32_t(std::min<size_t>(prompt.size(), maxSeq));
   TextStream text(options.timingOnly ? nullptr : tokenizer, prompt, out);
@@ -159,7 +179,7 @@ Result<void> generateAndReport(const RunOptions &options, runtime::Session &sess
   // Text that scrolls on the same terminal is progress enough, and a bar would tear it.
   ProgressBar bar("running", options.timingOnly || !tokenizer || !stdoutIsTerminal());
   runtime::GenerateOptions generate;
-  generate.maxNew = options.maxNew.value_or(std::min(defaultMaxNew, room));
+  generate.maxNew = maxNew.value_or(std::min(defaultMaxNew, room));
   generate.sampling = sampling;
   generate.onToken = [&](int32_t token) { text.push(token); };
   generate.onProgress = [&](double done) { bar.update(done); };
@@ -192,16 +212,26 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   if (!sampling)
     return sampling.takeError();
   Result<std::vector<int32_t>> prompt = std::vector<int32_t>();
-  if (!options.hasPrompt)
+  const bool longest = !options.hasPrompt && options.tokens.empty();
+  if (!options.hasPrompt && !longest)
     prompt = parseTokens(options.tokens);
   if (!prompt)
     return prompt.takeError();
   Result<std::unique_ptr<runtime::Package>> package = obtainPackage(options, tool);
   if (!package)
     return package.takeError();
+  if ((*package)->shapes_only && !options.timingOnly)
+    return userError(fmt::format("{} was compiled with --weights none and has nothing to compute with; run it with "
+                                 "--timing-only, or compile the model with its weights",
+                                 options.input));
   Result<std::unique_ptr<runtime::Tokenizer>> tokenizer = openTokenizer(**package, options);
   if (!tokenizer)
     return tokenizer.takeError();
+  std::optional<uint32_t> maxNew = options.maxNew;
+  if (longest) {
+    maxNew = freshTokens(**package, options);
+    prompt = longestPrompt(**package, *maxNew);
+  }
   if (options.hasPrompt)
     prompt = (*tokenizer)->encode(options.prompt, true);
   if (!prompt)
@@ -227,7 +257,9 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   Result<runtime::Session> session = runtime::Session::create(**package, **device, options.timingOnly);
   if (!session)
     return session.takeError();
-  if (Result<void> ok = generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, out); !ok)
+  if (Result<void> ok =
+          generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, maxNew, out);
+      !ok)
     return ok;
   return (*device)->finish();
 }

@@ -14,7 +14,7 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->type_name("PRESET|FILE");
   command.add_option("--mesh", arguments.mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
       ->type_name("WxH");
-  command.add_option("--max-seq", arguments.maxSeq, "Tokens that the cache holds, prompt and new ones together")
+  command.add_option("--max-seq,--seq", arguments.maxSeq, "Tokens that the cache holds, prompt and new ones together")
       ->type_name("N")
       ->check(CLI::Range(1u, 2147483647u).description(""));
   command.add_option("--dtype", arguments.dtype, "Type of the weights in SRAM (default: as stored)")
@@ -29,6 +29,17 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
                   "takes what has fewer predicted cycles")
       ->check(CLI::IsMember({"auto", "core", "router"}).description(""))
       ->type_name("auto|core|router");
+  command
+      .add_option("--weights", arguments.weights,
+                  "none: shapes without values, for --timing-only; a config.json is then enough of a model")
+      ->check(CLI::IsMember({"none"}).description(""))
+      ->type_name("none");
+  command.add_option("--phase", arguments.phase, "Only this program (default: both)")
+      ->check(CLI::IsMember({"prefill", "decode"}).description(""))
+      ->type_name("prefill|decode");
+  command.add_option("--layers", arguments.layers, "With --weights none: only the first N layers of the model")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 65535u).description(""));
   command.add_option("--set", arguments.settings, "Replace a value of the hardware, e.g. memory.sram_kib=512")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -62,7 +73,10 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
                          .maxSeq = arguments.maxSeq,
                          .dtype = arguments.dtype,
                          .gemm = arguments.gemm,
-                         .reduce = arguments.reduce};
+                         .reduce = arguments.reduce,
+                         .shapesOnly = arguments.weights == "none",
+                         .phase = arguments.phase,
+                         .layers = arguments.layers};
   if (!arguments.mesh.empty()) {
     Result<MeshSize> mesh = parseMesh(arguments.mesh);
     if (!mesh)

@@ -31,6 +31,9 @@ struct CompileOptions {
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
   std::string gemm{};                    // meshgemm, cannon; empty or auto: by predicted cost
   std::string reduce{};                  // core, router; the same
+  bool shapesOnly = false;               // no weights: a config file is enough
+  std::string phase{};                   // prefill, decode; empty: both
+  std::optional<uint32_t> layers{};      // absent: all
 };
 
 struct DeviceOptions {
@@ -58,20 +61,20 @@ struct Tool {
 /// The machine a model is compiled for when none is named.
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
-/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce and --set give
-/// them.
+/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
+/// --phase, --layers and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{};
-  std::optional<uint32_t> maxSeq{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{};
+  std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{};
 
   bool any() const {
-    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() || maxSeq ||
-           !settings.empty();
+    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() ||
+           !weights.empty() || !phase.empty() || maxSeq || layers || !settings.empty();
   }
 };
 
-/// Adds the seven options to `command`; `arguments` must outlive the parse.
+/// Adds these options to `command`; `arguments` must outlive the parse.
 void addCompileArguments(CLI::App &command, CompileArguments &arguments);
 /// --cost-cache, or $WEFT_COST_CACHE, into DeviceOptions::costCache.
 void addCostCacheOption(CLI::App &command, std::string &costCache);

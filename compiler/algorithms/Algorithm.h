@@ -47,5 +47,7 @@ Result<void> emitGemv(Emission &out);
 Result<void> emitReduceOrAllReduce(Emission &out);
 Result<void> emitBroadcast(Emission &out);
 Result<void> emitShift(Emission &out);
+Result<void> emitDecodeLayer(Emission &out);
+Result<void> emitPrefillLayer(Emission &out);
 
 } // namespace weft::algorithms

@@ -75,11 +75,24 @@ std::vector<Algorithm> makeAlgorithms() {
   all.push_back({Kind::Broadcast, "chain", "each core stores and sends on", "", {axis}, emitBroadcast});
   all.push_back({Kind::Shift, "direct", "routed to its end", "", {hops, announce, pack}, emitShift});
   all.push_back({Kind::Shift, "relay", "each core between stores and sends on", "", {hops, announce, pack}, emitShift});
+  all.push_back({Kind::DecodeLayer,
+                 "waferllm",
+                 "one token: ten all-reduces and vector-matrix products",
+                 "WaferLLM, OSDI 2025",
+                 {groups, levels},
+                 emitDecodeLayer});
+  all.push_back({Kind::PrefillLayer,
+                 "waferllm",
+                 "a prompt: nine GEMMs, rows normed along x",
+                 "WaferLLM, OSDI 2025",
+                 {},
+                 emitPrefillLayer});
   return all;
 }
 
 Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) {
-  const size_t extents = request.kind == Kind::Gemm ? 3 : 2;
+  const bool three = request.kind == Kind::Gemm || request.kind >= Kind::DecodeLayer;
+  const size_t extents = three ? 3 : 2;
   if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
     return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
   if (std::ranges::any_of(request.shape, [](int64_t e) { return e > (int64_t{1} << 28); }))

@@ -23,7 +23,8 @@ int colorsOf(const Emission &out) {
 }
 
 /// The tree of a line of n cores that the algorithm stands for.
-Result<ReductionTree> treeFor(const Emission &out, const std::string &algorithm, int n, int64_t words, bool allCores) {
+Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n) {
+  const std::string &algorithm = sum.algorithm;
   const Settings &settings = out.request.settings;
   if (algorithm == "chain")
     return chainTree(n);
@@ -34,7 +35,11 @@ Result<ReductionTree> treeFor(const Emission &out, const std::string &algorithm,
   if (algorithm == "two-phase")
     return twoPhaseTree(n);
   if (algorithm == "auto")
-    return (allCores ? autoAllReduceTree : autoReduceTree)(n, words, out.builder.hardware.latency, colorsOf(out)).tree;
+    return (sum.everywhere ? autoAllReduceTree : autoReduceTree)(n, wordsOf(out, sum.elements),
+                                                                 out.builder.hardware.latency, colorsOf(out))
+        .tree;
+  if (sum.levels > 0)
+    return kTree(n, sum.levels, {});
   int mostLevels = 1;
   while ((2 << mostLevels) <= n)
     ++mostLevels;
@@ -110,7 +115,7 @@ Result<void> emitAlong(const Emission &out, const std::vector<Line> &lines, cons
   Mask across; // of the lines that still hold partial sums; everywhere at first
   std::vector<std::pair<ReductionTask, int>> spread;
   for (const Line &line : lines) {
-    auto tree = treeFor(out, sum.algorithm, line.n, bytes / builder.hardware.routing.linkBytes, sum.everywhere);
+    auto tree = treeFor(out, sum, line.n);
     if (!tree)
       return tree.takeError();
     if (auto fits = checkColors(out, *tree, sum.algorithm); !fits)
@@ -118,7 +123,7 @@ Result<void> emitAlong(const Emission &out, const std::vector<Line> &lines, cons
     const char *axis = line.axis == Axis::X ? "x" : "y";
     if (across.empty())
       across = everywhere(line.axis == Axis::X ? builder.height : builder.width);
-    ReductionTask task{sum.op, line.axis, across, sum.local, bytes, fmt::format("sum.{}", axis)};
+    ReductionTask task{sum.op, line.axis, across, sum.local, bytes, fmt::format("sum.{}", axis), sum.reduce};
     emitReduction(builder, *tree, task);
     out.facts.steps += static_cast<uint64_t>(tree->depth());
     task.name = fmt::format("multicast.{}", axis);

@@ -11,7 +11,9 @@ struct SumRequest {
   std::string axis;      // x, y, xy
   int64_t elements = 0;  // of each core
   uint32_t op = 0;
-  Place local{};          // of the vector, sumBytes() long
+  Place local{}; // of the vector, sumBytes() long
+  pkg::ReduceKind reduce = pkg::ReduceKind::Add;
+  int levels = 0;         // of a K-tree; 0: --set k=, or 2
   bool everywhere = true; // all cores get the sum, else one of each line (of the mesh) does
 };
 

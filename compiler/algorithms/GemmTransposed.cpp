@@ -3,11 +3,7 @@
 // every core multiplies its blocks and each row of cores adds up the products along x, towards the column whose turn it
 // is. So column t has, in row y, the block of C for the rows of B that met row y in step t: C's columns are skewed by
 // the rank of the row, as the alignment of a following Cannon or MeshGEMM would leave them.
-#include "compiler/algorithms/Algorithm.h"
-
-#include "compiler/route/Topology.h"
-
-#include <fmt/format.h>
+#include "compiler/algorithms/Gemms.h"
 
 namespace weft::algorithms {
 namespace {
@@ -18,6 +14,7 @@ using route::Embedding;
 struct GemmTransposed {
   Emission &out;
   ProgramBuilder &builder;
+  const GemmPart &part;
   int64_t rows = 0, inner = 0, cols = 0; // Mt, Kt, Nt
   int64_t bytesB = 0, bytesC = 0;
   uint32_t a = 0, b = 0, partial = 0, c = 0; // buffers
@@ -32,43 +29,43 @@ struct GemmTransposed {
 };
 
 void GemmTransposed::allocate() {
-  const std::vector<int64_t> &shape = out.request.shape;
   const int64_t size = out.elementSize(), w = out.width(), h = out.height();
   const int64_t word = builder.hardware.routing.linkBytes;
-  rows = ceilDiv(shape[0], h);
-  inner = ceilDiv(shape[1], w);
-  cols = ceilDiv(shape[2], h);
+  rows = ceilDiv(part.m, h);
+  inner = ceilDiv(part.k, w);
+  cols = ceilDiv(part.n, h);
   bytesB = ceilDiv(cols * inner * size, word) * word;
   bytesC = ceilDiv(rows * cols * size, word) * word;
   const int64_t slots = ceilDiv(h, w);
-  a = builder.buffer("a", static_cast<uint64_t>(rows * inner * size));
-  b = builder.buffer("b", static_cast<uint64_t>((h > 1 ? 2 : 1) * bytesB), pkg::BufferKind::Communication);
-  partial = builder.buffer("partial", static_cast<uint64_t>(bytesC));
-  c = builder.buffer("c", static_cast<uint64_t>(slots * bytesC));
+  a = builder.buffer(part.prefix + "a", static_cast<uint64_t>(rows * inner * size));
+  b = builder.buffer(part.prefix + "b", static_cast<uint64_t>((h > 1 ? 2 : 1) * bytesB),
+                     pkg::BufferKind::Communication);
+  partial = builder.buffer(part.prefix + "partial", static_cast<uint64_t>(bytesC));
+  c = builder.buffer(part.prefix + "c", static_cast<uint64_t>(slots * bytesC));
   std::vector<int> rank = route::coreToRank(out.height(), Embedding::Interleave);
-  builder.ranks(route::coreToRank(out.width(), Embedding::Identity), rank);
+  builder.ranks(route::coreToRank(out.width(), Embedding::Interleave), rank);
   using Blocks = std::vector<std::pair<int64_t, int64_t>>;
   auto own = [](uint32_t x, uint32_t y) { return Blocks{{y, x}}; };
   auto byRank = [rank](uint32_t x, uint32_t y) { return Blocks{{rank[y], x}}; };
-  out.inputs["a"] = {builder.offsetOf(a), 0, rows, inner, shape[0], shape[1], own};
-  out.inputs["b"] = {builder.offsetOf(b), 0, cols, inner, shape[2], shape[1], byRank};
-  out.outputs["c"] = {builder.offsetOf(c),
-                      static_cast<uint32_t>(bytesC),
-                      rows,
-                      cols,
-                      shape[0],
-                      shape[2],
-                      [rank, w, h](uint32_t x, uint32_t y) {
-                        Blocks list;
-                        for (int64_t step = x; step < h; step += w)
-                          list.emplace_back(y, (rank[y] + step) % h);
-                        return list;
-                      }};
+  out.inputs[part.prefix + "a"] = {builder.offsetOf(a), 0, rows, inner, part.m, part.k, own};
+  out.inputs[part.prefix + "b"] = {builder.offsetOf(b), 0, cols, inner, part.n, part.k, byRank};
+  out.outputs[part.prefix + "c"] = {builder.offsetOf(c),
+                                    static_cast<uint32_t>(bytesC),
+                                    rows,
+                                    cols,
+                                    part.m,
+                                    part.n,
+                                    [rank, w, h](uint32_t x, uint32_t y) {
+                                      Blocks list;
+                                      for (int64_t step = x; step < h; step += w)
+                                        list.emplace_back(y, (rank[y] + step) % h);
+                                      return list;
+                                    }};
   Facts &facts = out.facts;
   facts.tile = {rows, inner, cols};
   facts.padded = {rows * h, inner * w, cols * h};
-  facts.steps = static_cast<uint64_t>(h);
-  facts.macs = static_cast<uint64_t>(rows * h) * static_cast<uint64_t>(inner * w) * static_cast<uint64_t>(cols * h);
+  facts.steps += static_cast<uint64_t>(h);
+  facts.macs += static_cast<uint64_t>(rows * h) * static_cast<uint64_t>(inner * w) * static_cast<uint64_t>(cols * h);
 }
 
 /// One step of a core in `column` of 0 to `last`; `at` is the step's number where a block's place depends on it.
@@ -129,26 +126,26 @@ void GemmTransposed::steps(int64_t firstStep, int columns, uint32_t slot) {
       {positions(width, 0, 1), 0}, {positions(width, 1, width - 1), 1}, {positions(width, width - 1, width), last}};
   if (w == 1)
     parts.resize(1);
-  for (const Part &part : parts)
+  for (const Part &each : parts)
     for (bool takesTurn : {true, false}) {
       Mask mask(width, false);
       bool any = false;
       for (uint32_t x = 0; x < width; ++x)
-        any |= mask[x] = part.mask[x] && (x < turns) == takesTurn;
+        any |= mask[x] = each.mask[x] && (x < turns) == takesTurn;
       if (!any)
         continue;
       Code code;
       // Columns below have their turn first.
-      if (part.column > 0) {
+      if (each.column > 0) {
         code.begin(takesTurn ? pkg::Expr(pkg::Source::CoordX, 0, 1, 0) : constant(columns));
-        step(code, Side::Above, part.column, last, loopCounter(1, first), slot);
+        step(code, Side::Above, each.column, last, loopCounter(1, first), slot);
         code.end();
       }
       if (takesTurn) {
-        step(code, Side::Root, part.column, last, {pkg::Source::CoordX, 0, 1, first}, slot);
-        if (part.column < last) {
+        step(code, Side::Root, each.column, last, {pkg::Source::CoordX, 0, 1, first}, slot);
+        if (each.column < last) {
           code.begin({pkg::Source::CoordX, 0, -1, columns - 1});
-          step(code, Side::Below, part.column, last, loopCounter(1, first), slot);
+          step(code, Side::Below, each.column, last, loopCounter(1, first), slot);
           code.end();
         }
       }
@@ -158,7 +155,7 @@ void GemmTransposed::steps(int64_t firstStep, int columns, uint32_t slot) {
 
 void GemmTransposed::emit() {
   allocate();
-  op = builder.op("multiply", "gemm");
+  op = builder.op(part.prefix + "multiply", "gemm");
   if (out.height() > 1)
     ring = builder.channel(route::ringShift("b", Axis::Y, out.height(), Embedding::Interleave, -1));
   if (out.width() > 1) {
@@ -177,8 +174,13 @@ void GemmTransposed::emit() {
 
 } // namespace
 
+void emitTransposedGemm(Emission &out, const GemmPart &part) {
+  GemmTransposed{.out = out, .builder = out.builder, .part = part}.emit();
+}
+
 Result<void> emitGemmTransposed(Emission &out) {
-  GemmTransposed{.out = out, .builder = out.builder}.emit();
+  const std::vector<int64_t> &shape = out.request.shape;
+  emitTransposedGemm(out, {"", shape[0], shape[1], shape[2]});
   return success();
 }
 

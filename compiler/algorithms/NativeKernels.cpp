@@ -75,10 +75,14 @@ runtime::KernelFunction nativeKernel(std::string_view name) {
     std::string_view name;
     runtime::KernelFunction function;
   };
-  static constexpr Entry entries[] = {
-      {"gemm", gemm},        {"gemm_transposed", gemmTransposed}, {"gemv", gemv},
-      {"clear", clear},      {"advance_queue", advanceQueue},     {"retreat_queue", retreatQueue},
-      {"next_step", nothing}};
+  static constexpr Entry entries[] = {{"gemm", gemm},
+                                      {"gemm_transposed", gemmTransposed},
+                                      {"gemv", gemv},
+                                      {"clear", clear},
+                                      {"advance_queue", advanceQueue},
+                                      {"retreat_queue", retreatQueue},
+                                      {"next_step", nothing},
+                                      {"local", nothing}};
   for (const Entry &entry : entries)
     if (entry.name == name)
       return entry.function;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 namespace weft::algorithms {
 
@@ -41,12 +42,15 @@ Code &Code::get(uint32_t channel, pkg::Expr bytes, Place to) {
   return transfer(pkg::InstrKind::Get, channel, bytes, std::move(to));
 }
 
-Code &Code::reduceInto(uint32_t channel, pkg::Expr bytes, Place local) {
-  return transfer(pkg::InstrKind::ReduceInto, channel, bytes, std::move(local));
+Code &Code::reduceInto(uint32_t channel, pkg::Expr bytes, Place local, pkg::ReduceKind kind) {
+  transfer(pkg::InstrKind::ReduceInto, channel, bytes, std::move(local));
+  instrs.back()->reduce = kind;
+  return *this;
 }
 
-Code &Code::reduceForward(uint32_t channel, uint32_t channelOut, pkg::Expr bytes, Place local) {
+Code &Code::reduceForward(uint32_t channel, uint32_t channelOut, pkg::Expr bytes, Place local, pkg::ReduceKind kind) {
   transfer(pkg::InstrKind::ReduceForward, channel, bytes, std::move(local));
+  instrs.back()->reduce = kind;
   instrs.back()->channel_out = channelOut;
   return *this;
 }
@@ -122,7 +126,17 @@ void ProgramBuilder::ranks(std::vector<int> rankX, std::vector<int> rankY) {
   program->rank_y.assign(rankY.begin(), rankY.end());
 }
 
+static bool isSame(const route::ChannelSpec &a, const route::ChannelSpec &b) {
+  auto same = [](const route::FlowSpec &f, const route::FlowSpec &g) {
+    return std::tie(f.line, f.source, f.lo, f.hi, f.deliverAll) == std::tie(g.line, g.source, g.lo, g.hi, g.deliverAll);
+  };
+  return a.name == b.name && a.axis == b.axis && std::ranges::equal(a.flows, b.flows, same);
+}
+
 uint32_t ProgramBuilder::channels(std::vector<route::ChannelSpec> added) {
+  auto known = std::ranges::search(specs, added, isSame);
+  if (!known.empty())
+    return static_cast<uint32_t>(known.begin() - specs.begin());
   std::vector<route::ChannelSpec *> all;
   for (route::ChannelSpec &spec : added)
     all.push_back(&spec);

@@ -37,8 +37,9 @@ class Code {
 public:
   Code &put(uint32_t channel, pkg::Expr bytes, Place from);
   Code &get(uint32_t channel, pkg::Expr bytes, Place to);
-  Code &reduceInto(uint32_t channel, pkg::Expr bytes, Place local);
-  Code &reduceForward(uint32_t channel, uint32_t channelOut, pkg::Expr bytes, Place local);
+  Code &reduceInto(uint32_t channel, pkg::Expr bytes, Place local, pkg::ReduceKind kind = pkg::ReduceKind::Add);
+  Code &reduceForward(uint32_t channel, uint32_t channelOut, pkg::Expr bytes, Place local,
+                      pkg::ReduceKind kind = pkg::ReduceKind::Add);
   Code &wait();
   Code &begin(pkg::Expr count);
   Code &end();
@@ -62,7 +63,8 @@ class ProgramBuilder {
 public:
   ProgramBuilder(const hw::Hardware &hardware, uint32_t width, uint32_t height, std::string name);
 
-  /// Flows get colour classes here, those of all `specs` together. Returns the index of the first one.
+  /// Flows get colour classes here, those of all `specs` together. Returns the index of the first one. Channels of the
+  /// same names, axes and flows as earlier ones are those.
   uint32_t channels(std::vector<route::ChannelSpec> specs);
   uint32_t channel(route::ChannelSpec spec) { return channels({std::move(spec)}); }
   uint32_t channelCount() const { return static_cast<uint32_t>(specs.size()); }

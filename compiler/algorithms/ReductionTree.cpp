@@ -154,9 +154,9 @@ Code codeOf(const Part &part, uint32_t channel, const ReductionTask &task) {
   auto index = [&](int k) { return channel + static_cast<uint32_t>(k); };
   for (size_t k = 0; k < part.from.size(); ++k)
     if (k + 1 == part.from.size() && part.to >= 0)
-      code.reduceForward(index(part.from[k]), index(part.to), bytes, task.local);
+      code.reduceForward(index(part.from[k]), index(part.to), bytes, task.local, task.reduce);
     else
-      code.reduceInto(index(part.from[k]), bytes, task.local);
+      code.reduceInto(index(part.from[k]), bytes, task.local, task.reduce);
   if (part.from.empty() && part.to >= 0)
     code.put(index(part.to), bytes, task.local).wait();
   return code;

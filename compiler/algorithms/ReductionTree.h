@@ -43,6 +43,7 @@ struct ReductionTask {
   Place local;
   int64_t bytes = 0;
   std::string name; // of the channels
+  pkg::ReduceKind reduce = pkg::ReduceKind::Add;
 };
 
 /// Most flows of the tree that cross one router: the colours that it needs at least.

@@ -21,9 +21,13 @@ std::string_view nameOf(Kind kind) {
   case Kind::Broadcast:
     return "broadcast";
   case Kind::Shift:
+    return "shift";
+  case Kind::DecodeLayer:
+    return "decode-layer";
+  case Kind::PrefillLayer:
     break;
   }
-  return "shift";
+  return "prefill-layer";
 }
 
 Result<int64_t> Settings::number(const std::string &key, int64_t absent, int64_t lo, int64_t hi) const {

@@ -12,7 +12,7 @@
 
 namespace weft::algorithms {
 
-enum class Kind { Gemm, Gemv, AllReduce, Reduce, Broadcast, Shift };
+enum class Kind { Gemm, Gemv, AllReduce, Reduce, Broadcast, Shift, DecodeLayer, PrefillLayer };
 std::string_view nameOf(Kind kind);
 
 /// Elements of operands. Two f16 share a word of 4 bytes. The mesh engine has data for f32 alone; programs of f16 have
@@ -41,8 +41,8 @@ struct Request {
   Kind kind = Kind::Gemm;
   std::string algorithm = "auto";
   uint32_t width = 0, height = 0; // cores
-  /// gemm: M, K, N of the whole product; gemv: M, N of the matrix, the vector has M; others: rows, columns of what one
-  /// core has.
+  /// gemm: M, K, N of the whole product; gemv: M, N of the matrix, the vector has M; layers: features, features
+  /// between the feed-forward layers, tokens; others: rows, columns of what one core has.
   std::vector<int64_t> shape;
   Element element = Element::F16;
   Settings settings;

@@ -6,9 +6,7 @@
 // heads it multiplies while it passes them on; L steps bring each pair of blocks together. First A's queues are turned
 // by b blocks for each rank along y, the shorter way round; the host brings B turned already. Every core takes part in
 // as many turning steps as the row that needs most.
-#include "compiler/algorithms/Algorithm.h"
-
-#include "compiler/route/Topology.h"
+#include "compiler/algorithms/Gemms.h"
 
 #include <fmt/format.h>
 
@@ -23,6 +21,7 @@ using route::Embedding;
 struct RingGemm {
   Emission &out;
   ProgramBuilder &builder;
+  const GemmPart &part;
   Embedding embedding;
   int64_t blocks = 0, blocksA = 0, blocksB = 0; // L, a, b
   int64_t rows = 0, inner = 0, cols = 0;        // of a tile: Mt, kb, Nt
@@ -30,7 +29,6 @@ struct RingGemm {
   uint32_t strideA = 0, strideB = 0;
   std::vector<int> rankX{}, rankY{};
   uint32_t a = 0, b = 0, c = 0; // buffers
-  bool overlap = true;
 
   bool movesA() const { return out.width() > 1; }
   bool movesB() const { return out.height() > 1; }
@@ -39,8 +37,8 @@ struct RingGemm {
   int64_t slotsB() const { return movesB() ? blocksB + 1 : blocksB; }
   int64_t turningSteps() const { return movesA() ? out.height() / 2 * blocksB : 0; }
 
-  Result<void> emit();
-  Result<void> measure();
+  void emit();
+  void measure();
   void allocate();
   void describe();
   void turn(uint32_t op, bool forward);
@@ -49,83 +47,74 @@ struct RingGemm {
   Cost multiplyCost() const;
 };
 
-Result<void> RingGemm::measure() {
-  const std::vector<int64_t> &shape = out.request.shape;
+void RingGemm::measure() {
   const int64_t w = out.width(), h = out.height();
   blocks = std::lcm(w, h);
   blocksA = blocks / w;
   blocksB = blocks / h;
-  rows = ceilDiv(shape[0], h);
-  inner = ceilDiv(shape[1], blocks);
-  cols = ceilDiv(shape[2], w);
-  auto odd = out.request.settings.choice("odd", {"drop", "pad"});
-  if (!odd)
-    return odd.takeError();
-  auto overlapped = out.request.settings.number("double_buffer", 1, 0, 1);
-  if (!overlapped)
-    return overlapped.takeError();
-  overlap = *overlapped == 1;
+  rows = ceilDiv(part.m, h);
+  inner = ceilDiv(part.k, blocks);
+  cols = ceilDiv(part.n, w);
   const int64_t size = out.elementSize(), word = builder.hardware.routing.linkBytes;
   auto moved = [&](int64_t elements) {
     const int64_t bytes = elements * size;
-    return out.narrow() && *odd == "drop" ? bytes / word * word : ceilDiv(bytes, word) * word;
+    return part.dropsOddLast ? bytes / word * word : ceilDiv(bytes, word) * word;
   };
   bytesA = moved(rows * inner);
   bytesB = moved(inner * cols);
   strideA = static_cast<uint32_t>(ceilDiv(rows * inner * size, word) * word);
   strideB = static_cast<uint32_t>(ceilDiv(inner * cols * size, word) * word);
   if (bytesA < rows * inner * size || bytesB < inner * cols * size)
-    out.facts.notes.push_back(fmt::format(
-        "a tile of {}x{} or {}x{} has an odd number of f16: as in the measured kernels its last element stays behind "
-        "when the others move in whole words; --set odd=pad moves it, too",
-        rows, inner, inner, cols));
-  return success();
+    out.facts.notes.push_back(
+        fmt::format("{}a tile of {}x{} or {}x{} has an odd number of f16: as in the measured kernels its last element "
+                    "stays behind when the others move in whole words; --set odd=pad moves it, too",
+                    part.prefix, rows, inner, inner, cols));
 }
 
 void RingGemm::allocate() {
-  a = builder.buffer("a", static_cast<uint64_t>(slotsA()) * strideA, pkg::BufferKind::Communication);
-  b = builder.buffer("b", static_cast<uint64_t>(slotsB()) * strideB, pkg::BufferKind::Communication);
-  c = builder.buffer("c", static_cast<uint64_t>(rows * cols) * out.elementSize());
+  a = builder.buffer(part.prefix + "a", static_cast<uint64_t>(slotsA()) * strideA, pkg::BufferKind::Communication);
+  b = builder.buffer(part.prefix + "b", static_cast<uint64_t>(slotsB()) * strideB, pkg::BufferKind::Communication);
+  c = builder.buffer(part.prefix + "c", static_cast<uint64_t>(rows * cols) * out.elementSize());
   rankX = route::coreToRank(out.width(), embedding);
   rankY = route::coreToRank(out.height(), embedding);
   builder.ranks(rankX, rankY);
 }
 
 void RingGemm::describe() {
-  const std::vector<int64_t> &shape = out.request.shape;
   using Blocks = std::vector<std::pair<int64_t, int64_t>>;
-  out.inputs["a"] = {builder.offsetOf(a),
-                     strideA,
-                     rows,
-                     inner,
-                     shape[0],
-                     shape[1],
-                     [rank = rankX, n = blocksA](uint32_t x, uint32_t y) {
-                       Blocks list;
-                       for (int64_t i = 0; i < n; ++i)
-                         list.emplace_back(y, rank[x] * n + i);
-                       return list;
-                     }};
-  out.inputs["b"] = {builder.offsetOf(b),
-                     strideB,
-                     inner,
-                     cols,
-                     shape[1],
-                     shape[2],
-                     [rankX = rankX, rankY = rankY, na = blocksA, nb = blocksB, all = blocks](uint32_t x, uint32_t y) {
-                       Blocks list;
-                       for (int64_t i = 0; i < nb; ++i)
-                         list.emplace_back((rankX[x] * na + rankY[y] * nb + i) % all, x);
-                       return list;
-                     }};
-  out.outputs["c"] = {
-      builder.offsetOf(c), 0, rows, cols, shape[0], shape[2], [](uint32_t x, uint32_t y) { return Blocks{{y, x}}; }};
+  out.inputs[part.prefix + "a"] = {builder.offsetOf(a),
+                                   strideA,
+                                   rows,
+                                   inner,
+                                   part.m,
+                                   part.k,
+                                   [rank = rankX, n = blocksA](uint32_t x, uint32_t y) {
+                                     Blocks list;
+                                     for (int64_t i = 0; i < n; ++i)
+                                       list.emplace_back(y, rank[x] * n + i);
+                                     return list;
+                                   }};
+  out.inputs[part.prefix + "b"] = {
+      builder.offsetOf(b),
+      strideB,
+      inner,
+      cols,
+      part.k,
+      part.n,
+      [rankX = rankX, rankY = rankY, na = blocksA, nb = blocksB, all = blocks](uint32_t x, uint32_t y) {
+        Blocks list;
+        for (int64_t i = 0; i < nb; ++i)
+          list.emplace_back((rankX[x] * na + rankY[y] * nb + i) % all, x);
+        return list;
+      }};
+  out.outputs[part.prefix + "c"] = {
+      builder.offsetOf(c), 0, rows, cols, part.m, part.n, [](uint32_t x, uint32_t y) { return Blocks{{y, x}}; }};
   Facts &facts = out.facts;
   facts.tile = {rows, inner * blocksA, cols};
   facts.padded = {rows * out.height(), inner * blocks, cols * out.width()};
-  facts.steps = static_cast<uint64_t>(turningSteps() + blocks);
-  facts.macs = static_cast<uint64_t>(facts.padded[0]) * static_cast<uint64_t>(facts.padded[1]) *
-               static_cast<uint64_t>(facts.padded[2]);
+  facts.steps += static_cast<uint64_t>(turningSteps() + blocks);
+  facts.macs += static_cast<uint64_t>(facts.padded[0]) * static_cast<uint64_t>(facts.padded[1]) *
+                static_cast<uint64_t>(facts.padded[2]);
 }
 
 /// The rows that turn A towards lower ranks (`forward`), or the others.
@@ -195,36 +184,46 @@ void RingGemm::multiply(uint32_t op) {
   code.call(clear, out.narrow(), {.alu = rows * cols, .vectors = 1, .descriptors = 1}, {{c, 0, {}}},
             {constant(static_cast<int64_t>(bytesC))})
       .begin(constant(blocks));
-  if (overlap)
+  if (part.overlap)
     moves(code, channelA, channelB);
   code.call(gemm, out.narrow(), multiplyCost(), operands, extents);
-  if (!overlap)
+  if (!part.overlap)
     moves(code, channelA, channelB);
   code.wait().call(next, out.narrow(), activations).end();
   builder.task(op, everywhere(builder.width), everywhere(builder.height), std::move(code));
 }
 
-Result<void> RingGemm::emit() {
-  if (auto measured = measure(); !measured)
-    return measured;
+void RingGemm::emit() {
+  measure();
   allocate();
   describe();
   if (turningSteps() > 0) {
-    uint32_t op = builder.op("align", "shift");
+    uint32_t op = builder.op(part.prefix + "align", "shift");
     turn(op, true);
     turn(op, false);
   }
-  multiply(builder.op("multiply", "gemm"));
-  return success();
+  multiply(builder.op(part.prefix + "multiply", "gemm"));
 }
 
-Result<void> emitRing(Emission &out, Embedding embedding) {
-  return RingGemm{.out = out, .builder = out.builder, .embedding = embedding}.emit();
+Result<void> emitWhole(Emission &out, Embedding embedding) {
+  auto odd = out.request.settings.choice("odd", {"drop", "pad"});
+  if (!odd)
+    return odd.takeError();
+  auto overlap = out.request.settings.number("double_buffer", 1, 0, 1);
+  if (!overlap)
+    return overlap.takeError();
+  const std::vector<int64_t> &shape = out.request.shape;
+  emitRingGemm(out, {"", shape[0], shape[1], shape[2], *overlap == 1, out.narrow() && *odd == "drop"}, embedding);
+  return success();
 }
 
 } // namespace
 
-Result<void> emitMeshGemm(Emission &out) { return emitRing(out, Embedding::Interleave); }
-Result<void> emitCannon(Emission &out) { return emitRing(out, Embedding::Identity); }
+void emitRingGemm(Emission &out, const GemmPart &part, Embedding embedding) {
+  RingGemm{.out = out, .builder = out.builder, .part = part, .embedding = embedding}.emit();
+}
+
+Result<void> emitMeshGemm(Emission &out) { return emitWhole(out, Embedding::Interleave); }
+Result<void> emitCannon(Emission &out) { return emitWhole(out, Embedding::Identity); }
 
 } // namespace weft::algorithms

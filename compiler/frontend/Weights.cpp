@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <map>
 #include <unordered_set>
 
 namespace weft::frontend {
@@ -31,6 +32,35 @@ Result<void> checkWeights(const WeightSource &source, const std::vector<Expected
                                    "describes; leaving it out would change the results",
                                    model, name));
   return success();
+}
+
+namespace {
+class ShapesOnly : public WeightSource {
+public:
+  ShapesOnly(const std::vector<ExpectedWeight> &expected, WeightType type) {
+    for (const ExpectedWeight &weight : expected)
+      byName.emplace(weight.name, WeightInfo{weight.name, type, weight.shape, 0, 0});
+  }
+  const WeightInfo *find(const std::string &name) const override {
+    auto found = byName.find(name);
+    return found == byName.end() ? nullptr : &found->second;
+  }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> all;
+    for (const auto &[name, info] : byName)
+      all.push_back(name);
+    return all;
+  }
+  const std::vector<WeightFileInfo> &files() const override { return none; }
+
+private:
+  std::map<std::string, WeightInfo> byName;
+  std::vector<WeightFileInfo> none;
+};
+} // namespace
+
+std::unique_ptr<WeightSource> makeShapesOnly(const std::vector<ExpectedWeight> &expected, WeightType type) {
+  return std::make_unique<ShapesOnly>(expected, type);
 }
 
 } // namespace weft::frontend

@@ -5,6 +5,7 @@
 #include "hw-models/support/Result.h"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,5 +21,8 @@ struct ExpectedWeight {
 /// expected and what was found; `model` names the model in them.
 Result<void> checkWeights(const WeightSource &source, const std::vector<ExpectedWeight> &expected,
                           const std::function<bool(const std::string &)> &ignorable, const std::string &model);
+
+/// Weights of the expected names and shapes that lie in no file.
+std::unique_ptr<WeightSource> makeShapesOnly(const std::vector<ExpectedWeight> &expected, WeightType type);
 
 } // namespace weft::frontend

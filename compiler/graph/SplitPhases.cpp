@@ -39,6 +39,9 @@ LogicalResult inferAgain(func::FuncOp function) {
 
 struct SplitPhasesPass : PassWrapper<SplitPhasesPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SplitPhasesPass)
+  SplitPhasesPass() = default;
+  explicit SplitPhasesPass(StringRef phase) { only = phase.str(); }
+  SplitPhasesPass(const SplitPhasesPass &other) : PassWrapper(other) { only = other.only; }
 
   StringRef getArgument() const override { return "graph-split-phases"; }
   StringRef getDescription() const override { return "Derive @prefill and @decode from @forward"; }
@@ -58,22 +61,36 @@ struct SplitPhasesPass : PassWrapper<SplitPhasesPass, OperationPass<ModuleOp>> {
         return signalPassFailure();
       }
 
-    func::FuncOp prefill = cloneAs(forward, prefillFunction), decode = cloneAs(forward, decodeFunction);
+    if (!only.empty() && only != prefillFunction && only != decodeFunction)
+      return module.emitError("graph-split-phases makes @prefill and @decode, not @") << only, signalPassFailure();
+    if (only != decodeFunction)
+      makePrefill(forward);
+    if (only != prefillFunction && failed(makeDecode(forward)))
+      return signalPassFailure();
+    forward.erase();
+  }
+
+  static void makePrefill(func::FuncOp forward) {
+    func::FuncOp prefill = cloneAs(forward, prefillFunction);
     OpBuilder builder = OpBuilder::atBlockBegin(&prefill.getBody().front());
     BlockArgument position = prefill.getArgument(1);
     if (!position.use_empty())
       position.replaceAllUsesWith(builder.create<arith::ConstantIndexOp>(position.getLoc(), 0));
     prefill.eraseArgument(1);
-    decode.getArgument(0).setType(RankedTensorType::get({1}, builder.getI32Type()));
-    if (failed(inferAgain(decode)))
-      return signalPassFailure();
-    forward.erase();
   }
+
+  static LogicalResult makeDecode(func::FuncOp forward) {
+    func::FuncOp decode = cloneAs(forward, decodeFunction);
+    decode.getArgument(0).setType(RankedTensorType::get({1}, Builder(forward.getContext()).getI32Type()));
+    return inferAgain(decode);
+  }
+
+  Option<std::string> only{*this, "only", llvm::cl::desc("prefill or decode, if the other one is not wanted")};
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createSplitPhasesPass() { return std::make_unique<SplitPhasesPass>(); }
+std::unique_ptr<Pass> createSplitPhasesPass(StringRef only) { return std::make_unique<SplitPhasesPass>(only); }
 
 void registerGraphPasses() {
   PassRegistration<SplitPhasesPass>();

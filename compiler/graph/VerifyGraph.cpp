@@ -1,7 +1,7 @@
 // `--graph-verify`: what every phase after `graph` relies on.
 //
 //  P1 the module carries the attributes of GraphModule.h;
-//  P2 its functions are @prefill and @decode and no other, each of one block;
+//  P2 its functions are @prefill, @decode or both and no other, each of one block;
 //  P3 their signatures are those of GraphModule.h, for the vocabulary and the caches that the attributes tell;
 //  P4 each op in them is of `xf`, an index constant, or the return;
 //  P5 each cache is appended to once, attention reads only the result of that, and result i is the appended argument i;
@@ -133,20 +133,22 @@ struct VerifyGraphPass : PassWrapper<VerifyGraphPass, OperationPass<ModuleOp>> {
   LogicalResult verifyModule(ModuleOp module) {
     if (failed(checkAttributes(module)))
       return failure();
-    func::FuncOp phases[2];
-    for (auto [name, slot] : {std::pair{prefillFunction, 0}, std::pair{decodeFunction, 1}}) {
-      phases[slot] = module.lookupSymbol<func::FuncOp>(name);
-      if (!phases[slot] || phases[slot].isDeclaration() || !phases[slot].getBody().hasOneBlock()) // P2
-        return module.emitError() << "a graph module has a function @" << name << " of one block";
-    }
-    for (Operation &op : *module.getBody())
-      if (&op != phases[0].getOperation() && &op != phases[1].getOperation()) // P2
+    SmallVector<PhaseVerifier, 2> phases;
+    for (Operation &op : *module.getBody()) {
+      auto function = dyn_cast<func::FuncOp>(op);
+      if (!function || (function.getName() != prefillFunction && function.getName() != decodeFunction)) // P2
         return op.emitOpError("does not belong in a graph module, which has @prefill and @decode and nothing else");
-
-    PhaseVerifier prefill(module, phases[0], true), decode(module, phases[1], false);
-    if (failed(prefill.verify()) || failed(decode.verify()))
-      return failure();
-    if (prefill.getWeights() != decode.getWeights()) // P7, across phases
+      if (function.isDeclaration() || !function.getBody().hasOneBlock()) // P2
+        return module.emitError() << "a graph module has a function @" << function.getName() << " of one block";
+      phases.emplace_back(module, function, function.getName() == prefillFunction);
+    }
+    if (phases.empty()) // P2
+      return module.emitError() << "a graph module has a function @" << prefillFunction << " or @" << decodeFunction
+                                << " of one block";
+    for (PhaseVerifier &phase : phases)
+      if (failed(phase.verify()))
+        return failure();
+    if (phases.size() == 2 && phases[0].getWeights() != phases[1].getWeights()) // P7, across phases
       return module.emitError("@prefill and @decode must use the same weights with the same types");
     return success();
   }

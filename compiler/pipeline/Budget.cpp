@@ -2,6 +2,8 @@
 
 #include "compiler/pipeline/State.h"
 #include "compiler/plan/FabricBuffers.h"
+#include "compiler/plan/Stages.h"
+#include "dialects/fabric/FabricDialect.h"
 #include "runtime/package/CoreCode.h"
 
 #include <fmt/format.h>
@@ -15,7 +17,11 @@ namespace {
 /// Bytes that the fullest core needs besides code and stack, compiled with other options; 0 if that fails for another
 /// reason.
 uint64_t neededWith(CompileOptions options) {
-  // A machine with more SRAM than any program needs: what is asked is how much that is.
+  // A machine with more SRAM than any program needs: what is asked is how much that is. Of layers that lie on several
+  // meshes one stands for all.
+  if (options.shapesOnly)
+    options.layers = 1;
+  options.stageBytes = options.hardware.usableBytes();
   options.hardware.memory.sramBytes = UINT32_MAX;
   options.until = Phase::Plan;
   options.dumpDirectory.clear();
@@ -81,7 +87,43 @@ std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
   return remedies;
 }
 
+/// Bytes that the stored elements of the resident buffers take, without padding, and those of the cache.
+uint64_t modelBytes(const CompileOptions &options, mlir::ModuleOp module) {
+  uint64_t bytes = 0;
+  for (auto weight : module.getOps<fabric::WeightOp>()) {
+    auto type = mlir::cast<mlir::RankedTensorType>(weight.getType());
+    bytes += static_cast<uint64_t>(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+  }
+  // A cache's bytes on a core hold rows of the sequence, the same on all.
+  for (const plan::PlanBuffer &buffer : plan::collectBuffers(module).resident)
+    if (buffer.kind == plan::BufferKind::KvCache)
+      bytes += buffer.bytes * options.meshWidth * options.meshHeight;
+  return bytes;
+}
+
+Result<void> checkMachine(const CompileOptions &options, mlir::ModuleOp module) {
+  Stages stages = stagesOf(options, module);
+  if (stages.modelBytes <= stages.machineBytes)
+    return {};
+  const hw::Parallelism &machine = options.hardware.parallelism;
+  auto giga = [](uint64_t bytes) { return static_cast<double>(bytes) / 1e9; };
+  return userError(fmt::format(
+      "{} does not fit on {}: its weights and a cache of {} tokens take {:.2f} GB, the {}x{} cores have {:.2f} GB for "
+      "buffers; {} meshes of {}x{} cores would hold it, the machine has room for {}. A part of it fits with --layers, "
+      "smaller weights with --dtype",
+      options.model, options.hardware.name, options.maxSeq, giga(stages.modelBytes), machine.meshWidth,
+      machine.meshHeight, giga(stages.machineBytes), stages.needed, options.meshWidth, options.meshHeight,
+      stages.onMachine));
+}
+
 } // namespace
+
+Stages stagesOf(const CompileOptions &options, mlir::ModuleOp module) {
+  const hw::Parallelism &machine = options.hardware.parallelism;
+  uint64_t across = machine.meshWidth / options.meshWidth, down = machine.meshHeight / options.meshHeight;
+  return {static_cast<uint64_t>(plan::countStages(module)), across * down, modelBytes(options, module),
+          uint64_t{machine.meshWidth} * machine.meshHeight * options.hardware.usableBytes()};
+}
 
 Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, uint32_t alignBytes) {
   plan::ModuleBuffers buffers = plan::collectBuffers(module);
@@ -89,11 +131,14 @@ Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, u
   std::vector<plan::Budget> budgets;
   const hw::Memory &memory = options.hardware.memory;
   for (size_t i = 0; i < buffers.programs.size(); ++i) {
-    std::vector<plan::PlanBuffer> all = buffers.resident;
+    std::vector<plan::PlanBuffer> all = plan::fullestStage(buffers.resident);
     all.insert(all.end(), buffers.programs[i].begin(), buffers.programs[i].end());
-    budgets.push_back(plan::budgetOf(i == 0 ? "all (prefill)" : "all (decode)", memory.sramBytes, memory.codeBytes,
+    budgets.push_back(plan::budgetOf("all (" + buffers.names[i] + ")", memory.sramBytes, memory.codeBytes,
                                      memory.stackBytes, all, shared.programs[i].peakBytes));
   }
+  if (options.shapesOnly)
+    if (auto fits = checkMachine(options, module); !fits)
+      return fits;
   return plan::checkBudgets(fmt::format("{} on {}x{} cores of {} with --max-seq {}", options.model, options.meshWidth,
                                         options.meshHeight, options.hardware.name, options.maxSeq),
                             budgets, [&] { return findRemedies(options); });

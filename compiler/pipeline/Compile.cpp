@@ -56,6 +56,8 @@ Result<Compilation> compile(const CompileOptions &options) {
   }
   result.maxSeq = (*state)->maxSeq();
   result.decisions = (*state)->takeDecisions();
+  result.stages = (*state)->stages();
+  result.capacity = (*state)->capacity();
   result.package = (*state)->takePackage();
   if (result.package && options.measureKernels) {
     auto costs = options.measureKernels(*result.package);

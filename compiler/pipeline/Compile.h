@@ -21,7 +21,13 @@ enum class ReduceChoice { Auto, Core, Router };
 enum class Product { Package, Assembly, Elf };
 
 struct CompileOptions {
-  std::string model; // a Hugging Face directory
+  std::string model; // a Hugging Face directory; with `shapesOnly` a config file will do
+  /// Weights are shapes without values: the package runs for its timing only, and the layers may lie on several meshes
+  /// (Stages).
+  bool shapesOnly = false;
+  uint64_t stageBytes = 0; // that a core of such a mesh has for buffers; 0: what the hardware says
+  uint32_t layers = 0;     // 0: all of the model's; else only the first ones, with `shapesOnly`
+  std::string program;     // "prefill" or "decode", if the other one is not wanted
   hw::Hardware hardware;
   uint32_t meshWidth = 0, meshHeight = 0; // 0: that of the hardware
   uint32_t maxSeq = 0;                    // 0: what the model was made for, at most defaultMaxSeq
@@ -56,6 +62,22 @@ struct PhaseTime {
   double seconds = 0;
 };
 
+/// Meshes that hold a model's layers in turn, of a compilation with shapes only.
+struct Stages {
+  uint64_t needed = 1;       // meshes of the size compiled for
+  uint64_t onMachine = 1;    // that the machine's cores have room for side by side
+  uint64_t modelBytes = 0;   // weights and cache, without padding
+  uint64_t machineBytes = 0; // what all cores of the machine have for buffers
+};
+
+/// Tokens that the cache of a decode program can hold at most, whatever the sequence compiled for.
+struct Capacity {
+  uint64_t meshes = 1;   // that hold the layers
+  uint64_t rows = 0;     // tokens whose keys and values fit on one core, with those of its layers
+  uint64_t shifted = 0;  // tokens in all, spread over the rows of cores as docs/program-model.md says
+  uint64_t appended = 0; // new tokens, if they all stayed on the last row of cores
+};
+
 struct Compilation {
   std::unique_ptr<runtime::Package> package; // null if stopped before the package phase
   std::string ir;                            // after the last phase run
@@ -65,6 +87,8 @@ struct Compilation {
   std::optional<runtime::KernelCosts> kernelCosts;
   std::string costsProblem; // why there are none, although they were to be measured; the package is good all the same
   uint32_t maxSeq = 0;
+  std::optional<Stages> stages;     // with CompileOptions::shapesOnly, after the plan phase
+  std::optional<Capacity> capacity; // the same, of a program for decode
 };
 
 /// Errors: whatever is wrong with model, mesh or machine (the user's), or with the compiler (ours).

@@ -1,6 +1,7 @@
 #include "compiler/pipeline/Emit.h"
 
 #include "compiler/pipeline/EmitWeights.h"
+#include "compiler/plan/FabricBuffers.h"
 #include "compiler/route/FabricChannels.h"
 #include "dialects/fabric/Classes.h"
 #include "dialects/grid/GridDialect.h"
@@ -164,6 +165,8 @@ public:
     buffer->kind = static_cast<pkg::BufferKind>(op.getKind());
     buffer->offset = static_cast<uint32_t>(op.getOffset().value_or(0));
     buffer->bytes = static_cast<uint32_t>(op.getBytes());
+    if (auto stage = op->getAttrOfType<IntegerAttr>(plan::stageAttribute))
+      buffer->stage = static_cast<int32_t>(stage.getInt());
     return buffer;
   }
 
@@ -299,7 +302,7 @@ Result<void> emitPrograms(ModuleOp module, const frontend::WeightSource &weights
     package.resident.push_back(ProgramEmitter::makeBuffer(buffer));
   bool first = true;
   for (auto program : module.getOps<fabric::ProgramOp>()) {
-    if (std::exchange(first, false)) {
+    if (std::exchange(first, false) && !package.shapes_only) {
       place::Mesh mesh = place::Mesh::make(program.getWidth(), program.getHeight(), program.getInterleave());
       for (auto op : module.getOps<fabric::WeightOp>())
         if (auto done = emitWeight(op, mesh, weights, package); !done)

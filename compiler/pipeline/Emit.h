@@ -11,8 +11,8 @@
 
 namespace weft::compiler {
 
-/// Fills in classes, programs, resident buffers, weights and constants. `kernels` are those of the package, in its
-/// order; `weights` is where the model's tensors lie.
+/// Fills in classes, programs and resident buffers; weights and constants, too, unless the package has shapes only.
+/// `kernels` are those of the package, in its order; `weights` is where the model's tensors lie.
 Result<void> emitPrograms(mlir::ModuleOp module, const frontend::WeightSource &weights, runtime::Package &package);
 
 } // namespace weft::compiler

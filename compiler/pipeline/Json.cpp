@@ -60,6 +60,16 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
                                    {"reason", decision.reason},
                                    {"alternatives", alternatives}});
   }
+  if (const auto &stages = compilation.stages)
+    report["stages"] = {{"needed", stages->needed},
+                        {"on_machine", stages->onMachine},
+                        {"model_bytes", stages->modelBytes},
+                        {"machine_bytes", stages->machineBytes}};
+  if (const auto &capacity = compilation.capacity)
+    report["capacity"] = {{"meshes", capacity->meshes},
+                          {"rows", capacity->rows},
+                          {"shifted", capacity->shifted},
+                          {"appended", capacity->appended}};
   if (compilation.package) {
     const runtime::Package &package = *compilation.package;
     report["mesh"] = {package.mesh_width, package.mesh_height};

@@ -8,6 +8,7 @@
 #include "compiler/graph/GraphPasses.h"
 #include "compiler/graph/LlamaBuilder.h"
 #include "compiler/pipeline/Budget.h"
+#include "compiler/pipeline/Capacity.h"
 #include "compiler/pipeline/Choices.h"
 #include "compiler/pipeline/Emit.h"
 #include "compiler/pipeline/UnitChoices.h"
@@ -34,21 +35,21 @@ namespace {
 
 /// What later phases ask of a model, whatever its architecture.
 struct ModelFacts {
-  uint32_t vocabSize = 0, maxPositions = 0;
+  uint32_t vocabSize = 0, maxPositions = 0, layers = 0;
   int32_t bosToken = -1;
   std::vector<int32_t> eosTokens;
 };
 
 // One pair of these an architecture (docs/adding.md).
 ModelFacts factsOf(const frontend::LlamaConfig &config) {
-  return {config.vocabSize, config.maxPositions, config.bosToken, config.eosTokens};
+  return {config.vocabSize, config.maxPositions, config.layers, config.bosToken, config.eosTokens};
 }
 Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const frontend::LlamaConfig &config, uint32_t maxSeq,
                                          const frontend::WeightSource &weights) {
   return graph::buildLlama(context, config, maxSeq, weights);
 }
 
-/// Meshes up to this size are checked for deadlock with several lengths of the sequence.
+/// Up to this size of the mesh programs are run to see that they cannot get stuck, even if that could be proven.
 constexpr uint32_t exhaustiveDeadlockCores = 256;
 
 class PipelineState : public State {
@@ -56,11 +57,14 @@ public:
   explicit PipelineState(const CompileOptions &options) : options(options) {}
 
   Result<void> open() {
-    auto read = frontend::hf::readModel(options.model);
+    using frontend::hf::ReadWeights;
+    auto read = frontend::hf::readModel(options.model, options.shapesOnly ? ReadWeights::Shapes : ReadWeights::Yes);
     if (!read)
       return read.takeError();
     model = std::move(*read);
     facts = std::visit([](const auto &config) { return factsOf(config); }, model.config);
+    if (auto cut = cutLayers(); !cut)
+      return cut;
     if (!options.meshWidth)
       options.meshWidth = options.hardware.parallelism.meshWidth;
     if (!options.meshHeight)
@@ -80,6 +84,8 @@ public:
                                    options.maxSeq, facts.maxPositions, model.name));
     if (!options.maxSeq)
       options.maxSeq = std::min(facts.maxPositions, defaultMaxSeq);
+    if (!options.stageBytes)
+      options.stageBytes = options.hardware.usableBytes();
     context.disableMultithreading();
     return {};
   }
@@ -90,7 +96,7 @@ public:
       return import();
     case Phase::Graph:
       return runPasses(Fault::Internal, [&](PassManager &passes) {
-        passes.addPass(graph::createSplitPhasesPass());
+        passes.addPass(graph::createSplitPhasesPass(options.program));
         passes.addPass(graph::createVerifyGraphPass());
       });
     case Phase::Place:
@@ -145,9 +151,30 @@ public:
   }
   uint32_t maxSeq() const override { return options.maxSeq; }
   std::vector<Decision> takeDecisions() override { return std::move(decisions); }
+  std::optional<Stages> stages() const override { return found; }
+  std::optional<Capacity> capacity() override {
+    // A budget's own compilations ask for none, and a prefill alone keeps no cache for others.
+    if (!found || options.program == "prefill")
+      return std::nullopt;
+    return capacityOf(options, *module, *found, alignBytes());
+  }
+  uint64_t transientBytes() override { return plan::transientBytes(plan::collectBuffers(*module), alignBytes()); }
   std::unique_ptr<runtime::Package> takePackage() override { return std::move(package); }
 
 private:
+  /// Leaves the first layers of the model, if fewer than all are asked for.
+  Result<void> cutLayers() {
+    if (!options.layers)
+      return {};
+    if (!options.shapesOnly)
+      return userError("--layers leaves weights out, so that the results would be wrong; it goes with --weights none");
+    if (options.layers > facts.layers)
+      return userError(fmt::format("--layers {}: the model {} has {}", options.layers, model.name, facts.layers));
+    std::visit([&](auto &config) { config.layers = options.layers; }, model.config);
+    facts.layers = options.layers;
+    return {};
+  }
+
   int programColors() const {
     return static_cast<int>(options.hardware.routing.colors - options.hardware.routing.reservedColors);
   }
@@ -215,11 +242,13 @@ private:
   Result<void> plan() {
     uint32_t align = alignBytes();
     auto planned = runPasses(Fault::Internal, [&](PassManager &passes) {
-      passes.addPass(plan::createPlanPass(align));
+      passes.addPass(plan::createPlanPass(align, options.shapesOnly ? options.stageBytes : 0));
       passes.addPass(plan::createPlanVerifyPass(align));
     });
     if (!planned)
       return planned;
+    if (options.shapesOnly)
+      found = stagesOf(options, *module);
     return checkBudget(options, *module, align);
   }
 
@@ -254,10 +283,17 @@ private:
   }
 
   Result<void> link() {
+    // Without weights nothing is computed here.
+    if (options.shapesOnly)
+      return linkCore();
     auto host = codegen::compileHostKernels(*kernels, codegen::defaultHostTarget());
     if (!host)
       return host.takeError();
     objects.push_back(std::make_unique<pkg::KernelObjectT>(std::move(*host)));
+    return linkCore();
+  }
+
+  Result<void> linkCore() {
     std::optional<codegen::CoreTarget> target = coreTarget();
     if (!target)
       return {};
@@ -281,7 +317,9 @@ private:
     package->model->name = model.name;
     package->model->architecture = model.architecture;
     std::error_code failure;
-    package->model->directory = std::filesystem::canonical(options.model, failure).string();
+    std::filesystem::path place = std::filesystem::canonical(options.model, failure);
+    package->model->directory = (std::filesystem::is_directory(place) ? place : place.parent_path()).string();
+    package->shapes_only = options.shapesOnly;
     package->model->vocab_size = facts.vocabSize;
     package->model->max_seq = options.maxSeq;
     package->model->bos = facts.bosToken;
@@ -300,10 +338,7 @@ private:
     route::DeadlockOptions deadlock;
     deadlock.linkBytes = options.hardware.routing.linkBytes;
     deadlock.queueWords = options.hardware.routing.queueWords;
-    // Every transfer has most words in the longest launch, so what moves there moves in shorter ones; small meshes try
-    // those too.
-    if (options.meshWidth * options.meshHeight > exhaustiveDeadlockCores)
-      deadlock.tokenCounts = {static_cast<int>(options.maxSeq)};
+    deadlock.proveFirst = options.meshWidth * options.meshHeight > exhaustiveDeadlockCores;
     if (auto live = route::checkDeadlock(*package, deadlock); !live)
       return live;
     if (auto checked = runtime::checkPackage(*package); !checked)
@@ -319,6 +354,7 @@ private:
   std::vector<std::unique_ptr<pkg::KernelObjectT>> objects;
   std::unique_ptr<runtime::Package> package;
   std::vector<Decision> decisions;
+  std::optional<Stages> found;
 };
 
 } // namespace

@@ -19,10 +19,14 @@ public:
   virtual std::string print(Phase phase) = 0;
   /// SRAM bytes that buffers take on the fullest core; after the plan phase.
   virtual uint64_t peakBytes() = 0;
+  /// Those of them that no buffer keeps between launches.
+  virtual uint64_t transientBytes() = 0;
   /// The kernels for the mesh's cores; after the kernels phase. Errors: cores that run no RISC-V code.
   virtual Result<std::string> coreCode(Product product) = 0;
   virtual uint32_t maxSeq() const = 0;
   virtual std::vector<Decision> takeDecisions() = 0;
+  virtual std::optional<Stages> stages() const = 0;
+  virtual std::optional<Capacity> capacity() = 0;
   /// Null before the package phase.
   virtual std::unique_ptr<runtime::Package> takePackage() = 0;
 };

@@ -13,6 +13,8 @@ static uint64_t alignUp(uint64_t bytes, uint32_t alignBytes) {
 }
 
 static bool livesOverlap(const PlanBuffer &a, const PlanBuffer &b) {
+  if (a.resident && b.resident)
+    return a.stage < 0 || b.stage < 0 || a.stage == b.stage;
   return a.resident || b.resident || (a.firstUse <= b.lastUse && b.firstUse <= a.lastUse);
 }
 
@@ -57,7 +59,8 @@ struct Placement {
 enum class Order { Size, Area, Life, Start };
 } // namespace
 
-/// Resident buffers first, in the order given, so that they lie below all others; then as `order` says.
+/// Resident buffers first, those of all stages before those of one, else in the order given, so that they lie below all
+/// others; then as `order` says.
 static std::vector<size_t> orderBuffers(std::span<const PlanBuffer> buffers, Order order) {
   auto key = [&](size_t i) -> std::array<double, 2> {
     const PlanBuffer &b = buffers[i];
@@ -79,25 +82,31 @@ static std::vector<size_t> orderBuffers(std::span<const PlanBuffer> buffers, Ord
   std::sort(indices.begin(), indices.end(), [&](size_t a, size_t b) {
     if (buffers[a].resident != buffers[b].resident)
       return buffers[a].resident;
+    if (buffers[a].resident)
+      return std::pair(buffers[a].stage, a) < std::pair(buffers[b].stage, b);
     auto ka = key(a), kb = key(b);
-    return buffers[a].resident || ka == kb ? a < b : ka < kb;
+    return ka == kb ? a < b : ka < kb;
   });
   return indices;
 }
 
 /// One sweep over the starts and ends of lives.
 Tightest findTightest(std::span<const PlanBuffer> buffers, uint32_t alignBytes) {
-  std::map<int64_t, int64_t> changes;
+  std::map<int64_t, int64_t> changes, stages;
   int64_t alive = 0;
   for (const PlanBuffer &buffer : buffers) {
     auto bytes = static_cast<int64_t>(alignUp(buffer.bytes, std::max<uint32_t>(alignBytes, 1)));
     if (buffer.resident) {
-      alive += bytes;
+      (buffer.stage < 0 ? alive : stages[buffer.stage]) += bytes;
       continue;
     }
     changes[buffer.firstUse] += bytes;
     changes[int64_t{buffer.lastUse} + 1] -= bytes;
   }
+  int64_t fullestStage = 0;
+  for (auto [stage, bytes] : stages)
+    fullestStage = std::max(fullestStage, bytes);
+  alive += fullestStage;
   int64_t most = alive;
   Tightest tightest{changes.empty() ? 0 : static_cast<int>(changes.begin()->first), 0};
   for (auto [task, change] : changes) {

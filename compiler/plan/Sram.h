@@ -16,13 +16,15 @@ namespace weft::plan {
 using pkg::BufferKind;
 inline constexpr int bufferKinds = static_cast<int>(BufferKind::MAX) + 1;
 
-/// A buffer and its life: from task `firstUse` to task `lastUse`, both included. A resident one lives for ever.
+/// A buffer and its life: from task `firstUse` to task `lastUse`, both included. A resident one lives for ever, in the
+/// stage it belongs to (Stages.h); -1: in all of them.
 struct PlanBuffer {
   std::string name;
   BufferKind kind = BufferKind::Activations;
   uint64_t bytes = 0;
   int firstUse = 0, lastUse = 0;
   bool resident = false;
+  int stage = -1;
 };
 
 /// The task at which most bytes are alive, each buffer rounded up to the alignment.

@@ -1,5 +1,6 @@
 #include "compiler/route/Deadlock.h"
 
+#include "compiler/route/DeadlockProof.h"
 #include "compiler/route/DeadlockRun.h"
 
 #include <algorithm>
@@ -68,10 +69,19 @@ Result<void> checkDeadlock(const pkg::PackageT &package, const pkg::ProgramT &pr
       return params.takeError();
     if (!tried.insert(*params).second)
       continue;
+    std::string obstacle;
+    if (options.proveFirst) {
+      DeadlockProof proof = proveNoDeadlock(package, program, options, *params);
+      if (proof.proven) {
+        ++stats.proofs;
+        continue;
+      }
+      obstacle = fmt::format("\n  (not proven: {})", proof.obstacle);
+    }
     ++stats.runs;
     if (auto ran = detail::Run(package, program, options, *params).execute(stats.instructions); !ran) {
       Error error = ran.takeError();
-      error.message += fmt::format("\n  (with {} tokens in the cache)", tokens);
+      error.message += fmt::format("\n  (with {} tokens in the cache)", tokens) + obstacle;
       return error;
     }
   }

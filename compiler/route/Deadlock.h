@@ -22,10 +22,12 @@ struct DeadlockOptions {
   std::vector<int>
       tokenCounts; // tokens in the cache after the launch to try; empty: both ends of 1..max_seq and two between
   uint64_t stepLimit = 2'000'000'000; // instructions over all cores and token counts
+  bool proveFirst = false;            // run only what DeadlockProof.h cannot prove
 };
 
 struct DeadlockStatistics {
   uint64_t runs = 0;         // different sets of parameters that were run
+  uint64_t proofs = 0;       // or proven
   uint64_t instructions = 0; // that move words, over all cores and runs
 };
 

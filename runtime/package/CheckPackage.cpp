@@ -1,6 +1,7 @@
 #include "runtime/package/Check.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace weft::runtime {
@@ -141,6 +142,28 @@ Result<void> mesh(const Package &package, const hw::Hardware &hardware) {
   return success();
 }
 
+/// Buffers of different stages lie on different meshes.
+Result<void> noOverlap(std::vector<const pkg::BufferT *> buffers) {
+  std::sort(buffers.begin(), buffers.end(), [](auto *a, auto *b) { return a->offset < b->offset; });
+  // The one that reaches furthest, of each stage and of those in all stages.
+  std::map<int32_t, const pkg::BufferT *> furthest;
+  auto check = [](const pkg::BufferT *below, const pkg::BufferT *buffer) -> Result<void> {
+    if (below && uint64_t(below->offset) + below->bytes > buffer->offset)
+      return error("resident buffers {} and {} overlap at byte {}", below->name, buffer->name, buffer->offset);
+    return success();
+  };
+  for (const pkg::BufferT *buffer : buffers) {
+    for (const auto &[stage, below] : furthest)
+      if (stage < 0 || buffer->stage < 0 || stage == buffer->stage)
+        if (Result<void> apart = check(below, buffer); !apart)
+          return apart;
+    const pkg::BufferT *&last = furthest[std::max(buffer->stage, -1)];
+    if (!last || uint64_t(last->offset) + last->bytes < uint64_t(buffer->offset) + buffer->bytes)
+      last = buffer;
+  }
+  return success();
+}
+
 Result<BuffersByName> residentBuffers(const Package &package, const hw::Hardware &hardware) {
   BuffersByName byName;
   std::vector<const pkg::BufferT *> byOffset;
@@ -150,16 +173,15 @@ Result<BuffersByName> residentBuffers(const Package &package, const hw::Hardware
       return fits.takeError();
     if (!isResident(entry->kind))
       return error("{}: its kind is not Weights, Constants or KvCache", where);
+    if (entry->stage >= 0 && !package.shapes_only)
+      return error("{}: it is of stage {}, which only a package without weights has", where, entry->stage);
     if (!byName.emplace(entry->name, entry.get()).second)
       return error("{}: there are two of this name", where);
     if (entry->bytes > 0)
       byOffset.push_back(entry.get());
   }
-  std::sort(byOffset.begin(), byOffset.end(), [](auto *a, auto *b) { return a->offset < b->offset; });
-  for (size_t i = 1; i < byOffset.size(); ++i)
-    if (byOffset[i - 1]->offset + byOffset[i - 1]->bytes > byOffset[i]->offset)
-      return error("resident buffers {} and {} overlap at byte {}", byOffset[i - 1]->name, byOffset[i]->name,
-                   byOffset[i]->offset);
+  if (Result<void> apart = noOverlap(std::move(byOffset)); !apart)
+    return apart.takeError();
   return byName;
 }
 
@@ -203,6 +225,8 @@ Result<void> checkPackage(const Package &package, const hw::Hardware &hardware) 
   Result<check::BuffersByName> resident = check::residentBuffers(package, hardware);
   if (!resident)
     return resident.takeError();
+  if (package.shapes_only && (!package.weights.empty() || !package.constants.empty()))
+    return check::error("the package has weights or constants, though it says that it has shapes only");
   if (Result<void> weightsOk = check::weights(package, *resident); !weightsOk)
     return weightsOk;
   if (Result<void> kernelsOk = check::kernels(package); !kernelsOk)

@@ -1,6 +1,7 @@
 #include "compiler/frontend/huggingface/Architectures.h"
 
 #include "compiler/frontend/Weights.h"
+#include "compiler/frontend/huggingface/ConfigReader.h"
 #include "compiler/frontend/huggingface/Llama.h"
 #include "runtime/support/Json.h"
 
@@ -17,6 +18,8 @@ struct Architecture {
   std::string_view name;
   /// Parses `directory.config` and checks `directory.weights`, if there are any.
   Result<ArchitectureConfig> (*read)(const ModelDirectory &directory);
+  /// The weights that a config of `read` calls for.
+  std::vector<ExpectedWeight> (*weights)(const ArchitectureConfig &config);
 };
 } // namespace
 
@@ -34,7 +37,26 @@ static Result<ArchitectureConfig> readLlama(const ModelDirectory &directory) {
   return ArchitectureConfig(std::move(*config));
 }
 
-static constexpr std::array<Architecture, 1> architectures{{{"LlamaForCausalLM", readLlama}}};
+static std::vector<ExpectedWeight> weightsOfLlama(const ArchitectureConfig &config) {
+  return llamaWeights(std::get<LlamaConfig>(config));
+}
+
+static constexpr std::array<Architecture, 1> architectures{{{"LlamaForCausalLM", readLlama, weightsOfLlama}}};
+
+/// The type that the config says its weights are stored in; bfloat16, as published models have it, if it says nothing.
+static Result<WeightType> storedType(const ModelDirectory &directory) {
+  ConfigReader reader(directory.config, directory.configPath);
+  std::optional<std::string> older = reader.text("torch_dtype"), newer = reader.text("dtype");
+  std::string name = newer.value_or(older.value_or("bfloat16"));
+  const std::pair<std::string_view, WeightType> types[] = {
+      {"float32", WeightType::F32}, {"float16", WeightType::F16}, {"bfloat16", WeightType::BF16}};
+  for (auto [known, type] : types)
+    if (name == known)
+      return type;
+  reader.complain(newer ? "dtype" : "torch_dtype",
+                  fmt::format("is '{}'; types of weights are float32, float16, bfloat16", runtime::printable(name)));
+  return *reader.failure();
+}
 
 std::vector<std::string> knownArchitectures() {
   std::vector<std::string> names;
@@ -66,6 +88,12 @@ Result<Model> readModel(const std::string &path, ReadWeights readWeights) {
   Result<ArchitectureConfig> config = found->read(*directory);
   if (!config)
     return config.takeError();
+  if (readWeights == ReadWeights::Shapes) {
+    Result<WeightType> type = storedType(*directory);
+    if (!type)
+      return type.takeError();
+    directory->weights = makeShapesOnly(found->weights(*config), *type);
+  }
   return Model{directory->name, directory->architecture, std::move(*config), std::move(directory->weights),
                directory->tokenizerPath};
 }

@@ -45,7 +45,7 @@ static std::string withoutTrailingSlash(std::string path) {
 
 static Error notADirectory(const std::string &path) {
   return userError(fmt::format("'{}' is not a directory; a model is a directory with config.json and "
-                               "model.safetensors",
+                               "model.safetensors (a config file is enough with --weights none)",
                                printable(path)));
 }
 
@@ -73,7 +73,11 @@ Result<ModelDirectory> readModelDirectory(const std::string &path, ReadWeights r
     return notADirectory(path);
   std::string directory = withoutTrailingSlash(path);
   ModelDirectory model;
-  model.name = isDirectory ? directoryName(path) : fs::path(path).stem().string();
+  // A config.json is its directory's; a file of another name speaks for itself.
+  const fs::path file = path;
+  model.name = isDirectory                        ? directoryName(path)
+               : file.filename() == "config.json" ? directoryName(file.parent_path().empty() ? "." : file.parent_path())
+                                                  : file.stem().string();
   model.configPath = isDirectory ? directory + "/config.json" : path;
   Result<nlohmann::json> config = runtime::readJsonFile(model.configPath, maxConfigBytes);
   if (!config)

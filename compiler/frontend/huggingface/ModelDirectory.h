@@ -21,10 +21,11 @@ struct ModelDirectory {
   std::optional<std::string> tokenizerPath; // when there is a tokenizer.json
 };
 
-enum class ReadWeights { Yes, No };
+/// Shapes: the weights that the config calls for, without files or values: what a compilation for timing needs.
+enum class ReadWeights { Yes, No, Shapes };
 
 /// Reads `path`/config.json and opens the weights.
-/// With ReadWeights::No, `path` may also be the config file itself. Errors name the file.
+/// With anything but ReadWeights::Yes, `path` may also be the config file itself. Errors name the file.
 Result<ModelDirectory> readModelDirectory(const std::string &path, ReadWeights readWeights = ReadWeights::Yes);
 
 /// The weights of a model directory alone: model.safetensors, else model.safetensors.index.json with its shards.

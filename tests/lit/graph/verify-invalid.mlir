@@ -81,19 +81,9 @@ module attributes {xf.model = "m", xf.vocab = 9 : i64, xf.hidden = 8 : i64, xf.l
 // -----
 
 // P2
-// expected-error @below {{has a function @decode of one block}}
+// expected-error @below {{has a function @prefill or @decode of one block}}
 module attributes {xf.model = "m", xf.vocab = 9 : i64, xf.hidden = 8 : i64, xf.layers = 1 : i64,
     xf.heads = 2 : i64, xf.kv_heads = 2 : i64, xf.head_dim = 4 : i64, xf.max_seq = 16 : i64} {
-  func.func @prefill(%ids: tensor<?xi32>, %cache: !xf.kv_cache<2x4x16xf32>) -> (tensor<1x9xf32>, !xf.kv_cache<2x4x16xf32>) {
-    %position = arith.constant 0 : index
-    %table = xf.param "table" : tensor<9x8xf32>
-    %x = xf.embedding %ids, %table : (tensor<?xi32>, tensor<9x8xf32>) -> tensor<?x8xf32>
-    %after = xf.kv_append %cache, %x, %x, %position : !xf.kv_cache<2x4x16xf32>, tensor<?x8xf32>, tensor<?x8xf32>
-    %a = xf.attention %x, %after, %position {heads = 2 : i64, scale = 0.5 : f64} : tensor<?x8xf32>, !xf.kv_cache<2x4x16xf32>
-    %l = xf.last_row %a : (tensor<?x8xf32>) -> tensor<1x8xf32>
-    %logits = xf.linear %l, %table : (tensor<1x8xf32>, tensor<9x8xf32>) -> tensor<1x9xf32>
-    return %logits, %after : tensor<1x9xf32>, !xf.kv_cache<2x4x16xf32>
-  }
 }
 
 // -----
