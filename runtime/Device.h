@@ -20,6 +20,7 @@ struct OpTime {
   double compute = 0;     // in kernels
   double communicate = 0; // issuing transfers and streaming reductions
   double wait = 0;        // for words
+  double hidden = 0;      // of compute: while a Put or Get of the core was under way
 };
 
 struct Counters {

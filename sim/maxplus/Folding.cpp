@@ -147,6 +147,7 @@ Result<void> Evaluation::runFolded(const std::vector<uint32_t> &tasks, const std
     all(ops[op].compute, opsBefore[op].compute);
     all(ops[op].communicate, opsBefore[op].communicate);
     all(ops[op].wait, opsBefore[op].wait);
+    all(ops[op].hidden, opsBefore[op].hidden);
     ops[op].end = std::max(opsBefore[op].end, ops[op].end ? ops[op].end + latestShift : 0);
   }
   for (size_t channel = 0; channel < traffic.size(); ++channel) {
