@@ -194,6 +194,9 @@ int main(int argc, char **argv) {
     const std::string part = fmt::format("{}.{}", path, i);
     test::Mutant::all()[i]->write(part);
     std::ifstream file(part);
+    std::string header;
+    std::getline(file, header);
+    all += i ? "" : header + "\n";
     all.append(std::istreambuf_iterator<char>(file), {});
     std::remove(part.c_str());
     if (!test::Mutant::all()[i]->addTo(toggles))
