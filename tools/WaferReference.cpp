@@ -80,19 +80,16 @@ std::string labelOf(const KernelOutcome &outcome, uint32_t mesh) {
 
 } // namespace
 
-Result<WaferFile> validateKernels(const std::string &path, const WaferKernels &kernels, const hw::Hardware &hardware,
+Result<WaferFile> validateKernels(const CsvTable &table, const WaferKernels &kernels, const hw::Hardware &hardware,
                                   const Tool &tool) {
-  auto table = readCsv(path);
-  if (!table)
-    return table.takeError();
   std::vector<double> measured;
-  for (size_t i = 0; i < table->lines.size(); ++i) {
-    auto cycles = measuredOf(*table, i);
+  for (size_t i = 0; i < table.lines.size(); ++i) {
+    auto cycles = measuredOf(table, i);
     if (!cycles)
       return cycles.takeError();
     measured.push_back(*cycles);
   }
-  auto requests = requestsOf(*table, requestFor(kernels));
+  auto requests = requestsOf(table, requestFor(kernels));
   if (!requests)
     return requests.takeError();
   std::vector<uint32_t> mesh;
@@ -104,7 +101,7 @@ Result<WaferFile> validateKernels(const std::string &path, const WaferKernels &k
       each.width = 1;
     }
   }
-  auto outcomes = runRequests(*table, *requests, hardware, tool);
+  auto outcomes = runRequests(table, *requests, hardware, tool);
   if (!outcomes)
     return outcomes.takeError();
   WaferFile file{.file = std::string(kernels.file),
@@ -114,7 +111,7 @@ Result<WaferFile> validateKernels(const std::string &path, const WaferKernels &k
                  .element = kernels.element == Element::F16 ? "f16" : "f32"};
   for (size_t i = 0; i < outcomes->size(); ++i) {
     const KernelOutcome &each = (*outcomes)[i];
-    file.rows.push_back({.line = table->lineNumbers[i],
+    file.rows.push_back({.line = table.lineNumbers[i],
                          .label = labelOf(each, mesh[i]),
                          .mesh = mesh[i],
                          .largestExtent = *std::ranges::max_element(each.facts.tile),

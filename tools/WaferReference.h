@@ -49,8 +49,8 @@ struct WaferFile {
   double meanAbsoluteError() const, meanError() const, worstError() const;
 };
 
-/// Runs the rows of `path` as `kernels` says, on `hardware`.
-Result<WaferFile> validateKernels(const std::string &path, const WaferKernels &kernels, const hw::Hardware &hardware,
+/// Runs the rows of `table` as `kernels` says, on `hardware`.
+Result<WaferFile> validateKernels(const CsvTable &table, const WaferKernels &kernels, const hw::Hardware &hardware,
                                   const Tool &tool);
 
 } // namespace weft::tools
