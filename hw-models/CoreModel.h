@@ -30,6 +30,7 @@ struct CoreRates {
   double loadBytes = 0, storeBytes = 0;
   uint32_t startup = 0;                                       // cycles from the call of a kernel to its first result
   double vectorIssue = 0, descriptor = 0, taskActivation = 0; // cycles of each
+  double vectorInterval = 0;                                  // cycles at least from one vector to the next
 };
 
 CoreRates ratesOf(const Hardware &hardware);

@@ -62,6 +62,7 @@ struct CoreSpec {
   double storeBytesPerCycle = 0; // core to SRAM
   uint32_t kernelStartup = 0;    // cycles from call to first result
   double vectorIssue = 0;        // cycles of a vector instruction beside its elements
+  double vectorInterval = 0;     // cycles at least from one vector instruction to the next
   double descriptor = 0;         // cycles to set up the descriptors of a loop over vectors
   double taskActivation = 0;     // cycles from what a task waits for to its first instruction
   // kind rvv

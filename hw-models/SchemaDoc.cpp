@@ -39,7 +39,7 @@ constexpr std::string_view kindsIntro = R"(
 The compiler's estimate of a kernel is `startup + max(compute, load, store)` cycles, rounded up. Compute is the sum of
 multiply-accumulates, other operations and special operations, each divided by its rate; load and store are bytes divided by
 theirs. Kind `dsd` declares rates and startup, and adds what control costs: vector instructions, descriptors and
-activations of tasks, as many of each as the program says. For kind `rvv` they follow from its pipes, latencies and steps of division;
+activations of tasks, as many of each as the program says; `hw-models/core/Rates.h` has the formula. For kind `rvv` they follow from its pipes, latencies and steps of division;
 how long its instructions take is in [timing-model.md](timing-model.md).
 
 | kind | core |

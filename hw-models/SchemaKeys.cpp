@@ -48,6 +48,11 @@ const Key keys[] = {
     {"parallelism.core.vector_issue", Real, Default, false, "cycles", 0, 1000000, "0",
      FIELD(parallelism.core.vectorIssue),
      "that a vector instruction costs beside its elements: dispatch, filling and draining its pipeline", "dsd"},
+    {"parallelism.core.vector_interval", Real, Default, false, "cycles", 0, 1000000, "0",
+     FIELD(parallelism.core.vectorInterval),
+     "that scalar code needs from one vector instruction to the next while the first one still streams; where that is "
+     "longer, it sets the pace",
+     "dsd"},
     {"parallelism.core.descriptor", Real, Default, false, "cycles", 0, 1000000, "0", FIELD(parallelism.core.descriptor),
      "to set up the descriptors of a loop over vectors, or to move one on", "dsd"},
     {"parallelism.core.task_activation", Real, Default, false, "cycles", 0, 1000000, "0",

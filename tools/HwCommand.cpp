@@ -3,6 +3,7 @@
 #include "hw-models/Hardware.h"
 #include "hw-models/Schema.h"
 #include "tools/HwValidate.h"
+#include "tools/HwWafer.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -72,7 +73,7 @@ int check(const Options &options) {
 
 } // namespace
 
-void weft::tools::addHwCommand(CLI::App &app, int &exitCode) {
+void weft::tools::addHwCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   CLI::App *group = app.add_subcommand("hw", "List, show and check hardware descriptions");
   group->require_subcommand(1);
   auto options = std::make_shared<Options>(); // lives as long as the callbacks
@@ -88,7 +89,9 @@ void weft::tools::addHwCommand(CLI::App &app, int &exitCode) {
   CLI::App *showCommand = group->add_subcommand("show", "Print every value with its unit and meaning");
   CLI::App *checkCommand = group->add_subcommand("check", "Say OK, or what is wrong and where (exit status 1)");
   CLI::App *schemaCommand = group->add_subcommand("schema", "Print the reference of all keys as Markdown");
-  addHwValidateCommand(*group, exitCode);
+  CLI::App *validate = addHwValidateCommand(*group, exitCode);
+  addHwValidateWaferCommand(*validate, tool, exitCode);
+  addHwCalibrateCommand(*group, tool, exitCode);
   addMachine(showCommand);
   addMachine(checkCommand);
   listCommand->callback([&exitCode] { exitCode = list(); });

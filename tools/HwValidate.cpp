@@ -282,7 +282,7 @@ Result<void> validate(const Options &options) {
 
 } // namespace
 
-void tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
+CLI::App *tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
   CLI::App *command = group.add_subcommand("validate", "Compare a timing model with measurements");
   command->require_subcommand(1);
   addHwValidateNocCommand(*command, exitCode);
@@ -316,4 +316,5 @@ void tools::addHwValidateCommand(CLI::App &group, int &exitCode) {
       fmt::print(stderr, "weft: error: {}\n", done.error().message);
     exitCode = done ? 0 : static_cast<int>(done.error().fault);
   });
+  return command;
 }

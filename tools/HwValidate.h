@@ -5,7 +5,7 @@
 
 namespace weft::tools {
 
-/// Adds `validate` to the group `hw`.
-void addHwValidateCommand(CLI::App &group, int &exitCode);
+/// Adds `validate` to the group `hw`; returns `validate`.
+CLI::App *addHwValidateCommand(CLI::App &group, int &exitCode);
 
 } // namespace weft::tools

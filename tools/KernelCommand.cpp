@@ -21,7 +21,7 @@ using algorithms::Request;
 namespace {
 
 struct Arguments {
-  std::string kind, hardware = defaultHardware, mesh, shape, algorithm = "auto", element = "f16";
+  std::string kind, hardware = defaultHardware, mesh, shape, algorithm = "auto", element = "f16", evaluator = "auto";
   std::vector<std::string> settings;
   std::string jsonPath, csvPath, outputPath = "-";
   bool list = false;
@@ -121,7 +121,7 @@ Result<void> kernel(const Arguments &arguments, const Tool &tool) {
   if (toFile)
     if (auto writable = runtime::checkWritable(arguments.jsonPath); !writable)
       return writable;
-  auto outcome = runKernel(std::move(*request), *hardware, tool);
+  auto outcome = runKernel(*request, *hardware, tool, arguments.evaluator);
   if (!outcome)
     return outcome.takeError();
   if (arguments.jsonPath == "-") {
@@ -171,6 +171,13 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
           "repetition adds, as the reference measurements have it (default: gemm 1, others 3)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  command
+      ->add_option("--evaluator", arguments->evaluator,
+                   "Word by word (event), message by message (maxplus), or maxplus where it applies (auto); the cycles "
+                   "are the same")
+      ->type_name("auto|event|maxplus")
+      ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
+      ->capture_default_str();
   command
       ->add_option("--json", arguments->jsonPath,
                    "Write the prediction as JSON (docs/json.md); -: only that, to stdout")

@@ -1,6 +1,6 @@
 // `weft kernel KIND --csv`: a request a row.
 #include "runtime/support/WriteFile.h"
-#include "tools/KernelRun.h"
+#include "tools/KernelRows.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,16 +18,7 @@ namespace weft::tools {
 using algorithms::Kind;
 using algorithms::Request;
 
-namespace {
-
-struct Table {
-  std::vector<std::string> columns;
-  std::vector<std::string> lines;              // as they stand in the file
-  std::vector<std::vector<std::string>> cells; // of each line
-  std::vector<size_t> lineNumbers;
-};
-
-std::vector<std::string> split(const std::string &line) {
+static std::vector<std::string> split(const std::string &line) {
   std::vector<std::string> cells;
   for (size_t from = 0;;) {
     const size_t comma = line.find(',', from);
@@ -38,11 +29,17 @@ std::vector<std::string> split(const std::string &line) {
   }
 }
 
-Result<Table> readTable(const std::string &path) {
+std::string_view CsvTable::cell(size_t row, std::string_view column) const {
+  auto found = std::ranges::find(columns, column);
+  return found == columns.end() ? std::string_view() : cells[row][static_cast<size_t>(found - columns.begin())];
+}
+
+Result<CsvTable> readCsv(const std::string &path) {
   std::ifstream file(path);
   if (!file)
     return userError(fmt::format("{}: cannot be read", path));
-  Table table;
+  CsvTable table;
+  table.path = path;
   std::string line;
   for (size_t number = 1; std::getline(file, line); ++number) {
     if (!line.empty() && line.back() == '\r')
@@ -65,10 +62,12 @@ Result<Table> readTable(const std::string &path) {
   return table;
 }
 
+namespace {
+
 /// The numbers of one row by column.
 class Row {
 public:
-  Row(const Table &table, size_t index) : table(table), index(index) {}
+  Row(const CsvTable &table, size_t index) : table(table), index(index) {}
 
   bool has(const std::string &column) const { return position(column).has_value(); }
   Result<int64_t> number(const std::string &column) const {
@@ -92,7 +91,7 @@ private:
       return std::nullopt;
     return static_cast<size_t>(found - table.columns.begin());
   }
-  const Table &table;
+  const CsvTable &table;
   size_t index;
 };
 
@@ -150,17 +149,30 @@ std::string timesOf(const KernelOutcome &outcome) {
   return fmt::format("{:.2f},{:.2f},{:.2f},{:.2f}", outcome.cycles, outcome.compute, outcome.communicate, outcome.wait);
 }
 
-/// The added cells of each row, in order. Rows are independent of each other, so threads take the next one each; a row
-/// with most cores first, since it takes longest.
-Result<std::vector<std::string>> predictAll(const std::string &path, const Table &table,
-                                            const std::vector<Request> &requests, const hw::Hardware &hardware,
-                                            const Tool &tool) {
+} // namespace
+
+Result<std::vector<Request>> requestsOf(const CsvTable &table, const Request &common) {
+  std::vector<Request> requests;
+  for (size_t i = 0; i < table.lines.size(); ++i) {
+    auto each = requestOf(Row(table, i), common);
+    if (!each)
+      return Error{fmt::format("{}:{}: {}", table.path, table.lineNumbers[i], each.error().message),
+                   each.error().fault};
+    requests.push_back(std::move(*each));
+  }
+  return requests;
+}
+
+/// Rows are independent of each other, so threads take the next one each; a row with most cores first, since it takes
+/// longest.
+Result<std::vector<KernelOutcome>> runRequests(const CsvTable &table, const std::vector<Request> &requests,
+                                               const hw::Hardware &hardware, const Tool &tool) {
   std::vector<size_t> order(requests.size());
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = i;
   std::ranges::sort(
       order, [&](size_t a, size_t b) { return std::pair(requests[b].width, a) < std::pair(requests[a].width, b); });
-  std::vector<std::string> cells(requests.size());
+  std::vector<KernelOutcome> outcomes(requests.size());
   std::atomic<size_t> next = 0;
   std::mutex guard;
   std::optional<std::pair<size_t, Error>> failure; // of the first row that fails, whatever thread finds it first
@@ -169,7 +181,7 @@ Result<std::vector<std::string>> predictAll(const std::string &path, const Table
       const size_t row = order[taken];
       auto outcome = runKernel(requests[row], hardware, tool);
       if (outcome) {
-        cells[row] = timesOf(*outcome);
+        outcomes[row] = std::move(*outcome);
         continue;
       }
       std::lock_guard lock(guard);
@@ -185,37 +197,31 @@ Result<std::vector<std::string>> predictAll(const std::string &path, const Table
   others.clear();
   if (failure) {
     failure->second.message =
-        fmt::format("{}:{}: {}", path, table.lineNumbers[failure->first], failure->second.message);
+        fmt::format("{}:{}: {}", table.path, table.lineNumbers[failure->first], failure->second.message);
     return std::move(failure->second);
   }
-  return cells;
+  return outcomes;
 }
-
-} // namespace
 
 Result<void> predictRows(const std::string &path, const std::string &output, const Request &request,
                          const hw::Hardware &hardware, const Tool &tool) {
-  auto table = readTable(path);
+  auto table = readCsv(path);
   if (!table)
     return table.takeError();
   if (output != "-")
     if (auto writable = runtime::checkWritable(output); !writable)
       return writable;
-  std::vector<Request> requests;
-  for (size_t i = 0; i < table->lines.size(); ++i) {
-    auto each = requestOf(Row(*table, i), request);
-    if (!each)
-      return Error{fmt::format("{}:{}: {}", path, table->lineNumbers[i], each.error().message), each.error().fault};
-    requests.push_back(std::move(*each));
-  }
-  auto cells = predictAll(path, *table, requests, hardware, tool);
-  if (!cells)
-    return cells.takeError();
+  auto requests = requestsOf(*table, request);
+  if (!requests)
+    return requests.takeError();
+  auto outcomes = runRequests(*table, *requests, hardware, tool);
+  if (!outcomes)
+    return outcomes.takeError();
   // `cycles` is the prediction in every file that is written; one that came in was measured.
   std::ranges::replace(table->columns, std::string("cycles"), std::string("measured_cycles"));
   std::string text = fmt::format("{},cycles,compute,communicate,wait\n", fmt::join(table->columns, ","));
   for (size_t i = 0; i < table->lines.size(); ++i)
-    text += fmt::format("{},{}\n", table->lines[i], (*cells)[i]);
+    text += fmt::format("{},{}\n", table->lines[i], timesOf((*outcomes)[i]));
   if (output == "-") {
     fmt::print("{}", text);
     return success();

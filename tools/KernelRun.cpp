@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace weft::tools {
 
@@ -54,7 +55,8 @@ std::string_view elementName(const Request &request) {
 
 } // namespace
 
-Result<KernelOutcome> runKernel(Request request, const hw::Hardware &hardware, const Tool &tool) {
+static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardware, const Tool &tool,
+                                    const std::string &evaluator) {
   if (!request.settings.has("repeats")) {
     auto settings = request.settings.all();
     settings["repeats"] = std::to_string(defaultRepeats(request.kind));
@@ -66,6 +68,7 @@ Result<KernelOutcome> runKernel(Request request, const hw::Hardware &hardware, c
     return generated.takeError();
   DeviceOptions options;
   options.timingOnly = true;
+  options.evaluator = evaluator;
   auto device = tool.makeDevice(generated->package, options);
   if (!device)
     return device.takeError();
@@ -77,8 +80,42 @@ Result<KernelOutcome> runKernel(Request request, const hw::Hardware &hardware, c
   outcome.request = std::move(request);
   outcome.facts = std::move(generated->facts);
   fillTimes(outcome, result->report, program);
+  const runtime::KernelFacts facts = (*device)->kernelFacts();
+  outcome.evaluator = facts.evaluator;
+  outcome.evaluatorWhy = facts.evaluatorWhy;
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return outcome;
+}
+
+Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hardware, const Tool &tool,
+                                const std::string &evaluator) {
+  if (request.kind != Kind::Gemm || request.algorithm != "auto")
+    return runOne(request, hardware, tool, evaluator);
+  std::optional<KernelOutcome> best;
+  std::optional<Error> refusal;
+  std::vector<std::pair<std::string, double>> alternatives;
+  for (const char *algorithm : {"meshgemm", "cannon", "summa"}) {
+    Request each = request;
+    each.algorithm = algorithm;
+    if (each.algorithm == "summa") { // passing blocks on in software is never faster than a ring
+      auto settings = each.settings.all();
+      settings.try_emplace("broadcast", "multicast");
+      each.settings = algorithms::Settings(std::move(settings));
+    }
+    auto outcome = runOne(std::move(each), hardware, tool, evaluator);
+    if (!outcome) {
+      if (!refusal)
+        refusal = outcome.takeError();
+      continue;
+    }
+    alternatives.emplace_back(algorithm, outcome->cycles);
+    if (!best || outcome->cycles < best->cycles)
+      best = std::move(*outcome);
+  }
+  if (!best)
+    return std::move(*refusal);
+  best->alternatives = std::move(alternatives);
+  return std::move(*best);
 }
 
 nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware) {
@@ -112,6 +149,11 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
   json["bytes_per_core"] = facts.bytesPerCore;
   json["macs"] = facts.macs;
   json["notes"] = facts.notes;
+  json["evaluator"] = {{"name", outcome.evaluator}, {"why", outcome.evaluatorWhy}};
+  json["seconds"] = outcome.seconds;
+  json["alternatives"] = nlohmann::json::array();
+  for (const auto &[name, cycles] : outcome.alternatives)
+    json["alternatives"].push_back({{"algorithm", name}, {"cycles", cycles}});
   json["counters"] = {{"events", outcome.counters.events},
                       {"word_hops", outcome.counters.wordHops},
                       {"words_injected", outcome.counters.wordsInjected},
@@ -136,6 +178,9 @@ std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
                       shapeText(facts.tile), facts.steps, facts.colors, facts.bytesPerCore, outcome.maxHops);
   if (facts.padded != request.shape && request.kind <= Kind::Gemv)
     text += fmt::format("  padded to {}\n", shapeText(facts.padded));
+  size_t width = 10;
+  for (const KernelOp &op : outcome.ops)
+    width = std::max(width, op.name.size());
   const double micros = outcome.cycles / (hardware.parallelism.clockGhz * 1e3);
   text += fmt::format("  {:.1f} cycles, {:.2f} us at {} GHz", outcome.cycles, micros, hardware.parallelism.clockGhz);
   if (facts.repeats > 1)
@@ -143,10 +188,19 @@ std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
   if (facts.macs)
     text += fmt::format("; {:.2f} MAC a cycle and core",
                         static_cast<double>(facts.macs) / outcome.cycles / request.width / request.height);
-  text += fmt::format("\n\n  {:<12} {:>14} {:>14} {:>14} {:>14}\n", "op", "cycles", "compute", "communicate", "wait");
+  if (!outcome.alternatives.empty()) {
+    text += "\n  chosen among";
+    for (const auto &[name, cycles] : outcome.alternatives)
+      text += fmt::format(" {} ({:.0f})", name, cycles);
+  }
+  text += fmt::format("\n\n  {:<{}} {:>14} {:>14} {:>14} {:>14}\n", "op", width, "cycles", "compute", "communicate",
+                      "wait");
   for (const KernelOp &op : outcome.ops)
-    text += fmt::format("  {:<12} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, op.cycles, op.compute,
+    text += fmt::format("  {:<{}} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, width, op.cycles, op.compute,
                         op.communicate, op.wait);
+  text += fmt::format("evaluated {} in {:.2f} s{}\n",
+                      outcome.evaluator == "maxplus" ? "message by message" : "word by word", outcome.seconds,
+                      outcome.evaluatorWhy.empty() ? "" : ": " + outcome.evaluatorWhy);
   for (const std::string &note : facts.notes)
     text += fmt::format("note: {}\n", note);
   return text;

@@ -30,12 +30,18 @@ struct KernelOutcome {
   runtime::Counters counters;
   uint32_t maxHops = 0; // longest way of a message
   double seconds = 0;   // that the prediction took
+  std::string evaluator, evaluatorWhy;
+  std::vector<std::pair<std::string, double>> alternatives; // that auto compared: algorithm, cycles
 };
 
 /// The repetitions that show what one of them adds, by kind: a number that the user did not give.
 uint32_t defaultRepeats(algorithms::Kind kind);
 
-Result<KernelOutcome> runKernel(algorithms::Request request, const hw::Hardware &hardware, const Tool &tool);
+/// For a GEMM `auto` runs the programs of several algorithms and keeps the one with fewest cycles; for sums it is an
+/// algorithm of its own.
+/// `evaluator`: as DeviceOptions has it.
+Result<KernelOutcome> runKernel(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool,
+                                const std::string &evaluator = "auto");
 
 nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware);
 std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware);

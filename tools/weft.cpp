@@ -67,7 +67,7 @@ int main(int argc, char **argv) {
   tools::addInspectCommand(app, tool, exitCode);
   tools::addKernelCommand(app, tool, exitCode);
   tools::addIssCommand(app, exitCode);
-  tools::addHwCommand(app, exitCode);
+  tools::addHwCommand(app, tool, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");
   cosim->require_subcommand(1);
   tools::addCosimUnitCommands(*cosim, exitCode);

@@ -17,9 +17,10 @@ int64_t wordsOf(const Emission &out, int64_t elements) {
   return ceilDiv(elements * out.elementSize(), out.builder.hardware.routing.linkBytes);
 }
 
-int colorsOf(const Emission &out) {
+/// Colours of a router for the sums of one axis: those of the other axis pass the same routers.
+int colorsOf(const Emission &out, const SumRequest &sum) {
   const hw::Routing &routing = out.builder.hardware.routing;
-  return static_cast<int>(routing.colors - routing.reservedColors);
+  return static_cast<int>(routing.colors - routing.reservedColors) / (sum.axis == "xy" ? 2 : 1);
 }
 
 /// The tree of a line of n cores that the algorithm stands for.
@@ -36,7 +37,7 @@ Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n)
     return twoPhaseTree(n);
   if (algorithm == "auto")
     return (sum.everywhere ? autoAllReduceTree : autoReduceTree)(n, wordsOf(out, sum.elements),
-                                                                 out.builder.hardware.latency, colorsOf(out))
+                                                                 out.builder.hardware.latency, colorsOf(out, sum))
         .tree;
   if (sum.levels > 0)
     return kTree(n, sum.levels, {});
@@ -55,14 +56,16 @@ Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n)
   return kTree(n, static_cast<int>(*levels), {static_cast<int>(*groups)});
 }
 
-Result<void> checkColors(const Emission &out, const ReductionTree &tree, const std::string &algorithm) {
-  const int available = colorsOf(out);
+Result<void> checkColors(const Emission &out, const ReductionTree &tree, const SumRequest &sum) {
+  const int available = colorsOf(out, sum);
   if (mostColors(tree) <= available)
     return success();
-  return userError(fmt::format("{} over {} cores needs {} colours in one router, {} gives programs {} "
-                               "(routing.colors - routing.reserved_colors); use fewer cores or chain, tree, two-phase "
-                               "or ktree",
-                               algorithm, tree.size(), mostColors(tree), out.builder.hardware.name, available));
+  return userError(
+      fmt::format("{} over {} cores needs {} colours in one router, {} gives programs {} "
+                  "(routing.colors - routing.reserved_colors{}); use fewer cores or chain, tree, two-phase "
+                  "or ktree",
+                  sum.algorithm, tree.size(), mostColors(tree), out.builder.hardware.name, available,
+                  sum.axis == "xy" ? ", half of them for each axis" : ""));
 }
 
 } // namespace
@@ -118,7 +121,7 @@ Result<void> emitAlong(const Emission &out, const std::vector<Line> &lines, cons
     auto tree = treeFor(out, sum, line.n);
     if (!tree)
       return tree.takeError();
-    if (auto fits = checkColors(out, *tree, sum.algorithm); !fits)
+    if (auto fits = checkColors(out, *tree, sum); !fits)
       return fits;
     const char *axis = line.axis == Axis::X ? "x" : "y";
     if (across.empty())

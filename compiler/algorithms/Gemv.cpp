@@ -27,13 +27,13 @@ Result<void> emitGemv(Emission &out) {
   uint32_t product =
       builder.kernel("gemv", {static_cast<uint64_t>(rows * size), static_cast<uint64_t>(rows * cols * size),
                               static_cast<uint64_t>(cols * size)});
-  // Zeros, then a vector of `cols` sums for each of the tile's rows.
+  // Zeros, then a vector of `cols` sums for each of the tile's rows; descriptors of both and of the sum to be sent.
   const Cost cost = {.macs = rows * cols,
                      .alu = cols,
                      .loadBytes = (rows + rows * cols) * size,
                      .storeBytes = cols * size,
                      .vectors = rows + 1,
-                     .descriptors = 2};
+                     .descriptors = 3};
   Code code;
   code.call(product, out.narrow(), cost, {{x, 0, {}}, {w, 0, {}}, {y, 0, {}}}, {constant(rows), constant(cols)});
   builder.task(builder.op("product", "gemv"), everywhere(builder.width), everywhere(builder.height), std::move(code));

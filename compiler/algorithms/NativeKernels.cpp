@@ -84,7 +84,7 @@ runtime::KernelFunction nativeKernel(std::string_view name) {
                                       {"next_step", nothing},
                                       {"local", nothing}};
   for (const Entry &entry : entries)
-    if (entry.name == name)
+    if (entry.name == name.substr(0, name.find('#')))
       return entry.function;
   return nullptr;
 }

@@ -133,6 +133,18 @@ static bool isSame(const route::ChannelSpec &a, const route::ChannelSpec &b) {
   return a.name == b.name && a.axis == b.axis && std::ranges::equal(a.flows, b.flows, same);
 }
 
+/// Without the classes that only other channels have.
+static void numberDensely(route::ChannelSpec &spec) {
+  std::vector<int> number(static_cast<size_t>(spec.classCount), -1);
+  spec.classCount = 0;
+  for (route::FlowSpec &flow : spec.flows) {
+    int &dense = number[static_cast<size_t>(flow.colorClass)];
+    if (dense < 0)
+      dense = spec.classCount++;
+    flow.colorClass = dense;
+  }
+}
+
 uint32_t ProgramBuilder::channels(std::vector<route::ChannelSpec> added) {
   auto known = std::ranges::search(specs, added, isSame);
   if (!known.empty())
@@ -141,6 +153,8 @@ uint32_t ProgramBuilder::channels(std::vector<route::ChannelSpec> added) {
   for (route::ChannelSpec &spec : added)
     all.push_back(&spec);
   route::classifyFlows(all);
+  for (route::ChannelSpec &spec : added)
+    numberDensely(spec);
   const auto first = static_cast<uint32_t>(specs.size());
   std::ranges::move(added, std::back_inserter(specs));
   return first;
@@ -163,11 +177,17 @@ uint32_t ProgramBuilder::buffer(const std::string &name, uint64_t bytes, pkg::Bu
 
 uint32_t ProgramBuilder::kernel(const std::string &name, std::vector<uint64_t> operandBytes) {
   std::vector<uint32_t> bytes(operandBytes.begin(), operandBytes.end());
-  for (uint32_t i = 0; i < package.kernels.size(); ++i)
-    if (package.kernels[i]->name == name && package.kernels[i]->operand_bytes == bytes)
+  uint32_t others = 0; // of this name
+  for (uint32_t i = 0; i < package.kernels.size(); ++i) {
+    const std::string &known = package.kernels[i]->name;
+    if (known.substr(0, known.find('#')) != name)
+      continue;
+    if (package.kernels[i]->operand_bytes == bytes)
       return i;
+    ++others;
+  }
   auto each = std::make_unique<pkg::KernelT>();
-  each->name = name;
+  each->name = others ? fmt::format("{}#{}", name, others + 1) : name;
   each->operand_bytes = std::move(bytes);
   package.kernels.push_back(std::move(each));
   return static_cast<uint32_t>(package.kernels.size()) - 1;

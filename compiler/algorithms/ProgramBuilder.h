@@ -71,7 +71,7 @@ public:
   /// The next free bytes of SRAM, rounded up to whole words.
   uint32_t buffer(const std::string &name, uint64_t bytes, pkg::BufferKind kind = pkg::BufferKind::Activations);
   uint32_t offsetOf(uint32_t buffer) const { return program->buffers[buffer]->offset; }
-  /// One entry for each name and operand sizes.
+  /// One entry for each name and operand sizes; those of other sizes are called NAME#2 and so on.
   uint32_t kernel(const std::string &name, std::vector<uint64_t> operandBytes = {});
   uint32_t op(const std::string &name, const std::string &kind);
   /// One entry for each pair of masks.

@@ -82,18 +82,13 @@ void RingGemm::allocate() {
 
 void RingGemm::describe() {
   using Blocks = std::vector<std::pair<int64_t, int64_t>>;
-  out.inputs[part.prefix + "a"] = {builder.offsetOf(a),
-                                   strideA,
-                                   rows,
-                                   inner,
-                                   part.m,
-                                   part.k,
-                                   [rank = rankX, n = blocksA](uint32_t x, uint32_t y) {
-                                     Blocks list;
-                                     for (int64_t i = 0; i < n; ++i)
-                                       list.emplace_back(y, rank[x] * n + i);
-                                     return list;
-                                   }};
+  out.inputs[part.prefix + "a"] = {
+      builder.offsetOf(a), strideA, rows, inner, part.m, part.k, [rank = rankX, n = blocksA](uint32_t x, uint32_t y) {
+        Blocks list;
+        for (int64_t i = 0; i < n; ++i)
+          list.emplace_back(y, rank[x] * n + i);
+        return list;
+      }};
   out.inputs[part.prefix + "b"] = {
       builder.offsetOf(b),
       strideB,

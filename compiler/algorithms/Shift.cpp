@@ -42,8 +42,8 @@ void Shift::relay() {
       code.put(ring, constant(bytes), {buffer, 0, {slotTerm(1, constant(0), 2, stride)}});
     if (part > 0)
       code.get(ring, constant(bytes), {buffer, 0, {slotTerm(1, constant(1), 2, stride)}});
-    // A task for the move that ended, one that starts the next step.
-    code.wait().call(next, out.narrow(), {.activations = 2}).end();
+    // As a step of MeshGEMM: a task for each end of the move, one that joins them, one for the next step.
+    code.wait().call(next, out.narrow(), {.activations = 4}).end();
     const Mask along = part == 0 ? positions(w, 0, 1) : part == 1 ? positions(w, 1, w - 1) : positions(w, w - 1, w);
     builder.task(op, along, everywhere(builder.height), std::move(code));
   }

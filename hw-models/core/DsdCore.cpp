@@ -17,5 +17,6 @@ CoreRates hw::dsdRates(const Hardware &hardware) {
           .startup = core.kernelStartup,
           .vectorIssue = core.vectorIssue,
           .descriptor = core.descriptor,
-          .taskActivation = core.taskActivation};
+          .taskActivation = core.taskActivation,
+          .vectorInterval = core.vectorInterval};
 }

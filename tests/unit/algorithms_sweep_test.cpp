@@ -20,18 +20,12 @@ hw::Hardware modelMachine() {
 }
 
 double reduceCycles(const hw::Hardware &hardware, const std::string &algorithm, int cores, int64_t words) {
-  auto generated = take(algorithms::generate({algorithms::Kind::Reduce,
-                                              algorithm,
-                                              1,
-                                              static_cast<uint32_t>(cores),
-                                              {1, words},
-                                              algorithms::Element::F32,
-                                              {}},
-                                             hardware));
+  auto generated = take(algorithms::generate(
+      {algorithms::Kind::Reduce, algorithm, 1, static_cast<uint32_t>(cores), {1, words}, algorithms::Element::F32, {}},
+      hardware));
   auto core = take(hw::makeCoreModel(hardware));
   auto device = take(deviceFor(generated, hardware, *core, nullptr));
-  return static_cast<double>(
-      take(device->run({.program = "reduce", .tokensInCache = 1, .inputs = {}})).report.cycles);
+  return static_cast<double>(take(device->run({.program = "reduce", .tokensInCache = 1, .inputs = {}})).report.cycles);
 }
 
 } // namespace

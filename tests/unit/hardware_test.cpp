@@ -540,7 +540,10 @@ TEST_CASE("control comes on top of what a dsd core streams, and costs nothing wh
                                                     {"parallelism.core.descriptor", "30"},
                                                     {"parallelism.core.task_activation", "7"}}));
   CHECK((*model)->kernelCycles(work) == 10 + 8 + 60 + 35 + 250); // 7.5 rounded up with the rest
-  work.macs = 998;                                               // 249.5 and 7.5 are 257 together
+  auto paced = hw::makeCoreModel(
+      parsed(goodDsd(), {{"parallelism.core.vector_issue", "2.5"}, {"parallelism.core.vector_interval", "90"}}));
+  CHECK((*paced)->kernelCycles(work) == 10 + 270); // 3 times 90 is more than 7.5 and 250
+  work.macs = 998;                                 // 249.5 and 7.5 are 257 together
   CHECK((*model)->kernelCycles(work) == 10 + 60 + 35 + 257);
 }
 

@@ -1,0 +1,264 @@
+#include "tools/WaferCalibrate.h"
+
+#include "hw-models/Schema.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace weft::tools {
+
+static constexpr std::string_view constantsOfDsd[] = {
+    "parallelism.core.vector_issue", "parallelism.core.descriptor", "parallelism.core.task_activation",
+    "latency.transfer_issue",        "latency.stream_stage",        "latency.stream_startup"};
+
+std::span<const std::string_view> defaultConstants() { return constantsOfDsd; }
+
+namespace {
+
+using Vector = std::vector<double>;
+
+/// Rows of a file that steer the fit.
+struct Steering {
+  const WaferKernels *kernels;
+  CsvTable table;
+};
+
+class Fit {
+public:
+  Fit(const CalibrationRequest &request, const Tool &tool) : request(request), tool(tool) {}
+
+  Result<Calibration> run();
+
+private:
+  Result<void> prepare();
+  Result<void> readSteering(const std::string &path);
+  Result<hw::Hardware> machine(const Vector &values) const;
+  /// Relative errors, divided by the root of the number of rows of their file.
+  Result<Vector> residuals(const Vector &values);
+  Result<std::vector<Vector>> derivatives(const Vector &values, const Vector &at);
+  Vector bounded(Vector values) const;
+  Result<void> minimise();
+
+  const CalibrationRequest &request;
+  const Tool &tool;
+  std::vector<const hw::Key *> keys;
+  std::vector<Steering> steering;
+  Vector start, best;
+  size_t runs = 0;
+};
+
+double sumOfSquares(const Vector &values) {
+  double sum = 0;
+  for (double value : values)
+    sum += value * value;
+  return sum;
+}
+
+/// Gaussian elimination of a symmetric positive matrix; `b` becomes the solution.
+void solve(std::vector<Vector> a, Vector &b) {
+  const size_t n = b.size();
+  for (size_t k = 0; k < n; ++k)
+    for (size_t i = k + 1; i < n; ++i) {
+      const double factor = a[i][k] / a[k][k];
+      for (size_t j = k; j < n; ++j)
+        a[i][j] -= factor * a[k][j];
+      b[i] -= factor * b[k];
+    }
+  for (size_t k = n; k-- > 0;) {
+    for (size_t j = k + 1; j < n; ++j)
+      b[k] -= a[k][j] * b[j];
+    b[k] /= a[k][k];
+  }
+}
+
+Result<void> Fit::readSteering(const std::string &path) {
+  const WaferKernels *kernels = findWaferKernels(path);
+  if (!kernels) {
+    std::vector<std::string_view> known;
+    for (const WaferKernels &each : waferKernels())
+      known.push_back(each.file);
+    return userError(
+        fmt::format("{}: no program is known for a file of this name; known: {}", path, fmt::join(known, ", ")));
+  }
+  auto table = readCsv(path);
+  if (!table)
+    return table.takeError();
+  std::vector<size_t> small;
+  for (size_t i = 0; i < table->lines.size(); ++i) {
+    std::string_view cell = table->cell(i, "P");
+    uint32_t mesh = 0;
+    std::from_chars(cell.data(), cell.data() + cell.size(), mesh);
+    if (mesh <= request.largestMesh)
+      small.push_back(i);
+  }
+  CsvTable some = *table;
+  some.lines.clear();
+  some.cells.clear();
+  some.lineNumbers.clear();
+  const size_t count = std::min(request.rows, small.size());
+  for (size_t k = 0; k < count; ++k) {
+    const size_t row = small[k * small.size() / count];
+    some.lines.push_back(table->lines[row]);
+    some.cells.push_back(table->cells[row]);
+    some.lineNumbers.push_back(table->lineNumbers[row]);
+  }
+  if (some.lines.empty())
+    return userError(fmt::format("{}: no row on a mesh of at most {} cores an axis", path, request.largestMesh));
+  steering.push_back({kernels, std::move(some)});
+  return success();
+}
+
+Result<void> Fit::prepare() {
+  auto hardware = hw::load(request.hardware);
+  if (!hardware)
+    return hardware.takeError();
+  std::vector<std::string> names = request.constants;
+  if (names.empty())
+    names.assign(std::begin(constantsOfDsd), std::end(constantsOfDsd));
+  for (const std::string &name : names) {
+    const hw::Key *key = hw::findKey(name);
+    if (!key || (key->type != hw::ValueType::Real && key->type != hw::ValueType::Whole) ||
+        !hw::appliesTo(*key, *hardware))
+      return userError(fmt::format("--constant {}: no number that {} has", name, hardware->name));
+    const std::string text = hw::valueText(*key, *hardware);
+    double value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    keys.push_back(key);
+    start.push_back(value);
+  }
+  for (const std::string &path : request.files)
+    if (auto read = readSteering(path); !read)
+      return read;
+  return success();
+}
+
+Vector Fit::bounded(Vector values) const {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    values[i] = std::clamp(values[i], keys[i]->low, keys[i]->high);
+    values[i] = keys[i]->type == hw::ValueType::Whole ? std::round(values[i]) : std::round(values[i] * 1000) / 1000;
+  }
+  return values;
+}
+
+Result<hw::Hardware> Fit::machine(const Vector &values) const {
+  std::vector<hw::Override> overrides;
+  for (size_t i = 0; i < keys.size(); ++i)
+    overrides.push_back({std::string(keys[i]->path), fmt::format("{}", values[i])});
+  return hw::load(request.hardware, overrides);
+}
+
+Result<Vector> Fit::residuals(const Vector &values) {
+  auto hardware = machine(values);
+  if (!hardware)
+    return hardware.takeError();
+  Vector all;
+  for (const Steering &each : steering) {
+    auto file = validateKernels(each.table, *each.kernels, *hardware, tool);
+    if (!file)
+      return file.takeError();
+    runs += file->rows.size();
+    for (const WaferRow &row : file->rows)
+      all.push_back(row.error() / std::sqrt(static_cast<double>(file->rows.size())));
+  }
+  return all;
+}
+
+Result<std::vector<Vector>> Fit::derivatives(const Vector &values, const Vector &at) {
+  std::vector<Vector> columns;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    Vector moved = values;
+    const double step = keys[i]->type == hw::ValueType::Whole ? 1 : std::max(0.05, 0.05 * std::abs(values[i]));
+    moved[i] += values[i] + step <= keys[i]->high ? step : -step;
+    auto there = residuals(moved);
+    if (!there)
+      return there.takeError();
+    Vector column(at.size());
+    for (size_t r = 0; r < at.size(); ++r)
+      column[r] = ((*there)[r] - at[r]) / (moved[i] - values[i]);
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+Result<void> Fit::minimise() {
+  constexpr int mostSteps = 12;
+  best = start;
+  auto at = residuals(best);
+  if (!at)
+    return at.takeError();
+  double damping = 1e-3;
+  for (int step = 0; step < mostSteps && damping < 1e3; ++step) {
+    auto columns = derivatives(best, *at);
+    if (!columns)
+      return columns.takeError();
+    bool better = false;
+    for (; !better && damping < 1e3; damping *= 10) {
+      std::vector<Vector> normal(keys.size(), Vector(keys.size(), 0));
+      Vector change(keys.size(), 0);
+      for (size_t i = 0; i < keys.size(); ++i) {
+        for (size_t j = 0; j < keys.size(); ++j)
+          for (size_t r = 0; r < at->size(); ++r)
+            normal[i][j] += (*columns)[i][r] * (*columns)[j][r];
+        for (size_t r = 0; r < at->size(); ++r)
+          change[i] -= (*columns)[i][r] * (*at)[r];
+        normal[i][i] = normal[i][i] * (1 + damping) + 1e-12; // a constant without effect stays as it is
+      }
+      solve(normal, change);
+      Vector tried = best;
+      for (size_t i = 0; i < keys.size(); ++i)
+        tried[i] += change[i];
+      tried = bounded(std::move(tried));
+      if (tried == best)
+        continue;
+      auto there = residuals(tried);
+      if (!there)
+        return there.takeError();
+      if (sumOfSquares(*there) < sumOfSquares(*at)) {
+        better = true;
+        best = std::move(tried);
+        at = std::move(there);
+        damping /= 100;
+      }
+    }
+    if (!better)
+      break;
+  }
+  return success();
+}
+
+Result<Calibration> Fit::run() {
+  if (auto ready = prepare(); !ready)
+    return ready.takeError();
+  if (auto done = minimise(); !done)
+    return done.takeError();
+  auto hardware = machine(best);
+  if (!hardware)
+    return hardware.takeError();
+  Calibration calibration;
+  for (const std::string &path : request.files) {
+    auto table = readCsv(path);
+    if (!table)
+      return table.takeError();
+    auto file = validateKernels(*table, *findWaferKernels(path), *hardware, tool);
+    if (!file)
+      return file.takeError();
+    runs += file->rows.size();
+    calibration.files.push_back(std::move(*file));
+  }
+  for (size_t i = 0; i < keys.size(); ++i)
+    calibration.constants.push_back(
+        {std::string(keys[i]->path), start[i], best[i], keys[i]->type == hw::ValueType::Whole});
+  calibration.hardware = std::move(*hardware);
+  calibration.runs = runs;
+  return calibration;
+}
+
+} // namespace
+
+Result<Calibration> calibrate(const CalibrationRequest &request, const Tool &tool) { return Fit(request, tool).run(); }
+
+} // namespace weft::tools
