@@ -20,6 +20,7 @@ struct OpTime {
   double compute = 0;     // in kernels
   double communicate = 0; // issuing transfers and streaming reductions
   double wait = 0;        // for words
+  double hidden = 0;      // of compute: while a Put or Get of the core was under way
 };
 
 struct Counters {
@@ -65,10 +66,10 @@ using Progress = std::function<void(double)>;
 
 /// How a device runs kernels and where their costs come from: for reports.
 struct KernelFacts {
-  std::string engine = "native"; // or "iss": every instruction in a simulator of the core
-  std::string evaluator = "event"; // of the mesh, in the last launch; or "maxplus"
-  std::string evaluatorWhy;        // it was that one; may be empty
-  bool measured = false;         // costs are those of the machine code; otherwise of the rates that the core declares
+  std::string engine = "native";   // or "iss": every instruction in a simulator of the core
+  std::string evaluator = "event"; // of the mesh: or "maxplus", or "both" if programs differ
+  std::string evaluatorWhy;        // may be empty
+  bool measured = false;           // costs are those of the machine code; otherwise of the rates that the core declares
   uint64_t costsMeasured = 0, costsFromCache = 0; // a kernel with a number of rows
   std::string cachePath;                          // empty: none
   /// Units whose RTL ran beside the simulator, and how many of their instructions, all with the simulator's results.

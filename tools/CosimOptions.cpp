@@ -67,8 +67,9 @@ Result<void> prepareCosimFiles(const CosimOptions &options) {
     std::filesystem::create_directories(options.coverageDirectory, error);
     if (error)
       return userError(fmt::format("{}: cannot be made: {}", options.coverageDirectory, error.message()));
-    if (auto ok = checkWritableInPlace(options.coverageFile()); !ok)
-      return ok;
+    for (const std::string &file : {options.coverageFile(), options.toggleFile()})
+      if (auto ok = checkWritableInPlace(file); !ok)
+        return ok;
   }
   if (!options.wavePath.empty())
     if (auto ok = checkWritableInPlace(options.wavePath); !ok)

@@ -27,6 +27,7 @@ struct CosimOptions {
   /// JSON on the standard output stands there alone.
   bool printsText() const { return jsonPath != "-"; }
   std::string coverageFile() const { return coverageDirectory.empty() ? "" : coverageDirectory + "/coverage.dat"; }
+  std::string toggleFile() const { return coverageDirectory.empty() ? "" : coverageDirectory + "/toggles.dat"; }
 };
 
 /// What --help says of each; null: the subcommand has no such option.

@@ -34,7 +34,8 @@ Result<void> runPort(const CosimOptions &options, std::ostream &out) {
   cosim::PortCosimOptions run{.tests = options.tests,
                               .seed = options.seed,
                               .wavePath = options.wavePath,
-                              .coveragePath = options.coverageFile()};
+                              .coveragePath = options.coverageFile(),
+                              .togglePath = options.toggleFile()};
   for (const std::string &parameter : options.parameters) {
     auto split = splitParameter(parameter);
     if (!split)
@@ -76,7 +77,7 @@ Result<void> runPort(const CosimOptions &options, std::ostream &out) {
 Result<void> runCombine(const CosimOptions &options, std::ostream &out) {
   if (auto ok = prepareCosimFiles(options); !ok)
     return ok;
-  auto seen = cosim::runCombineCosim({options.tests, options.seed});
+  auto seen = cosim::runCombineCosim({options.tests, options.seed, options.coverageFile(), options.toggleFile()});
   if (!seen)
     return seen.takeError();
   if (options.printsText())
@@ -101,19 +102,24 @@ void addCosimRouterCommand(CLI::App &cosim, int &exitCode) {
   options->tests = cosim::CombineCosimOptions().tests;
   CLI::App *command =
       cosim.add_subcommand("router", "The router's combine unit beside its model; `mesh` runs whole routers");
-  addCosimOptions(*command, *options, {.tests = "Pairs of words for each operation", .seed = "Of the words"});
+  addCosimOptions(*command, *options,
+                  {.tests = "Pairs of words for each operation",
+                   .seed = "Of the words",
+                   .coverage = "Write counts of lines and branches (coverage.dat) and toggles (toggles.dat) into DIR"});
   command->callback([options, &exitCode] { exitCode = report(runCombine(*options, std::cout)); });
 }
 
 void addCosimPortCommand(CLI::App &cosim, int &exitCode) {
   auto options = std::make_shared<CosimOptions>();
   CLI::App *command = cosim.add_subcommand("mesh-port", "The core's port to the mesh, cycle by cycle beside its model");
-  addCosimOptions(*command, *options,
-                  {.parameters = "variant=mesh16 or variant=small",
-                   .tests = "Instructions",
-                   .seed = "Of instructions and stalls",
-                   .coverage = "Write line and branch counts (coverage.dat) into DIR; variant=small",
-                   .wave = "Write a waveform"});
+  addCosimOptions(
+      *command, *options,
+      {.parameters = "variant=mesh16 or variant=small",
+       .tests = "Instructions",
+       .seed = "Of instructions and stalls",
+       .coverage =
+           "Write counts of lines and branches (coverage.dat) and toggles (toggles.dat) into DIR; variant=small",
+       .wave = "Write a waveform"});
   command->callback([options, &exitCode] { exitCode = report(runPort(*options, std::cout)); });
 }
 

@@ -79,8 +79,14 @@ Result<void> cosimUnit(const CosimOptions &options, std::ostream &out) {
   auto variant = variantOf(options);
   if (!variant)
     return variant.takeError();
-  cosim::UnitRunOptions run{options.unit,           *variant,         options.tests,   options.seed,
-                            options.coverageFile(), options.wavePath, options.waveCopy};
+  const cosim::UnitRunOptions run{.unit = options.unit,
+                                  .variant = *variant,
+                                  .tests = options.tests,
+                                  .seed = options.seed,
+                                  .coverageFile = options.coverageFile(),
+                                  .waveFile = options.wavePath,
+                                  .toggleFile = options.toggleFile(),
+                                  .waveCopy = options.waveCopy};
   if (Result<void> ok = prepareCosimFiles(options); !ok)
     return ok;
   auto report = cosim::runUnit(run);
@@ -115,7 +121,7 @@ void addCosimUnitCommands(CLI::App &cosim, int &exitCode) {
                     {.parameters = "lanes=N, dlen=N or vlen=N: another of the variants that are built",
                      .tests = "Random instructions",
                      .seed = "Of instructions and stalls",
-                     .coverage = "Write line and branch counts (coverage.dat) into DIR",
+                     .coverage = "Write counts of lines and branches (coverage.dat) and toggles (toggles.dat) into DIR",
                      .wave = "Write a waveform"});
     app->add_option("--wave-copy", options->waveCopy, "Of the two copies of the RTL, the one in the waveform: 1 or 2")
         ->check(CLI::Range(1, 2).description(""))

@@ -209,6 +209,7 @@ bool Evaluation::drain(Strand &strand, bool parts) {
     return false;
   forEachCore(strand.cores, width,
               [&](uint32_t core, uint32_t, uint32_t) { lastEnd = std::max<uint64_t>(lastEnd, ends[core]); });
+  countHidden(strand);
   checkRamps(strand);
   closeTransfers(strand);
   return true;
@@ -236,6 +237,7 @@ runtime::LaunchReport Evaluation::report() const {
     result.ops[op].compute = static_cast<double>(ops[op].compute) / cores;
     result.ops[op].communicate = static_cast<double>(ops[op].communicate) / cores;
     result.ops[op].wait = static_cast<double>(ops[op].wait) / cores;
+    result.ops[op].hidden = static_cast<double>(ops[op].hidden) / cores;
   }
   return result;
 }

@@ -12,6 +12,7 @@
 #include "sim/mesh/MeshEngine.h"
 
 #include <map>
+#include <memory>
 #include <optional>
 
 namespace weft::sim::maxplus {
@@ -44,6 +45,12 @@ private:
     int64_t counter = 0, count = 0;
   };
   enum class Stage : uint8_t { Begin, Posted }; // of a reduction
+  /// A call while transfers are under way: when it begins and ends, by core.
+  struct CallSpan {
+    uint32_t op = 0;
+    size_t opened = 0; // of the strand's pending transfers
+    std::shared_ptr<uint32_t[]> begin, end;
+  };
   struct Strand {
     CoreSet cores;
     std::vector<uint32_t> tasks;
@@ -53,12 +60,13 @@ private:
     bool ended = false;
     Stage stage = Stage::Begin;
     std::vector<LoopState> loops;
+    std::vector<CallSpan> calls;       // with them under way
     std::vector<Transfer> pending;     // since the last Wait that held all
     std::vector<uint32_t> sent, asked; // messages so far, by channel
   };
   enum class Progress { None, Some };
   struct OpSum {
-    uint64_t compute = 0, communicate = 0, wait = 0, end = 0;
+    uint64_t compute = 0, communicate = 0, wait = 0, hidden = 0, end = 0;
   };
 
   // Phases and strands: Evaluation.cpp
@@ -108,6 +116,8 @@ private:
   void loopEnd(Strand &strand, const InstrCode &instr);
   void delay(const Strand &strand, uint32_t cycles);
   void count(uint32_t channel, const CoreSet &cores, uint32_t words, uint64_t times = 1);
+  std::shared_ptr<uint32_t[]> timesOf(const Strand &strand) const;
+  void countHidden(const Strand &strand);
   void checkRamps(const Strand &strand);
   bool overlapsRamp(std::vector<std::pair<uint32_t, uint32_t>> &spans) const;
   void closeTransfers(Strand &strand);

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 namespace weft::sim {
 namespace {
 
@@ -34,19 +36,9 @@ public:
   Result<void> reset() override { return success(); }
 
   Result<runtime::LaunchResult> run(const runtime::Launch &launch) override {
-    if (maxPlus) {
-      auto result = maxPlus->run(launch);
-      name = "maxplus";
-      if (result || evaluator == Evaluator::MaxPlus) {
-        why = evaluator == Evaluator::MaxPlus ? "asked for" : "no flows contend";
-        return result;
-      }
-      why = fmt::format("{}: {}", launch.program, result.error().message);
-      if (auto ready = useEvents(); !ready)
-        return ready.takeError();
-    }
-    name = "event";
-    return events->run(launch);
+    auto result = runWithOne(launch);
+    byProgram[launch.program] = {name, why};
+    return result;
   }
 
   Result<std::vector<std::byte>> readSram(uint32_t, uint32_t, uint32_t, uint32_t) override {
@@ -56,10 +48,34 @@ public:
     runtime::KernelFacts facts;
     facts.evaluator = name;
     facts.evaluatorWhy = why;
+    if (byProgram.size() < 2)
+      return facts;
+    facts.evaluatorWhy.clear();
+    for (const auto &[program, ran] : byProgram) {
+      facts.evaluator = ran.name == byProgram.begin()->second.name ? ran.name : "both";
+      facts.evaluatorWhy +=
+          fmt::format("{}{} by {} ({})", facts.evaluatorWhy.empty() ? "" : "; ", program, ran.name, ran.why);
+    }
     return facts;
   }
 
 private:
+  Result<runtime::LaunchResult> runWithOne(const runtime::Launch &launch) {
+    if (maxPlus) {
+      auto result = maxPlus->run(launch);
+      name = "maxplus";
+      if (result || evaluator == Evaluator::MaxPlus) {
+        why = evaluator == Evaluator::MaxPlus ? "asked for" : "no flows contend";
+        return result;
+      }
+      why = result.error().message;
+      if (auto ready = useEvents(); !ready)
+        return ready.takeError();
+    }
+    name = "event";
+    return events->run(launch);
+  }
+
   Result<void> useEvents() {
     if (events)
       return success();
@@ -75,7 +91,11 @@ private:
   const MeshEngineOptions options;
   const Evaluator evaluator;
   std::unique_ptr<runtime::Device> maxPlus, events;
-  std::string name = "event", why;
+  std::string name = "event", why; // of the last launch
+  struct Ran {
+    std::string name, why;
+  };
+  std::map<std::string, Ran> byProgram;
 };
 
 } // namespace

@@ -147,6 +147,7 @@ Result<void> Evaluation::runFolded(const std::vector<uint32_t> &tasks, const std
     all(ops[op].compute, opsBefore[op].compute);
     all(ops[op].communicate, opsBefore[op].communicate);
     all(ops[op].wait, opsBefore[op].wait);
+    all(ops[op].hidden, opsBefore[op].hidden);
     ops[op].end = std::max(opsBefore[op].end, ops[op].end ? ops[op].end + latestShift : 0);
   }
   for (size_t channel = 0; channel < traffic.size(); ++channel) {
@@ -204,6 +205,13 @@ void Messages::spread(bool alongX, const std::vector<int32_t> &shift) {
     spreadTimes(channel.lastHead);
     spreadTimes(channel.lastTail);
     spreadTimes(channel.lastLeave);
+    for (uint32_t core = 0; core < channel.earlier.size(); ++core)
+      if (const uint32_t first = firstOf(core); first != core)
+        for (size_t k = 0; k < 2; ++k) {
+          const Channel::Past &from = channel.earlier[first][k];
+          const uint32_t later = from.tail && from.tail != unknown ? shiftOf(core) : 0;
+          channel.earlier[core][k] = {from.head + later, from.tail + later};
+        }
     for (uint32_t core = 0; core < channel.forwards.size(); ++core)
       channel.forwards[core] = channel.forwards[firstOf(core)];
     channel.maxTail += channel.maxTail ? latestShift : 0;

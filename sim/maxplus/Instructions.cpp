@@ -110,6 +110,30 @@ void Evaluation::get(Strand &strand, const InstrCode &instr) {
   strand.pending.push_back({End::Get, opNumber(strand), instr.channel, number, words});
 }
 
+std::shared_ptr<uint32_t[]> Evaluation::timesOf(const Strand &strand) const {
+  std::shared_ptr<uint32_t[]> times(new uint32_t[time.size()]); // of other cores nothing
+  for (const Stretch &stretch : strand.cores.stretches) {
+    const size_t from = size_t{stretch.y} * width + stretch.begin;
+    std::copy_n(&time[from], stretch.end - stretch.begin, &times[from]);
+  }
+  return times;
+}
+
+/// The cycles of calls in which transfers were under way, now that their ends are known.
+void Evaluation::countHidden(const Strand &strand) {
+  for (const CallSpan &call : strand.calls)
+    forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+      uint32_t last = 0;
+      for (size_t i = 0; i < call.opened; ++i) {
+        const Transfer &transfer = strand.pending[i];
+        if (transfer.end == End::Put || transfer.end == End::Get)
+          last = std::max(last, endOf(transfer, messages.slot(transfer.channel, transfer.number), x, y));
+      }
+      last = std::min(last, call.end[core]);
+      ops[call.op].hidden += last > call.begin[core] ? last - call.begin[core] : 0;
+    });
+}
+
 void Evaluation::call(Strand &strand, const InstrCode &instr) {
   Needs needs;
   auto add = [&](const pkg::Expr &expr) {
@@ -119,6 +143,9 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
   };
   for (const pkg::Expr *each : costExprs(instr))
     add(*each);
+  const bool overlaps = std::any_of(strand.pending.begin(), strand.pending.end(),
+                                    [](const Transfer &each) { return each.end == End::Put || each.end == End::Get; });
+  const auto begin = overlaps ? timesOf(strand) : nullptr;
   uint64_t sum = 0;
   const Stretch first = strand.cores.stretches.front();
   if (!needs.x && !needs.y) {
@@ -138,6 +165,8 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
     });
     steps += strand.cores.size;
   }
+  if (overlaps)
+    strand.calls.push_back({opNumber(strand), strand.pending.size(), begin, timesOf(strand)});
   opOf(strand).compute += sum;
   busy += sum;
   counters.kernelCalls += strand.cores.size;
@@ -212,6 +241,7 @@ Evaluation::Progress Evaluation::wait(Strand &strand, bool parts) {
   });
   op.wait += waited;
   steps += strand.cores.size;
+  countHidden(strand);
   checkRamps(strand);
   closeTransfers(strand);
   ++strand.pc;
@@ -404,6 +434,7 @@ void Evaluation::closeTransfers(Strand &strand) {
     messages.close(transfer.channel, transfer.number, strand.cores.size);
   }
   strand.pending.clear();
+  strand.calls.clear();
 }
 
 // ---- loops

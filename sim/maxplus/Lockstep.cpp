@@ -9,7 +9,9 @@ Lockstep::Lockstep(const std::vector<ChannelShape> &shapes, const FabricCycles &
                    const CoreSet &cores, const LockstepBody &body)
     : width(width), height(height), cores(cores) {
   const auto signedOf = [](uint32_t value) { return static_cast<int32_t>(value); };
-  self = signedOf(body.wait);
+  overlap = signedOf(body.overlap);
+  wait = signedOf(body.wait);
+  after = signedOf(body.after);
   terms.rows.resize(height);
   limits.rows.resize(height);
   for (const Exchange &each : body.exchanges) {
@@ -97,6 +99,7 @@ bool Lockstep::isFull() const {
 bool Lockstep::step() {
   std::vector<iss::RowTerm> rowTerms, rowLimits;
   bool fits = true;
+  int64_t within = 0;
   for (const Stretch &stretch : cores.stretches) {
     const size_t row = padding + size_t{stretch.y} * width;
     auto collect = [&](const Terms &from, std::vector<iss::RowTerm> &to) {
@@ -125,9 +128,11 @@ bool Lockstep::step() {
     for (const Alone &each : limits.alone)
       if (inside(each))
         fits = fits && now[row + each.x] - now[row + each.from] <= each.add;
+    within += WEFT_FOR_VECTOR_TARGET(endRow)({step.to, step.own, overlap, wait, after, step.length});
   }
   if (!fits)
     return false;
+  hiddenCycles += static_cast<uint64_t>(within);
   std::swap(before, now);
   std::swap(now, next);
   return true;

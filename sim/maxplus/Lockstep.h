@@ -21,6 +21,7 @@ struct Exchange {
 struct LockstepBody {
   std::vector<Exchange> exchanges;
   uint32_t wait = 0;                     // when the wait begins
+  uint32_t overlap = 0;                  // from when on calls last until then
   uint32_t after = 0;                    // cycles of calls after the wait
   uint32_t compute = 0, communicate = 0; // cycles of a core
   uint32_t instrs = 0, calls = 0;
@@ -40,6 +41,8 @@ public:
   /// When cores begin the next step, and began the last one.
   uint32_t begins(uint32_t core) const { return base + static_cast<uint32_t>(now[padding + core]); }
   uint32_t began(uint32_t core) const { return base + static_cast<uint32_t>(before[padding + core]); }
+  /// Cycles in calls before the wait while transfers are under way, of all cores.
+  uint64_t hidden() const { return hiddenCycles; }
   /// Whether times grew too far from the first ones to be followed.
   bool isFull() const;
 
@@ -68,7 +71,8 @@ private:
   static constexpr int32_t never = -(1 << 30);
   const uint32_t width, height;
   const CoreSet &cores;
-  int32_t self = 0;
+  int32_t self = 0, overlap = 0, wait = 0, after = 0;
+  uint64_t hiddenCycles = 0;
   Terms terms, limits;
   uint32_t base = 0;
   std::vector<int32_t> now, before, next;

@@ -12,7 +12,7 @@ std::optional<LockstepBody> Evaluation::lockstepBody(const Strand &strand, uint3
   const std::vector<InstrCode> &instrs = program.image.instrs;
   LockstepBody body;
   std::map<uint32_t, Exchange> puts, gets;
-  bool waited = false;
+  bool waited = false, overlaps = false;
   uint32_t at = 0;
   const Stretch first = strand.cores.stretches.front();
   for (uint32_t pc = begin + 1; pc < instrs[begin].match; ++pc) {
@@ -25,6 +25,8 @@ std::optional<LockstepBody> Evaluation::lockstepBody(const Strand &strand, uint3
         return std::nullopt;
       const int64_t bytes = evaluate(instr.bytes, strand, first.begin, first.y), word = hardware.routing.linkBytes;
       const auto words = static_cast<uint32_t>(std::max<int64_t>(bytes + word - 1, 0) / word);
+      if (overlaps)
+        return std::nullopt; // calls under way between transfers
       at += hardware.latency.transferIssue;
       body.communicate += hardware.latency.transferIssue;
       if (bytes < 0 || words > 1u << 24)
@@ -39,6 +41,10 @@ std::optional<LockstepBody> Evaluation::lockstepBody(const Strand &strand, uint3
         if (!isFixed(*each))
           return std::nullopt;
       const uint32_t cycles = kernelCycles(instr, strand, first.begin, first.y);
+      if (!waited && !overlaps && (!puts.empty() || !gets.empty())) {
+        overlaps = true;
+        body.overlap = at;
+      }
       (waited ? body.after : at) += cycles;
       body.compute += cycles;
       ++body.calls;
@@ -54,6 +60,8 @@ std::optional<LockstepBody> Evaluation::lockstepBody(const Strand &strand, uint3
     }
   }
   body.wait = at;
+  if (!overlaps)
+    body.overlap = at;
   if (!waited || puts.size() != gets.size() || puts.size() > hardware.routing.rampWords || puts.empty() ||
       uint64_t{at} + body.after > 1u << 24)
     return std::nullopt;
@@ -154,6 +162,7 @@ void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
   OpSum &op = opOf(strand);
   op.compute += all * body->compute;
   op.communicate += all * body->communicate;
+  op.hidden += lockstep.hidden();
   op.wait += sumOfTimes(strand.cores) - sumBefore - all * (body->wait + body->after);
   busy += all * body->compute;
   counters.kernelCalls += all * body->calls;

@@ -57,4 +57,18 @@ bool stepRow(const RowStep &row) {
   return !found;
 }
 
+int64_t endRow(const RowEnd &row) {
+  int64_t sum = 0;
+  int32_t *to = row.to;
+  const int32_t *own = row.own;
+  const int32_t begin = row.begin + row.after, wait = row.wait + row.after;
+  for (size_t x = 0; x < row.length; ++x) {
+    const int32_t last = to[x] - own[x];
+    const int32_t within = (last < wait ? last : wait) - begin;
+    sum += within > 0 ? within : 0;
+    to[x] = last > wait ? to[x] : own[x] + wait;
+  }
+  return sum;
+}
+
 } // namespace weft::iss::WEFT_VECTOR_TARGET

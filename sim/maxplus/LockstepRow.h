@@ -28,4 +28,15 @@ struct RowStep {
 
 WEFT_DECLARE_FOR_VECTOR_TARGETS(bool stepRow(const RowStep &row);)
 
+/// What comes last: to[x] = max(to[x], own[x] + wait). The sum of what transfers' ends, at to[x], reach into the cycles
+/// from own[x] + begin to own[x] + wait; all count `after` cycles more.
+struct RowEnd {
+  int32_t *to;
+  const int32_t *own;
+  int32_t begin, wait, after;
+  size_t length;
+};
+
+WEFT_DECLARE_FOR_VECTOR_TARGETS(int64_t endRow(const RowEnd &row);)
+
 } // namespace weft::iss

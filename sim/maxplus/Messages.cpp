@@ -47,6 +47,7 @@ Slot &Messages::slot(uint32_t channel, uint32_t number) {
   if (of.lastTail.empty()) {
     of.lastHead.assign(cores, 0);
     of.lastTail.assign(cores, 0);
+    of.earlier.resize(cores);
     of.forwards.assign(cores, false);
   }
   if (of.slots.size() > 4096)
@@ -225,6 +226,16 @@ bool Messages::mayArrive(uint32_t channel, const Slot &slot, uint32_t x, uint32_
 
 // ---- arrivals -------------------------------------------------------------------------------------------------------
 
+void Messages::Channel::keep(uint32_t core, uint32_t head, uint32_t tail, bool isForward) {
+  // Of a stream that goes on it is not known when each word went down.
+  const Past last = forwards[core] ? Past{0, unknown} : Past{lastHead[core], lastTail[core]};
+  earlier[core] = {last, earlier[core][0]};
+  lastHead[core] = head;
+  lastTail[core] = tail;
+  maxTail = std::max(maxTail, tail);
+  forwards[core] = isForward;
+}
+
 void Messages::setLeft(Slot &slot, uint32_t core, uint32_t at) {
   if (slot.left.empty())
     slot.left.assign(slot.sent.size(), unknown);
@@ -235,10 +246,7 @@ void Messages::setLeft(Slot &slot, uint32_t core, uint32_t at) {
 void Messages::settle(uint32_t channel, Slot &slot, uint32_t core, uint32_t tail) {
   Channel &of = channels[channel];
   slot.tail[core] = tail;
-  of.lastHead[core] = slot.head[core];
-  of.lastTail[core] = tail;
-  of.maxTail = std::max(of.maxTail, tail);
-  of.forwards[core] = !slot.onward.empty() && slot.onward[core];
+  of.keep(core, slot.head[core], tail, !slot.onward.empty() && slot.onward[core]);
   if (tail > latest)
     refuse("the launch takes more than 2^31 cycles");
 }
@@ -256,13 +264,12 @@ void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, u
     const size_t cores = size_t{width} * height;
     of.lastHead.assign(cores, 0);
     of.lastTail.assign(cores, 0);
+    of.earlier.resize(cores);
     of.forwards.assign(cores, false);
   }
   const uint32_t core = y * width + x;
-  of.lastHead[core] = head;
-  of.lastTail[core] = tail;
-  of.maxTail = std::max(of.maxTail, tail);
-  of.forwards[core] = false;
+  of.keep(core, head, tail, false);
+  of.earlier[core].fill({0, unknown});
   const Line &line = shapes[channel].lineAt(x, y);
   const uint32_t flow = line.stops[shapes[channel].positionOf(x, y)].flow;
   if (line.flows[flow].sharesLinks)
@@ -376,13 +383,23 @@ uint32_t Messages::left(uint32_t channel, Slot &slot, uint32_t x, uint32_t y, ui
 /// more words fit between.
 uint32_t Messages::behindHistory(const Channel &channel, const Stop &stop, uint32_t core, uint32_t spare,
                                  uint32_t last) {
-  const uint32_t tail = channel.lastTail[core];
-  const int64_t bound = int64_t{tail} + stop.steps - spare;
-  if (!tail || bound <= int64_t{last})
+  Channel::Past past{channel.lastHead[core], channel.lastTail[core]};
+  int64_t back = spare; // words that went down after the one whose place is wanted
+  if (!past.tail || int64_t{past.tail} - back + stop.steps <= int64_t{last})
     return last;
-  if (channel.forwards[core] || int64_t{tail} - spare < int64_t{channel.lastHead[core]})
-    refuse("a core sends further ahead of its receiver than is kept track of");
-  return static_cast<uint32_t>(bound);
+  for (size_t k = 0; past.tail != unknown && !channel.forwards[core]; ++k) {
+    const int64_t words = int64_t{past.tail} - past.head + 1;
+    if (back < words)
+      return std::max(last, static_cast<uint32_t>(past.tail - back + stop.steps));
+    back -= words;
+    if (int64_t{past.head} - 1 - back + stop.steps <= int64_t{last})
+      return last;
+    past = k < channel.earlier[core].size() ? channel.earlier[core][k] : Channel::Past{0, unknown};
+    if (!past.tail)
+      return last;
+  }
+  refuse("a core sends further ahead of its receiver than is kept track of");
+  return last;
 }
 
 /// A message that fits into the queues on its way: only words of earlier ones may hold it up.

@@ -103,8 +103,13 @@ private:
   struct Channel {
     std::vector<std::unique_ptr<Slot>> slots; // by number
     std::vector<uint32_t> lastHead, lastTail; // by receiver, of messages so far; 0: none
-    std::vector<bool> forwards;               // by receiver: of the last message
-    std::vector<uint32_t> lastLeave;          // by source of a multicast: when the last word left its router
+    struct Past {
+      uint32_t head = 0, tail = 0; // 0: there was none; `unknown`: it is not kept
+    };
+    std::vector<std::array<Past, 2>> earlier; // before the last one, latest first
+    void keep(uint32_t core, uint32_t head, uint32_t tail, bool isForward);
+    std::vector<bool> forwards;      // by receiver: of the last message
+    std::vector<uint32_t> lastLeave; // by source of a multicast: when the last word left its router
     uint32_t hostMessages = 0;
     uint32_t maxTail = 0; // of all
   };

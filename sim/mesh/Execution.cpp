@@ -20,8 +20,13 @@ static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t t
 }
 
 static FabricTiming fabricTiming(const hw::Hardware &hardware, bool withData) {
-  return {hardware.latency.hop,        hardware.latency.ramp,      hardware.latency.streamStage,
-          hardware.routing.queueWords, hardware.routing.linkBytes, hardware.routing.rampWords, withData};
+  return {hardware.latency.hop,
+          hardware.latency.ramp,
+          hardware.latency.streamStage,
+          hardware.routing.queueWords,
+          hardware.routing.linkBytes,
+          hardware.routing.rampWords,
+          withData};
 }
 
 Execution::Execution(const ExecutionContext &context, const runtime::Launch &launch)
@@ -158,6 +163,7 @@ runtime::LaunchReport Execution::report() const {
     result.ops[op].compute = static_cast<double>(ops[op].compute) / cores;
     result.ops[op].communicate = static_cast<double>(ops[op].communicate) / cores;
     result.ops[op].wait = static_cast<double>(ops[op].wait) / cores;
+    result.ops[op].hidden = static_cast<double>(ops[op].hidden) / cores;
   }
   return result;
 }
@@ -387,8 +393,12 @@ void Execution::finish(uint32_t id) {
   op.end = std::max(op.end, now);
   CoreRun &run = cores[transfer.owner];
   if (transfer.kind == TransferKind::Put || transfer.kind == TransferKind::Get) {
-    if (!--run.outstanding && run.state == State::Waiting)
-      resume(transfer.owner);
+    if (!--run.outstanding) {
+      if (now < run.kernelEnd)
+        ops[image.tasks[run.task].op].hidden -= run.kernelEnd - now;
+      if (run.state == State::Waiting)
+        resume(transfer.owner);
+    }
     return;
   }
   if (transfer.kind == TransferKind::StreamOut)

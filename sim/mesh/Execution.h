@@ -35,6 +35,7 @@ private:
     uint32_t outstanding = 0; // transfers
     uint32_t incoming = none; // the transfer that a reduction receives by
     uint64_t since = 0;       // of the state, unless Running
+    uint64_t kernelEnd = 0;   // of one that began with transfers under way
     uint32_t depth = 0;       // loops
     State state = State::Running;
     bool begun = false; // the instruction's lead-in has passed
@@ -44,7 +45,7 @@ private:
   };
   static constexpr uint32_t maxArguments = 32; // operands, and scalars, of a kernel
   struct OpSum {
-    uint64_t compute = 0, communicate = 0, wait = 0, end = 0;
+    uint64_t compute = 0, communicate = 0, wait = 0, hidden = 0, end = 0;
   };
 
   // Launch

@@ -179,6 +179,10 @@ uint64_t Execution::call(uint32_t core, const InstrCode &instr) {
   uint64_t cycles = kernelCycles(core, instr);
   uint32_t op = image.tasks[cores[core].task].op;
   ops[op].compute += cycles;
+  if (cores[core].outstanding) {
+    ops[op].hidden += cycles; // finish() takes back what comes after the last transfer's end
+    cores[core].kernelEnd = now + cycles;
+  }
   busy += cycles;
   ++counters.kernelCalls;
   if (options.trace)

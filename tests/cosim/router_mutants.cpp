@@ -4,9 +4,10 @@
 //     router_mutants LIST [FIRST LAST]
 //
 // LIST: what each mutant changes, a line a mutant; FIRST and LAST: only these. rtl/mutants/equivalent.py judges.
-// Compiled with WEFT_COVERAGE it runs the router itself, built to count lines and branches, and writes what was met:
+// Compiled with WEFT_COVERAGE it runs the router itself, built to count lines and branches, and writes which of them,
+// and which toggles, were met:
 //
-//     router_coverage COVERAGE.dat
+//     router_coverage COVERAGE.dat TOGGLES.dat
 #define CATCH_CONFIG_RUNNER // the generator of programs asserts with it
 #ifdef WEFT_COVERAGE
 #include "Vrouter_covered.h"
@@ -20,6 +21,7 @@
 #include "sim/cosim/mesh/Kernels.h"
 #include "sim/cosim/mesh/RouterMesh.h"
 #include "sim/cosim/mesh/VerilatedRouter.h"
+#include "sim/cosim/toggles/Toggles.h"
 
 #include <fmt/format.h>
 
@@ -34,15 +36,42 @@ namespace weft::test {
 namespace {
 
 #ifdef WEFT_COVERAGE
-/// Each router counts for itself; verilator_coverage adds them up.
-class Mutant : public cosim::VerilatedRouter<Vrouter_covered, 4, WEFT_COLORS> {
+std::string togglePath = "toggles.dat";
+
+/// What a router of the coverage run has before it is one.
+struct OwnWave {
+  OwnWave() : wavePath(fmt::format("{}.{}.fst", togglePath, made++)) {}
+  inline static int made = 0;
+  std::string wavePath;
+  cosim::VerilatedWave wave;
+};
+
+/// Each router counts for itself, and has a waveform of its own, as each is clocked when it has something to do.
+class Mutant : private OwnWave, public cosim::VerilatedRouter<Vrouter_covered, 4, WEFT_COLORS> {
 public:
-  explicit Mutant(uint64_t seed) : VerilatedRouter(seed) { all().push_back(this); }
+  explicit Mutant(uint64_t seed) : VerilatedRouter(seed, {&wave}) {
+    all().push_back(this);
+    if (!wave.open(wavePath))
+      std::abort();
+  }
   static std::vector<Mutant *> &all() {
     static std::vector<Mutant *> routers;
     return routers;
   }
+  void evaluate(bool clock, cosim::RouterPins &pins) override {
+    VerilatedRouter::evaluate(clock, pins);
+    wave.dump(time++);
+  }
   void write(const std::string &path) { context.coveragep()->write(path.c_str()); }
+  Result<void> addTo(cosim::Toggles &toggles) {
+    wave.close();
+    Result<void> added = toggles.add(wavePath);
+    std::remove(wavePath.c_str());
+    return added;
+  }
+
+private:
+  uint64_t time = 0;
 };
 #else
 uint32_t chosen = 0; // 0: the router itself
@@ -155,18 +184,26 @@ int main(int argc, char **argv) {
   using namespace weft;
   Catch::Session session;
   const std::string path = argc > 1 ? argv[1] : "coverage.dat";
+  if (argc > 2)
+    test::togglePath = argv[2];
   if (session.run())
     return 1;
   std::string all;
+  cosim::Toggles toggles;
   for (size_t i = 0; i < test::Mutant::all().size(); ++i) {
     const std::string part = fmt::format("{}.{}", path, i);
     test::Mutant::all()[i]->write(part);
     std::ifstream file(part);
+    std::string header;
+    std::getline(file, header);
+    all += i ? "" : header + "\n";
     all.append(std::istreambuf_iterator<char>(file), {});
     std::remove(part.c_str());
+    if (!test::Mutant::all()[i]->addTo(toggles))
+      return 1;
   }
   std::ofstream(path) << all;
-  return 0;
+  return toggles.write(test::togglePath) ? 0 : 1;
 }
 
 #else

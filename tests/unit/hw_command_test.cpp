@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <unistd.h>
@@ -148,4 +149,32 @@ TEST_CASE("weft hw validate rvv compares a core of one's own with measurements o
   CHECK_THAT(error("--hw rvv-mesh-16 --set parallelism.core.dlen=100 --machine mine " + csv),
              Contains("a power of two"));
   std::remove(csv.c_str());
+}
+
+TEST_CASE("weft hw validate noc says which runs miss a limit") {
+  std::string folder = WEFT_BINARY_DIR "/hw_command_test_noc", file = folder + "/booksim2_8x8.csv";
+  std::filesystem::create_directories(folder);
+  auto validated = [&](const std::string &latency) {
+    std::ofstream(file) << "router,k,traffic,packet_flits,mode,offered,status,lat_avg,routers_avg,accepted_avg,cycles,"
+                           "flit_router_hops_per_user_s\n"
+                           "w1,8,neighbor,1,throughput,1,ok,15.5,4.5,1,0,900000\n"
+                           "w1,8,neighbor,1,latency,0.1,ok,"
+                        << latency << ",4.5,0.1,0,500000\n"
+                        << "w1,8,neighbor,1,latency,0.9,ok,99,4.5,0.9,0,800000\n";
+    return weftHw("validate noc --packets 1000 --json - --reference " + folder);
+  };
+  Output good = validated("15.5"); // each link carries one flow: a mean of 3.5 links, always
+  CHECK(good.exitCode == 0);
+  nlohmann::json json = nlohmann::json::parse(good.out);
+  CHECK(json["missed_rows"] == 0);
+  CHECK(json["summary"][0]["judged_rows"] == 2); // 0.9 is above 85 % of saturation
+  CHECK(json["rows"][1]["own_packets"]["flit_hops_per_second"] > 0);
+
+  Output bad = validated("15.8");
+  CHECK(bad.exitCode == 1);
+  CHECK(nlohmann::json::parse(bad.out)["rows"][1]["good"] == false);
+
+  Output none = weftHw("validate noc --reference " + folder + "/none");
+  CHECK(none.exitCode == 1);
+  CHECK_THAT(none.err, Contains("cannot be read; --reference DIR says"));
 }

@@ -21,6 +21,7 @@ inline void requireSame(const runtime::LaunchReport &seen, const runtime::Launch
     REQUIRE(a.compute == b.compute);
     REQUIRE(a.communicate == b.communicate);
     REQUIRE(a.wait == b.wait);
+    REQUIRE(a.hidden == b.hidden);
   }
   REQUIRE(seen.channels.size() == expected.channels.size());
   for (size_t i = 0; i < seen.channels.size(); ++i) {

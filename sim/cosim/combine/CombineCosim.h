@@ -13,6 +13,7 @@ namespace weft::cosim {
 struct CombineCosimOptions {
   uint64_t tests = 100000; // of each operation
   uint64_t seed = 1;
+  std::string coveragePath{}, togglePath{}; // lines and branches, toggles; empty: none
 };
 
 struct CombineCosimReport {

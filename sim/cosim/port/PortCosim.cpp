@@ -3,6 +3,7 @@
 #include "Vmesh_port_mesh16.h"
 #include "Vmesh_port_small.h"
 #include "kernels/units/MeshPort.h"
+#include "sim/cosim/toggles/Toggles.h"
 
 #include <fmt/format.h>
 #include <verilated.h>
@@ -23,6 +24,13 @@ using units::MeshPortModel;
 using units::MeshPortOut;
 
 constexpr uint32_t ids = 16, ramp = 2;
+
+/// The counters and what follows them, then what differs from the first in a bit.
+uint32_t csrAddress(uint64_t cycle) {
+  constexpr uint32_t near = 6, addressBits = 12;
+  const auto place = static_cast<uint32_t>(cycle % (near + addressBits));
+  return place < near ? constants::csrMeshcycle + place : constants::csrMeshcycle ^ 1u << (place - near);
+}
 
 /// Of a set of routes of a variant, which has at most 32.
 uint32_t lowWord(const units::RouteSet &set) {
@@ -128,10 +136,11 @@ private:
 template <class Model> class Bench {
 public:
   Bench(const PortCosimOptions &options, uint32_t colors, uint32_t queueWords)
-      : options(options), colors(colors), golden(colors, queueWords), stimulus(options.seed, colors) {
+      : options(options), colors(colors), toggles(options.togglePath, options.wavePath), golden(colors, queueWords),
+        stimulus(options.seed, colors) {
     context.randReset(2);
     context.randSeed(static_cast<int>(options.initialState));
-    context.traceEverOn(!options.wavePath.empty());
+    context.traceEverOn(!toggles.path().empty());
     port = std::make_unique<Model>(&context);
     for (const char *name : binNames)
       report.bins[name] = 0;
@@ -139,14 +148,14 @@ public:
 
   Result<PortCosimReport> run() {
     VerilatedFstC wave;
-    if (!options.wavePath.empty()) {
+    if (!toggles.path().empty()) {
       port->trace(&wave, 99);
-      wave.open(options.wavePath.c_str());
+      wave.open(toggles.path().c_str());
     }
     auto clock = [&](bool level) {
       port->clk_i = level;
       port->eval();
-      if (!options.wavePath.empty())
+      if (wave.isOpen())
         wave.dump(context.time());
       context.timeInc(1);
     };
@@ -160,13 +169,16 @@ public:
     for (uint64_t cycle = 0; report.instructions < options.tests; ++cycle) {
       const MeshPortIn in = stimulus.next(golden, cycle);
       drive(in);
-      port->csr_address_i = constants::csrMeshcycle + cycle % 6;
+      port->csr_address_i = csrAddress(cycle);
       clock(false);
-      const uint32_t counters[] = {golden.cycle, golden.puts, golden.gets, golden.putCycle, golden.getCycle, 0};
+      const uint32_t counters[] = {golden.cycle, golden.puts, golden.gets, golden.putCycle, golden.getCycle};
+      const uint32_t counter = csrAddress(cycle) - constants::csrMeshcycle;
+      const bool isCounter = counter < std::size(counters);
       const bool wasHeld = golden.holds();
       const MeshPortOut expected = golden.step(in), seen = observe();
       count(in, expected, wasHeld, cycle);
-      if (!(seen == expected) || port->csr_data_o != counters[cycle % 6] || port->csr_known_o != (cycle % 6 < 5)) {
+      if (!(seen == expected) || port->csr_data_o != (isCounter ? counters[counter] : 0) ||
+          port->csr_known_o != isCounter) {
         wave.close();
         return differ(cycle, in, expected, seen);
       }
@@ -181,6 +193,8 @@ public:
     wave.close();
     if (!options.coveragePath.empty())
       context.coveragep()->write(options.coveragePath.c_str());
+    if (Result<void> counted = toggles.count(); !counted)
+      return counted.error();
     return report;
   }
 
@@ -268,6 +282,7 @@ private:
 
   const PortCosimOptions &options;
   const uint32_t colors;
+  const ToggleWave toggles;
   VerilatedContext context;
   std::unique_ptr<Model> port;
   MeshPortModel golden;

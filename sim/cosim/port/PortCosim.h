@@ -17,6 +17,7 @@ struct PortCosimOptions {
   uint64_t initialState = 1;  // of registers before the reset
   std::string wavePath{};     // FST; empty: none
   std::string coveragePath{}; // lines and branches, of variant small; empty: none
+  std::string togglePath{};   // of any variant; empty: none
 };
 
 struct PortCosimReport {

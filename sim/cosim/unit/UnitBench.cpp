@@ -20,12 +20,20 @@ uint32_t quietCyclesOf(const units::Unit *unit, const UnitVariant &variant) {
   return latency + 30;
 }
 
-/// Bits of an instruction's number that are used.
-uint32_t idMaskOf(const units::Unit *unit) {
+uint32_t parameterOf(const units::Unit *unit, std::string_view name, uint32_t otherwise) {
   for (size_t i = 0; unit && i < unit->parameters.size(); ++i)
-    if (unit->parameters[i].name == "id_width")
-      return (1u << unit->parameters[i].fallback) - 1;
-  return 15;
+    if (unit->parameters[i].name == name)
+      return unit->parameters[i].fallback;
+  return otherwise;
+}
+
+/// Bits of an instruction's number that are used.
+uint32_t idMaskOf(const units::Unit *unit) { return (1u << parameterOf(unit, "id_width", 4)) - 1; }
+
+/// Whether the instructions in a unit still have numbers of their own when every third number is left out.
+bool canLeaveOutIds(const units::Unit *unit) {
+  const uint32_t held = parameterOf(unit, "queue", 4);
+  return held + held / 3 + 1 <= idMaskOf(unit);
 }
 
 BeatData slice(const std::vector<std::byte> &bytes, uint32_t offset, uint32_t count, Random &random) {
@@ -64,6 +72,7 @@ UnitBench::UnitBench(UnitModel &model, const UnitVariant &variant, Source source
                      UnitCoverage *coverage)
     : model(model), variant(variant), source(std::move(source)), random(stallSeed), withStalls(stalls),
       coverage(coverage), idMask(idMaskOf(units::find(variant.unit))),
+      leavesOutIds(canLeaveOutIds(units::find(variant.unit))),
       quietCyclesAtEnd(quietCyclesOf(units::find(variant.unit), variant)) {
   UnitInputs in;
   in.reset = true;
@@ -165,7 +174,8 @@ bool UnitBench::observeIssue(const UnitInputs &in, const UnitOutputs &out) {
   if (legal) {
     UnitFlight flight = std::move(*offered);
     flight.id = nextId;
-    nextId = (nextId + 1) & idMask;
+    // Without gaps every place of the unit's queue would see the same few numbers.
+    nextId = (nextId + (leavesOutIds && ++acceptedCount % 3 == 0 ? 2 : 1)) & idMask;
     flight.operands = operandBeats(flight.instruction, variant.dlenBits);
     flight.results = resultBeats(flight.instruction, variant.dlenBits);
     flight.expected = expectedOf(flight.instruction);

@@ -93,9 +93,11 @@ private:
   const bool withStalls;
   bool readyWaits = false;
   UnitCoverage *coverage;
-  const uint32_t idMask, quietCyclesAtEnd;
+  const uint32_t idMask;
+  const bool leavesOutIds;
+  const uint32_t quietCyclesAtEnd;
 
-  uint64_t now = 0, idleCycles = 0, quietCycles = 0, completedCount = 0, hash = 0xcbf29ce484222325;
+  uint64_t now = 0, idleCycles = 0, quietCycles = 0, acceptedCount = 0, completedCount = 0, hash = 0xcbf29ce484222325;
   uint32_t nextId = 0, stallClass = 0, untilNewStalls = 0;
   Stalls stalls;
   std::optional<Mismatch> wrong;

@@ -1,5 +1,6 @@
 #include "sim/cosim/unit/UnitRun.h"
 
+#include "sim/cosim/toggles/Toggles.h"
 #include "sim/cosim/unit/UnitBench.h"
 
 #include <fmt/format.h>
@@ -53,6 +54,8 @@ UnitBench::Source sourceOf(const units::Unit &unit, const UnitRunOptions &option
   };
 }
 
+constexpr uint32_t coveredCopy = 1;
+
 /// Of the bits that no reset sets.
 uint64_t initialSeed(const UnitRunOptions &options, uint32_t copy) { return options.seed * 2 + copy - 1; }
 
@@ -62,15 +65,19 @@ std::string replayOf(const UnitRunOptions &options, uint32_t copy) {
                      options.unit, copy);
 }
 
-Result<void> runRandom(const units::Unit &unit, const UnitRunOptions &options, UnitReport &report) {
+/// `covered`: where the waveform of the copy that counts coverage goes; empty: nowhere.
+Result<void> runRandom(const units::Unit &unit, const UnitRunOptions &options, const std::string &covered,
+                       UnitReport &report) {
   UnitCoverage coverage(unit, options.variant.vlenBits, options.variant.dlenBits);
   const auto makeCopy = [&](uint32_t copy) {
     UnitModelOptions out;
     out.seed = initialSeed(options, copy);
-    if (copy == 1)
+    if (copy == coveredCopy) {
       out.coverageFile = options.coverageFile;
-    if (copy == options.waveCopy)
+      out.waveFile = covered;
+    } else if (copy == options.waveCopy) {
       out.waveFile = options.waveFile;
+    }
     return options.makeModel(options.variant, out);
   };
   std::unique_ptr<UnitModel> models[2] = {makeCopy(1), makeCopy(2)};
@@ -180,8 +187,11 @@ Result<UnitReport> runUnit(const UnitRunOptions &options) {
   if (!unit)
     return userError(fmt::format("there is no unit {}", options.unit));
   UnitReport report;
-  if (Result<void> ran = runRandom(*unit, options, report); !ran)
+  const ToggleWave covered(options.toggleFile, options.waveCopy == coveredCopy ? options.waveFile : "");
+  if (Result<void> ran = runRandom(*unit, options, covered.path(), report); !ran)
     return ran.error();
+  if (Result<void> counted = covered.count(); !counted)
+    return counted.error();
   if (Result<void> measured = measure(*unit, options, report); !measured)
     return measured.error();
   return report;

@@ -18,6 +18,7 @@ struct UnitRunOptions {
   UnitVariant variant;
   uint64_t tests = 20000, seed = 1;
   std::string coverageFile, waveFile; // empty: none
+  std::string toggleFile{};           // of the copy that counts lines and branches; empty: none
   uint32_t waveCopy = 1;              // of the two copies, 1 or 2: the one whose waveform it is
   std::function<std::unique_ptr<UnitModel>(const UnitVariant &, const UnitModelOptions &)> makeModel = makeUnitModel;
 };

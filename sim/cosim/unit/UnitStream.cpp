@@ -84,6 +84,18 @@ uint32_t getAt(const std::vector<std::byte> &bytes, size_t index, uint32_t bits)
   return value;
 }
 
+/// Products of one sign, one exponent and nearly the largest significand: their sum is as large as sums of a row get.
+/// Now and then one is so small that it reaches the sum's last bits only.
+void placeCarries(UnitInstruction &out, uint32_t bits, uint32_t mantissaBits, Random &random) {
+  const uint32_t one = ((1u << (bits - mantissaBits - 2)) - 1) << mantissaBits; // 1.0
+  for (std::vector<std::byte> *operand : {&out.vs2, &out.vs1})
+    for (size_t i = 0; i < operand->size() * 8 / bits; ++i)
+      setAt(*operand, i, one | 7u << (mantissaBits - 3) | uint32_t(random() & ((1u << (mantissaBits - 3)) - 1)), bits);
+  constexpr uint32_t smaller = 20; // powers of two
+  if (random() & 1)
+    setAt(out.vs1, random() % std::max(1u, out.vl), one - (smaller << mantissaBits), bits);
+}
+
 /// What single elements rarely meet by chance: in each row (eight of batched forms) one product of two special values
 /// among plain ones, or products that cancel in pairs, all of them or all but for a last bit.
 void placeSpecials(UnitInstruction &out, const units::Form &form, Random &random) {
@@ -93,6 +105,10 @@ void placeSpecials(UnitInstruction &out, const units::Form &form, Random &random
     if (random() & 1)
       setAt(out.vs2, random() % (out.vs2.size() * 8 / bits),
             (uint32_t(out.scalar) & (sign | (sign - 1))) ^ uint32_t(random() & 1), bits);
+    return;
+  }
+  if (random() % 8 == 0) {
+    placeCarries(out, bits, mantissaBits, random);
     return;
   }
   const uint32_t rowElements = out.vlenBits / bits;
