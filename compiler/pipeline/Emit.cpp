@@ -37,10 +37,8 @@ bool isProduct(fabric::ClassOp op, const pkg::ClassT &made) {
       std::vector<bool> kind;
       for (IntegerSet set : sets)
         for (AffineExpr constraint : set.getConstraints())
-          if (constraint.isFunctionOfDim(alongX ? 0 : 1)) {
-            AffineExpr at = getAffineConstantExpr(i, op.getContext());
-            kind.push_back(cast<AffineConstantExpr>(constraint.replaceDims({at, at})).getValue() >= 0);
-          }
+          if (constraint.isFunctionOfDim(alongX ? 0 : 1))
+            kind.push_back(fabric::valueAt(constraint, i) >= 0);
       kinds.emplace(std::move(kind), i);
     }
     return kinds;
@@ -59,10 +57,8 @@ std::unique_ptr<pkg::ClassT> emitClass(fabric::ClassOp op, const std::string &pr
   result->name = program + "." + op.getSymName().str();
   result->xs.assign(width, false);
   result->ys.assign(height, false);
-  MLIRContext *context = op.getContext();
   auto holds = [&](AffineExpr constraint, bool equality, int64_t position) {
-    AffineExpr at = getAffineConstantExpr(position, context);
-    int64_t value = cast<AffineConstantExpr>(constraint.replaceDims({at, at})).getValue();
+    int64_t value = fabric::valueAt(constraint, position);
     return equality ? value == 0 : value >= 0;
   };
   for (auto set : op.getSets().getAsValueRange<IntegerSetAttr>()) {

@@ -32,10 +32,13 @@ llvm::SmallVector<CoreMask> subtract(const CoreMask &a, const CoreMask &b);
 /// The mask as a union of affine sets of (x, y); as few as a greedy split into periodic runs gives.
 llvm::SmallVector<mlir::IntegerSet> toSets(mlir::MLIRContext *context, const CoreMask &mask);
 
+/// The value of an expression where every dimension is `point`: of one dimension, its value there.
+int64_t valueAt(mlir::AffineExpr expr, int64_t point);
+
 /// True if (x, y) lies in one of the sets.
 bool contains(llvm::ArrayRef<mlir::IntegerSet> sets, int64_t x, int64_t y);
 
-/// F2 and F3 for a step, proven with the Presburger library.
+/// F2 and F3 for a step, proven: point by point of an axis where that is enough, else with the Presburger library.
 mlir::LogicalResult verifyStepClasses(StepOp step, int64_t width, int64_t height);
 
 } // namespace weft::fabric

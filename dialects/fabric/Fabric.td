@@ -175,7 +175,7 @@ def Fabric_StepOp : Fabric_RegionOp<"step", [HasParent<"ProgramOp">]> {
   let description = [{
     - F2: the classes of a step's tasks are pairwise disjoint.
     - F3: a step marked `all` has a task for every core of the rectangle.
-    Both are proven with the Presburger library.
+    Both are proven, with the Presburger library where a look at each axis is not enough.
   }];
   let arguments = (ins StrAttr:$op, StrAttr:$kind, UnitAttr:$all);
   let assemblyFormat = "$op $kind (`all` $all^)? attr-dict-with-keyword $body";

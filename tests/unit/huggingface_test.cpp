@@ -179,6 +179,30 @@ TEST_CASE("published Llama configs", "[huggingface]") {
   CHECK(llamas >= 5);
 }
 
+TEST_CASE("a config alone gives the shapes of the weights", "[huggingface]") {
+  const std::string config = std::string(WEFT_SOURCE_DIR) + "/examples/models/bard-1m/config.json";
+  Result<Model> model = readModel(config, ReadWeights::Shapes);
+  REQUIRE(model);
+  CHECK(model->name == "bard-1m");
+  REQUIRE(model->weights);
+  CHECK(model->weights->files().empty());
+  const std::vector<ExpectedWeight> expected = llamaWeights(std::get<LlamaConfig>(model->config));
+  CHECK(model->weights->names().size() == expected.size());
+  for (const ExpectedWeight &weight : expected) {
+    const WeightInfo *info = model->weights->find(weight.name);
+    REQUIRE(info);
+    CHECK(info->shape == weight.shape);
+  }
+  CHECK_FALSE(model->weights->find("model.none.weight"));
+  // The folder's own weights are not looked at, and without Shapes a file is not enough.
+  CHECK(readModel(std::string(WEFT_SOURCE_DIR) + "/examples/models/bard-1m", ReadWeights::Shapes)
+            ->weights->files()
+            .empty());
+  Result<Model> refused = readModel(config);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, Catch::Contains("--weights none"));
+}
+
 TEST_CASE("parameters of Llama-3.1-8B", "[huggingface]") {
   if (!hasShared())
     return;

@@ -166,6 +166,8 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"masks of 2", [](Package &p) { p.classes[0]->xs.pop_back(); }},
       {"points for", [](Package &p) { p.classes[2]->point_x.pop_back(); }},
       {"point 3", [](Package &p) { p.classes[2]->point_x[0] = 3; }},
+      {"stage 1, which only a package without weights has", [](Package &p) { p.resident[1]->stage = 1; }},
+      {"shapes only", [](Package &p) { p.shapes_only = true; }},
       {"overlap at byte", [](Package &p) { p.resident[1]->offset = 48; }},
       {"two of this name", [](Package &p) { p.resident[1]->name = "w"; }},
       {"lie outside", [](Package &p) { p.resident[1]->bytes = 4000000000u; }},
@@ -344,4 +346,27 @@ TEST_CASE("the fuzz seed is a package of today's schema") {
   auto package = parsePackage(frame(std::as_bytes(std::span(payload))), "seed");
   INFO((package ? "" : package.error().message));
   CHECK(package);
+}
+
+TEST_CASE("buffers of different stages may share bytes") {
+  Package package = test::makePackage();
+  package.shapes_only = true;
+  package.weights.clear();
+  package.constants.clear();
+  package.files.clear();
+  auto place = [&](int32_t stageOfW, int32_t stageOfKv, uint32_t offset) {
+    package.resident[0]->stage = stageOfW;
+    package.resident[1]->stage = stageOfKv;
+    package.resident[1]->offset = offset;
+    for (auto &program : package.programs)
+      for (auto &buffer : program->buffers)
+        if (buffer->name == package.resident[1]->name)
+          buffer->offset = offset;
+    return bool(checkPackage(package));
+  };
+  CHECK(place(-1, -1, 128));
+  CHECK(place(0, 1, 48));
+  CHECK_FALSE(place(1, 1, 48));
+  CHECK_FALSE(place(-1, 1, 48));
+  CHECK_FALSE(place(0, -1, 48));
 }

@@ -155,6 +155,40 @@ TEST_CASE_METHOD(Fixture, "timing mode runs all launches and knows no tokens") {
   CHECK_THAT(toText(*report), Contains("timing only"));
 }
 
+TEST_CASE_METHOD(Fixture, "a package with one program is timed alone") {
+  SECTION("decode takes the cache as filled") {
+    package.programs.erase(package.programs.begin());
+    REQUIRE(package.programs.at(0)->name == "decode");
+    CHECK_THAT(errorOf(Session::create(package, device, false)), Contains("prefill"));
+    Session session = open(true);
+    auto generation = generate(session, std::vector<int32_t>(5, 0), {.maxNew = 2});
+    REQUIRE(generation);
+    REQUIRE(device.launches.size() == 2);
+    CHECK(device.launches[0].program == "decode");
+    CHECK(device.launches[0].tokensInCache == 6);
+    CHECK(device.launches[1].tokensInCache == 7);
+    auto report = makeReport(session, std::vector<int32_t>(5, 0), *generation, std::nullopt);
+    REQUIRE(report);
+    CHECK(report->prefillCycles == 0);
+    CHECK(report->decodeCycles.size() == 2);
+    CHECK_THAT(errorOf(session.assumeCached(9)), Contains("at most 8"));
+  }
+  SECTION("a prefill is all there is") {
+    package.programs.pop_back();
+    Session session = open(true);
+    auto generation = generate(session, std::vector<int32_t>(5, 0), {.maxNew = 2});
+    REQUIRE(generation);
+    CHECK(device.launches.size() == 1);
+    CHECK(session.reports().size() == 1);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "a package of shapes computes nothing") {
+  package.shapes_only = true;
+  CHECK_THAT(errorOf(Session::create(package, device, false)), Contains("--weights none") && Contains("--timing-only"));
+  CHECK(Session::create(package, device, true));
+}
+
 TEST_CASE_METHOD(Fixture, "a device that misbehaves is our fault") {
   Session session = open();
   device.poison = true;

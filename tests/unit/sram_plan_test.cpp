@@ -1,4 +1,5 @@
 #include "compiler/plan/Sram.h"
+#include "compiler/plan/Stages.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -170,4 +171,74 @@ TEST_CASE("a program that does not fit gets a table and two remedies") {
 TEST_CASE("largestThatFits finds the edge") {
   for (int edge = 0; edge <= 20; ++edge)
     CHECK(largestThatFits(1, 20, [&](int64_t v) { return v <= edge; }) == edge);
+}
+
+namespace {
+/// Four layers of 100 bytes of weights and `rows` times 10 of cache each, and a table that all of them read.
+struct FourLayers {
+  std::vector<PlanBuffer> resident = {{"table", BufferKind::Constants, 32, 0, 0, true}};
+  std::vector<std::vector<int>> segmentsOf = {{0, 1, 2, 3}};
+  explicit FourLayers(int rows) {
+    for (int layer = 0; layer < 4; ++layer) {
+      resident.push_back({"w" + std::to_string(layer), BufferKind::Weights, 100, 0, 0, true});
+      resident.push_back({"kv" + std::to_string(layer), BufferKind::KvCache, uint64_t(10 * rows), 0, 0, true});
+      segmentsOf.insert(segmentsOf.end(), 2, {layer});
+    }
+  }
+  StagePlan divide(uint64_t limit) const { return divideStages(resident, segmentsOf, 4, limit, 1); }
+};
+} // namespace
+
+TEST_CASE("layers are divided among as few stages as hold them") {
+  FourLayers model(2);
+  StagePlan one = model.divide(32 + 4 * 120);
+  CHECK(one.count == 1);
+  CHECK(one.stageOfBuffer == std::vector<int>(9, -1));
+  StagePlan two = model.divide(32 + 3 * 120);
+  CHECK(two.count == 2);
+  CHECK(two.fullestBytes == 32 + 3 * 120);
+  CHECK(two.stageOfBuffer == std::vector<int>{-1, 0, 0, 0, 0, 0, 0, 1, 1});
+  CHECK(model.divide(150).count == 4);
+  // A layer that does not fit is a stage of its own all the same: the budget says what it lacks.
+  CHECK(model.divide(10).count == 4);
+  CHECK(model.divide(10).fullestBytes == 152);
+}
+
+TEST_CASE("stages share bytes, what all of them have does not") {
+  FourLayers model(2);
+  StagePlan stages = model.divide(32 + 2 * 120);
+  REQUIRE(stages.count == 2);
+  for (size_t i = 0; i < model.resident.size(); ++i)
+    model.resident[i].stage = stages.stageOfBuffer[i];
+  std::vector<PlanBuffer> program = {{"a", BufferKind::Activations, 64, 0, 1, false}};
+  SharedPlan plan = planPrograms(model.resident, std::vector<std::vector<PlanBuffer>>{program}, 16);
+  CHECK(plan.resident.peakBytes <= 32 + 2 * (112 + 32));
+  CHECK(plan.resident.offsets[0] == 0);
+  CHECK(findTightest(model.resident, 1).bytes == 32 + 2 * 120);
+  std::vector<PlanBuffer> all = model.resident;
+  all.insert(all.end(), program.begin(), program.end());
+  SramPlan joined{plan.resident.offsets, plan.peakBytes, {}};
+  joined.offsets.push_back(plan.programs[0].offsets[0]);
+  CHECK(verify(all, joined, 0, UINT64_MAX, 16));
+  CHECK(fullestStage(model.resident).size() == 5);
+  // Without their stages the same bytes are a clash.
+  for (PlanBuffer &buffer : all)
+    buffer.stage = -1;
+  CHECK_FALSE(verify(all, joined, 0, UINT64_MAX, 16));
+}
+
+TEST_CASE("the most rows of the cache that fit") {
+  FourLayers model(2);
+  auto rows = [&](int stages, uint64_t limit) {
+    return mostCachedRows(model.resident, model.segmentsOf, 4, 2, stages, [&](int64_t) { return limit; }, 1);
+  };
+  CHECK(rows(1, 32 + 4 * 100 + 4 * 70) == 7);
+  CHECK(rows(1, 32 + 4 * 100 + 4 * 70 - 1) == 6);
+  CHECK(rows(2, 32 + 2 * 100 + 2 * 70) == 7);
+  CHECK(rows(3, 32 + 2 * 100 + 2 * 70) == 7); // three stages for four layers: two of them lie together
+  CHECK(rows(4, 32 + 2 * 100 + 2 * 70) == 24);
+  CHECK(rows(1, 32 + 4 * 100 + 39) == 0);
+  // What else grows with the rows leaves less for them.
+  auto growing = [&](int64_t rows) { return uint64_t(std::max<int64_t>(1000 - 20 * rows, 0)); };
+  CHECK(mostCachedRows(model.resident, model.segmentsOf, 4, 2, 1, growing, 1) == 9);
 }
