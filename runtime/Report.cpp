@@ -41,6 +41,7 @@ std::vector<OpReport> sumOps(const Package &package, const std::string &phase, s
       op.compute += time.compute;
       op.communicate += time.communicate;
       op.wait += time.wait;
+      op.hidden += time.hidden;
     }
   return ops;
 }
@@ -311,7 +312,8 @@ nlohmann::json toJson(const RunReport &report) {
                               {"cycles", op.cycles},
                               {"compute", op.compute},
                               {"communicate", op.communicate},
-                              {"wait", op.wait}});
+                              {"wait", op.wait},
+                              {"hidden", op.hidden}});
   json["sram"] = nlohmann::json::array();
   for (const SramClass &cls : report.sram) {
     nlohmann::json kinds;

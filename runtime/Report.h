@@ -17,6 +17,7 @@ struct OpReport {
   std::string op, kind, phase;
   uint64_t cycles = 0;
   double compute = 0, communicate = 0, wait = 0;
+  double hidden = 0; // of compute: while transfers were under way
 };
 
 struct RunReport {

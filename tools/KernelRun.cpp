@@ -32,6 +32,7 @@ void fillTimes(KernelOutcome &outcome, const runtime::LaunchReport &report, cons
     op.compute += time.compute / counted;
     op.communicate += time.communicate / counted;
     op.wait += time.wait / counted;
+    op.hidden += time.hidden / counted;
   }
   for (size_t i = 0; i < ops; ++i) {
     outcome.ops[i].name = program.ops[i]->name;
@@ -165,7 +166,8 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
                               {"cycles", op.cycles},
                               {"compute", op.compute},
                               {"communicate", op.communicate},
-                              {"wait", op.wait}});
+                              {"wait", op.wait},
+                              {"hidden", op.hidden}});
   return json;
 }
 

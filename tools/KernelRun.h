@@ -15,6 +15,7 @@ namespace weft::tools {
 struct KernelOp {
   std::string name, kind;
   double cycles = 0, compute = 0, communicate = 0, wait = 0;
+  double hidden = 0; // of compute: while transfers were under way
 };
 
 /// What one request came to. Times are cycles of one repetition: where there are several, the first one is left out
