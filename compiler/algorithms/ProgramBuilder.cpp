@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <tuple>
 
@@ -79,7 +80,8 @@ Code &Code::call(uint32_t kernel, bool narrow, const Cost &cost, std::vector<Pla
   instr.scalars = std::move(scalars);
   instr.work = std::make_unique<pkg::WorkT>();
   instr.work->narrow_operand = narrow;
-  auto set = [](std::unique_ptr<pkg::Expr> &amount, int64_t value) {
+  auto set = [&](std::unique_ptr<pkg::Expr> &amount, int64_t value) {
+    work = std::max(work, value);
     if (value)
       amount = std::make_unique<pkg::Expr>(constant(value));
   };
@@ -220,12 +222,18 @@ void ProgramBuilder::task(uint32_t op, const Mask &xs, const Mask &ys, Code code
   auto each = std::make_unique<pkg::TaskT>();
   each->class_id = coreClass(xs, ys);
   each->op = op;
+  mostWork = std::max(mostWork, code.mostWork());
   each->instrs = code.take();
   program->tasks.push_back(std::move(each));
 }
 
 Result<void> ProgramBuilder::checkSram() const {
-  if (nextByte <= hardware.usableBytes())
+  const int64_t most = std::numeric_limits<int32_t>::max(); // that an expression of the package can say
+  if (mostWork > most)
+    return userError(fmt::format("a tile asks a core for {} operations at once, at most {} can be written down; use a "
+                                 "larger mesh (smaller tiles)",
+                                 mostWork, most));
+  if (nextByte <= std::min<uint64_t>(hardware.usableBytes(), most))
     return success();
   std::string table;
   for (const auto &each : program->buffers)

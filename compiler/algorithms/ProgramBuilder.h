@@ -47,11 +47,14 @@ public:
              std::vector<pkg::Expr> scalars = {});
   bool empty() const { return instrs.empty(); }
   std::vector<std::unique_ptr<pkg::InstrT>> take() { return std::move(instrs); }
+  /// The largest amount of work of a call, which may be more than an expression can say.
+  int64_t mostWork() const { return work; }
 
 private:
   pkg::InstrT &add(pkg::InstrKind kind);
   Code &transfer(pkg::InstrKind kind, uint32_t channel, pkg::Expr bytes, Place place);
   std::vector<std::unique_ptr<pkg::InstrT>> instrs;
+  int64_t work = 0;
 };
 
 using Mask = std::vector<bool>;
@@ -95,6 +98,7 @@ private:
   runtime::Package package;
   std::vector<route::ChannelSpec> specs;
   uint64_t nextByte = 0;
+  int64_t mostWork = 0; // of a call
 };
 
 } // namespace weft::algorithms

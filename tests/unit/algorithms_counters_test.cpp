@@ -174,6 +174,8 @@ TEST_CASE("what does not fit is refused with the numbers", "[refusals]") {
              Contains("800x800") && Contains("762x1172"));
   CHECK_THAT(message({Kind::Gemm, "meshgemm", 4, 4, {2000, 2000, 2000}, Element::F16, {}}),
              Contains("2500000 bytes") && Contains("39936"));
+  CHECK_THAT(message({Kind::Gemm, "meshgemm", 4, 4, {20000, 20000, 20000}, Element::F16, {}}),
+             Contains("125000000000 operations"));
   CHECK_THAT(message({Kind::Gemv, "ktree", 16, 16, {16, 16}, Element::F16, Settings({{"groups", "17"}})}),
              Contains("groups=17") && Contains("1 to 16"));
   CHECK_THAT(message({Kind::AllReduce, "ktree", 1, 16, {1, 4}, Element::F16, Settings({{"k", "5"}})}),
