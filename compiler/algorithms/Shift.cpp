@@ -77,8 +77,10 @@ void Shift::announce() {
   uint32_t all = builder.channel(route::broadcast("announce", Axis::X, out.width(), 0));
   const pkg::Expr bytes = constant(builder.hardware.routing.linkBytes);
   Code send, receive;
-  send.put(all, bytes, {word, 0, {}}).wait();
-  receive.get(all, bytes, {word, 0, {}}).wait();
+  // The task that it activates, and the one that begins the next repetition.
+  const uint32_t next = builder.kernel("next_repetition");
+  send.put(all, bytes, {word, 0, {}}).wait().call(next, out.narrow(), {.activations = 2});
+  receive.get(all, bytes, {word, 0, {}}).wait().call(next, out.narrow(), {.activations = 2});
   builder.task(op, positions(w, 0, 1), everywhere(builder.height), std::move(send));
   builder.task(op, positions(w, 1, w), everywhere(builder.height), std::move(receive));
 }
