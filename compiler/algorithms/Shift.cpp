@@ -78,7 +78,7 @@ void Shift::announce() {
   const pkg::Expr bytes = constant(builder.hardware.routing.linkBytes);
   Code send, receive;
   // The task that it activates, and the one that begins the next repetition.
-  const uint32_t next = builder.kernel("next_repetition");
+  const uint32_t next = builder.kernel("next_step");
   send.put(all, bytes, {word, 0, {}}).wait().call(next, out.narrow(), {.activations = 2});
   receive.get(all, bytes, {word, 0, {}}).wait().call(next, out.narrow(), {.activations = 2});
   builder.task(op, positions(w, 0, 1), everywhere(builder.height), std::move(send));
