@@ -1,6 +1,7 @@
 // `weft hw`: what it prints, and its exit status.
 #include "hw-models/Schema.h"
 #include "tools/HwCommand.h"
+#include "tools/Tool.h"
 
 #include <CLI/CLI.hpp>
 #include <catch2/catch.hpp>
@@ -46,7 +47,8 @@ Output weftHw(const std::string &arguments) {
   output.err = captured(stderr, [&] {
     output.out = captured(stdout, [&] {
       CLI::App app("weft");
-      tools::addHwCommand(app, output.exitCode);
+      const tools::Tool tool; // none of these commands runs a program
+      tools::addHwCommand(app, tool, output.exitCode);
       try {
         app.parse("hw " + arguments, false);
       } catch (const CLI::ParseError &) {
