@@ -223,22 +223,7 @@ runtime::LaunchReport Evaluation::report() const {
   result.counters = counters;
   result.counters.events = steps;
   result.busyCoreCycles = busy;
-  result.ops.resize(image.ops.size());
-  uint64_t frontier = 0;
-  for (uint32_t op : image.opOrder) {
-    result.ops[op].cycles = ops[op].end > frontier ? ops[op].end - frontier : 0;
-    frontier = std::max(frontier, ops[op].end);
-  }
-  if (!image.opOrder.empty()) // what the host still receives when all cores have ended
-    result.ops[image.opOrder.back()].cycles += result.cycles - frontier;
-  for (uint32_t op = 0; op < ops.size(); ++op) {
-    const auto cores = static_cast<double>(std::max<uint64_t>(program.opCores[op], 1));
-    result.ops[op].op = op;
-    result.ops[op].compute = static_cast<double>(ops[op].compute) / cores;
-    result.ops[op].communicate = static_cast<double>(ops[op].communicate) / cores;
-    result.ops[op].wait = static_cast<double>(ops[op].wait) / cores;
-    result.ops[op].hidden = static_cast<double>(ops[op].hidden) / cores;
-  }
+  reportOps(result, image, ops, program.opCores);
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include "sim/maxplus/Partition.h"
 #include "sim/mesh/Decode.h"
 #include "sim/mesh/MeshEngine.h"
+#include "sim/mesh/OpSums.h"
 
 #include <map>
 #include <memory>
@@ -65,9 +66,6 @@ private:
     std::vector<uint32_t> sent, asked; // messages so far, by channel
   };
   enum class Progress { None, Some };
-  struct OpSum {
-    uint64_t compute = 0, communicate = 0, wait = 0, hidden = 0, end = 0;
-  };
 
   // Phases and strands: Evaluation.cpp
   Result<void> runPhase(const std::vector<uint32_t> &tasks);

@@ -12,30 +12,8 @@ Evaluation::Needs Evaluation::needsOf(const pkg::Expr &expr) const {
 }
 
 int64_t Evaluation::evaluate(const pkg::Expr &expr, const Strand &strand, uint32_t x, uint32_t y) const {
-  int64_t value = 0;
-  switch (expr.source()) {
-  case pkg::Source::Constant:
-    return expr.add();
-  case pkg::Source::Param:
-    value = params[expr.index()];
-    break;
-  case pkg::Source::Loop:
-    value = strand.loops[strand.loops.size() - 1 - expr.index()].counter;
-    break;
-  case pkg::Source::CoordX:
-    value = x;
-    break;
-  case pkg::Source::CoordY:
-    value = y;
-    break;
-  case pkg::Source::RankX:
-    value = program.image.rankX[x];
-    break;
-  case pkg::Source::RankY:
-    value = program.image.rankY[y];
-    break;
-  }
-  return expr.add() + expr.scale() * value;
+  const auto loop = [&](uint32_t level) { return strand.loops[strand.loops.size() - 1 - level].counter; };
+  return valueOf(expr, program.image, params, loop, [&] { return x; }, [&] { return y; });
 }
 
 int64_t Evaluation::settle(const pkg::Expr &expr, Strand &strand) {
@@ -88,26 +66,13 @@ uint32_t Evaluation::kernelCycles(const InstrCode &instr, const Strand &strand, 
     }
     cycles = *cost;
   } else {
-    hw::KernelWork work;
-    work.kernel = image.kernels[instr.kernel];
-    if (instr.work != none) {
-      const WorkCode &code = image.works[instr.work];
-      auto amount = [&](const pkg::Expr &expr) {
-        const int64_t value = evaluate(expr, strand, x, y);
-        if (value < 0)
-          refuse(fmt::format("kernel '{}' is asked for a negative amount of work ({})", work.kernel, value));
-        return static_cast<uint64_t>(value);
-      };
-      work.narrowOperand = code.narrowOperand;
-      work.macs = amount(code.macs);
-      work.alu = amount(code.alu);
-      work.special = amount(code.special);
-      work.loadBytes = amount(code.loadBytes);
-      work.storeBytes = amount(code.storeBytes);
-      work.vectors = amount(code.vectors);
-      work.descriptors = amount(code.descriptors);
-      work.activations = amount(code.activations);
-    }
+    const hw::KernelWork work = kernelWork(image, instr, [&](const pkg::Expr &expr) {
+      const int64_t value = evaluate(expr, strand, x, y);
+      if (value < 0)
+        refuse(
+            fmt::format("kernel '{}' is asked for a negative amount of work ({})", image.kernels[instr.kernel], value));
+      return static_cast<uint64_t>(value);
+    });
     if (!failure)
       cycles = options.coreModel->kernelCycles(work);
   }

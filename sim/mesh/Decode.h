@@ -1,7 +1,7 @@
 // A program of a package, laid out flat for the interpreter: no pointers to follow, every index already checked.
 #pragma once
 
-#include "hw-models/Hardware.h"
+#include "hw-models/CoreModel.h"
 #include "runtime/package/PackageFile.h"
 #include "sim/mesh/Routes.h"
 
@@ -86,5 +86,55 @@ Result<ProgramImage> decodeProgram(const runtime::Package &package, const pkg::P
 /// The same without what grows with the cores: no task lists and no routes.
 Result<ProgramImage> decodeInstructions(const runtime::Package &package, const pkg::ProgramT &program,
                                         const hw::Hardware &hardware);
+
+/// The value of an expression on a core: `loop(i)` is the counter of the i-th enclosing loop, 0 the innermost; `x()`
+/// and `y()` are the core's coordinates. They are asked for only where the expression needs them.
+template <typename Loop, typename X, typename Y>
+int64_t valueOf(const pkg::Expr &expr, const ProgramImage &image, const std::vector<int64_t> &params, Loop loop, X x,
+                Y y) {
+  int64_t value = 0;
+  switch (expr.source()) {
+  case pkg::Source::Constant:
+    return expr.add();
+  case pkg::Source::Param:
+    value = params[expr.index()];
+    break;
+  case pkg::Source::Loop:
+    value = loop(expr.index());
+    break;
+  case pkg::Source::CoordX:
+    value = x();
+    break;
+  case pkg::Source::CoordY:
+    value = y();
+    break;
+  case pkg::Source::RankX:
+    value = image.rankX[x()];
+    break;
+  case pkg::Source::RankY:
+    value = image.rankY[y()];
+    break;
+  }
+  return expr.add() + expr.scale() * value;
+}
+
+/// What a call asks of the core. `amount` makes a number of each expression.
+template <typename Amount> hw::KernelWork kernelWork(const ProgramImage &image, const InstrCode &instr, Amount amount) {
+  hw::KernelWork work;
+  work.kernel = image.kernels[instr.kernel];
+  if (instr.work == none)
+    return work;
+  const WorkCode &code = image.works[instr.work];
+  work.narrowOperand = code.narrowOperand;
+  work.macs = amount(code.macs);
+  work.alu = amount(code.alu);
+  work.special = amount(code.special);
+  work.loadBytes = amount(code.loadBytes);
+  work.storeBytes = amount(code.storeBytes);
+  work.vectors = amount(code.vectors);
+  work.descriptors = amount(code.descriptors);
+  work.activations = amount(code.activations);
+  return work;
+}
 
 } // namespace weft::sim

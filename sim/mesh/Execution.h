@@ -5,6 +5,7 @@
 #include "sim/mesh/Decode.h"
 #include "sim/mesh/Fabric.h"
 #include "sim/mesh/MeshEngine.h"
+#include "sim/mesh/OpSums.h"
 #include "sim/mesh/Sram.h"
 
 #include <optional>
@@ -44,9 +45,6 @@ private:
     int64_t counter = 0, count = 0;
   };
   static constexpr uint32_t maxArguments = 32; // operands, and scalars, of a kernel
-  struct OpSum {
-    uint64_t compute = 0, communicate = 0, wait = 0, hidden = 0, end = 0;
-  };
 
   // Launch
   Result<void> startHost();

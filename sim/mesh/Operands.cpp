@@ -9,30 +9,10 @@
 namespace weft::sim {
 
 int64_t Execution::evaluate(const pkg::Expr &expr, uint32_t core) const {
-  int64_t value = 0;
-  switch (expr.source()) {
-  case pkg::Source::Constant:
-    return expr.add();
-  case pkg::Source::Param:
-    value = params[expr.index()];
-    break;
-  case pkg::Source::Loop:
-    value = loops[size_t{core} * image.loopDepth + cores[core].depth - 1 - expr.index()].counter;
-    break;
-  case pkg::Source::CoordX:
-    value = core % width;
-    break;
-  case pkg::Source::CoordY:
-    value = core / width;
-    break;
-  case pkg::Source::RankX:
-    value = image.rankX[core % width];
-    break;
-  case pkg::Source::RankY:
-    value = image.rankY[core / width];
-    break;
-  }
-  return expr.add() + expr.scale() * value;
+  const auto loop = [&](uint32_t level) {
+    return loops[size_t{core} * image.loopDepth + cores[core].depth - 1 - level].counter;
+  };
+  return valueOf(expr, image, params, loop, [&] { return core % width; }, [&] { return core / width; });
 }
 
 int64_t Execution::addressOf(const OperandCode &operand, uint32_t core) const {
@@ -145,26 +125,12 @@ uint64_t Execution::kernelCycles(uint32_t core, const InstrCode &instr) {
     fail(core, cycles.error().message);
     return 0;
   }
-  hw::KernelWork work;
-  work.kernel = image.kernels[instr.kernel];
-  if (instr.work != none) {
-    const WorkCode &code = image.works[instr.work];
-    auto amount = [&](const pkg::Expr &expr) {
-      int64_t value = evaluate(expr, core);
-      if (value < 0)
-        fail(core, fmt::format("asks for a negative amount of work ({})", value));
-      return static_cast<uint64_t>(value);
-    };
-    work.narrowOperand = code.narrowOperand;
-    work.macs = amount(code.macs);
-    work.alu = amount(code.alu);
-    work.special = amount(code.special);
-    work.loadBytes = amount(code.loadBytes);
-    work.storeBytes = amount(code.storeBytes);
-    work.vectors = amount(code.vectors);
-    work.descriptors = amount(code.descriptors);
-    work.activations = amount(code.activations);
-  }
+  const hw::KernelWork work = kernelWork(image, instr, [&](const pkg::Expr &expr) {
+    int64_t value = evaluate(expr, core);
+    if (value < 0)
+      fail(core, fmt::format("asks for a negative amount of work ({})", value));
+    return static_cast<uint64_t>(value);
+  });
   return failure ? 0 : options.coreModel->kernelCycles(work);
 }
 

@@ -212,31 +212,10 @@ void MeshCore::open(const sim::InstrCode &instr) {
 // ---- operands -----------------------------------------------------------------------------------------------------
 
 int64_t MeshCore::evaluate(const pkg::Expr &expr) const {
-  const uint32_t x = index % launch.width, y = index / launch.width;
-  int64_t of = 0;
-  switch (expr.source()) {
-  case pkg::Source::Constant:
-    break;
-  case pkg::Source::Param:
-    of = launch.params[expr.index()];
-    break;
-  case pkg::Source::Loop:
-    of = state.loops[state.loops.size() - 1 - expr.index()].first;
-    break;
-  case pkg::Source::CoordX:
-    of = x;
-    break;
-  case pkg::Source::CoordY:
-    of = y;
-    break;
-  case pkg::Source::RankX:
-    of = launch.image->rankX[x];
-    break;
-  case pkg::Source::RankY:
-    of = launch.image->rankY[y];
-    break;
-  }
-  return expr.add() + expr.scale() * of;
+  const auto loop = [&](uint32_t level) { return state.loops[state.loops.size() - 1 - level].first; };
+  return sim::valueOf(
+      expr, *launch.image, launch.params, loop, [&] { return index % launch.width; },
+      [&] { return index / launch.width; });
 }
 
 uint32_t MeshCore::addressOf(const sim::OperandCode &operand) const {
@@ -263,22 +242,8 @@ uint64_t MeshCore::kernelCycles(const sim::InstrCode &instr) {
     launch.fail(cycles.error().message);
     return 0;
   }
-  hw::KernelWork work;
-  work.kernel = image.kernels[instr.kernel];
-  if (instr.work != sim::none) {
-    const sim::WorkCode &code = image.works[instr.work];
-    auto amount = [&](const pkg::Expr &expr) { return static_cast<uint64_t>(evaluate(expr)); };
-    work.narrowOperand = code.narrowOperand;
-    work.macs = amount(code.macs);
-    work.alu = amount(code.alu);
-    work.special = amount(code.special);
-    work.loadBytes = amount(code.loadBytes);
-    work.storeBytes = amount(code.storeBytes);
-    work.vectors = amount(code.vectors);
-    work.descriptors = amount(code.descriptors);
-    work.activations = amount(code.activations);
-  }
-  return launch.options->coreModel->kernelCycles(work);
+  return launch.options->coreModel->kernelCycles(
+      sim::kernelWork(image, instr, [&](const pkg::Expr &expr) { return static_cast<uint64_t>(evaluate(expr)); }));
 }
 
 void MeshCore::callKernel(const sim::InstrCode &instr) {
