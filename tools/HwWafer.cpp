@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -123,6 +124,10 @@ Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
     names.emplace_back(each.file);
   for (const WaferTokens &each : waferTokens())
     names.emplace_back(each.file);
+  for (const std::string &file : arguments.files)
+    if (std::ranges::find(names, file) == names.end())
+      return userError(fmt::format("--file {}: no program is known for a file of this name; known: {}", file,
+                                   fmt::join(names, ", ")));
   std::vector<WaferFile> files;
   std::string missing, tooSlow;
   for (const std::string &name : names) {
