@@ -200,6 +200,8 @@ std::string kernelLines(const RunReport &report) {
   const uint64_t instructions = report.prefillCounters.instructions + report.decodeCounters.instructions;
   if (instructions)
     text += fmt::format("; {} instructions executed", grouped(instructions));
+  if (!report.error.empty())
+    text += fmt::format("\n  error {}", report.error);
   text += '\n';
   if (report.timingOnly)
     text += fmt::format("  evaluator {}{}{}\n", facts.evaluator, facts.evaluatorWhy.empty() ? "" : ": ",
@@ -284,6 +286,8 @@ nlohmann::json toJson(const RunReport &report) {
       {"cache", report.kernels.cachePath.empty() ? nlohmann::json() : nlohmann::json(report.kernels.cachePath)}};
   for (const auto &[unit, count] : report.kernels.cosimulated)
     json["cosim"][unit] = count;
+  if (!report.error.empty()) // no run of a compiled model was ever measured
+    json["error_bar"] = {{"extrapolated", true}, {"text", report.error}};
   json["prompt_tokens"] = report.promptTokens;
   json["new_tokens"] = report.generation.tokens.size();
   if (!report.timingOnly) {

@@ -37,6 +37,7 @@ struct RunReport {
   Counters prefillCounters, decodeCounters;
   uint64_t busyCoreCycles = 0;
   KernelFacts kernels; // of the device
+  std::string error;   // how sure the cycles are; may be empty
 
   uint64_t cores() const { return uint64_t(meshWidth) * meshHeight; }
   uint64_t totalDecodeCycles() const;

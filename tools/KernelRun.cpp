@@ -84,6 +84,7 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   const runtime::KernelFacts facts = (*device)->kernelFacts();
   outcome.evaluator = facts.evaluator;
   outcome.evaluatorWhy = facts.evaluatorWhy;
+  outcome.error = errorOf(outcome, hardware);
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return outcome;
 }
@@ -155,6 +156,11 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
   json["alternatives"] = nlohmann::json::array();
   for (const auto &[name, cycles] : outcome.alternatives)
     json["alternatives"].push_back({{"algorithm", name}, {"cycles", cycles}});
+  json["error_bar"] = {{"extrapolated", outcome.error.extrapolated}, {"text", outcome.error.text}};
+  if (outcome.error.rows)
+    json["error_bar"].update({{"measured_rows", outcome.error.rows},
+                              {"mean_absolute", outcome.error.meanAbsolute},
+                              {"worst", outcome.error.worst}});
   json["counters"] = {{"events", outcome.counters.events},
                       {"word_hops", outcome.counters.wordHops},
                       {"words_injected", outcome.counters.wordsInjected},
@@ -190,16 +196,17 @@ std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
   if (facts.macs)
     text += fmt::format("; {:.2f} MAC a cycle and core",
                         static_cast<double>(facts.macs) / outcome.cycles / request.width / request.height);
+  text += fmt::format("\n  error: {}", outcome.error.text);
   if (!outcome.alternatives.empty()) {
     text += "\n  chosen among";
     for (const auto &[name, cycles] : outcome.alternatives)
       text += fmt::format(" {} ({:.0f})", name, cycles);
   }
-  text += fmt::format("\n\n  {:<{}} {:>14} {:>14} {:>14} {:>14}\n", "op", width, "cycles", "compute", "communicate",
-                      "wait");
+  text += fmt::format("\n\n  {:<{}} {:>14} {:>14} {:>14} {:>14} {:>14}\n", "op", width, "cycles", "compute",
+                      "communicate", "wait", "hidden");
   for (const KernelOp &op : outcome.ops)
-    text += fmt::format("  {:<{}} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, width, op.cycles, op.compute,
-                        op.communicate, op.wait);
+    text += fmt::format("  {:<{}} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, width, op.cycles,
+                        op.compute, op.communicate, op.wait, op.hidden);
   text += fmt::format("evaluated {} in {:.2f} s{}\n",
                       outcome.evaluator == "maxplus" ? "message by message" : "word by word", outcome.seconds,
                       outcome.evaluatorWhy.empty() ? "" : ": " + outcome.evaluatorWhy);

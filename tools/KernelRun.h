@@ -3,6 +3,7 @@
 
 #include "compiler/algorithms/Algorithms.h"
 #include "runtime/Device.h"
+#include "tools/ErrorBar.h"
 #include "tools/Tool.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -33,6 +34,7 @@ struct KernelOutcome {
   double seconds = 0;   // that the prediction took
   std::string evaluator, evaluatorWhy;
   std::vector<std::pair<std::string, double>> alternatives; // that auto compared: algorithm, cycles
+  ErrorBar error;
 };
 
 /// The repetitions that show what one of them adds, by kind: a number that the user did not give.
@@ -44,12 +46,15 @@ uint32_t defaultRepeats(algorithms::Kind kind);
 Result<KernelOutcome> runKernel(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool,
                                 const std::string &evaluator = "auto");
 
+/// What validation says about predictions like this one.
+ErrorBar errorOf(const KernelOutcome &outcome, const hw::Hardware &hardware);
+
 nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware);
 std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware);
 
-/// Reads `path`, a row a request, and writes it to `output` ("-": stdout) with the columns cycles, compute, communicate
-/// and wait added; a column `cycles` of the file becomes `measured_cycles`. `request` gives what the rows do not.
-/// Errors name file and line.
+/// Reads `path`, a row a request, and writes it to `output` ("-": stdout) with the columns cycles, compute,
+/// communicate, wait, error_percent and extrapolated added; a column `cycles` of the file becomes `measured_cycles`.
+/// `request` gives what the rows do not. Errors name file and line.
 Result<void> predictRows(const std::string &path, const std::string &output, const algorithms::Request &request,
                          const hw::Hardware &hardware, const Tool &tool);
 

@@ -4,6 +4,7 @@
 #include "runtime/Report.h"
 #include "runtime/support/WriteFile.h"
 #include "runtime/tokenizer/Tokenizer.h"
+#include "tools/ErrorBar.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -157,6 +158,12 @@ struct LogitsLog {
   }
 };
 
+/// Of the cycles of a package.
+std::string errorOf(const runtime::RunReport &report) {
+  auto preset = hw::load(report.hardware);
+  return modelErrorBar(report.hardware, preset && preset->digest == report.hardwareDigest).text;
+}
+
 Result<void> writeFiles(const RunOptions &options, const runtime::RunReport &report, LogitsLog &&logits) {
   if (!options.logitsPath.empty())
     if (Result<void> ok =
@@ -199,6 +206,7 @@ Result<void> generateAndReport(const RunOptions &options, runtime::Session &sess
       runtime::makeReport(session, std::move(prompt), std::move(*generation), std::move(whole));
   if (!report)
     return report.takeError();
+  report->error = errorOf(*report);
   out << '\n' << runtime::toText(*report) << std::flush;
   return writeFiles(options, *report, std::move(logits));
 }
