@@ -57,7 +57,7 @@ std::string_view elementName(const Request &request) {
 } // namespace
 
 static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardware, const Tool &tool,
-                                    const std::string &evaluator) {
+                                    const std::string &evaluator, bool explain) {
   if (!request.settings.has("repeats")) {
     auto settings = request.settings.all();
     settings["repeats"] = std::to_string(defaultRepeats(request.kind));
@@ -70,6 +70,7 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   DeviceOptions options;
   options.timingOnly = true;
   options.evaluator = evaluator;
+  options.explain = explain;
   auto device = tool.makeDevice(generated->package, options);
   if (!device)
     return device.takeError();
@@ -81,6 +82,7 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   outcome.request = std::move(request);
   outcome.facts = std::move(generated->facts);
   fillTimes(outcome, result->report, program);
+  outcome.why = result->report.why;
   const runtime::KernelFacts facts = (*device)->kernelFacts();
   outcome.evaluator = facts.evaluator;
   outcome.evaluatorWhy = facts.evaluatorWhy;
@@ -90,9 +92,9 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
 }
 
 Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator) {
+                                const std::string &evaluator, bool explain) {
   if (request.kind != Kind::Gemm || request.algorithm != "auto")
-    return runOne(request, hardware, tool, evaluator);
+    return runOne(request, hardware, tool, evaluator, explain);
   std::optional<KernelOutcome> best;
   std::optional<Error> refusal;
   std::vector<std::pair<std::string, double>> alternatives;
@@ -104,7 +106,7 @@ Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hard
       settings.try_emplace("broadcast", "multicast");
       each.settings = algorithms::Settings(std::move(settings));
     }
-    auto outcome = runOne(std::move(each), hardware, tool, evaluator);
+    auto outcome = runOne(std::move(each), hardware, tool, evaluator, explain);
     if (!outcome) {
       if (!refusal)
         refusal = outcome.takeError();
@@ -174,6 +176,8 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
                               {"communicate", op.communicate},
                               {"wait", op.wait},
                               {"hidden", op.hidden}});
+  if (outcome.why)
+    json["explain"] = runtime::toJson(*outcome.why);
   return json;
 }
 
@@ -212,6 +216,8 @@ std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
                       outcome.evaluatorWhy.empty() ? "" : ": " + outcome.evaluatorWhy);
   for (const std::string &note : facts.notes)
     text += fmt::format("note: {}\n", note);
+  if (outcome.why)
+    text += runtime::toText(*outcome.why);
   return text;
 }
 

@@ -35,6 +35,7 @@ struct KernelOutcome {
   std::string evaluator, evaluatorWhy;
   std::vector<std::pair<std::string, double>> alternatives; // that auto compared: algorithm, cycles
   ErrorBar error;
+  std::shared_ptr<const runtime::Explanation> why; // if asked for; of the launch with all repetitions
 };
 
 /// The repetitions that show what one of them adds, by kind: a number that the user did not give.
@@ -42,9 +43,9 @@ uint32_t defaultRepeats(algorithms::Kind kind);
 
 /// For a GEMM `auto` runs the programs of several algorithms and keeps the one with fewest cycles; for sums it is an
 /// algorithm of its own.
-/// `evaluator`: as DeviceOptions has it.
+/// `evaluator`, `explain`: as DeviceOptions has them.
 Result<KernelOutcome> runKernel(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator = "auto");
+                                const std::string &evaluator = "auto", bool explain = false);
 
 /// What validation says about predictions like this one.
 ErrorBar errorOf(const KernelOutcome &outcome, const hw::Hardware &hardware);

@@ -258,6 +258,7 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
                                   .simulateKernels = options.engine == "iss",
                                   .cosimUnits = options.cosimUnits,
                                   .costCache = options.costCache,
+                                  .explain = options.explain,
                                   .tracePath = options.tracePath,
                                   .modelDirectory = options.modelDirectory});
   if (!device)
@@ -308,6 +309,9 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->type_name("auto|event|maxplus")
       ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
       ->capture_default_str();
+  command->add_flag("--explain", options->explain,
+                    "Say why the last launch of each program takes that long: its critical path, the slowest core, the "
+                    "most loaded and stalled links");
   command->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md)")->type_name("FILE");
   command->add_option("--trace", options->tracePath, "Write a timeline for Perfetto or chrome://tracing")
       ->type_name("FILE");
