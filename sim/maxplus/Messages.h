@@ -90,12 +90,15 @@ public:
   /// Whether no message is under way, but for those of the host that nobody has asked for.
   bool allClosed() const;
   uint32_t hostEnd() const { return lastAtHost; }
+  void hostEndsLater(uint32_t cycles) { lastAtHost += cycles; }
   const std::optional<std::string> &failure() const { return why; }
   size_t bytes() const;
 
-  // Lines that are alike (Folding.cpp). Line 0 stands for all, line l is `shift[l]` cycles later.
-  /// Whether nothing that happened on lines of this axis up to now matters to a message sent at `from` or later.
-  bool isPast(bool alongX, int64_t from) const;
+  // What is known of messages that have ended (Past.cpp).
+  /// Forgets what happened on lines of an axis, if none of it matters to cores that begin at `time`. Where `fold` is
+  /// not empty, line 0 stands for all: line l is known as that line is, `fold[l]` cycles later. False: some does, or
+  /// words are under way.
+  bool forgetPast(bool alongX, const std::vector<uint32_t> &time, const std::vector<int32_t> &fold);
   /// What is known of line 0 of this axis is so for all, shifted.
   void spread(bool alongX, const std::vector<int32_t> &shift);
 
@@ -137,6 +140,12 @@ private:
               bool upwards, Span span);
   void occupySingle(uint32_t channel, const FlowShape &flow, uint32_t flowNumber, uint32_t x, uint32_t y, uint32_t sent,
                     uint32_t tail);
+  std::vector<uint32_t> earliestBegins(bool alongX, const std::vector<uint32_t> &time,
+                                       const std::vector<int32_t> &fold) const;
+  template <typename Begins>
+  bool isPast(const Channel &channel, const ChannelShape &shape, uint32_t at, Begins begins) const;
+  template <typename Begins> bool linksPast(bool alongX, uint32_t at, Begins begins) const;
+  void forget(bool alongX, uint32_t lines);
   uint32_t link(const ChannelShape &shape, int32_t low) const { return cycles.link(shape.alongX, low); }
   void refuse(std::string reason) {
     if (!why)
