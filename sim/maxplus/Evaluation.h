@@ -136,6 +136,7 @@ private:
   void loopBegin(Strand &strand, const InstrCode &instr);
   void loopEnd(Strand &strand, const InstrCode &instr);
   void delay(const Strand &strand, uint32_t cycles);
+  void countTurns(uint32_t channel, uint64_t lines, uint32_t number, uint32_t words, uint64_t times);
   void count(uint32_t channel, const CoreSet &cores, uint32_t words, uint64_t times = 1);
   std::shared_ptr<uint32_t[]> timesOf(const Strand &strand) const;
   void countHidden(const Strand &strand);
@@ -146,7 +147,7 @@ private:
   // LockstepLoop.cpp
   std::optional<LockstepBody> lockstepBody(const Strand &strand, uint32_t begin);
   bool isClosed(const Strand &strand, const LockstepBody &body) const;
-  uint32_t sourceOf(uint32_t channel, uint32_t x, uint32_t y) const;
+  uint32_t sourceOf(uint32_t channel, uint32_t number, uint32_t x, uint32_t y) const;
   uint64_t sumOfTimes(const CoreSet &cores) const;
   void runLockstep(Strand &strand, uint32_t begin);
 
