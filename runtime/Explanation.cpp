@@ -15,7 +15,7 @@ namespace weft::runtime {
 
 std::string_view nameOf(Cause cause) {
   constexpr std::string_view names[] = {"compute",       "issue",      "latency", "bandwidth",
-                                        "back-pressure", "contention", "host"};
+                                        "back-pressure", "contention", "wait", "host"};
   return names[static_cast<size_t>(cause)];
 }
 

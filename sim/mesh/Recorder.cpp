@@ -283,16 +283,18 @@ void Recorder::sent(uint32_t index, uint64_t now) {
   push(targetOf(port.queue), now, travel(path, spot, now));
   if (transfer.done + 1 < transfer.words)
     return;
+  // A core that forwards goes on with its last word.
   const PathNode last = paths[path];
-  ending[port.head] = last.cause == Cause::Bandwidth && last.where == spot.where && last.what == spot.channel
-                          ? path
-                          : paths.add({.begin = now,
-                                       .parent = path,
-                                       .where = spot.where,
-                                       .op = last.op,
-                                       .what = spot.channel,
-                                       .cause = Cause::Bandwidth,
-                                       .color = spot.color});
+  const bool goesOn = last.cause == Cause::Bandwidth && last.where == spot.where && last.what == spot.channel;
+  const bool passes = last.cause == Cause::Latency && transfer.kind == TransferKind::StreamOut;
+  ending[port.head] = goesOn || passes ? path
+                                       : paths.add({.begin = now,
+                                                    .parent = path,
+                                                    .where = spot.where,
+                                                    .op = last.op,
+                                                    .what = spot.channel,
+                                                    .cause = Cause::Bandwidth,
+                                                    .color = spot.color});
 }
 
 void Recorder::losesRamp(uint32_t index, uint32_t winner, uint64_t now) {
@@ -418,7 +420,7 @@ Result<runtime::Explanation> Recorder::explain(uint64_t cycles) const {
   why.ops = image.ops;
   why.channels = image.channels;
   why.kernels = image.kernels;
-  why.path = paths.segments(end.path, cycles, endsAt, width, height);
+  why.path = segmentsOf(paths.nodesOf(end.path), cycles, endsAt, width, height);
   why.slowest = slowest();
   why.busiest = busiest();
   why.stalls = stalls();

@@ -127,7 +127,7 @@ private:
   const std::vector<Transfer> &transfers;
   const uint32_t width, height, hop;
   uint32_t streamCapacity = 0, streamLatency = 0;
-  TraceSink *trace;
+  TraceSink *trace; // may be null
   PathStore paths;
   std::vector<Core> cores;
   std::vector<Entry> opening;                              // by transfer
