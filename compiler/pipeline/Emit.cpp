@@ -195,12 +195,18 @@ private:
       auto result = std::make_unique<pkg::TaskT>();
       result->class_id = classes.lookup(task.getOn());
       result->op = index;
-      emitBlock(task.getBody().front(), result->instrs);
+      emitBlock(task.getBody().front(), result->instrs, moves[result->class_id]);
       program->tasks.push_back(std::move(result));
     }
   }
 
-  void emitBlock(Block &block, std::vector<std::unique_ptr<pkg::InstrT>> &instrs) {
+  /// What the cores of a class have under way, as far as it wakes them up: each transfer that was waited for activates
+  /// a task, and the next call is charged for it (Work::activations).
+  struct Moves {
+    int64_t begun = 0, ended = 0;
+  };
+
+  void emitBlock(Block &block, std::vector<std::unique_ptr<pkg::InstrT>> &instrs, Moves &moves) {
     for (Operation &op : block) {
       auto instr = std::make_unique<pkg::InstrT>();
       instr->bytes = std::make_unique<pkg::Expr>(constant(0));
@@ -209,7 +215,13 @@ private:
         instr->kind = pkg::InstrKind::LoopBegin;
         *instr->count = expr(loop.getCount());
         instrs.push_back(std::move(instr));
-        emitBlock(loop.getBody().front(), instrs);
+        const size_t first = instrs.size();
+        emitBlock(loop.getBody().front(), instrs, moves);
+        // What the last wait of an iteration ended is charged to the next iteration's first call.
+        auto call = std::find_if(instrs.begin() + static_cast<ptrdiff_t>(first), instrs.end(),
+                                 [](const auto &each) { return each->kind == pkg::InstrKind::Call; });
+        if (call != instrs.end())
+          activate(**call, moves);
         auto end = std::make_unique<pkg::InstrT>();
         end->kind = pkg::InstrKind::LoopEnd;
         end->bytes = std::make_unique<pkg::Expr>(constant(0));
@@ -218,8 +230,22 @@ private:
         continue;
       }
       fill(&op, *instr);
+      if (instr->kind == pkg::InstrKind::Call)
+        activate(*instr, moves);
+      else if (instr->kind == pkg::InstrKind::Wait)
+        moves.ended += std::exchange(moves.begun, 0);
+      else
+        ++moves.begun;
       instrs.push_back(std::move(instr));
     }
+  }
+
+  static void activate(pkg::InstrT &call, Moves &moves) {
+    if (!moves.ended)
+      return;
+    std::unique_ptr<pkg::Expr> &activations = call.work->activations;
+    const int64_t before = activations ? activations->add() : 0;
+    activations = std::make_unique<pkg::Expr>(constant(before + std::exchange(moves.ended, 0)));
   }
 
   void fill(Operation *op, pkg::InstrT &instr) {
@@ -261,6 +287,8 @@ private:
     instr.work->special = std::make_unique<pkg::Expr>(expr(work.getSpecial()));
     instr.work->load_bytes = std::make_unique<pkg::Expr>(expr(work.getLoad()));
     instr.work->store_bytes = std::make_unique<pkg::Expr>(expr(work.getStore()));
+    instr.work->vectors = std::make_unique<pkg::Expr>(expr(work.getVectors()));
+    instr.work->descriptors = std::make_unique<pkg::Expr>(expr(work.getDescriptors()));
   }
 
   void emitHost() {
@@ -289,6 +317,7 @@ private:
   place::Mesh mesh;
   std::unique_ptr<pkg::ProgramT> program;
   llvm::StringMap<uint32_t> classes, channels, buffers, kernels, ops;
+  std::map<uint32_t, Moves> moves; // by class
 };
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "compiler/place/Placer.h"
 
 #include "compiler/graph/GraphModule.h"
+#include "kernels/VectorControl.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -54,13 +55,18 @@ Reduction chooseReduction(const CollectiveCosts &costs, int64_t cores, int64_t w
   return best;
 }
 
+/// Numbers in the attribute: whether an operand is narrow, then two for each count.
+static constexpr size_t workCounts = 15;
+
 void attachWork(ModuleOp module, const kernels::TileKernel &kernel) {
+  auto function = cast<func::FuncOp>(SymbolTable::lookupSymbolIn(module, kernel.name));
   const kernels::Work &work = kernel.work;
+  const kernels::VectorControl control = kernels::vectorControl(function);
   SmallVector<int64_t> counts = {work.narrowOperand};
-  for (const kernels::RowLinear &count : {work.macs, work.alu, work.special, work.loadBytes, work.storeBytes})
+  for (const kernels::RowLinear &count :
+       {work.macs, work.alu, work.special, work.loadBytes, work.storeBytes, control.vectors, control.descriptors})
     counts.append({count.base, count.perRow});
-  SymbolTable::lookupSymbolIn(module, kernel.name)
-      ->setAttr(workAttribute, DenseI64ArrayAttr::get(module.getContext(), counts));
+  function->setAttr(workAttribute, DenseI64ArrayAttr::get(module.getContext(), counts));
 }
 
 FailureOr<Value> Placer::placed(Value xfValue, Operation *user) {
@@ -176,7 +182,7 @@ struct PlacePass : PassWrapper<PlacePass, OperationPass<ModuleOp>> {
 LogicalResult verifyCall(CallOp call, ModuleOp module) {
   auto kernel = module.lookupSymbol<func::FuncOp>(call.getKernel());
   auto work = kernel ? kernel->getAttrOfType<DenseI64ArrayAttr>(workAttribute) : DenseI64ArrayAttr();
-  if (!work || work.size() != 11 || kernel.isDeclaration())
+  if (!work || work.size() != workCounts || kernel.isDeclaration())
     return call.emitOpError("calls @") << call.getKernel() << ", which is not a kernel of this module";
   size_t buffers = call.getOrder().size();
   if (kernel.getNumArguments() != buffers + call.getScalars().size())

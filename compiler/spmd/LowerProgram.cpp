@@ -175,7 +175,8 @@ void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRe
                                        : constant(base + perRow * m),
                      level);
   };
-  auto work = fabric::WorkAttr::get(context, counts[0] != 0, count(0), count(1), count(2), count(3), count(4));
+  auto work = fabric::WorkAttr::get(context, counts[0] != 0, count(0), count(1), count(2), count(3), count(4), count(5),
+                                    count(6));
   b.create<fabric::KernelCallOp>(b.getUnknownLoc(), kernel, b.getArrayAttr(operandAttributes),
                                  b.getArrayAttr(scalarAttributes), work);
 }

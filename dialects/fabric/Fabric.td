@@ -81,7 +81,7 @@ def Fabric_RefAttr : Fabric_Attr<"Ref", "ref"> {
 def Fabric_WorkAttr : Fabric_Attr<"Work", "work"> {
   let summary = "what a call asks of the core";
   let parameters = (ins "bool":$narrow, "ExprAttr":$macs, "ExprAttr":$alu, "ExprAttr":$special, "ExprAttr":$load,
-                        "ExprAttr":$store);
+                        "ExprAttr":$store, "ExprAttr":$vectors, "ExprAttr":$descriptors);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

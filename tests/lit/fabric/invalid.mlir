@@ -158,7 +158,7 @@ fabric.program @p 2 x 2 params [] {
   fabric.step "a" "b" {
     fabric.task on @c {
       // expected-error @below {{operands must be #fabric.ref}}
-      fabric.kernel_call @k [1] [] <narrow = false, macs = <0>, alu = <0>, special = <0>, load = <0>, store = <0>>
+      fabric.kernel_call @k [1] [] <narrow = false, macs = <0>, alu = <0>, special = <0>, load = <0>, store = <0>, vectors = <0>, descriptors = <0>>
     }
   }
 }
@@ -170,7 +170,7 @@ fabric.program @p 2 x 2 params [] {
   fabric.step "a" "b" {
     fabric.task on @c {
       // expected-error @below {{scalars must be #fabric.expr}}
-      fabric.kernel_call @k [] [#fabric.ref<@b + 0>] <narrow = false, macs = <0>, alu = <0>, special = <0>, load = <0>, store = <0>>
+      fabric.kernel_call @k [] [#fabric.ref<@b + 0>] <narrow = false, macs = <0>, alu = <0>, special = <0>, load = <0>, store = <0>, vectors = <0>, descriptors = <0>>
     }
   }
 }

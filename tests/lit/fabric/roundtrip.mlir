@@ -58,7 +58,7 @@ fabric.program @prefill 2 x 2 interleave params [{name = "rows", divisors = arra
         fabric.get <@c + 0> from @ring <4 * loop 0 + 16>
         // CHECK-NEXT: fabric.kernel_call @kernel [#fabric.ref<@w + 0>] [#fabric.expr<x>] <narrow = true, macs = <1>
         fabric.kernel_call @kernel [#fabric.ref<@w + 0>] [#fabric.expr<x>]
-          <narrow = true, macs = <1>, alu = <y>, special = <0>, load = <rank_x>, store = <0>>
+          <narrow = true, macs = <1>, alu = <y>, special = <0>, load = <rank_x>, store = <0>, vectors = <0>, descriptors = <0>>
         // CHECK-NEXT: fabric.wait
         fabric.wait
       }

@@ -41,7 +41,7 @@ func.func @prefill() {
 
 // A scalar too few
 grid.mesh @mesh 2 x 2 interleave
-func.func @k(%b: memref<1x4xf32>, %m: index) attributes {weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>} {
+func.func @k(%b: memref<1x4xf32>, %m: index) attributes {weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>} {
   return
 }
 func.func @prefill() {
@@ -55,7 +55,7 @@ func.func @prefill() {
 
 // A shard of another size
 grid.mesh @mesh 2 x 2 interleave
-func.func @k(%b: memref<1x5xf32>, %m: index) attributes {weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>} {
+func.func @k(%b: memref<1x5xf32>, %m: index) attributes {weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>} {
   return
 }
 func.func @prefill() {
@@ -69,7 +69,7 @@ func.func @prefill() {
 
 // Elements of another type
 grid.mesh @mesh 2 x 2 interleave
-func.func @k(%b: memref<1x4xi32>, %m: index) attributes {weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>} {
+func.func @k(%b: memref<1x4xi32>, %m: index) attributes {weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>} {
   return
 }
 func.func @prefill() {
@@ -83,7 +83,7 @@ func.func @prefill() {
 
 // A loop that is not there
 grid.mesh @mesh 2 x 2 interleave
-func.func @k(%b: memref<1x4xf32>, %m: index) attributes {weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>} {
+func.func @k(%b: memref<1x4xf32>, %m: index) attributes {weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0>} {
   return
 }
 func.func @prefill() {

@@ -178,7 +178,7 @@ fabric.program @p 2 x 3 params [] {
   fabric.step "op" "kind" all {
     fabric.task on @all {
       // expected-error @below {{F5: names @all, which is a fabric.class}}
-      fabric.kernel_call @all [#fabric.ref<@b + 0>] [] <narrow = false, macs = <0>, alu = <0>, special = <0>, load = <0>, store = <0>>
+      fabric.kernel_call @all [#fabric.ref<@b + 0>] [] <narrow = false, macs = <0>, alu = <0>, special = <0>, load = <0>, store = <0>, vectors = <0>, descriptors = <0>>
     }
   }
 }

@@ -63,7 +63,7 @@ func.func @decode() {
 }
 
 func.func @copy(%from: memref<1x4xf32>, %to: memref<1x4xf32>, %m: index)
-    attributes {weft.kernel, weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 16>} {
+    attributes {weft.kernel, weft.work = array<i64: 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 16, 0, 0, 0, 0>} {
   memref.copy %from, %to : memref<1x4xf32> to memref<1x4xf32>
   return
 }
