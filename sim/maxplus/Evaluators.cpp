@@ -15,8 +15,9 @@ public:
       : package(package), hardware(std::move(hardware)), options(std::move(options)), evaluator(evaluator) {}
 
   Result<void> prepare() {
-    if (evaluator == Evaluator::Event || (evaluator == Evaluator::Auto && options.trace)) {
-      why = evaluator == Evaluator::Event ? "asked for" : "words are traced";
+    const bool watched = options.trace || options.explain;
+    if (evaluator == Evaluator::Event || (evaluator == Evaluator::Auto && watched)) {
+      why = evaluator == Evaluator::Event ? "asked for" : options.trace ? "words are traced" : "words are watched";
       return useEvents();
     }
     auto made = makeMaxPlusEngine(package, hardware, options);

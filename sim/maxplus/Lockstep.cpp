@@ -1,5 +1,7 @@
 #include "sim/maxplus/Lockstep.h"
 
+#include "sim/maxplus/Messages.h"
+
 #include <algorithm>
 #include <map>
 
@@ -132,10 +134,32 @@ bool Lockstep::step() {
   }
   if (!fits)
     return false;
-  hiddenCycles += static_cast<uint64_t>(within);
+  hiddenInLast = static_cast<uint64_t>(within);
+  hiddenCycles += hiddenInLast;
   std::swap(before, now);
   std::swap(now, next);
   return true;
+}
+
+bool Lockstep::isSteady() const {
+  const size_t first = padding + size_t{cores.stretches.front().y} * width + cores.stretches.front().begin;
+  const int32_t cycles = now[first] - before[first];
+  for (const Stretch &stretch : cores.stretches) {
+    const size_t row = padding + size_t{stretch.y} * width;
+    for (size_t x = row + stretch.begin; x < row + stretch.end; ++x)
+      if (now[x] - before[x] != cycles)
+        return false;
+  }
+  return true;
+}
+
+uint64_t Lockstep::repeat(uint64_t steps) {
+  const size_t first = padding + size_t{cores.stretches.front().y} * width + cores.stretches.front().begin;
+  const uint64_t cycles = static_cast<uint32_t>(now[first] - before[first]);
+  const uint64_t taken = std::min(steps, (latest - std::min(latest, base)) / std::max<uint64_t>(cycles, 1));
+  base += static_cast<uint32_t>(taken * cycles);
+  hiddenCycles += taken * hiddenInLast;
+  return taken;
 }
 
 } // namespace weft::sim::maxplus

@@ -38,6 +38,12 @@ public:
   void start(const std::vector<uint32_t> &time);
   /// A step. False, with nothing done, if a core may be held up by words of the step before.
   bool step();
+  /// Whether the last step took all cores equally long. Then so does every later one: what a step makes of times is
+  /// made of the same times some cycles later, too.
+  bool isSteady() const;
+  /// Takes up to so many more steps like the last one, which must have been steady. Fewer if times would grow beyond
+  /// `latest`; how many.
+  uint64_t repeat(uint64_t steps);
   /// When cores begin the next step, and began the last one.
   uint32_t begins(uint32_t core) const { return base + static_cast<uint32_t>(now[padding + core]); }
   uint32_t began(uint32_t core) const { return base + static_cast<uint32_t>(before[padding + core]); }
@@ -72,7 +78,7 @@ private:
   const uint32_t width, height;
   const CoreSet &cores;
   int32_t self = 0, overlap = 0, wait = 0, after = 0;
-  uint64_t hiddenCycles = 0;
+  uint64_t hiddenCycles = 0, hiddenInLast = 0;
   Terms terms, limits;
   uint32_t base = 0;
   std::vector<int32_t> now, before, next;

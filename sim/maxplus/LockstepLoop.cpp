@@ -140,6 +140,12 @@ void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
   while (loop.counter < loop.count && (rounds % 64 || !lockstep.isFull()) && lockstep.step()) {
     ++rounds;
     ++loop.counter;
+    if (lockstep.isSteady()) {
+      const uint64_t taken = lockstep.repeat(static_cast<uint64_t>(loop.count - loop.counter));
+      rounds += taken;
+      loop.counter += static_cast<int64_t>(taken);
+      break;
+    }
   }
   if (!rounds)
     return;

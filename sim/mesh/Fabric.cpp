@@ -1,6 +1,7 @@
 #include "sim/mesh/Fabric.h"
 
 #include "sim/mesh/Combine.h"
+#include "sim/mesh/Recorder.h"
 
 #include <cstring>
 
@@ -123,6 +124,8 @@ template <bool combines> void Fabric::stepRouter(uint32_t router) {
     Queue &queue = queues[ready[i]];
     if (queue.ports & taken) {
       again = now + 1;
+      if (recorder) [[unlikely]]
+        lose(ready, i, ready[i], taken);
       continue;
     }
     taken |= queue.ports & ~Core;
@@ -142,8 +145,19 @@ template <bool combines> void Fabric::stepRouter(uint32_t router) {
     schedule(router, again);
 }
 
+/// One of the queues before the loser, in the order of their grants, took its port.
+void Fabric::lose(const uint32_t *ready, uint32_t count, uint32_t loser, uint8_t taken) {
+  uint32_t winner = loser;
+  for (uint32_t i = 0; i < count; ++i)
+    if (queues[ready[i]].ports & queues[loser].ports & taken && queues[ready[i]].grantKey == keyOf(now, i))
+      winner = ready[i];
+  recorder->loses(loser, winner, taken, now);
+}
+
 /// The first word of the queue leaves by all its ports.
 template <bool combines> inline void Fabric::grant(Queue &queue, uint32_t place) {
+  if (recorder) [[unlikely]]
+    recorder->granted(static_cast<uint32_t>(&queue - queues.data()), now);
   queue.fifo.pop(now);
   queue.grantKey = keyOf(now, place);
   if (queue.fifo.awaited) {
@@ -212,8 +226,19 @@ uint64_t Fabric::stepUnit(uint32_t router) {
   }
   if (!best)
     return again;
+  if (recorder) [[unlikely]]
+    loseUnits(router, *best);
   combine(*best);
   return now + 1; // the next words, or another flow's
+}
+
+void Fabric::loseUnits(uint32_t router, const Combiner &winner) {
+  uint64_t ignored = never;
+  const auto index = [&](const Combiner &each) { return static_cast<uint32_t>(&each - combiners.data()); };
+  for (uint32_t i = routes.routerCombiners[router]; i < routes.routerCombiners[router + 1]; ++i)
+    if (i != index(winner) && wordsReady(combiners[i], ignored) && roomIn(queues[combiners[i].queue].fifo, ignored))
+      recorder->losesUnit(i, index(winner), now);
+  recorder->combined(index(winner), now);
 }
 
 /// One word of each input becomes one in the flow's queue, in ascending order of position.
@@ -341,6 +366,8 @@ template <bool combines> void Fabric::stepSender(uint32_t sender) {
   if (count)
     again = now + 1;                                            // for the next words, or another port's
   const uint32_t width = sender < cores ? timing.rampWords : 1; // a host port is no ramp
+  for (uint32_t i = width; recorder && i < count; ++i)
+    recorder->losesRamp(ready[i], ready[0], now);
   for (uint32_t i = 0; i < std::min(count, width); ++i)
     sendWord<combines>(ready[i], i);
   if (again != never && sending[sender])
@@ -351,6 +378,8 @@ template <bool combines> void Fabric::sendWord(uint32_t index, uint32_t place) {
   SendPort &port = ports[index];
   uint32_t id = port.head;
   Transfer &transfer = transfers[id];
+  if (recorder) [[unlikely]]
+    recorder->sent(index, now);
   port.grantKey = keyOf(now, place);
   if (timing.withData) {
     FlowData &flow = flowData[port.flow];

@@ -36,6 +36,8 @@ struct FabricTiming {
   bool withData = false;
 };
 
+class Recorder;
+
 class Fabric {
 public:
   Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,
@@ -49,11 +51,16 @@ public:
   /// Whether to call step(unit): not if the calendar's entry is one that an earlier decision has overtaken.
   bool due(uint32_t unit) const { return pending[unit] == calendar.now(); }
 
+  /// Who wants to know what moves, from now on.
+  void watch(Recorder *watcher) { recorder = watcher; }
+
   const std::vector<Queue> &queueStates() const { return queues; }
   const std::vector<Combiner> &combinerStates() const { return combiners; }
   const std::vector<SendPort> &portStates() const { return ports; }
   const std::vector<Endpoint> &endpointStates() const { return endpoints; }
   const std::vector<HostSink> &sinkStates() const { return sinks; }
+  /// The unit of a core that reduces a stream.
+  const Fifo &streamShape() const { return streams.front(); }
   /// Bytes that a sink has received.
   const std::vector<std::byte> &sinkBytes(uint32_t sink) const { return sinkData[sink]; }
   /// Cycle at which the last word reached the host, 0 if none did.
@@ -70,6 +77,8 @@ private:
   bool wordsReady(Combiner &combiner, uint64_t &again) const;
   void combine(Combiner &combiner);
   bool receiverReady(uint32_t endpoint, uint64_t &again);
+  void lose(const uint32_t *ready, uint32_t count, uint32_t loser, uint8_t taken);
+  void loseUnits(uint32_t router, const Combiner &winner);
   template <bool combines> void grant(Queue &queue, uint32_t place);
   template <bool combines> void fill(uint32_t target);
   void fillInput(uint32_t target);
@@ -106,6 +115,7 @@ private:
   Calendar &calendar;
   std::vector<Transfer> &transfers;
   TraceSink *trace;
+  Recorder *recorder = nullptr;
   uint64_t now = 0;
   uint64_t decided = 0, hostEnd = 0;
 

@@ -75,6 +75,7 @@ class Run(TestCase):
         data, timed = json.loads(data.read_text()), json.loads(timed.read_text())
         self.assertEqual(timed["cycles"], data["cycles"])
         self.assertTrue(timed["timing_only"])
+        self.assertTrue(timed["error_bar"]["extrapolated"], "no compiled model was measured")
         self.assertFalse({"tokens", "text", "stop"} & set(timed))
 
     def test_trace(self):
