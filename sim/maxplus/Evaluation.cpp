@@ -80,21 +80,21 @@ Result<void> Evaluation::startHost() {
 Result<void> Evaluation::runPhases() {
   const auto count = static_cast<uint32_t>(program.image.tasks.size());
   const std::vector<Phase> &phases = program.phases;
-  auto tasksOf = [](uint32_t begin, uint32_t end) {
+  auto upTo = [](uint32_t begin, uint32_t end) {
     std::vector<uint32_t> tasks(end - begin);
     std::iota(tasks.begin(), tasks.end(), begin);
     return tasks;
   };
   if (together) {
     lastPhase = true;
-    return runPhase(tasksOf(0, count));
+    return runPhase(upTo(0, count));
   }
   for (uint32_t i = 0; i < phases.size();) {
     i = beginBlock(i);
     lastPhase = i + 1 == phases.size();
     OpSum &op = ops[program.image.tasks[phases[i].begin].op];
     const OpSum before = std::exchange(op, OpSum());
-    if (auto ok = runPhase(tasksOf(phases[i].begin, phases[i].end)); !ok)
+    if (auto ok = runPhase(upTo(phases[i].begin, phases[i].end)); !ok)
       return ok;
     countPhase(i, before);
     ++i;
@@ -113,6 +113,18 @@ const std::vector<Group> &Evaluation::groupsOf(const std::vector<uint32_t> &clas
   return entry->second;
 }
 
+/// Those of the tasks that the group's cores have.
+std::vector<uint32_t> Evaluation::tasksOf(const Group &group, const std::vector<uint32_t> &tasks,
+                                          const std::vector<uint32_t> &classes) const {
+  std::vector<uint32_t> own;
+  for (uint32_t task : tasks) {
+    const auto at = std::lower_bound(classes.begin(), classes.end(), program.classOfTask[task]);
+    if (group.member[static_cast<size_t>(at - classes.begin())])
+      own.push_back(task);
+  }
+  return own;
+}
+
 Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
   std::vector<uint32_t> classes;
   for (uint32_t task : tasks)
@@ -122,6 +134,10 @@ Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
   const std::vector<Group> &groups = groupsOf(classes);
   const LineUse use = lineUse(tasks);
   const bool alongX = use.alongX;
+  if (runOnLines(tasks, classes, groups, use))
+    return success();
+  if (failure)
+    return *failure;
   std::vector<int32_t> shift;
   if (use.alongX != use.alongY && !use.host && !(alongX ? use.byRow : use.byColumn) &&
       linesAlike(classes, groups, alongX) && findShifts(alongX, shift) && mayFold(alongX, shift))
@@ -142,11 +158,7 @@ Result<void> Evaluation::runStrands(const std::vector<uint32_t> &tasks, const st
     strand.cores = group.cores;
     strand.sent.assign(program.channels.size(), 0);
     strand.asked.assign(program.channels.size(), 0);
-    for (uint32_t task : tasks) {
-      auto at = std::lower_bound(classes.begin(), classes.end(), program.classOfTask[task]);
-      if (group.member[static_cast<size_t>(at - classes.begin())])
-        strand.tasks.push_back(task);
-    }
+    strand.tasks = tasksOf(group, tasks, classes);
   }
   while (!strands.empty() && !failure) {
     // Strands stay whole as long as there is anything else to do.

@@ -5,6 +5,7 @@
 
 #include "sim/maxplus/Channels.h"
 #include "sim/maxplus/CoreSet.h"
+#include "sim/maxplus/LineSweep.h"
 #include "sim/maxplus/Lockstep.h"
 #include "sim/maxplus/Messages.h"
 #include "sim/maxplus/Partition.h"
@@ -13,6 +14,7 @@
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/OpSums.h"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -75,6 +77,8 @@ private:
   Result<void> runPhase(const std::vector<uint32_t> &tasks);
   Result<void> runStrands(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
                           const std::vector<Group> &groups);
+  std::vector<uint32_t> tasksOf(const Group &group, const std::vector<uint32_t> &tasks,
+                                const std::vector<uint32_t> &classes) const;
   const std::vector<Group> &groupsOf(const std::vector<uint32_t> &classes);
   void advanceAll();
   bool advance(Strand &strand, bool parts);
@@ -107,7 +111,8 @@ private:
   struct LineUse {
     bool alongX = false, alongY = false;  // channels
     bool byRow = false, byColumn = false; // what cores do depends on more than their class
-    bool host = false;
+    bool onX = false, onY = false;        // numbers depend on a core's coordinate
+    bool host = false, loops = false;
   };
   LineUse lineUse(const std::vector<uint32_t> &tasks) const;
   bool linesAlike(const std::vector<uint32_t> &classes, const std::vector<Group> &groups, bool alongX);
@@ -116,6 +121,19 @@ private:
   void unfold(bool alongX);
   Result<void> runFolded(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
                          const std::vector<Group> &groups, bool alongX);
+
+  // LinePhase.cpp
+  std::optional<LineSweep::Work> lineWork(const std::vector<uint32_t> &tasks, uint32_t x, uint32_t y);
+  std::vector<const LineSweep::Work *> lineWorks(const std::vector<uint32_t> &tasks,
+                                                 const std::vector<uint32_t> &classes, const std::vector<Group> &groups,
+                                                 const LineUse &use, bool firstOnly, std::deque<LineSweep::Work> &made);
+  void addSweep(const LineSweep &sweep, OpSum &op, uint64_t lanes, uint64_t times, uint64_t later);
+  bool runOnLines(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
+                  const std::vector<Group> &groups, const LineUse &use);
+  bool sweepFirst(LineSweep &sweep, const std::vector<const LineSweep::Work *> &works, OpSum &op,
+                  const std::vector<int32_t> &shift);
+  bool sweepAll(LineSweep &sweep, const std::vector<const LineSweep::Work *> &works, OpSum &op);
+  bool sweepEach(LineSweep &sweep, const std::vector<const LineSweep::Work *> &works, OpSum &op);
 
   // Instructions.cpp
   Progress step(Strand &strand, bool parts);
@@ -194,6 +212,7 @@ private:
   uint64_t busy = 0, steps = 0, lastEnd = 0;
   std::vector<int32_t> folds[2]; // of lines along y and x: their shifts, where line 0 stands for all; else empty
   std::map<std::pair<std::vector<uint32_t>, bool>, bool> alike;
+  std::optional<LineSweep> sweeps[2]; // of lines along y and x
   std::optional<Block> lastBlock;
   std::vector<OpSum> phaseSums; // of the phases of the last block: what each added, and when it ended
   uint64_t repeated = 0;        // phases that were not evaluated
