@@ -25,7 +25,7 @@ Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &
       launch(launch), width(package.mesh_width), height(package.mesh_height), together(together),
       params(evaluateParams(program.image, launch.tokensInCache)), time(size_t{width} * height, 0),
       ends(size_t{width} * height, 0), messages(program.channels, fabricCycles(hardware), width, height),
-      ops(program.image.ops.size()), traffic(program.image.channels.size()) {}
+      ops(program.image.ops.size()), traffic(program.image.channels.size()), repetition(program.repetition) {}
 
 Result<runtime::LaunchReport> Evaluation::run() {
   if (auto ok = startHost(); !ok)
@@ -92,12 +92,16 @@ Result<void> Evaluation::runPhases() {
   for (uint32_t i = 0; i < phases.size();) {
     i = beginBlock(i);
     lastPhase = i + 1 == phases.size();
-    OpSum &op = ops[program.image.tasks[phases[i].begin].op];
-    const OpSum before = std::exchange(op, OpSum());
-    if (auto ok = runPhase(upTo(phases[i].begin, phases[i].end)); !ok)
-      return ok;
-    countPhase(i, before);
-    ++i;
+    const uint32_t swept = failure ? 0 : runOnLines(i);
+    if (failure)
+      return *failure;
+    if (!swept) {
+      const OpSum before = std::exchange(opOfPhase(i), OpSum());
+      if (auto ok = runPhase(upTo(phases[i].begin, phases[i].end)); !ok)
+        return ok;
+      countPhase(i, before);
+    }
+    i += swept ? swept : 1;
     if (options.progress)
       options.progress(static_cast<double>(phases[i - 1].end) / count);
   }
@@ -113,6 +117,15 @@ const std::vector<Group> &Evaluation::groupsOf(const std::vector<uint32_t> &clas
   return entry->second;
 }
 
+std::vector<uint32_t> Evaluation::classesOf(const std::vector<uint32_t> &tasks) const {
+  std::vector<uint32_t> classes;
+  for (uint32_t task : tasks)
+    classes.push_back(program.classOfTask[task]);
+  std::sort(classes.begin(), classes.end());
+  classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  return classes;
+}
+
 /// Those of the tasks that the group's cores have.
 std::vector<uint32_t> Evaluation::tasksOf(const Group &group, const std::vector<uint32_t> &tasks,
                                           const std::vector<uint32_t> &classes) const {
@@ -126,18 +139,10 @@ std::vector<uint32_t> Evaluation::tasksOf(const Group &group, const std::vector<
 }
 
 Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
-  std::vector<uint32_t> classes;
-  for (uint32_t task : tasks)
-    classes.push_back(program.classOfTask[task]);
-  std::sort(classes.begin(), classes.end());
-  classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  const std::vector<uint32_t> classes = classesOf(tasks);
   const std::vector<Group> &groups = groupsOf(classes);
   const LineUse use = lineUse(tasks);
   const bool alongX = use.alongX;
-  if (runOnLines(tasks, classes, groups, use))
-    return success();
-  if (failure)
-    return *failure;
   std::vector<int32_t> shift;
   if (use.alongX != use.alongY && !use.host && !(alongX ? use.byRow : use.byColumn) &&
       linesAlike(classes, groups, alongX) && findShifts(alongX, shift) && mayFold(alongX, shift))

@@ -20,13 +20,14 @@ LineSweep::LineSweep(const std::vector<ChannelShape> &shapes, const hw::Hardware
   }
 }
 
-bool LineSweep::run(const std::vector<const Work *> &work, int32_t *from, uint32_t laneCount, uint32_t ofLine) {
+bool LineSweep::run(const std::vector<const Work *> &work, int32_t *from, uint32_t laneCount, uint32_t ofLine,
+                    uint32_t parts) {
   workOf = &work;
   times = from;
   lanes = laneCount;
   line = ofLine;
   failed = false;
-  counted = {};
+  counted.assign(parts, {});
   messages.clear();
   for (uint32_t number : used)
     channels[number].line = nullptr;
@@ -258,29 +259,32 @@ bool LineSweep::advance(uint32_t position) {
   const Work &work = *(*workOf)[position];
   CoreState &core = cores[position];
   while (!failed && core.pc < work.size()) {
-    const uint32_t before = core.pc;
+    const uint32_t before = core.pc, part = work[before].part;
     const bool posted = core.posted;
-    if (!step(position, work[core.pc]))
+    if (!step(position, work[before]))
       return false;
     if (core.pc == before && core.posted == posted)
       break;
+    if (core.pc > before && (core.pc == work.size() || work[core.pc].part != part)) {
+      int64_t &end = counted[part].end;
+      end = std::max<int64_t>(end, most(timeOf(position), lanes));
+    }
   }
-  if (core.pc == work.size())
-    counted.end = std::max<int64_t>(counted.end, most(timeOf(position), lanes));
   return !failed;
 }
 
 bool LineSweep::step(uint32_t position, const LineInstr &instr) {
   CoreState &core = cores[position];
+  Sums &sums = counted[instr.part];
   int32_t *time = timeOf(position);
   auto pass = [&](uint32_t count, int64_t &to) {
     set(time, time, static_cast<int32_t>(count), lanes);
     to += int64_t{count} * lanes;
-    counted.instrs += lanes;
+    sums.instrs += lanes;
   };
   switch (instr.kind) {
   case pkg::InstrKind::Wait:
-    return wait(position);
+    return wait(position, sums);
   case pkg::InstrKind::ReduceForward:
   case pkg::InstrKind::ReduceInto:
     return reduce(position, instr);
@@ -288,12 +292,12 @@ bool LineSweep::step(uint32_t position, const LineInstr &instr) {
     for (const Pending &pending : core.pending)
       if (pending.kind == pkg::InstrKind::Put || pending.kind == pkg::InstrKind::Get)
         return false; // what it hides is not counted here
-    pass(instr.cycles, counted.compute);
-    counted.calls += lanes;
+    pass(instr.cycles, sums.compute);
+    sums.calls += lanes;
     break;
   case pkg::InstrKind::Put:
   case pkg::InstrKind::Get:
-    pass(hardware.latency.transferIssue, counted.communicate);
+    pass(hardware.latency.transferIssue, sums.communicate);
     if (!instr.words)
       break;
     if (instr.kind == pkg::InstrKind::Put) {
@@ -377,7 +381,7 @@ bool LineSweep::exceedsRamp(const CoreState &core) const {
   return up.size() > hardware.routing.rampWords || down.size() > hardware.routing.rampWords;
 }
 
-bool LineSweep::wait(uint32_t position) {
+bool LineSweep::wait(uint32_t position, Sums &sums) {
   CoreState &core = cores[position];
   int32_t *time = timeOf(position), *end = scratchRow();
   set(end, time, 0, lanes);
@@ -399,8 +403,8 @@ bool LineSweep::wait(uint32_t position) {
     const RowSpan span = delivered(stop);
     raise(end, span.last, span.lastAdd + static_cast<int32_t>(cycles.ramp), lanes);
   }
-  counted.wait += sum(end, lanes) - sum(time, lanes);
-  counted.instrs += lanes;
+  sums.wait += sum(end, lanes) - sum(time, lanes);
+  sums.instrs += lanes;
   set(time, end, 0, lanes);
   if (exceedsRamp(core))
     return false;
@@ -412,11 +416,12 @@ bool LineSweep::wait(uint32_t position) {
 bool LineSweep::reduce(uint32_t position, const LineInstr &instr) {
   CoreState &core = cores[position];
   int32_t *time = timeOf(position);
+  Sums &sums = counted[instr.part];
   const bool forward = instr.kind == pkg::InstrKind::ReduceForward;
   if (!core.posted) {
     set(time, time, static_cast<int32_t>(hardware.latency.streamStartup), lanes);
-    counted.communicate += int64_t{hardware.latency.streamStartup} * lanes;
-    counted.instrs += lanes;
+    sums.communicate += int64_t{hardware.latency.streamStartup} * lanes;
+    sums.instrs += lanes;
     if (!instr.words) {
       ++core.pc;
       return true;
@@ -447,9 +452,9 @@ bool LineSweep::reduce(uint32_t position, const LineInstr &instr) {
     set(end, span.last, span.lastAdd + ramp + stage, lanes);
   }
   const int64_t first = sum(stop.head, lanes) + int64_t{ramp} * lanes;
-  counted.wait += first - sum(time, lanes);
-  counted.communicate += sum(end, lanes) - first;
-  counted.instrs += lanes;
+  sums.wait += first - sum(time, lanes);
+  sums.communicate += sum(end, lanes) - first;
+  sums.instrs += lanes;
   set(time, end, 0, lanes);
   core.pending.back().done = true;
   core.posted = false;

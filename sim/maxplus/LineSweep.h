@@ -17,6 +17,7 @@ struct LineInstr {
   pkg::InstrKind kind = pkg::InstrKind::Wait;
   uint32_t channel = 0, out = 0; // `out` of a ReduceForward
   uint32_t words = 0, cycles = 0;
+  uint32_t part = 0; // what it counts for
 };
 
 class LineSweep {
@@ -35,11 +36,12 @@ public:
   LineSweep(const std::vector<ChannelShape> &shapes, const hw::Hardware &hardware, bool alongX, uint32_t length);
 
   /// `work`: by position, of each line. `times`: when cores begin, and then when they end: `lanes` numbers for each
-  /// position. If `line` is not `all`, that line; else lane l is line l or, if there is but one, all lines are alike.
-  bool run(const std::vector<const Work *> &work, int32_t *times, uint32_t lanes, uint32_t line);
+  /// position. `parts`: those of instructions. If `line` is not `all`, that line; else lane l is line l or, if there is
+  /// but one, all lines are alike.
+  bool run(const std::vector<const Work *> &work, int32_t *times, uint32_t lanes, uint32_t line, uint32_t parts);
   static constexpr uint32_t all = ~uint32_t{0};
 
-  const Sums &sums() const { return counted; }
+  const std::vector<Sums> &sums() const { return counted; }  // by part
   const std::vector<Sent> &sent() const { return messages; } // on each lane
 
 private:
@@ -97,7 +99,7 @@ private:
   void holdUp(FlowState &state, std::vector<Reach> (&ways)[2]);
   bool advance(uint32_t position);
   bool step(uint32_t position, const LineInstr &instr);
-  bool wait(uint32_t position);
+  bool wait(uint32_t position, Sums &sums);
   bool reduce(uint32_t position, const LineInstr &instr);
   bool exceedsRamp(const CoreState &core) const;
   bool leftAt(uint32_t channel, uint32_t position, int32_t *to);
@@ -118,7 +120,7 @@ private:
   uint32_t lanes = 0, line = all;
   int32_t *times = nullptr;
   bool failed = false;
-  Sums counted;
+  std::vector<Sums> counted;
   std::vector<Sent> messages;
   std::vector<ChannelState> channels;
   std::vector<uint32_t> used; // of `channels`
