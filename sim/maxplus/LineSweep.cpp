@@ -33,7 +33,7 @@ bool LineSweep::run(const std::vector<const Work *> &work, int32_t *from, uint32
     channels[number].line = nullptr;
   used.clear();
   opened.clear();
-  rowsUsed = 0;
+  block = usedOfBlock = 0;
   ready.clear();
   scratch.resize(size_t{2} * lanes);
   for (auto &direction : links)
@@ -68,15 +68,16 @@ bool LineSweep::run(const std::vector<const Work *> &work, int32_t *from, uint32
 }
 
 int32_t *LineSweep::row() {
-  constexpr size_t rowsOfBlock = 256;
-  const size_t stride = (lanes + 7) / 8 * 8, block = rowsUsed / rowsOfBlock;
-  if (rowsUsed == 0 && !blocks.empty() && stride > blockStride)
-    blocks.clear();
-  if (blocks.empty())
-    blockStride = stride;
+  const size_t stride = (size_t{lanes} + 7) / 8 * 8, ofBlock = std::max<size_t>(1u << 18, stride);
+  if (block < blocks.size() && usedOfBlock + stride > blocks[block].size) {
+    ++block;
+    usedOfBlock = 0;
+  }
   if (block == blocks.size())
-    blocks.emplace_back(new int32_t[rowsOfBlock * blockStride]);
-  return &blocks[block][(rowsUsed++ % rowsOfBlock) * blockStride];
+    blocks.push_back({std::unique_ptr<int32_t[]>(new int32_t[ofBlock]), ofBlock});
+  int32_t *made = &blocks[block].numbers[usedOfBlock];
+  usedOfBlock += stride;
+  return made;
 }
 
 void LineSweep::queue(uint32_t position) {
@@ -324,6 +325,7 @@ bool LineSweep::awaits(FlowState &flow, uint32_t position) {
 
 /// Raises `to` to when the last word of what the position sends goes up its ramp; false if that is not known yet.
 bool LineSweep::leftAt(uint32_t number, uint32_t position, int32_t *to) {
+  const uint32_t waiter = position;
   uint32_t room = 0, steps = 0;
   const int32_t *sent = nullptr;
   int32_t words = 0;
@@ -339,7 +341,7 @@ bool LineSweep::leftAt(uint32_t number, uint32_t position, int32_t *to) {
     }
     if (state.words <= room + flow.fits)
       return true;
-    if (awaits(state, position))
+    if (awaits(state, waiter))
       return false;
     if (flow.single == nobody) {
       if (room)
@@ -371,6 +373,8 @@ RowSpan LineSweep::delivered(const StopState &stop) const {
 }
 
 bool LineSweep::exceedsRamp(const CoreState &core) const {
+  if (core.pending.size() <= hardware.routing.rampWords)
+    return false;
   std::vector<uint32_t> up, down;
   for (const Pending &pending : core.pending) {
     if (pending.kind == pkg::InstrKind::Put || pending.kind == pkg::InstrKind::ReduceForward)

@@ -129,8 +129,12 @@ private:
   std::vector<std::pair<uint32_t, uint32_t>> opened; // channels and flows whose ends are all open
   std::vector<std::vector<LinkSpan>> links[2];       // downwards and upwards, by the position that they lead away from
   std::vector<int32_t *> until[2];                   // the first cycle after all words on them
-  std::vector<std::unique_ptr<int32_t[]>> blocks;
-  size_t rowsUsed = 0, blockStride = 0;
+  struct Block {
+    std::unique_ptr<int32_t[]> numbers;
+    size_t size;
+  };
+  std::vector<Block> blocks; // what rows are taken from
+  size_t block = 0, usedOfBlock = 0;
   std::vector<int32_t> scratch;
   const std::vector<const Work *> *workOf = nullptr;
 };
