@@ -77,8 +77,11 @@ bool LineSweep::linksPast() {
       for (size_t i = 1; i < spans.size(); ++i)
         raise(end, spans[i].span.last, spans[i].span.lastAdd + 1, lanes);
     }
-  if (!any)
-    return true;
+  return !any || comeLater();
+}
+
+/// Whether words of whatever flow that are sent from now on come to each link after `until`.
+bool LineSweep::comeLater() {
   for (const ChannelShape &shape : shapes) {
     if (shape.alongX != alongX)
       continue;

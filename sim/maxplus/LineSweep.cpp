@@ -34,6 +34,9 @@ bool LineSweep::run(const std::vector<const Work *> &work, int32_t *from, uint32
   used.clear();
   opened.clear();
   block = usedOfBlock = 0;
+  if (line != all)
+    if (const uint32_t source = multicastSource(); source < length)
+      return runMulticast(source);
   ready.clear();
   scratch.resize(size_t{2} * lanes);
   for (auto &direction : links)

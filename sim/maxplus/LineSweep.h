@@ -85,6 +85,11 @@ private:
     int32_t *head, *tail;
   };
 
+  // LineMulticast.cpp
+  uint32_t multicastSource() const;
+  bool runMulticast(uint32_t source);
+  int32_t finishMulticast(uint32_t position, int32_t ended);
+
   int32_t *row();
   int32_t *scratchRow(uint32_t number = 0) { return &scratch[size_t{number} * lanes]; }
   int32_t *timeOf(uint32_t position) { return times + size_t{position} * lanes; }
@@ -110,6 +115,7 @@ private:
   bool linksMeet() const;
   bool isPast();
   bool linksPast();
+  bool comeLater();
   bool comesLater(const FlowShape &flow, uint32_t lane, uint32_t count);
 
   const std::vector<ChannelShape> &shapes;
@@ -135,7 +141,7 @@ private:
   };
   std::vector<Block> blocks; // what rows are taken from
   size_t block = 0, usedOfBlock = 0;
-  std::vector<int32_t> scratch;
+  std::vector<int32_t> scratch, single;
   const std::vector<const Work *> *workOf = nullptr;
 };
 
