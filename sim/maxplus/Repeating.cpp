@@ -9,6 +9,8 @@ namespace weft::sim::maxplus {
 
 /// Whether the cores' times are all of the state that what follows depends on.
 bool Evaluation::forgetPast() {
+  if (std::ranges::any_of(program.channels, [](const ChannelShape &shape) { return shape.turn > 0; }))
+    return false; // nor whose turn it is
   for (bool alongX : {false, true}) {
     if (!messages.forgetPast(alongX, time, folds[alongX]))
       return false;
