@@ -8,6 +8,7 @@
 #include "sim/maxplus/Lockstep.h"
 #include "sim/maxplus/Messages.h"
 #include "sim/maxplus/Partition.h"
+#include "sim/maxplus/Paths.h"
 #include "sim/maxplus/Repetition.h"
 #include "sim/mesh/Decode.h"
 #include "sim/mesh/MeshEngine.h"
@@ -150,6 +151,7 @@ private:
   uint32_t sourceOf(uint32_t channel, uint32_t number, uint32_t x, uint32_t y) const;
   uint64_t sumOfTimes(const CoreSet &cores) const;
   void runLockstep(Strand &strand, uint32_t begin);
+  LockstepRun watchLockstep(const Strand &strand, uint32_t begin, const LockstepBody &body);
 
   // Expressions.cpp
   struct Needs {
@@ -189,6 +191,7 @@ private:
   std::vector<Strand> strands, born;
   std::map<std::vector<uint32_t>, std::vector<Group>> partitions;
   Messages messages;
+  std::unique_ptr<Paths> paths; // if somebody wants to know why
   std::vector<OpSum> ops;
   std::vector<runtime::ChannelTraffic> traffic;
   runtime::Counters counters;

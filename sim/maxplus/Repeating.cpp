@@ -29,7 +29,7 @@ void Evaluation::countPhase(uint32_t phase, const OpSum &before) {
 /// Before phase `phase`. The phase to go on with: another one if blocks from this one on are like the last one.
 uint32_t Evaluation::beginBlock(uint32_t phase) {
   const auto [begin, period, count] = program.repetition;
-  if (phase < begin || phase >= begin + period * count || (phase - begin) % period)
+  if (paths || phase < begin || phase >= begin + period * count || (phase - begin) % period)
     return phase;
   auto alike = [&] {
     uint32_t differ = 0;

@@ -83,12 +83,36 @@ class Run(TestCase):
         self.weft("run", package, "--tokens", "1,2,3", "--max-new", "3", "--trace", out, "--json", report)
         events = json.loads(out.read_text())["traceEvents"]
         spans = [event for event in events if event["ph"] == "X"]
+        held = [event for event in events if event["ph"] == "C"]
+        self.assertTrue(any("to core, colour" in event["name"] for event in held))
+        self.assertTrue(all(sum(event["args"].values()) > 0 for event in held))
         launches = [event for event in spans if event["tid"] == 0]
         self.assertEqual(len(launches), 3)
         cycles = json.loads(report.read_text())["cycles"]
         self.assertEqual([round(event["dur"] * 1000) for event in launches], [cycles["prefill"], *cycles["decode"]])
         self.assertEqual({event["tid"] for event in spans}, set(range(16)))  # the launches and 15 cores
         self.assertTrue(all(event["dur"] >= 0 and event["ts"] >= 0 for event in spans))
+
+    def test_explain(self):
+        package, out = self.package(), self.folder / "r.json"
+        for mode in ((), ("--timing-only",), ("--timing-only", "--evaluator", "event")):
+            text = self.weft("run", package, "--tokens", "1,2,3", "--max-new", "3", "--explain", "--json", out,
+                             *mode).stdout
+            self.assertIn("critical path of decode", text)
+            report = json.loads(out.read_text())
+            prefill, decode = report["explain"]
+            self.assertEqual((prefill["program"], decode["program"]), ("prefill", "decode"))
+            self.assertEqual(prefill["cycles"], report["cycles"]["prefill"])
+            self.assertEqual(decode["cycles"], report["cycles"]["decode"][-1])
+            for why in report["explain"]:
+                self.assertEqual(sum(why["by_cause"].values()), why["cycles"])
+                self.assertEqual(sum(op["cycles"] for op in why["by_op"]), why["cycles"])
+                self.assertEqual(why["path"][0]["begin"], 0)
+                self.assertEqual([part["end"] for part in why["path"]],
+                                 [part["begin"] for part in why["path"][1:]] + [why["cycles"]])
+                self.assertGreaterEqual(why["stall_cycles"], sum(stall["cycles"] for stall in why["stalls"][:3]))
+                for stall in why["stalls"]:
+                    self.assertEqual(stall["cycles"], stall["receiver"] + stall["queue"] + stall["arbitration"])
 
     def test_a_trace_that_cannot_be_written_whole_is_an_error(self):
         if not os.path.exists("/dev/full"):
