@@ -34,7 +34,7 @@ runtime::LaunchReport runOn(const runtime::Package &package, const hw::Hardware 
 }
 
 struct Tally {
-  uint32_t same = 0, refused = 0, alike = 0; // alike: paths that spend the same on each cause
+  uint32_t same = 0, refused = 0, explained = 0, alike = 0; // alike: paths that spend the same on each cause
   uint64_t cycles = 0, untold = 0;
   std::string why;
 };
@@ -50,8 +50,8 @@ void compareOne(const algorithms::Request &request, const hw::Hardware &hardware
   auto generated = algorithms::generate(request, hardware);
   if (!generated)
     return; // K or groups that do not fit, too few colours: not this test's matter
-  std::string error, engineError;
-  runtime::LaunchReport seen = runOn(generated->package, hardware, true, error);
+  std::string error, engineError, explainError;
+  runtime::LaunchReport seen = runOn(generated->package, hardware, true, error, false);
   if (!error.empty()) {
     ++tally.refused;
     tally.why = error;
@@ -61,14 +61,20 @@ void compareOne(const algorithms::Request &request, const hw::Hardware &hardware
   CAPTURE(engineError);
   REQUIRE(engineError.empty());
   requireSame(seen, expected);
-  requireSame(runOn(generated->package, hardware, true, error, false), expected);
   checkExplanation(expected);
+  ++tally.same;
+  seen = runOn(generated->package, hardware, true, explainError);
+  if (!explainError.empty()) {
+    REQUIRE(explainError == "paths are not followed through routes that cores take turns on");
+    return;
+  }
+  requireSame(seen, expected);
   checkExplanation(seen);
+  ++tally.explained;
   const auto told = spent(seen), known = spent(expected);
   tally.untold += told[static_cast<size_t>(runtime::Cause::Wait)];
   tally.cycles += seen.cycles;
   tally.alike += told == known;
-  ++tally.same;
 }
 
 std::vector<std::vector<int64_t>> shapesOf(Kind kind, int64_t w, int64_t h) {
@@ -108,7 +114,7 @@ TEST_CASE("Both evaluators agree on every algorithm", "[maxplus]") {
         CHECK(tally.same > 0);
         CAPTURE(tally.same, tally.alike, tally.cycles, tally.untold);
         CHECK(tally.untold == 0);
-        CHECK(20 * tally.alike >= 19 * tally.same); // of two things that came last each may follow another one
+        CHECK(20 * tally.alike >= 19 * tally.explained); // of two things that came last each may follow another one
       }
   }
 }
