@@ -15,7 +15,7 @@ namespace weft::runtime {
 
 std::string_view nameOf(Cause cause) {
   constexpr std::string_view names[] = {"compute",       "issue",      "latency", "bandwidth",
-                                        "back-pressure", "contention", "host"};
+                                        "back-pressure", "contention", "wait",    "host"};
   return names[static_cast<size_t>(cause)];
 }
 
@@ -103,6 +103,12 @@ nlohmann::json json(const Explanation &why, const Stall &stall) {
 
 constexpr size_t rowsShown = 16, stallsShown = 5, stallsListed = 1000, segmentsListed = 10000;
 
+/// Names of kernels carry all their numbers.
+std::string shortened(const std::string &name) {
+  constexpr size_t most = 32;
+  return name.size() <= most ? name : name.substr(0, most - 3) + "...";
+}
+
 std::string pathTable(const Explanation &why) {
   std::vector<PathRow> rows = rowsOf(why);
   PathRow others;
@@ -121,7 +127,7 @@ std::string pathTable(const Explanation &why) {
   const auto total = static_cast<double>(std::max<uint64_t>(why.cycles, 1));
   for (const PathRow &row : rows)
     table.row({grouped(row.cycles), percent(static_cast<double>(row.cycles) / total), grouped(row.times),
-               std::string(nameOf(row.cause)), row.what, row.op,
+               std::string(nameOf(row.cause)), shortened(row.what), row.op,
                row.places == 1 ? text(row.first) : fmt::format("{} places, first {}", row.places, text(row.first))});
   if (more)
     table.row({grouped(others.cycles), percent(static_cast<double>(others.cycles) / total), grouped(others.times),

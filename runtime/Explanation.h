@@ -19,9 +19,10 @@ enum class Cause : uint8_t {
   Bandwidth,    // words of the same flow, one after the other
   BackPressure, // a freed place in a queue, seen further up the flow
   Contention,   // words of another colour took the link or the ramp
+  Wait,         // for words of a message whose own delay is not told
   Host          // the host, until it sends
 };
-inline constexpr size_t causeCount = 7;
+inline constexpr size_t causeCount = 8;
 std::string_view nameOf(Cause cause);
 
 inline constexpr uint32_t noName = ~uint32_t{0};

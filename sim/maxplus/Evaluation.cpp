@@ -28,6 +28,12 @@ Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &
       ops(program.image.ops.size()), traffic(program.image.channels.size()), repetition(program.repetition) {}
 
 Result<runtime::LaunchReport> Evaluation::run() {
+  if (options.explain && std::any_of(program.channels.begin(), program.channels.end(),
+                                     [](const ChannelShape &shape) { return shape.turn != 0; }))
+    return userError("paths are not followed through routes that cores take turns on");
+  if (options.explain)
+    paths = std::make_unique<Paths>(
+        PathsContext{program.image, program.channels, fabricCycles(hardware), time, messages, width, height});
   if (auto ok = startHost(); !ok)
     return ok.takeError();
   if (auto ok = runPhases(); !ok)
@@ -73,6 +79,8 @@ Result<void> Evaluation::startHost() {
                                    program.image.name, input.name));
     if (words)
       messages.hostSends(input.channel, words, hardware.latency.hostStartup);
+    if (words && paths)
+      paths->hostSends(input.channel, words);
   }
   return success();
 }
@@ -92,7 +100,7 @@ Result<void> Evaluation::runPhases() {
   for (uint32_t i = 0; i < phases.size();) {
     i = beginBlock(i);
     lastPhase = i + 1 == phases.size();
-    const uint32_t swept = failure ? 0 : runOnLines(i);
+    const uint32_t swept = failure || paths ? 0 : runOnLines(i);
     if (failure)
       return *failure;
     if (!swept) {
@@ -141,6 +149,8 @@ std::vector<uint32_t> Evaluation::tasksOf(const Group &group, const std::vector<
 Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
   const std::vector<uint32_t> classes = classesOf(tasks);
   const std::vector<Group> &groups = groupsOf(classes);
+  if (paths) // of each core its own
+    return runStrands(tasks, classes, groups);
   const LineUse use = lineUse(tasks);
   const bool alongX = use.alongX;
   std::vector<int32_t> shift;
@@ -246,6 +256,8 @@ bool Evaluation::drain(Strand &strand, bool parts) {
     return false;
   forEachCore(strand.cores, width,
               [&](uint32_t core, uint32_t, uint32_t) { lastEnd = std::max<uint64_t>(lastEnd, ends[core]); });
+  if (paths)
+    paths->drains(strand.cores, strand.pending, ends);
   countHidden(strand);
   checkRamps(strand);
   closeTransfers(strand);
@@ -259,8 +271,12 @@ runtime::LaunchReport Evaluation::report() const {
   result.channels = traffic;
   result.counters = counters;
   result.counters.events = steps;
+  result.phases = together ? 1 : program.phases.size();
+  result.repeated = repeated;
   result.busyCoreCycles = busy;
   reportOps(result, image, ops, program.opCores);
+  if (paths)
+    result.why = std::make_shared<const runtime::Explanation>(paths->explain(result.cycles));
   return result;
 }
 

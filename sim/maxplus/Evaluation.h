@@ -9,6 +9,7 @@
 #include "sim/maxplus/Lockstep.h"
 #include "sim/maxplus/Messages.h"
 #include "sim/maxplus/Partition.h"
+#include "sim/maxplus/Paths.h"
 #include "sim/maxplus/Repetition.h"
 #include "sim/mesh/Decode.h"
 #include "sim/mesh/MeshEngine.h"
@@ -164,6 +165,7 @@ private:
   void loopBegin(Strand &strand, const InstrCode &instr);
   void loopEnd(Strand &strand, const InstrCode &instr);
   void delay(const Strand &strand, uint32_t cycles);
+  void countTurns(uint32_t channel, uint64_t lines, uint32_t number, uint32_t words, uint64_t times);
   void count(uint32_t channel, const CoreSet &cores, uint32_t words, uint64_t times = 1);
   std::shared_ptr<uint32_t[]> timesOf(const Strand &strand) const;
   void countHidden(const Strand &strand);
@@ -174,9 +176,10 @@ private:
   // LockstepLoop.cpp
   std::optional<LockstepBody> lockstepBody(const Strand &strand, uint32_t begin);
   bool isClosed(const Strand &strand, const LockstepBody &body) const;
-  uint32_t sourceOf(uint32_t channel, uint32_t x, uint32_t y) const;
+  uint32_t sourceOf(uint32_t channel, uint32_t number, uint32_t x, uint32_t y) const;
   uint64_t sumOfTimes(const CoreSet &cores) const;
   void runLockstep(Strand &strand, uint32_t begin);
+  LockstepRun watchLockstep(const Strand &strand, uint32_t begin, const LockstepBody &body);
 
   // Expressions.cpp
   struct Needs {
@@ -217,6 +220,7 @@ private:
   std::vector<Strand> strands, born;
   std::map<std::vector<uint32_t>, std::vector<Group>> partitions;
   Messages messages;
+  std::unique_ptr<Paths> paths; // if somebody wants to know why
   std::vector<OpSum> ops;
   std::vector<runtime::ChannelTraffic> traffic;
   runtime::Counters counters;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <map>
 
 namespace weft::sim {
@@ -15,7 +16,9 @@ public:
       : package(package), hardware(std::move(hardware)), options(std::move(options)), evaluator(evaluator) {}
 
   Result<void> prepare() {
-    const bool watched = options.trace || options.explain;
+    // Few cores: words are worth watching one by one.
+    const bool few = uint64_t{package.mesh_width} * package.mesh_height <= 1024;
+    const bool watched = options.trace || (options.explain && few);
     if (evaluator == Evaluator::Event || (evaluator == Evaluator::Auto && watched)) {
       why = evaluator == Evaluator::Event ? "asked for" : options.trace ? "words are traced" : "words are watched";
       return useEvents();
@@ -37,7 +40,9 @@ public:
   Result<void> reset() override { return success(); }
 
   Result<runtime::LaunchResult> run(const runtime::Launch &launch) override {
+    const auto start = std::chrono::steady_clock::now();
     auto result = runWithOne(launch);
+    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     byProgram[launch.program] = {name, why};
     return result;
   }
@@ -49,6 +54,7 @@ public:
     runtime::KernelFacts facts;
     facts.evaluator = name;
     facts.evaluatorWhy = why;
+    facts.evaluatorSeconds = seconds;
     if (byProgram.size() < 2)
       return facts;
     facts.evaluatorWhy.clear();
@@ -97,6 +103,7 @@ private:
     std::string name, why;
   };
   std::map<std::string, Ran> byProgram;
+  double seconds = 0;
 };
 
 } // namespace

@@ -62,7 +62,7 @@ uint32_t LineSweep::multicastSource() const {
   if (of.stops[source].sends == noFlow)
     return length;
   const FlowShape &flow = of.flows[of.stops[source].sends];
-  if (flow.single != nobody || flow.lo == host || flow.receivers != receivers)
+  if (flow.single != nobody || flow.lo == host || flow.turn || flow.receivers != receivers)
     return length;
   for (int32_t at = flow.lo; at <= flow.hi; ++at)
     if (const Work *work = (*workOf)[static_cast<size_t>(at)]; flow.delivers(at) && (!work || work->empty()))

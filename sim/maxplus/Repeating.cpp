@@ -9,6 +9,9 @@ namespace weft::sim::maxplus {
 
 /// Whether the cores' times are all of the state that what follows depends on.
 bool Evaluation::forgetPast() {
+  if (std::any_of(program.channels.begin(), program.channels.end(),
+                  [](const ChannelShape &shape) { return shape.turn; }))
+    return false; // whose turn it is
   for (bool alongX : {false, true}) {
     if (!messages.forgetPast(alongX, time, folds[alongX]))
       return false;
@@ -33,7 +36,7 @@ bool Evaluation::beginsBlock(uint32_t phase) const {
 
 /// Before phase `phase`. The phase to go on with: another one if blocks from this one on are like the last one.
 uint32_t Evaluation::beginBlock(uint32_t phase) {
-  if (!beginsBlock(phase))
+  if (paths || !beginsBlock(phase))
     return phase;
   const auto [begin, period, count] = repetition;
   auto alike = [&] {
