@@ -15,7 +15,7 @@ namespace weft::runtime {
 
 std::string_view nameOf(Cause cause) {
   constexpr std::string_view names[] = {"compute",       "issue",      "latency", "bandwidth",
-                                        "back-pressure", "contention", "host"};
+                                        "back-pressure", "contention", "wait",    "host"};
   return names[static_cast<size_t>(cause)];
 }
 
@@ -24,8 +24,12 @@ std::string_view nameOf(Exit exit) {
   return names[static_cast<size_t>(exit)];
 }
 
-std::string foldedName(const std::string &name) {
+std::string foldedName(const std::string &whole) {
   std::string result;
+  const size_t mark = whole.rfind(" #");
+  const bool repeated = mark != std::string::npos && mark + 2 < whole.size() &&
+                        whole.find_first_not_of("0123456789", mark + 2) == std::string::npos;
+  const std::string name = repeated ? whole.substr(0, mark) : whole;
   for (size_t at = 0; at <= name.size();) {
     const size_t dot = std::min(name.find('.', at), name.size());
     const std::string part = name.substr(at, dot - at);
@@ -103,6 +107,12 @@ nlohmann::json json(const Explanation &why, const Stall &stall) {
 
 constexpr size_t rowsShown = 16, stallsShown = 5, stallsListed = 1000, segmentsListed = 10000;
 
+/// Names of kernels carry all their numbers.
+std::string shortened(const std::string &name) {
+  constexpr size_t most = 32;
+  return name.size() <= most ? name : name.substr(0, most - 3) + "...";
+}
+
 std::string pathTable(const Explanation &why) {
   std::vector<PathRow> rows = rowsOf(why);
   PathRow others;
@@ -121,7 +131,7 @@ std::string pathTable(const Explanation &why) {
   const auto total = static_cast<double>(std::max<uint64_t>(why.cycles, 1));
   for (const PathRow &row : rows)
     table.row({grouped(row.cycles), percent(static_cast<double>(row.cycles) / total), grouped(row.times),
-               std::string(nameOf(row.cause)), row.what, row.op,
+               std::string(nameOf(row.cause)), shortened(row.what), row.op,
                row.places == 1 ? text(row.first) : fmt::format("{} places, first {}", row.places, text(row.first))});
   if (more)
     table.row({grouped(others.cycles), percent(static_cast<double>(others.cycles) / total), grouped(others.times),
@@ -142,9 +152,10 @@ std::string endLines(const Explanation &why) {
   }
   if (why.busiest)
     out += fmt::format(
-        "  most loaded link {}: {} words, {} of the cycles\n", linkText(why.busiest->at, why.busiest->exit),
-        grouped(why.busiest->words),
-        percent(static_cast<double>(why.busiest->words) / static_cast<double>(std::max<uint64_t>(why.cycles, 1))));
+        "  most loaded link {}: {} words, {} of the cycles; {} of them colour {} of {}\n",
+        linkText(why.busiest->at, why.busiest->exit), grouped(why.busiest->words),
+        percent(static_cast<double>(why.busiest->words) / static_cast<double>(std::max<uint64_t>(why.cycles, 1))),
+        grouped(why.busiest->wordsOfColor), why.busiest->color, nameIn(why.channels, why.busiest->channel));
   if (!why.stallsKnown)
     return out + "  stalls by link and colour: not told message by message; ask with --evaluator event\n";
   if (why.stalls.empty())
@@ -226,8 +237,12 @@ nlohmann::json toJson(const Explanation &why) {
       out["slowest_core"]["waits"].push_back({{"channel", nameIn(why.channels, channel)}, {"cycles", cycles}});
   }
   if (why.busiest)
-    out["busiest_link"] = {
-        {"at", json(why.busiest->at)}, {"to", nameOf(why.busiest->exit)}, {"words", why.busiest->words}};
+    out["busiest_link"] = {{"at", json(why.busiest->at)},
+                           {"to", nameOf(why.busiest->exit)},
+                           {"words", why.busiest->words},
+                           {"color", why.busiest->color},
+                           {"channel", nameIn(why.channels, why.busiest->channel)},
+                           {"words_of_color", why.busiest->wordsOfColor}};
   if (!why.stallsKnown)
     return out;
   out["stalls"] = nlohmann::json::array();

@@ -86,6 +86,7 @@ Result<Line> Builder::buildLine(const pkg::ChannelT &channel, const std::vector<
     flow.lo = from.lo();
     flow.hi = from.hi();
     flow.deliverAll = from.deliver_all();
+    flow.color = from.color();
     flow.links = static_cast<uint32_t>(flow.hi - flow.lo);
     flow.maxHops = static_cast<uint32_t>(std::max(flow.hi - flow.source, flow.source - flow.lo));
     const auto number = static_cast<uint32_t>(line.flows.size());

@@ -17,6 +17,7 @@ inline constexpr int32_t nobody = -2, host = -1;
 struct FlowShape {
   int32_t source = 0, lo = 0, hi = 0;
   bool deliverAll = false;
+  uint8_t color = 0;
   uint32_t links = 0, maxHops = 0;
   int32_t single = nobody;  // the one core that receives; nobody: several do, or none
   uint32_t receivers = 0;   // cores

@@ -26,9 +26,15 @@ Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &
       crossAllowed(mayCross), params(evaluateParams(program.image, launch.tokensInCache)),
       time(size_t{width} * height, 0), ends(size_t{width} * height, 0),
       messages(program.channels, fabricCycles(hardware), width, height), ops(program.image.ops.size()),
-      traffic(program.image.channels.size()) {}
+      traffic(program.image.channels.size()), repetition(program.repetition) {}
 
 Result<runtime::LaunchReport> Evaluation::run() {
+  if (options.explain && std::any_of(program.channels.begin(), program.channels.end(),
+                                     [](const ChannelShape &shape) { return shape.turn != 0; }))
+    return userError("paths are not followed through routes that cores take turns on");
+  if (options.explain)
+    paths = std::make_unique<Paths>(
+        PathsContext{program.image, program.channels, fabricCycles(hardware), time, messages, width, height});
   if (auto ok = startHost(); !ok)
     return ok.takeError();
   if (auto ok = runPhases(); !ok)
@@ -74,6 +80,8 @@ Result<void> Evaluation::startHost() {
                                    program.image.name, input.name));
     if (words)
       messages.hostSends(input.channel, words, hardware.latency.hostStartup);
+    if (words && paths)
+      paths->hostSends(input.channel, words);
   }
   return success();
 }
@@ -81,24 +89,28 @@ Result<void> Evaluation::startHost() {
 Result<void> Evaluation::runPhases() {
   const auto count = static_cast<uint32_t>(program.image.tasks.size());
   const std::vector<Phase> &phases = program.phases;
-  auto tasksOf = [](uint32_t begin, uint32_t end) {
+  auto upTo = [](uint32_t begin, uint32_t end) {
     std::vector<uint32_t> tasks(end - begin);
     std::iota(tasks.begin(), tasks.end(), begin);
     return tasks;
   };
   if (together) {
     lastPhase = true;
-    return runPhase(tasksOf(0, count));
+    return runPhase(upTo(0, count));
   }
   for (uint32_t i = 0; i < phases.size();) {
     i = beginBlock(i);
     lastPhase = i + 1 == phases.size();
-    OpSum &op = ops[program.image.tasks[phases[i].begin].op];
-    const OpSum before = std::exchange(op, OpSum());
-    if (auto ok = runPhase(tasksOf(phases[i].begin, phases[i].end)); !ok)
-      return ok;
-    countPhase(i, before);
-    ++i;
+    const uint32_t swept = failure || paths ? 0 : runOnLines(i); // paths are of each core its own
+    if (failure)
+      return *failure;
+    if (!swept) {
+      const OpSum before = std::exchange(opOfPhase(i), OpSum());
+      if (auto ok = runPhase(upTo(phases[i].begin, phases[i].end)); !ok)
+        return ok;
+      countPhase(i, before);
+    }
+    i += swept ? swept : 1;
     if (options.progress)
       options.progress(static_cast<double>(phases[i - 1].end) / count);
   }
@@ -114,13 +126,32 @@ const std::vector<Group> &Evaluation::groupsOf(const std::vector<uint32_t> &clas
   return entry->second;
 }
 
-Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
+std::vector<uint32_t> Evaluation::classesOf(const std::vector<uint32_t> &tasks) const {
   std::vector<uint32_t> classes;
   for (uint32_t task : tasks)
     classes.push_back(program.classOfTask[task]);
   std::sort(classes.begin(), classes.end());
   classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  return classes;
+}
+
+/// Those of the tasks that the group's cores have.
+std::vector<uint32_t> Evaluation::tasksOf(const Group &group, const std::vector<uint32_t> &tasks,
+                                          const std::vector<uint32_t> &classes) const {
+  std::vector<uint32_t> own;
+  for (uint32_t task : tasks) {
+    const auto at = std::lower_bound(classes.begin(), classes.end(), program.classOfTask[task]);
+    if (group.member[static_cast<size_t>(at - classes.begin())])
+      own.push_back(task);
+  }
+  return own;
+}
+
+Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
+  const std::vector<uint32_t> classes = classesOf(tasks);
   const std::vector<Group> &groups = groupsOf(classes);
+  if (paths) // of each core its own
+    return runStrands(tasks, classes, groups);
   const LineUse use = lineUse(tasks);
   const bool alongX = use.alongX;
   std::vector<int32_t> shift;
@@ -157,11 +188,7 @@ Result<void> Evaluation::runStrands(const std::vector<uint32_t> &tasks, const st
     for (uint32_t channel = 0; channel < program.channels.size(); ++channel)
       if (program.channels[channel].turn)
         strand.sent[channel] = strand.asked[channel] = messages.turnsOf(channel);
-    for (uint32_t task : tasks) {
-      auto at = std::lower_bound(classes.begin(), classes.end(), program.classOfTask[task]);
-      if (group.member[static_cast<size_t>(at - classes.begin())])
-        strand.tasks.push_back(task);
-    }
+    strand.tasks = tasksOf(group, tasks, classes);
   }
   while (!strands.empty() && !failure) {
     // Strands stay whole as long as there is anything else to do.
@@ -247,6 +274,8 @@ bool Evaluation::drain(Strand &strand, bool parts) {
     return false;
   forEachCore(strand.cores, width,
               [&](uint32_t core, uint32_t, uint32_t) { lastEnd = std::max<uint64_t>(lastEnd, ends[core]); });
+  if (paths)
+    paths->drains(strand.cores, strand.pending, ends);
   countHidden(strand);
   checkRamps(strand);
   closeTransfers(strand);
@@ -262,6 +291,8 @@ runtime::LaunchReport Evaluation::report() const {
   result.counters.events = steps;
   result.busyCoreCycles = busy;
   reportOps(result, image, ops, program.opCores);
+  if (paths)
+    result.why = std::make_shared<const runtime::Explanation>(paths->explain(result.cycles));
   return result;
 }
 

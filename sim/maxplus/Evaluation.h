@@ -5,14 +5,17 @@
 
 #include "sim/maxplus/Channels.h"
 #include "sim/maxplus/CoreSet.h"
+#include "sim/maxplus/LineSweep.h"
 #include "sim/maxplus/Lockstep.h"
 #include "sim/maxplus/Messages.h"
 #include "sim/maxplus/Partition.h"
+#include "sim/maxplus/Paths.h"
 #include "sim/maxplus/Repetition.h"
 #include "sim/mesh/Decode.h"
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/OpSums.h"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -78,6 +81,9 @@ private:
   Result<void> runPhase(const std::vector<uint32_t> &tasks);
   Result<void> runStrands(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
                           const std::vector<Group> &groups);
+  std::vector<uint32_t> classesOf(const std::vector<uint32_t> &tasks) const;
+  std::vector<uint32_t> tasksOf(const Group &group, const std::vector<uint32_t> &tasks,
+                                const std::vector<uint32_t> &classes) const;
   const std::vector<Group> &groupsOf(const std::vector<uint32_t> &classes);
   void advanceAll();
   bool advance(Strand &strand, bool parts);
@@ -103,6 +109,7 @@ private:
   Counts countsSoFar() const { return {traffic, counters, busy, steps, messages.hostEnd()}; }
   bool forgetPast();
   void countPhase(uint32_t phase, const OpSum &before);
+  bool beginsBlock(uint32_t phase) const;
   uint32_t beginBlock(uint32_t phase);
   void repeatBlock(uint32_t phase, uint64_t times);
 
@@ -110,7 +117,8 @@ private:
   struct LineUse {
     bool alongX = false, alongY = false;  // channels
     bool byRow = false, byColumn = false; // what cores do depends on more than their class
-    bool host = false;
+    bool onX = false, onY = false;        // numbers depend on a core's coordinate
+    bool host = false, loops = false;
     bool reducesX = false, reducesY = false;
     std::vector<uint32_t> channels;
   };
@@ -121,6 +129,27 @@ private:
   void unfold(bool alongX);
   Result<void> runFolded(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
                          const std::vector<Group> &groups, bool alongX);
+
+  // LinePhase.cpp
+  using LineWorks = std::vector<const LineSweep::Work *>;
+  /// What phases that were evaluated on lines took.
+  struct Swept {
+    std::vector<OpSum> ops;                       // by phase
+    std::vector<runtime::ChannelTraffic> traffic; // by channel
+    uint64_t steps = 0, calls = 0;
+    uint32_t parts() const { return static_cast<uint32_t>(ops.size()); }
+    void add(const LineSweep &sweep, uint64_t lanes, uint64_t times, uint64_t later);
+  };
+  std::optional<LineSweep::Work> lineWork(const std::vector<uint32_t> &tasks, uint32_t phase, uint32_t x, uint32_t y);
+  LineWorks lineWorks(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes, uint32_t phase,
+                      const LineUse &use, bool firstOnly, std::deque<LineSweep::Work> &made);
+  void take(const Swept &swept, uint32_t firstPhase);
+  uint32_t runOnLines(uint32_t phase);
+  bool sweepPhases(const std::vector<uint32_t> &tasks, const LineUse &use, uint32_t phase, uint32_t count);
+  bool sweepFirst(LineSweep &sweep, bool alongX, const LineWorks &works, const std::vector<int32_t> &shift,
+                  Swept &swept);
+  bool sweepAll(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept);
+  bool sweepEach(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept);
 
   // Across.cpp
   struct Crossing { // of a channel between lines of which one stands for all
@@ -175,6 +204,7 @@ private:
   uint32_t sourceOf(uint32_t channel, uint32_t number, uint32_t x, uint32_t y) const;
   uint64_t sumOfTimes(const CoreSet &cores) const;
   void runLockstep(Strand &strand, uint32_t begin);
+  LockstepRun watchLockstep(const Strand &strand, uint32_t begin, const LockstepBody &body);
 
   // Expressions.cpp
   struct Needs {
@@ -196,6 +226,7 @@ private:
       failure = userError(why);
   }
   uint32_t opNumber(const Strand &strand) const { return program.image.tasks[strand.tasks[strand.task]].op; }
+  OpSum &opOfPhase(uint32_t phase) { return ops[program.image.tasks[program.phases[phase].begin].op]; }
   OpSum &opOf(const Strand &strand) { return ops[opNumber(strand)]; }
 
   const runtime::Package &package;
@@ -217,12 +248,16 @@ private:
   std::vector<Strand> strands, born;
   std::map<std::vector<uint32_t>, std::vector<Group>> partitions;
   Messages messages;
+  std::unique_ptr<Paths> paths; // if somebody wants to know why
   std::vector<OpSum> ops;
   std::vector<runtime::ChannelTraffic> traffic;
   runtime::Counters counters;
   uint64_t busy = 0, steps = 0, lastEnd = 0;
   std::vector<int32_t> folds[2]; // of lines along y and x: their shifts, where line 0 stands for all; else empty
   std::map<std::pair<std::vector<uint32_t>, bool>, bool> alike;
+  std::optional<LineSweep> sweeps[2];         // of lines along y and x
+  std::map<uint32_t, uint32_t> sweptTogether; // by kind of phase: how many from it on, 0 if it cannot be
+  Repetition repetition;
   std::optional<Block> lastBlock;
   std::vector<OpSum> phaseSums; // of the phases of the last block: what each added, and when it ended
   uint64_t repeated = 0;        // phases that were not evaluated

@@ -13,6 +13,8 @@ Evaluation::LineUse Evaluation::lineUse(const std::vector<uint32_t> &tasks) cons
     const Needs needs = needsOf(expr);
     use.byColumn = use.byColumn || needs.x;
     use.byRow = use.byRow || needs.y;
+    use.onX = use.onX || needs.x;
+    use.onY = use.onY || needs.y;
   };
   auto channel = [&](uint32_t number) {
     const ChannelShape &shape = program.channels[number];
@@ -46,6 +48,7 @@ Evaluation::LineUse Evaluation::lineUse(const std::vector<uint32_t> &tasks) cons
           depends(*each);
         break;
       case pkg::InstrKind::LoopBegin:
+        use.loops = true;
         depends(instr.count);
         break;
       default:

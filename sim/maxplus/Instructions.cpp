@@ -89,6 +89,8 @@ uint32_t Evaluation::wordsOf(Strand &strand, const InstrCode &instr) {
 
 void Evaluation::put(Strand &strand, const InstrCode &instr) {
   const uint32_t words = wordsOf(strand, instr);
+  if (paths)
+    paths->spends(strand.cores, Cause::Issue, opNumber(strand), runtime::noName, hardware.latency.transferIssue);
   delay(strand, hardware.latency.transferIssue);
   opOf(strand).communicate += strand.cores.size * hardware.latency.transferIssue;
   if (!words || failure)
@@ -97,6 +99,7 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
     return openAcross(strand, End::Put, instr.channel, words);
   const uint32_t number = strand.sent[instr.channel]++;
   std::vector<uint32_t> *at = &time;
+  const Transfer *behind = nullptr;
   for (const Transfer &before : strand.pending)
     if ((before.end == End::Put && before.channel == instr.channel) ||
         (before.end == End::Forward && before.out == instr.channel)) {
@@ -104,6 +107,7 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
       const uint32_t earlier = before.end == End::Put ? before.number : before.outNumber;
       Slot &slot = messages.slot(instr.channel, earlier);
       at = &ends;
+      behind = &before;
       forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
         const uint32_t left = messages.left(instr.channel, slot, x, y, before.words);
         if (left == unknown)
@@ -111,6 +115,8 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
         ends[core] = std::max(time[core], left + 1);
       });
     }
+  if (paths)
+    paths->sends(instr.channel, number, strand.cores, words, *at, behind);
   if (program.channels[instr.channel].turn) {
     const CoreSet senders = messages.sendersOf(instr.channel, number, strand.cores);
     messages.openSends(instr.channel, number, senders, words, *at);
@@ -124,6 +130,8 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
 
 void Evaluation::get(Strand &strand, const InstrCode &instr) {
   const uint32_t words = wordsOf(strand, instr);
+  if (paths)
+    paths->spends(strand.cores, Cause::Issue, opNumber(strand), runtime::noName, hardware.latency.transferIssue);
   delay(strand, hardware.latency.transferIssue);
   opOf(strand).communicate += strand.cores.size * hardware.latency.transferIssue;
   if (!words || failure)
@@ -131,6 +139,8 @@ void Evaluation::get(Strand &strand, const InstrCode &instr) {
   if (isAcross(instr.channel))
     return openAcross(strand, End::Get, instr.channel, words);
   const uint32_t number = strand.asked[instr.channel]++;
+  if (paths)
+    paths->receives(instr.channel, number, strand.cores);
   messages.openReceives(instr.channel, number, strand.cores, words, time);
   strand.pending.push_back({End::Get, opNumber(strand), instr.channel, number, words});
 }
@@ -175,6 +185,8 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
   const Stretch first = strand.cores.stretches.front();
   if (!needs.x && !needs.y) {
     const uint32_t cycles = kernelCycles(instr, strand, first.begin, first.y);
+    if (paths)
+      paths->spends(strand.cores, Cause::Compute, opNumber(strand), instr.kernel, cycles);
     delay(strand, cycles);
     sum = strand.cores.size * cycles;
   } else {
@@ -185,6 +197,8 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
         cycles = kernelCycles(instr, strand, x, y);
       if (!known.empty())
         known[needs.x ? x : y] = cycles;
+      if (paths)
+        paths->spends(core, Cause::Compute, opNumber(strand), instr.kernel, cycles);
       time[core] += cycles;
       sum += cycles;
     });
@@ -265,6 +279,8 @@ bool Evaluation::settleEnds(Strand &strand, bool parts) {
 Evaluation::Progress Evaluation::wait(Strand &strand, bool parts) {
   if (!settleEnds(strand, parts))
     return Progress::None;
+  if (paths)
+    paths->waits(strand.cores, strand.pending, ends);
   OpSum &op = opOf(strand);
   uint64_t waited = 0;
   forEachCore(strand.cores, width, [&](uint32_t core, uint32_t, uint32_t) {
@@ -306,10 +322,14 @@ void Evaluation::postReduction(Strand &strand, const InstrCode &instr, uint32_t 
     refuse("a stream goes on where cores take turns");
   Transfer transfer{forward ? End::Forward : End::Into, opNumber(strand), instr.channel, strand.asked[instr.channel]++,
                     words};
+  if (paths && !forward)
+    paths->receives(transfer.channel, transfer.number, strand.cores);
   messages.openReceives(transfer.channel, transfer.number, strand.cores, words, time);
   if (forward) {
     transfer.out = instr.channelOut;
     transfer.outNumber = strand.sent[instr.channelOut]++;
+    if (paths)
+      paths->forwards(transfer, strand.cores);
     messages.forwardTo(transfer.channel, transfer.number, strand.cores, transfer.out, transfer.outNumber, words);
     count(transfer.out, strand.cores, words);
     for (const Transfer &before : strand.pending)
@@ -356,6 +376,8 @@ Evaluation::Progress Evaluation::reduce(Strand &strand, const InstrCode &instr, 
   const bool forward = instr.kind == pkg::InstrKind::ReduceForward;
   if (strand.stage == Stage::Begin) {
     const uint32_t words = wordsOf(strand, instr);
+    if (paths)
+      paths->spends(strand.cores, Cause::Issue, opNumber(strand), runtime::noName, hardware.latency.streamStartup);
     delay(strand, hardware.latency.streamStartup);
     opOf(strand).communicate += strand.cores.size * hardware.latency.streamStartup;
     if (!words || failure) {
@@ -390,6 +412,8 @@ Evaluation::Progress Evaluation::reduce(Strand &strand, const InstrCode &instr, 
 void Evaluation::finishReduction(Strand &strand, const Transfer &transfer) {
   const hw::Latency &latency = hardware.latency;
   OpSum &op = opOf(strand);
+  if (paths)
+    paths->reduces(strand.cores, transfer, ends);
   Slot &slot = messages.slot(transfer.channel, transfer.number);
   forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
     const uint32_t first = slot.head[core] + latency.ramp;
@@ -472,6 +496,8 @@ void Evaluation::checkRamps(const Strand &strand) {
 }
 
 void Evaluation::closeTransfers(Strand &strand) {
+  if (paths)
+    paths->closes(strand.cores, strand.pending);
   for (const Transfer &transfer : strand.pending) {
     if (transfer.across) {
       closeAcross(strand, transfer);
@@ -485,6 +511,10 @@ void Evaluation::closeTransfers(Strand &strand) {
   }
   strand.pending.clear();
   strand.calls.clear();
+  if (!paths)
+    return;
+  if (auto ok = paths->collect(); !ok)
+    refuse(ok.error().message);
 }
 
 // ---- loops

@@ -126,6 +126,28 @@ uint64_t Evaluation::sumOfTimes(const CoreSet &cores) const {
   return sum;
 }
 
+/// What a step consists of, and how its cores begin the first one.
+LockstepRun Evaluation::watchLockstep(const Strand &strand, uint32_t begin, const LockstepBody &body) {
+  LockstepRun run;
+  run.cores = strand.cores;
+  run.body = body;
+  run.op = opNumber(strand);
+  run.begins = time;
+  run.paths = paths->coresPaths();
+  const std::vector<InstrCode> &instrs = program.image.instrs;
+  const Stretch first = strand.cores.stretches.front();
+  std::vector<StepPiece> *to = &run.before;
+  for (uint32_t pc = begin + 1; pc < instrs[begin].match; ++pc) {
+    if (instrs[pc].kind == pkg::InstrKind::Wait)
+      to = &run.after;
+    else if (instrs[pc].kind == pkg::InstrKind::Call)
+      to->push_back({Cause::Compute, instrs[pc].kernel, kernelCycles(instrs[pc], strand, first.begin, first.y)});
+    else
+      to->push_back({Cause::Issue, runtime::noName, hardware.latency.transferIssue});
+  }
+  return run;
+}
+
 /// Takes steps of the loop that the strand is at the begin of, as long as they can be taken in lockstep and there are
 /// some. The last step is left to others, unless all can be taken.
 void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
@@ -146,6 +168,9 @@ void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
     return;
   Lockstep lockstep(program.channels, fabricCycles(hardware), width, height, strand.cores, *body);
   lockstep.start(time);
+  LockstepRun watched;
+  if (paths)
+    watched = watchLockstep(strand, begin, *body);
   const uint64_t sumBefore = sumOfTimes(strand.cores);
   uint64_t rounds = 0;
   while (loop.counter < loop.count && (rounds % 64 || !lockstep.isFull()) && lockstep.step()) {
@@ -184,6 +209,10 @@ void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
     }
   }
   forEachCore(strand.cores, width, [&](uint32_t core, uint32_t, uint32_t) { time[core] = lockstep.begins(core); });
+  if (paths) {
+    watched.rounds = rounds;
+    paths->stepped(std::move(watched));
+  }
   const uint64_t all = rounds * strand.cores.size;
   OpSum &op = opOf(strand);
   op.compute += all * body->compute;

@@ -57,6 +57,8 @@ public:
   Messages(const std::vector<ChannelShape> &shapes, const FabricCycles &cycles, uint32_t width, uint32_t height);
 
   Slot &slot(uint32_t channel, uint32_t number);
+  /// Null once nobody has anything to do with the message any more.
+  Slot *known(uint32_t channel, uint32_t number) { return find(channel, number); }
   /// Ends of messages open. `at` is when, by core.
   void openSends(uint32_t channel, uint32_t number, const CoreSet &cores, uint32_t words,
                  const std::vector<uint32_t> &at);

@@ -13,13 +13,19 @@ runtime::Place placeOf(uint32_t where, uint32_t width, uint32_t height) {
   return line < rows ? runtime::Place{-1, line} : runtime::Place{line - rows, -1};
 }
 
-std::vector<runtime::PathSegment> PathStore::segments(uint32_t path, uint64_t end, uint32_t endsAt, uint32_t width,
-                                                      uint32_t height) const {
+std::vector<PathNode> PathStore::nodesOf(uint32_t path) const {
+  std::vector<PathNode> found;
+  for (; path != nothing; path = nodes[path].parent)
+    found.push_back(nodes[path]);
+  return found;
+}
+
+std::vector<runtime::PathSegment> segmentsOf(const std::vector<PathNode> &nodes, uint64_t end, uint32_t endsAt,
+                                             uint32_t width, uint32_t height) {
   std::vector<runtime::PathSegment> backwards;
   uint64_t until = end;
   uint32_t to = endsAt;
-  for (; path != nothing; path = nodes[path].parent) {
-    const PathNode &node = nodes[path];
+  for (const PathNode &node : nodes) {
     if (node.begin < until) {
       const runtime::Place from = placeOf(node.where, width, height);
       runtime::PathSegment *after = backwards.empty() ? nullptr : &backwards.back();

@@ -21,7 +21,12 @@ struct PathNode {
   Cause cause = Cause::Compute;
   uint8_t color = 0, winner = 0;
   bool marked = false;
+  bool lockstep = false; // stands for many: see sim/maxplus/Paths.h
 };
+
+/// The segments of a path whose nodes these are, the last one first. It ends at the core `endsAt` in cycle `end`.
+std::vector<runtime::PathSegment> segmentsOf(const std::vector<PathNode> &backwards, uint64_t end, uint32_t endsAt,
+                                             uint32_t width, uint32_t height);
 
 class PathStore {
 public:
@@ -40,10 +45,16 @@ public:
     return made;
   }
   bool isFull() const { return nodes.size() - spares >= limit; }
+  size_t size() const { return nodes.size() - spares; }
   /// A path that is still wanted; to be called for all of them before sweep().
   void mark(uint32_t path) {
     for (; path != nothing && !nodes[path].marked; path = nodes[path].parent)
       nodes[path].marked = true;
+  }
+  /// Whether a path that is wanted leads through loop `run`.
+  bool anyMarkedLockstep(uint32_t run) const {
+    return std::any_of(nodes.begin(), nodes.end(),
+                       [&](const PathNode &node) { return node.marked && node.lockstep && node.what == run; });
   }
   /// Frees what was not marked.
   void sweep() {
@@ -59,9 +70,8 @@ public:
     }
     limit = std::max<size_t>(least, 2 * (nodes.size() - spares));
   }
-  /// The segments of a path that ends at the core `endsAt` in cycle `end`, in order.
-  std::vector<runtime::PathSegment> segments(uint32_t path, uint64_t end, uint32_t endsAt, uint32_t width,
-                                             uint32_t height) const;
+  /// The nodes of a path, the last one first.
+  std::vector<PathNode> nodesOf(uint32_t path) const;
 
 private:
   static constexpr size_t least = size_t{1} << 20;

@@ -15,7 +15,7 @@ constexpr uint32_t down = 2;
 Recorder::Recorder(const ProgramImage &image, const Fabric &fabric, const std::vector<Transfer> &transfers,
                    uint32_t width, uint32_t height, uint32_t hop, TraceSink *trace)
     : image(image), routes(image.routes), fabric(fabric), transfers(transfers), width(width), height(height), hop(hop),
-      trace(trace), cores(size_t{width} * height), queues(routes.queues.size()), inputs(4 * routes.combiners.size()),
+      sink(trace), cores(size_t{width} * height), queues(routes.queues.size()), inputs(4 * routes.combiners.size()),
       streams(cores.size()), ports(routes.ports.size()), units(routes.combiners.size()), words(routes.queues.size(), 0),
       held(exits * routes.queues.size()), heldPorts(routes.ports.size()) {
   const Fifo &stream = fabric.streamShape();
@@ -111,13 +111,13 @@ Recorder::Entry Recorder::room(const Target &target) {
 
 Recorder::Spot Recorder::spotOf(uint32_t index) const {
   const Queue &queue = routes.queues[index];
-  return {queue.router, routes.flows[queue.flow].channel, queue.color};
+  return {queue.router, routes.flows[queue.flow].channel, queue.color, queue.ports};
 }
 
 Recorder::Spot Recorder::spotOfPort(uint32_t index) const {
   const SendPort &port = fabric.portStates()[index];
   const uint32_t queue = port.queue < inputBit ? port.queue : routes.combiners[(port.queue & ~inputBit) >> 2].queue;
-  return {transfers[port.head].owner, port.channel, routes.queues[queue].color};
+  return {transfers[port.head].owner, port.channel, routes.queues[queue].color, 0};
 }
 
 // ---- words: what they waited for ----------------------------------------------------------------------------------
@@ -195,16 +195,32 @@ uint32_t Recorder::travel(uint32_t path, const Spot &spot, uint64_t now) {
                     .color = spot.color});
 }
 
+Recorder::Exit Recorder::exitOf(uint8_t ports, uint32_t exit) {
+  if (!ports)
+    return Exit::Up;
+  const Exit exitsOf[] = {ports & West ? Exit::West : Exit::North, ports & East ? Exit::East : Exit::South, Exit::Down};
+  return exitsOf[exit];
+}
+
+void Recorder::trace(const Spot &spot, uint32_t exit, HeldUp::Reason reason, uint64_t begin, uint64_t until) {
+  if (sink)
+    sink->heldUp(
+        {spot.where, exitOf(spot.ports, exit), spot.color, reason, image.channels[spot.channel], begin, until});
+}
+
 void Recorder::countHeld(const Bound &bound, const Spot &spot, Count *counts) {
   if (!counts || bound.at <= bound.ready || bound.path == PathStore::nothing)
     return;
-  const uint64_t cycles = bound.at - bound.ready;
-  (bound.kind == Kind::Opened ? counts[bound.exit].receiver : counts[bound.exit].queue) += cycles;
+  const bool late = bound.kind == Kind::Opened;
+  (late ? counts[bound.exit].receiver : counts[bound.exit].queue) += bound.at - bound.ready;
+  trace(spot, bound.exit, late ? HeldUp::Reason::Receiver : HeldUp::Reason::Queue, bound.ready, bound.at);
 }
 
 uint32_t Recorder::leave(Line &line, const Bound &bound, const Spot &spot, Count *counts, uint64_t now) {
   if (line.isLosing) {
     line.isLosing = false;
+    if (counts)
+      trace(spot, line.lostExit, HeldUp::Reason::Arbitration, line.lostAt, now);
     return line.lostPath;
   }
   lostTrack = lostTrack || bound.at != now;
@@ -218,6 +234,8 @@ void Recorder::lose(Line &line, const Bound &bound, const Spot &spot, Count *cou
   if (!line.isLosing) {
     const uint32_t before = leave(line, bound, spot, counts, now);
     line.isLosing = true;
+    line.lostAt = now;
+    line.lostExit = exit;
     line.lostPath = paths.add({.begin = now,
                                .parent = before,
                                .where = spot.where,
@@ -283,16 +301,18 @@ void Recorder::sent(uint32_t index, uint64_t now) {
   push(targetOf(port.queue), now, travel(path, spot, now));
   if (transfer.done + 1 < transfer.words)
     return;
+  // A core that forwards goes on with its last word.
   const PathNode last = paths[path];
-  ending[port.head] = last.cause == Cause::Bandwidth && last.where == spot.where && last.what == spot.channel
-                          ? path
-                          : paths.add({.begin = now,
-                                       .parent = path,
-                                       .where = spot.where,
-                                       .op = last.op,
-                                       .what = spot.channel,
-                                       .cause = Cause::Bandwidth,
-                                       .color = spot.color});
+  const bool goesOn = last.cause == Cause::Bandwidth && last.where == spot.where && last.what == spot.channel;
+  const bool passes = last.cause == Cause::Latency && transfer.kind == TransferKind::StreamOut;
+  ending[port.head] = goesOn || passes ? path
+                                       : paths.add({.begin = now,
+                                                    .parent = path,
+                                                    .where = spot.where,
+                                                    .op = last.op,
+                                                    .what = spot.channel,
+                                                    .cause = Cause::Bandwidth,
+                                                    .color = spot.color});
 }
 
 void Recorder::losesRamp(uint32_t index, uint32_t winner, uint64_t now) {
@@ -349,7 +369,14 @@ std::optional<runtime::LinkLoad> Recorder::busiest() const {
   if (most == loads.end() || !*most)
     return std::nullopt;
   const auto at = static_cast<uint32_t>(most - loads.begin());
-  return runtime::LinkLoad{placeOf(at / 4, width, height), static_cast<Exit>(at % 4), *most};
+  runtime::LinkLoad load{placeOf(at / 4, width, height), static_cast<Exit>(at % 4), *most};
+  for (uint32_t i = routes.routerQueues[at / 4]; i < routes.routerQueues[at / 4 + 1]; ++i)
+    if (routes.queues[i].ports & (1u << at % 4) && words[i] > load.wordsOfColor) {
+      load.wordsOfColor = words[i];
+      load.color = routes.queues[i].color;
+      load.channel = routes.flows[routes.queues[i].flow].channel;
+    }
+  return load;
 }
 
 std::vector<runtime::Stall> Recorder::stalls() const {
@@ -373,10 +400,9 @@ std::vector<runtime::Stall> Recorder::stalls() const {
   };
   for (uint32_t i = 0; i < routes.queues.size(); ++i) {
     const Queue &queue = routes.queues[i];
-    const Exit sides[] = {queue.ports & West ? Exit::West : Exit::North, queue.ports & East ? Exit::East : Exit::South,
-                          Exit::Down};
     for (uint32_t exit = 0; exit < exits; ++exit)
-      add(held[exits * i + exit], queue.router, sides[exit], queue.color, routes.flows[queue.flow].channel);
+      add(held[exits * i + exit], queue.router, exitOf(queue.ports, exit), queue.color,
+          routes.flows[queue.flow].channel);
   }
   for (uint32_t sender = 0; sender + 1 < routes.senderPorts.size(); ++sender)
     for (uint32_t i = routes.senderPorts[sender]; i < routes.senderPorts[sender + 1]; ++i) {
@@ -418,7 +444,7 @@ Result<runtime::Explanation> Recorder::explain(uint64_t cycles) const {
   why.ops = image.ops;
   why.channels = image.channels;
   why.kernels = image.kernels;
-  why.path = paths.segments(end.path, cycles, endsAt, width, height);
+  why.path = segmentsOf(paths.nodesOf(end.path), cycles, endsAt, width, height);
   why.slowest = slowest();
   why.busiest = busiest();
   why.stalls = stalls();

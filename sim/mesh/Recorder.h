@@ -53,7 +53,8 @@ private:
     uint64_t pushed = 0, popped = 0;
     Entry last;            // when the next word can follow the last one, and that one's path
     bool isLosing = false; // others go instead
-    uint32_t lostPath = PathStore::nothing;
+    uint32_t lostPath = PathStore::nothing, lostExit = 0;
+    uint64_t lostAt = 0;
   };
   enum class Kind : uint8_t { Own, Before, Opened, Room };
   /// What was waited for last.
@@ -91,6 +92,7 @@ private:
   struct Spot {
     uint32_t where = 0, channel = 0;
     uint8_t color = 0;
+    uint8_t ports = 0; // of a queue; else 0
   };
   /// What is behind an entry of Queue::next, or of SendPort::queue.
   struct Target {
@@ -103,6 +105,7 @@ private:
   static void pop(Line &line, uint64_t now, uint32_t path);
   static Entry room(const Target &target);
   static Entry front(const Line &line) { return line.ring[line.popped % line.ring.size()]; }
+  static Exit exitOf(uint8_t ports, uint32_t exit);
   Spot spotOf(uint32_t queue) const;
   Spot spotOfPort(uint32_t port) const;
 
@@ -113,6 +116,7 @@ private:
   uint32_t leave(Line &line, const Bound &bound, const Spot &spot, Count *counts, uint64_t now);
   void lose(Line &line, const Bound &bound, const Spot &spot, Count *counts, uint32_t exit, uint8_t winner,
             uint64_t now);
+  void trace(const Spot &spot, uint32_t exit, HeldUp::Reason reason, uint64_t begin, uint64_t until);
   void countHeld(const Bound &bound, const Spot &spot, Count *counts);
   uint32_t follow(const Bound &bound, const Spot &spot);
   uint32_t travel(uint32_t path, const Spot &spot, uint64_t now);
@@ -127,7 +131,7 @@ private:
   const std::vector<Transfer> &transfers;
   const uint32_t width, height, hop;
   uint32_t streamCapacity = 0, streamLatency = 0;
-  TraceSink *trace;
+  TraceSink *sink; // may be null
   PathStore paths;
   std::vector<Core> cores;
   std::vector<Entry> opening;                              // by transfer

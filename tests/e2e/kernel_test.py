@@ -67,6 +67,24 @@ class Kernel(TestCase):
             for key in ("cycles", "compute", "communicate", "wait"):
                 self.assertAlmostEqual(float(row[key]), alone[key], delta=0.006)
 
+    def test_explain(self):
+        arguments = ("gemm", *WAFER, "--mesh", "40x36", "--shape", "160x160x160", "--algo", "meshgemm", "--explain")
+        whys = {}
+        for evaluator in ("event", "maxplus"):
+            report = self.predict(*arguments, "--evaluator", evaluator)
+            why = whys[evaluator] = report["explain"]
+            self.assertEqual(why["cycles"], report["launch_cycles"])
+            self.assertEqual(sum(why["by_cause"].values()), why["cycles"])
+            self.assertEqual(why["slowest_core"]["end"], why["cycles"])
+        self.assertEqual(whys["event"]["by_cause"], whys["maxplus"]["by_cause"])
+        self.assertEqual(whys["event"]["busiest_link"]["words"], whys["maxplus"]["busiest_link"]["words"])
+        self.assertNotIn("stalls", whys["maxplus"])
+        self.assertGreater(len(whys["event"]["stalls"]), 0)
+        text = self.weft("kernel", *arguments).stdout
+        self.assertIn("critical path of gemm", text)
+        self.assertIn("--evaluator event", text)
+        self.refused("kernel", "gemm", *WAFER, "--explain", "--csv", "rows.csv", status=2, says="--explain")
+
     def test_error_bars(self):
         kind = ("gemm", *WAFER, "--algo", "meshgemm")
         square, shape = ("--mesh", "16x16"), ("--shape", "64x64x64")

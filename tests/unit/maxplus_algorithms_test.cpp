@@ -1,5 +1,6 @@
 // Every algorithm of `weft kernel` on both evaluators of the mesh: the same cycles.
 #include "compiler/algorithms/Algorithms.h"
+#include "explanation_check.h"
 #include "hw-models/CoreModel.h"
 #include "maxplus_same.h"
 #include "sim/maxplus/MaxPlusEngine.h"
@@ -13,11 +14,12 @@ namespace {
 using algorithms::Kind;
 
 runtime::LaunchReport runOn(const runtime::Package &package, const hw::Hardware &hardware, bool maxPlus,
-                            std::string &error) {
+                            std::string &error, bool explain = true) {
   auto core = hw::makeCoreModel(hardware);
   REQUIRE(core);
   sim::MeshEngineOptions options;
   options.timingOnly = true;
+  options.explain = explain;
   options.coreModel = core->get();
   auto device =
       maxPlus ? sim::makeMaxPlusEngine(package, hardware, options) : sim::makeMeshEngine(package, hardware, options);
@@ -33,26 +35,45 @@ runtime::LaunchReport runOn(const runtime::Package &package, const hw::Hardware 
 }
 
 struct Tally {
-  uint32_t same = 0, refused = 0;
+  uint32_t same = 0, refused = 0, explained = 0, alike = 0; // alike: paths that spend the same on each cause
+  uint64_t cycles = 0, untold = 0;
   std::string why;
 };
+
+std::array<uint64_t, runtime::causeCount> spent(const runtime::LaunchReport &report) {
+  std::array<uint64_t, runtime::causeCount> sums{};
+  for (const runtime::PathSegment &segment : report.why->path)
+    sums[static_cast<size_t>(segment.cause)] += segment.end - segment.begin;
+  return sums;
+}
 
 void compareOne(const algorithms::Request &request, const hw::Hardware &hardware, Tally &tally) {
   auto generated = algorithms::generate(request, hardware);
   if (!generated)
     return; // K or groups that do not fit, too few colours: not this test's matter
-  std::string error, engineError;
-  runtime::LaunchReport seen = runOn(generated->package, hardware, true, error);
+  std::string error, engineError, unexplained;
+  const runtime::LaunchReport seen = runOn(generated->package, hardware, true, error, false);
   if (!error.empty()) {
     ++tally.refused;
     tally.why = error;
     return;
   }
-  runtime::LaunchReport expected = runOn(generated->package, hardware, false, engineError);
+  const runtime::LaunchReport expected = runOn(generated->package, hardware, false, engineError);
   CAPTURE(engineError);
   REQUIRE(engineError.empty());
   requireSame(seen, expected);
+  checkExplanation(expected);
   ++tally.same;
+  const runtime::LaunchReport explained = runOn(generated->package, hardware, true, unexplained);
+  if (!unexplained.empty())
+    return;
+  requireSame(explained, expected);
+  checkExplanation(explained);
+  const auto told = spent(explained), known = spent(expected);
+  ++tally.explained;
+  tally.untold += told[static_cast<size_t>(runtime::Cause::Wait)];
+  tally.cycles += explained.cycles;
+  tally.alike += told == known;
 }
 
 std::vector<std::vector<int64_t>> shapesOf(Kind kind, int64_t w, int64_t h) {
@@ -104,6 +125,10 @@ TEST_CASE("Both evaluators agree on every algorithm", "[maxplus]") {
         const auto known = accepted.find(std::string(nameOf(kind)) + ' ' + algorithm);
         REQUIRE(known != accepted.end());
         CHECK(tally.same >= known->second[std::string_view(preset) == "wse3"]);
+        CAPTURE(tally.same, tally.explained, tally.alike, tally.cycles, tally.untold);
+        CHECK(tally.untold == 0);
+        CHECK((tally.explained == tally.same || algorithm == "summa")); // paths are not followed through turns
+        CHECK(20 * tally.alike >= 19 * tally.explained); // of two things that came last each may follow another one
       }
   }
 }
