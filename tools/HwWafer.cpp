@@ -23,7 +23,7 @@ namespace {
 
 struct ValidateArguments {
   std::string reference = WEFT_SHARED_REFERENCE "/wafer", json, errors;
-  std::vector<std::string> files, overrides;
+  std::vector<std::string> files, overrides, models;
   size_t worst = 3;
 };
 
@@ -40,8 +40,9 @@ std::vector<const WaferRow *> worstRows(const WaferFile &file, size_t count) {
 }
 
 void print(const WaferFile &file, size_t worst) {
-  fmt::print("{:<26} {:<6} {:<10} {:>5} {:>8.2f} % {:>+8.2f} % {:>+8.2f} %\n", file.file, file.hardware, file.algorithm,
-             file.rows.size(), 100 * file.meanAbsoluteError(), 100 * file.meanError(), 100 * file.worstError());
+  fmt::print("{:<26} {:<6} {:<10} {:>5} {:>8.2f} % {:>+8.2f} % {:>+8.2f} % {:>5.0f} %{}\n", file.file, file.hardware,
+             file.algorithm, file.rows.size(), 100 * file.meanAbsoluteError(), 100 * file.meanError(),
+             100 * file.worstError(), 100 * file.goal, file.misses() ? "  missed" : "");
   for (const WaferRow *row : worstRows(file, worst))
     fmt::print("    line {:<4} {:<34} measured {:>12.2f} predicted {:>12.2f} {} {:>+7.2f} %\n", row->line, row->label,
                row->measured, row->predicted, file.unit, 100 * row->error());
@@ -50,22 +51,26 @@ void print(const WaferFile &file, size_t worst) {
 }
 
 void print(const std::vector<WaferFile> &files, size_t worst) {
-  fmt::print("{:<26} {:<6} {:<10} {:>5} {:>10} {:>10} {:>10}\n", "file", "preset", "algorithm", "rows", "MAE", "bias",
-             "worst");
+  fmt::print("{:<26} {:<6} {:<10} {:>5} {:>10} {:>10} {:>10} {:>7}\n", "file", "preset", "algorithm", "rows", "MAE",
+             "bias", "worst", "goal");
   for (const WaferFile &file : files)
     print(file, worst);
 }
 
 nlohmann::ordered_json toJson(const WaferFile &file) {
+  auto ofRows = [&](double error) {
+    return file.rows.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(error);
+  };
   nlohmann::ordered_json json = {{"file", file.file},
                                  {"hardware", file.hardware},
                                  {"kind", file.kind},
                                  {"algorithm", file.algorithm},
                                  {"element", file.element},
                                  {"unit", file.unit},
-                                 {"mean_absolute_error", file.meanAbsoluteError()},
-                                 {"mean_error", file.meanError()},
-                                 {"worst_error", file.worstError()},
+                                 {"mean_absolute_error", ofRows(file.meanAbsoluteError())},
+                                 {"mean_error", ofRows(file.meanError())},
+                                 {"worst_error", ofRows(file.worstError())},
+                                 {"goal", file.goal},
                                  {"not_compared", file.skipped}};
   json["rows"] = nlohmann::ordered_json::array();
   for (const WaferRow &row : file.rows)
@@ -86,8 +91,8 @@ Result<void> writeOut(const std::string &path, const nlohmann::ordered_json &jso
 }
 
 /// One file of the folder; nothing if it is not there.
-Result<std::optional<WaferFile>> validateFile(const std::string &path, const ValidateArguments &arguments,
-                                              const Tool &tool) {
+Result<std::optional<WaferFile>> validateFile(const std::string &path, const std::vector<ModelShape> &models,
+                                              const ValidateArguments &arguments, const Tool &tool) {
   if (!std::filesystem::exists(path))
     return std::optional<WaferFile>();
   auto overrides = hw::parseOverrides(arguments.overrides);
@@ -95,13 +100,13 @@ Result<std::optional<WaferFile>> validateFile(const std::string &path, const Val
     return overrides.takeError();
   const std::string name = std::filesystem::path(path).filename().string();
   const WaferKernels *kernels = findWaferKernels(path);
-  auto hardware = hw::load(kernels ? std::string(kernels->hardware) : "wse2", *overrides);
+  const auto tokens = std::ranges::find(waferTokens(), std::string_view(name), &WaferTokens::file);
+  auto hardware = hw::load(std::string(kernels ? kernels->hardware : tokens->hardware), *overrides);
   if (!hardware)
     return hardware.takeError();
   auto compared = [&]() -> Result<WaferFile> {
     if (!kernels)
-      return validateTokens(path, *std::ranges::find(waferTokens(), std::string_view(name), &WaferTokens::file),
-                            *hardware, tool);
+      return validateTokens(path, *tokens, models, *hardware, tool);
     auto table = readCsv(path);
     if (!table)
       return table.takeError();
@@ -125,12 +130,23 @@ Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
     if (std::ranges::find(names, file) == names.end())
       return userError(fmt::format("--file {}: no program is known for a file of this name; known: {}", file,
                                    fmt::join(names, ", ")));
+  for (const std::string *out : {&arguments.json, &arguments.errors})
+    if (!out->empty() && *out != "-")
+      if (auto writable = runtime::checkWritable(*out); !writable)
+        return writable;
+  std::vector<ModelShape> models;
+  for (const std::string &given : arguments.models) {
+    auto model = parseModelShape(given);
+    if (!model)
+      return model.takeError();
+    models.push_back(std::move(*model));
+  }
   std::vector<WaferFile> files;
   std::string missing;
   for (const std::string &name : names) {
     if (!arguments.files.empty() && std::ranges::find(arguments.files, name) == arguments.files.end())
       continue;
-    auto file = validateFile(fmt::format("{}/{}", arguments.reference, name), arguments, tool);
+    auto file = validateFile(fmt::format("{}/{}", arguments.reference, name), models, arguments, tool);
     if (!file)
       return file.takeError();
     if (*file)
@@ -140,6 +156,10 @@ Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
   }
   if (files.empty())
     return userError(fmt::format("{}: none of the files with measurements is there: {}", arguments.reference, missing));
+  if (std::ranges::all_of(files, [](const WaferFile &file) { return file.rows.empty(); })) {
+    print(files, 0);
+    return userError("no row could be compared");
+  }
   if (arguments.json != "-") {
     print(files, arguments.worst);
     if (!missing.empty())
@@ -212,12 +232,18 @@ void addHwValidateWaferCommand(CLI::App &validateGroup, const Tool &tool, int &e
   command->add_option("--file", arguments->files, "Only this file of the folder; may be repeated")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  command
+      ->add_option("--model", arguments->models,
+                   "Shapes of a model that tables of tokens/s name and Weft does not know; may be repeated")
+      ->type_name("NAME=CONFIG.json")
+      ->allow_extra_args(false);
   command->add_option("--set", arguments->overrides, "Replace a value of the presets: KEY=VALUE")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command
       ->add_option("--worst", arguments->worst, "List this many rows of each file with the largest error (default: 3)")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000000).description(""));
   command->add_option("--errors", arguments->errors, "Write the errors by mesh size, as `weft kernel` reads them")
       ->type_name("FILE");
   command->add_option("--json", arguments->json, "Write every row; - for standard output")->type_name("FILE");

@@ -1,42 +1,47 @@
 #include "tools/WaferLayers.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <fstream>
 
 namespace weft::tools {
 
 using algorithms::Kind;
 using algorithms::Request;
 
-static constexpr WaferTokens tokenFiles[] = {{"waferllm_decode_tpr.csv", "decode"},
-                                             {"waferllm_prefill_tpr.csv", "prefill"}};
+static constexpr WaferTokens tokenFiles[] = {{"waferllm_decode_tpr.csv", "decode", "wse2", 0.1},
+                                             {"waferllm_prefill_tpr.csv", "prefill", "wse2", 0.1}};
 
 std::span<const WaferTokens> waferTokens() { return tokenFiles; }
 
 namespace {
 
-/// Shapes of the models in the tables: config.json of each, as published by its maker.
-struct ModelShape {
-  std::string_view name; // letters and digits, lower case
-  int64_t hidden, intermediate, layers;
-};
-constexpr ModelShape models[] = {{"llama38b", 4096, 14336, 32},
-                                 {"llama213b", 5120, 13824, 40},
-                                 {"codellama34b", 8192, 22016, 48},
-                                 {"qwen272b", 8192, 29568, 80}};
+/// Shapes of the models that WaferLLM measured: config.json of each, as published by its maker.
+const ModelShape measuredModels[] = {{"llama38b", 4096, 14336, 32},
+                                     {"llama213b", 5120, 13824, 40},
+                                     {"codellama34b", 8192, 22016, 48},
+                                     {"qwen272b", 8192, 29568, 80}};
 /// Tokens of the prompt, and in the cache during decode: the 4k of WaferLLM's configurations.
 constexpr int64_t sequence = 4096;
 
-const ModelShape *findModel(std::string_view name) {
+std::string plainName(std::string_view name) {
   std::string plain;
   for (char c : name)
     if (std::isalnum(static_cast<unsigned char>(c)))
       plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const auto *found = std::ranges::find(models, std::string_view(plain), &ModelShape::name);
-  return found == std::end(models) ? nullptr : found;
+  return plain;
+}
+
+const ModelShape *findModel(std::string_view name, const std::vector<ModelShape> &models) {
+  const std::string plain = plainName(name);
+  if (const auto given = std::ranges::find(models, plain, &ModelShape::name); given != models.end())
+    return &*given;
+  const auto *found = std::ranges::find(measuredModels, plain, &ModelShape::name);
+  return found == std::end(measuredModels) ? nullptr : found;
 }
 
 /// "420x420 WSE-2 cores" -> 420; 0 if it is no square.
@@ -62,6 +67,26 @@ Request layerRequest(const ModelShape &model, uint32_t cores, bool decode) {
 
 } // namespace
 
+Result<ModelShape> parseModelShape(const std::string &given) {
+  const size_t equals = given.find('=');
+  if (equals == std::string::npos || equals == 0)
+    return userError(fmt::format("--model {}: a name, '=' and a config.json are wanted", given));
+  const std::string path = given.substr(equals + 1);
+  std::ifstream file(path);
+  const auto config = nlohmann::json::parse(file, nullptr, false);
+  ModelShape shape{.name = plainName(given.substr(0, equals))};
+  for (auto [key, to] : {std::pair("hidden_size", &shape.hidden),
+                         {"intermediate_size", &shape.intermediate},
+                         {"num_hidden_layers", &shape.layers}}) {
+    const auto value = config.is_object() ? config.find(key) : config.end();
+    if (value == config.end() || !value->is_number_unsigned() || value->get<uint64_t>() == 0 ||
+        value->get<uint64_t>() > 1u << 24)
+      return userError(fmt::format("--model {}: {} has no whole number '{}' from 1 to 2^24", given, path, key));
+    *to = value->get<int64_t>();
+  }
+  return shape;
+}
+
 uint32_t decodeGroups(uint32_t cores) {
   uint32_t groups = 1;
   for (uint32_t divisor = 2; divisor * divisor <= cores; ++divisor)
@@ -70,7 +95,8 @@ uint32_t decodeGroups(uint32_t cores) {
   return groups;
 }
 
-Result<WaferFile> validateTokens(const std::string &path, const WaferTokens &tokens, const hw::Hardware &hardware,
+Result<WaferFile> validateTokens(const std::string &path, const WaferTokens &tokens,
+                                 const std::vector<ModelShape> &models, const hw::Hardware &hardware,
                                  const Tool &tool) {
   auto table = readCsv(path);
   if (!table)
@@ -80,20 +106,22 @@ Result<WaferFile> validateTokens(const std::string &path, const WaferTokens &tok
                  .algorithm = "waferllm",
                  .kind = std::string(tokens.kind),
                  .element = "f16",
-                 .unit = "tokens/s"};
+                 .unit = "tokens/s",
+                 .goal = tokens.goal};
   const bool decode = tokens.kind == "decode";
   for (size_t i = 0; i < table->lines.size(); ++i) {
     if (table->cell(i, "system") != "WaferLLM")
       continue; // peers run other programs
     const std::string_view name = table->cell(i, "model"), mesh = table->cell(i, "hardware");
-    const ModelShape *model = findModel(name);
+    const ModelShape *model = findModel(name, models);
     const uint32_t cores = squareOf(mesh);
     const std::string_view cell = table->cell(i, "value");
     double measured = 0;
     auto parsed = std::from_chars(cell.data(), cell.data() + cell.size(), measured);
     if (!model || !cores || parsed.ec != std::errc() || !(measured > 0)) {
       file.skipped.push_back(fmt::format("line {}: '{}' on '{}': {}", table->lineNumbers[i], name, mesh,
-                                         model ? "no square mesh or no number" : "no shapes of this model"));
+                                         model ? "no square mesh or no number"
+                                               : "its shapes are not known; --model NAME=CONFIG.json gives them"));
       continue;
     }
     auto outcome = runKernel(layerRequest(*model, cores, decode), hardware, tool);

@@ -15,10 +15,10 @@ using algorithms::Kind;
 using algorithms::Request;
 
 static constexpr WaferKernels kernelFiles[] = {
-    {"wse3_hw_meshgemm.csv", "wse3", Kind::Gemm, "meshgemm", Element::F16},
-    {"wse3_hw_meshgemv.csv", "wse3", Kind::Gemv, "ktree", Element::F16, false, true},
-    {"wse3_hw_shift.csv", "wse3", Kind::Shift, "relay", Element::F16, true, false},
-    {"cs2_summa_fp32.csv", "cs2", Kind::Gemm, "summa", Element::F32},
+    {"wse3_hw_meshgemm.csv", "wse3", Kind::Gemm, "meshgemm", Element::F16, false, false, 0.02},
+    {"wse3_hw_meshgemv.csv", "wse3", Kind::Gemv, "ktree", Element::F16, false, true, 0.01},
+    {"wse3_hw_shift.csv", "wse3", Kind::Shift, "relay", Element::F16, true, false, 0.03},
+    {"cs2_summa_fp32.csv", "cs2", Kind::Gemm, "summa", Element::F32, false, false, 0.03},
 };
 
 std::span<const WaferKernels> waferKernels() { return kernelFiles; }
@@ -64,7 +64,8 @@ Result<double> measuredOf(const CsvTable &table, size_t row) {
   std::string_view cell = table.cell(row, "cycles");
   double value = 0;
   auto parsed = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  if (cell.empty() || parsed.ec != std::errc() || parsed.ptr != cell.data() + cell.size() || !(value > 0))
+  if (cell.empty() || parsed.ec != std::errc() || parsed.ptr != cell.data() + cell.size() || !(value > 0) ||
+      !std::isfinite(value))
     return userError(
         fmt::format("{}:{}: column cycles: '{}' is no positive number", table.path, table.lineNumbers[row], cell));
   return value;
@@ -108,7 +109,8 @@ Result<WaferFile> validateKernels(const CsvTable &table, const WaferKernels &ker
                  .hardware = hardware.name,
                  .algorithm = std::string(kernels.algorithm),
                  .kind = std::string(nameOf(kernels.kind)),
-                 .element = kernels.element == Element::F16 ? "f16" : "f32"};
+                 .element = kernels.element == Element::F16 ? "f16" : "f32",
+                 .goal = kernels.goal};
   for (size_t i = 0; i < outcomes->size(); ++i) {
     const KernelOutcome &each = (*outcomes)[i];
     file.rows.push_back({.line = table.lineNumbers[i],

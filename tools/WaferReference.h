@@ -19,6 +19,7 @@ struct WaferKernels {
   algorithms::Element element;
   /// Whether rows (columns) of cores never meet in the program, so that one of them takes what all take.
   bool oneRow = false, oneColumn = false;
+  double goal = 0; // mean absolute error that is aimed at, a fraction
 };
 
 std::span<const WaferKernels> waferKernels();
@@ -44,9 +45,12 @@ struct WaferFile {
   std::string kind; // "gemm", …, "decode", "prefill"
   std::string element;
   std::string unit = "cycles";
+  double goal = 0; // mean absolute error that is aimed at, a fraction
   std::vector<WaferRow> rows{};
   std::vector<std::string> skipped{}; // why rows were not compared
+  /// Fractions; 0 if no row was compared.
   double meanAbsoluteError() const, meanError() const, worstError() const;
+  bool misses() const { return meanAbsoluteError() > goal; }
 };
 
 /// Runs the rows of `table` as `kernels` says, on `hardware`.

@@ -1,6 +1,9 @@
 // A layer of a LLaMA-like model as WaferLLM (OSDI 2025) runs it: one token on a square of cores whose vectors lie
 // alternately along x and along y, or a prompt as nine GEMMs. Timing: what a layer computes is tested part by part.
 //
+// The measured programs have one head and no grouped keys and values (their model_config: n_heads 1), so q, k and v are
+// all as wide as the model.
+//
 // Local work is counted in what a vector engine is asked for: vector instructions, loops over vectors whose descriptors
 // are set up, elements, and scalars that need a division, a root or an exponential.
 #include "compiler/algorithms/Collectives.h"
@@ -97,6 +100,8 @@ Result<void> Layer::feedForward() {
   local("up_gate.product", vectorMatrix(dim, ffn) + vectorMatrix(dim, ffn));
   if (auto done = sum("up_gate.sum", "y", 2 * ffn); !done)
     return done;
+  // The measured program activates as many elements as the model's features lie on a core, not all `ffn`
+  // (WaferLLM at 2cd13b5, Decode/WSE-2/src/decode.csl, z2_silu).
   local("silu", scalars(dim, (exponentialSteps + 2) * dim) + vectors(1, ffn));
   local("down.product", vectorMatrix(ffn, dim));
   if (auto done = sum("down.sum", "x", dim); !done)

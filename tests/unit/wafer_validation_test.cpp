@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 using namespace weft;
 using namespace weft::tools;
@@ -25,7 +26,8 @@ Tool engineTool() {
 }
 
 struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / "weft-wafer-validation";
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("weft-wafer-validation-" + std::to_string(getpid()));
   Folder() {
     std::filesystem::remove_all(path);
     std::filesystem::create_directories(path);
@@ -177,13 +179,29 @@ TEST_CASE("tokens are compared for WaferLLM's rows, and models without shapes ar
                                               "t,LLaMA3-8B,T10,64x64 WSE-2 cores,x,tokens/s,100\n"
                                               "t,Grok,WaferLLM,64x64 WSE-2 cores,x,tokens/s,100\n");
   hw::Hardware large = *hw::load("wse2", {{"memory.sram_kib", "4096"}});
-  auto file = validateTokens(path, waferTokens()[0], large, engineTool());
+  auto file = validateTokens(path, waferTokens()[0], {}, large, engineTool());
   REQUIRE(file);
   REQUIRE(file->rows.size() == 1);
   CHECK(file->rows[0].label == "LLaMA3-8B, P 64");
   CHECK(file->rows[0].predicted > 0);
   REQUIRE(file->skipped.size() == 1);
-  CHECK_THAT(file->skipped[0], Contains("line 4") && Contains("no shapes"));
+  CHECK_THAT(file->skipped[0], Contains("line 4") && Contains("--model NAME=CONFIG.json"));
+
+  const std::string config = folder.write("config.json", R"({"hidden_size": 4096, "intermediate_size": 14336,
+                                                             "num_hidden_layers": 64})");
+  auto grok = parseModelShape("grok=" + config);
+  REQUIRE(grok);
+  auto both = validateTokens(path, waferTokens()[0], {*grok}, large, engineTool());
+  REQUIRE(both);
+  REQUIRE(both->rows.size() == 2);
+  CHECK(both->skipped.empty());
+  CHECK(both->rows[1].predicted == Approx(both->rows[0].predicted / 2)); // twice as many layers of the same shape
+  for (const std::string bad : {std::string("grok"), "=" + config, std::string("grok=nowhere.json"),
+                                "grok=" + folder.write("bad.json", R"({"hidden_size": -1})"),
+                                "grok=" + folder.write("list.json", "[1, 2"), "grok=" + path}) {
+    INFO(bad);
+    CHECK_FALSE(parseModelShape(bad));
+  }
 }
 
 TEST_CASE("an error bar is that of the measured range, and anything else is extrapolated") {
