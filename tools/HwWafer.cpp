@@ -27,9 +27,6 @@ struct ValidateArguments {
   size_t worst = 3;
 };
 
-/// Files whose programs the max-plus evaluator refuses: compared only if they are named.
-constexpr std::string_view runWordByWord[] = {"waferllm_prefill_tpr.csv"};
-
 std::vector<const WaferRow *> worstRows(const WaferFile &file, size_t count) {
   std::vector<const WaferRow *> rows;
   rows.reserve(file.rows.size());
@@ -129,14 +126,10 @@ Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
       return userError(fmt::format("--file {}: no program is known for a file of this name; known: {}", file,
                                    fmt::join(names, ", ")));
   std::vector<WaferFile> files;
-  std::string missing, tooSlow;
+  std::string missing;
   for (const std::string &name : names) {
     if (!arguments.files.empty() && std::ranges::find(arguments.files, name) == arguments.files.end())
       continue;
-    if (arguments.files.empty() && std::ranges::find(runWordByWord, name) != std::end(runWordByWord)) {
-      tooSlow += fmt::format("{}{}", tooSlow.empty() ? "" : ", ", name);
-      continue;
-    }
     auto file = validateFile(fmt::format("{}/{}", arguments.reference, name), arguments, tool);
     if (!file)
       return file.takeError();
@@ -151,9 +144,6 @@ Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
     print(files, arguments.worst);
     if (!missing.empty())
       fmt::print("not there: {}\n", missing);
-    if (!tooSlow.empty())
-      fmt::print("not compared: {}; their programs run word by word, for hours; name one with --file to run it\n",
-                 tooSlow);
   }
   if (!arguments.errors.empty())
     if (auto done = runtime::writeFile(arguments.errors, errorsCsv(errorsOf(files))); !done)

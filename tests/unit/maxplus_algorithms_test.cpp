@@ -6,6 +6,7 @@
 #include "sim/maxplus/MaxPlusEngine.h"
 
 #include <array>
+#include <map>
 
 namespace weft::test {
 namespace {
@@ -34,7 +35,7 @@ runtime::LaunchReport runOn(const runtime::Package &package, const hw::Hardware 
 }
 
 struct Tally {
-  uint32_t same = 0, refused = 0, alike = 0; // alike: paths that spend the same on each cause
+  uint32_t same = 0, refused = 0, explained = 0, alike = 0; // alike: paths that spend the same on each cause
   uint64_t cycles = 0, untold = 0;
   std::string why;
 };
@@ -50,25 +51,29 @@ void compareOne(const algorithms::Request &request, const hw::Hardware &hardware
   auto generated = algorithms::generate(request, hardware);
   if (!generated)
     return; // K or groups that do not fit, too few colours: not this test's matter
-  std::string error, engineError;
-  runtime::LaunchReport seen = runOn(generated->package, hardware, true, error);
+  std::string error, engineError, unexplained;
+  const runtime::LaunchReport seen = runOn(generated->package, hardware, true, error, false);
   if (!error.empty()) {
     ++tally.refused;
     tally.why = error;
     return;
   }
-  runtime::LaunchReport expected = runOn(generated->package, hardware, false, engineError);
+  const runtime::LaunchReport expected = runOn(generated->package, hardware, false, engineError);
   CAPTURE(engineError);
   REQUIRE(engineError.empty());
   requireSame(seen, expected);
-  requireSame(runOn(generated->package, hardware, true, error, false), expected);
   checkExplanation(expected);
-  checkExplanation(seen);
-  const auto told = spent(seen), known = spent(expected);
-  tally.untold += told[static_cast<size_t>(runtime::Cause::Wait)];
-  tally.cycles += seen.cycles;
-  tally.alike += told == known;
   ++tally.same;
+  const runtime::LaunchReport explained = runOn(generated->package, hardware, true, unexplained);
+  if (!unexplained.empty())
+    return;
+  requireSame(explained, expected);
+  checkExplanation(explained);
+  const auto told = spent(explained), known = spent(expected);
+  ++tally.explained;
+  tally.untold += told[static_cast<size_t>(runtime::Cause::Wait)];
+  tally.cycles += explained.cycles;
+  tally.alike += told == known;
 }
 
 std::vector<std::vector<int64_t>> shapesOf(Kind kind, int64_t w, int64_t h) {
@@ -87,6 +92,18 @@ std::vector<std::vector<int64_t>> shapesOf(Kind kind, int64_t w, int64_t h) {
 TEST_CASE("Both evaluators agree on every algorithm", "[maxplus]") {
   constexpr std::array<std::array<uint32_t, 2>, 9> meshes = {
       {{2, 2}, {3, 3}, {5, 5}, {6, 6}, {9, 9}, {7, 3}, {4, 10}, {1, 6}, {12, 1}}};
+  // Programs that are not refused, on wse2 and on wse3: fewer are a loss. Others have flows that share links.
+  const std::map<std::string, std::array<uint32_t, 2>> accepted = {
+      {"gemm meshgemm", {144, 144}},     {"gemm cannon", {144, 144}},    {"gemm summa", {144, 144}},
+      {"gemm allgather", {35, 35}},      {"gemm gemm-t", {140, 140}},    {"gemv auto", {108, 108}},
+      {"gemv ktree", {63, 75}},          {"gemv chain", {108, 108}},     {"gemv two-phase", {60, 60}},
+      {"gemv tree", {32, 36}},           {"gemv ring", {108, 108}},      {"gemv star", {32, 32}},
+      {"allreduce auto", {144, 142}},    {"allreduce ktree", {68, 84}},  {"allreduce chain", {144, 144}},
+      {"allreduce two-phase", {60, 60}}, {"allreduce tree", {30, 40}},   {"allreduce ring", {144, 144}},
+      {"allreduce star", {24, 24}},      {"reduce auto", {115, 115}},    {"reduce ktree", {64, 68}},
+      {"reduce chain", {144, 144}},      {"reduce two-phase", {38, 38}}, {"reduce tree", {23, 28}},
+      {"reduce ring", {144, 144}},       {"reduce star", {20, 20}},      {"broadcast multicast", {144, 144}},
+      {"broadcast chain", {144, 144}},   {"shift direct", {100, 100}},   {"shift relay", {128, 128}}};
   for (const char *preset : {"wse2", "wse3"}) {
     auto hardware = hw::load(preset);
     REQUIRE(hardware);
@@ -104,11 +121,14 @@ TEST_CASE("Both evaluators agree on every algorithm", "[maxplus]") {
                 CAPTURE(preset, nameOf(kind), algorithm, w, h, shape, repeats, static_cast<int>(element));
                 compareOne(request, *hardware, tally);
               }
-        CAPTURE(preset, nameOf(kind), algorithm, tally.why);
-        CHECK(tally.same > 0);
-        CAPTURE(tally.same, tally.alike, tally.cycles, tally.untold);
+        CAPTURE(preset, nameOf(kind), algorithm, tally.refused, tally.why);
+        const auto known = accepted.find(std::string(nameOf(kind)) + ' ' + algorithm);
+        REQUIRE(known != accepted.end());
+        CHECK(tally.same >= known->second[std::string_view(preset) == "wse3"]);
+        CAPTURE(tally.same, tally.explained, tally.alike, tally.cycles, tally.untold);
         CHECK(tally.untold == 0);
-        CHECK(20 * tally.alike >= 19 * tally.same); // of two things that came last each may follow another one
+        CHECK((tally.explained == tally.same || algorithm == "summa")); // paths are not followed through turns
+        CHECK(20 * tally.alike >= 19 * tally.explained); // of two things that came last each may follow another one
       }
   }
 }

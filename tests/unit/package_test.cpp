@@ -192,6 +192,9 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"unknown way, 7", [&](Package &p) { sums(p) = {{0, 1, 0, 2, false, 5, pkg::Combine(7)}}; }},
       {"the host takes part", [&](Package &p) { sums(p) = {{0, 1, -1, 2, false, 5, pkg::Combine::MaxI32}}; }},
       {"at its root alone", [&](Package &p) { sums(p) = {{0, 1, 0, 2, true, 5, pkg::Combine::AddBF16}}; }},
+      {"cores take turns", [](Package &p) { p.programs[0]->channels[0]->turn = 1; }}, // the host is no core
+      {"cores take turns", [](Package &p) { p.programs[0]->channels[1]->turn = 2; }}, // delivered at one end
+      {"cores take turns", [&](Package &p) { p.programs[0]->channels[3]->turn = 1; }},
       {"reduce_stage is 0",
        [](Package &p) {
          const hw::Hardware plain = *hw::load("rvv-mesh-16");
