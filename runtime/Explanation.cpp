@@ -24,8 +24,12 @@ std::string_view nameOf(Exit exit) {
   return names[static_cast<size_t>(exit)];
 }
 
-std::string foldedName(const std::string &name) {
+std::string foldedName(const std::string &whole) {
   std::string result;
+  const size_t mark = whole.rfind(" #");
+  const bool repeated = mark != std::string::npos && mark + 2 < whole.size() &&
+                        whole.find_first_not_of("0123456789", mark + 2) == std::string::npos;
+  const std::string name = repeated ? whole.substr(0, mark) : whole;
   for (size_t at = 0; at <= name.size();) {
     const size_t dot = std::min(name.find('.', at), name.size());
     const std::string part = name.substr(at, dot - at);
@@ -148,9 +152,10 @@ std::string endLines(const Explanation &why) {
   }
   if (why.busiest)
     out += fmt::format(
-        "  most loaded link {}: {} words, {} of the cycles\n", linkText(why.busiest->at, why.busiest->exit),
-        grouped(why.busiest->words),
-        percent(static_cast<double>(why.busiest->words) / static_cast<double>(std::max<uint64_t>(why.cycles, 1))));
+        "  most loaded link {}: {} words, {} of the cycles; {} of them colour {} of {}\n",
+        linkText(why.busiest->at, why.busiest->exit), grouped(why.busiest->words),
+        percent(static_cast<double>(why.busiest->words) / static_cast<double>(std::max<uint64_t>(why.cycles, 1))),
+        grouped(why.busiest->wordsOfColor), why.busiest->color, nameIn(why.channels, why.busiest->channel));
   if (!why.stallsKnown)
     return out + "  stalls by link and colour: not told message by message; ask with --evaluator event\n";
   if (why.stalls.empty())
@@ -232,8 +237,12 @@ nlohmann::json toJson(const Explanation &why) {
       out["slowest_core"]["waits"].push_back({{"channel", nameIn(why.channels, channel)}, {"cycles", cycles}});
   }
   if (why.busiest)
-    out["busiest_link"] = {
-        {"at", json(why.busiest->at)}, {"to", nameOf(why.busiest->exit)}, {"words", why.busiest->words}};
+    out["busiest_link"] = {{"at", json(why.busiest->at)},
+                           {"to", nameOf(why.busiest->exit)},
+                           {"words", why.busiest->words},
+                           {"color", why.busiest->color},
+                           {"channel", nameIn(why.channels, why.busiest->channel)},
+                           {"words_of_color", why.busiest->wordsOfColor}};
   if (!why.stallsKnown)
     return out;
   out["stalls"] = nlohmann::json::array();

@@ -62,7 +62,10 @@ struct Stall {
 struct LinkLoad {
   Place at;
   Exit exit = Exit::West;
-  uint64_t words = 0;
+  uint64_t words = 0;        // of all colours
+  uint8_t color = 0;         // the one with most of them
+  uint32_t channel = noName; // of these
+  uint64_t wordsOfColor = 0;
 };
 
 struct SlowCore {
@@ -92,13 +95,13 @@ struct PathRow {
   size_t places = 0; // how many different ones
   Place first;
 };
-/// The most cycles first. Ops that differ only in numbers (layers.0.q, layers.1.q) count as alike.
+/// The most cycles first. Ops that differ only in numbers (layers.0.q, layers.1.q) or repetitions count as alike.
 std::vector<PathRow> rowsOf(const Explanation &why);
 
 nlohmann::json toJson(const Explanation &why);
 std::string toText(const Explanation &why);
 
-/// layers.12.attn.q -> layers.*.attn.q
+/// layers.12.attn.q -> layers.*.attn.q; "sum #2", of a second repetition, -> sum
 std::string foldedName(const std::string &name);
 
 } // namespace weft::runtime

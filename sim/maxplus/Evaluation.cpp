@@ -20,12 +20,13 @@ static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t t
   return values;
 }
 
-Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together)
+Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together, bool mayCross)
     : package(context.package), program(context.program), hardware(context.hardware), options(context.options),
       launch(launch), width(package.mesh_width), height(package.mesh_height), together(together),
-      params(evaluateParams(program.image, launch.tokensInCache)), time(size_t{width} * height, 0),
-      ends(size_t{width} * height, 0), messages(program.channels, fabricCycles(hardware), width, height),
-      ops(program.image.ops.size()), traffic(program.image.channels.size()), repetition(program.repetition) {}
+      crossAllowed(mayCross), params(evaluateParams(program.image, launch.tokensInCache)),
+      time(size_t{width} * height, 0), ends(size_t{width} * height, 0),
+      messages(program.channels, fabricCycles(hardware), width, height), ops(program.image.ops.size()),
+      traffic(program.image.channels.size()), repetition(program.repetition) {}
 
 Result<runtime::LaunchReport> Evaluation::run() {
   if (options.explain && std::any_of(program.channels.begin(), program.channels.end(),
@@ -100,7 +101,7 @@ Result<void> Evaluation::runPhases() {
   for (uint32_t i = 0; i < phases.size();) {
     i = beginBlock(i);
     lastPhase = i + 1 == phases.size();
-    const uint32_t swept = failure || paths ? 0 : runOnLines(i);
+    const uint32_t swept = failure || paths ? 0 : runOnLines(i); // paths are of each core its own
     if (failure)
       return *failure;
     if (!swept) {
@@ -158,6 +159,17 @@ Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
       linesAlike(classes, groups, alongX) && findShifts(alongX, shift) && mayFold(alongX, shift))
     return runFolded(tasks, classes, groups, alongX);
   for (bool axis : {false, true})
+    if (crossAllowed && mayCross(use, axis) && linesAlike(classes, groups, axis) && findShifts(axis, shift) &&
+        std::ranges::all_of(shift, [](int32_t later) { return !later; }) && mayFold(axis, shift)) {
+      crossing = crossed = true;
+      crossAlongX = axis;
+      auto done = runFolded(tasks, classes, groups, axis);
+      crossing = false;
+      if (done)
+        countAcross(shift.size());
+      return done;
+    }
+  for (bool axis : {false, true})
     if (axis ? use.alongX : use.alongY)
       unfold(axis);
   return runStrands(tasks, classes, groups);
@@ -173,6 +185,9 @@ Result<void> Evaluation::runStrands(const std::vector<uint32_t> &tasks, const st
     strand.cores = group.cores;
     strand.sent.assign(program.channels.size(), 0);
     strand.asked.assign(program.channels.size(), 0);
+    for (uint32_t channel = 0; channel < program.channels.size(); ++channel)
+      if (program.channels[channel].turn)
+        strand.sent[channel] = strand.asked[channel] = messages.turnsOf(channel);
     strand.tasks = tasksOf(group, tasks, classes);
   }
   while (!strands.empty() && !failure) {
@@ -198,8 +213,11 @@ Result<void> Evaluation::runStrands(const std::vector<uint32_t> &tasks, const st
 /// Lets strands go on, with `parts` until one does; false if none can.
 bool Evaluation::advanceRound(bool parts) {
   bool any = false;
-  for (size_t i = 0; i < strands.size() && !failure && !messages.failure() && !(parts && any); ++i)
-    any = advance(strands[i], parts) || any;
+  // There and back, since sums come from both sides of a line.
+  const size_t count = strands.size();
+  for (size_t i = 0; i < count && !failure && !messages.failure() && !(parts && any); ++i)
+    any = advance(strands[backwards ? count - 1 - i : i], parts) || any;
+  backwards = !backwards;
   any = any || !born.empty();
   std::move(born.begin(), born.end(), std::back_inserter(strands));
   born.clear();

@@ -42,10 +42,13 @@ struct EvaluationContext {
 class Evaluation {
 public:
   /// `together`: all tasks are one phase, for programs whose ops reach into each other.
-  Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together);
+  /// `mayCross`: one line may stand for all where they exchange blocks, too.
+  Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together, bool mayCross);
   Result<runtime::LaunchReport> run();
   /// Whether run() failed because an op reaches into a later one.
   bool isOpen() const { return open; }
+  /// Whether one line stood for all that exchange blocks, which may be why run() failed.
+  bool hasCrossed() const { return crossed; }
 
 private:
   struct LoopState {
@@ -116,6 +119,8 @@ private:
     bool byRow = false, byColumn = false; // what cores do depends on more than their class
     bool onX = false, onY = false;        // numbers depend on a core's coordinate
     bool host = false, loops = false;
+    bool reducesX = false, reducesY = false;
+    std::vector<uint32_t> channels;
   };
   LineUse lineUse(const std::vector<uint32_t> &tasks) const;
   bool linesAlike(const std::vector<uint32_t> &classes, const std::vector<Group> &groups, bool alongX);
@@ -146,6 +151,25 @@ private:
   bool sweepAll(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept);
   bool sweepEach(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept);
 
+  // Across.cpp
+  struct Crossing { // of a channel between lines of which one stands for all
+    uint32_t pathMin = ~uint32_t{0}, pathMax = 0;
+    std::vector<std::pair<uint32_t, uint32_t>> ways; // room and steps that occur
+    uint64_t links = 0;                              // of a message of each line
+    uint32_t maxHops = 0;
+    std::vector<uint32_t> sent, asked, words; // by core: of the message under way
+    uint64_t messages = 0, sum = 0;           // of the one line; sum: of words
+  };
+  struct Exchanged {
+    uint32_t sent = 0, left = 0, head = 0, tail = 0, end = 0;
+  };
+  bool mayCross(const LineUse &use, bool alongX);
+  bool isAcross(uint32_t channel) const;
+  void openAcross(Strand &strand, End end, uint32_t channel, uint32_t words);
+  Exchanged exchanged(const Transfer &transfer, uint32_t core);
+  void closeAcross(const Strand &strand, const Transfer &transfer);
+  void countAcross(uint64_t lines);
+
   // Instructions.cpp
   Progress step(Strand &strand, bool parts);
   void put(Strand &strand, const InstrCode &instr);
@@ -155,6 +179,7 @@ private:
   bool isEarly(const Strand &strand);
   bool settleEnds(Strand &strand, bool parts);
   bool splitReady(Strand &strand);
+  uint32_t endOf(const Transfer &transfer, uint32_t x, uint32_t y);
   uint32_t endOf(const Transfer &transfer, Slot &slot, uint32_t x, uint32_t y);
   uint32_t wordsOf(Strand &strand, const InstrCode &instr);
   Progress reduce(Strand &strand, const InstrCode &instr, bool parts);
@@ -210,7 +235,10 @@ private:
   const MeshEngineOptions &options;
   const runtime::Launch &launch;
   const uint32_t width, height;
-  const bool together;
+  const bool together, crossAllowed;
+  bool crossing = false, crossAlongX = false, crossed = false; // now, and at all
+  std::map<uint32_t, Crossing> crossings;                      // by channel
+  bool backwards = false;                                      // the next round goes through strands so
   bool open = false;
   bool lastPhase = false;
   std::optional<Error> failure;

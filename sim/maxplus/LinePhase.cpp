@@ -46,6 +46,8 @@ std::optional<LineSweep::Work> Evaluation::lineWork(const std::vector<uint32_t> 
         made.cycles = kernelCycles(instr, nowhere, x, y);
         break;
       default: {
+        if (program.channels[instr.channel].turn || program.channels[instr.channelOut].turn)
+          return std::nullopt; // whose words come next changes
         const int64_t bytes = evaluate(instr.bytes, nowhere, x, y), word = hardware.routing.linkBytes;
         if (bytes < 0 || bytes > int64_t{mostCycles})
           return std::nullopt;

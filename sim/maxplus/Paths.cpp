@@ -423,29 +423,41 @@ Result<void> Paths::collect() {
   return success();
 }
 
-std::optional<runtime::LinkLoad> Paths::busiest() const {
-  std::vector<uint64_t> loads(size_t{4} * coreCount, 0); // by router: west, east, north, south
+/// Calls f(channel, flow, link, words) for each link that a flow crosses: four a router, west, east, north, south.
+template <typename F> void Paths::forEachLoad(F f) const {
   for (uint32_t channel = 0; channel < shapes.size(); ++channel) {
     if (words[channel].empty())
       continue;
     const ChannelShape &shape = shapes[channel];
-    const uint32_t lines = shape.alongX ? height : width;
-    for (uint32_t at = 0; at < lines; ++at) {
+    for (uint32_t at = 0; at < (shape.alongX ? height : width); ++at) {
       const uint32_t x = shape.alongX ? 0 : at, y = shape.alongX ? at : 0;
       for (const FlowShape &flow : shape.lineAt(x, y).flows) {
         const uint64_t count = words[channel][coreAt(shape, x, y, flow.source)];
         for (int32_t p = std::max(flow.source, 0); p < flow.hi; ++p)
-          loads[4 * coreAt(shape, x, y, p) + (shape.alongX ? 1 : 3)] += count;
+          f(channel, flow, 4 * coreAt(shape, x, y, p) + (shape.alongX ? 1 : 3), count);
         for (int32_t p = flow.source; p > flow.lo && p >= 0; --p)
-          loads[4 * coreAt(shape, x, y, p) + (shape.alongX ? 0 : 2)] += count;
+          f(channel, flow, 4 * coreAt(shape, x, y, p) + (shape.alongX ? 0 : 2), count);
       }
     }
   }
+}
+
+std::optional<runtime::LinkLoad> Paths::busiest() const {
+  std::vector<uint64_t> loads(size_t{4} * coreCount, 0);
+  forEachLoad([&](uint32_t, const FlowShape &, uint32_t link, uint64_t count) { loads[link] += count; });
   const auto most = std::max_element(loads.begin(), loads.end());
   if (most == loads.end() || !*most)
     return std::nullopt;
   const auto at = static_cast<uint32_t>(most - loads.begin());
-  return runtime::LinkLoad{placeOf(at / 4, width, height), static_cast<runtime::Exit>(at % 4), *most};
+  runtime::LinkLoad load{placeOf(at / 4, width, height), static_cast<runtime::Exit>(at % 4), *most};
+  forEachLoad([&](uint32_t channel, const FlowShape &flow, uint32_t link, uint64_t count) {
+    if (link != at || count <= load.wordsOfColor)
+      return;
+    load.wordsOfColor = count;
+    load.color = flow.color;
+    load.channel = channel;
+  });
+  return load;
 }
 
 runtime::Explanation Paths::explain(uint64_t cycles) const {

@@ -107,6 +107,7 @@ private:
   uint32_t expand(const LockstepRun &run, uint32_t core, std::vector<PathNode> &nodes) const;
   uint32_t stepBack(const LockstepRun &run, uint32_t core, uint32_t end, const std::vector<uint32_t> &begins,
                     std::vector<PathNode> &nodes) const;
+  template <typename F> void forEachLoad(F f) const;
   std::optional<runtime::LinkLoad> busiest() const;
 
   const ProgramImage &image;

@@ -9,9 +9,8 @@ namespace weft::sim::maxplus {
 
 /// Whether the cores' times are all of the state that what follows depends on.
 bool Evaluation::forgetPast() {
-  if (std::any_of(program.channels.begin(), program.channels.end(),
-                  [](const ChannelShape &shape) { return shape.turn; }))
-    return false; // whose turn it is
+  if (std::ranges::any_of(program.channels, [](const ChannelShape &shape) { return shape.turn > 0; }))
+    return false; // nor whose turn it is
   for (bool alongX : {false, true}) {
     if (!messages.forgetPast(alongX, time, folds[alongX]))
       return false;
@@ -31,12 +30,12 @@ void Evaluation::countPhase(uint32_t phase, const OpSum &before) {
 
 bool Evaluation::beginsBlock(uint32_t phase) const {
   const auto [begin, period, count] = repetition;
-  return phase >= begin && phase < begin + period * count && (phase - begin) % period == 0;
+  return !paths && phase >= begin && phase < begin + period * count && (phase - begin) % period == 0;
 }
 
 /// Before phase `phase`. The phase to go on with: another one if blocks from this one on are like the last one.
 uint32_t Evaluation::beginBlock(uint32_t phase) {
-  if (paths || !beginsBlock(phase))
+  if (!beginsBlock(phase))
     return phase;
   const auto [begin, period, count] = repetition;
   auto alike = [&] {

@@ -369,7 +369,14 @@ std::optional<runtime::LinkLoad> Recorder::busiest() const {
   if (most == loads.end() || !*most)
     return std::nullopt;
   const auto at = static_cast<uint32_t>(most - loads.begin());
-  return runtime::LinkLoad{placeOf(at / 4, width, height), static_cast<Exit>(at % 4), *most};
+  runtime::LinkLoad load{placeOf(at / 4, width, height), static_cast<Exit>(at % 4), *most};
+  for (uint32_t i = routes.routerQueues[at / 4]; i < routes.routerQueues[at / 4 + 1]; ++i)
+    if (routes.queues[i].ports & (1u << at % 4) && words[i] > load.wordsOfColor) {
+      load.wordsOfColor = words[i];
+      load.color = routes.queues[i].color;
+      load.channel = routes.flows[routes.queues[i].flow].channel;
+    }
+  return load;
 }
 
 std::vector<runtime::Stall> Recorder::stalls() const {
