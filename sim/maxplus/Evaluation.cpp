@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 namespace weft::sim::maxplus {
 
@@ -31,17 +33,8 @@ Result<runtime::LaunchReport> Evaluation::run() {
         PathsContext{program.image, program.channels, fabricCycles(hardware), time, messages, width, height});
   if (auto ok = startHost(); !ok)
     return ok.takeError();
-  const std::vector<TaskCode> &tasks = program.image.tasks;
-  for (uint32_t begin = 0, end = 0; begin < tasks.size(); begin = end) {
-    std::vector<uint32_t> phase;
-    for (end = begin; end < tasks.size() && (together || tasks[end].op == tasks[begin].op); ++end)
-      phase.push_back(end);
-    lastPhase = end == tasks.size();
-    if (auto ok = runPhase(phase); !ok)
-      return ok.takeError();
-    if (options.progress)
-      options.progress(static_cast<double>(end) / static_cast<double>(tasks.size()));
-  }
+  if (auto ok = runPhases(); !ok)
+    return ok.takeError();
   if (!messages.finishAll())
     return userError("words remain in queues when all cores have ended");
   for (uint32_t core = 0; core < time.size(); ++core) {
@@ -85,6 +78,33 @@ Result<void> Evaluation::startHost() {
       messages.hostSends(input.channel, words, hardware.latency.hostStartup);
     if (words && paths)
       paths->hostSends(input.channel, words);
+  }
+  return success();
+}
+
+Result<void> Evaluation::runPhases() {
+  const auto count = static_cast<uint32_t>(program.image.tasks.size());
+  const std::vector<Phase> &phases = program.phases;
+  auto tasksOf = [](uint32_t begin, uint32_t end) {
+    std::vector<uint32_t> tasks(end - begin);
+    std::iota(tasks.begin(), tasks.end(), begin);
+    return tasks;
+  };
+  if (together) {
+    lastPhase = true;
+    return runPhase(tasksOf(0, count));
+  }
+  for (uint32_t i = 0; i < phases.size();) {
+    i = paths ? i : beginBlock(i);
+    lastPhase = i + 1 == phases.size();
+    OpSum &op = ops[program.image.tasks[phases[i].begin].op];
+    const OpSum before = std::exchange(op, OpSum());
+    if (auto ok = runPhase(tasksOf(phases[i].begin, phases[i].end)); !ok)
+      return ok;
+    countPhase(i, before);
+    ++i;
+    if (options.progress)
+      options.progress(static_cast<double>(phases[i - 1].end) / count);
   }
   return success();
 }

@@ -45,6 +45,21 @@ void Evaluation::delay(const Strand &strand, uint32_t cycles) {
   steps += strand.cores.size;
 }
 
+/// Counts `times` messages, on each of so many lines, of flows in which cores take turns; the first is `number`.
+void Evaluation::countTurns(uint32_t channel, uint64_t lines, uint32_t number, uint32_t words, uint64_t times) {
+  const FlowShape &flow = program.channels[channel].lines[0].flows[0];
+  runtime::ChannelTraffic &sum = traffic[channel];
+  for (uint64_t i = 0; i < std::min<uint64_t>(times, uint64_t{flow.receivers} * flow.turn); ++i) {
+    const int32_t from = flow.sourceOf(number + static_cast<uint32_t>(i));
+    sum.maxHops = std::max(sum.maxHops, static_cast<uint32_t>(std::max(from - flow.lo, flow.hi - from)));
+  }
+  sum.messages += lines * times;
+  sum.words += lines * words * times;
+  sum.wordHops += lines * flow.links * words * times;
+  counters.wordsInjected += lines * words * times;
+  counters.wordHops += lines * flow.links * words * times;
+}
+
 /// Counts a message of each core.
 void Evaluation::count(uint32_t channel, const CoreSet &cores, uint32_t words, uint64_t times) {
   const ChannelShape &shape = program.channels[channel];
@@ -98,10 +113,14 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
         ends[core] = std::max(time[core], left + 1);
       });
     }
+  const CoreSet senders = messages.sendersOf(instr.channel, number, strand.cores);
   if (paths)
-    paths->sends(instr.channel, number, strand.cores, words, *at, behind);
-  messages.openSends(instr.channel, number, strand.cores, words, *at);
-  count(instr.channel, strand.cores, words);
+    paths->sends(instr.channel, number, senders, words, *at, behind);
+  messages.openSends(instr.channel, number, senders, words, *at);
+  if (program.channels[instr.channel].turn)
+    countTurns(instr.channel, senders.size, number, words, 1);
+  else
+    count(instr.channel, strand.cores, words);
   strand.pending.push_back({End::Put, opNumber(strand), instr.channel, number, words});
 }
 
@@ -192,6 +211,8 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
 /// When the transfer ends for a core, unknown if that is not settled yet.
 uint32_t Evaluation::endOf(const Transfer &transfer, Slot &slot, uint32_t x, uint32_t y) {
   if (transfer.end == End::Put) {
+    if (program.channels[transfer.channel].turn && !messages.sends(transfer.channel, slot.number, x, y))
+      return 0; // another's turn
     const uint32_t left = messages.left(transfer.channel, slot, x, y, transfer.words);
     return left == unknown ? unknown : left + 1;
   }
@@ -285,6 +306,8 @@ bool Evaluation::splitReady(Strand &strand) {
 
 void Evaluation::postReduction(Strand &strand, const InstrCode &instr, uint32_t words) {
   const bool forward = instr.kind == pkg::InstrKind::ReduceForward;
+  if (forward && program.channels[instr.channelOut].turn)
+    refuse("a stream goes on where cores take turns");
   Transfer transfer{forward ? End::Forward : End::Into, opNumber(strand), instr.channel, strand.asked[instr.channel]++,
                     words};
   if (paths && !forward)
@@ -439,7 +462,8 @@ void Evaluation::checkRamps(const Strand &strand) {
       if (up && (transfer.end == End::Put || transfer.end == End::Forward)) {
         const uint32_t channel = transfer.end == End::Put ? transfer.channel : transfer.out;
         Slot &slot = messages.slot(channel, transfer.end == End::Put ? transfer.number : transfer.outNumber);
-        spansUp.emplace_back(slot.sent[core], messages.left(channel, slot, x, y, transfer.words));
+        if (slot.sent[core] != unknown) // else it is another's turn
+          spansUp.emplace_back(slot.sent[core], messages.left(channel, slot, x, y, transfer.words));
       }
       if (down && transfer.end != End::Put) {
         Slot &slot = messages.slot(transfer.channel, transfer.number);
@@ -457,7 +481,9 @@ void Evaluation::closeTransfers(Strand &strand) {
   for (const Transfer &transfer : strand.pending) {
     if (transfer.end == End::Forward)
       messages.close(transfer.out, transfer.outNumber, strand.cores.size);
-    messages.close(transfer.channel, transfer.number, strand.cores.size);
+    messages.close(transfer.channel, transfer.number,
+                   transfer.end == End::Put ? messages.sendersOf(transfer.channel, transfer.number, strand.cores).size
+                                            : strand.cores.size);
   }
   strand.pending.clear();
   strand.calls.clear();

@@ -69,7 +69,9 @@ std::optional<LockstepBody> Evaluation::lockstepBody(const Strand &strand, uint3
     auto get = gets.find(channel);
     if (get == gets.end() || get->second.words != put.words)
       return std::nullopt;
-    body.exchanges.push_back({channel, put.words, put.put, get->second.get});
+    if (program.channels[channel].turn && strand.sent[channel] != strand.asked[channel])
+      return std::nullopt;
+    body.exchanges.push_back({channel, put.words, put.put, get->second.get, strand.sent[channel]});
   }
   return body;
 }
@@ -83,6 +85,12 @@ bool Evaluation::isClosed(const Strand &strand, const LockstepBody &body) const 
     if (shape.lines.size() != 1 || !messages.isIdle(each.channel))
       return false;
     const Line &line = shape.lines[0];
+    if (shape.turn) {
+      if (line.flows.size() != 1 || line.flows[0].sharesLinks || line.flows[0].receivers != line.stops.size() ||
+          strand.cores.size != inside.size())
+        return false;
+      continue;
+    }
     bool closed = true;
     forEachCore(strand.cores, width, [&](uint32_t, uint32_t x, uint32_t y) {
       const Stop &stop = line.stops[shape.positionOf(x, y)];
@@ -103,10 +111,12 @@ bool Evaluation::isClosed(const Strand &strand, const LockstepBody &body) const 
   return true;
 }
 
-/// Whose words the core gets by a channel whose lines are alike.
-uint32_t Evaluation::sourceOf(uint32_t channel, uint32_t x, uint32_t y) const {
+/// Whose words the core gets with message `number` of a channel whose lines are alike.
+uint32_t Evaluation::sourceOf(uint32_t channel, uint32_t number, uint32_t x, uint32_t y) const {
   const ChannelShape &shape = program.channels[channel];
-  const auto source = static_cast<uint32_t>(shape.lines[0].stops[shape.positionOf(x, y)].source);
+  const Line &line = shape.lines[0];
+  const auto source =
+      static_cast<uint32_t>(shape.turn ? line.flows[0].sourceOf(number) : line.stops[shape.positionOf(x, y)].source);
   return shape.alongX ? y * width + source : source * width + x;
 }
 
@@ -150,8 +160,9 @@ void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
   bool held = false; // in the first step; later ones see to it themselves
   for (const Exchange &each : body->exchanges)
     forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
-      const uint32_t sent = time[sourceOf(each.channel, x, y)] + each.put;
-      held = held || messages.mayHold(each.channel, x, y, sent, each.words);
+      const uint32_t sent = time[sourceOf(each.channel, each.number, x, y)] + each.put;
+      held = held || (program.channels[each.channel].turn ? !messages.isOver(each.channel, core, sent)
+                                                          : messages.mayHold(each.channel, x, y, sent, each.words));
     });
   if (held)
     return;
@@ -178,15 +189,24 @@ void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
   const FabricCycles fabric = fabricCycles(hardware);
   for (const Exchange &each : body->exchanges) {
     const ChannelShape &shape = program.channels[each.channel];
+    const uint32_t last = each.number + static_cast<uint32_t>(rounds) - 1;
+    const std::vector<uint32_t> to = linkCyclesTo(fabric, shape.alongX, shape.lines[0].stops.size());
     forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
-      const Stop &stop = shape.lines[0].stops[shape.positionOf(x, y)];
-      const uint32_t source = sourceOf(each.channel, x, y);
-      const uint32_t head = std::max(lockstep.began(source) + each.put + stop.path, lockstep.began(core) + each.get);
+      const uint32_t source = sourceOf(each.channel, last, x, y), at = shape.positionOf(x, y),
+                     from = shape.positionOf(source % width, source / width);
+      const uint32_t path = shape.turn ? fabric.ramp + std::max(to[at], to[from]) - std::min(to[at], to[from])
+                                       : shape.lines[0].stops[at].path;
+      const uint32_t head = std::max(lockstep.began(source) + each.put + path, lockstep.began(core) + each.get);
       messages.record(each.channel, x, y, time[source] + each.put, head, head + each.words - 1);
     });
     strand.sent[each.channel] += static_cast<uint32_t>(rounds);
     strand.asked[each.channel] += static_cast<uint32_t>(rounds);
-    count(each.channel, strand.cores, each.words, rounds);
+    if (shape.turn) {
+      messages.passTurns(each.channel, static_cast<uint32_t>(rounds));
+      countTurns(each.channel, shape.alongX ? height : width, each.number, each.words, rounds);
+    } else {
+      count(each.channel, strand.cores, each.words, rounds);
+    }
   }
   forEachCore(strand.cores, width, [&](uint32_t core, uint32_t, uint32_t) { time[core] = lockstep.begins(core); });
   if (paths) {

@@ -11,6 +11,8 @@ Paths::Paths(const PathsContext &context)
       messages(context.messages), width(context.width), height(context.height), coreCount(width * height),
       path(coreCount), compute(coreCount, 0), issue(coreCount, 0), wait(coreCount, 0), past(shapes.size()),
       words(shapes.size()) {
+  linksTo[0] = linkCyclesTo(fabric, false, height);
+  linksTo[1] = linkCyclesTo(fabric, true, width);
   for (uint32_t core = 0; core < coreCount; ++core)
     path[core] = paths.add({.where = core, .cause = Cause::Issue});
 }
@@ -106,6 +108,20 @@ uint32_t Paths::coreAt(const ChannelShape &shape, uint32_t x, uint32_t y, int32_
   return shape.alongX ? y * width + static_cast<uint32_t>(position) : static_cast<uint32_t>(position) * width + x;
 }
 
+Paths::Way Paths::wayOf(uint32_t channel, uint32_t number, uint32_t core) const {
+  const uint32_t x = core % width, y = core / width;
+  const ChannelShape &shape = shapes[channel];
+  const Line &line = shape.lineAt(x, y);
+  const uint32_t own = shape.positionOf(x, y);
+  const Stop &stop = line.stops[own];
+  if (!shape.turn)
+    return {coreAt(shape, x, y, stop.source), stop.source, stop.path};
+  const int32_t from = line.flows[stop.flow].sourceOf(number);
+  const std::vector<uint32_t> &to = linksTo[shape.alongX];
+  const uint32_t there = to[static_cast<size_t>(from)];
+  return {coreAt(shape, x, y, from), from, fabric.ramp + std::max(to[own], there) - std::min(to[own], there)};
+}
+
 /// Words of a flow, from cycle `begin` on. The op is that of what led to them.
 uint32_t Paths::add(Cause cause, uint64_t begin, uint32_t parent, uint32_t where, uint32_t channel,
                     const FlowShape *flow) {
@@ -142,20 +158,25 @@ uint32_t Paths::headPath(uint32_t channel, uint32_t number, uint32_t core) {
   const Stop &stop = line.stops[shape.positionOf(x, y)];
   const FlowShape &flow = line.flows[stop.flow];
   const Slot &slot = *messages.known(channel, number);
-  const uint32_t source = coreAt(shape, x, y, stop.source), head = slot.head[core], sent = slot.sent[source];
+  const Way way = wayOf(channel, number, core);
+  const uint32_t source = way.source, head = slot.head[core], sent = slot.sent[source];
   uint32_t found = PathStore::nothing;
   const uint32_t from = sentPath(channel, number, source);
-  if (sent + stop.path == head)
+  if (sent + way.cycles == head)
     found = add(Cause::Latency, sent, from, source, channel, &flow);
   else if (slot.asked[core] == head)
     found = endsOf(channel, number).asked[core];
   else if (const Slot *before = number ? messages.known(channel, number - 1) : nullptr;
            before && before->tail[core] != unknown && before->tail[core] + 1 == head)
     found = lastWord(channel, number - 1, core);
-  const int32_t own = static_cast<int32_t>(shape.positionOf(x, y)), toSource = own > stop.source ? -1 : 1;
-  for (int32_t p = own + toSource; found == PathStore::nothing && p != stop.source && p >= 0; p += toSource) {
+  // A receiver on the way may have held the word up, or the sender, where it is one.
+  const int32_t own = static_cast<int32_t>(shape.positionOf(x, y)), toSource = own > way.position ? -1 : 1;
+  for (int32_t p = own; found == PathStore::nothing && p != way.position && p + toSource >= 0;) {
+    p += toSource;
+    if (!flow.delivers(p))
+      continue;
     const uint32_t other = coreAt(shape, x, y, p);
-    if (flow.delivers(p) && slot.asked[other] + stop.path - line.stops[static_cast<size_t>(p)].path == head)
+    if (slot.asked[other] + way.cycles - wayOf(channel, number, other).cycles == head)
       found = add(Cause::Latency, slot.asked[other], endsOf(channel, number).asked[other], other, channel, &flow);
   }
   if (found == PathStore::nothing)
@@ -171,10 +192,11 @@ uint32_t Paths::lastWord(uint32_t channel, uint32_t number, uint32_t core) {
   const Stop &stop = line.stops[shape.positionOf(x, y)];
   const FlowShape &flow = line.flows[stop.flow];
   const Slot &slot = *messages.known(channel, number);
-  const uint32_t source = coreAt(shape, x, y, stop.source), head = slot.head[core], tail = slot.tail[core];
+  const Way way = wayOf(channel, number, core);
+  const uint32_t source = way.source, head = slot.head[core], tail = slot.tail[core];
   const uint32_t count = slot.sentWords.at(source), sent = slot.sent[source];
   const uint32_t came = headPath(channel, number, core);
-  if (tail == head + count - 1 && sent + stop.path == head) { // at the source already
+  if (tail == head + count - 1 && sent + way.cycles == head) { // at the source already
     const uint32_t streamed = add(Cause::Bandwidth, sent, sentPath(channel, number, source), source, channel, &flow);
     return add(Cause::Latency, sent + count - 1, streamed, source, channel, &flow);
   }
@@ -290,10 +312,10 @@ uint32_t Paths::endPath(const Transfer &transfer, uint32_t core, uint32_t end) {
     const uint32_t x = core % width, y = core / width;
     const ChannelShape &shape = shapes[transfer.channel];
     const Line &line = shape.lineAt(x, y);
-    const Stop &stop = line.stops[shape.positionOf(x, y)];
-    const FlowShape &flow = line.flows[stop.flow];
-    const uint32_t source = coreAt(shape, x, y, stop.source), sent = slot.sent[source];
-    const bool atSource = sent + stop.path == head;
+    const FlowShape &flow = line.flows[line.stops[shape.positionOf(x, y)].flow];
+    const Way way = wayOf(transfer.channel, transfer.number, core);
+    const uint32_t source = way.source, sent = slot.sent[source];
+    const bool atSource = sent + way.cycles == head;
     const uint32_t from = atSource ? sentPath(transfer.channel, transfer.number, source)
                                    : headPath(transfer.channel, transfer.number, core);
     const uint32_t where = atSource ? source : core, first = atSource ? sent : head;
@@ -311,29 +333,31 @@ void Paths::happens(uint64_t cycle, uint32_t reached, uint32_t where) {
     end = {cycle, reached, where};
 }
 
-static uint32_t endOf(const Transfer &transfer, Messages &messages, const FabricCycles &fabric, uint32_t core,
-                      uint32_t x, uint32_t y) {
+uint32_t Paths::endOf(const Transfer &transfer, uint32_t core) {
+  const uint32_t x = core % width, y = core / width;
   Slot *slot = messages.known(transfer.channel, transfer.number);
   if (transfer.end == End::Put)
-    return messages.left(transfer.channel, *slot, x, y, transfer.words) + 1;
+    return messages.sends(transfer.channel, transfer.number, x, y)
+               ? messages.left(transfer.channel, *slot, x, y, transfer.words) + 1
+               : 0; // another's turn
   return slot->tail[core] + fabric.ramp + (transfer.end == End::Into ? fabric.streamStage : 0);
 }
 
 void Paths::drains(const CoreSet &cores, const std::vector<Transfer> &pending, const std::vector<uint32_t> &until) {
-  forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+  forEachCore(cores, width, [&](uint32_t core, uint32_t, uint32_t) {
     for (const Transfer &transfer : pending)
-      if (!transfer.done && until[core] > end.at && endOf(transfer, messages, fabric, core, x, y) == until[core])
+      if (!transfer.done && until[core] > end.at && endOf(transfer, core) == until[core])
         happens(until[core], endPath(transfer, core, until[core]), core);
   });
 }
 
 void Paths::waits(const CoreSet &cores, const std::vector<Transfer> &pending, const std::vector<uint32_t> &until) {
-  forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+  forEachCore(cores, width, [&](uint32_t core, uint32_t, uint32_t) {
     if (until[core] <= time[core])
       return;
     wait[core] += until[core] - time[core];
     for (const Transfer &transfer : pending) {
-      if (transfer.done || endOf(transfer, messages, fabric, core, x, y) != until[core])
+      if (transfer.done || endOf(transfer, core) != until[core])
         continue;
       path[core] = endPath(transfer, core, until[core]);
       return;
@@ -366,11 +390,25 @@ void Paths::closes(const CoreSet &cores, const std::vector<Transfer> &pending) {
   }
 }
 
+/// Each step one core of each line sends.
+void Paths::countTurns(const LockstepRun &run, const Exchange &exchange) {
+  const ChannelShape &shape = shapes[exchange.channel];
+  count(exchange.channel, run.cores, 0);
+  for (uint64_t step = 0; step < run.rounds; ++step) {
+    const int32_t from = shape.lines[0].flows[0].sourceOf(exchange.number + static_cast<uint32_t>(step));
+    for (uint32_t line = 0; line < (shape.alongX ? height : width); ++line)
+      words[exchange.channel][coreAt(shape, line, line, from)] += exchange.words;
+  }
+}
+
 void Paths::stepped(LockstepRun run) {
   const auto steps = static_cast<uint32_t>(run.rounds);
   const LockstepBody &body = run.body;
   for (const Exchange &each : body.exchanges)
-    count(each.channel, run.cores, uint64_t{each.words} * run.rounds);
+    if (shapes[each.channel].turn)
+      countTurns(run, each);
+    else
+      count(each.channel, run.cores, uint64_t{each.words} * run.rounds);
   forEachCore(run.cores, width, [&](uint32_t core, uint32_t, uint32_t) {
     compute[core] += steps * body.compute;
     issue[core] += steps * body.communicate;
@@ -432,6 +470,16 @@ template <typename F> void Paths::forEachLoad(F f) const {
     for (uint32_t at = 0; at < (shape.alongX ? height : width); ++at) {
       const uint32_t x = shape.alongX ? 0 : at, y = shape.alongX ? at : 0;
       for (const FlowShape &flow : shape.lineAt(x, y).flows) {
+        if (flow.turn) { // all that was sent on one side of the link
+          uint64_t below = 0, above = 0;
+          for (int32_t p = flow.lo; p < flow.hi; ++p)
+            f(channel, flow, 4 * coreAt(shape, x, y, p) + (shape.alongX ? 1 : 3),
+              below += words[channel][coreAt(shape, x, y, p)]);
+          for (int32_t p = flow.hi; p > flow.lo; --p)
+            f(channel, flow, 4 * coreAt(shape, x, y, p) + (shape.alongX ? 0 : 2),
+              above += words[channel][coreAt(shape, x, y, p)]);
+          continue;
+        }
         const uint64_t count = words[channel][coreAt(shape, x, y, flow.source)];
         for (int32_t p = std::max(flow.source, 0); p < flow.hi; ++p)
           f(channel, flow, 4 * coreAt(shape, x, y, p) + (shape.alongX ? 1 : 3), count);

@@ -274,7 +274,7 @@ bool Execution::complete(uint32_t core, const InstrCode &instr) {
 void Execution::put(uint32_t core, const InstrCode &instr) {
   Extent extent;
   uint32_t port = portOf(core, instr.channel);
-  if (port == none || !transferExtent(core, instr, extent) || !extent.words)
+  if (port == none || !transferExtent(core, instr, extent) || !extent.words || !fabric.takesTurn(port, extent.words))
     return;
   if (!claimFree(core, extent.begin, extent.end(), /*readOnly=*/true))
     return;

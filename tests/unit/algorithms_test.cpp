@@ -56,18 +56,19 @@ TEST_CASE("gemm multiplies on meshes of any shape", "[gemm]") {
 TEST_CASE("summa and all-gather multiply on meshes of any shape", "[gemm]") {
   const auto mesh = GENERATE(Size{1, 1}, Size{2, 2}, Size{3, 3}, Size{5, 5}, Size{1, 4}, Size{5, 1}, Size{2, 3},
                              Size{6, 4}, Size{8, 2});
-  const std::string algorithm = GENERATE("summa", "summa relay", "allgather");
-  const bool relay = algorithm == "summa relay";
-  if (relay && mesh.width != mesh.height)
+  const std::string algorithm = GENERATE("summa", "summa multicast", "summa relay", "allgather");
+  const std::string name = algorithm.substr(0, algorithm.find(' '));
+  const std::string how = algorithm == name ? "" : algorithm.substr(name.size() + 1);
+  if (how == "relay" && mesh.width != mesh.height)
     return;
   const int64_t m = 7, k = 17, n = 9;
   CAPTURE(mesh.width, mesh.height, algorithm);
   const hw::Hardware hardware = machine();
   std::map<std::string, std::string> settings;
-  if (relay)
-    settings["broadcast"] = "relay";
-  Generated generated = take(algorithms::generate(
-      request(Kind::Gemm, relay ? "summa" : algorithm, mesh.width, mesh.height, {m, k, n}, settings), hardware));
+  if (!how.empty())
+    settings["broadcast"] = how;
+  Generated generated =
+      take(algorithms::generate(request(Kind::Gemm, name, mesh.width, mesh.height, {m, k, n}, settings), hardware));
   checkSound(generated);
   const Matrix a = Matrix::filled(m, k, 1), b = Matrix::filled(k, n, 2);
   checkValues(generated, hardware, {{"a", a}, {"b", b}}, {{"c", product(a, b)}}, everyCore);
