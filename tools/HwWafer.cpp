@@ -175,10 +175,11 @@ struct CalibrateArguments {
 std::string calibratedYaml(const Calibration &calibration) {
   std::string text = fmt::format("# Written by weft hw calibrate, from {} runs. Least squares of relative errors:\n",
                                  calibration.runs);
-  for (const WaferFile &file : calibration.files)
-    text +=
-        fmt::format("#   {}: {} rows, mean absolute error {:.2f} %, bias {:+.2f} %, worst {:+.2f} %\n", file.file,
-                    file.rows.size(), 100 * file.meanAbsoluteError(), 100 * file.meanError(), 100 * file.worstError());
+  for (auto [files, what] : {std::pair(&calibration.files, "rows"), std::pair(&calibration.heldOut, "rows held out")})
+    for (const WaferFile &file : *files)
+      text += fmt::format("#   {}: {} {}, mean absolute error {:.2f} %, bias {:+.2f} %, worst {:+.2f} %\n", file.file,
+                          file.rows.size(), what, 100 * file.meanAbsoluteError(), 100 * file.meanError(),
+                          100 * file.worstError());
   for (const CalibratedConstant &each : calibration.constants)
     text += fmt::format("#   {}: {} -> {}\n", each.key, each.before, each.after);
   return text + calibration.hardware.yaml;
@@ -196,6 +197,10 @@ Result<void> calibrateAndWrite(const CalibrateArguments &arguments, const Tool &
     fmt::print("{:<40} {:>10} {:>10}\n", each.key, each.before, each.after);
   fmt::print("\n");
   print(calibration->files, 0);
+  if (!calibration->heldOut.empty()) {
+    fmt::print("rows that did not steer the fit\n");
+    print(calibration->heldOut, 0);
+  }
   fmt::print("{} runs of the engine\n", calibration->runs);
   return arguments.output.empty() ? success() : runtime::writeFile(arguments.output, calibratedYaml(*calibration));
 }
@@ -244,9 +249,12 @@ void addHwCalibrateCommand(CLI::App &group, const Tool &tool, int &exitCode) {
                    "Fit this key; may be repeated (default: what a vector engine and its transfers cost)")
       ->type_name("KEY")
       ->allow_extra_args(false);
-  command->add_option("--rows", arguments->request.rows, "Rows of each file that steer the fit (default: 24)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000000).description(""));
+  command
+      ->add_option("--share", arguments->request.share,
+                   "Share of each file's rows, chosen at random, that steers the fit; the others test it (default: 1)")
+      ->type_name("S")
+      ->check(CLI::Range(0.01, 1.0).description(""));
+  command->add_option("--seed", arguments->request.seed, "Of the choice (default: 1)")->type_name("N");
   command->add_option("-o,--output", arguments->output, "Write the machine with its new constants")->type_name("FILE");
   command->callback(
       [&exitCode, &tool, arguments] { exitCode = exitCodeOf([&] { return calibrateAndWrite(*arguments, tool); }); });

@@ -8,12 +8,18 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
+#include <random>
 
 namespace weft::tools {
 
-static constexpr std::string_view constantsOfDsd[] = {
-    "parallelism.core.vector_issue", "parallelism.core.descriptor", "parallelism.core.task_activation",
-    "latency.transfer_issue",        "latency.stream_stage",        "latency.stream_startup"};
+static constexpr std::string_view constantsOfDsd[] = {"parallelism.core.vector_issue",
+                                                      "parallelism.core.descriptor",
+                                                      "parallelism.core.task_activation",
+                                                      "parallelism.core.macs_per_cycle_f16",
+                                                      "latency.transfer_issue",
+                                                      "latency.stream_stage",
+                                                      "latency.stream_startup"};
 
 std::span<const std::string_view> defaultConstants() { return constantsOfDsd; }
 
@@ -21,8 +27,8 @@ namespace {
 
 using Vector = std::vector<double>;
 
-/// Rows of a file that steer the fit.
-struct Steering {
+/// Rows of a file.
+struct Rows {
   const WaferKernels *kernels;
   CsvTable table;
 };
@@ -42,11 +48,13 @@ private:
   Result<std::vector<Vector>> derivatives(const Vector &values, const Vector &at);
   Vector bounded(Vector values) const;
   Result<void> minimise();
+  Result<void> polish();
+  Result<std::vector<WaferFile>> validated(const std::vector<Rows> &files, const hw::Hardware &hardware);
 
   const CalibrationRequest &request;
   const Tool &tool;
   std::vector<const hw::Key *> keys;
-  std::vector<Steering> steering;
+  std::vector<Rows> steering, heldOut;
   Vector start, best;
   size_t runs = 0;
 };
@@ -75,6 +83,21 @@ void solve(std::vector<Vector> a, Vector &b) {
   }
 }
 
+/// Some rows of a table, in the order of the file.
+CsvTable chosen(const CsvTable &table, std::vector<size_t> rows) {
+  std::ranges::sort(rows);
+  CsvTable some = table;
+  some.lines.clear();
+  some.cells.clear();
+  some.lineNumbers.clear();
+  for (size_t row : rows) {
+    some.lines.push_back(table.lines[row]);
+    some.cells.push_back(table.cells[row]);
+    some.lineNumbers.push_back(table.lineNumbers[row]);
+  }
+  return some;
+}
+
 Result<void> Fit::readSteering(const std::string &path) {
   const WaferKernels *kernels = findWaferKernels(path);
   if (!kernels) {
@@ -87,27 +110,19 @@ Result<void> Fit::readSteering(const std::string &path) {
   auto table = readCsv(path);
   if (!table)
     return table.takeError();
-  std::vector<size_t> small;
-  for (size_t i = 0; i < table->lines.size(); ++i) {
-    std::string_view cell = table->cell(i, "P");
-    uint32_t mesh = 0;
-    std::from_chars(cell.data(), cell.data() + cell.size(), mesh);
-    if (mesh <= request.largestMesh)
-      small.push_back(i);
-  }
-  CsvTable some = *table;
-  some.lines.clear();
-  some.cells.clear();
-  some.lineNumbers.clear();
-  const size_t count = std::min(request.rows, small.size());
-  for (size_t k = 0; k < count; ++k) {
-    const size_t row = small[k * small.size() / count];
-    some.lines.push_back(table->lines[row]);
-    some.cells.push_back(table->cells[row]);
-    some.lineNumbers.push_back(table->lineNumbers[row]);
-  }
-  if (some.lines.empty())
-    return userError(fmt::format("{}: no row on a mesh of at most {} cores an axis", path, request.largestMesh));
+  if (table->lines.empty())
+    return userError(fmt::format("{}: no rows", path));
+  // A random choice: evenly spaced rows would be of few tile shapes, since files repeat them in a pattern.
+  std::vector<size_t> order(table->lines.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::mt19937 random(request.seed);
+  for (size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[random() % i]);
+  const auto count = std::clamp<size_t>(
+      static_cast<size_t>(std::lround(request.share * static_cast<double>(order.size()))), 1, order.size());
+  CsvTable some = chosen(*table, {order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count)});
+  if (count < order.size())
+    heldOut.push_back({kernels, chosen(*table, {order.begin() + static_cast<std::ptrdiff_t>(count), order.end()})});
   steering.push_back({kernels, std::move(some)});
   return success();
 }
@@ -155,15 +170,13 @@ Result<Vector> Fit::residuals(const Vector &values) {
   auto hardware = machine(values);
   if (!hardware)
     return hardware.takeError();
+  auto files = validated(steering, *hardware);
+  if (!files)
+    return files.takeError();
   Vector all;
-  for (const Steering &each : steering) {
-    auto file = validateKernels(each.table, *each.kernels, *hardware, tool);
-    if (!file)
-      return file.takeError();
-    runs += file->rows.size();
-    for (const WaferRow &row : file->rows)
-      all.push_back(row.error() / std::sqrt(static_cast<double>(file->rows.size())));
-  }
+  for (const WaferFile &file : *files)
+    for (const WaferRow &row : file.rows)
+      all.push_back(row.error() / std::sqrt(static_cast<double>(file.rows.size())));
   return all;
 }
 
@@ -230,24 +243,60 @@ Result<void> Fit::minimise() {
   return success();
 }
 
+Result<void> Fit::polish() {
+  auto at = residuals(best);
+  if (!at)
+    return at.takeError();
+  double least = sumOfSquares(*at);
+  for (bool better = true; better;) {
+    better = false;
+    for (size_t i = 0; i < keys.size(); ++i)
+      for (int direction : {-1, 1}) {
+        Vector tried = best;
+        tried[i] += direction * (keys[i]->type == hw::ValueType::Whole ? 1 : std::max(0.01, 0.01 * std::abs(best[i])));
+        tried = bounded(std::move(tried));
+        if (tried == best)
+          continue;
+        auto there = residuals(tried);
+        if (!there)
+          return there.takeError();
+        if (const double sum = sumOfSquares(*there); sum < least * (1 - 1e-6)) {
+          least = sum;
+          best = std::move(tried);
+          better = true;
+        }
+      }
+  }
+  return success();
+}
+
+Result<std::vector<WaferFile>> Fit::validated(const std::vector<Rows> &files, const hw::Hardware &hardware) {
+  std::vector<WaferFile> all;
+  for (const Rows &each : files) {
+    auto file = validateKernels(each.table, *each.kernels, hardware, tool);
+    if (!file)
+      return file.takeError();
+    runs += file->rows.size();
+    all.push_back(std::move(*file));
+  }
+  return all;
+}
+
 Result<Calibration> Fit::run() {
   if (auto ready = prepare(); !ready)
     return ready.takeError();
-  if (auto done = minimise(); !done)
-    return done.takeError();
+  for (auto step : {&Fit::minimise, &Fit::polish})
+    if (auto done = (this->*step)(); !done)
+      return done.takeError();
   auto hardware = machine(best);
   if (!hardware)
     return hardware.takeError();
   Calibration calibration;
-  for (const std::string &path : request.files) {
-    auto table = readCsv(path);
-    if (!table)
-      return table.takeError();
-    auto file = validateKernels(*table, *findWaferKernels(path), *hardware, tool);
-    if (!file)
-      return file.takeError();
-    runs += file->rows.size();
-    calibration.files.push_back(std::move(*file));
+  for (auto [rows, files] : {std::pair(&steering, &calibration.files), std::pair(&heldOut, &calibration.heldOut)}) {
+    auto done = validated(*rows, *hardware);
+    if (!done)
+      return done.takeError();
+    *files = std::move(*done);
   }
   for (size_t i = 0; i < keys.size(); ++i)
     calibration.constants.push_back(

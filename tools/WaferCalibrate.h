@@ -14,23 +14,26 @@ struct CalibratedConstant {
 struct Calibration {
   hw::Hardware hardware; // with the constants
   std::vector<CalibratedConstant> constants;
-  std::vector<WaferFile> files; // all their rows with it
-  size_t runs = 0;              // of the engine
+  std::vector<WaferFile> files;   // with it: the rows that steered
+  std::vector<WaferFile> heldOut; // and those that did not, where there are any
+  size_t runs = 0;                // of the engine
 };
 
 struct CalibrationRequest {
   std::string hardware{}; // a preset's name or a file
   std::vector<std::string> files{};
   std::vector<std::string> constants{}; // empty: defaultConstants()
-  size_t rows = 24;                   // of each file at most that steer the fit, evenly taken; residuals are of all
-  uint32_t largestMesh = 256;         // rows on larger meshes do not steer
+  double share = 1;  // of each file's rows that steer the fit, chosen at random: the others say how well it predicts
+  uint32_t seed = 1; // of the choice
 };
 
 /// Constants of a dsd core and of transfers, which kernels on wafers determine.
 std::span<const std::string_view> defaultConstants();
 
 /// Minimises the sum of squares of relative errors, each file counted alike, by damped Gauss-Newton steps with
-/// derivatives from runs. Errors: a key that is no number, a file that nothing is known about, what runs fail with.
+/// derivatives from runs; then constants move one
+/// at a time, by the smallest steps, as long as that helps, since whole numbers round. Errors: a key that is no number,
+/// a file that nothing is known about, what runs fail with.
 Result<Calibration> calibrate(const CalibrationRequest &request, const Tool &tool);
 
 } // namespace weft::tools

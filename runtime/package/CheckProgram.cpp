@@ -158,7 +158,7 @@ Result<void> program(const Package &package, const hw::Hardware &hardware, const
       return error("{}: op {} of {}", number, entry.op, program.ops.size());
     const std::string where =
         fmt::format("{} (class {}, op {})", number, package.classes[entry.class_id]->name, program.ops[entry.op]->name);
-    if (Result<void> ok = task(package, hardware, program, classes[entry.class_id], entry, where); !ok)
+    if (Result<void> ok = task(package, program, classes[entry.class_id], entry, where); !ok)
       return ok;
   }
   return success();

@@ -20,12 +20,13 @@ static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t t
   return values;
 }
 
-Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together)
+Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together, bool mayCross)
     : package(context.package), program(context.program), hardware(context.hardware), options(context.options),
       launch(launch), width(package.mesh_width), height(package.mesh_height), together(together),
-      params(evaluateParams(program.image, launch.tokensInCache)), time(size_t{width} * height, 0),
-      ends(size_t{width} * height, 0), messages(program.channels, fabricCycles(hardware), width, height),
-      ops(program.image.ops.size()), traffic(program.image.channels.size()) {}
+      crossAllowed(mayCross), params(evaluateParams(program.image, launch.tokensInCache)),
+      time(size_t{width} * height, 0), ends(size_t{width} * height, 0),
+      messages(program.channels, fabricCycles(hardware), width, height), ops(program.image.ops.size()),
+      traffic(program.image.channels.size()), repetition(program.repetition) {}
 
 Result<runtime::LaunchReport> Evaluation::run() {
   if (options.explain)
@@ -85,24 +86,28 @@ Result<void> Evaluation::startHost() {
 Result<void> Evaluation::runPhases() {
   const auto count = static_cast<uint32_t>(program.image.tasks.size());
   const std::vector<Phase> &phases = program.phases;
-  auto tasksOf = [](uint32_t begin, uint32_t end) {
+  auto upTo = [](uint32_t begin, uint32_t end) {
     std::vector<uint32_t> tasks(end - begin);
     std::iota(tasks.begin(), tasks.end(), begin);
     return tasks;
   };
   if (together) {
     lastPhase = true;
-    return runPhase(tasksOf(0, count));
+    return runPhase(upTo(0, count));
   }
   for (uint32_t i = 0; i < phases.size();) {
     i = paths ? i : beginBlock(i);
     lastPhase = i + 1 == phases.size();
-    OpSum &op = ops[program.image.tasks[phases[i].begin].op];
-    const OpSum before = std::exchange(op, OpSum());
-    if (auto ok = runPhase(tasksOf(phases[i].begin, phases[i].end)); !ok)
-      return ok;
-    countPhase(i, before);
-    ++i;
+    const uint32_t swept = failure || paths ? 0 : runOnLines(i); // paths are of each core its own
+    if (failure)
+      return *failure;
+    if (!swept) {
+      const OpSum before = std::exchange(opOfPhase(i), OpSum());
+      if (auto ok = runPhase(upTo(phases[i].begin, phases[i].end)); !ok)
+        return ok;
+      countPhase(i, before);
+    }
+    i += swept ? swept : 1;
     if (options.progress)
       options.progress(static_cast<double>(phases[i - 1].end) / count);
   }
@@ -118,12 +123,29 @@ const std::vector<Group> &Evaluation::groupsOf(const std::vector<uint32_t> &clas
   return entry->second;
 }
 
-Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
+std::vector<uint32_t> Evaluation::classesOf(const std::vector<uint32_t> &tasks) const {
   std::vector<uint32_t> classes;
   for (uint32_t task : tasks)
     classes.push_back(program.classOfTask[task]);
   std::sort(classes.begin(), classes.end());
   classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
+  return classes;
+}
+
+/// Those of the tasks that the group's cores have.
+std::vector<uint32_t> Evaluation::tasksOf(const Group &group, const std::vector<uint32_t> &tasks,
+                                          const std::vector<uint32_t> &classes) const {
+  std::vector<uint32_t> own;
+  for (uint32_t task : tasks) {
+    const auto at = std::lower_bound(classes.begin(), classes.end(), program.classOfTask[task]);
+    if (group.member[static_cast<size_t>(at - classes.begin())])
+      own.push_back(task);
+  }
+  return own;
+}
+
+Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
+  const std::vector<uint32_t> classes = classesOf(tasks);
   const std::vector<Group> &groups = groupsOf(classes);
   if (paths) // of each core its own
     return runStrands(tasks, classes, groups);
@@ -133,6 +155,17 @@ Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
   if (use.alongX != use.alongY && !use.host && !(alongX ? use.byRow : use.byColumn) &&
       linesAlike(classes, groups, alongX) && findShifts(alongX, shift) && mayFold(alongX, shift))
     return runFolded(tasks, classes, groups, alongX);
+  for (bool axis : {false, true})
+    if (crossAllowed && mayCross(use, axis) && linesAlike(classes, groups, axis) && findShifts(axis, shift) &&
+        std::ranges::all_of(shift, [](int32_t later) { return !later; }) && mayFold(axis, shift)) {
+      crossing = crossed = true;
+      crossAlongX = axis;
+      auto done = runFolded(tasks, classes, groups, axis);
+      crossing = false;
+      if (done)
+        countAcross(shift.size());
+      return done;
+    }
   for (bool axis : {false, true})
     if (axis ? use.alongX : use.alongY)
       unfold(axis);
@@ -149,11 +182,10 @@ Result<void> Evaluation::runStrands(const std::vector<uint32_t> &tasks, const st
     strand.cores = group.cores;
     strand.sent.assign(program.channels.size(), 0);
     strand.asked.assign(program.channels.size(), 0);
-    for (uint32_t task : tasks) {
-      auto at = std::lower_bound(classes.begin(), classes.end(), program.classOfTask[task]);
-      if (group.member[static_cast<size_t>(at - classes.begin())])
-        strand.tasks.push_back(task);
-    }
+    for (uint32_t channel = 0; channel < program.channels.size(); ++channel)
+      if (program.channels[channel].turn)
+        strand.sent[channel] = strand.asked[channel] = messages.turnsOf(channel);
+    strand.tasks = tasksOf(group, tasks, classes);
   }
   while (!strands.empty() && !failure) {
     // Strands stay whole as long as there is anything else to do.
@@ -178,8 +210,11 @@ Result<void> Evaluation::runStrands(const std::vector<uint32_t> &tasks, const st
 /// Lets strands go on, with `parts` until one does; false if none can.
 bool Evaluation::advanceRound(bool parts) {
   bool any = false;
-  for (size_t i = 0; i < strands.size() && !failure && !messages.failure() && !(parts && any); ++i)
-    any = advance(strands[i], parts) || any;
+  // There and back, since sums come from both sides of a line.
+  const size_t count = strands.size();
+  for (size_t i = 0; i < count && !failure && !messages.failure() && !(parts && any); ++i)
+    any = advance(strands[backwards ? count - 1 - i : i], parts) || any;
+  backwards = !backwards;
   any = any || !born.empty();
   std::move(born.begin(), born.end(), std::back_inserter(strands));
   born.clear();

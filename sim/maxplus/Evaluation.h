@@ -5,6 +5,7 @@
 
 #include "sim/maxplus/Channels.h"
 #include "sim/maxplus/CoreSet.h"
+#include "sim/maxplus/LineSweep.h"
 #include "sim/maxplus/Lockstep.h"
 #include "sim/maxplus/Messages.h"
 #include "sim/maxplus/Partition.h"
@@ -14,6 +15,7 @@
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/OpSums.h"
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -40,10 +42,13 @@ struct EvaluationContext {
 class Evaluation {
 public:
   /// `together`: all tasks are one phase, for programs whose ops reach into each other.
-  Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together);
+  /// `mayCross`: one line may stand for all where they exchange blocks, too.
+  Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together, bool mayCross);
   Result<runtime::LaunchReport> run();
   /// Whether run() failed because an op reaches into a later one.
   bool isOpen() const { return open; }
+  /// Whether one line stood for all that exchange blocks, which may be why run() failed.
+  bool hasCrossed() const { return crossed; }
 
 private:
   struct LoopState {
@@ -76,6 +81,9 @@ private:
   Result<void> runPhase(const std::vector<uint32_t> &tasks);
   Result<void> runStrands(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
                           const std::vector<Group> &groups);
+  std::vector<uint32_t> classesOf(const std::vector<uint32_t> &tasks) const;
+  std::vector<uint32_t> tasksOf(const Group &group, const std::vector<uint32_t> &tasks,
+                                const std::vector<uint32_t> &classes) const;
   const std::vector<Group> &groupsOf(const std::vector<uint32_t> &classes);
   void advanceAll();
   bool advance(Strand &strand, bool parts);
@@ -101,6 +109,7 @@ private:
   Counts countsSoFar() const { return {traffic, counters, busy, steps, messages.hostEnd()}; }
   bool forgetPast();
   void countPhase(uint32_t phase, const OpSum &before);
+  bool beginsBlock(uint32_t phase) const;
   uint32_t beginBlock(uint32_t phase);
   void repeatBlock(uint32_t phase, uint64_t times);
 
@@ -108,7 +117,10 @@ private:
   struct LineUse {
     bool alongX = false, alongY = false;  // channels
     bool byRow = false, byColumn = false; // what cores do depends on more than their class
-    bool host = false;
+    bool onX = false, onY = false;        // numbers depend on a core's coordinate
+    bool host = false, loops = false;
+    bool reducesX = false, reducesY = false;
+    std::vector<uint32_t> channels;
   };
   LineUse lineUse(const std::vector<uint32_t> &tasks) const;
   bool linesAlike(const std::vector<uint32_t> &classes, const std::vector<Group> &groups, bool alongX);
@@ -117,6 +129,46 @@ private:
   void unfold(bool alongX);
   Result<void> runFolded(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
                          const std::vector<Group> &groups, bool alongX);
+
+  // LinePhase.cpp
+  using LineWorks = std::vector<const LineSweep::Work *>;
+  /// What phases that were evaluated on lines took.
+  struct Swept {
+    std::vector<OpSum> ops;                       // by phase
+    std::vector<runtime::ChannelTraffic> traffic; // by channel
+    uint64_t steps = 0, calls = 0;
+    uint32_t parts() const { return static_cast<uint32_t>(ops.size()); }
+    void add(const LineSweep &sweep, uint64_t lanes, uint64_t times, uint64_t later);
+  };
+  std::optional<LineSweep::Work> lineWork(const std::vector<uint32_t> &tasks, uint32_t phase, uint32_t x, uint32_t y);
+  LineWorks lineWorks(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes, uint32_t phase,
+                      const LineUse &use, bool firstOnly, std::deque<LineSweep::Work> &made);
+  void take(const Swept &swept, uint32_t firstPhase);
+  uint32_t runOnLines(uint32_t phase);
+  bool sweepPhases(const std::vector<uint32_t> &tasks, const LineUse &use, uint32_t phase, uint32_t count);
+  bool sweepFirst(LineSweep &sweep, bool alongX, const LineWorks &works, const std::vector<int32_t> &shift,
+                  Swept &swept);
+  bool sweepAll(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept);
+  bool sweepEach(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept);
+
+  // Across.cpp
+  struct Crossing { // of a channel between lines of which one stands for all
+    uint32_t pathMin = ~uint32_t{0}, pathMax = 0;
+    std::vector<std::pair<uint32_t, uint32_t>> ways; // room and steps that occur
+    uint64_t links = 0;                              // of a message of each line
+    uint32_t maxHops = 0;
+    std::vector<uint32_t> sent, asked, words; // by core: of the message under way
+    uint64_t messages = 0, sum = 0;           // of the one line; sum: of words
+  };
+  struct Exchanged {
+    uint32_t sent = 0, left = 0, head = 0, tail = 0, end = 0;
+  };
+  bool mayCross(const LineUse &use, bool alongX);
+  bool isAcross(uint32_t channel) const;
+  void openAcross(Strand &strand, End end, uint32_t channel, uint32_t words);
+  Exchanged exchanged(const Transfer &transfer, uint32_t core);
+  void closeAcross(const Strand &strand, const Transfer &transfer);
+  void countAcross(uint64_t lines);
 
   // Instructions.cpp
   Progress step(Strand &strand, bool parts);
@@ -127,6 +179,7 @@ private:
   bool isEarly(const Strand &strand);
   bool settleEnds(Strand &strand, bool parts);
   bool splitReady(Strand &strand);
+  uint32_t endOf(const Transfer &transfer, uint32_t x, uint32_t y);
   uint32_t endOf(const Transfer &transfer, Slot &slot, uint32_t x, uint32_t y);
   uint32_t wordsOf(Strand &strand, const InstrCode &instr);
   Progress reduce(Strand &strand, const InstrCode &instr, bool parts);
@@ -173,6 +226,7 @@ private:
       failure = userError(why);
   }
   uint32_t opNumber(const Strand &strand) const { return program.image.tasks[strand.tasks[strand.task]].op; }
+  OpSum &opOfPhase(uint32_t phase) { return ops[program.image.tasks[program.phases[phase].begin].op]; }
   OpSum &opOf(const Strand &strand) { return ops[opNumber(strand)]; }
 
   const runtime::Package &package;
@@ -181,7 +235,10 @@ private:
   const MeshEngineOptions &options;
   const runtime::Launch &launch;
   const uint32_t width, height;
-  const bool together;
+  const bool together, crossAllowed;
+  bool crossing = false, crossAlongX = false, crossed = false; // now, and at all
+  std::map<uint32_t, Crossing> crossings;                      // by channel
+  bool backwards = false;                                      // the next round goes through strands so
   bool open = false;
   bool lastPhase = false;
   std::optional<Error> failure;
@@ -198,6 +255,9 @@ private:
   uint64_t busy = 0, steps = 0, lastEnd = 0;
   std::vector<int32_t> folds[2]; // of lines along y and x: their shifts, where line 0 stands for all; else empty
   std::map<std::pair<std::vector<uint32_t>, bool>, bool> alike;
+  std::optional<LineSweep> sweeps[2];         // of lines along y and x
+  std::map<uint32_t, uint32_t> sweptTogether; // by kind of phase: how many from it on, 0 if it cannot be
+  Repetition repetition;
   std::optional<Block> lastBlock;
   std::vector<OpSum> phaseSums; // of the phases of the last block: what each added, and when it ended
   uint64_t repeated = 0;        // phases that were not evaluated

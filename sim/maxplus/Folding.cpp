@@ -13,10 +13,13 @@ Evaluation::LineUse Evaluation::lineUse(const std::vector<uint32_t> &tasks) cons
     const Needs needs = needsOf(expr);
     use.byColumn = use.byColumn || needs.x;
     use.byRow = use.byRow || needs.y;
+    use.onX = use.onX || needs.x;
+    use.onY = use.onY || needs.y;
   };
   auto channel = [&](uint32_t number) {
     const ChannelShape &shape = program.channels[number];
     (shape.alongX ? use.alongX : use.alongY) = true;
+    use.channels.push_back(number);
     // Lines with flows of their own are not alike.
     (shape.alongX ? use.byRow : use.byColumn) = (shape.alongX ? use.byRow : use.byColumn) || shape.lines.size() != 1;
     for (const Line &line : shape.lines)
@@ -28,11 +31,15 @@ Evaluation::LineUse Evaluation::lineUse(const std::vector<uint32_t> &tasks) cons
       const InstrCode &instr = program.image.instrs[pc];
       switch (instr.kind) {
       case pkg::InstrKind::ReduceForward:
-        channel(instr.channelOut);
+      case pkg::InstrKind::ReduceInto:
+        (program.channels[instr.channel].alongX ? use.reducesX : use.reducesY) = true;
+        if (instr.kind == pkg::InstrKind::ReduceForward) {
+          (program.channels[instr.channelOut].alongX ? use.reducesX : use.reducesY) = true;
+          channel(instr.channelOut);
+        }
         [[fallthrough]];
       case pkg::InstrKind::Put:
       case pkg::InstrKind::Get:
-      case pkg::InstrKind::ReduceInto:
         channel(instr.channel);
         depends(instr.bytes);
         break;
@@ -41,12 +48,15 @@ Evaluation::LineUse Evaluation::lineUse(const std::vector<uint32_t> &tasks) cons
           depends(*each);
         break;
       case pkg::InstrKind::LoopBegin:
+        use.loops = true;
         depends(instr.count);
         break;
       default:
         break;
       }
     }
+  std::sort(use.channels.begin(), use.channels.end());
+  use.channels.erase(std::unique(use.channels.begin(), use.channels.end()), use.channels.end());
   return use;
 }
 

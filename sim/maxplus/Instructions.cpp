@@ -95,6 +95,8 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
   opOf(strand).communicate += strand.cores.size * hardware.latency.transferIssue;
   if (!words || failure)
     return;
+  if (isAcross(instr.channel))
+    return openAcross(strand, End::Put, instr.channel, words);
   const uint32_t number = strand.sent[instr.channel]++;
   std::vector<uint32_t> *at = &time;
   const Transfer *behind = nullptr;
@@ -132,6 +134,8 @@ void Evaluation::get(Strand &strand, const InstrCode &instr) {
   opOf(strand).communicate += strand.cores.size * hardware.latency.transferIssue;
   if (!words || failure)
     return;
+  if (isAcross(instr.channel))
+    return openAcross(strand, End::Get, instr.channel, words);
   const uint32_t number = strand.asked[instr.channel]++;
   if (paths)
     paths->receives(instr.channel, number, strand.cores);
@@ -156,7 +160,7 @@ void Evaluation::countHidden(const Strand &strand) {
       for (size_t i = 0; i < call.opened; ++i) {
         const Transfer &transfer = strand.pending[i];
         if (transfer.end == End::Put || transfer.end == End::Get)
-          last = std::max(last, endOf(transfer, messages.slot(transfer.channel, transfer.number), x, y));
+          last = std::max(last, endOf(transfer, x, y));
       }
       last = std::min(last, call.end[core]);
       ops[call.op].hidden += last > call.begin[core] ? last - call.begin[core] : 0;
@@ -208,6 +212,12 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
 // ---- waiting
 // ----------------------------------------------------------------------------------------------------------
 
+uint32_t Evaluation::endOf(const Transfer &transfer, uint32_t x, uint32_t y) {
+  if (transfer.across)
+    return exchanged(transfer, y * width + x).end; // a Put ends before its Get does
+  return endOf(transfer, messages.slot(transfer.channel, transfer.number), x, y);
+}
+
 /// When the transfer ends for a core, unknown if that is not settled yet.
 uint32_t Evaluation::endOf(const Transfer &transfer, Slot &slot, uint32_t x, uint32_t y) {
   if (transfer.end == End::Put) {
@@ -225,7 +235,7 @@ uint32_t Evaluation::endOf(const Transfer &transfer, Slot &slot, uint32_t x, uin
 /// Whether nothing can have come yet to some core of the strand.
 bool Evaluation::isEarly(const Strand &strand) {
   for (const Transfer &transfer : strand.pending) {
-    if (transfer.done || transfer.end == End::Put)
+    if (transfer.done || transfer.across || transfer.end == End::Put)
       continue;
     const Slot &slot = messages.slot(transfer.channel, transfer.number);
     for (const Stretch &stretch : strand.cores.stretches)
@@ -246,11 +256,11 @@ bool Evaluation::settleEnds(Strand &strand, bool parts) {
   for (const Transfer &transfer : strand.pending) {
     if (transfer.done)
       continue;
-    Slot &slot = messages.slot(transfer.channel, transfer.number);
+    Slot *slot = transfer.across ? nullptr : &messages.slot(transfer.channel, transfer.number);
     uint32_t last = 0;
     for (const Stretch &stretch : strand.cores.stretches)
       for (uint32_t x = stretch.begin; x < stretch.end; ++x) {
-        const uint32_t end = endOf(transfer, slot, x, stretch.y);
+        const uint32_t end = slot ? endOf(transfer, *slot, x, stretch.y) : endOf(transfer, x, stretch.y);
         uint32_t &latestEnd = ends[size_t{stretch.y} * width + x];
         latestEnd = std::max(latestEnd, end);
         last = std::max(last, end);
@@ -459,6 +469,14 @@ void Evaluation::checkRamps(const Strand &strand) {
     spansUp.clear();
     spansDown.clear();
     for (const Transfer &transfer : strand.pending) {
+      if (transfer.across) {
+        const Exchanged at = exchanged(transfer, core);
+        if (up && transfer.end == End::Put)
+          spansUp.emplace_back(at.sent, at.left);
+        if (down && transfer.end == End::Get)
+          spansDown.emplace_back(at.head, at.tail);
+        continue;
+      }
       if (up && (transfer.end == End::Put || transfer.end == End::Forward)) {
         const uint32_t channel = transfer.end == End::Put ? transfer.channel : transfer.out;
         Slot &slot = messages.slot(channel, transfer.end == End::Put ? transfer.number : transfer.outNumber);
@@ -479,6 +497,10 @@ void Evaluation::closeTransfers(Strand &strand) {
   if (paths)
     paths->closes(strand.cores, strand.pending);
   for (const Transfer &transfer : strand.pending) {
+    if (transfer.across) {
+      closeAcross(strand, transfer);
+      continue;
+    }
     if (transfer.end == End::Forward)
       messages.close(transfer.out, transfer.outNumber, strand.cores.size);
     messages.close(transfer.channel, transfer.number,

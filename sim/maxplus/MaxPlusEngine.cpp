@@ -81,15 +81,19 @@ Result<runtime::LaunchResult> MaxPlusEngine::run(const runtime::Launch &launch) 
   if (program == programs.end())
     return userError(fmt::format("the package has no program '{}'", launch.program));
   const EvaluationContext context{package, *program, hardware, options};
-  for (bool together : {false, true}) {
-    Evaluation evaluation(context, launch, together);
+  bool together = false, mayCross = true;
+  for (;;) {
+    Evaluation evaluation(context, launch, together, mayCross);
     auto report = evaluation.run();
     if (report)
       return runtime::LaunchResult{std::move(*report), {}};
-    if (together || !evaluation.isOpen())
+    if (evaluation.hasCrossed())
+      mayCross = false;
+    else if (!together && evaluation.isOpen())
+      together = true;
+    else
       return report.takeError();
   }
-  return internalError("unreachable");
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "sim/maxplus/Channels.h"
 #include "sim/maxplus/CoreSet.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@ struct Transfer {
   uint32_t channel = 0, number = 0, words = 0;
   uint32_t out = 0, outNumber = 0; // of a Forward
   bool done = false;               // a reduction that has ended
+  bool across = false;             // see Across.cpp
 };
 
 /// Message `number` of all flows of a channel. Arrays are by core, the last entry of `sent` is the host.
@@ -85,6 +87,11 @@ public:
   }
   /// So many turns of all lines have passed; they end as record() says.
   void passTurns(uint32_t channel, uint32_t turns);
+  /// Turns that have passed; the most of any line.
+  uint32_t turnsOf(uint32_t channel) const {
+    const std::vector<uint32_t> &turns = channels[channel].turns;
+    return turns.empty() ? 0 : *std::max_element(turns.begin(), turns.end());
+  }
   /// Whether no message of the channel is under way.
   bool isIdle(uint32_t channel) const { return channels[channel].slots.empty(); }
   /// Messages to a core that ended elsewhere: the first was sent at `sent`, of the last one these words went down.

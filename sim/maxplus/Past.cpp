@@ -33,6 +33,8 @@ bool Messages::isPast(const Channel &channel, const ChannelShape &shape, uint32_
     if (!channel.lastLeave.empty() && uint64_t{channel.lastLeave[core]} + 1 > uint64_t{begin} + cycles.ramp)
       return false;
     const uint64_t tail = channel.lastTail[core];
+    if (tail && shape.turn)
+      return false;
     // The host sends once.
     if (tail && stop.source >= 0 &&
         (tail >= begin || tail + stop.steps + 1 > uint64_t{begins(coreAt(shape, x, y, stop.source))} + stop.room))

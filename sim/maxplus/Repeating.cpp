@@ -9,6 +9,8 @@ namespace weft::sim::maxplus {
 
 /// Whether the cores' times are all of the state that what follows depends on.
 bool Evaluation::forgetPast() {
+  if (std::ranges::any_of(program.channels, [](const ChannelShape &shape) { return shape.turn > 0; }))
+    return false; // nor whose turn it is
   for (bool alongX : {false, true}) {
     if (!messages.forgetPast(alongX, time, folds[alongX]))
       return false;
@@ -19,18 +21,23 @@ bool Evaluation::forgetPast() {
 
 /// After a phase, whose op's sums are what it added to those `before`.
 void Evaluation::countPhase(uint32_t phase, const OpSum &before) {
-  OpSum &op = ops[program.image.tasks[program.phases[phase].begin].op];
+  OpSum &op = opOfPhase(phase);
   if (lastBlock)
     phaseSums.push_back(op);
   op = {before.compute + op.compute, before.communicate + op.communicate, before.wait + op.wait,
         before.hidden + op.hidden, std::max(before.end, op.end)};
 }
 
+bool Evaluation::beginsBlock(uint32_t phase) const {
+  const auto [begin, period, count] = repetition;
+  return !paths && phase >= begin && phase < begin + period * count && (phase - begin) % period == 0;
+}
+
 /// Before phase `phase`. The phase to go on with: another one if blocks from this one on are like the last one.
 uint32_t Evaluation::beginBlock(uint32_t phase) {
-  const auto [begin, period, count] = program.repetition;
-  if (phase < begin || phase >= begin + period * count || (phase - begin) % period)
+  if (!beginsBlock(phase))
     return phase;
+  const auto [begin, period, count] = repetition;
   auto alike = [&] {
     uint32_t differ = 0;
     const uint32_t later = time[0] - lastBlock->time[0];
@@ -39,6 +46,10 @@ uint32_t Evaluation::beginBlock(uint32_t phase) {
     return !differ;
   };
   const bool past = forgetPast();
+  if (!past && !lastBlock) { // blocks may as well begin a phase later
+    repetition = {begin + 1, period, count - 1};
+    return phase;
+  }
   // The last phase of all is never left out: it may end with transfers under way.
   uint64_t left = count - (phase - begin) / period;
   if (begin + period * count == program.phases.size())
@@ -57,7 +68,7 @@ uint32_t Evaluation::beginBlock(uint32_t phase) {
 
 /// Takes the last block, which ends before phase `phase`, for that many more.
 void Evaluation::repeatBlock(uint32_t phase, uint64_t times) {
-  const uint32_t period = program.repetition.period, later = time[0] - lastBlock->time[0];
+  const uint32_t period = repetition.period, later = time[0] - lastBlock->time[0];
   const auto all = static_cast<uint32_t>(times) * later;
   if (later * times > latest || uint64_t{*std::max_element(time.begin(), time.end())} + all > latest)
     return refuse("the launch takes more than 2^31 cycles");
@@ -65,7 +76,7 @@ void Evaluation::repeatBlock(uint32_t phase, uint64_t times) {
     each += all;
   for (uint32_t i = 0; i < period * times; ++i) {
     const OpSum &sum = phaseSums[i % period];
-    OpSum &op = ops[program.image.tasks[program.phases[phase + i].begin].op];
+    OpSum &op = opOfPhase(phase + i);
     op.compute += sum.compute;
     op.communicate += sum.communicate;
     op.wait += sum.wait;

@@ -295,6 +295,26 @@ class Hardware(TestCase):
             self.assertIn("routing.colors", self.weft("hw", "show", preset).stdout)
             self.assertIn("OK", self.weft("hw", "check", SOURCE / "hw-models" / "presets" / f"{preset}.yaml").stdout)
 
+    def test_published_mesh_chips(self):
+        package = self.folder / "o.weft"
+
+        def continued(*machine):
+            self.weft("compile", BARD, *machine, "-o", package)
+            return self.weft("run", package, "--prompt", "To be", "--max-new", "4").stdout.splitlines()[0]
+
+        self.assertEqual(continued("--hw", "tt-wormhole"), continued(*FITS))
+        # 4 KiB a core hold 192 tokens on all cores, and no more.
+        small = ("--hw", "hammerblade", "--max-seq")
+        self.weft("compile", BARD, *small, "192", "--phase", "decode", "-o", package)
+        self.weft("run", package, "--timing-only", "--json", self.folder / "r.json")
+        self.assertEqual(json.loads((self.folder / "r.json").read_text())["mesh"], [64, 32])
+        package.unlink()
+        self.refused("compile", BARD, *small, "384", "-o", package, says=["4,096", "--max-seq 192"])
+        for machine, mesh in (("tt-wormhole", "8x8"), ("hammerblade", "32x32")):
+            for kind, shape in (("gemm", "256x256x256"), ("allreduce", "64")):
+                report = self.weft("kernel", kind, "--hw", machine, "--mesh", mesh, "--shape", shape, "--json", "-").stdout
+                self.assertGreater(json.loads(report)["cycles"], 0)
+
     def test_set_changes_cycles(self):
         def total(*settings):
             out = self.folder / "r.json"

@@ -129,6 +129,23 @@ TEST_CASE("a calibration finds the constants that made the rows") {
   CHECK(found->files[0].meanAbsoluteError() < 0.002);
   CHECK(found->hardware.latency.streamStage == 9);
 
+  // Half of the rows, chosen at random, say as much; the others were not in view.
+  auto half =
+      calibrate({.hardware = "wse3",
+                 .files = {path},
+                 .constants = {"latency.stream_stage", "latency.stream_startup", "parallelism.core.vector_issue"},
+                 .share = 0.5,
+                 .seed = 3},
+                engineTool());
+  REQUIRE(half);
+  REQUIRE(half->heldOut.size() == 1);
+  CHECK(half->files[0].rows.size() == 9);
+  CHECK(half->heldOut[0].rows.size() == 9);
+  for (const WaferRow &row : half->heldOut[0].rows)
+    CHECK(std::ranges::find(half->files[0].rows, row.line, &WaferRow::line) == half->files[0].rows.end());
+  CHECK(half->constants[0].after == 9);
+  CHECK(half->heldOut[0].meanAbsoluteError() < 0.002);
+
   auto unknown = calibrate({.hardware = "wse3", .files = {path}, .constants = {"name"}}, engineTool());
   REQUIRE_FALSE(unknown);
   CHECK_THAT(unknown.error().message, Contains("--constant name: no number that wse3 has"));
