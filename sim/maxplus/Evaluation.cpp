@@ -29,9 +29,6 @@ Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &
       traffic(program.image.channels.size()), repetition(program.repetition) {}
 
 Result<runtime::LaunchReport> Evaluation::run() {
-  if (options.explain && std::any_of(program.channels.begin(), program.channels.end(),
-                                     [](const ChannelShape &shape) { return shape.turn != 0; }))
-    return userError("paths are not followed through routes that cores take turns on");
   if (options.explain)
     paths = std::make_unique<Paths>(
         PathsContext{program.image, program.channels, fabricCycles(hardware), time, messages, width, height});
@@ -99,7 +96,7 @@ Result<void> Evaluation::runPhases() {
     return runPhase(upTo(0, count));
   }
   for (uint32_t i = 0; i < phases.size();) {
-    i = beginBlock(i);
+    i = paths ? i : beginBlock(i);
     lastPhase = i + 1 == phases.size();
     const uint32_t swept = failure || paths ? 0 : runOnLines(i); // paths are of each core its own
     if (failure)

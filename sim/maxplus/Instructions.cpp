@@ -115,16 +115,14 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
         ends[core] = std::max(time[core], left + 1);
       });
     }
+  const CoreSet senders = messages.sendersOf(instr.channel, number, strand.cores);
   if (paths)
-    paths->sends(instr.channel, number, strand.cores, words, *at, behind);
-  if (program.channels[instr.channel].turn) {
-    const CoreSet senders = messages.sendersOf(instr.channel, number, strand.cores);
-    messages.openSends(instr.channel, number, senders, words, *at);
+    paths->sends(instr.channel, number, senders, words, *at, behind);
+  messages.openSends(instr.channel, number, senders, words, *at);
+  if (program.channels[instr.channel].turn)
     countTurns(instr.channel, senders.size, number, words, 1);
-  } else {
-    messages.openSends(instr.channel, number, strand.cores, words, *at);
+  else
     count(instr.channel, strand.cores, words);
-  }
   strand.pending.push_back({End::Put, opNumber(strand), instr.channel, number, words});
 }
 

@@ -26,9 +26,9 @@ void addPieces(const std::vector<StepPiece> &pieces, uint64_t begin, uint32_t cy
 
 } // namespace
 
-/// The step that `core` ended at `end`, of cores that began it at `begins`; returns the core where it began.
-uint32_t Paths::stepBack(const LockstepRun &run, uint32_t core, uint32_t end, const std::vector<uint32_t> &begins,
-                         std::vector<PathNode> &nodes) const {
+/// Step number `step`, that `core` ended at `end`, of cores that began it at `begins`; returns the core where it began.
+uint32_t Paths::stepBack(const LockstepRun &run, uint32_t step, uint32_t core, uint32_t end,
+                         const std::vector<uint32_t> &begins, std::vector<PathNode> &nodes) const {
   const LockstepBody &body = run.body;
   const uint32_t waited = end - body.after; // the end of the wait
   addPieces(run.after, waited, body.after, core, run.op, nodes);
@@ -48,13 +48,14 @@ uint32_t Paths::stepBack(const LockstepRun &run, uint32_t core, uint32_t end, co
     const Line &line = shape.lineAt(x, y);
     const Stop &stop = line.stops[shape.positionOf(x, y)];
     const FlowShape &in = line.flows[stop.flow], &out = line.flows[stop.sends];
-    const uint32_t source = coreAt(shape, x, y, stop.source), count = each.words;
-    if (begins[source] + each.put + stop.path + count - 1 + fabric.ramp == waited) {
+    const Way way = wayOf(each.channel, each.number + step, core);
+    const uint32_t source = way.source, count = each.words;
+    if (begins[source] + each.put + way.cycles + count - 1 + fabric.ramp == waited) {
       words(Cause::Latency, begins[source] + each.put + count - 1, source, each.channel, in);
       words(Cause::Bandwidth, begins[source] + each.put, source, each.channel, in);
       return from(source, each.put);
     }
-    if (begins[core] + each.put + count == waited) {
+    if (!shape.turn && begins[core] + each.put + count == waited) {
       words(Cause::Bandwidth, begins[core] + each.put, core, each.channel, out);
       return from(core, each.put);
     }
@@ -63,6 +64,8 @@ uint32_t Paths::stepBack(const LockstepRun &run, uint32_t core, uint32_t end, co
       words(Cause::Bandwidth, begins[core] + each.get, core, each.channel, in);
       return from(core, each.get);
     }
+    if (shape.turn)
+      continue;
     const uint32_t to = coreAt(shape, x, y, out.single);
     const Stop &there = line.stops[static_cast<size_t>(out.single)];
     if (count > there.room && begins[to] + each.get + (count - 1 - there.room) + there.steps + 1 == waited) {
@@ -76,30 +79,37 @@ uint32_t Paths::stepBack(const LockstepRun &run, uint32_t core, uint32_t end, co
 }
 
 uint32_t Paths::expand(const LockstepRun &run, uint32_t core, std::vector<PathNode> &nodes) const {
-  Lockstep lockstep(shapes, fabric, width, height, run.cores, run.body);
-  auto timesOf = [&] {
+  const auto stride = static_cast<uint64_t>(std::ceil(std::sqrt(static_cast<double>(run.rounds))));
+  // Calls visit(step, lockstep) before each of the steps. When `core` ends the last one.
+  auto replay = [&](uint64_t first, uint64_t last, const std::vector<uint32_t> &begins, auto visit) {
+    LockstepBody body = run.body;
+    for (Exchange &each : body.exchanges)
+      each.number += static_cast<uint32_t>(first);
+    Lockstep lockstep(shapes, fabric, width, height, run.cores, body);
+    lockstep.start(begins);
+    for (uint64_t step = first; step < last; ++step) {
+      visit(step, lockstep);
+      (void)lockstep.step(); // as it did
+    }
+    return lockstep.begins(core);
+  };
+  auto timesOf = [&](const Lockstep &lockstep) {
     std::vector<uint32_t> times(coreCount, 0);
     forEachCore(run.cores, width, [&](uint32_t each, uint32_t, uint32_t) { times[each] = lockstep.begins(each); });
     return times;
   };
-  const auto stride = static_cast<uint64_t>(std::ceil(std::sqrt(static_cast<double>(run.rounds))));
   std::vector<std::vector<uint32_t>> kept; // before steps 0, stride, …
-  lockstep.start(run.begins);
-  for (uint64_t step = 0; step < run.rounds; ++step) {
+  uint32_t end = replay(0, run.rounds, run.begins, [&](uint64_t step, const Lockstep &lockstep) {
     if (step % stride == 0)
-      kept.push_back(timesOf());
-    (void)lockstep.step(); // as it did
-  }
-  uint32_t end = lockstep.begins(core);
+      kept.push_back(timesOf(lockstep));
+  });
   for (size_t block = kept.size(); block-- > 0;) {
     std::vector<std::vector<uint32_t>> begins;
-    lockstep.start(kept[block]);
-    for (uint64_t step = block * stride; step < std::min((block + 1) * stride, run.rounds); ++step) {
-      begins.push_back(timesOf());
-      (void)lockstep.step();
-    }
+    const uint64_t first = block * stride;
+    (void)replay(first, std::min(first + stride, run.rounds), kept[block],
+                 [&](uint64_t, const Lockstep &lockstep) { begins.push_back(timesOf(lockstep)); });
     for (size_t step = begins.size(); step-- > 0;) {
-      core = stepBack(run, core, end, begins[step], nodes);
+      core = stepBack(run, static_cast<uint32_t>(first + step), core, end, begins[step], nodes);
       end = begins[step][core];
     }
   }

@@ -1,7 +1,5 @@
 #include "sim/maxplus/Paths.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace weft::sim::maxplus {
@@ -11,6 +9,8 @@ Paths::Paths(const PathsContext &context)
       messages(context.messages), width(context.width), height(context.height), coreCount(width * height),
       path(coreCount), compute(coreCount, 0), issue(coreCount, 0), wait(coreCount, 0), past(shapes.size()),
       words(shapes.size()) {
+  linksTo[0] = linkCyclesTo(fabric, false, height);
+  linksTo[1] = linkCyclesTo(fabric, true, width);
   for (uint32_t core = 0; core < coreCount; ++core)
     path[core] = paths.add({.where = core, .cause = Cause::Issue});
 }
@@ -106,6 +106,20 @@ uint32_t Paths::coreAt(const ChannelShape &shape, uint32_t x, uint32_t y, int32_
   return shape.alongX ? y * width + static_cast<uint32_t>(position) : static_cast<uint32_t>(position) * width + x;
 }
 
+Paths::Way Paths::wayOf(uint32_t channel, uint32_t number, uint32_t core) const {
+  const uint32_t x = core % width, y = core / width;
+  const ChannelShape &shape = shapes[channel];
+  const Line &line = shape.lineAt(x, y);
+  const uint32_t own = shape.positionOf(x, y);
+  const Stop &stop = line.stops[own];
+  if (!shape.turn)
+    return {coreAt(shape, x, y, stop.source), stop.source, stop.path};
+  const int32_t from = line.flows[stop.flow].sourceOf(number);
+  const std::vector<uint32_t> &to = linksTo[shape.alongX];
+  const uint32_t there = to[static_cast<size_t>(from)];
+  return {coreAt(shape, x, y, from), from, fabric.ramp + std::max(to[own], there) - std::min(to[own], there)};
+}
+
 /// Words of a flow, from cycle `begin` on. The op is that of what led to them.
 uint32_t Paths::add(Cause cause, uint64_t begin, uint32_t parent, uint32_t where, uint32_t channel,
                     const FlowShape *flow) {
@@ -142,20 +156,25 @@ uint32_t Paths::headPath(uint32_t channel, uint32_t number, uint32_t core) {
   const Stop &stop = line.stops[shape.positionOf(x, y)];
   const FlowShape &flow = line.flows[stop.flow];
   const Slot &slot = *messages.known(channel, number);
-  const uint32_t source = coreAt(shape, x, y, stop.source), head = slot.head[core], sent = slot.sent[source];
+  const Way way = wayOf(channel, number, core);
+  const uint32_t source = way.source, head = slot.head[core], sent = slot.sent[source];
   uint32_t found = PathStore::nothing;
   const uint32_t from = sentPath(channel, number, source);
-  if (sent + stop.path == head)
+  if (sent + way.cycles == head)
     found = add(Cause::Latency, sent, from, source, channel, &flow);
   else if (slot.asked[core] == head)
     found = endsOf(channel, number).asked[core];
   else if (const Slot *before = number ? messages.known(channel, number - 1) : nullptr;
            before && before->tail[core] != unknown && before->tail[core] + 1 == head)
     found = lastWord(channel, number - 1, core);
-  const int32_t own = static_cast<int32_t>(shape.positionOf(x, y)), toSource = own > stop.source ? -1 : 1;
-  for (int32_t p = own + toSource; found == PathStore::nothing && p != stop.source && p >= 0; p += toSource) {
+  // A receiver on the way may have held the word up, or the sender, where it is one.
+  const int32_t own = static_cast<int32_t>(shape.positionOf(x, y)), toSource = own > way.position ? -1 : 1;
+  for (int32_t p = own; found == PathStore::nothing && p != way.position && p + toSource >= 0;) {
+    p += toSource;
+    if (!flow.delivers(p))
+      continue;
     const uint32_t other = coreAt(shape, x, y, p);
-    if (flow.delivers(p) && slot.asked[other] + stop.path - line.stops[static_cast<size_t>(p)].path == head)
+    if (slot.asked[other] + way.cycles - wayOf(channel, number, other).cycles == head)
       found = add(Cause::Latency, slot.asked[other], endsOf(channel, number).asked[other], other, channel, &flow);
   }
   if (found == PathStore::nothing)
@@ -171,10 +190,11 @@ uint32_t Paths::lastWord(uint32_t channel, uint32_t number, uint32_t core) {
   const Stop &stop = line.stops[shape.positionOf(x, y)];
   const FlowShape &flow = line.flows[stop.flow];
   const Slot &slot = *messages.known(channel, number);
-  const uint32_t source = coreAt(shape, x, y, stop.source), head = slot.head[core], tail = slot.tail[core];
+  const Way way = wayOf(channel, number, core);
+  const uint32_t source = way.source, head = slot.head[core], tail = slot.tail[core];
   const uint32_t count = slot.sentWords.at(source), sent = slot.sent[source];
   const uint32_t came = headPath(channel, number, core);
-  if (tail == head + count - 1 && sent + stop.path == head) { // at the source already
+  if (tail == head + count - 1 && sent + way.cycles == head) { // at the source already
     const uint32_t streamed = add(Cause::Bandwidth, sent, sentPath(channel, number, source), source, channel, &flow);
     return add(Cause::Latency, sent + count - 1, streamed, source, channel, &flow);
   }
@@ -290,10 +310,10 @@ uint32_t Paths::endPath(const Transfer &transfer, uint32_t core, uint32_t end) {
     const uint32_t x = core % width, y = core / width;
     const ChannelShape &shape = shapes[transfer.channel];
     const Line &line = shape.lineAt(x, y);
-    const Stop &stop = line.stops[shape.positionOf(x, y)];
-    const FlowShape &flow = line.flows[stop.flow];
-    const uint32_t source = coreAt(shape, x, y, stop.source), sent = slot.sent[source];
-    const bool atSource = sent + stop.path == head;
+    const FlowShape &flow = line.flows[line.stops[shape.positionOf(x, y)].flow];
+    const Way way = wayOf(transfer.channel, transfer.number, core);
+    const uint32_t source = way.source, sent = slot.sent[source];
+    const bool atSource = sent + way.cycles == head;
     const uint32_t from = atSource ? sentPath(transfer.channel, transfer.number, source)
                                    : headPath(transfer.channel, transfer.number, core);
     const uint32_t where = atSource ? source : core, first = atSource ? sent : head;
@@ -311,29 +331,31 @@ void Paths::happens(uint64_t cycle, uint32_t reached, uint32_t where) {
     end = {cycle, reached, where};
 }
 
-static uint32_t endOf(const Transfer &transfer, Messages &messages, const FabricCycles &fabric, uint32_t core,
-                      uint32_t x, uint32_t y) {
+uint32_t Paths::endOf(const Transfer &transfer, uint32_t core) {
+  const uint32_t x = core % width, y = core / width;
   Slot *slot = messages.known(transfer.channel, transfer.number);
   if (transfer.end == End::Put)
-    return messages.left(transfer.channel, *slot, x, y, transfer.words) + 1;
+    return messages.sends(transfer.channel, transfer.number, x, y)
+               ? messages.left(transfer.channel, *slot, x, y, transfer.words) + 1
+               : 0; // another's turn
   return slot->tail[core] + fabric.ramp + (transfer.end == End::Into ? fabric.streamStage : 0);
 }
 
 void Paths::drains(const CoreSet &cores, const std::vector<Transfer> &pending, const std::vector<uint32_t> &until) {
-  forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+  forEachCore(cores, width, [&](uint32_t core, uint32_t, uint32_t) {
     for (const Transfer &transfer : pending)
-      if (!transfer.done && until[core] > end.at && endOf(transfer, messages, fabric, core, x, y) == until[core])
+      if (!transfer.done && until[core] > end.at && endOf(transfer, core) == until[core])
         happens(until[core], endPath(transfer, core, until[core]), core);
   });
 }
 
 void Paths::waits(const CoreSet &cores, const std::vector<Transfer> &pending, const std::vector<uint32_t> &until) {
-  forEachCore(cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
+  forEachCore(cores, width, [&](uint32_t core, uint32_t, uint32_t) {
     if (until[core] <= time[core])
       return;
     wait[core] += until[core] - time[core];
     for (const Transfer &transfer : pending) {
-      if (transfer.done || endOf(transfer, messages, fabric, core, x, y) != until[core])
+      if (transfer.done || endOf(transfer, core) != until[core])
         continue;
       path[core] = endPath(transfer, core, until[core]);
       return;
@@ -366,11 +388,25 @@ void Paths::closes(const CoreSet &cores, const std::vector<Transfer> &pending) {
   }
 }
 
+/// Each step one core of each line sends.
+void Paths::countTurns(const LockstepRun &run, const Exchange &exchange) {
+  const ChannelShape &shape = shapes[exchange.channel];
+  count(exchange.channel, run.cores, 0);
+  for (uint64_t step = 0; step < run.rounds; ++step) {
+    const int32_t from = shape.lines[0].flows[0].sourceOf(exchange.number + static_cast<uint32_t>(step));
+    for (uint32_t line = 0; line < (shape.alongX ? height : width); ++line)
+      words[exchange.channel][coreAt(shape, line, line, from)] += exchange.words;
+  }
+}
+
 void Paths::stepped(LockstepRun run) {
   const auto steps = static_cast<uint32_t>(run.rounds);
   const LockstepBody &body = run.body;
   for (const Exchange &each : body.exchanges)
-    count(each.channel, run.cores, uint64_t{each.words} * run.rounds);
+    if (shapes[each.channel].turn)
+      countTurns(run, each);
+    else
+      count(each.channel, run.cores, uint64_t{each.words} * run.rounds);
   forEachCore(run.cores, width, [&](uint32_t core, uint32_t, uint32_t) {
     compute[core] += steps * body.compute;
     issue[core] += steps * body.communicate;
@@ -382,116 +418,6 @@ void Paths::stepped(LockstepRun run) {
                             .lockstep = true});
   });
   runs.push_back(std::move(run));
-}
-
-// ---- the end --------------------------------------------------------------------------------------------------------
-
-Result<void> Paths::collect() {
-  if (!paths.isFull())
-    return success();
-  std::erase_if(ends, [&](const auto &entry) { return !messages.known(entry.first.first, entry.first.second); });
-  std::vector<uint32_t> toMark = path;
-  for (const auto &[key, of] : ends)
-    for (const std::vector<uint32_t> *each : {&of.sent, &of.asked, &of.head})
-      toMark.insert(toMark.end(), each->begin(), each->end());
-  for (const auto &channel : past)
-    for (const auto &messagesOf : channel)
-      for (const Past &each : messagesOf)
-        toMark.push_back(each.path);
-  toMark.push_back(end.path);
-  toMark.push_back(hostEnd.path);
-  for (uint32_t reached : toMark)
-    paths.mark(reached);
-  // A loop is wanted if some path ends in it; later ones may lead to earlier ones.
-  for (LockstepRun &run : runs)
-    run.wanted = false;
-  for (uint32_t i = static_cast<uint32_t>(runs.size()); i-- > 0;) {
-    runs[i].wanted = paths.anyMarkedLockstep(i);
-    if (!runs[i].wanted) {
-      runs[i].begins = {};
-      runs[i].paths = {};
-    }
-    for (uint32_t reached : runs[i].paths)
-      paths.mark(reached);
-  }
-  paths.sweep();
-  size_t kept = 0;
-  for (const LockstepRun &run : runs)
-    kept += run.begins.size();
-  if (paths.size() > size_t{1} << 26 || kept > size_t{1} << 28)
-    return userError("the critical path takes too much memory here; explain a smaller mesh or fewer steps");
-  return success();
-}
-
-/// Calls f(channel, flow, link, words) for each link that a flow crosses: four a router, west, east, north, south.
-template <typename F> void Paths::forEachLoad(F f) const {
-  for (uint32_t channel = 0; channel < shapes.size(); ++channel) {
-    if (words[channel].empty())
-      continue;
-    const ChannelShape &shape = shapes[channel];
-    for (uint32_t at = 0; at < (shape.alongX ? height : width); ++at) {
-      const uint32_t x = shape.alongX ? 0 : at, y = shape.alongX ? at : 0;
-      for (const FlowShape &flow : shape.lineAt(x, y).flows) {
-        const uint64_t count = words[channel][coreAt(shape, x, y, flow.source)];
-        for (int32_t p = std::max(flow.source, 0); p < flow.hi; ++p)
-          f(channel, flow, 4 * coreAt(shape, x, y, p) + (shape.alongX ? 1 : 3), count);
-        for (int32_t p = flow.source; p > flow.lo && p >= 0; --p)
-          f(channel, flow, 4 * coreAt(shape, x, y, p) + (shape.alongX ? 0 : 2), count);
-      }
-    }
-  }
-}
-
-std::optional<runtime::LinkLoad> Paths::busiest() const {
-  std::vector<uint64_t> loads(size_t{4} * coreCount, 0);
-  forEachLoad([&](uint32_t, const FlowShape &, uint32_t link, uint64_t count) { loads[link] += count; });
-  const auto most = std::max_element(loads.begin(), loads.end());
-  if (most == loads.end() || !*most)
-    return std::nullopt;
-  const auto at = static_cast<uint32_t>(most - loads.begin());
-  runtime::LinkLoad load{placeOf(at / 4, width, height), static_cast<runtime::Exit>(at % 4), *most};
-  forEachLoad([&](uint32_t channel, const FlowShape &flow, uint32_t link, uint64_t count) {
-    if (link != at || count <= load.wordsOfColor)
-      return;
-    load.wordsOfColor = count;
-    load.color = flow.color;
-    load.channel = channel;
-  });
-  return load;
-}
-
-runtime::Explanation Paths::explain(uint64_t cycles) const {
-  Latest last = end;
-  for (uint32_t core = 0; core < coreCount; ++core)
-    if (time[core] > last.at || last.path == PathStore::nothing)
-      last = {time[core], path[core], core};
-  if (hostEnd.at > last.at)
-    last = hostEnd;
-  std::vector<PathNode> nodes;
-  if (last.at < cycles) // words to the host that are not told
-    nodes.push_back({.begin = last.at, .where = last.where, .cause = Cause::Wait});
-  for (uint32_t at = last.path; at != PathStore::nothing;) {
-    const PathNode &node = paths[at];
-    if (!node.lockstep) {
-      nodes.push_back(node);
-      at = node.parent;
-      continue;
-    }
-    const LockstepRun &run = runs[node.what];
-    at = run.paths[expand(run, node.where, nodes)];
-  }
-  runtime::Explanation why;
-  why.program = image.name;
-  why.cycles = cycles;
-  why.ops = image.ops;
-  why.channels = image.channels;
-  why.kernels = image.kernels;
-  why.path = segmentsOf(nodes, cycles, last.where, width, height);
-  why.stallsKnown = false;
-  why.busiest = busiest();
-  const uint32_t slow = last.where < coreCount ? last.where : 0;
-  why.slowest = runtime::SlowCore{placeOf(slow, width, height), time[slow], compute[slow], issue[slow], wait[slow], {}};
-  return why;
 }
 
 } // namespace weft::sim::maxplus

@@ -91,6 +91,14 @@ private:
   Ends &endsOf(uint32_t channel, uint32_t number);
   uint32_t add(Cause cause, uint64_t begin, uint32_t parent, uint32_t where, uint32_t channel, const FlowShape *flow);
   uint32_t coreAt(const ChannelShape &shape, uint32_t x, uint32_t y, int32_t position) const;
+  /// From where message `number` comes to the core, and how long its first word takes at least.
+  struct Way {
+    uint32_t source = 0;
+    int32_t position = 0;
+    uint32_t cycles = 0;
+  };
+  Way wayOf(uint32_t channel, uint32_t number, uint32_t core) const;
+  uint32_t endOf(const Transfer &transfer, uint32_t core);
   uint32_t sentPath(uint32_t channel, uint32_t number, uint32_t source);
   uint32_t headPath(uint32_t channel, uint32_t number, uint32_t core);
   uint32_t lastWord(uint32_t channel, uint32_t number, uint32_t core);
@@ -100,13 +108,14 @@ private:
   uint32_t endPath(const Transfer &transfer, uint32_t core, uint32_t end);
   void happens(uint64_t cycle, uint32_t reached, uint32_t where);
   void count(uint32_t channel, const CoreSet &cores, uint64_t words);
+  void countTurns(const LockstepRun &run, const Exchange &exchange);
 
   // LockstepPaths.cpp
   /// Appends the nodes of the steps before `core` ended its last one, the last first; returns the core of the first
   /// step.
   uint32_t expand(const LockstepRun &run, uint32_t core, std::vector<PathNode> &nodes) const;
-  uint32_t stepBack(const LockstepRun &run, uint32_t core, uint32_t end, const std::vector<uint32_t> &begins,
-                    std::vector<PathNode> &nodes) const;
+  uint32_t stepBack(const LockstepRun &run, uint32_t step, uint32_t core, uint32_t end,
+                    const std::vector<uint32_t> &begins, std::vector<PathNode> &nodes) const;
   template <typename F> void forEachLoad(F f) const;
   std::optional<runtime::LinkLoad> busiest() const;
 
@@ -116,6 +125,7 @@ private:
   const std::vector<uint32_t> &time;
   Messages &messages;
   const uint32_t width, height, coreCount;
+  std::vector<uint32_t> linksTo[2]; // see linkCyclesTo, along y and x
   PathStore paths;
   std::vector<uint32_t> path;                 // by core
   std::vector<uint32_t> compute, issue, wait; // by core, cycles

@@ -17,7 +17,7 @@ Recorder::Recorder(const ProgramImage &image, const Fabric &fabric, const std::v
     : image(image), routes(image.routes), fabric(fabric), transfers(transfers), width(width), height(height), hop(hop),
       sink(trace), cores(size_t{width} * height), queues(routes.queues.size()), inputs(4 * routes.combiners.size()),
       streams(cores.size()), ports(routes.ports.size()), units(routes.combiners.size()), words(routes.queues.size(), 0),
-      held(exits * routes.queues.size()), heldPorts(routes.ports.size()) {
+      held(exits * routes.queues.size()), heldPorts(routes.ports.size()), passed(routes.turns.size()) {
   const Fifo &stream = fabric.streamShape();
   streamCapacity = stream.capacity;
   streamLatency = stream.latency;
@@ -128,6 +128,8 @@ Recorder::Bound Recorder::boundOf(uint32_t index) {
   Bound bound;
   bound.meet(front(line), Kind::Own);
   bound.meet(line.last, Kind::Before);
+  if (queue.turns != none)
+    bound.meet(passed[queue.turns], Kind::Before);
   if (queue.endpoint != none) {
     const uint32_t open = fabric.endpointStates()[queue.endpoint].head;
     bound.meet(opening[open], Kind::Opened, down);
@@ -266,6 +268,8 @@ void Recorder::granted(uint32_t index, uint64_t now) {
   const uint32_t on = path == front(line).path && paths[path].cause == Cause::Latency ? path : travel(path, spot, now);
   ++words[index];
   pop(line, now, path);
+  if (queue.turns != none)
+    passed[queue.turns] = line.last;
   for (uint32_t next : queue.next) {
     if (next < hostBit)
       push(targetOf(next), now, on);
@@ -345,6 +349,8 @@ void Recorder::collect() {
   for (const Core &core : cores)
     paths.mark(core.path);
   for (const Entry &entry : opening)
+    paths.mark(entry.path);
+  for (const Entry &entry : passed)
     paths.mark(entry.path);
   for (uint32_t path : ending)
     paths.mark(path);

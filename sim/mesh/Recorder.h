@@ -140,6 +140,7 @@ private:
   std::vector<uint64_t> words;                             // by queue: that left it
   std::vector<Count> held;                                 // by queue, then exit: two sides of its line and down
   std::vector<Count> heldPorts;                            // by port
+  std::vector<Entry> passed;                               // by RouteTables::turns: after the last word of a turn
   Entry end;                                               // the last event so far
   uint32_t endsAt = 0;
   bool lostTrack = false;

@@ -1,5 +1,6 @@
 // Flows in which cores take turns, on both evaluators of the mesh: the same cycles, however late cores are.
 #include "compiler/algorithms/ProgramBuilder.h"
+#include "explanation_check.h"
 #include "hw-models/CoreModel.h"
 #include "maxplus_same.h"
 #include "sim/maxplus/MaxPlusEngine.h"
@@ -57,6 +58,7 @@ runtime::Package randomTurns(Dice &dice, const hw::Hardware &hardware) {
 
 TEST_CASE("Both evaluators agree where cores take turns", "[maxplus]") {
   uint32_t same = 0;
+  uint64_t cycles = 0, untold = 0;
   for (uint32_t seed = 1; seed <= 1500; ++seed) {
     CAPTURE(seed);
     Dice dice{std::mt19937(seed)};
@@ -86,7 +88,25 @@ TEST_CASE("Both evaluators agree where cores take turns", "[maxplus]") {
       continue;
     ++same;
     requireSame(seen->report, expected->report);
+    if (seed % 5)
+      continue;
+    sim::MeshEngineOptions explained = options;
+    explained.explain = true;
+    for (const auto &make : {sim::makeMeshEngine, sim::makeMaxPlusEngine}) {
+      auto device = make(package, *hardware, explained);
+      REQUIRE(device);
+      auto why = (*device)->run(launch);
+      CAPTURE(why ? "" : why.error().message);
+      REQUIRE(why);
+      requireSame(why->report, expected->report);
+      checkExplanation(why->report);
+      for (const runtime::PathSegment &segment : why->report.why->path)
+        untold += segment.cause == runtime::Cause::Wait ? segment.end - segment.begin : 0;
+      cycles += why->report.cycles;
+    }
   }
+  CAPTURE(cycles, untold);
+  CHECK(untold < cycles / 50);
   CHECK(same >= 1117); // in most others `ramp_words` is 1 and two streams meet on a ramp
 }
 
