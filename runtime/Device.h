@@ -45,6 +45,7 @@ struct LaunchReport {
   std::vector<ChannelTraffic> channels; // by channel of the program
   Counters counters;
   uint64_t busyCoreCycles = 0;            // sum over cores of cycles in kernels
+  uint64_t phases = 0, repeated = 0;      // of a max-plus evaluation: all, and those that another one stands for
   std::shared_ptr<const Explanation> why; // if the device was asked for it
 };
 
@@ -72,6 +73,7 @@ struct KernelFacts {
   std::string engine = "native";   // or "iss": every instruction in a simulator of the core
   std::string evaluator = "event"; // of the mesh: or "maxplus", or "both" if programs differ
   std::string evaluatorWhy;        // may be empty
+  double evaluatorSeconds = 0;     // of all launches, on this host, without loading
   bool measured = false;           // costs are those of the machine code; otherwise of the rates that the core declares
   uint64_t costsMeasured = 0, costsFromCache = 0; // a kernel with a number of rows
   std::string cachePath;                          // empty: none

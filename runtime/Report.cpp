@@ -264,7 +264,9 @@ nlohmann::json toJson(const RunReport &report) {
   json["clock_ghz"] = report.clockGhz;
   json["timing_only"] = report.timingOnly;
   json["engine"] = report.timingOnly ? nlohmann::json() : nlohmann::json(report.kernels.engine);
-  json["evaluator"] = {{"name", report.kernels.evaluator}, {"why", report.kernels.evaluatorWhy}};
+  json["evaluator"] = {{"name", report.kernels.evaluator},
+                       {"why", report.kernels.evaluatorWhy},
+                       {"seconds", report.kernels.evaluatorSeconds}};
   json["kernel_costs"] = {
       {"source", report.kernels.measured ? "measured" : "declared"},
       {"measured", report.kernels.costsMeasured},

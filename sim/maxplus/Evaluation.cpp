@@ -289,6 +289,8 @@ runtime::LaunchReport Evaluation::report() const {
   result.channels = traffic;
   result.counters = counters;
   result.counters.events = steps;
+  result.phases = together ? 1 : program.phases.size();
+  result.repeated = repeated;
   result.busyCoreCycles = busy;
   reportOps(result, image, ops, program.opCores);
   if (paths)

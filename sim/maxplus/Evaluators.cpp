@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <map>
 
 namespace weft::sim {
@@ -39,7 +40,9 @@ public:
   Result<void> reset() override { return success(); }
 
   Result<runtime::LaunchResult> run(const runtime::Launch &launch) override {
+    const auto start = std::chrono::steady_clock::now();
     auto result = runWithOne(launch);
+    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     byProgram[launch.program] = {name, why};
     return result;
   }
@@ -51,6 +54,7 @@ public:
     runtime::KernelFacts facts;
     facts.evaluator = name;
     facts.evaluatorWhy = why;
+    facts.evaluatorSeconds = seconds;
     if (byProgram.size() < 2)
       return facts;
     facts.evaluatorWhy.clear();
@@ -99,6 +103,7 @@ private:
     std::string name, why;
   };
   std::map<std::string, Ran> byProgram;
+  double seconds = 0;
 };
 
 } // namespace

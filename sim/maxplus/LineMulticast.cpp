@@ -9,43 +9,60 @@ namespace weft::sim::maxplus {
 
 using namespace iss;
 
-/// The position that sends, `length` if the work is anything but one multicast, a wait for it and calls after that.
+namespace {
+
+/// The first instruction that is not a call.
+size_t transferOf(const LineSweep::Work &work) {
+  size_t i = 0;
+  while (i < work.size() && work[i].kind == pkg::InstrKind::Call)
+    ++i;
+  return i;
+}
+
+bool callsOnly(const LineSweep::Work &work, size_t from) {
+  return std::all_of(work.begin() + static_cast<std::ptrdiff_t>(from), work.end(),
+                     [](const LineInstr &each) { return each.kind == pkg::InstrKind::Call; });
+}
+
+} // namespace
+
+/// The position that sends, `length` if the work is anything but one multicast, a wait for it, and calls.
 uint32_t LineSweep::multicastSource() const {
   uint32_t source = length, receivers = 0;
   const Work *known = nullptr;
   const LineInstr *first = nullptr;
+  bool sends = false;
   for (uint32_t position = 0; position < length; ++position) {
     const Work *work = (*workOf)[position];
     if (!work || work->empty())
       continue;
-    const LineInstr &instr = work->front();
     if (work != known) {
+      const size_t at = transferOf(*work);
+      if (at + 1 >= work->size() || (*work)[at + 1].kind != pkg::InstrKind::Wait || !callsOnly(*work, at + 2))
+        return length;
+      const LineInstr &instr = (*work)[at];
       if (!first)
         first = &instr;
-      const bool sends = instr.kind == pkg::InstrKind::Put;
-      if ((!sends && instr.kind != pkg::InstrKind::Get) || work->size() < 2 || !instr.words ||
-          instr.channel != first->channel || instr.words != first->words || (*work)[1].kind != pkg::InstrKind::Wait ||
-          !std::all_of(work->begin() + 2, work->end(),
-                       [](const LineInstr &each) { return each.kind == pkg::InstrKind::Call; }))
+      sends = instr.kind == pkg::InstrKind::Put;
+      if ((!sends && instr.kind != pkg::InstrKind::Get) || !instr.words || instr.channel != first->channel ||
+          instr.words != first->words)
         return length;
       known = work;
     }
-    if (instr.kind == pkg::InstrKind::Put) {
-      if (source != length)
-        return length;
+    if (sends && source != length)
+      return length;
+    if (sends)
       source = position;
-    } else {
+    else
       ++receivers;
-    }
   }
   if (source == length)
     return length;
   const Line &of = shapes[first->channel].lines[shapes[first->channel].lineOf[line]];
-  const uint32_t sends = of.stops[source].sends;
-  if (sends == noFlow)
+  if (of.stops[source].sends == noFlow)
     return length;
-  const FlowShape &flow = of.flows[sends];
-  if (flow.single != nobody || flow.lo == host || flow.receivers != receivers)
+  const FlowShape &flow = of.flows[of.stops[source].sends];
+  if (flow.single != nobody || flow.lo == host || flow.turn || flow.receivers != receivers)
     return length;
   for (int32_t at = flow.lo; at <= flow.hi; ++at)
     if (const Work *work = (*workOf)[static_cast<size_t>(at)]; flow.delivers(at) && (!work || work->empty()))
@@ -54,13 +71,15 @@ uint32_t LineSweep::multicastSource() const {
 }
 
 bool LineSweep::runMulticast(uint32_t source) {
-  const LineInstr put = (*workOf)[source]->front();
+  const LineInstr put = (*(*workOf)[source])[transferOf(*(*workOf)[source])];
   const ChannelShape &shape = shapes[put.channel];
   const Line &of = shape.lines[shape.lineOf[line]];
   const FlowShape &flow = of.flows[of.stops[source].sends];
-  const auto words = static_cast<int32_t>(put.words), ramp = static_cast<int32_t>(cycles.ramp),
-             issue = static_cast<int32_t>(hardware.latency.transferIssue);
-  int32_t sent = times[source] + issue;
+  const auto words = static_cast<int32_t>(put.words), ramp = static_cast<int32_t>(cycles.ramp);
+  for (uint32_t position = 0; position < length; ++position)
+    if (const Work *work = (*workOf)[position]; work && !work->empty())
+      openMulticast(position);
+  int32_t sent = times[source];
   single.resize(size_t{4} * length);
   int32_t *heads = single.data(), *tails = heads + length, *ends[2] = {tails + length, tails + 2 * size_t{length}};
   bool late = false;
@@ -68,7 +87,7 @@ bool LineSweep::runMulticast(uint32_t source) {
     int32_t head = sent + ramp;
     for (int32_t at = flow.source + direction; at >= flow.lo && at <= flow.hi; at += direction) {
       head += static_cast<int32_t>(cycles.link(alongX, direction > 0 ? at - 1 : at));
-      const int32_t asked = times[at] + issue;
+      const int32_t asked = times[at];
       if (asked > head && flow.delivers(at)) {
         head = asked;
         late = true;
@@ -124,26 +143,43 @@ bool LineSweep::runMulticast(uint32_t source) {
   return comeLater();
 }
 
+/// The core calls what comes before its transfer and opens that.
+void LineSweep::openMulticast(uint32_t position) {
+  const Work &work = *(*workOf)[position];
+  int32_t &time = times[position];
+  for (const LineInstr &instr : work) {
+    Sums &sums = counted[instr.part];
+    if (instr.kind != pkg::InstrKind::Call) {
+      time += static_cast<int32_t>(hardware.latency.transferIssue);
+      sums.communicate += hardware.latency.transferIssue;
+      return;
+    }
+    callOnLine(instr, time);
+  }
+}
+
 /// The core's transfer ends at `ended`; when the core ends after its wait and its calls.
 int32_t LineSweep::finishMulticast(uint32_t position, int32_t ended) {
   const Work &work = *(*workOf)[position];
-  const auto issue = static_cast<int32_t>(hardware.latency.transferIssue), begun = times[position] + issue;
   int32_t &time = times[position];
-  time = std::max(ended, begun);
-  counted[work[0].part].communicate += issue;
-  counted[work[1].part].wait += time - begun;
-  for (size_t i = 0; i < work.size(); ++i) {
-    Sums &sums = counted[work[i].part];
-    ++sums.instrs;
-    if (i >= 2) {
-      time += static_cast<int32_t>(work[i].cycles);
-      sums.compute += work[i].cycles;
-      ++sums.calls;
-    }
-    if (i >= 1)
-      sums.end = std::max<int64_t>(sums.end, time);
-  }
+  const size_t wait = transferOf(work) + 1;
+  Sums &waits = counted[work[wait].part];
+  waits.wait += std::max(ended - time, 0);
+  time = std::max(ended, time);
+  waits.end = std::max<int64_t>(waits.end, time);
+  waits.instrs += 2;
+  for (size_t i = wait + 1; i < work.size(); ++i)
+    callOnLine(work[i], time);
   return time;
+}
+
+void LineSweep::callOnLine(const LineInstr &instr, int32_t &time) {
+  Sums &sums = counted[instr.part];
+  time += static_cast<int32_t>(instr.cycles);
+  sums.compute += instr.cycles;
+  sums.end = std::max<int64_t>(sums.end, time);
+  ++sums.calls;
+  ++sums.instrs;
 }
 
 } // namespace weft::sim::maxplus

@@ -105,6 +105,8 @@ bool LineSweep::comeLater() {
 bool LineSweep::comesLater(const FlowShape &flow, uint32_t lane, uint32_t count) {
   if (!flow.sharesLinks || flow.source == host)
     return true;
+  if (flow.turn)
+    return false; // there are other sources
   const int32_t *next = timeOf(static_cast<uint32_t>(flow.source)) + lane;
   for (bool upwards : {false, true}) {
     auto comes = static_cast<int32_t>(cycles.ramp);

@@ -114,7 +114,7 @@ LineSweep::ChannelState &LineSweep::channel(uint32_t number) {
 void LineSweep::openSend(uint32_t number, uint32_t position, uint32_t words, int32_t *at) {
   ChannelState &of = channel(number);
   const uint32_t sends = of.line->stops[position].sends;
-  if (sends == noFlow || of.flows[sends].sent || of.line->flows[sends].lo == host) {
+  if (sends == noFlow || of.flows[sends].sent || of.line->flows[sends].lo == host || of.line->flows[sends].turn) {
     failed = true;
     return;
   }

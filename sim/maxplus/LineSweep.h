@@ -88,6 +88,8 @@ private:
   // LineMulticast.cpp
   uint32_t multicastSource() const;
   bool runMulticast(uint32_t source);
+  void openMulticast(uint32_t position);
+  void callOnLine(const LineInstr &instr, int32_t &time);
   int32_t finishMulticast(uint32_t position, int32_t ended);
 
   int32_t *row();

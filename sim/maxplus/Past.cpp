@@ -53,6 +53,8 @@ template <typename Begins> bool Messages::linksPast(bool alongX, uint32_t at, Be
     for (const FlowShape &flow : shape.lineAt(x, y).flows) {
       if (!flow.sharesLinks || flow.source == host)
         continue;
+      if (flow.turn)
+        return false;
       for (bool upwards : {false, true}) {
         const auto &links = uses[(alongX ? 0 : 2) + (upwards ? 1 : 0)];
         uint64_t comes = uint64_t{begins(coreAt(shape, x, y, flow.source))} + cycles.ramp;
@@ -90,12 +92,13 @@ bool Messages::forgetPast(bool alongX, const std::vector<uint32_t> &time, const 
         return false;
     return true;
   };
+  const std::vector<uint32_t> &all = folded ? first : time;
+  const uint32_t least = *std::min_element(all.begin(), all.end());
   for (size_t i = 0; i < channels.size(); ++i)
     if (shapes[i].alongX == alongX && channels[i].maxTail &&
-        !onAll([&](uint32_t at) { return isPast(channels[i], shapes[i], at, begins); }))
+        (shapes[i].turn ? channels[i].maxTail >= least // whoever has the next turn
+                        : !onAll([&](uint32_t at) { return isPast(channels[i], shapes[i], at, begins); })))
       return false;
-  const uint32_t least =
-      folded ? *std::min_element(first.begin(), first.end()) : *std::min_element(time.begin(), time.end());
   if (lastUse[alongX] > least && !onAll([&](uint32_t at) { return linksPast(alongX, at, begins); }))
     return false;
   forget(alongX, lines);
