@@ -262,6 +262,16 @@ Result<void> Store::put(std::span<const Row> rows) {
   return success();
 }
 
+Result<void> Store::lowerOrdinal(const std::string &digest, uint64_t ordinal, const std::string &inputs) {
+  auto statement = compile("UPDATE points SET ordinal=?1, inputs=?2 WHERE digest=?3 AND ordinal>?1");
+  if (!statement)
+    return statement.takeError();
+  sqlite3_bind_int64(statement->get(), 1, int64_t(ordinal));
+  bind(statement->get(), 2, inputs);
+  bind(statement->get(), 3, digest);
+  return sqlite3_step(statement->get()) == SQLITE_DONE ? success() : Result<void>(failure("written"));
+}
+
 Result<std::unordered_map<std::string, uint64_t>> Store::ordinals() {
   auto statement = compile("SELECT digest, ordinal FROM points");
   if (!statement)

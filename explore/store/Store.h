@@ -50,6 +50,8 @@ public:
   /// In one transaction. A digest that is there keeps its row, and the smaller ordinal of both. Errors: the disk is
   /// full or the file cannot be written, and the file is as it was before; a digest has other results than the row.
   Result<void> put(std::span<const Row> rows);
+  /// Of a row that is there: another point of the space is equal to it, and comes first. Nothing if there is none.
+  Result<void> lowerOrdinal(const std::string &digest, uint64_t ordinal, const std::string &inputs);
   /// Of all rows.
   Result<std::unordered_map<std::string, uint64_t>> ordinals();
   /// All rows by ordinal and fidelity. Stops when `visit` gives an error.
