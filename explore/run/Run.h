@@ -19,7 +19,7 @@ struct SweepOptions {
   unsigned jobs = 1;                       // threads
   uint64_t shard = 0, shards = 1;          // of the points those whose ordinal is `shard` modulo `shards`
   const std::atomic<bool> *stop = nullptr; // set by anyone: points in flight are finished and kept, no others begun
-  std::function<void(const SweepProgress &)> progress; // called by the thread that calls sweep(), ten times a second
+  std::function<void(const SweepProgress &)> progress{}; // called by the thread that calls sweep(), ten times a second
 };
 
 struct SweepCounts {
