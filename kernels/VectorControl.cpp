@@ -36,13 +36,6 @@ RowLinear repeated(RowLinear count, ArrayRef<Loop> loops) {
   return count;
 }
 
-int64_t product(ArrayRef<Loop> loops) {
-  int64_t result = 1;
-  for (const Loop &loop : loops)
-    result *= loop.extent;
-  return result;
-}
-
 Value rootOf(Value memref) {
   while (Operation *op = memref.getDefiningOp()) {
     if (auto view = dyn_cast<memref::SubViewOp>(op))

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "hw-models/support/Result.h"
+#include "runtime/Explanation.h"
 #include "runtime/package/PackageFile.h"
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,7 +44,8 @@ struct LaunchReport {
   std::vector<OpTime> ops;
   std::vector<ChannelTraffic> channels; // by channel of the program
   Counters counters;
-  uint64_t busyCoreCycles = 0; // sum over cores of cycles in kernels
+  uint64_t busyCoreCycles = 0;            // sum over cores of cycles in kernels
+  std::shared_ptr<const Explanation> why; // if the device was asked for it
 };
 
 struct LaunchInput {

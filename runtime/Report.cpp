@@ -54,22 +54,6 @@ nlohmann::json toJson(const Counters &counters) {
           {"instructions", counters.instructions}};
 }
 
-/// layers.12.attn.q -> layers.*.attn.q
-std::string folded(const std::string &name) {
-  std::string result;
-  for (size_t at = 0; at <= name.size();) {
-    const size_t dot = std::min(name.find('.', at), name.size());
-    const std::string part = name.substr(at, dot - at);
-    const bool number =
-        !part.empty() && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
-    result += number ? "*" : part;
-    if (dot < name.size())
-      result += '.';
-    at = dot + 1;
-  }
-  return result;
-}
-
 struct FoldedOp {
   OpReport sum;
   size_t steps = 0; // ops of the program
@@ -89,7 +73,7 @@ std::vector<FoldedOp> foldOps(const std::vector<OpReport> &ops, const char *phas
   for (const OpReport &op : ops) {
     if (op.phase != phase)
       continue;
-    auto [place, isNew] = at.emplace(folded(op.op), result.size());
+    auto [place, isNew] = at.emplace(foldedName(op.op), result.size());
     if (isNew)
       result.push_back({{place->first, op.kind, op.phase}, 0});
     addTo(result[place->second], op, 1);
@@ -200,6 +184,8 @@ std::string kernelLines(const RunReport &report) {
   const uint64_t instructions = report.prefillCounters.instructions + report.decodeCounters.instructions;
   if (instructions)
     text += fmt::format("; {} instructions executed", grouped(instructions));
+  if (!report.error.empty())
+    text += fmt::format("\n  error {}", report.error);
   text += '\n';
   if (report.timingOnly)
     text += fmt::format("  evaluator {}{}{}\n", facts.evaluator, facts.evaluatorWhy.empty() ? "" : ": ",
@@ -252,6 +238,8 @@ Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt
       report.decodeCycles.push_back(launches[i].cycles);
     add(i < prefills ? report.prefillCounters : report.decodeCounters, launches[i].counters);
     report.busyCoreCycles += launches[i].busyCoreCycles;
+    if (launches[i].why && (i + 1 == launches.size() || i + 1 == prefills))
+      report.why.push_back(launches[i].why);
   }
   if (!launches.empty()) {
     report.ops = sumOps(package, "prefill", launches.first(prefills));
@@ -284,6 +272,8 @@ nlohmann::json toJson(const RunReport &report) {
       {"cache", report.kernels.cachePath.empty() ? nlohmann::json() : nlohmann::json(report.kernels.cachePath)}};
   for (const auto &[unit, count] : report.kernels.cosimulated)
     json["cosim"][unit] = count;
+  if (!report.error.empty()) // no run of a compiled model was ever measured
+    json["error_bar"] = {{"extrapolated", true}, {"text", report.error}};
   json["prompt_tokens"] = report.promptTokens;
   json["new_tokens"] = report.generation.tokens.size();
   if (!report.timingOnly) {
@@ -325,6 +315,8 @@ nlohmann::json toJson(const RunReport &report) {
                             {"budget_bytes", report.sramBudgetBytes},
                             {"by_kind", kinds}});
   }
+  for (const auto &why : report.why)
+    json["explain"].push_back(toJson(*why));
   json["counters"] = {{"prefill", toJson(report.prefillCounters)}, {"decode", toJson(report.decodeCounters)}};
   return json;
 }
@@ -341,6 +333,8 @@ std::string toText(const RunReport &report) {
   text += kernelLines(report);
   text += opTable(report, "prefill");
   text += opTable(report, "decode");
+  for (const auto &why : report.why)
+    text += toText(*why);
   text += sramTable(report);
   return text;
 }

@@ -37,6 +37,9 @@ struct RunReport {
   Counters prefillCounters, decodeCounters;
   uint64_t busyCoreCycles = 0;
   KernelFacts kernels; // of the device
+  std::string error;   // how sure the cycles are; may be empty
+  /// If the device was asked to explain: the last launch of each program.
+  std::vector<std::shared_ptr<const Explanation>> why;
 
   uint64_t cores() const { return uint64_t(meshWidth) * meshHeight; }
   uint64_t totalDecodeCycles() const;

@@ -24,7 +24,7 @@ struct Arguments {
   std::string kind, hardware = defaultHardware, mesh, shape, algorithm = "auto", element = "f16", evaluator = "auto";
   std::vector<std::string> settings;
   std::string jsonPath, csvPath, outputPath = "-";
-  bool list = false;
+  bool list = false, explain = false;
 };
 
 constexpr Kind kinds[] = {Kind::Gemm,      Kind::Gemv,  Kind::AllReduce,   Kind::Reduce,
@@ -121,7 +121,7 @@ Result<void> kernel(const Arguments &arguments, const Tool &tool) {
   if (toFile)
     if (auto writable = runtime::checkWritable(arguments.jsonPath); !writable)
       return writable;
-  auto outcome = runKernel(*request, *hardware, tool, arguments.evaluator);
+  auto outcome = runKernel(*request, *hardware, tool, arguments.evaluator, arguments.explain);
   if (!outcome)
     return outcome.takeError();
   if (arguments.jsonPath == "-") {
@@ -178,6 +178,9 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->type_name("auto|event|maxplus")
       ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
       ->capture_default_str();
+  CLI::Option *explain = command->add_flag("--explain", arguments->explain,
+                                           "Say why: the critical path from the end back to the launch, the slowest "
+                                           "core, the most loaded and stalled links");
   command
       ->add_option("--json", arguments->jsonPath,
                    "Write the prediction as JSON (docs/json.md); -: only that, to stdout")
@@ -186,7 +189,8 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->add_option("--csv", arguments->csvPath,
                    "A request a row: columns P (cores of both axes), M, K, N or Mt, Kt, Nt, group_num, L_hops, size")
       ->type_name("ROWS.csv")
-      ->excludes(shape);
+      ->excludes(shape)
+      ->excludes(explain);
   command->add_option("-o", arguments->outputPath, "With --csv: where the rows go, cycles added (default: stdout)")
       ->type_name("PREDICTED.csv");
   command->callback([arguments, &tool, &exitCode] {

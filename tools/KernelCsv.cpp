@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
-#include <fstream>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -17,50 +16,6 @@ namespace weft::tools {
 
 using algorithms::Kind;
 using algorithms::Request;
-
-static std::vector<std::string> split(const std::string &line) {
-  std::vector<std::string> cells;
-  for (size_t from = 0;;) {
-    const size_t comma = line.find(',', from);
-    cells.push_back(line.substr(from, comma == std::string::npos ? comma : comma - from));
-    if (comma == std::string::npos)
-      return cells;
-    from = comma + 1;
-  }
-}
-
-std::string_view CsvTable::cell(size_t row, std::string_view column) const {
-  auto found = std::ranges::find(columns, column);
-  return found == columns.end() ? std::string_view() : cells[row][static_cast<size_t>(found - columns.begin())];
-}
-
-Result<CsvTable> readCsv(const std::string &path) {
-  std::ifstream file(path);
-  if (!file)
-    return userError(fmt::format("{}: cannot be read", path));
-  CsvTable table;
-  table.path = path;
-  std::string line;
-  for (size_t number = 1; std::getline(file, line); ++number) {
-    if (!line.empty() && line.back() == '\r')
-      line.pop_back();
-    if (line.empty())
-      continue;
-    if (table.columns.empty()) {
-      table.columns = split(line);
-      continue;
-    }
-    table.cells.push_back(split(line));
-    if (table.cells.back().size() != table.columns.size())
-      return userError(fmt::format("{}:{}: {} cells under {} columns", path, number, table.cells.back().size(),
-                                   table.columns.size()));
-    table.lines.push_back(line);
-    table.lineNumbers.push_back(number);
-  }
-  if (table.lines.empty())
-    return userError(fmt::format("{}: no row", path));
-  return table;
-}
 
 namespace {
 
@@ -146,7 +101,10 @@ Result<Request> requestOf(const Row &row, const Request &common) {
 }
 
 std::string timesOf(const KernelOutcome &outcome) {
-  return fmt::format("{:.2f},{:.2f},{:.2f},{:.2f}", outcome.cycles, outcome.compute, outcome.communicate, outcome.wait);
+  const ErrorBar &error = outcome.error;
+  return fmt::format("{:.2f},{:.2f},{:.2f},{:.2f},{},{:d}", outcome.cycles, outcome.compute, outcome.communicate,
+                     outcome.wait, error.rows ? fmt::format("{:.2f}", 100 * error.meanAbsolute) : "",
+                     error.extrapolated);
 }
 
 } // namespace
@@ -219,7 +177,8 @@ Result<void> predictRows(const std::string &path, const std::string &output, con
     return outcomes.takeError();
   // `cycles` is the prediction in every file that is written; one that came in was measured.
   std::ranges::replace(table->columns, std::string("cycles"), std::string("measured_cycles"));
-  std::string text = fmt::format("{},cycles,compute,communicate,wait\n", fmt::join(table->columns, ","));
+  std::string text =
+      fmt::format("{},cycles,compute,communicate,wait,error_percent,extrapolated\n", fmt::join(table->columns, ","));
   for (size_t i = 0; i < table->lines.size(); ++i)
     text += fmt::format("{},{}\n", table->lines[i], timesOf((*outcomes)[i]));
   if (output == "-") {

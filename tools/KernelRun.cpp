@@ -57,7 +57,7 @@ std::string_view elementName(const Request &request) {
 } // namespace
 
 static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardware, const Tool &tool,
-                                    const std::string &evaluator) {
+                                    const std::string &evaluator, bool explain) {
   if (!request.settings.has("repeats")) {
     auto settings = request.settings.all();
     settings["repeats"] = std::to_string(defaultRepeats(request.kind));
@@ -70,6 +70,7 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   DeviceOptions options;
   options.timingOnly = true;
   options.evaluator = evaluator;
+  options.explain = explain;
   auto device = tool.makeDevice(generated->package, options);
   if (!device)
     return device.takeError();
@@ -81,17 +82,19 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   outcome.request = std::move(request);
   outcome.facts = std::move(generated->facts);
   fillTimes(outcome, result->report, program);
+  outcome.why = result->report.why;
   const runtime::KernelFacts facts = (*device)->kernelFacts();
   outcome.evaluator = facts.evaluator;
   outcome.evaluatorWhy = facts.evaluatorWhy;
+  outcome.error = errorOf(outcome, hardware);
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return outcome;
 }
 
 Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator) {
+                                const std::string &evaluator, bool explain) {
   if (request.kind != Kind::Gemm || request.algorithm != "auto")
-    return runOne(request, hardware, tool, evaluator);
+    return runOne(request, hardware, tool, evaluator, explain);
   std::optional<KernelOutcome> best;
   std::optional<Error> refusal;
   std::vector<std::pair<std::string, double>> alternatives;
@@ -103,7 +106,7 @@ Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hard
       settings.try_emplace("broadcast", "multicast");
       each.settings = algorithms::Settings(std::move(settings));
     }
-    auto outcome = runOne(std::move(each), hardware, tool, evaluator);
+    auto outcome = runOne(std::move(each), hardware, tool, evaluator, explain);
     if (!outcome) {
       if (!refusal)
         refusal = outcome.takeError();
@@ -155,6 +158,11 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
   json["alternatives"] = nlohmann::json::array();
   for (const auto &[name, cycles] : outcome.alternatives)
     json["alternatives"].push_back({{"algorithm", name}, {"cycles", cycles}});
+  json["error_bar"] = {{"extrapolated", outcome.error.extrapolated}, {"text", outcome.error.text}};
+  if (outcome.error.rows)
+    json["error_bar"].update({{"measured_rows", outcome.error.rows},
+                              {"mean_absolute", outcome.error.meanAbsolute},
+                              {"worst", outcome.error.worst}});
   json["counters"] = {{"events", outcome.counters.events},
                       {"word_hops", outcome.counters.wordHops},
                       {"words_injected", outcome.counters.wordsInjected},
@@ -168,6 +176,8 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
                               {"communicate", op.communicate},
                               {"wait", op.wait},
                               {"hidden", op.hidden}});
+  if (outcome.why)
+    json["explain"] = runtime::toJson(*outcome.why);
   return json;
 }
 
@@ -190,21 +200,24 @@ std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
   if (facts.macs)
     text += fmt::format("; {:.2f} MAC a cycle and core",
                         static_cast<double>(facts.macs) / outcome.cycles / request.width / request.height);
+  text += fmt::format("\n  error: {}", outcome.error.text);
   if (!outcome.alternatives.empty()) {
     text += "\n  chosen among";
     for (const auto &[name, cycles] : outcome.alternatives)
       text += fmt::format(" {} ({:.0f})", name, cycles);
   }
-  text += fmt::format("\n\n  {:<{}} {:>14} {:>14} {:>14} {:>14}\n", "op", width, "cycles", "compute", "communicate",
-                      "wait");
+  text += fmt::format("\n\n  {:<{}} {:>14} {:>14} {:>14} {:>14} {:>14}\n", "op", width, "cycles", "compute",
+                      "communicate", "wait", "hidden");
   for (const KernelOp &op : outcome.ops)
-    text += fmt::format("  {:<{}} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, width, op.cycles, op.compute,
-                        op.communicate, op.wait);
+    text += fmt::format("  {:<{}} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, width, op.cycles,
+                        op.compute, op.communicate, op.wait, op.hidden);
   text += fmt::format("evaluated {} in {:.2f} s{}\n",
                       outcome.evaluator == "maxplus" ? "message by message" : "word by word", outcome.seconds,
                       outcome.evaluatorWhy.empty() ? "" : ": " + outcome.evaluatorWhy);
   for (const std::string &note : facts.notes)
     text += fmt::format("note: {}\n", note);
+  if (outcome.why)
+    text += runtime::toText(*outcome.why);
   return text;
 }
 

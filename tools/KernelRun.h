@@ -3,6 +3,7 @@
 
 #include "compiler/algorithms/Algorithms.h"
 #include "runtime/Device.h"
+#include "tools/ErrorBar.h"
 #include "tools/Tool.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -33,6 +34,8 @@ struct KernelOutcome {
   double seconds = 0;   // that the prediction took
   std::string evaluator, evaluatorWhy;
   std::vector<std::pair<std::string, double>> alternatives; // that auto compared: algorithm, cycles
+  ErrorBar error;
+  std::shared_ptr<const runtime::Explanation> why; // if asked for; of the launch with all repetitions
 };
 
 /// The repetitions that show what one of them adds, by kind: a number that the user did not give.
@@ -40,16 +43,19 @@ uint32_t defaultRepeats(algorithms::Kind kind);
 
 /// For a GEMM `auto` runs the programs of several algorithms and keeps the one with fewest cycles; for sums it is an
 /// algorithm of its own.
-/// `evaluator`: as DeviceOptions has it.
+/// `evaluator`, `explain`: as DeviceOptions has them.
 Result<KernelOutcome> runKernel(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator = "auto");
+                                const std::string &evaluator = "auto", bool explain = false);
+
+/// What validation says about predictions like this one.
+ErrorBar errorOf(const KernelOutcome &outcome, const hw::Hardware &hardware);
 
 nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware);
 std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware);
 
-/// Reads `path`, a row a request, and writes it to `output` ("-": stdout) with the columns cycles, compute, communicate
-/// and wait added; a column `cycles` of the file becomes `measured_cycles`. `request` gives what the rows do not.
-/// Errors name file and line.
+/// Reads `path`, a row a request, and writes it to `output` ("-": stdout) with the columns cycles, compute,
+/// communicate, wait, error_percent and extrapolated added; a column `cycles` of the file becomes `measured_cycles`.
+/// `request` gives what the rows do not. Errors name file and line.
 Result<void> predictRows(const std::string &path, const std::string &output, const algorithms::Request &request,
                          const hw::Hardware &hardware, const Tool &tool);
 

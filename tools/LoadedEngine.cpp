@@ -159,6 +159,7 @@ Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Packa
   sim::MeshEngineOptions engineOptions;
   engineOptions.timingOnly = options.timingOnly;
   engineOptions.coreModel = loaded->core.get();
+  engineOptions.explain = options.explain;
   engineOptions.trace = maker.trace;
   if (!options.tracePath.empty()) {
     auto trace = sim::TraceWriter::create(options.tracePath);

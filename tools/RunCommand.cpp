@@ -4,6 +4,7 @@
 #include "runtime/Report.h"
 #include "runtime/support/WriteFile.h"
 #include "runtime/tokenizer/Tokenizer.h"
+#include "tools/ErrorBar.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -157,6 +158,12 @@ struct LogitsLog {
   }
 };
 
+/// Of the cycles of a package.
+std::string errorOf(const runtime::RunReport &report) {
+  auto preset = hw::load(report.hardware);
+  return modelErrorBar(report.hardware, preset && preset->digest == report.hardwareDigest).text;
+}
+
 Result<void> writeFiles(const RunOptions &options, const runtime::RunReport &report, LogitsLog &&logits) {
   if (!options.logitsPath.empty())
     if (Result<void> ok =
@@ -199,6 +206,7 @@ Result<void> generateAndReport(const RunOptions &options, runtime::Session &sess
       runtime::makeReport(session, std::move(prompt), std::move(*generation), std::move(whole));
   if (!report)
     return report.takeError();
+  report->error = errorOf(*report);
   out << '\n' << runtime::toText(*report) << std::flush;
   return writeFiles(options, *report, std::move(logits));
 }
@@ -250,6 +258,7 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
                                   .simulateKernels = options.engine == "iss",
                                   .cosimUnits = options.cosimUnits,
                                   .costCache = options.costCache,
+                                  .explain = options.explain,
                                   .tracePath = options.tracePath,
                                   .modelDirectory = options.modelDirectory});
   if (!device)
@@ -300,6 +309,9 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->type_name("auto|event|maxplus")
       ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
       ->capture_default_str();
+  command->add_flag("--explain", options->explain,
+                    "Say why the last launch of each program takes that long: its critical path, the slowest core, the "
+                    "most loaded and stalled links");
   command->add_option("--json", options->jsonPath, "Write the report as JSON (docs/json.md)")->type_name("FILE");
   command->add_option("--trace", options->tracePath, "Write a timeline for Perfetto or chrome://tracing")
       ->type_name("FILE");

@@ -42,6 +42,7 @@ struct DeviceOptions {
   bool simulateKernels = false;              // every instruction of them on the core's simulator, none on this machine
   std::vector<std::string> cosimUnits;       // with simulateKernels: instructions of these run on their RTL, too
   std::string costCache;                     // of measured costs; empty: the default place, "none": no cache
+  bool explain = false;                      // LaunchReport::why
   std::string tracePath;                     // Chrome/Perfetto JSON; empty: none
   std::optional<std::string> modelDirectory; // where the weight files are now, if they moved
 };

@@ -14,7 +14,8 @@ namespace {
 
 const SettingDoc doubleBuffer = {"double_buffer", "1: blocks move while the core multiplies; 0: after it"};
 const SettingDoc odd = {"odd", "drop: f16 move in whole words, an odd last one stays, as in the measured kernels; pad"};
-const SettingDoc broadcast = {"broadcast", "multicast: a colour for each column and row; relay: in software; auto"};
+const SettingDoc broadcast = {
+    "broadcast", "turns: one route a line, in turn; multicast: a colour for each column and row; relay: in software"};
 const SettingDoc axis = {"axis", "x, y or xy: the lines of cores along which it works"};
 const SettingDoc groups = {"groups", "groups of cores in the first level"};
 const SettingDoc levels = {"k", "levels"};

@@ -1,7 +1,8 @@
 #include "compiler/algorithms/AutoTree.h"
 
+#include "compiler/algorithms/TreeTiming.h"
+
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 
 namespace weft::algorithms {
@@ -14,6 +15,7 @@ static size_t at(int position) { return static_cast<size_t>(position); }
 struct Times {
   int64_t words;
   const hw::Latency &latency;
+  int quarters; // of the words that may be delayed by others on their way, how many are taken to be
 
   int64_t leaf() const { return latency.transferIssue; } // the first word goes up the ramp
   /// The first word of a child's stream can leave the router at the parent, `distance` links away.
@@ -39,11 +41,11 @@ struct Table {
   int64_t ready(int cores, const Times &times) const { return cores == 1 ? 0 : times.lastSum(first[at(cores)]); }
 
   /// When the stream of a root of `cores` begins whose last child is the core `split`. Its words cross the links of the
-  /// cores between, in a colour of their own: those that come before the others are done delay them.
+  /// cores between, in a colour of their own: those that come before the others are done may delay them.
   int64_t begins(int cores, int split, const Times &times) const {
     const int64_t own = ready(split, times), arrived = times.arrives(first[at(cores - split)], split);
     const int64_t delay = split > 1 ? std::min(times.words, std::max<int64_t>(0, own - arrived)) : 0;
-    return times.firstSum(own + delay, arrived);
+    return times.firstSum(own + delay * times.quarters / 4, arrived);
   }
   /// Most colours in a router if the last child is the core `split`, whose message passes the routers up to it.
   int colorsWith(int cores, int split) const {
@@ -84,82 +86,111 @@ void build(ReductionTree &tree, const Table &table, int root, int cores, int ste
   }
 }
 
-} // namespace
-
-TimedTree autoReduceTree(int n, int64_t words, const hw::Latency &latency, int colors) {
-  const Times times{words, latency};
-  const Table table = solve(n, times, colors);
-  TimedTree result{ReductionTree(n), table.ready(n, times)};
-  build(result.tree, table, 0, n, 1);
-  return result;
+ReductionTree reduceTree(int n, const Times &times, int colors) {
+  ReductionTree tree(n);
+  build(tree, solve(n, times, colors), 0, n, 1);
+  return tree;
 }
 
-TimedTree autoAllReduceTree(int n, int64_t words, const hw::Latency &latency, int colors) {
-  const Times times{words, latency};
+ReductionTree allReduceTree(int n, const Times &times, int colors) {
   const Table table = solve(n, times, colors - 2); // the root's message from below, and the multicast
   int root = 0;
-  int64_t best = std::numeric_limits<int64_t>::max(), cycles = 0;
+  int64_t best = std::numeric_limits<int64_t>::max();
   for (int low = 0; low <= n / 2; ++low) { // cores below the root; above it are as many or more
     int64_t sum = table.ready(n - low, times);
     if (low > 0) // they come last, as one stream
       sum = times.lastSum(times.firstSum(sum, times.arrives(table.first[at(low)], 1)));
-    const int64_t all = sum + int64_t{latency.hop} * (n - 1 - low);
-    if (all < best) {
+    if (const int64_t all = sum + int64_t{times.latency.hop} * (n - 1 - low); all < best) {
       best = all;
-      cycles = sum;
       root = low;
     }
   }
-  TimedTree result{ReductionTree(n), cycles};
-  result.tree.root = root;
-  build(result.tree, table, root, n - root, 1);
+  ReductionTree tree(n);
+  tree.root = root;
+  build(tree, table, root, n - root, 1);
   if (root > 0) {
-    build(result.tree, table, root - 1, root, -1);
-    result.tree.attach(root - 1, root);
+    build(tree, table, root - 1, root, -1);
+    tree.attach(root - 1, root);
   }
+  return tree;
+}
+
+bool isBelow(const ReductionTree &tree, int node, int above) {
+  while (node >= 0 && node != above)
+    node = tree.parent[at(node)];
+  return node == above;
+}
+
+/// The tree with `child` taken by `to` as the `place`-th of its children.
+ReductionTree moved(ReductionTree tree, int child, int to, size_t place) {
+  std::erase(tree.children[at(tree.parent[at(child)])], child);
+  tree.parent[at(child)] = to;
+  std::vector<int> &children = tree.children[at(to)];
+  children.insert(children.begin() + static_cast<std::ptrdiff_t>(std::min(place, children.size())), child);
+  return tree;
+}
+
+/// The tree with two cores, neither of them the root, in each other's place.
+ReductionTree exchanged(const ReductionTree &tree, int one, int other) {
+  const auto now = [&](int core) { return core == one ? other : core == other ? one : core; };
+  ReductionTree result(tree.size());
+  result.root = tree.root;
+  for (int core = 0; core < tree.size(); ++core)
+    for (int child : tree.children[at(core)])
+      result.attach(now(child), now(core));
   return result;
 }
 
-int64_t predictTree(const ReductionTree &tree, int64_t words, const hw::Latency &latency) {
-  const Times times{words, latency};
-  std::vector<int64_t> first(at(tree.size()), 0), ready(at(tree.size()), 0);
-  std::vector<int> order = {tree.root}; // parents before children
-  for (size_t i = 0; i < order.size(); ++i)
-    for (int child : tree.children[at(order[i])])
-      order.push_back(child);
-  for (auto node = order.rbegin(); node != order.rend(); ++node) {
-    first[at(*node)] = times.leaf();
-    for (int child : tree.children[at(*node)]) {
-      first[at(*node)] = times.firstSum(ready[at(*node)], times.arrives(first[at(child)], std::abs(child - *node)));
-      ready[at(*node)] = times.lastSum(first[at(*node)]);
-    }
+/// Subtrees move and cores change places as long as that saves cycles: small trees whose subtrees are no neighbours can
+/// be better.
+void improve(TimedTree &best, int64_t words, const hw::Hardware &hardware, int colors) {
+  const int n = best.tree.size();
+  const auto keepIfBetter = [&](ReductionTree tree) {
+    if (mostColors(tree) > colors)
+      return;
+    if (const int64_t cycles = timeTree(tree, words, hardware); cycles < best.cycles)
+      best = {std::move(tree), cycles};
+  };
+  for (int64_t before = best.cycles + 1; best.cycles < before;) {
+    before = best.cycles;
+    for (int core = 0; core < n; ++core)
+      for (int to = 0; to < n && core != best.tree.root; ++to) {
+        for (size_t place = 0; !isBelow(best.tree, to, core) && place <= best.tree.children[at(to)].size(); ++place)
+          keepIfBetter(moved(best.tree, core, to, place));
+        if (to > core && to != best.tree.root)
+          keepIfBetter(exchanged(best.tree, core, to));
+      }
   }
-  return ready[at(tree.root)];
 }
 
-int64_t reduceLowerBound(int n, int64_t words, const hw::Latency &latency) {
-  if (n < 2)
-    return 0;
-  // energy[m]: least links that words of m cores cross, each once, in a tree of the depth that the loop has come to.
-  const int64_t never = std::numeric_limits<int64_t>::max() / 4;
-  std::vector<int64_t> energy(at(n) + 1, never);
-  energy[1] = 0;
-  int64_t best = std::numeric_limits<int64_t>::max();
-  const int64_t stage = 2 * int64_t{latency.ramp} + latency.streamStage;
-  for (int depth = 1; depth < n; ++depth) {
-    std::vector<int64_t> deeper(at(n) + 1, never);
-    deeper[1] = 0;
-    for (int m = 2; m <= n; ++m)
-      for (int split = 1; split < m; ++split)
-        deeper[at(m)] = std::min(deeper[at(m)], deeper[at(split)] + energy[at(m - split)] + split);
-    energy = std::move(deeper);
-    // Words cross links at one a cycle; the farthest core is n - 1 links away; each level costs a stage.
-    const int64_t cycles = (words * energy[at(n)] + n - 2) / (n - 1) + int64_t{latency.hop} * (n - 1) + depth * stage;
-    best = std::min(best, cycles);
-    if (energy[at(n)] == n - 1)
-      break; // a chain: deeper ones cost more
+/// The best of those that are made with much, little or no regard to messages that delay each other.
+template <typename Make> TimedTree bestTree(int n, int64_t words, const hw::Hardware &hardware, int colors, Make make) {
+  const int mostImproved = 16, mostWords = 64; // longer ones do not get better, larger ones take too long
+  TimedTree best{ReductionTree(n), 0};
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int quarters : {4, 2, 1, 0}) {
+    TimedTree made{make(n, Times{words, hardware.latency, quarters}, colors), 0};
+    made.cycles = timeTree(made.tree, words, hardware);
+    if (n <= mostImproved && words <= mostWords)
+      improve(made, words, hardware, colors);
+    const int root = made.tree.root;
+    const int64_t all = made.cycles + int64_t{hardware.latency.hop} * std::max(root, n - 1 - root);
+    if (all < least) {
+      least = all;
+      best = std::move(made);
+    }
   }
   return best;
+}
+
+} // namespace
+
+TimedTree autoReduceTree(int n, int64_t words, const hw::Hardware &hardware, int colors) {
+  return bestTree(n, words, hardware, colors, reduceTree);
+}
+
+TimedTree autoAllReduceTree(int n, int64_t words, const hw::Hardware &hardware, int colors) {
+  return bestTree(n, words, hardware, colors, allReduceTree);
 }
 
 } // namespace weft::algorithms

@@ -1,8 +1,9 @@
 // SUMMA and all-gather GEMM: blocks are not passed round but sent to the whole line of cores. K is divided as in
 // RingGemm.cpp into L = lcm(W, H) blocks, of which a column has a = L / W of A's and a row b = L / H of B's.
 //
-// A column (row) that multicasts needs a colour of its own on the whole line: W + H colours. SUMMA can pass blocks on
-// in software instead, from core to core away from the column whose turn it is.
+// In SUMMA columns (rows) multicast in turn by one route, which routers turn round for the one whose turn it is; or
+// each has a route of its own, which takes W + H colours; or blocks are passed on in software, from core to core away
+// from the column whose turn it is.
 #include "compiler/algorithms/BroadcastGemm.h"
 
 #include <fmt/format.h>
@@ -167,6 +168,35 @@ void multicastSumma(BroadcastGemm &gemm) {
   }
 }
 
+/// By one route a line, on which cores take turns. A block comes back to its own sender, too, so that all do the same.
+void turningSumma(BroadcastGemm &gemm) {
+  ProgramBuilder &builder = gemm.builder;
+  const int w = gemm.out.width(), h = gemm.out.height();
+  const auto turnA = static_cast<uint32_t>(gemm.blocksA), turnB = static_cast<uint32_t>(gemm.blocksB);
+  const uint32_t op = builder.op("multiply", "gemm");
+  Code code;
+  gemm.clearSums(code).begin(constant(gemm.blocks));
+  // The block that is sent is number k mod own; in another's turn this is not looked at.
+  auto place = [](uint32_t buffer, int64_t own, int64_t bytes) {
+    return Place{buffer, 0, {slotTerm(1, constant(0), own, bytes)}};
+  };
+  const Place ownA = place(gemm.a, gemm.blocksA, gemm.bytesA), ownB = place(gemm.b, gemm.blocksB, gemm.bytesB);
+  const Place inA = w > 1 ? Place{gemm.arrivedA, 0, {}} : ownA, inB = h > 1 ? Place{gemm.arrivedB, 0, {}} : ownB;
+  if (w > 1) {
+    const uint32_t channel = builder.channel(route::broadcastInTurn("a", Axis::X, w, turnA));
+    code.get(channel, constant(gemm.bytesA), inA).put(channel, constant(gemm.bytesA), ownA);
+  }
+  if (h > 1) {
+    const uint32_t channel = builder.channel(route::broadcastInTurn("b", Axis::Y, h, turnB));
+    code.get(channel, constant(gemm.bytesB), inB).put(channel, constant(gemm.bytesB), ownB);
+  }
+  // A task for the end of each broadcast, and the one that multiplies.
+  code.wait().call(builder.kernel("next_step"), gemm.out.narrow(), {.activations = (w > 1) + (h > 1) + 1});
+  gemm.multiply(code, inA, inB);
+  code.end();
+  builder.task(op, everywhere(builder.width), everywhere(builder.height), std::move(code));
+}
+
 /// In software: a core stores a block and sends it on while it multiplies. Square meshes: one block a core.
 class RelaySumma {
 public:
@@ -295,31 +325,27 @@ Result<void> emitSumma(Emission &out) {
   BroadcastGemm gemm{.out = out, .builder = out.builder};
   if (auto measured = gemm.measure(); !measured)
     return measured;
-  auto how = out.request.settings.choice("broadcast", {"auto", "multicast", "relay"});
+  auto how = out.request.settings.choice("broadcast", {"turns", "multicast", "relay"});
   if (!how)
     return how.takeError();
-  const hw::Routing &routing = out.builder.hardware.routing;
-  const bool square = out.width() == out.height();
-  const bool relay =
-      *how == "relay" || (*how == "auto" && square &&
-                          static_cast<uint32_t>(out.width() + out.height()) > routing.colors - routing.reservedColors);
-  if (relay && !square)
+  if (*how == "relay" && out.width() != out.height())
     return userError(
         fmt::format("--set broadcast=relay needs a square mesh, {}x{} is none", out.width(), out.height()));
+  const int64_t places = *how == "turns" ? 1 : 2; // where blocks arrive: others do before the last one is done with
   gemm.a = out.builder.buffer("a", static_cast<uint64_t>(gemm.blocksA * gemm.bytesA));
   gemm.b = out.builder.buffer("b", static_cast<uint64_t>(gemm.blocksB * gemm.bytesB));
-  gemm.arrivedA = out.builder.buffer("a.in", static_cast<uint64_t>(2 * gemm.bytesA), pkg::BufferKind::Communication);
-  gemm.arrivedB = out.builder.buffer("b.in", static_cast<uint64_t>(2 * gemm.bytesB), pkg::BufferKind::Communication);
+  gemm.arrivedA =
+      out.builder.buffer("a.in", static_cast<uint64_t>(places * gemm.bytesA), pkg::BufferKind::Communication);
+  gemm.arrivedB =
+      out.builder.buffer("b.in", static_cast<uint64_t>(places * gemm.bytesB), pkg::BufferKind::Communication);
   gemm.c = out.builder.buffer("c", static_cast<uint64_t>(gemm.rows * gemm.cols) * out.elementSize());
   gemm.describe();
-  if (relay && out.width() > 1)
+  if (*how == "turns")
+    turningSumma(gemm);
+  else if (*how == "relay" && out.width() > 1)
     RelaySumma(gemm).emit();
   else
     multicastSumma(gemm);
-  if (relay && *how == "auto")
-    out.facts.notes.push_back(fmt::format(
-        "cores pass blocks on in software: multicasts from {} columns and {} rows need as many colours, {} has {}",
-        out.width(), out.height(), out.builder.hardware.name, routing.colors - routing.reservedColors));
   return success();
 }
 

@@ -37,8 +37,8 @@ Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n)
   // Trees of both axes pass the same routers, so that each may have half of the colours.
   const int colors = colorsOf(out) / (sum.axis == "xy" ? 2 : 1);
   if (algorithm == "auto")
-    return (sum.everywhere ? autoAllReduceTree : autoReduceTree)(n, wordsOf(out, sum.elements),
-                                                                 out.builder.hardware.latency, colors)
+    return (sum.everywhere ? autoAllReduceTree : autoReduceTree)(n, wordsOf(out, sum.elements), out.builder.hardware,
+                                                                 colors)
         .tree;
   if (sum.levels > 0)
     return kTree(n, sum.levels, {});

@@ -132,7 +132,7 @@ static bool isSame(const route::ChannelSpec &a, const route::ChannelSpec &b) {
   auto same = [](const route::FlowSpec &f, const route::FlowSpec &g) {
     return std::tie(f.line, f.source, f.lo, f.hi, f.deliverAll) == std::tie(g.line, g.source, g.lo, g.hi, g.deliverAll);
   };
-  return a.name == b.name && a.axis == b.axis && std::ranges::equal(a.flows, b.flows, same);
+  return a.name == b.name && a.axis == b.axis && a.turn == b.turn && std::ranges::equal(a.flows, b.flows, same);
 }
 
 /// Without the classes that only other channels have.
@@ -255,14 +255,14 @@ void ProgramBuilder::repeat(uint32_t times) {
   }
 }
 
-/// The most flows that one router of the mesh belongs to.
+/// The most paths that one router of the mesh belongs to: flows, and one for each core that takes turns.
 static uint32_t mostPaths(const std::vector<route::ChannelSpec> &specs, uint32_t width, uint32_t height) {
   std::vector<uint32_t> alongX(width, 0), alongY(height, 0);
   for (const route::ChannelSpec &spec : specs) {
     std::vector<uint32_t> &counts = spec.axis == route::Axis::X ? alongX : alongY;
     for (const route::FlowSpec &flow : spec.flows)
       for (int p = std::max(flow.lo, 0); p <= flow.hi; ++p)
-        ++counts[static_cast<size_t>(p)];
+        counts[static_cast<size_t>(p)] += spec.turn ? static_cast<uint32_t>(flow.hi - flow.lo) + 1 : 1;
   }
   return *std::ranges::max_element(alongX) + *std::ranges::max_element(alongY);
 }

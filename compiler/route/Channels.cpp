@@ -125,6 +125,12 @@ ChannelSpec broadcast(std::string name, Axis axis, int n, int position) {
   return finish(std::move(channel));
 }
 
+ChannelSpec broadcastInTurn(std::string name, Axis axis, int n, uint32_t turn) {
+  ChannelSpec channel = broadcast(std::move(name), axis, n, 0);
+  channel.turn = turn;
+  return channel;
+}
+
 ChannelSpec diagonalBroadcast(std::string name, Axis axis, int n) {
   ChannelSpec channel{std::move(name), axis, {}, 0, {}};
   for (int line = 0; n > 1 && line < n; ++line)
@@ -144,6 +150,7 @@ pkg::ChannelT toPackage(const ChannelSpec &spec, std::span<const int> classColor
   pkg::ChannelT channel;
   channel.name = spec.name;
   channel.axis = spec.axis;
+  channel.turn = spec.turn;
   for (const FlowSpec &flow : spec.flows)
     channel.flows.emplace_back(flow.line, flow.source, flow.lo, flow.hi, flow.deliverAll,
                                static_cast<uint8_t>(classColors[flow.colorClass]), flow.combine);

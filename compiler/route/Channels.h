@@ -41,6 +41,7 @@ struct ChannelSpec {
   std::vector<FlowSpec> flows;
   int classCount = 0; // classes are 0 .. classCount - 1
   ClassMap classMap;
+  uint32_t turn = 0; // not 0: the cores of a flow's [lo, hi] take turns, so many messages each
 };
 
 /// Gives flows classes so that no two flows of a class share a router, and fills classCount and classMap. Every flow
@@ -56,6 +57,8 @@ ClassMap describeClasses(std::span<const FlowSpec> flows, int classCount);
 ChannelSpec ringShift(std::string name, Axis axis, int n, Embedding embedding, int direction, bool wrap = true);
 /// On every line, the core at `position` to all others.
 ChannelSpec broadcast(std::string name, Axis axis, int n, int position);
+/// On every line, each core to all of them, itself, too: in turn, `turn` messages each.
+ChannelSpec broadcastInTurn(std::string name, Axis axis, int n, uint32_t turn);
 /// On line i, core i to all others: a square mesh's diagonal.
 ChannelSpec diagonalBroadcast(std::string name, Axis axis, int n);
 /// The host to every core of each line.

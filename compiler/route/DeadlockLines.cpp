@@ -52,9 +52,24 @@ bool Unit::dropRing(int channel, std::set<const pkg::InstrT *> &dropped) const {
   return true;
 }
 
-/// Whether each task is one loop, all with as many rounds and rounds that are alike: if one round leaves empty queues,
-/// any number of them does.
+/// Whether no core takes part in more than one task.
+bool Unit::isOneTaskEach() const {
+  for (int y : ys.representative)
+    for (int x : xs.representative)
+      if (std::count_if(tasks.begin(), tasks.end(),
+                        [&](const auto &task) { return isMember(static_cast<int>(task->class_id), x, y); }) > 1)
+        return false;
+  return true;
+}
+
+/// Whether all that a core does is one loop, all with as many rounds and rounds that are alike: if one round leaves
+/// empty queues, any number of them does. Of two loops one after the other the rounds do not alternate.
 bool Unit::isOneLoop() const {
+  if (!isOneTaskEach())
+    return false;
+  auto changes = [](const std::unique_ptr<pkg::Expr> &expr) {
+    return expr && expr->source() == pkg::Source::Loop && expr->scale() != 0;
+  };
   const pkg::Expr *rounds = nullptr;
   for (const auto &task : tasks) {
     int depth = 0, loops = 0;
@@ -68,7 +83,7 @@ bool Unit::isOneLoop() const {
       }
       if (depth == 0 && instr->kind <= InstrKind::ReduceInto)
         return false;
-      if (instr->bytes && instr->bytes->source() == pkg::Source::Loop && instr->bytes->scale() != 0)
+      if (changes(instr->bytes) || (begins && changes(instr->count)))
         return false;
       depth += begins - (instr->kind == InstrKind::LoopEnd);
     }

@@ -77,6 +77,8 @@ std::string Network::build(int meshWidth, int meshHeight, const pkg::ProgramT &p
     const pkg::ChannelT &channel = *program.channels[c];
     if (channel.axis != pkg::Axis::X && channel.axis != pkg::Axis::Y)
       return fmt::format("channel '{}' has no axis", channel.name);
+    if (channel.turn)
+      return fmt::format("in channel '{}' cores take turns, which this check does not follow", channel.name);
     int length = channel.axis == pkg::Axis::X ? width : height, lines = channel.axis == pkg::Axis::X ? height : width;
     sendFlows[c].assign(static_cast<size_t>(width) * height, none);
     receiverSlots[c].assign(static_cast<size_t>(width) * height, none);

@@ -7,14 +7,12 @@
 // schedule if each unit, run alone on empty queues, ends with empty queues. Of a unit that is proven in one of two
 // ways:
 //  * Lockstep. No core reduces; each is a row of blocks of Puts and Gets, and of loops around them. Cores that a flow
-//  joins
-//    have the same row of blocks and loops, with as many rounds, and in each block as many words are put as got. Then
-//    all may do one block at a time, and in a block nothing waits for anything but words that are on their way.
+//    joins have the same row of blocks and loops, with as many rounds, and in each block as many words are put as got.
+//    Then all may do one block at a time, and in a block nothing waits for anything but words that are on their way.
 //  * Lines. Reductions go along one axis, so that lines are on their own, and lines whose cores do the same are one:
-//  each
-//    that differs is run by itself, as Deadlock.h does with the whole mesh. Along the other axis blocks may go round
-//    rings meanwhile: lines that do the same at the same time hand them on without waiting. Of a loop whose rounds are
-//    alike one round is run.
+//    each that differs is run by itself, as Deadlock.h does with the whole mesh. Along the other axis blocks may go
+//    round rings meanwhile: lines that do the same at the same time hand them on without waiting. Where each core has
+//    one loop, and its rounds are alike, one round is run.
 // Routes are taken to be good: verifyRoutes (Verify.h) is what checks them.
 #pragma once
 

@@ -70,6 +70,7 @@ private:
   std::string proveHost(int channel, int core, bool output) const;
   std::string proveLines();
   bool dropRing(int channel, std::set<const pkg::InstrT *> &dropped) const;
+  bool isOneTaskEach() const;
   bool isOneLoop() const;
   Result<void> runLine(pkg::Axis axis, int line, const std::set<const pkg::InstrT *> &dropped) const;
 

@@ -45,8 +45,8 @@ using BuffersByName = std::map<std::string, const pkg::BufferT *>;
 Result<void> program(const Package &package, const hw::Hardware &hardware, const BuffersByName &resident,
                      const std::vector<ClassExtent> &classes, const pkg::ProgramT &program);
 /// One task. `where` names it in messages.
-Result<void> task(const Package &package, const hw::Hardware &hardware, const pkg::ProgramT &program,
-                  const ClassExtent &members, const pkg::TaskT &task, const std::string &where);
+Result<void> task(const Package &package, const pkg::ProgramT &program, const ClassExtent &members,
+                  const pkg::TaskT &task, const std::string &where);
 /// Files, weights and constants.
 Result<void> weights(const Package &package, const BuffersByName &resident);
 /// One buffer alone: inside the budget and aligned.

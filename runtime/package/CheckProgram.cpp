@@ -48,6 +48,11 @@ Result<void> channel(const Package &package, const hw::Hardware &hardware, const
       return error("{}: colour {}, programs have the colours below {}", where, flow.color(), colors);
     if (Result<void> ok = reducing(hardware, flow, where); !ok)
       return ok;
+    if (channel.turn &&
+        (flow.lo() < 0 || flow.source() != flow.lo() || !flow.deliver_all() || flow.combine() != pkg::Combine::None))
+      return error("{}: cores take turns, but a flow of it starts elsewhere than at its lowest core, has ends that get "
+                   "nothing or combines its words",
+                   where);
   }
   return success();
 }
@@ -153,7 +158,7 @@ Result<void> program(const Package &package, const hw::Hardware &hardware, const
       return error("{}: op {} of {}", number, entry.op, program.ops.size());
     const std::string where =
         fmt::format("{} (class {}, op {})", number, package.classes[entry.class_id]->name, program.ops[entry.op]->name);
-    if (Result<void> ok = task(package, hardware, program, classes[entry.class_id], entry, where); !ok)
+    if (Result<void> ok = task(package, program, classes[entry.class_id], entry, where); !ok)
       return ok;
   }
   return success();

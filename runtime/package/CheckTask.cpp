@@ -31,9 +31,8 @@ Range rankRange(const std::vector<int32_t> &rank, const std::vector<bool> &prese
 /// Checks the instructions of one task in order, carrying the loops that are open.
 class TaskChecker {
 public:
-  TaskChecker(const Package &package, const hw::Hardware &hardware, const pkg::ProgramT &program,
-              const ClassExtent &members)
-      : package(package), hardware(hardware), program(program), members(members) {}
+  TaskChecker(const Package &package, const pkg::ProgramT &program, const ClassExtent &members)
+      : package(package), program(program), members(members) {}
 
   Result<void> instr(const pkg::InstrT &instr);
   bool loopOpen() const { return !counts.empty(); }
@@ -49,7 +48,6 @@ private:
   ExprScope scope() const { return {package, program, &members, &counts}; }
 
   const Package &package;
-  const hw::Hardware &hardware;
   const pkg::ProgramT &program;
   const ClassExtent &members;
   std::vector<Range> counts; // of the open loops, outermost first
@@ -123,8 +121,7 @@ Result<void> TaskChecker::transfer(const pkg::InstrT &instr) const {
   // Values of a linear expression are whole f32 words when its two coefficients are.
   if (reduces && (instr.bytes->add() % 4 != 0 || instr.bytes->scale() % 4 != 0))
     return error("a reduction of bytes that are not whole f32 words");
-  const uint64_t link = hardware.routing.linkBytes;
-  return operand(*instr.operands[0], (uint64_t(bytes->hi) + link - 1) / link * link);
+  return operand(*instr.operands[0], uint64_t(bytes->hi)); // of the last word only what belongs to the transfer
 }
 
 Result<void> TaskChecker::work(const pkg::WorkT &work) const {
@@ -226,9 +223,9 @@ Result<Range> bound(const pkg::Expr &expr, const ExprScope &scope) {
   return Range{expr.add() + std::min(a, b), expr.add() + std::max(a, b)};
 }
 
-Result<void> task(const Package &package, const hw::Hardware &hardware, const pkg::ProgramT &program,
-                  const ClassExtent &members, const pkg::TaskT &task, const std::string &where) {
-  TaskChecker checker(package, hardware, program, members);
+Result<void> task(const Package &package, const pkg::ProgramT &program, const ClassExtent &members,
+                  const pkg::TaskT &task, const std::string &where) {
+  TaskChecker checker(package, program, members);
   for (size_t i = 0; i < task.instrs.size(); ++i)
     if (Result<void> ok = checker.instr(*task.instrs[i]); !ok)
       return error("{}, instruction {} ({}): {}", where, i, pkg::EnumNameInstrKind(task.instrs[i]->kind),

@@ -13,6 +13,13 @@ FabricCycles fabricCycles(const hw::Hardware &hardware) {
           hardware.latency.dieCrossing};
 }
 
+std::vector<uint32_t> linkCyclesTo(const FabricCycles &cycles, bool alongX, size_t length) {
+  std::vector<uint32_t> to(length, 0);
+  for (size_t at = 1; at < length; ++at)
+    to[at] = to[at - 1] + cycles.link(alongX, static_cast<int32_t>(at) - 1);
+  return to;
+}
+
 namespace {
 
 class Builder {
@@ -38,6 +45,7 @@ private:
   Result<void> addChannel(const pkg::ChannelT &channel);
   Result<void> checkFlow(const pkg::ChannelT &channel, const pkg::Flow &flow, int32_t lines, int32_t length) const;
   Result<Line> buildLine(const pkg::ChannelT &channel, const std::vector<uint32_t> &flows, bool alongX) const;
+  Result<void> addTurning(const pkg::ChannelT &channel, Line &line, FlowShape flow, uint32_t number) const;
   Result<void> checkColors() const;
   void findSharedLinks(bool alongX);
   uint32_t linesOf(bool alongX) const { return alongX ? height : width; }
@@ -59,6 +67,9 @@ Result<void> Builder::checkFlow(const pkg::ChannelT &channel, const pkg::Flow &f
   if (flow.line() < -1 || flow.line() >= lines || flow.lo() < -1 || flow.hi() >= length || flow.lo() > flow.source() ||
       flow.source() > flow.hi())
     return bad(channel, "a flow lies off the mesh");
+  if (channel.turn && (flow.lo() < 0 || flow.source() != flow.lo() || !flow.deliver_all() || flow.line() >= 0 ||
+                       channel.flows.size() != 1))
+    return bad(channel, "cores take turns, but not in one broadcast that is the same on all lines");
   if (flow.color() >= usable || flow.color() >= 64)
     return bad(channel, fmt::format("a flow has color {}, programs may use {}", flow.color(), usable));
   return success();
@@ -75,6 +86,7 @@ Result<Line> Builder::buildLine(const pkg::ChannelT &channel, const std::vector<
     flow.lo = from.lo();
     flow.hi = from.hi();
     flow.deliverAll = from.deliver_all();
+    flow.color = from.color();
     flow.links = static_cast<uint32_t>(flow.hi - flow.lo);
     flow.maxHops = static_cast<uint32_t>(std::max(flow.hi - flow.source, flow.source - flow.lo));
     const auto number = static_cast<uint32_t>(line.flows.size());
@@ -84,6 +96,12 @@ Result<Line> Builder::buildLine(const pkg::ChannelT &channel, const std::vector<
     sends = number;
     toHost = toHost || flow.lo == host;
     flow.fits = ~uint32_t{0};
+    flow.turn = channel.turn;
+    if (flow.turn) {
+      if (auto ok = addTurning(channel, line, flow, number); !ok)
+        return ok.takeError();
+      continue;
+    }
     for (int direction : {-1, 1}) {
       Stop way;
       way.path = flow.source == host ? cycles.hop : cycles.ramp;
@@ -121,8 +139,24 @@ Result<Line> Builder::buildLine(const pkg::ChannelT &channel, const std::vector<
   return line;
 }
 
+/// All cores of the flow send and receive by it; what lies between them depends on the message.
+Result<void> Builder::addTurning(const pkg::ChannelT &channel, Line &line, FlowShape flow, uint32_t number) const {
+  flow.fits = cycles.queueWords + cycles.ramp;
+  flow.receivers = flow.links + 1;
+  for (int32_t at = flow.lo; at <= flow.hi; ++at) {
+    Stop &stop = line.stops[static_cast<size_t>(at)];
+    if (stop.source != nobody || (stop.sends != noFlow && at != flow.lo))
+      return bad(channel, "a core or host port is the source or the receiver of more than one flow");
+    stop.source = host; // somebody, now and then
+    stop.flow = stop.sends = number;
+  }
+  line.flows.push_back(flow);
+  return success();
+}
+
 Result<void> Builder::addChannel(const pkg::ChannelT &channel) {
   ChannelShape shape;
+  shape.turn = channel.turn;
   shape.alongX = channel.axis != pkg::Axis::Y;
   const auto lines = static_cast<int32_t>(linesOf(shape.alongX)), length = static_cast<int32_t>(lengthOf(shape.alongX));
   if (!channel.flows.empty() && channel.axis == pkg::Axis::None)
@@ -207,7 +241,7 @@ void Builder::findSharedLinks(bool alongX) {
       for (size_t c = 0; c < shapes.size(); ++c)
         if (shapes[c].alongX == alongX)
           for (FlowShape &flow : shapes[c].lines[key[c]].flows) {
-            for (int32_t p = flow.source; p > flow.lo; --p)
+            for (int32_t p = flow.turn ? flow.hi : flow.source; p > flow.lo; --p)
               visit(flow, users[0][static_cast<size_t>(p)]);
             for (int32_t p = std::max(flow.source, 0); p < flow.hi; ++p)
               visit(flow, users[1][static_cast<size_t>(p)]);

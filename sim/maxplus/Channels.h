@@ -17,12 +17,20 @@ inline constexpr int32_t nobody = -2, host = -1;
 struct FlowShape {
   int32_t source = 0, lo = 0, hi = 0;
   bool deliverAll = false;
+  uint8_t color = 0;
   uint32_t links = 0, maxHops = 0;
   int32_t single = nobody;  // the one core that receives; nobody: several do, or none
   uint32_t receivers = 0;   // cores
   uint32_t fits = 0;        // words that find room before the first receiver, whatever it does
   bool sharesLinks = false; // with another flow
-  bool delivers(int32_t at) const { return at >= 0 && at != source && (deliverAll || at == lo || at == hi); }
+  uint32_t turn = 0;        // not 0: cores take turns, so many messages each, see pkg::Channel
+  bool delivers(int32_t at) const {
+    return at >= 0 && (turn || (at != source && (deliverAll || at == lo || at == hi)));
+  }
+  /// Where message `number` starts.
+  int32_t sourceOf(uint32_t number) const {
+    return turn ? lo + static_cast<int32_t>(number / turn % static_cast<uint32_t>(hi - lo + 1)) : source;
+  }
 };
 
 /// What a position of a line is to a channel.
@@ -44,6 +52,7 @@ struct Line {
 
 struct ChannelShape {
   bool alongX = true;
+  uint32_t turn = 0;            // of its flows
   std::vector<Line> lines;      // those that differ
   std::vector<uint32_t> lineOf; // in `lines`, by row or column
 
@@ -61,6 +70,8 @@ struct FabricCycles {
   }
 };
 FabricCycles fabricCycles(const hw::Hardware &hardware);
+/// Cycles over the links from the first position of a line to each.
+std::vector<uint32_t> linkCyclesTo(const FabricCycles &cycles, bool alongX, size_t length);
 
 /// Errors: flows off the mesh, colours that the hardware lacks or that meet in a router, a core that is twice source or
 /// receiver of a channel, flows whose words routers combine.

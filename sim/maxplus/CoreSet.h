@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ranges>
 #include <vector>
 
 namespace weft::sim::maxplus {
@@ -37,9 +38,9 @@ template <typename F> void forEachCore(const CoreSet &set, uint32_t width, F f) 
 }
 
 template <typename F> void forEachCoreDown(const CoreSet &set, uint32_t width, F f) {
-  for (auto stretch = set.stretches.rbegin(); stretch != set.stretches.rend(); ++stretch)
-    for (uint32_t x = stretch->end; x-- > stretch->begin;)
-      f(stretch->y * width + x, x, stretch->y);
+  for (const Stretch &stretch : std::views::reverse(set.stretches))
+    for (uint32_t x = stretch.end; x-- > stretch.begin;)
+      f(stretch.y * width + x, x, stretch.y);
 }
 
 } // namespace weft::sim::maxplus

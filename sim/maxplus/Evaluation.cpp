@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 namespace weft::sim::maxplus {
 
@@ -26,19 +28,16 @@ Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &
       ops(program.image.ops.size()), traffic(program.image.channels.size()) {}
 
 Result<runtime::LaunchReport> Evaluation::run() {
+  if (options.explain && std::any_of(program.channels.begin(), program.channels.end(),
+                                     [](const ChannelShape &shape) { return shape.turn != 0; }))
+    return userError("paths are not followed through routes that cores take turns on");
+  if (options.explain)
+    paths = std::make_unique<Paths>(
+        PathsContext{program.image, program.channels, fabricCycles(hardware), time, messages, width, height});
   if (auto ok = startHost(); !ok)
     return ok.takeError();
-  const std::vector<TaskCode> &tasks = program.image.tasks;
-  for (uint32_t begin = 0, end = 0; begin < tasks.size(); begin = end) {
-    std::vector<uint32_t> phase;
-    for (end = begin; end < tasks.size() && (together || tasks[end].op == tasks[begin].op); ++end)
-      phase.push_back(end);
-    lastPhase = end == tasks.size();
-    if (auto ok = runPhase(phase); !ok)
-      return ok.takeError();
-    if (options.progress)
-      options.progress(static_cast<double>(end) / static_cast<double>(tasks.size()));
-  }
+  if (auto ok = runPhases(); !ok)
+    return ok.takeError();
   if (!messages.finishAll())
     return userError("words remain in queues when all cores have ended");
   for (uint32_t core = 0; core < time.size(); ++core) {
@@ -80,6 +79,35 @@ Result<void> Evaluation::startHost() {
                                    program.image.name, input.name));
     if (words)
       messages.hostSends(input.channel, words, hardware.latency.hostStartup);
+    if (words && paths)
+      paths->hostSends(input.channel, words);
+  }
+  return success();
+}
+
+Result<void> Evaluation::runPhases() {
+  const auto count = static_cast<uint32_t>(program.image.tasks.size());
+  const std::vector<Phase> &phases = program.phases;
+  auto tasksOf = [](uint32_t begin, uint32_t end) {
+    std::vector<uint32_t> tasks(end - begin);
+    std::iota(tasks.begin(), tasks.end(), begin);
+    return tasks;
+  };
+  if (together) {
+    lastPhase = true;
+    return runPhase(tasksOf(0, count));
+  }
+  for (uint32_t i = 0; i < phases.size();) {
+    i = beginBlock(i);
+    lastPhase = i + 1 == phases.size();
+    OpSum &op = ops[program.image.tasks[phases[i].begin].op];
+    const OpSum before = std::exchange(op, OpSum());
+    if (auto ok = runPhase(tasksOf(phases[i].begin, phases[i].end)); !ok)
+      return ok;
+    countPhase(i, before);
+    ++i;
+    if (options.progress)
+      options.progress(static_cast<double>(phases[i - 1].end) / count);
   }
   return success();
 }
@@ -100,6 +128,8 @@ Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
   std::sort(classes.begin(), classes.end());
   classes.erase(std::unique(classes.begin(), classes.end()), classes.end());
   const std::vector<Group> &groups = groupsOf(classes);
+  if (paths) // of each core its own
+    return runStrands(tasks, classes, groups);
   const LineUse use = lineUse(tasks);
   const bool alongX = use.alongX;
   std::vector<int32_t> shift;
@@ -209,6 +239,8 @@ bool Evaluation::drain(Strand &strand, bool parts) {
     return false;
   forEachCore(strand.cores, width,
               [&](uint32_t core, uint32_t, uint32_t) { lastEnd = std::max<uint64_t>(lastEnd, ends[core]); });
+  if (paths)
+    paths->drains(strand.cores, strand.pending, ends);
   countHidden(strand);
   checkRamps(strand);
   closeTransfers(strand);
@@ -224,6 +256,8 @@ runtime::LaunchReport Evaluation::report() const {
   result.counters.events = steps;
   result.busyCoreCycles = busy;
   reportOps(result, image, ops, program.opCores);
+  if (paths)
+    result.why = std::make_shared<const runtime::Explanation>(paths->explain(result.cycles));
   return result;
 }
 

@@ -8,6 +8,8 @@
 #include "sim/maxplus/Lockstep.h"
 #include "sim/maxplus/Messages.h"
 #include "sim/maxplus/Partition.h"
+#include "sim/maxplus/Paths.h"
+#include "sim/maxplus/Repetition.h"
 #include "sim/mesh/Decode.h"
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/OpSums.h"
@@ -24,6 +26,8 @@ struct Program {
   std::vector<uint32_t> classOfTask;
   std::vector<ChannelShape> channels;
   std::vector<uint64_t> opCores;
+  std::vector<Phase> phases;
+  Repetition repetition;
 };
 
 struct EvaluationContext {
@@ -68,6 +72,7 @@ private:
   enum class Progress { None, Some };
 
   // Phases and strands: Evaluation.cpp
+  Result<void> runPhases();
   Result<void> runPhase(const std::vector<uint32_t> &tasks);
   Result<void> runStrands(const std::vector<uint32_t> &tasks, const std::vector<uint32_t> &classes,
                           const std::vector<Group> &groups);
@@ -79,6 +84,25 @@ private:
   bool drain(Strand &strand, bool parts);
   runtime::LaunchReport report() const;
   Result<void> startHost();
+
+  // Repeating.cpp
+  /// What a launch has counted so far, but for what ops took.
+  struct Counts {
+    std::vector<runtime::ChannelTraffic> traffic;
+    runtime::Counters counters;
+    uint64_t busy = 0, steps = 0;
+    uint32_t hostEnd = 0;
+  };
+  /// A block of the program's repetition, as it began.
+  struct Block {
+    std::vector<uint32_t> time;
+    Counts counts;
+  };
+  Counts countsSoFar() const { return {traffic, counters, busy, steps, messages.hostEnd()}; }
+  bool forgetPast();
+  void countPhase(uint32_t phase, const OpSum &before);
+  uint32_t beginBlock(uint32_t phase);
+  void repeatBlock(uint32_t phase, uint64_t times);
 
   // Folding.cpp
   struct LineUse {
@@ -113,6 +137,7 @@ private:
   void loopBegin(Strand &strand, const InstrCode &instr);
   void loopEnd(Strand &strand, const InstrCode &instr);
   void delay(const Strand &strand, uint32_t cycles);
+  void countTurns(uint32_t channel, uint64_t lines, uint32_t number, uint32_t words, uint64_t times);
   void count(uint32_t channel, const CoreSet &cores, uint32_t words, uint64_t times = 1);
   std::shared_ptr<uint32_t[]> timesOf(const Strand &strand) const;
   void countHidden(const Strand &strand);
@@ -123,9 +148,10 @@ private:
   // LockstepLoop.cpp
   std::optional<LockstepBody> lockstepBody(const Strand &strand, uint32_t begin);
   bool isClosed(const Strand &strand, const LockstepBody &body) const;
-  uint32_t sourceOf(uint32_t channel, uint32_t x, uint32_t y) const;
+  uint32_t sourceOf(uint32_t channel, uint32_t number, uint32_t x, uint32_t y) const;
   uint64_t sumOfTimes(const CoreSet &cores) const;
   void runLockstep(Strand &strand, uint32_t begin);
+  LockstepRun watchLockstep(const Strand &strand, uint32_t begin, const LockstepBody &body);
 
   // Expressions.cpp
   struct Needs {
@@ -165,12 +191,16 @@ private:
   std::vector<Strand> strands, born;
   std::map<std::vector<uint32_t>, std::vector<Group>> partitions;
   Messages messages;
+  std::unique_ptr<Paths> paths; // if somebody wants to know why
   std::vector<OpSum> ops;
   std::vector<runtime::ChannelTraffic> traffic;
   runtime::Counters counters;
   uint64_t busy = 0, steps = 0, lastEnd = 0;
   std::vector<int32_t> folds[2]; // of lines along y and x: their shifts, where line 0 stands for all; else empty
   std::map<std::pair<std::vector<uint32_t>, bool>, bool> alike;
+  std::optional<Block> lastBlock;
+  std::vector<OpSum> phaseSums; // of the phases of the last block: what each added, and when it ended
+  uint64_t repeated = 0;        // phases that were not evaluated
 };
 
 } // namespace weft::sim::maxplus

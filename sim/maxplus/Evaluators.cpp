@@ -15,8 +15,11 @@ public:
       : package(package), hardware(std::move(hardware)), options(std::move(options)), evaluator(evaluator) {}
 
   Result<void> prepare() {
-    if (evaluator == Evaluator::Event || (evaluator == Evaluator::Auto && options.trace)) {
-      why = evaluator == Evaluator::Event ? "asked for" : "words are traced";
+    // Few cores: words are worth watching one by one.
+    const bool few = uint64_t{package.mesh_width} * package.mesh_height <= 1024;
+    const bool watched = options.trace || (options.explain && few);
+    if (evaluator == Evaluator::Event || (evaluator == Evaluator::Auto && watched)) {
+      why = evaluator == Evaluator::Event ? "asked for" : options.trace ? "words are traced" : "words are watched";
       return useEvents();
     }
     auto made = makeMaxPlusEngine(package, hardware, options);

@@ -97,17 +97,7 @@ bool Evaluation::mayFold(bool alongX, const std::vector<int32_t> &shift) {
   std::vector<int32_t> &known = folds[alongX];
   if (known == shift)
     return true;
-  int64_t from = *std::min_element(time.begin(), time.end());
-  if (!known.empty()) { // line l is known as it was when it was `known[l]` later than line 0
-    from = std::numeric_limits<int64_t>::max();
-    for (uint32_t at = 0; at < (alongX ? width : height); ++at)
-      from = std::min<int64_t>(from, time[alongX ? at : size_t{at} * width]);
-    int64_t behind = 0;
-    for (size_t line = 0; line < shift.size(); ++line)
-      behind = std::max<int64_t>(behind, int64_t{known[line]} - shift[line]);
-    from -= behind;
-  }
-  if (!messages.isPast(alongX, from))
+  if (!messages.forgetPast(alongX, time, known))
     return false;
   known = shift;
   return true;
@@ -131,24 +121,26 @@ Result<void> Evaluation::runFolded(const std::vector<uint32_t> &tasks, const std
       else if (!stretch.y)
         part.cores.add(stretch);
   }
-  const std::vector<OpSum> opsBefore = ops;
+  std::map<uint32_t, OpSum> opsBefore;
+  for (uint32_t task : tasks)
+    opsBefore.try_emplace(program.image.tasks[task].op, ops[program.image.tasks[task].op]);
   const std::vector<runtime::ChannelTraffic> trafficBefore = traffic;
   const runtime::Counters countersBefore = counters;
   const uint64_t busyBefore = busy, stepsBefore = steps, endBefore = lastEnd;
-  for (OpSum &op : ops)
-    op.end = 0;
+  for (const auto &[op, before] : opsBefore)
+    ops[op].end = 0;
   lastEnd = 0;
   if (auto ok = runStrands(tasks, classes, first); !ok)
     return ok;
   const std::vector<int32_t> &shift = folds[alongX];
   const auto latestShift = static_cast<uint64_t>(*std::max_element(shift.begin(), shift.end())); // line 0 has 0
   auto all = [&](uint64_t &sum, uint64_t before) { sum = before + (sum - before) * shift.size(); };
-  for (size_t op = 0; op < ops.size(); ++op) {
-    all(ops[op].compute, opsBefore[op].compute);
-    all(ops[op].communicate, opsBefore[op].communicate);
-    all(ops[op].wait, opsBefore[op].wait);
-    all(ops[op].hidden, opsBefore[op].hidden);
-    ops[op].end = std::max(opsBefore[op].end, ops[op].end ? ops[op].end + latestShift : 0);
+  for (const auto &[op, before] : opsBefore) {
+    all(ops[op].compute, before.compute);
+    all(ops[op].communicate, before.communicate);
+    all(ops[op].wait, before.wait);
+    all(ops[op].hidden, before.hidden);
+    ops[op].end = std::max(before.end, ops[op].end ? ops[op].end + latestShift : 0);
   }
   for (size_t channel = 0; channel < traffic.size(); ++channel) {
     all(traffic[channel].messages, trafficBefore[channel].messages);
@@ -171,60 +163,6 @@ Result<void> Evaluation::runFolded(const std::vector<uint32_t> &tasks, const std
         row[x] = row[0] + static_cast<uint32_t>(shift[x]);
   }
   return success();
-}
-
-// ---- what is known of messages
-// ------------------------------------------------------------------------------------------
-
-bool Messages::isPast(bool alongX, int64_t from) const {
-  const int64_t longest = int64_t{width} + height + 2; // queues on a way
-  if (int64_t{lastUse[alongX]} > from)
-    return false;
-  for (size_t i = 0; i < channels.size(); ++i)
-    if (shapes[i].alongX == alongX &&
-        (!channels[i].slots.empty() || (channels[i].maxTail && int64_t{channels[i].maxTail} + longest > from)))
-      return false;
-  return true;
-}
-
-void Messages::spread(bool alongX, const std::vector<int32_t> &shift) {
-  const uint32_t cores = width * height;
-  auto firstOf = [&](uint32_t core) { return alongX ? core % width : core - core % width; };
-  auto shiftOf = [&](uint32_t core) { return static_cast<uint32_t>(shift[alongX ? core / width : core % width]); };
-  auto spreadTimes = [&](std::vector<uint32_t> &times) {
-    if (!times.empty())
-      for (uint32_t core = 0; core < cores; ++core)
-        if (const uint32_t first = firstOf(core); first != core)
-          times[core] = times[first] ? times[first] + shiftOf(core) : 0;
-  };
-  const auto latestShift = static_cast<uint32_t>(*std::max_element(shift.begin(), shift.end()));
-  for (size_t i = 0; i < channels.size(); ++i) {
-    Channel &channel = channels[i];
-    if (shapes[i].alongX != alongX)
-      continue;
-    spreadTimes(channel.lastHead);
-    spreadTimes(channel.lastTail);
-    spreadTimes(channel.lastLeave);
-    for (uint32_t core = 0; core < channel.earlier.size(); ++core)
-      if (const uint32_t first = firstOf(core); first != core)
-        for (size_t k = 0; k < 2; ++k) {
-          const Channel::Past &from = channel.earlier[first][k];
-          const uint32_t later = from.tail && from.tail != unknown ? shiftOf(core) : 0;
-          channel.earlier[core][k] = {from.head + later, from.tail + later};
-        }
-    for (uint32_t core = 0; core < channel.forwards.size(); ++core)
-      channel.forwards[core] = channel.forwards[firstOf(core)];
-    channel.maxTail += channel.maxTail ? latestShift : 0;
-  }
-  for (auto *links : {&uses[alongX ? 0 : 2], &uses[alongX ? 1 : 3]})
-    for (uint32_t core = 0; core < links->size(); ++core)
-      if (const uint32_t first = firstOf(core); first != core)
-        for (size_t i = 0; i < Use::kept; ++i) {
-          const Use &from = (*links)[first][i];
-          const uint32_t later = from.until ? shiftOf(core) : 0;
-          (*links)[core][i] = {from.from + later, from.until + later, from.by};
-        }
-  lastUse[alongX] += latestShift;
 }
 
 } // namespace weft::sim::maxplus

@@ -45,6 +45,21 @@ void Evaluation::delay(const Strand &strand, uint32_t cycles) {
   steps += strand.cores.size;
 }
 
+/// Counts `times` messages, on each of so many lines, of flows in which cores take turns; the first is `number`.
+void Evaluation::countTurns(uint32_t channel, uint64_t lines, uint32_t number, uint32_t words, uint64_t times) {
+  const FlowShape &flow = program.channels[channel].lines[0].flows[0];
+  runtime::ChannelTraffic &sum = traffic[channel];
+  for (uint64_t i = 0; i < std::min<uint64_t>(times, uint64_t{flow.receivers} * flow.turn); ++i) {
+    const int32_t from = flow.sourceOf(number + static_cast<uint32_t>(i));
+    sum.maxHops = std::max(sum.maxHops, static_cast<uint32_t>(std::max(from - flow.lo, flow.hi - from)));
+  }
+  sum.messages += lines * times;
+  sum.words += lines * words * times;
+  sum.wordHops += lines * flow.links * words * times;
+  counters.wordsInjected += lines * words * times;
+  counters.wordHops += lines * flow.links * words * times;
+}
+
 /// Counts a message of each core.
 void Evaluation::count(uint32_t channel, const CoreSet &cores, uint32_t words, uint64_t times) {
   const ChannelShape &shape = program.channels[channel];
@@ -74,12 +89,15 @@ uint32_t Evaluation::wordsOf(Strand &strand, const InstrCode &instr) {
 
 void Evaluation::put(Strand &strand, const InstrCode &instr) {
   const uint32_t words = wordsOf(strand, instr);
+  if (paths)
+    paths->spends(strand.cores, Cause::Issue, opNumber(strand), runtime::noName, hardware.latency.transferIssue);
   delay(strand, hardware.latency.transferIssue);
   opOf(strand).communicate += strand.cores.size * hardware.latency.transferIssue;
   if (!words || failure)
     return;
   const uint32_t number = strand.sent[instr.channel]++;
   std::vector<uint32_t> *at = &time;
+  const Transfer *behind = nullptr;
   for (const Transfer &before : strand.pending)
     if ((before.end == End::Put && before.channel == instr.channel) ||
         (before.end == End::Forward && before.out == instr.channel)) {
@@ -87,6 +105,7 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
       const uint32_t earlier = before.end == End::Put ? before.number : before.outNumber;
       Slot &slot = messages.slot(instr.channel, earlier);
       at = &ends;
+      behind = &before;
       forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
         const uint32_t left = messages.left(instr.channel, slot, x, y, before.words);
         if (left == unknown)
@@ -94,18 +113,30 @@ void Evaluation::put(Strand &strand, const InstrCode &instr) {
         ends[core] = std::max(time[core], left + 1);
       });
     }
-  messages.openSends(instr.channel, number, strand.cores, words, *at);
-  count(instr.channel, strand.cores, words);
+  if (paths)
+    paths->sends(instr.channel, number, strand.cores, words, *at, behind);
+  if (program.channels[instr.channel].turn) {
+    const CoreSet senders = messages.sendersOf(instr.channel, number, strand.cores);
+    messages.openSends(instr.channel, number, senders, words, *at);
+    countTurns(instr.channel, senders.size, number, words, 1);
+  } else {
+    messages.openSends(instr.channel, number, strand.cores, words, *at);
+    count(instr.channel, strand.cores, words);
+  }
   strand.pending.push_back({End::Put, opNumber(strand), instr.channel, number, words});
 }
 
 void Evaluation::get(Strand &strand, const InstrCode &instr) {
   const uint32_t words = wordsOf(strand, instr);
+  if (paths)
+    paths->spends(strand.cores, Cause::Issue, opNumber(strand), runtime::noName, hardware.latency.transferIssue);
   delay(strand, hardware.latency.transferIssue);
   opOf(strand).communicate += strand.cores.size * hardware.latency.transferIssue;
   if (!words || failure)
     return;
   const uint32_t number = strand.asked[instr.channel]++;
+  if (paths)
+    paths->receives(instr.channel, number, strand.cores);
   messages.openReceives(instr.channel, number, strand.cores, words, time);
   strand.pending.push_back({End::Get, opNumber(strand), instr.channel, number, words});
 }
@@ -150,6 +181,8 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
   const Stretch first = strand.cores.stretches.front();
   if (!needs.x && !needs.y) {
     const uint32_t cycles = kernelCycles(instr, strand, first.begin, first.y);
+    if (paths)
+      paths->spends(strand.cores, Cause::Compute, opNumber(strand), instr.kernel, cycles);
     delay(strand, cycles);
     sum = strand.cores.size * cycles;
   } else {
@@ -160,6 +193,8 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
         cycles = kernelCycles(instr, strand, x, y);
       if (!known.empty())
         known[needs.x ? x : y] = cycles;
+      if (paths)
+        paths->spends(core, Cause::Compute, opNumber(strand), instr.kernel, cycles);
       time[core] += cycles;
       sum += cycles;
     });
@@ -178,6 +213,8 @@ void Evaluation::call(Strand &strand, const InstrCode &instr) {
 /// When the transfer ends for a core, unknown if that is not settled yet.
 uint32_t Evaluation::endOf(const Transfer &transfer, Slot &slot, uint32_t x, uint32_t y) {
   if (transfer.end == End::Put) {
+    if (program.channels[transfer.channel].turn && !messages.sends(transfer.channel, slot.number, x, y))
+      return 0; // another's turn
     const uint32_t left = messages.left(transfer.channel, slot, x, y, transfer.words);
     return left == unknown ? unknown : left + 1;
   }
@@ -232,6 +269,8 @@ bool Evaluation::settleEnds(Strand &strand, bool parts) {
 Evaluation::Progress Evaluation::wait(Strand &strand, bool parts) {
   if (!settleEnds(strand, parts))
     return Progress::None;
+  if (paths)
+    paths->waits(strand.cores, strand.pending, ends);
   OpSum &op = opOf(strand);
   uint64_t waited = 0;
   forEachCore(strand.cores, width, [&](uint32_t core, uint32_t, uint32_t) {
@@ -269,12 +308,18 @@ bool Evaluation::splitReady(Strand &strand) {
 
 void Evaluation::postReduction(Strand &strand, const InstrCode &instr, uint32_t words) {
   const bool forward = instr.kind == pkg::InstrKind::ReduceForward;
+  if (forward && program.channels[instr.channelOut].turn)
+    refuse("a stream goes on where cores take turns");
   Transfer transfer{forward ? End::Forward : End::Into, opNumber(strand), instr.channel, strand.asked[instr.channel]++,
                     words};
+  if (paths && !forward)
+    paths->receives(transfer.channel, transfer.number, strand.cores);
   messages.openReceives(transfer.channel, transfer.number, strand.cores, words, time);
   if (forward) {
     transfer.out = instr.channelOut;
     transfer.outNumber = strand.sent[instr.channelOut]++;
+    if (paths)
+      paths->forwards(transfer, strand.cores);
     messages.forwardTo(transfer.channel, transfer.number, strand.cores, transfer.out, transfer.outNumber, words);
     count(transfer.out, strand.cores, words);
     for (const Transfer &before : strand.pending)
@@ -321,6 +366,8 @@ Evaluation::Progress Evaluation::reduce(Strand &strand, const InstrCode &instr, 
   const bool forward = instr.kind == pkg::InstrKind::ReduceForward;
   if (strand.stage == Stage::Begin) {
     const uint32_t words = wordsOf(strand, instr);
+    if (paths)
+      paths->spends(strand.cores, Cause::Issue, opNumber(strand), runtime::noName, hardware.latency.streamStartup);
     delay(strand, hardware.latency.streamStartup);
     opOf(strand).communicate += strand.cores.size * hardware.latency.streamStartup;
     if (!words || failure) {
@@ -355,6 +402,8 @@ Evaluation::Progress Evaluation::reduce(Strand &strand, const InstrCode &instr, 
 void Evaluation::finishReduction(Strand &strand, const Transfer &transfer) {
   const hw::Latency &latency = hardware.latency;
   OpSum &op = opOf(strand);
+  if (paths)
+    paths->reduces(strand.cores, transfer, ends);
   Slot &slot = messages.slot(transfer.channel, transfer.number);
   forEachCore(strand.cores, width, [&](uint32_t core, uint32_t x, uint32_t y) {
     const uint32_t first = slot.head[core] + latency.ramp;
@@ -415,7 +464,8 @@ void Evaluation::checkRamps(const Strand &strand) {
       if (up && (transfer.end == End::Put || transfer.end == End::Forward)) {
         const uint32_t channel = transfer.end == End::Put ? transfer.channel : transfer.out;
         Slot &slot = messages.slot(channel, transfer.end == End::Put ? transfer.number : transfer.outNumber);
-        spansUp.emplace_back(slot.sent[core], messages.left(channel, slot, x, y, transfer.words));
+        if (slot.sent[core] != unknown) // else it is another's turn
+          spansUp.emplace_back(slot.sent[core], messages.left(channel, slot, x, y, transfer.words));
       }
       if (down && transfer.end != End::Put) {
         Slot &slot = messages.slot(transfer.channel, transfer.number);
@@ -428,13 +478,21 @@ void Evaluation::checkRamps(const Strand &strand) {
 }
 
 void Evaluation::closeTransfers(Strand &strand) {
+  if (paths)
+    paths->closes(strand.cores, strand.pending);
   for (const Transfer &transfer : strand.pending) {
     if (transfer.end == End::Forward)
       messages.close(transfer.out, transfer.outNumber, strand.cores.size);
-    messages.close(transfer.channel, transfer.number, strand.cores.size);
+    messages.close(transfer.channel, transfer.number,
+                   transfer.end == End::Put ? messages.sendersOf(transfer.channel, transfer.number, strand.cores).size
+                                            : strand.cores.size);
   }
   strand.pending.clear();
   strand.calls.clear();
+  if (!paths)
+    return;
+  if (auto ok = paths->collect(); !ok)
+    refuse(ok.error().message);
 }
 
 // ---- loops

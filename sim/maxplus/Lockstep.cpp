@@ -1,5 +1,7 @@
 #include "sim/maxplus/Lockstep.h"
 
+#include "sim/maxplus/Messages.h"
+
 #include <algorithm>
 #include <map>
 
@@ -16,6 +18,10 @@ Lockstep::Lockstep(const std::vector<ChannelShape> &shapes, const FabricCycles &
   limits.rows.resize(height);
   for (const Exchange &each : body.exchanges) {
     const ChannelShape &shape = shapes[each.channel];
+    if (shape.turn) {
+      addTurning(shape, cycles, each, body.after);
+      continue;
+    }
     const Line &line = shape.lines[0];
     const auto length = line.stops.size();
     const int32_t words = signedOf(each.words);
@@ -48,6 +54,31 @@ Lockstep::Lockstep(const std::vector<ChannelShape> &shapes, const FabricCycles &
       addTerm(limits, shape.alongX, from, spare);
   }
   self += signedOf(body.after);
+}
+
+/// If no core is late, words go as they come: a core has them when the sender does, links later.
+void Lockstep::addTurning(const ChannelShape &shape, const FabricCycles &cycles, const Exchange &exchange,
+                          uint32_t after) {
+  const auto signedOf = [](uint32_t value) { return static_cast<int32_t>(value); };
+  Turning turning;
+  turning.alongX = shape.alongX;
+  turning.turn = shape.turn;
+  turning.number = exchange.number;
+  turning.to = linkCyclesTo(cycles, shape.alongX, shape.lines[0].stops.size());
+  turning.adds = signedOf(exchange.put + cycles.ramp + exchange.words + cycles.ramp + after) - 1;
+  turning.limit = signedOf(exchange.put + cycles.ramp) - signedOf(exchange.get);
+  // A core has had its words a ramp, the calls and until its next Get before others come: longer than over any link.
+  for (size_t at = 1; at < turning.to.size(); ++at)
+    tooSoon = tooSoon || turning.to[at] - turning.to[at - 1] >= exchange.get + cycles.ramp + after;
+  self = std::max(self, signedOf(exchange.get + exchange.words + cycles.ramp) - 1);
+  turnings.push_back(std::move(turning));
+}
+
+void Lockstep::Turning::next() {
+  from = number++ / turn % static_cast<uint32_t>(to.size());
+  distance.resize(to.size());
+  for (size_t at = 0; at < to.size(); ++at)
+    distance[at] = static_cast<int32_t>(at < from ? to[from] - to[at] : to[at] - to[from]);
 }
 
 /// `from` and `adds` are by position; nobody: no term.
@@ -98,7 +129,9 @@ bool Lockstep::isFull() const {
 
 bool Lockstep::step() {
   std::vector<iss::RowTerm> rowTerms, rowLimits;
-  bool fits = true;
+  bool fits = !tooSoon;
+  for (Turning &turning : turnings)
+    turning.next();
   int64_t within = 0;
   for (const Stretch &stretch : cores.stretches) {
     const size_t row = padding + size_t{stretch.y} * width;
@@ -111,6 +144,16 @@ bool Lockstep::step() {
     };
     collect(terms, rowTerms);
     collect(limits, rowLimits);
+    for (const Turning &turning : turnings)
+      if (turning.alongX) {
+        const int32_t sender = now[row + turning.from], *distance = turning.distance.data() + stretch.begin;
+        rowTerms.push_back({nullptr, distance, sender + turning.adds});
+        rowLimits.push_back({nullptr, distance, sender + turning.limit});
+      } else {
+        const int32_t *sender = now.data() + padding + size_t{turning.from} * width + stretch.begin;
+        rowTerms.push_back({sender, nullptr, turning.distance[stretch.y] + turning.adds});
+        rowLimits.push_back({sender, nullptr, turning.distance[stretch.y] + turning.limit});
+      }
     const iss::RowStep step{next.data() + row + stretch.begin,
                             now.data() + row + stretch.begin,
                             self,
@@ -132,10 +175,34 @@ bool Lockstep::step() {
   }
   if (!fits)
     return false;
-  hiddenCycles += static_cast<uint64_t>(within);
+  hiddenInLast = static_cast<uint64_t>(within);
+  hiddenCycles += hiddenInLast;
   std::swap(before, now);
   std::swap(now, next);
   return true;
+}
+
+bool Lockstep::isSteady() const {
+  if (!turnings.empty())
+    return false; // steps differ
+  const size_t first = padding + size_t{cores.stretches.front().y} * width + cores.stretches.front().begin;
+  const int32_t cycles = now[first] - before[first];
+  for (const Stretch &stretch : cores.stretches) {
+    const size_t row = padding + size_t{stretch.y} * width;
+    for (size_t x = row + stretch.begin; x < row + stretch.end; ++x)
+      if (now[x] - before[x] != cycles)
+        return false;
+  }
+  return true;
+}
+
+uint64_t Lockstep::repeat(uint64_t steps) {
+  const size_t first = padding + size_t{cores.stretches.front().y} * width + cores.stretches.front().begin;
+  const uint64_t cycles = static_cast<uint32_t>(now[first] - before[first]);
+  const uint64_t taken = std::min(steps, (latest - std::min(latest, base)) / std::max<uint64_t>(cycles, 1));
+  base += static_cast<uint32_t>(taken * cycles);
+  hiddenCycles += taken * hiddenInLast;
+  return taken;
 }
 
 } // namespace weft::sim::maxplus

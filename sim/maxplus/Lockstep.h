@@ -15,6 +15,7 @@ namespace weft::sim::maxplus {
 struct Exchange {
   uint32_t channel = 0, words = 0;
   uint32_t put = 0, get = 0; // when its ends are open
+  uint32_t number = 0;       // of the first message
 };
 
 /// A step: exchanges, a wait for them, calls after that.
@@ -29,15 +30,22 @@ struct LockstepBody {
 
 class Lockstep {
 public:
-  /// `cores` must be closed: who they send to and receive from by the body's channels is among them, one a channel, and
-  /// all lines of a channel are alike.
+  /// `cores` must be closed: who they send to and receive from by the body's channels is among them, one a channel, or
+  /// all of the line where cores take turns, and all lines of a channel are alike.
   Lockstep(const std::vector<ChannelShape> &shapes, const FabricCycles &cycles, uint32_t width, uint32_t height,
            const CoreSet &cores, const LockstepBody &body);
 
   /// Begins with these times.
   void start(const std::vector<uint32_t> &time);
-  /// A step. False, with nothing done, if a core may be held up by words of the step before.
+  /// A step. False, with nothing done, if a core may be held up by words of the step before, or words of a turn by a
+  /// core.
   bool step();
+  /// Whether the last step took all cores equally long. Then so does every later one: what a step makes of times is
+  /// made of the same times some cycles later, too.
+  bool isSteady() const;
+  /// Takes up to so many more steps like the last one, which must have been steady. Fewer if times would grow beyond
+  /// `latest`; how many.
+  uint64_t repeat(uint64_t steps);
   /// When cores begin the next step, and began the last one.
   uint32_t begins(uint32_t core) const { return base + static_cast<uint32_t>(now[padding + core]); }
   uint32_t began(uint32_t core) const { return base + static_cast<uint32_t>(before[padding + core]); }
@@ -65,6 +73,17 @@ private:
     };
     std::vector<std::vector<Row>> rows; // of channels along y, by row
   };
+  /// Where cores take turns, all of a line wait for one.
+  struct Turning {
+    bool alongX = true;
+    uint32_t turn = 0, number = 0;   // of the next message
+    std::vector<uint32_t> to;        // see linkCyclesTo
+    int32_t adds = 0, limit = 0;     // without the links between
+    uint32_t from = 0;               // whose turn it is
+    std::vector<int32_t> distance{}; // from there, in cycles
+    void next();
+  };
+  void addTurning(const ChannelShape &shape, const FabricCycles &cycles, const Exchange &exchange, uint32_t after);
   void addTerm(Terms &to, bool alongX, const std::vector<int32_t> &from, const std::vector<int32_t> &adds);
 
   static constexpr uint32_t padding = 64; // cores before and after the mesh, for sources along a row
@@ -72,8 +91,10 @@ private:
   const uint32_t width, height;
   const CoreSet &cores;
   int32_t self = 0, overlap = 0, wait = 0, after = 0;
-  uint64_t hiddenCycles = 0;
+  uint64_t hiddenCycles = 0, hiddenInLast = 0;
   Terms terms, limits;
+  std::vector<Turning> turnings;
+  bool tooSoon = false; // a turn may find words of the one before on its way
   uint32_t base = 0;
   std::vector<int32_t> now, before, next;
 };

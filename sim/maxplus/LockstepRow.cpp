@@ -8,6 +8,14 @@ namespace {
 constexpr size_t block = 512; // elements, so that what passes share stays in the nearest cache
 
 void raise(int32_t *to, const int32_t *from, const int32_t *adds, int32_t add, size_t n) {
+  if (!from) {
+    WEFT_INDEPENDENT_ELEMENTS
+    for (size_t x = 0; x < n; ++x) {
+      const int32_t value = add + adds[x];
+      to[x] = value > to[x] ? value : to[x];
+    }
+    return;
+  }
   if (adds) {
     WEFT_INDEPENDENT_ELEMENTS
     for (size_t x = 0; x < n; ++x) {
@@ -25,6 +33,11 @@ void raise(int32_t *to, const int32_t *from, const int32_t *adds, int32_t add, s
 
 int32_t beyond(const int32_t *own, const int32_t *from, const int32_t *adds, int32_t add, size_t n) {
   int32_t found = 0;
+  if (!from) {
+    for (size_t x = 0; x < n; ++x)
+      found |= own[x] - add > adds[x];
+    return found;
+  }
   if (adds) {
     for (size_t x = 0; x < n; ++x)
       found |= own[x] - from[x] > adds[x];
@@ -34,6 +47,8 @@ int32_t beyond(const int32_t *own, const int32_t *from, const int32_t *adds, int
     found |= own[x] - from[x] > add;
   return found;
 }
+
+const int32_t *fromOf(const RowTerm &term, size_t begin) { return term.from ? term.from + begin : nullptr; }
 
 } // namespace
 
@@ -48,10 +63,10 @@ bool stepRow(const RowStep &row) {
     for (size_t x = 0; x < n; ++x)
       to[x] = own[x] + self;
     for (size_t i = 0; i < row.termCount; ++i)
-      raise(to, row.terms[i].from + begin, row.terms[i].adds ? row.terms[i].adds + begin : nullptr, row.terms[i].add,
+      raise(to, fromOf(row.terms[i], begin), row.terms[i].adds ? row.terms[i].adds + begin : nullptr, row.terms[i].add,
             n);
     for (size_t i = 0; i < row.limitCount; ++i)
-      found |= beyond(own, row.limits[i].from + begin, row.limits[i].adds ? row.limits[i].adds + begin : nullptr,
+      found |= beyond(own, fromOf(row.limits[i], begin), row.limits[i].adds ? row.limits[i].adds + begin : nullptr,
                       row.limits[i].add, n);
   }
   return !found;

@@ -8,15 +8,15 @@
 
 namespace weft::iss {
 
-/// What cores wait for, each for another one: `from[x]` + `adds[x]`, or + `add` where `adds` is null.
+/// What cores wait for, each for another one: `from[x]` + `adds[x]`, or + `add` where `adds` is null; all for the same
+/// one: `add` + `adds[x]`, with `from` null.
 struct RowTerm {
   const int32_t *from;
   const int32_t *adds;
   int32_t add;
 };
 
-/// One row of a step: to[x] = max(own[x] + self, terms). False if for some limit `own[x]` - `from[x]` is more than
-/// `adds[x]`, or `add`.
+/// One row of a step: to[x] = max(own[x] + self, terms). False if for some limit `own[x]` is more than what it says.
 struct RowStep {
   int32_t *to;
   const int32_t *own;

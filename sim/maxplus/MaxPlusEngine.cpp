@@ -69,6 +69,8 @@ Result<void> MaxPlusEngine::load(const runtime::Package &loaded) {
     for (const auto &task : from->tasks)
       program.classOfTask.push_back(task->class_id);
     countCores(package, program);
+    program.phases = findPhases(program.image, program.classOfTask);
+    program.repetition = findRepetition(program.phases);
   }
   return success();
 }

@@ -218,6 +218,24 @@ void Messages::forwardTo(uint32_t channel, uint32_t number, const CoreSet &cores
   });
 }
 
+bool Messages::sends(uint32_t channel, uint32_t number, uint32_t x, uint32_t y) const {
+  const Line &line = shapes[channel].lineAt(x, y);
+  const uint32_t position = shapes[channel].positionOf(x, y), flow = line.stops[position].sends;
+  return flow != noFlow && line.flows[flow].sourceOf(number) == static_cast<int32_t>(position);
+}
+
+CoreSet Messages::sendersOf(uint32_t channel, uint32_t number, const CoreSet &cores) const {
+  const ChannelShape &shape = shapes[channel];
+  if (!shape.turn)
+    return cores;
+  CoreSet senders;
+  forEachCore(cores, width, [&](uint32_t, uint32_t x, uint32_t y) {
+    if (sends(channel, number, x, y))
+      senders.add(x, y);
+  });
+  return senders;
+}
+
 bool Messages::mayArrive(uint32_t channel, const Slot &slot, uint32_t x, uint32_t y) const {
   const ChannelShape &shape = shapes[channel];
   const Stop &stop = shape.lineAt(x, y).stops[shape.positionOf(x, y)];
@@ -371,7 +389,7 @@ uint32_t Messages::left(uint32_t channel, Slot &slot, uint32_t x, uint32_t y, ui
   const uint32_t last = sent + words - 1;
   if (!flow.receivers)
     return last;
-  if (words <= flow.fits)
+  if (words <= flow.fits && !flow.turn)
     return behindOthers(channel, slot, flow, x, y, words, last);
   if (flow.single != nobody)
     return behindOwnWords(channel, slot, x, y, words, last);

@@ -55,6 +55,8 @@ public:
   Messages(const std::vector<ChannelShape> &shapes, const FabricCycles &cycles, uint32_t width, uint32_t height);
 
   Slot &slot(uint32_t channel, uint32_t number);
+  /// Null once nobody has anything to do with the message any more.
+  Slot *known(uint32_t channel, uint32_t number) { return find(channel, number); }
   /// Ends of messages open. `at` is when, by core.
   void openSends(uint32_t channel, uint32_t number, const CoreSet &cores, uint32_t words,
                  const std::vector<uint32_t> &at);
@@ -74,13 +76,22 @@ public:
   /// When the last word of a core's message goes up its ramp, or unknown.
   uint32_t left(uint32_t channel, Slot &slot, uint32_t x, uint32_t y, uint32_t words);
   uint32_t sentAt(const Slot &slot, uint32_t core) const { return slot.sent[core]; }
-  /// Whether anything at all was sent to this position.
+  /// Those of `cores` that message `number` of the channel starts at: all, or those whose turn it is.
+  CoreSet sendersOf(uint32_t channel, uint32_t number, const CoreSet &cores) const;
+  bool sends(uint32_t channel, uint32_t number, uint32_t x, uint32_t y) const;
+  /// Whether all that was sent to the core by the channel has gone down its ramp before cycle `at`.
+  bool isOver(uint32_t channel, uint32_t core, uint32_t at) const {
+    return channels[channel].lastTail.empty() || channels[channel].lastTail[core] < at;
+  }
+  /// So many turns of all lines have passed; they end as record() says.
+  void passTurns(uint32_t channel, uint32_t turns);
   /// Whether no message of the channel is under way.
   bool isIdle(uint32_t channel) const { return channels[channel].slots.empty(); }
   /// Messages to a core that ended elsewhere: the first was sent at `sent`, of the last one these words went down.
   void record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t head, uint32_t tail);
   /// Whether words of earlier messages to the core can hold up one of `words` words that is sent at `sent`.
   bool mayHold(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t words) const;
+  /// Whether anything at all was sent to this position.
   bool mayArrive(uint32_t channel, const Slot &slot, uint32_t x, uint32_t y) const;
 
   /// `ends` ends of the message are done with; when all are, its memory is free.
@@ -90,12 +101,15 @@ public:
   /// Whether no message is under way, but for those of the host that nobody has asked for.
   bool allClosed() const;
   uint32_t hostEnd() const { return lastAtHost; }
+  void hostEndsLater(uint32_t cycles) { lastAtHost += cycles; }
   const std::optional<std::string> &failure() const { return why; }
   size_t bytes() const;
 
-  // Lines that are alike (Folding.cpp). Line 0 stands for all, line l is `shift[l]` cycles later.
-  /// Whether nothing that happened on lines of this axis up to now matters to a message sent at `from` or later.
-  bool isPast(bool alongX, int64_t from) const;
+  // What is known of messages that have ended (Past.cpp).
+  /// Forgets what happened on lines of an axis, if none of it matters to cores that begin at `time`. Where `fold` is
+  /// not empty, line 0 stands for all: line l is known as that line is, `fold[l]` cycles later. False: some does, or
+  /// words are under way.
+  bool forgetPast(bool alongX, const std::vector<uint32_t> &time, const std::vector<int32_t> &fold);
   /// What is known of line 0 of this axis is so for all, shifted.
   void spread(bool alongX, const std::vector<int32_t> &shift);
 
@@ -111,7 +125,8 @@ private:
     std::vector<bool> forwards;      // by receiver: of the last message
     std::vector<uint32_t> lastLeave; // by source of a multicast: when the last word left its router
     uint32_t hostMessages = 0;
-    uint32_t maxTail = 0; // of all
+    std::vector<uint32_t> turns; // by row or column: messages that have passed, where cores take turns
+    uint32_t maxTail = 0;        // of all
   };
   struct Span {
     uint32_t first = 0, last = 0;
@@ -128,6 +143,7 @@ private:
   void settle(uint32_t channel, Slot &slot, uint32_t core, uint32_t tail);
   uint32_t afterEarlier(uint32_t channel, const Slot &slot, uint32_t source, uint32_t x, uint32_t y, bool &ready);
   uint32_t headOfOne(uint32_t channel, Slot &slot, const Line &line, const Stop &stop, uint32_t x, uint32_t y);
+  bool settleTurns(uint32_t channel, const Slot &slot, const Line &line, const FlowShape &flow, uint32_t x, uint32_t y);
   bool settleFlow(uint32_t channel, Slot &slot, const Line &line, const FlowShape &flow, uint32_t x, uint32_t y);
   uint32_t behindOwnWords(uint32_t channel, Slot &slot, uint32_t x, uint32_t y, uint32_t words, uint32_t last);
   uint32_t behindOthers(uint32_t channel, Slot &slot, const FlowShape &flow, uint32_t x, uint32_t y, uint32_t words,
@@ -137,6 +153,12 @@ private:
               bool upwards, Span span);
   void occupySingle(uint32_t channel, const FlowShape &flow, uint32_t flowNumber, uint32_t x, uint32_t y, uint32_t sent,
                     uint32_t tail);
+  std::vector<uint32_t> earliestBegins(bool alongX, const std::vector<uint32_t> &time,
+                                       const std::vector<int32_t> &fold) const;
+  template <typename Begins>
+  bool isPast(const Channel &channel, const ChannelShape &shape, uint32_t at, Begins begins) const;
+  template <typename Begins> bool linksPast(bool alongX, uint32_t at, Begins begins) const;
+  void forget(bool alongX, uint32_t lines);
   uint32_t link(const ChannelShape &shape, int32_t low) const { return cycles.link(shape.alongX, low); }
   void refuse(std::string reason) {
     if (!why)

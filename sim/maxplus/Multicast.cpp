@@ -13,23 +13,47 @@ struct MulticastWay {
   std::vector<uint32_t> room, steps; // of the queues up to this one, from the source's ramp on
 };
 
+void Messages::passTurns(uint32_t channel, uint32_t turns) {
+  Channel &of = channels[channel];
+  of.turns.resize(shapes[channel].alongX ? height : width, 0);
+  for (uint32_t &each : of.turns)
+    each += turns;
+}
+
+/// Settles what comes before the slot's message on its line; false if that cannot be done yet, or refuses.
+bool Messages::settleTurns(uint32_t channel, const Slot &slot, const Line &line, const FlowShape &flow, uint32_t x,
+                           uint32_t y) {
+  Channel &of = channels[channel];
+  if (flow.sharesLinks)
+    refuse("cores take turns on links that other flows use, too");
+  of.turns.resize(shapes[channel].alongX ? height : width, 0);
+  uint32_t &passed = of.turns[shapes[channel].alongX ? y : x];
+  while (passed < slot.number && !failure()) {
+    Slot *before = find(channel, passed);
+    if (!before || !settleFlow(channel, *before, line, flow, x, y))
+      return false;
+  }
+  return !failure() && passed == slot.number;
+}
+
 /// Settles a message of the flow for all its receivers; false if some end is not open yet.
 bool Messages::settleFlow(uint32_t channel, Slot &slot, const Line &line, const FlowShape &flow, uint32_t x,
                           uint32_t y) {
   const ChannelShape &shape = shapes[channel];
-  const uint32_t source = coreAt(shape, x, y, flow.source), sent = slot.sent[source];
-  if (sent == unknown)
+  const int32_t from = flow.sourceOf(slot.number);
+  const uint32_t source = coreAt(shape, x, y, from), sent = slot.sent[source];
+  if (sent == unknown || (flow.turn && !settleTurns(channel, slot, line, flow, x, y)))
     return false;
   const uint32_t words = slot.sentWords.at(source);
   const bool fromHost = flow.source == host;
   MulticastWay ways[2];
   // From the source's router, or the first one that the host's words reach.
-  const int32_t origin = std::max(flow.source, 0);
+  const int32_t origin = std::max(from, 0);
   uint32_t start = sent + (fromHost ? cycles.hop : cycles.ramp);
   std::vector<uint32_t> &lastLeave = channels[channel].lastLeave;
   if (lastLeave.empty())
     lastLeave.assign(size_t{width} * height, 0);
-  if (!fromHost) // the host sends one message
+  if (!fromHost && !flow.turn) // the host sends one message; a turn's words are behind all others
     start = std::max(start, lastLeave[source] + 1);
   bool late = false;
   auto meet = [&](int32_t at, uint32_t &arrival) { // a receiver may hold up the first word
@@ -43,7 +67,7 @@ bool Messages::settleFlow(uint32_t channel, Slot &slot, const Line &line, const 
     if (slot.askedWords.at(core) != words)
       refuse("a message is received in other pieces than it is sent in");
     const Stop &stop = line.stops[static_cast<size_t>(at)];
-    if (words <= stop.room &&
+    if (!flow.turn && words <= stop.room &&
         behindHistory(channels[channel], stop, core, stop.room - words, sent + words - 1) != sent + words - 1)
       refuse("a core multicasts further ahead of its receivers than is kept track of");
     if (!slot.onward.empty() && slot.onward[core] && words > cycles.queueWords + cycles.ramp + cycles.streamStage)
@@ -53,7 +77,14 @@ bool Messages::settleFlow(uint32_t channel, Slot &slot, const Line &line, const 
     arrival = std::max(arrival, open);
     return true;
   };
-  if (fromHost && flow.delivers(0) && !meet(0, start))
+  // So that a turn's words find the queue that they come to empty. `from`: the first word may set out for it.
+  auto follows = [&](int32_t at, uint32_t from) {
+    if (flow.turn && !isOver(channel, coreAt(shape, x, y, at), from))
+      refuse("a core takes its turn while words of the turn before are under way");
+  };
+  if (flow.turn)
+    follows(origin, sent);
+  if (flow.delivers(origin) && !meet(origin, start))
     return false;
   for (int direction : {-1, 1}) {
     MulticastWay &way = ways[direction > 0];
@@ -62,6 +93,7 @@ bool Messages::settleFlow(uint32_t channel, Slot &slot, const Line &line, const 
       if (fromHost && direction < 0)
         break;
       const uint32_t between = link(shape, direction > 0 ? at - 1 : at);
+      follows(at, arrival);
       arrival += between;
       room += cycles.queueWords + between;
       ++steps;
@@ -79,7 +111,7 @@ bool Messages::settleFlow(uint32_t channel, Slot &slot, const Line &line, const 
   // When the last word leaves each router: behind its first, and behind words that wait for a receiver farther on.
   const uint32_t ownRoom = cycles.queueWords + (fromHost ? cycles.hop : cycles.ramp);
   uint64_t left = uint64_t{sent} + words - 1, leaves = uint64_t{start} + words - 1;
-  if (fromHost && late && words > ownRoom) // position 0 itself may have been late
+  if ((fromHost || flow.turn) && late && words > ownRoom) // position 0, or the source, may itself have been late
     left = std::max(left, uint64_t{start} + (words - 1 - ownRoom) + 1);
   for (MulticastWay &way : ways)
     for (size_t k = 0; late && k < way.at.size(); ++k) {
@@ -89,7 +121,7 @@ bool Messages::settleFlow(uint32_t channel, Slot &slot, const Line &line, const 
         leaves = std::max(leaves, uint64_t{way.head[k]} + (words - 1 - (way.room[k] - ownRoom)) + way.steps[k] - 1);
     }
   leaves = std::max(leaves, left + (fromHost ? cycles.hop : cycles.ramp));
-  if (!fromHost)
+  if (!fromHost && !flow.turn)
     lastLeave[source] = static_cast<uint32_t>(leaves);
   for (MulticastWay &way : ways) {
     uint64_t before = leaves;
@@ -119,8 +151,7 @@ bool Messages::settleFlow(uint32_t channel, Slot &slot, const Line &line, const 
     if (flow.sharesLinks)
       occupy(shape, channel, number, x, y, from, upwards, {static_cast<uint32_t>(head), static_cast<uint32_t>(tail)});
   };
-  if (fromHost)
-    deliver(0, start, leaves);
+  deliver(origin, start, leaves);
   for (bool upwards : {false, true}) {
     const MulticastWay &way = ways[upwards];
     if (!way.at.empty())
@@ -139,6 +170,8 @@ bool Messages::settleFlow(uint32_t channel, Slot &slot, const Line &line, const 
   }
   if (!fromHost)
     setLeft(slot, source, static_cast<uint32_t>(left));
+  if (flow.turn)
+    ++channels[channel].turns[shape.alongX ? y : x];
   return true;
 }
 

@@ -37,6 +37,10 @@ Execution::Execution(const ExecutionContext &context, const runtime::Launch &lau
       cores(coreCount), loops(size_t{coreCount} * image.loopDepth), ops(image.ops.size()),
       traffic(image.channels.size()), claims(sram ? coreCount : 0), combined(sram ? coreCount : 0),
       wordsSent(sram ? image.routes.ports.size() : 0), wordsAsked(sram ? image.routes.endpoints.size() : 0) {
+  if (options.explain || options.trace) {
+    recorder = std::make_unique<Recorder>(image, fabric, transfers, width, height, hardware.latency.hop, options.trace);
+    fabric.watch(recorder.get());
+  }
   for (uint32_t core = 0; core < coreCount; ++core) {
     Range list = image.lists[image.listOfCore[core]];
     cores[core].list = list.begin;
@@ -65,6 +69,12 @@ Result<runtime::LaunchResult> Execution::run() {
     return logits.takeError();
   runtime::LaunchResult result;
   result.report = report();
+  if (options.explain) {
+    auto why = recorder->explain(result.report.cycles);
+    if (!why)
+      return why.takeError();
+    result.report.why = std::make_shared<const runtime::Explanation>(std::move(*why));
+  }
   result.logits = std::move(*logits);
   if (options.trace)
     options.trace->launchEnded(result.report.cycles);
@@ -88,6 +98,8 @@ void Execution::loop() {
         fabric.step(unit);
     counters.events += bucket.finished.size() + bucket.cores.size();
     calendar.retire();
+    if (recorder)
+      recorder->collect();
     if (options.progress && (++rounds & 0x3fff) == 0)
       options.progress(tasksTotal ? static_cast<double>(tasksDone) / static_cast<double>(tasksTotal) : 1.0);
   }
@@ -136,6 +148,8 @@ Result<void> Execution::startInput(const HostInputCode &input) {
     uint32_t transfer =
         newTransfer(TransferKind::HostPut, coreCount + host, {0, static_cast<uint32_t>(bytes), words}, input.channel);
     transfers[transfer].data = data.data();
+    if (recorder)
+      recorder->hostOpens(transfer, hardware.latency.hostStartup);
     fabric.openSend(port, transfer, hardware.latency.hostStartup);
     countMessage(port, words);
   }
@@ -167,6 +181,8 @@ bool Execution::nextTask(uint32_t core) {
     run.since = now;
     lastEnd = std::max(lastEnd, now);
     ++coresDone;
+    if (recorder)
+      recorder->coreEnds(core, now);
     if (options.trace)
       options.trace->coreEnded(core, now);
     return false;
@@ -217,7 +233,10 @@ uint64_t Execution::begin(uint32_t core, const InstrCode &instr) {
   default:
     return 0;
   }
-  ops[image.tasks[cores[core].task].op].communicate += delay;
+  const uint32_t op = image.tasks[cores[core].task].op;
+  ops[op].communicate += delay;
+  if (recorder && delay)
+    recorder->begins(core, runtime::Cause::Issue, op, runtime::noName, now, delay);
   return delay;
 }
 
@@ -255,7 +274,7 @@ bool Execution::complete(uint32_t core, const InstrCode &instr) {
 void Execution::put(uint32_t core, const InstrCode &instr) {
   Extent extent;
   uint32_t port = portOf(core, instr.channel);
-  if (port == none || !transferExtent(core, instr, extent) || !extent.words)
+  if (port == none || !transferExtent(core, instr, extent) || !extent.words || !fabric.takesTurn(port, extent.words))
     return;
   if (!claimFree(core, extent.begin, extent.end(), /*readOnly=*/true))
     return;
@@ -270,6 +289,8 @@ void Execution::put(uint32_t core, const InstrCode &instr) {
   }
   ++cores[core].outstanding;
   countMessage(port, extent.words);
+  if (recorder)
+    recorder->opens(id, now);
   fabric.openSend(port, id, now);
 }
 
@@ -291,6 +312,8 @@ void Execution::get(uint32_t core, const InstrCode &instr) {
         {extent.begin, extent.end(), false, cores[core].task, cores[core].pc, instr.channel, 0, false, {}});
   }
   ++cores[core].outstanding;
+  if (recorder)
+    recorder->opens(id, now);
   fabric.openReceive(endpoint, id);
 }
 
@@ -320,6 +343,10 @@ bool Execution::reduce(uint32_t core, const InstrCode &instr) {
   run.state = State::Reducing;
   run.since = now;
   run.incoming = in;
+  if (recorder)
+    recorder->opens(in, now);
+  if (recorder && forward)
+    recorder->opens(out, now);
   if (forward) {
     countMessage(port, extent.words);
     fabric.openSend(port, out, now);
@@ -371,6 +398,8 @@ void Execution::loopEnd(uint32_t core, const InstrCode &instr) {
 void Execution::finish(uint32_t id) {
   const Transfer &transfer = transfers[id];
   lastEnd = std::max(lastEnd, now);
+  if (recorder)
+    recorder->transferEnds(id, now);
   freeTransfers.push_back(id);
   if (transfer.kind == TransferKind::HostPut)
     return;
@@ -382,23 +411,24 @@ void Execution::finish(uint32_t id) {
       if (now < run.kernelEnd)
         ops[image.tasks[run.task].op].hidden -= run.kernelEnd - now;
       if (run.state == State::Waiting)
-        resume(transfer.owner);
+        resume(transfer.owner, id);
     }
     return;
   }
   if (transfer.kind == TransferKind::StreamOut)
     freeTransfers.push_back(run.incoming);
-  resume(transfer.owner);
+  resume(transfer.owner, id);
 }
 
-/// A core that waited, or reduced, goes on with the next instruction.
-void Execution::resume(uint32_t core) {
+void Execution::resume(uint32_t core, uint32_t transfer) {
   CoreRun &run = cores[core];
   OpSum &op = ops[image.tasks[run.task].op];
   bool waited = run.state == State::Waiting;
   // A reduction waits until its first word is there, then it communicates.
   uint64_t waitEnd = waited ? now : transfers[run.incoming].firstWord;
   op.wait += waitEnd - run.since;
+  if (recorder)
+    recorder->resumes(core, transfer, transfers[waited ? transfer : run.incoming].channel, waitEnd - run.since);
   op.communicate += now - waitEnd;
   if (waited && sram)
     claims[core].clear();

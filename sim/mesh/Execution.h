@@ -6,6 +6,7 @@
 #include "sim/mesh/Fabric.h"
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/OpSums.h"
+#include "sim/mesh/Recorder.h"
 #include "sim/mesh/Sram.h"
 
 #include <optional>
@@ -71,7 +72,8 @@ private:
   bool loopBegin(uint32_t core, const InstrCode &instr);
   void loopEnd(uint32_t core, const InstrCode &instr);
   void finish(uint32_t transfer);
-  void resume(uint32_t core);
+  /// A core that waited, or reduced, goes on because the transfer ended.
+  void resume(uint32_t core, uint32_t transfer);
 
   // Operands
   int64_t evaluate(const pkg::Expr &expr, uint32_t core) const;
@@ -112,6 +114,7 @@ private:
   std::vector<Transfer> transfers;
   std::vector<uint32_t> freeTransfers;
   Fabric fabric;
+  std::unique_ptr<Recorder> recorder; // if somebody wants to know why
   uint64_t now = 0;
   std::vector<CoreRun> cores;
   std::vector<LoopRun> loops; // image.loopDepth for each core

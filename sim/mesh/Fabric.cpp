@@ -1,6 +1,7 @@
 #include "sim/mesh/Fabric.h"
 
 #include "sim/mesh/Combine.h"
+#include "sim/mesh/Recorder.h"
 
 #include <cstring>
 
@@ -15,8 +16,8 @@ Fabric::Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &ti
     : routes(routes), cores(cores), timing(timing), calendar(calendar), transfers(transfers), trace(trace),
       queues(routes.queues), occupied(cores, 0), combiners(routes.combiners), ports(routes.ports),
       sending(routes.senderPorts.size() - 1, 0), endpoints(routes.endpoints), sinks(routes.sinks), streams(cores),
-      pending(cores + sending.size(), never), flowData(timing.withData ? routes.flows.size() : 0),
-      sinkData(sinks.size()) {
+      pending(cores + sending.size(), never), flowData(timing.withData ? routes.flows.size() : 0), turns(routes.turns),
+      turnMessages(routes.turnLines.size()), turnWords(turns.empty() ? 0 : ports.size()), sinkData(sinks.size()) {
   for (Fifo &stream : streams) {
     stream.latency = static_cast<uint8_t>(timing.ramp + timing.streamStage);
     stream.capacity = timing.queueWords + stream.latency;
@@ -52,6 +53,52 @@ void Fabric::openReceive(uint32_t index, uint32_t transfer) {
     endpoint.awaited = false;
     schedule(endpoint.core, calendar.now());
   }
+}
+
+// ---- turns --------------------------------------------------------------------------------------------------------
+
+bool Fabric::takesTurn(uint32_t index, uint32_t words) {
+  SendPort &port = ports[index];
+  if (port.turnLine == none)
+    return true;
+  const uint32_t number = port.messages++;
+  if (routes.turnLines[port.turnLine].senderOf(number) != port.position)
+    return false;
+  std::vector<Message> &messages = turnMessages[port.turnLine];
+  if (messages.size() <= number)
+    messages.resize(number + 1);
+  messages[number] = {words, turnWords[index]};
+  turnWords[index] += words;
+  return true;
+}
+
+/// Whether the next word of the router's turn comes by this queue.
+inline bool Fabric::hasTurn(uint32_t index) const {
+  const Turns &turn = turns[queues[index].turns];
+  const uint32_t sender = routes.turnLines[turn.line].senderOf(turn.message),
+                 own = turn.firstQueue + (turn.position > 0);
+  return index == (sender < turn.position ? own - 1 : sender == turn.position ? own : own + 1);
+}
+
+/// A word of the turn has passed the router.
+void Fabric::passTurn(Queue &queue) {
+  Turns &turn = turns[queue.turns];
+  if (turn.left == none)
+    turn.left = turnMessages[turn.line][turn.message].words;
+  for (uint32_t i = turn.firstQueue; i < queues.size() && queues[i].turns == queue.turns; ++i)
+    queues[i].grantKey = queue.grantKey; // they are of one colour
+  if (--turn.left)
+    return;
+  ++turn.message;
+  turn.left = none;
+}
+
+/// The next word of the router's turn.
+const std::byte *Fabric::wordInTurn(const Turns &turn) const {
+  const TurnLine &line = routes.turnLines[turn.line];
+  const Message &message = turnMessages[turn.line][turn.message];
+  const uint32_t passed = turn.left == none ? 0 : message.words - turn.left;
+  return wordOf(line.flow + line.senderOf(turn.message), message.first + passed);
 }
 
 void Fabric::step(uint32_t unit) {
@@ -109,6 +156,8 @@ template <bool combines> void Fabric::stepRouter(uint32_t router) {
       again = std::min(again, queue.fifo.nextArrival());
       continue;
     }
+    if (queue.turns != none && !hasTurn(index))
+      continue; // the word that ends the turn before has us look again
     if (!roomAhead<combines>(queue, again))
       continue;
     // Kept in the order of their last grants; there is rarely more than one.
@@ -123,13 +172,15 @@ template <bool combines> void Fabric::stepRouter(uint32_t router) {
     Queue &queue = queues[ready[i]];
     if (queue.ports & taken) {
       again = now + 1;
+      if (recorder) [[unlikely]]
+        lose(ready, i, ready[i], taken);
       continue;
     }
     taken |= queue.ports & ~Core;
     if (queue.ports & Core && ++delivered == timing.rampWords)
       taken |= Core;
     grant<combines>(queue, i);
-    if (queue.fifo.able)
+    if (queue.fifo.able || queue.turns != none)
       again = now + 1;
     else if (queue.fifo.arriving)
       again = std::min(again, queue.fifo.nextArrival());
@@ -142,8 +193,19 @@ template <bool combines> void Fabric::stepRouter(uint32_t router) {
     schedule(router, again);
 }
 
+/// One of the queues before the loser, in the order of their grants, took its port.
+void Fabric::lose(const uint32_t *ready, uint32_t count, uint32_t loser, uint8_t taken) {
+  uint32_t winner = loser;
+  for (uint32_t i = 0; i < count; ++i)
+    if (queues[ready[i]].ports & queues[loser].ports & taken && queues[ready[i]].grantKey == keyOf(now, i))
+      winner = ready[i];
+  recorder->loses(loser, winner, taken, now);
+}
+
 /// The first word of the queue leaves by all its ports.
 template <bool combines> inline void Fabric::grant(Queue &queue, uint32_t place) {
+  if (recorder) [[unlikely]]
+    recorder->granted(static_cast<uint32_t>(&queue - queues.data()), now);
   queue.fifo.pop(now);
   queue.grantKey = keyOf(now, place);
   if (queue.fifo.awaited) {
@@ -157,7 +219,9 @@ template <bool combines> inline void Fabric::grant(Queue &queue, uint32_t place)
       deliverToHost(next & ~hostBit);
   }
   if (queue.endpoint != none)
-    deliver(queue.endpoint);
+    deliver(queue);
+  if (queue.turns != none) [[unlikely]]
+    passTurn(queue);
 }
 
 /// A word sets out for a queue or for an input of a combiner.
@@ -212,8 +276,19 @@ uint64_t Fabric::stepUnit(uint32_t router) {
   }
   if (!best)
     return again;
+  if (recorder) [[unlikely]]
+    loseUnits(router, *best);
   combine(*best);
   return now + 1; // the next words, or another flow's
+}
+
+void Fabric::loseUnits(uint32_t router, const Combiner &winner) {
+  uint64_t ignored = never;
+  const auto index = [&](const Combiner &each) { return static_cast<uint32_t>(&each - combiners.data()); };
+  for (uint32_t i = routes.routerCombiners[router]; i < routes.routerCombiners[router + 1]; ++i)
+    if (i != index(winner) && wordsReady(combiners[i], ignored) && roomIn(queues[combiners[i].queue].fifo, ignored))
+      recorder->losesUnit(i, index(winner), now);
+  recorder->combined(index(winner), now);
 }
 
 /// One word of each input becomes one in the flow's queue, in ascending order of position.
@@ -274,12 +349,12 @@ void Fabric::takeWord(Transfer &transfer, const std::byte *word) {
     reduceWord(transfer.reduce, word, local, transfer.stream + offset, bytes);
 }
 
-void Fabric::deliver(uint32_t index) {
-  Endpoint &endpoint = endpoints[index];
+void Fabric::deliver(const Queue &queue) {
+  Endpoint &endpoint = endpoints[queue.endpoint];
   uint32_t id = endpoint.head;
   Transfer &transfer = transfers[id];
   if (timing.withData)
-    takeWord(transfer, wordOf(endpoint.flow, endpoint.received));
+    takeWord(transfer, queue.turns == none ? wordOf(endpoint.flow, endpoint.received) : wordInTurn(turns[queue.turns]));
   if (trace) [[unlikely]]
     trace->wordArrived(endpoint.core, endpoint.channel, endpoint.received, now + timing.ramp);
   ++endpoint.received;
@@ -341,6 +416,8 @@ template <bool combines> void Fabric::stepSender(uint32_t sender) {
   if (count)
     again = now + 1;                                            // for the next words, or another port's
   const uint32_t width = sender < cores ? timing.rampWords : 1; // a host port is no ramp
+  for (uint32_t i = width; recorder && i < count; ++i)
+    recorder->losesRamp(ready[i], ready[0], now);
   for (uint32_t i = 0; i < std::min(count, width); ++i)
     sendWord<combines>(ready[i], i);
   if (again != never && sending[sender])
@@ -351,6 +428,8 @@ template <bool combines> void Fabric::sendWord(uint32_t index, uint32_t place) {
   SendPort &port = ports[index];
   uint32_t id = port.head;
   Transfer &transfer = transfers[id];
+  if (recorder) [[unlikely]]
+    recorder->sent(index, now);
   port.grantKey = keyOf(now, place);
   if (timing.withData) {
     FlowData &flow = flowData[port.flow];

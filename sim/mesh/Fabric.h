@@ -36,6 +36,8 @@ struct FabricTiming {
   bool withData = false;
 };
 
+class Recorder;
+
 class Fabric {
 public:
   Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,
@@ -44,16 +46,23 @@ public:
   /// The transfer takes its turn on the port (endpoint); its words may move from `cycle` (this cycle) on.
   void openSend(uint32_t port, uint32_t transfer, uint64_t cycle);
   void openReceive(uint32_t endpoint, uint32_t transfer);
+  /// Whether the core is to send its next message, of so many words: not where cores take turns and it is another's.
+  bool takesTurn(uint32_t port, uint32_t words);
   /// A unit decides what moves in this cycle.
   void step(uint32_t unit);
   /// Whether to call step(unit): not if the calendar's entry is one that an earlier decision has overtaken.
   bool due(uint32_t unit) const { return pending[unit] == calendar.now(); }
+
+  /// Who wants to know what moves, from now on.
+  void watch(Recorder *watcher) { recorder = watcher; }
 
   const std::vector<Queue> &queueStates() const { return queues; }
   const std::vector<Combiner> &combinerStates() const { return combiners; }
   const std::vector<SendPort> &portStates() const { return ports; }
   const std::vector<Endpoint> &endpointStates() const { return endpoints; }
   const std::vector<HostSink> &sinkStates() const { return sinks; }
+  /// The unit of a core that reduces a stream.
+  const Fifo &streamShape() const { return streams.front(); }
   /// Bytes that a sink has received.
   const std::vector<std::byte> &sinkBytes(uint32_t sink) const { return sinkData[sink]; }
   /// Cycle at which the last word reached the host, 0 if none did.
@@ -70,6 +79,11 @@ private:
   bool wordsReady(Combiner &combiner, uint64_t &again) const;
   void combine(Combiner &combiner);
   bool receiverReady(uint32_t endpoint, uint64_t &again);
+  void lose(const uint32_t *ready, uint32_t count, uint32_t loser, uint8_t taken);
+  void loseUnits(uint32_t router, const Combiner &winner);
+  bool hasTurn(uint32_t queue) const;
+  void passTurn(Queue &queue);
+  const std::byte *wordInTurn(const Turns &turn) const;
   template <bool combines> void grant(Queue &queue, uint32_t place);
   template <bool combines> void fill(uint32_t target);
   void fillInput(uint32_t target);
@@ -79,7 +93,7 @@ private:
       return queues[target].fifo;
     return combinerAt(target).inputs[target & 3];
   }
-  void deliver(uint32_t endpoint);
+  void deliver(const Queue &queue);
   void deliverToHost(uint32_t sink);
   void takeWord(Transfer &transfer, const std::byte *word);
   template <bool combines> void sendWord(uint32_t port, uint32_t place);
@@ -106,6 +120,7 @@ private:
   Calendar &calendar;
   std::vector<Transfer> &transfers;
   TraceSink *trace;
+  Recorder *recorder = nullptr;
   uint64_t now = 0;
   uint64_t decided = 0, hostEnd = 0;
 
@@ -119,6 +134,13 @@ private:
   std::vector<Fifo> streams;     // by core: the unit that reduces a stream
   std::vector<uint64_t> pending; // by unit: the cycle of its next decision
   std::vector<FlowData> flowData;
+  std::vector<Turns> turns; // by router and flow
+  struct Message {
+    uint32_t words = 0; // 0: not known yet
+    uint64_t first = 0; // of its sender's words
+  };
+  std::vector<std::vector<Message>> turnMessages; // by line
+  std::vector<uint64_t> turnWords;                // by port: words of its turns so far
   std::vector<std::vector<std::byte>> sinkData;
 };
 

@@ -16,6 +16,7 @@ using runtime::KernelFunction;
 
 struct MeshEngineOptions {
   bool timingOnly = false;                  // the same cycles; no SRAM, no kernel, no data
+  bool explain = false;                     // LaunchReport::why
   TraceSink *trace = nullptr;               // must outlive the engine
   const hw::CoreModel *coreModel = nullptr; // what kernels cost; must outlive the engine
   /// Cycles of package.kernels[kernel] with `rows` rows, 1 if it has none: instead of the core model. May be empty.

@@ -150,6 +150,8 @@ uint64_t Execution::call(uint32_t core, const InstrCode &instr) {
     cores[core].kernelEnd = now + cycles;
   }
   busy += cycles;
+  if (recorder && cycles)
+    recorder->begins(core, runtime::Cause::Compute, op, instr.kernel, now, cycles);
   ++counters.kernelCalls;
   if (options.trace)
     options.trace->span({core, SpanKind::Kernel, op, image.kernels[instr.kernel], now, now + cycles});

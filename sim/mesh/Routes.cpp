@@ -17,6 +17,7 @@ struct Walk {
   bool deliverAll;
   uint8_t color;
   pkg::Combine combine;
+  uint32_t turn;
 
   int32_t first() const { return std::max(lo, 0); }
   bool delivers(int32_t at) const { return at != source && (deliverAll || at == lo || at == hi); }
@@ -47,6 +48,8 @@ private:
   Result<void> checkFlow(const pkg::ChannelT &channel, const pkg::Flow &flow, int32_t lines, int32_t length) const;
   void addWalk(const Walk &walk);
   void addQueue(const Walk &walk, int32_t at);
+  void addTurning(const Walk &walk);
+  void addTurningRouter(const Walk &walk, int32_t at);
   void addReducing(const Walk &walk);
   void addReducingRouter(const Walk &walk, int32_t at);
   void addEndpoint(const Walk &walk, int32_t at, uint32_t flow);
@@ -96,6 +99,9 @@ Result<void> Builder::checkFlow(const pkg::ChannelT &channel, const pkg::Flow &f
   uint32_t usable = hardware.routing.colors - std::min(hardware.routing.colors, hardware.routing.reservedColors);
   if (flow.color() >= usable || flow.color() >= 64)
     return bad(fmt::format("programs may use colors 0 to {} of this hardware", std::min(usable, 64u) - 1));
+  if (channel.turn &&
+      (flow.source() != flow.lo() || flow.lo() < 0 || !flow.deliver_all() || flow.combine() != pkg::Combine::None))
+    return bad("where cores take turns, the source is the lowest, and all of them get the words as they are");
   if (flow.combine() == pkg::Combine::None)
     return success();
   if (flow.combine() > pkg::Combine::MAX || flow.lo() < 0 || flow.deliver_all())
@@ -129,8 +135,12 @@ Result<void> Builder::addChannel(uint32_t index) {
                 flow.hi(),
                 flow.deliver_all(),
                 flow.color(),
-                flow.combine()};
-      flow.combine() == pkg::Combine::None ? addWalk(walk) : addReducing(walk);
+                flow.combine(),
+                channel.turn};
+      if (walk.turn)
+        addTurning(walk);
+      else
+        flow.combine() == pkg::Combine::None ? addWalk(walk) : addReducing(walk);
     }
   }
   return success();
@@ -192,6 +202,67 @@ void Builder::addQueue(const Walk &walk, int32_t at) {
     addEndpoint(walk, at, walk.flow);
   }
   queues.push_back(queue);
+}
+
+/// Its flows are, from walk.flow on, what each core sends.
+void Builder::addTurning(const Walk &walk) {
+  const hw::Latency &latency = hardware.latency;
+  const auto size = static_cast<uint32_t>(walk.hi - walk.lo) + 1;
+  for (uint32_t i = 0; i < size; ++i) {
+    FlowInfo info{walk.channel, walk.line};
+    info.links = size - 1;
+    info.maxHops = std::max(i, size - 1 - i);
+    info.roomInWords =
+        size * (hardware.routing.queueWords + std::max(latency.hop + latency.dieCrossing.cycles, latency.ramp));
+    tables.flows.push_back(info);
+  }
+  tables.turnLines.push_back({walk.flow, size, walk.turn});
+  for (int32_t at = walk.lo; at <= walk.hi; ++at)
+    addTurningRouter(walk, at);
+}
+
+/// Queues of a position are one behind the other: from the low side, from the core, from the high side.
+void Builder::addTurningRouter(const Walk &walk, int32_t at) {
+  const auto router = coreAt(walk, at), position = static_cast<uint32_t>(at - walk.lo);
+  const auto first = static_cast<uint32_t>(queues.size());
+  const auto line = static_cast<uint32_t>(tables.turnLines.size()) - 1;
+  const bool hasLow = at > walk.lo, hasHigh = at < walk.hi;
+  const uint32_t own = first + hasLow, next = own + 1 + hasHigh; // `next`: of the next higher position
+  auto add = [&](uint32_t latency, uint32_t filledBy, bool low, bool high) {
+    Queue queue;
+    queue.fifo.latency = static_cast<uint8_t>(latency);
+    queue.fifo.capacity = hardware.routing.queueWords + latency;
+    queue.grantKey = queue.color = walk.color;
+    queue.router = router;
+    queue.flow = walk.flow + position;
+    queue.filledBy = filledBy;
+    queue.turns = static_cast<uint32_t>(tables.turns.size());
+    queue.ports = Core;
+    if (low && hasLow) {
+      queue.ports |= walk.alongX ? West : North;
+      queue.next[0] = first - 1; // the one from the high side is the last of the next lower position
+    }
+    if (high && hasHigh) {
+      queue.ports |= walk.alongX ? East : South;
+      queue.next[1] = next;
+    }
+    queues.push_back(queue);
+  };
+  addEndpoint(walk, at, walk.flow);
+  if (hasLow)
+    add(linkCycles(walk, at - 1), coreAt(walk, at - 1), false, true);
+  add(hardware.latency.ramp, cores() + router, true, true);
+  if (hasHigh)
+    add(linkCycles(walk, at), coreAt(walk, at + 1), true, false);
+  tables.turns.push_back({line, position, first});
+  SendPort port;
+  port.queue = own;
+  port.channel = walk.channel;
+  port.flow = walk.flow + position;
+  port.grantKey = walk.color;
+  port.turnLine = line;
+  port.position = position;
+  sendersFound.push_back({router, port});
 }
 
 /// The queue that is added next goes down the ramp.
@@ -296,6 +367,8 @@ void Builder::renumber(const std::vector<uint32_t> &place) {
   for (Queue &queue : queues)
     for (uint32_t &next : queue.next)
       settle(next);
+  for (Turns &turns : tables.turns)
+    settle(turns.firstQueue);
   for (uint32_t &queue : endpointQueues)
     settle(queue);
   for (Sender &sender : sendersFound)
@@ -314,7 +387,8 @@ Result<void> Builder::sortQueues() {
     if (!i)
       continue;
     const Queue &queue = queues[order[i]], &before = queues[order[i - 1]];
-    if (queue.router == before.router && queue.color == before.color)
+    if (queue.router == before.router && queue.color == before.color &&
+        (queue.turns == none || queue.turns != before.turns))
       return userError(fmt::format(
           "program '{}': channels '{}' and '{}' both use color {} in router ({}, {}); give one of them another color",
           program.name, program.channels[tables.flows[before.flow].channel]->name,
@@ -364,7 +438,12 @@ Result<void> Builder::sortEnds() {
     const Endpoint &endpoint = endpointsFound[order[i]];
     if (i && tables.endpoints.back().core == endpoint.core && tables.endpoints.back().channel == endpoint.channel)
       return twice(endpoint.core, endpoint.channel, "receives");
-    tables.queues[endpointQueues[order[i]]].endpoint = i;
+    Queue &queue = tables.queues[endpointQueues[order[i]]];
+    queue.endpoint = i;
+    for (Queue *more = &queue + 1;
+         queue.turns != none && more != tables.queues.data() + tables.queues.size() && more->turns == queue.turns;
+         ++more)
+      more->endpoint = i;
     ++tables.coreEndpoints[endpoint.core + 1];
     tables.endpoints.push_back(endpoint);
   }

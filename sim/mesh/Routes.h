@@ -66,6 +66,7 @@ struct alignas(64) Queue {
   uint32_t flow = 0;
   uint8_t ports = 0; // all ports that a word leaves by
   uint8_t color = 0;
+  uint32_t turns = none; // of flows in which cores take turns: in RouteTables::turns
 };
 /// Where words go to: below `inputBit` a queue; from it on to `hostBit` an input of a combiner, by inputOf(); from
 /// there on a host sink, or `none`.
@@ -74,6 +75,22 @@ inline constexpr uint32_t inputBit = 0x80000000, hostBit = 0xc0000000;
 /// Inputs of a combiner, in the order in which it combines their words.
 enum Side : uint32_t { LowSide, OwnCore, HighSide, sideCount };
 inline constexpr uint32_t inputOf(uint32_t combiner, Side side) { return inputBit | combiner << 2 | side; }
+
+/// Where cores take turns, a router has a queue for each way that words come in by, one behind the other in
+/// RouteTables::queues; it takes a whole message from the one that leads to the core whose turn it is.
+struct Turns {
+  uint32_t line = 0;                 // in RouteTables::turnLines
+  uint32_t position = 0;             // of the router, from the first core on
+  uint32_t firstQueue = 0;           // from the low side if there is one, from the core, from the high side
+  uint32_t message = 0, left = none; // that passes now, and words of it to come; none: not looked up yet
+};
+
+/// A flow in which cores take turns, on one line. What core i of it sends are words of flow `flow` + i.
+struct TurnLine {
+  uint32_t flow = 0, size = 0, turn = 0;
+  /// Whose turn message `number` is, from the first core on.
+  uint32_t senderOf(uint32_t number) const { return number / turn % size; }
+};
 
 /// What a router's unit does for one reducing flow: where its words come from and where the results go.
 struct Combiner {
@@ -103,6 +120,8 @@ struct SendPort {
   uint32_t channel = 0, flow = 0;
   uint32_t head = none, tail = none;
   uint64_t grantKey = 0;
+  uint32_t turnLine = none, position = 0; // where cores take turns, see TurnLine
+  uint32_t messages = 0;                  // and how many of them passed, this core's or not
 };
 
 /// Where the host receives a line of a channel.
@@ -131,6 +150,8 @@ struct RouteTables {
   std::vector<uint32_t> coreEndpoints; // first endpoint of each core, and the end
   std::vector<HostSink> sinks;
   std::vector<FlowInfo> flows;
+  std::vector<Turns> turns;
+  std::vector<TurnLine> turnLines;
 
   /// The port by which `sender` sends into `channel`, none if it does not.
   uint32_t findPort(uint32_t sender, uint32_t channel) const;

@@ -96,6 +96,8 @@ void TraceWriter::nameTracks(const LaunchInfo &info) {
                                             : fmt::format("mesh {} x {}, {} of {} cores shown", info.meshWidth,
                                                           info.meshHeight, tracks, shown.size());
   event(fmt::format(R"({{"ph":"M","pid":1,"name":"process_name","args":{{"name":{}}}}})", jsonString(what)));
+  meshWidth = info.meshWidth;
+  event(R"j({"ph":"M","pid":2,"name":"process_name","args":{"name":"words held up, by link and colour"}})j");
   event(R"j({"ph":"M","pid":1,"tid":0,"name":"thread_name","args":{"name":"launches (1 cycle = 1 ns)"}})j");
 }
 
@@ -118,6 +120,24 @@ void TraceWriter::span(const Span &span) {
   event(fmt::format(R"({{"ph":"X","pid":1,"tid":{},"ts":{},"dur":{},"cat":"{}","name":{},"args":{{"what":{}}}}})",
                     span.core + 1, micros(launchStart + span.begin), micros(span.end - span.begin), kind, ops[span.op],
                     jsonString(span.name.empty() ? std::string_view(kind) : span.name)));
+}
+
+static std::string_view towards(runtime::Exit exit) {
+  constexpr std::string_view names[] = {"to west", "to east", "to north", "to south", "to core", "from core"};
+  return names[static_cast<size_t>(exit)];
+}
+
+void TraceWriter::heldUp(const HeldUp &word) {
+  latest = std::max(latest, launchStart + word.end);
+  if (word.where >= shown.size() || !shown[word.where])
+    return;
+  std::array<uint64_t, 3> &cycles = held[{word.where, word.exit, word.color}];
+  cycles[static_cast<size_t>(word.reason)] += word.end - word.begin;
+  const size_t columns = meshWidth;
+  const std::string name = fmt::format("router ({}, {}) {}, colour {} of {}: cycles held up", word.where % columns,
+                                       word.where / columns, towards(word.exit), word.color, word.channel);
+  event(fmt::format(R"({{"ph":"C","pid":2,"ts":{},"name":{},"args":{{"receiver":{},"queue":{},"arbitration":{}}}}})",
+                    micros(launchStart + word.end), jsonString(name), cycles[0], cycles[1], cycles[2]));
 }
 
 void TraceWriter::launchEnded(uint64_t cycles) {

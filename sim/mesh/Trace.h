@@ -1,12 +1,16 @@
-// Launches as Chrome trace JSON, which Perfetto (ui.perfetto.dev) and chrome://tracing show: a track for each core.
+// Launches as Chrome trace JSON, which Perfetto (ui.perfetto.dev) and chrome://tracing show: a track for each core, and
+// counters of the cycles in which words were held up, by link and colour.
 #pragma once
 
 #include "hw-models/support/Result.h"
 #include "sim/mesh/TraceSink.h"
 
+#include <array>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 
 namespace weft::sim {
 
@@ -28,6 +32,7 @@ public:
 
   void launchBegins(const LaunchInfo &info) override;
   void span(const Span &span) override;
+  void heldUp(const HeldUp &held) override;
   void launchEnded(uint64_t cycles) override;
 
 private:
@@ -40,9 +45,12 @@ private:
   TraceOptions options;
   bool first = true, failed = false;
   uint64_t launchStart = 0, latest = 0; // cycles
-  std::vector<bool> shown;              // by core
-  std::vector<std::string> ops;         // JSON strings
-  std::string launchName;               // JSON string
+  size_t meshWidth = 1;
+  std::vector<bool> shown;      // by core
+  std::vector<std::string> ops; // JSON strings
+  std::string launchName;       // JSON string
+  /// Cycles so far, by reason; by router, exit and colour.
+  std::map<std::tuple<uint32_t, runtime::Exit, uint8_t>, std::array<uint64_t, 3>> held;
 };
 
 } // namespace weft::sim

@@ -1,6 +1,8 @@
 // Who wants to watch a launch. The engine calls it with times in cycles from the start of the launch.
 #pragma once
 
+#include "runtime/Explanation.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,6 +28,17 @@ struct Span {
   uint64_t begin = 0, end = 0;
 };
 
+/// The first word of a colour was in a router, or ready to go into it, and could not go on from `begin` to `end`.
+struct HeldUp {
+  enum class Reason : uint8_t { Receiver, Queue, Arbitration };
+  uint32_t where = 0; // a core, or beyond them a host port
+  runtime::Exit exit = runtime::Exit::Down;
+  uint8_t color = 0;
+  Reason reason = Reason::Receiver;
+  std::string_view channel;
+  uint64_t begin = 0, end = 0;
+};
+
 class TraceSink {
 public:
   virtual ~TraceSink() = default;
@@ -37,6 +50,8 @@ public:
   virtual void wordAtHost(uint32_t line, uint32_t channel, uint64_t index, uint64_t cycle) {}
   /// The core has ended its last instruction.
   virtual void coreEnded(uint32_t core, uint64_t cycle) {}
+  /// Known when the word goes on.
+  virtual void heldUp(const HeldUp &held) {}
   virtual void launchEnded(uint64_t cycles) {}
 };
 

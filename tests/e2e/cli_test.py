@@ -75,6 +75,7 @@ class Run(TestCase):
         data, timed = json.loads(data.read_text()), json.loads(timed.read_text())
         self.assertEqual(timed["cycles"], data["cycles"])
         self.assertTrue(timed["timing_only"])
+        self.assertTrue(timed["error_bar"]["extrapolated"], "no compiled model was measured")
         self.assertFalse({"tokens", "text", "stop"} & set(timed))
 
     def test_trace(self):
@@ -82,12 +83,36 @@ class Run(TestCase):
         self.weft("run", package, "--tokens", "1,2,3", "--max-new", "3", "--trace", out, "--json", report)
         events = json.loads(out.read_text())["traceEvents"]
         spans = [event for event in events if event["ph"] == "X"]
+        held = [event for event in events if event["ph"] == "C"]
+        self.assertTrue(any("to core, colour" in event["name"] for event in held))
+        self.assertTrue(all(sum(event["args"].values()) > 0 for event in held))
         launches = [event for event in spans if event["tid"] == 0]
         self.assertEqual(len(launches), 3)
         cycles = json.loads(report.read_text())["cycles"]
         self.assertEqual([round(event["dur"] * 1000) for event in launches], [cycles["prefill"], *cycles["decode"]])
         self.assertEqual({event["tid"] for event in spans}, set(range(16)))  # the launches and 15 cores
         self.assertTrue(all(event["dur"] >= 0 and event["ts"] >= 0 for event in spans))
+
+    def test_explain(self):
+        package, out = self.package(), self.folder / "r.json"
+        for mode in ((), ("--timing-only",), ("--timing-only", "--evaluator", "event")):
+            text = self.weft("run", package, "--tokens", "1,2,3", "--max-new", "3", "--explain", "--json", out,
+                             *mode).stdout
+            self.assertIn("critical path of decode", text)
+            report = json.loads(out.read_text())
+            prefill, decode = report["explain"]
+            self.assertEqual((prefill["program"], decode["program"]), ("prefill", "decode"))
+            self.assertEqual(prefill["cycles"], report["cycles"]["prefill"])
+            self.assertEqual(decode["cycles"], report["cycles"]["decode"][-1])
+            for why in report["explain"]:
+                self.assertEqual(sum(why["by_cause"].values()), why["cycles"])
+                self.assertEqual(sum(op["cycles"] for op in why["by_op"]), why["cycles"])
+                self.assertEqual(why["path"][0]["begin"], 0)
+                self.assertEqual([part["end"] for part in why["path"]],
+                                 [part["begin"] for part in why["path"][1:]] + [why["cycles"]])
+                self.assertGreaterEqual(why["stall_cycles"], sum(stall["cycles"] for stall in why["stalls"][:3]))
+                for stall in why["stalls"]:
+                    self.assertEqual(stall["cycles"], stall["receiver"] + stall["queue"] + stall["arbitration"])
 
     def test_a_trace_that_cannot_be_written_whole_is_an_error(self):
         if not os.path.exists("/dev/full"):
@@ -269,6 +294,26 @@ class Hardware(TestCase):
             self.assertIn(preset, listed)
             self.assertIn("routing.colors", self.weft("hw", "show", preset).stdout)
             self.assertIn("OK", self.weft("hw", "check", SOURCE / "hw-models" / "presets" / f"{preset}.yaml").stdout)
+
+    def test_published_mesh_chips(self):
+        package = self.folder / "o.weft"
+
+        def continued(*machine):
+            self.weft("compile", BARD, *machine, "-o", package)
+            return self.weft("run", package, "--prompt", "To be", "--max-new", "4").stdout.splitlines()[0]
+
+        self.assertEqual(continued("--hw", "tt-wormhole"), continued(*FITS))
+        # 4 KiB a core hold 192 tokens on all cores, and no more.
+        small = ("--hw", "hammerblade", "--max-seq")
+        self.weft("compile", BARD, *small, "192", "--phase", "decode", "-o", package)
+        self.weft("run", package, "--timing-only", "--json", self.folder / "r.json")
+        self.assertEqual(json.loads((self.folder / "r.json").read_text())["mesh"], [64, 32])
+        package.unlink()
+        self.refused("compile", BARD, *small, "384", "-o", package, says=["4,096", "--max-seq 192"])
+        for machine, mesh in (("tt-wormhole", "8x8"), ("hammerblade", "32x32")):
+            for kind, shape in (("gemm", "256x256x256"), ("allreduce", "64")):
+                report = self.weft("kernel", kind, "--hw", machine, "--mesh", mesh, "--shape", shape, "--json", "-").stdout
+                self.assertGreater(json.loads(report)["cycles"], 0)
 
     def test_set_changes_cycles(self):
         def total(*settings):

@@ -58,13 +58,58 @@ class Kernel(TestCase):
             reader = csv.DictReader(file)
             found = list(reader)
         self.assertEqual(reader.fieldnames,
-                         ["P", "M", "K", "N", "note", "measured_cycles", "cycles", "compute", "communicate", "wait"])
+                         ["P", "M", "K", "N", "note", "measured_cycles", "cycles", "compute", "communicate", "wait",
+                          "error_percent", "extrapolated"])
         self.assertEqual([row["note"] for row in found], list("abcd"))
         self.assertTrue(all(row["measured_cycles"] == "7" for row in found))
         for (p, m, k, n, _), row in zip(rows, found):
             alone = self.predict("gemm", *WAFER, "--algo", "meshgemm", "--mesh", f"{p}x{p}", "--shape", f"{m}x{k}x{n}")
             for key in ("cycles", "compute", "communicate", "wait"):
                 self.assertAlmostEqual(float(row[key]), alone[key], delta=0.006)
+
+    def test_explain(self):
+        arguments = ("gemm", *WAFER, "--mesh", "40x36", "--shape", "160x160x160", "--algo", "meshgemm", "--explain")
+        whys = {}
+        for evaluator in ("event", "maxplus"):
+            report = self.predict(*arguments, "--evaluator", evaluator)
+            why = whys[evaluator] = report["explain"]
+            self.assertEqual(why["cycles"], report["launch_cycles"])
+            self.assertEqual(sum(why["by_cause"].values()), why["cycles"])
+            self.assertEqual(why["slowest_core"]["end"], why["cycles"])
+        self.assertEqual(whys["event"]["by_cause"], whys["maxplus"]["by_cause"])
+        self.assertEqual(whys["event"]["busiest_link"]["words"], whys["maxplus"]["busiest_link"]["words"])
+        self.assertNotIn("stalls", whys["maxplus"])
+        self.assertGreater(len(whys["event"]["stalls"]), 0)
+        text = self.weft("kernel", *arguments).stdout
+        self.assertIn("critical path of gemm", text)
+        self.assertIn("--evaluator event", text)
+        self.refused("kernel", "gemm", *WAFER, "--explain", "--csv", "rows.csv", status=2, says="--explain")
+
+    def test_error_bars(self):
+        kind = ("gemm", *WAFER, "--algo", "meshgemm")
+        square, shape = ("--mesh", "16x16"), ("--shape", "64x64x64")
+        bar = self.predict(*kind, *square, *shape)["error_bar"]
+        self.assertFalse(bar["extrapolated"], bar)
+        self.assertLess(bar["mean_absolute"], 0.05)
+        self.assertGreaterEqual(bar["worst"], bar["mean_absolute"])
+        self.assertGreater(bar["measured_rows"], 1)
+        self.assertIn("error: +-", self.weft("kernel", *kind, *square, *shape).stdout)
+        for other, why in (((*square, *shape, "--set", "latency.hop=9"), "not the preset"),
+                           ((*square, *shape, "--set", "double_buffer=0"), "double_buffer"),
+                           (("--mesh", "16x15", *shape), "square"),
+                           (("--mesh", "400x400", "--shape", "800x800x800"), "P 272")):
+            bar = self.predict(*kind, *other)["error_bar"]
+            self.assertTrue(bar["extrapolated"], other)
+            self.assertIn(why, bar["text"])
+        bar = self.predict("broadcast", *WAFER, "--mesh", "16x16", "--shape", "8")["error_bar"]
+        self.assertTrue(bar["extrapolated"])
+        self.assertNotIn("worst", bar)
+        path = self.folder / "rows.csv"
+        path.write_text("P,M,K,N\n16,64,64,64\n40,80,80,80\n")
+        rows = list(csv.DictReader(self.weft("kernel", "gemm", *WAFER, "--algo", "meshgemm", "--csv", path)
+                                   .stdout.splitlines()))
+        self.assertEqual([row["extrapolated"] for row in rows], ["0", "1"])
+        self.assertGreater(float(rows[0]["error_percent"]), 0)
 
     def test_columns_of_the_reference_files(self):
         def cycles(kind, algorithm, text, *more):

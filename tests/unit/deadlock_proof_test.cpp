@@ -63,7 +63,17 @@ public:
     push(task, InstrKind::Wait);
     push(task, InstrKind::LoopEnd);
   }
-  void allReduce(int t, int words) {
+  /// With `rounds`, that often: each core's part of it is a loop, or where it has two parts, two loops.
+  void allReduce(int t, int words, int rounds = 0) {
+    const size_t first = b.program.tasks.size();
+    reduceAll(t, words);
+    for (size_t i = first; rounds && i < b.program.tasks.size(); ++i) {
+      auto &instrs = b.program.tasks[i]->instrs;
+      instrs.insert(instrs.begin(), Builder::makeInstr(InstrKind::LoopBegin, 0, rounds, 0));
+      instrs.push_back(Builder::makeInstr(InstrKind::LoopEnd, 0, 0, 0));
+    }
+  }
+  void reduceAll(int t, int words) {
     auto onAxis = [=](int x, int y) { return t == 0 ? x : y; };
     for (const RoleMask &mask : trees[t].levels[0].roles) {
       uint32_t cls = b.addClass("role", [&](int x, int y) { return bool(mask.positions[onAxis(x, y)]); });
@@ -177,6 +187,42 @@ TEST_CASE("what gets stuck is not proven") {
     *p.b.program.tasks[0]->instrs[1]->bytes = pkg::Expr(pkg::Source::RankX, 0, 4, 0);
     CHECK_FALSE(prove(p.b).proven);
   }
+  // Of each core two loops, whose rounds would have to alternate: it puts all its words before it takes any.
+  SECTION("reductions in a second loop") {
+    Builder b(2, 1);
+    const int right = b.addChannel(oneFlow("right", 0, 1)), left = b.addChannel(oneFlow("left", 1, 0));
+    auto loop = [&](uint32_t core, std::initializer_list<InstrKind> kinds, int channel) {
+      b.add(core, InstrKind::LoopBegin, 0, 20);
+      auto &instrs = b.program.tasks.back()->instrs;
+      for (InstrKind kind : kinds)
+        instrs.push_back(Builder::makeInstr(kind, channel, 1, 0));
+      instrs.push_back(Builder::makeInstr(InstrKind::LoopEnd, 0, 0, 0));
+    };
+    loop(0, {InstrKind::Put, InstrKind::Wait}, right);
+    loop(1, {InstrKind::Put, InstrKind::Wait}, left);
+    loop(0, {InstrKind::ReduceInto}, left);
+    loop(1, {InstrKind::ReduceInto}, right);
+    CHECK_FALSE(prove(b).proven);
+    CHECK_FALSE(b.check());
+  }
+  SECTION("reductions in a loop inside, as often as the loop outside has turned") {
+    Builder b(2, 1);
+    const int right = b.addChannel(oneFlow("right", 0, 1));
+    auto nested = [&](uint32_t core, InstrKind kind, bool turns) {
+      b.add(core, InstrKind::LoopBegin, 0, 3);
+      auto &instrs = b.program.tasks.back()->instrs;
+      instrs.push_back(Builder::makeInstr(InstrKind::LoopBegin, 0, 0, 0));
+      if (turns)
+        *instrs.back()->count = pkg::Expr(pkg::Source::Loop, 0, 1, 0);
+      instrs.push_back(Builder::makeInstr(kind, right, 1, 0));
+      instrs.push_back(Builder::makeInstr(InstrKind::LoopEnd, 0, 0, 0));
+      instrs.push_back(Builder::makeInstr(InstrKind::LoopEnd, 0, 0, 0));
+    };
+    nested(0, InstrKind::Put, false);
+    nested(1, InstrKind::ReduceInto, true); // of words that nobody puts
+    CHECK_FALSE(prove(b).proven);
+    CHECK_FALSE(b.check());
+  }
   SECTION("the host's words are got twice") {
     Builder b(1, 2);
     int in = b.addChannel(hostInput("in", Axis::Y, 2));
@@ -201,7 +247,7 @@ TEST_CASE("random programs that are proven pass the run") {
     int width = pick(2, 5), height = pick(0, 1) ? width : pick(2, 5);
     Patterns p(width, height);
     for (int steps = pick(1, 5); steps > 0; --steps)
-      switch (pick(0, 3)) {
+      switch (pick(0, 4)) {
       case 0:
         p.computeShift(pick(0, 3), pick(1, 9));
         break;
@@ -210,6 +256,9 @@ TEST_CASE("random programs that are proven pass the run") {
         break;
       case 2:
         p.allReduce(pick(0, 1), pick(1, 9));
+        break;
+      case 3:
+        p.allReduce(pick(0, 1), pick(1, 9), pick(1, 12));
         break;
       default:
         if (p.diagonal >= 0 && width > 1)

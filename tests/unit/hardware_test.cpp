@@ -412,8 +412,9 @@ TEST_CASE("the canonical text is a fixed point and the digest follows the values
 }
 
 TEST_CASE("each preset loads, is its own name, and survives its canonical text") {
-  CHECK(hw::presetNames() == std::vector<std::string>{"cs2", "rvv-4lane", "rvv-lab", "rvv-mesh-16", "saturn",
-                                                      "sifive-x280", "spacemit-x60", "tt-t2", "wse2", "wse3"});
+  CHECK(hw::presetNames() == std::vector<std::string>{"cs2", "hammerblade", "rvv-4lane", "rvv-lab", "rvv-mesh-16",
+                                                      "saturn", "sifive-x280", "spacemit-x60", "tt-t2", "tt-wormhole",
+                                                      "wse2", "wse3"});
   for (const std::string &name : hw::presetNames()) {
     INFO(name);
     Result<hw::Hardware> machine = hw::load(name);
@@ -473,6 +474,27 @@ TEST_CASE("presets say what is published") {
                                                    {"energy.leakage_per_cycle_pj", "0.011"}});
   REQUIRE(same);
   CHECK(same->digest == mesh.digest);
+}
+
+TEST_CASE("presets of RISC-V mesh chips say what is published") {
+  hw::Hardware wormhole = *hw::load("tt-wormhole"), hammerblade = *hw::load("hammerblade");
+  // 80 tiles of four fidelity phases: 1.024 TFLOP/s each at 1 GHz.
+  CHECK(wormhole.parallelism.meshWidth * wormhole.parallelism.meshHeight == 80);
+  CHECK(2 * wormhole.parallelism.core.macsPerCycleF16 * wormhole.parallelism.clockGhz == Approx(1024));
+  CHECK(wormhole.memory.sramBytes == 1464 * 1024);
+  CHECK(wormhole.routing.linkBytes * 8 == 256);
+  // A write to the next tile takes a router, and both interfaces, 5 + 9 + 5 cycles.
+  CHECK(2 * wormhole.latency.ramp + wormhole.latency.hop == 19);
+  // Columns and rows that belong to memory and Ethernet lie in the middle.
+  const hw::DieCrossing &between = wormhole.latency.dieCrossing;
+  for (uint32_t low = 0; low + 1 < wormhole.parallelism.meshWidth; ++low)
+    CHECK(between.extra(low, between.columns) == (low == 3 ? wormhole.latency.hop : 0));
+  for (uint32_t low = 0; low + 1 < wormhole.parallelism.meshHeight; ++low)
+    CHECK(between.extra(low, between.rows) == (low == 4 ? wormhole.latency.hop : 0));
+  CHECK(hammerblade.parallelism.meshWidth * hammerblade.parallelism.meshHeight == 2048);
+  CHECK(hammerblade.memory.sramBytes == 4096);
+  CHECK(hammerblade.routing.linkBytes == 4);
+  CHECK(hammerblade.parallelism.core.macsPerCycleF32 < 1); // one multiply-add a cycle, and loads beside it
 }
 
 TEST_CASE("every number of a preset has its reason beside it or above it") {

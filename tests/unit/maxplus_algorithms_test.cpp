@@ -1,5 +1,6 @@
 // Every algorithm of `weft kernel` on both evaluators of the mesh: the same cycles.
 #include "compiler/algorithms/Algorithms.h"
+#include "explanation_check.h"
 #include "hw-models/CoreModel.h"
 #include "maxplus_same.h"
 #include "sim/maxplus/MaxPlusEngine.h"
@@ -12,11 +13,12 @@ namespace {
 using algorithms::Kind;
 
 runtime::LaunchReport runOn(const runtime::Package &package, const hw::Hardware &hardware, bool maxPlus,
-                            std::string &error) {
+                            std::string &error, bool explain = true) {
   auto core = hw::makeCoreModel(hardware);
   REQUIRE(core);
   sim::MeshEngineOptions options;
   options.timingOnly = true;
+  options.explain = explain;
   options.coreModel = core->get();
   auto device =
       maxPlus ? sim::makeMaxPlusEngine(package, hardware, options) : sim::makeMeshEngine(package, hardware, options);
@@ -32,9 +34,17 @@ runtime::LaunchReport runOn(const runtime::Package &package, const hw::Hardware 
 }
 
 struct Tally {
-  uint32_t same = 0, refused = 0;
+  uint32_t same = 0, refused = 0, alike = 0; // alike: paths that spend the same on each cause
+  uint64_t cycles = 0, untold = 0;
   std::string why;
 };
+
+std::array<uint64_t, runtime::causeCount> spent(const runtime::LaunchReport &report) {
+  std::array<uint64_t, runtime::causeCount> sums{};
+  for (const runtime::PathSegment &segment : report.why->path)
+    sums[static_cast<size_t>(segment.cause)] += segment.end - segment.begin;
+  return sums;
+}
 
 void compareOne(const algorithms::Request &request, const hw::Hardware &hardware, Tally &tally) {
   auto generated = algorithms::generate(request, hardware);
@@ -51,6 +61,13 @@ void compareOne(const algorithms::Request &request, const hw::Hardware &hardware
   CAPTURE(engineError);
   REQUIRE(engineError.empty());
   requireSame(seen, expected);
+  requireSame(runOn(generated->package, hardware, true, error, false), expected);
+  checkExplanation(expected);
+  checkExplanation(seen);
+  const auto told = spent(seen), known = spent(expected);
+  tally.untold += told[static_cast<size_t>(runtime::Cause::Wait)];
+  tally.cycles += seen.cycles;
+  tally.alike += told == known;
   ++tally.same;
 }
 
@@ -89,6 +106,9 @@ TEST_CASE("Both evaluators agree on every algorithm", "[maxplus]") {
               }
         CAPTURE(preset, nameOf(kind), algorithm, tally.why);
         CHECK(tally.same > 0);
+        CAPTURE(tally.same, tally.alike, tally.cycles, tally.untold);
+        CHECK(tally.untold == 0);
+        CHECK(20 * tally.alike >= 19 * tally.same); // of two things that came last each may follow another one
       }
   }
 }

@@ -381,13 +381,16 @@ private:
       RouterGrant grant{r, {}};
       for (uint32_t colour : routers[r].turns.order) {
         const ColourState &state = routers[r].colours.at(colour);
-        bool ready = state.queue.able(now);
+        const bool able = state.queue.able(now);
+        bool may = able;
         for (auto [next, which] : state.nexts)
-          ready = ready && !storeOf(next, colour, which).full();
-        ready = ready && (!state.toCore || coreTakes(r, state.channel));
-        ready = ready && std::none_of(state.ports.begin(), state.ports.end(), [&](char p) {
-                  return taken.count(p) == (p == 'C' ? setup.hardware.routing.rampWords : 1);
-                });
+          may = may && !storeOf(next, colour, which).full();
+        may = may && (!state.toCore || coreTakes(r, state.channel));
+        const bool ready = may && std::none_of(state.ports.begin(), state.ports.end(), [&](char p) {
+                             return taken.count(p) == (p == 'C' ? setup.hardware.routing.rampWords : 1);
+                           });
+        if (able && !ready)
+          ++(may ? seen.held[{r, colour}].second : seen.held[{r, colour}].first);
         if (!ready)
           continue;
         taken.insert(state.ports.begin(), state.ports.end());

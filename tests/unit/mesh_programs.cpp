@@ -196,6 +196,7 @@ Observation runDevice(const runtime::Package &package, const Setup &setup, const
   sim::MeshEngineOptions options;
   options.timingOnly = setup.timingOnly;
   options.trace = &recorder;
+  options.explain = true;
   options.coreModel = &model;
   options.kernels = [&](uint32_t index) {
     auto found = setup.kernels.find(package.kernels[index]->name);

@@ -73,7 +73,9 @@ struct Observation {
   std::map<uint32_t, uint64_t> coreEnds;                                       // by core
   std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>> arrivals;     // by core and channel, of each word
   std::map<std::pair<uint32_t, uint32_t>, std::vector<uint64_t>> hostArrivals; // by line and channel
-  std::vector<std::vector<std::byte>> memory;                                  // by core; data mode
+  /// By router and colour: cycles in which the first word could not go on, and in which others went. Of the oracle.
+  std::map<std::pair<uint32_t, uint32_t>, std::pair<uint64_t, uint64_t>> held;
+  std::vector<std::vector<std::byte>> memory; // by core; data mode
   std::vector<float> logits;
   runtime::LaunchReport report; // of the engine
 };

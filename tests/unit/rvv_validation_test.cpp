@@ -1,6 +1,7 @@
 // Measured cores against the timing model, and what is said of files that cannot be read.
 #include "sim/validation/Stream.h"
 #include "sim/validation/Validate.h"
+#include "tools/ErrorBar.h"
 
 #include <catch2/catch.hpp>
 
@@ -45,6 +46,25 @@ TEST_CASE("measured cores are predicted as well as the documents say") {
     CHECK(summarize(comparison, [](const Row &row) { return row.measurement->vl == 0; }).meanAbsoluteError <
           bound.most);
     CHECK(summarize(comparison, [](const Row &row) { return row.measurement->vl == 1; }).meanAbsoluteError < bound.one);
+  }
+}
+
+TEST_CASE("error bars of presets are those that validation finds") {
+  using namespace weft::validation;
+  auto measurements = shippedMeasurements();
+  REQUIRE(measurements);
+  auto table = tools::parseCsv(tools::coresCsv(), "errors.csv");
+  REQUIRE(table);
+  for (size_t i = 0; i < table->lines.size(); ++i) {
+    const std::string machine(table->cell(i, "machine"));
+    INFO(machine);
+    CHECK(presetFor(machine) == table->cell(i, "hardware"));
+    Comparison comparison = *compare(*hw::load(std::string(presetFor(machine))), *measurements, machine);
+    auto vlmax = summarize(comparison, [](const Row &row) { return row.measurement->vl == 0; });
+    auto some = summarize(comparison, [](const Row &row) { return row.measurement->vl != 0; });
+    CHECK(fmt::format("{},{:.4f},{},{:.4f}", vlmax.rows, vlmax.meanAbsoluteError, some.rows, some.meanAbsoluteError) ==
+          fmt::format("{},{},{},{}", table->cell(i, "vlmax_rows"), table->cell(i, "vlmax_mean_absolute"),
+                      table->cell(i, "short_rows"), table->cell(i, "short_mean_absolute")));
   }
 }
 

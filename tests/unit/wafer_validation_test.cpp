@@ -180,7 +180,9 @@ TEST_CASE("an error bar is that of the measured range, and anything else is extr
   CHECK(errors[1].lowMesh == 272);
 
   Folder folder;
-  auto again = readErrors(folder.write("errors.csv", errorsCsv(errors)));
+  auto table = readCsv(folder.write("errors.csv", errorsCsv(errors)));
+  REQUIRE(table);
+  auto again = parseErrors(*table);
   REQUIRE(again);
   CHECK(errorsCsv(*again) == errorsCsv(errors));
 

@@ -26,8 +26,9 @@ struct Model {
 /// Values of architectures[0] that readModel() takes, sorted.
 std::vector<std::string> knownArchitectures();
 
-/// Reads a model directory (or, with ReadWeights::No and Shapes, a config file), its config by architecture, and checks the names,
-/// types and shapes of the weights against the config. An unknown architecture is an error that lists those known.
+/// Reads a model directory (or, with ReadWeights::No and Shapes, a config file), its config by architecture, and checks
+/// the names, types and shapes of the weights against the config. An unknown architecture is an error that lists those
+/// known.
 Result<Model> readModel(const std::string &path, ReadWeights readWeights = ReadWeights::Yes);
 
 } // namespace weft::frontend::hf

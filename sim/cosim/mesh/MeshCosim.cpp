@@ -65,6 +65,10 @@ Result<void> Device::load(const runtime::Package &package) {
     auto image = sim::decodeProgram(package, *program, hardware);
     if (!image)
       return image.takeError();
+    for (const auto &channel : program->channels)
+      if (channel->turn)
+        return userError(fmt::format("channel '{}': its cores take turns, which the RTL of the routers does not know",
+                                     channel->name));
     programs.push_back({std::move(*image), planRoutes(*program, width, height)});
   }
   if (options.engine.timingOnly)

@@ -1,0 +1,51 @@
+// How sure a prediction is: the error that predictions of its kind showed where something was measured, and
+// `extrapolated` where nothing was.
+#pragma once
+
+#include "tools/CsvTable.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weft::tools {
+
+/// Predictions of one preset, kind and algorithm over meshes of one octave, 2^k to 2^(k+1) - 1 cores an axis.
+struct WaferErrors {
+  std::string hardware, kind, algorithm, element;
+  uint32_t lowMesh = 0, highMesh = 0; // that were measured
+  int64_t highExtent = 0;             // of a core's tile
+  size_t rows = 0;
+  double meanAbsolute = 0, mean = 0, worst = 0;
+};
+
+/// Errors name file and line.
+Result<std::vector<WaferErrors>> parseErrors(const CsvTable &table);
+/// hw-models/validation/wafer/errors.csv and rvv/errors.csv as they were when this program was built.
+const char *wafersCsv();
+const char *coresCsv();
+/// The first of them, parsed.
+Result<std::vector<WaferErrors>> knownErrors();
+
+struct ErrorBar {
+  bool extrapolated = true;
+  size_t rows = 0;                    // measured, of the nearest range that is like it; 0: there is none
+  double meanAbsolute = 0, worst = 0; // of these rows
+  std::string text{};                 // for people
+};
+
+/// What `errors` say about a prediction: of a mesh inside a measured range, tiles no larger than those, that range's.
+/// Otherwise `extrapolated`, with what was measured nearest.
+ErrorBar errorBar(std::span<const WaferErrors> errors, const std::string &hardware, const std::string &kind,
+                  const std::string &algorithm, const std::string &element, uint32_t mesh, int64_t extent);
+
+/// The same prediction made for something else than what was measured, `why`: extrapolated.
+ErrorBar extrapolated(ErrorBar bar, const std::string &why);
+
+/// What is known of predictions for compiled models: no run of one was measured on any machine, so that they are always
+/// extrapolated, but the machine's parts were compared: its kernels, or the timing of its core. `isPreset`: the machine
+/// has the values of the preset of that name.
+ErrorBar modelErrorBar(const std::string &hardware, bool isPreset);
+
+} // namespace weft::tools
