@@ -196,6 +196,10 @@ std::pair<std::string_view, std::string> misfitOf(const CoreSpec &core) {
   return {};
 }
 
+bool anyOf(std::initializer_list<std::optional<double>> figures) {
+  return std::ranges::any_of(figures, [](const std::optional<double> &figure) { return figure.has_value(); });
+}
+
 /// What holds between keys. The error stands at the key that is named first.
 Result<void> checkTogether(const Values &values, const std::string &origin, const Hardware &hardware) {
   const std::optional<Misfit> misfit = findMisfit(hardware);
@@ -270,9 +274,15 @@ std::optional<Misfit> hw::findMisfit(const Hardware &hardware) {
   if (const auto &[path, reason] = misfitOf(hardware.parallelism.core); !path.empty())
     return Misfit{path, reason};
   const Energy &energy = hardware.energy;
-  bool hasFigures = energy.macPj || energy.sramBytePj || energy.hopBytePj || energy.leakagePerCyclePj;
-  if (hasFigures && energy.source.empty())
+  if (anyOf({energy.macPj, energy.sramBytePj, energy.hopBytePj, energy.dieCrossingBytePj, energy.leakagePerCyclePj,
+             energy.sramKibPerCyclePj, energy.unitPerCyclePj}) &&
+      energy.source.empty())
     return Misfit{"energy.source", "the key is missing; energy figures need their source"};
+  const Area &area = hardware.area;
+  if (anyOf({area.logicMm2, area.laneMm2, area.registerKibMm2, area.sramKibMm2, area.routerMm2, area.linkByteMm2,
+             area.dieCrossingMm2, area.unitMm2}) &&
+      area.source.empty())
+    return Misfit{"area.source", "the key is missing; area figures need their source"};
   return std::nullopt;
 }
 
