@@ -236,26 +236,23 @@ Result<void> SpaceReader::readMethod(const hw::YamlNode &node, int line) {
   Method &method = space.method;
   const hw::YamlNode *kind = nullptr;
   if (node.kind == hw::YamlNode::Kind::Map) {
-    if (auto checked = checkKeys(node, "method", {"kind", "points", "seed", "population"}); !checked)
+    if (auto checked = checkKeys(node, "method", {"kind", "points", "seed"}); !checked)
       return checked;
     kind = findMember(node, "kind");
   }
   constexpr std::pair<std::string_view, Kind> kinds[] = {
-      {"grid", Kind::Grid}, {"random", Kind::Random}, {"lhs", Kind::LatinHypercube}, {"nsga2", Kind::Nsga2}};
+      {"grid", Kind::Grid}, {"random", Kind::Random}, {"lhs", Kind::LatinHypercube}};
   auto found =
       std::find_if(std::begin(kinds), std::end(kinds), [&](auto &each) { return kind && kind->scalar == each.first; });
   if (found == std::end(kinds))
-    return at(kind ? kind->line : line, "method.kind", "it wants grid, random, lhs or nsga2");
+    return at(kind ? kind->line : line, "method.kind", "it wants grid, random or lhs");
   method.kind = found->second;
-  const hw::YamlNode *points = findMember(node, "points"), *seed = findMember(node, "seed"),
-                     *population = findMember(node, "population");
+  const hw::YamlNode *points = findMember(node, "points"), *seed = findMember(node, "seed");
   if (method.kind == Kind::Grid && (points || seed))
     return at(points ? points->line : seed->line, points ? "method.points" : "method.seed",
               "a grid has all of its points, in order; remove the key");
   if (method.kind != Kind::Grid && !points)
     return at(kind->line, "method.points", "the key is missing; how many configurations are to be tried?");
-  if (population && method.kind != Kind::Nsga2)
-    return at(population->line, "method.population", "only nsga2 has one");
   if (points) {
     auto count = whole(*points, "method.points", 1, method.kind == Kind::Random ? maxPoints : maxStored);
     if (!count)
@@ -267,15 +264,6 @@ Result<void> SpaceReader::readMethod(const hw::YamlNode &node, int line) {
     if (!value)
       return value.takeError();
     method.seed = *value;
-  }
-  method.population = 40;
-  if (population) {
-    auto value = whole(*population, "method.population", 8, 100'000);
-    if (!value)
-      return value.takeError();
-    if (*value % 4 != 0)
-      return at(population->line, "method.population", "nsga2 wants a multiple of 4");
-    method.population = uint32_t(*value);
   }
   if (method.kind != Kind::Grid)
     return success();

@@ -354,7 +354,7 @@ Candidate Points::make(uint64_t ordinal, const Coordinates &coordinates, size_t 
 }
 
 Result<void> Points::checkFeasible(uint64_t most) const {
-  if (count() > most || space.method.kind == Method::Kind::Nsga2)
+  if (count() > most)
     return success();
   std::map<std::string, uint64_t> reasons;
   for (uint64_t ordinal = 0; ordinal < count(); ++ordinal) {

@@ -28,7 +28,7 @@ public:
   Points(const Space &space, const Evaluator &evaluator);
 
   uint64_t count() const { return space.points(); }
-  /// The point with this ordinal. Not for Method::Nsga2, whose points depend on each other.
+  /// The point with this ordinal.
   Candidate at(uint64_t ordinal) const;
   Candidate make(uint64_t ordinal, const Coordinates &coordinates, size_t workload) const;
   /// Refuses an outcome that breaks a constraint or has not all objectives.

@@ -54,11 +54,10 @@ struct Objective {
 };
 
 struct Method {
-  enum class Kind { Grid, Random, LatinHypercube, Nsga2 };
+  enum class Kind { Grid, Random, LatinHypercube };
   Kind kind = Kind::Grid;
   uint64_t points = 0; // configurations; of a grid, all there are
   uint64_t seed = 1;
-  uint32_t population = 0; // of Nsga2
 };
 
 struct Space {

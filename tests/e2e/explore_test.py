@@ -36,6 +36,7 @@ axes:
 constraints: ["cycles <= 250", "latency.hop * latency.ramp <= 12"]
 objectives: {cycles: min, sram_used_bytes: min}
 method: {kind: grid}
+fidelity: {filter: engine}
 """
 SAMPLED = SPACE.replace("{range: [1, 4]}", "{range: [1, 60]}").replace("[1, 2, 4]", "{range: [1, 20]}").replace(
     "250", "4000").replace("hop * latency.ramp <= 12", "ramp <= 18").replace(
@@ -208,9 +209,9 @@ class Explore(TestCase):
                 (("shape: [64, 48]", "shape: [64]"), ("workload product", "2 extents")),
                 (("kernel: gemv", "model: none.json"), ("none.json",)),
                 (("wse3", "wse9"), ("wse9", "presets: ", "wse3")),
-                (("{kind: grid}", "{kind: gird}"), ("method.kind", "grid, random, lhs or nsga2")),
+                (("{kind: grid}", "{kind: gird}"), ("method.kind", "grid, random or lhs")),
                 (("{kind: grid}", "{kind: random}"), ("method.points", "missing")),
-                (("{kind: grid}", "{kind: grid}\nfidelity: {front: perfect}"), ("'perfect' is not offered", "engine")),
+                (("{filter: engine}", "{filter: perfect}"), ("'perfect' is not offered", "engine")),
         ):
             self.assertIn(change[0], SPACE)
             self.space.write_text(SPACE.replace(*change))

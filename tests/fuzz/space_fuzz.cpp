@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             space.error().fault == Fault::User);
     return 0;
   }
-  if (space->method.points > 100'000 || space->method.kind == Method::Kind::Nsga2)
+  if (space->method.points > 100'000)
     return 0; // a Latin hypercube of many points takes long, as asked
   const Points points(*space, evaluator);
   for (uint64_t ordinal : {uint64_t(0), points.count() / 2, points.count() - 1})
