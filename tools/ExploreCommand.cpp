@@ -314,7 +314,7 @@ void addExploreCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->check(CLI::Range(1, 100'000).description(""))
       ->capture_default_str();
   command->add_option("--merge", arguments->merge, "Put files of results of one space together into the one of -o")
-      ->type_name("A.db B.db ...");
+      ->type_name("A.db B.db");
   command->add_option("--export", arguments->exportFormat, "Print all rows of a file of results, and stop")
       ->type_name("csv|jsonl")
       ->check(CLI::IsMember({"csv", "jsonl"}).description(""));
