@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pathlib
+import pty
 import random
 import re
 import shutil
@@ -188,6 +189,23 @@ class Explore(TestCase):
         self.assertEqual(process.wait(20), 130)
         self.assertFalse(list(self.folder.glob("stopped.db-*")), "the file is closed")
         self.assertGreater(self.stored("stopped.db"), 0)
+
+    def test_the_key_q_ends_it(self):
+        self.space.write_text(SAMPLED % ("random", 100_000, 7))
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(self.folder)
+            os.execv(str(BIN / "weft"), ["weft", "explore", str(self.space), "-o", "q.db"])
+        shown, deadline = b"", time.monotonic() + 60
+        with contextlib.closing(os.fdopen(terminal, "r+b", buffering=0)) as keys, contextlib.suppress(OSError):
+            while b"left; q ends" not in shown and time.monotonic() < deadline:
+                shown += keys.read(4096)
+            keys.write(b"xq")
+            while time.monotonic() < deadline:
+                shown += keys.read(4096)  # an OSError at the end
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 130, shown[-500:])
+        self.assertRegex(shown.decode(errors="replace"), r"points \d+/200000, [\d.e+]+/s, [\d:?]+ left")
+        self.assertGreater(self.stored("q.db"), 0)
 
     # ---- what is refused ----------------------------------------------------------------------------------------------
 
