@@ -1,6 +1,6 @@
 // A machine, as its YAML file describes it. Grouped by the letters of PLMR (WaferLLM, OSDI 2025): parallelism, latency,
-// memory, routing; and energy. The schema (names, units, ranges, meaning) is hw-models/Schema.cpp; docs/hardware.md is
-// generated from it.
+// memory, routing; and energy and area. The schema (names, units, ranges, meaning) is hw-models/Schema.cpp;
+// docs/hardware.md is generated from it.
 #pragma once
 
 #include "hw-models/support/Result.h"
@@ -113,9 +113,16 @@ struct Routing {
   uint32_t reduceStage = 0;    // cycles in the unit that combines words in passing; 0: routers have none
 };
 
-/// Energy per event in pJ; nullopt where the file gives none.
+/// Energy per event in pJ; nullopt where the file gives none. What they add up to: hw-models/Energy.h.
 struct Energy {
-  std::optional<double> macPj, sramBytePj, hopBytePj, leakagePerCyclePj;
+  std::optional<double> macPj, sramBytePj, hopBytePj, dieCrossingBytePj, leakagePerCyclePj, sramKibPerCyclePj,
+      unitPerCyclePj;
+  std::string source; // of the figures; not empty if there is one
+};
+
+/// Area by component in mm2; nullopt where the file gives none. What they add up to: hw-models/Area.h.
+struct Area {
+  std::optional<double> logicMm2, laneMm2, registerKibMm2, sramKibMm2, routerMm2, linkByteMm2, dieCrossingMm2, unitMm2;
   std::string source; // of the figures; not empty if there is one
 };
 
@@ -126,8 +133,9 @@ struct Hardware {
   Memory memory;
   Routing routing;
   Energy energy;
+  Area area;
   std::string yaml;    // canonical text with overrides applied; parsing it gives this machine again
-  uint64_t digest = 0; // of the values, not of the text; without name, description and energy.source
+  uint64_t digest = 0; // of the values, not of the text; without name, description and sources
 
   /// SRAM bytes of a core that buffers may use.
   uint32_t usableBytes() const { return memory.sramBytes - memory.codeBytes - memory.stackBytes; }

@@ -196,39 +196,17 @@ std::pair<std::string_view, std::string> misfitOf(const CoreSpec &core) {
   return {};
 }
 
-/// What holds between keys. Each error stands at the key that is named first.
+bool anyOf(std::initializer_list<std::optional<double>> figures) {
+  return std::ranges::any_of(figures, [](const std::optional<double> &figure) { return figure.has_value(); });
+}
+
+/// What holds between keys. The error stands at the key that is named first.
 Result<void> checkTogether(const Values &values, const std::string &origin, const Hardware &hardware) {
-  auto fail = [&](std::string_view path, std::string_view reason) {
-    auto given = values.find(path);
-    return errorAt(given == values.end() ? origin : given->second.where, path, reason);
-  };
-  const Memory &memory = hardware.memory;
-  uint64_t reserved = uint64_t(memory.codeBytes) + memory.stackBytes;
-  if (reserved >= memory.sramBytes)
-    return fail("memory.reserve_kib.code",
-                fmt::format("code and stack together are {} KiB; allowed: less than memory.sram_kib, {} KiB",
-                            reserved / 1024, memory.sramBytes / 1024));
-  if (memory.alignBytes < hardware.routing.linkBytes)
-    return fail("memory.align_bytes", fmt::format("{} is not allowed; allowed: at least routing.link_bytes, {}",
-                                                  memory.alignBytes, hardware.routing.linkBytes));
-  if (hardware.routing.reservedColors >= hardware.routing.colors)
-    return fail("routing.reserved_colors", fmt::format("{} is not allowed; allowed: less than routing.colors, {}",
-                                                       hardware.routing.reservedColors, hardware.routing.colors));
-  if (hardware.parallelism.core.kind == "rvv")
-    if (std::string_view unit = rvv::missingUnit(hardware.parallelism.core.rvv); !unit.empty())
-      return fail("parallelism.core.rvv.pipes",
-                  fmt::format("no pipe that takes masked instructions has the unit {}; add it to one", unit));
-  if (const CoreSpec &core = hardware.parallelism.core; core.kind != "rvv" && !core.units.empty())
-    return fail(
-        "parallelism.core.units",
-        fmt::format("'{}' has instructions, which cores of kind {} do not run; allowed: []", core.units[0], core.kind));
-  if (const auto &[path, reason] = misfitOf(hardware.parallelism.core); !path.empty())
-    return fail(path, reason);
-  const Energy &energy = hardware.energy;
-  bool hasFigures = energy.macPj || energy.sramBytePj || energy.hopBytePj || energy.leakagePerCyclePj;
-  if (hasFigures && energy.source.empty())
-    return fail("energy.source", "the key is missing; energy figures need their source");
-  return success();
+  const std::optional<Misfit> misfit = findMisfit(hardware);
+  if (!misfit)
+    return success();
+  auto given = values.find(misfit->key);
+  return errorAt(given == values.end() ? origin : given->second.where, misfit->key, misfit->reason);
 }
 
 /// The values as YAML in the order of the schema: a group a level of indentation.
@@ -271,6 +249,47 @@ uint64_t digestOf(const Hardware &hardware, std::initializer_list<std::string_vi
 }
 
 } // namespace
+
+std::optional<Misfit> hw::findMisfit(const Hardware &hardware) {
+  const Memory &memory = hardware.memory;
+  uint64_t reserved = uint64_t(memory.codeBytes) + memory.stackBytes;
+  if (reserved >= memory.sramBytes)
+    return Misfit{"memory.reserve_kib.code",
+                  fmt::format("code and stack together are {} KiB; allowed: less than memory.sram_kib, {} KiB",
+                              reserved / 1024, memory.sramBytes / 1024)};
+  if (memory.alignBytes < hardware.routing.linkBytes)
+    return Misfit{"memory.align_bytes", fmt::format("{} is not allowed; allowed: at least routing.link_bytes, {}",
+                                                    memory.alignBytes, hardware.routing.linkBytes)};
+  if (hardware.routing.reservedColors >= hardware.routing.colors)
+    return Misfit{"routing.reserved_colors", fmt::format("{} is not allowed; allowed: less than routing.colors, {}",
+                                                         hardware.routing.reservedColors, hardware.routing.colors)};
+  if (hardware.parallelism.core.kind == "rvv")
+    if (std::string_view unit = rvv::missingUnit(hardware.parallelism.core.rvv); !unit.empty())
+      return Misfit{"parallelism.core.rvv.pipes",
+                    fmt::format("no pipe that takes masked instructions has the unit {}; add it to one", unit)};
+  if (const CoreSpec &core = hardware.parallelism.core; core.kind != "rvv" && !core.units.empty())
+    return Misfit{
+        "parallelism.core.units",
+        fmt::format("'{}' has instructions, which cores of kind {} do not run; allowed: []", core.units[0], core.kind)};
+  if (const auto &[path, reason] = misfitOf(hardware.parallelism.core); !path.empty())
+    return Misfit{path, reason};
+  const Energy &energy = hardware.energy;
+  if (anyOf({energy.macPj, energy.sramBytePj, energy.hopBytePj, energy.dieCrossingBytePj, energy.leakagePerCyclePj,
+             energy.sramKibPerCyclePj, energy.unitPerCyclePj}) &&
+      energy.source.empty())
+    return Misfit{"energy.source", "the key is missing; energy figures need their source"};
+  const Area &area = hardware.area;
+  if (anyOf({area.logicMm2, area.laneMm2, area.registerKibMm2, area.sramKibMm2, area.routerMm2, area.linkByteMm2,
+             area.dieCrossingMm2, area.unitMm2}) &&
+      area.source.empty())
+    return Misfit{"area.source", "the key is missing; area figures need their source"};
+  return std::nullopt;
+}
+
+void hw::refresh(Hardware &hardware) {
+  hardware.yaml = canonicalYaml(hardware);
+  hardware.digest = digestOf(hardware, {""});
+}
 
 uint64_t hw::coreDigest(const Hardware &hardware) {
   uint64_t digest = digestOf(hardware, {"parallelism.core."});
@@ -320,7 +339,6 @@ Result<Hardware> hw::parse(const std::string &text, const std::string &origin, c
     return done.error();
   if (Result<void> done = checkTogether(values, origin, hardware); !done)
     return done.error();
-  hardware.yaml = canonicalYaml(hardware);
-  hardware.digest = digestOf(hardware, {""});
+  refresh(hardware);
   return hardware;
 }

@@ -72,6 +72,16 @@ std::string describeAllowed(const Key &key);
 /// Sets the key's field from `node`. The error is the reason alone, without file, line and key.
 Result<void> setValue(const Key &key, const YamlNode &node, Hardware &hardware);
 
+/// A key whose value is in range and does not fit the values of others.
+struct Misfit {
+  std::string_view key;
+  std::string reason;
+};
+/// What setValue, key by key, cannot see; absent if all values fit together.
+std::optional<Misfit> findMisfit(const Hardware &hardware);
+/// Makes `yaml` and `digest` again, after setValue.
+void refresh(Hardware &hardware);
+
 /// The field's value as YAML that setValue reads back; empty if the machine has none or no such key.
 std::string valueText(const Key &key, const Hardware &hardware);
 

@@ -12,8 +12,8 @@ namespace {
 constexpr std::string_view intro = R"(# Hardware descriptions
 
 A machine is one YAML file, the same for compiler and mesh engine. `weft hw list` shows the presets that come with Weft,
-`weft hw show NAME` one of them with units and meaning, `weft hw check FILE` says whether a file of your own is right. The
-keys under `energy` are checked and kept in the package, but no report uses them yet. Start from a file in
+`weft hw show NAME` one of them with units and meaning, `weft hw check FILE` says whether a file of your own is right.
+What the keys under `energy` and `area` add up to is in [area-and-energy.md](area-and-energy.md). Start from a file in
 `hw-models/presets/`, or change single values on the way in:
 
 ```

@@ -16,8 +16,8 @@ public:
   ProgressBar(const ProgressBar &) = delete;
   ProgressBar &operator=(const ProgressBar &) = delete;
 
-  /// `fraction` done, in [0, 1]. At most ten redraws a second.
-  void update(double fraction);
+  /// `fraction` done, in [0, 1], and what stands behind it. At most ten redraws a second.
+  void update(double fraction, const std::string &note = {});
   /// Removes the line.
   void clear();
 

@@ -4,6 +4,7 @@
 #include "tools/CosimMeshCommand.h"
 #include "tools/CosimPortCommand.h"
 #include "tools/CosimUnitCommand.h"
+#include "tools/ExploreCommand.h"
 #include "tools/HwCommand.h"
 #include "tools/InspectCommand.h"
 #include "tools/IssCommand.h"
@@ -11,6 +12,7 @@
 #include "tools/LoadedEngine.h"
 #include "tools/RunCommand.h"
 #include "tools/Terminal.h"
+#include "tools/WorkerCommand.h"
 
 #include <CLI/CLI.hpp>
 
@@ -66,6 +68,8 @@ int main(int argc, char **argv) {
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);
   tools::addKernelCommand(app, tool, exitCode);
+  tools::addExploreCommand(app, tool, exitCode);
+  tools::addWorkerCommand(app, tool, exitCode);
   tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, tool, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");
