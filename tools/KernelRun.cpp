@@ -91,28 +91,29 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   return outcome;
 }
 
+/// On more cores a program that the max-plus evaluator refuses is not compared: word by word it takes minutes.
+static constexpr uint64_t mostCoresByWords = 64 * 64;
+
 Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hardware, const Tool &tool,
                                 const std::string &evaluator, bool explain) {
   if (request.kind != Kind::Gemm || request.algorithm != "auto")
     return runOne(request, hardware, tool, evaluator, explain);
+  const bool isLarge = uint64_t{request.width} * request.height > mostCoresByWords;
   std::optional<KernelOutcome> best;
   std::optional<Error> refusal;
-  std::vector<std::pair<std::string, double>> alternatives;
+  std::vector<KernelAlternative> alternatives;
   for (const char *algorithm : {"meshgemm", "cannon", "summa"}) {
     Request each = request;
     each.algorithm = algorithm;
-    if (each.algorithm == "summa") { // passing blocks on in software is never faster than a ring
-      auto settings = each.settings.all();
-      settings.try_emplace("broadcast", "multicast");
-      each.settings = algorithms::Settings(std::move(settings));
-    }
-    auto outcome = runOne(std::move(each), hardware, tool, evaluator, explain);
+    auto outcome =
+        runOne(std::move(each), hardware, tool, isLarge && evaluator == "auto" ? "maxplus" : evaluator, explain);
     if (!outcome) {
+      alternatives.push_back({algorithm, 0, outcome.error().message});
       if (!refusal)
         refusal = outcome.takeError();
       continue;
     }
-    alternatives.emplace_back(algorithm, outcome->cycles);
+    alternatives.push_back({algorithm, outcome->cycles, ""});
     if (!best || outcome->cycles < best->cycles)
       best = std::move(*outcome);
   }
@@ -156,8 +157,11 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
   json["evaluator"] = {{"name", outcome.evaluator}, {"why", outcome.evaluatorWhy}};
   json["seconds"] = outcome.seconds;
   json["alternatives"] = nlohmann::json::array();
-  for (const auto &[name, cycles] : outcome.alternatives)
-    json["alternatives"].push_back({{"algorithm", name}, {"cycles", cycles}});
+  for (const KernelAlternative &each : outcome.alternatives)
+    if (each.problem.empty())
+      json["alternatives"].push_back({{"algorithm", each.algorithm}, {"cycles", each.cycles}});
+    else
+      json["alternatives"].push_back({{"algorithm", each.algorithm}, {"problem", each.problem}});
   json["error_bar"] = {{"extrapolated", outcome.error.extrapolated}, {"text", outcome.error.text}};
   if (outcome.error.rows)
     json["error_bar"].update({{"measured_rows", outcome.error.rows},
@@ -203,8 +207,13 @@ std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
   text += fmt::format("\n  error: {}", outcome.error.text);
   if (!outcome.alternatives.empty()) {
     text += "\n  chosen among";
-    for (const auto &[name, cycles] : outcome.alternatives)
-      text += fmt::format(" {} ({:.0f})", name, cycles);
+    for (const KernelAlternative &each : outcome.alternatives)
+      if (each.problem.empty())
+        text += fmt::format(" {} ({:.0f})", each.algorithm, each.cycles);
+    for (const KernelAlternative &each : outcome.alternatives)
+      if (!each.problem.empty())
+        text +=
+            fmt::format("\n  not compared: {}: {}", each.algorithm, each.problem.substr(0, each.problem.find('\n')));
   }
   text += fmt::format("\n\n  {:<{}} {:>14} {:>14} {:>14} {:>14} {:>14}\n", "op", width, "cycles", "compute",
                       "communicate", "wait", "hidden");

@@ -19,6 +19,13 @@ struct KernelOp {
   double hidden = 0; // of compute: while transfers were under way
 };
 
+/// An algorithm that could be taken.
+struct KernelAlternative {
+  std::string algorithm;
+  double cycles = 0;
+  std::string problem; // why it was not compared
+};
+
 /// What one request came to. Times are cycles of one repetition: where there are several, the first one is left out
 /// and the mean taken over the others, so that `cycles` is what a repetition adds when they follow each other without a
 /// barrier.
@@ -33,7 +40,7 @@ struct KernelOutcome {
   uint32_t maxHops = 0; // longest way of a message
   double seconds = 0;   // that the prediction took
   std::string evaluator, evaluatorWhy;
-  std::vector<std::pair<std::string, double>> alternatives; // that auto compared: algorithm, cycles
+  std::vector<KernelAlternative> alternatives; // that auto compared, or could not
   ErrorBar error;
   std::shared_ptr<const runtime::Explanation> why; // if asked for; of the launch with all repetitions
 };

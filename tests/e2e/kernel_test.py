@@ -44,6 +44,12 @@ class Kernel(TestCase):
         self.assertEqual(report["cycles"], min(cycles.values()))
         self.assertEqual(cycles[report["algorithm"]], report["cycles"])
 
+    def test_auto_does_not_go_word_by_word_on_a_large_mesh(self):
+        report = self.predict("gemm", *WAFER, "--mesh", "300x300", "--shape", "2400x2400x2400")
+        by_algorithm = {a["algorithm"]: a for a in report["alternatives"]}
+        self.assertIn("cycles", by_algorithm["meshgemm"])
+        self.assertIn("want a link", by_algorithm["cannon"]["problem"])
+
     def test_settings_of_the_hardware(self):
         arguments = ("allreduce", *WAFER, "--mesh", "1x30", "--shape", "4", "--algo", "chain")
         near, far = (self.predict(*arguments, "--set", f"latency.hop={hop}")["cycles"] for hop in (1, 5))
