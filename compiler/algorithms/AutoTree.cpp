@@ -1,5 +1,6 @@
 #include "compiler/algorithms/AutoTree.h"
 
+#include "compiler/algorithms/TreeBound.h"
 #include "compiler/algorithms/TreeTiming.h"
 
 #include <algorithm>
@@ -163,7 +164,14 @@ void improve(TimedTree &best, int64_t words, const hw::Hardware &hardware, int c
   }
 }
 
-/// The best of those that are made with much, little or no regard to messages that delay each other.
+/// Whether no tree with this root is much faster: the longer side alone takes nearly as long.
+bool isNearBound(const TimedTree &made, int64_t words, const hw::Hardware &hardware) {
+  const int n = made.tree.size(), side = std::max(made.tree.root, n - 1 - made.tree.root) + 1;
+  return 100 * made.cycles <= 105 * reduceLowerBound(side, words, hardware.latency);
+}
+
+/// The best of those that are made with much, little or no regard to messages that delay each other; improved if it is
+/// worth the time.
 template <typename Make> TimedTree bestTree(int n, int64_t words, const hw::Hardware &hardware, int colors, Make make) {
   const int mostImproved = 16, mostWords = 64; // longer ones do not get better, larger ones take too long
   TimedTree best{ReductionTree(n), 0};
@@ -171,8 +179,6 @@ template <typename Make> TimedTree bestTree(int n, int64_t words, const hw::Hard
   for (int quarters : {4, 2, 1, 0}) {
     TimedTree made{make(n, Times{words, hardware.latency, quarters}, colors), 0};
     made.cycles = timeTree(made.tree, words, hardware);
-    if (n <= mostImproved && words <= mostWords)
-      improve(made, words, hardware, colors);
     const int root = made.tree.root;
     const int64_t all = made.cycles + int64_t{hardware.latency.hop} * std::max(root, n - 1 - root);
     if (all < least) {
@@ -180,6 +186,8 @@ template <typename Make> TimedTree bestTree(int n, int64_t words, const hw::Hard
       best = std::move(made);
     }
   }
+  if (n <= mostImproved && words <= mostWords && !isNearBound(best, words, hardware))
+    improve(best, words, hardware, colors);
   return best;
 }
 
