@@ -15,7 +15,7 @@ Result<std::unique_ptr<runtime::Device>> makeLoadedEngine(const runtime::Package
 struct EngineMaker {
   std::function<Result<std::unique_ptr<runtime::Device>>(const runtime::Package &, const hw::Hardware &,
                                                          const sim::MeshEngineOptions &)>
-      make; // empty: the mesh engine, with the evaluator that the options name
+      make;                        // empty: the mesh engine, with the evaluator that the options name
   sim::TraceSink *trace = nullptr; // must outlive the device; instead of DeviceOptions::tracePath
 };
 Result<std::unique_ptr<runtime::Device>> makeLoadedEngine(const runtime::Package &package, const DeviceOptions &options,

@@ -21,8 +21,8 @@ CoreRates hw::rvvRates(const Hardware &hardware) {
   double lanes = bitsPerCycle(rvv::Unit::Float, core.dlenBits) / f32Bits;
   uint32_t portBits = timing.memory.bits ? timing.memory.bits : core.dlenBits;
 
-  // An exponential as compiler/codegen/ExpandMath.cpp writes it: bounds 4, exponent 4, remainder 2, polynomial 8, result
-  // 3, scaling by two powers of two 8. One rate stands for both, so the mean of their times.
+  // An exponential as compiler/codegen/ExpandMath.cpp writes it: bounds 4, exponent 4, remainder 2, polynomial 8,
+  // result 3, scaling by two powers of two 8. One rate stands for both, so the mean of their times.
   constexpr double exponentialInstructions = 29;
   double divide = timing.divide.floatCycles + timing.divide.cyclesPerBit * f32Bits;
   const std::vector<std::string> &elementwise = timing.elementwise.operations;

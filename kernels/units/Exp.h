@@ -8,8 +8,8 @@
 //
 // Special values: exp(NaN) is the canonical NaN (so is exp(inf - inf)), exp(+inf) = +inf, exp(-inf) = +0, exp(+-0) = 1;
 // above the format's range +inf, below half its smallest number +0. No floating-point flags at all.
-// Errors (tests/unit/units_exp_test.cpp proves them): binary32 within 0.69 ulp (0.6815 is the worst), subnormal results too, and never
-// falling where x rises; bfloat16 correctly rounded for each of its inputs.
+// Errors (tests/unit/units_exp_test.cpp proves them): binary32 within 0.69 ulp (0.6815 is the worst), subnormal results
+// too, and never falling where x rises; bfloat16 correctly rounded for each of its inputs.
 #pragma once
 
 #include "kernels/units/VectorCall.h"
