@@ -147,8 +147,9 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   command->add_option("--hw", arguments->hardware, "Hardware: a preset's name or a YAML file")
       ->type_name("PRESET|FILE")
       ->capture_default_str();
-  command->add_option("--mesh", arguments->mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
-      ->type_name("WxH");
+  CLI::Option *mesh =
+      command->add_option("--mesh", arguments->mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
+          ->type_name("WxH");
   CLI::Option *shape =
       command
           ->add_option("--shape", arguments->shape,
@@ -171,28 +172,36 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
           "repetition adds, as the reference measurements have it (default: gemm 1, others 3)")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command
-      ->add_option("--evaluator", arguments->evaluator,
-                   "Word by word (event), message by message (maxplus), or maxplus where it applies (auto); the cycles "
-                   "are the same")
-      ->type_name("auto|event|maxplus")
-      ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
-      ->capture_default_str();
+  CLI::Option *evaluator =
+      command
+          ->add_option(
+              "--evaluator", arguments->evaluator,
+              "Word by word (event), message by message (maxplus), or maxplus where it applies (auto); the cycles "
+              "are the same")
+          ->type_name("auto|event|maxplus")
+          ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
+          ->capture_default_str();
   CLI::Option *explain = command->add_flag("--explain", arguments->explain,
                                            "Say why: the critical path from the end back to the launch, the slowest "
                                            "core, the most loaded and stalled links");
-  command
-      ->add_option("--json", arguments->jsonPath,
-                   "Write the prediction as JSON (docs/json.md); -: only that, to stdout")
-      ->type_name("FILE|-");
-  command
-      ->add_option("--csv", arguments->csvPath,
-                   "A request a row: columns P (cores of both axes), M, K, N or Mt, Kt, Nt, group_num, L_hops, size")
-      ->type_name("ROWS.csv")
-      ->excludes(shape)
-      ->excludes(explain);
+  CLI::Option *json = command
+                          ->add_option("--json", arguments->jsonPath,
+                                       "Write the prediction as JSON (docs/json.md); -: only that, to stdout")
+                          ->type_name("FILE|-");
+  CLI::Option *rows =
+      command
+          ->add_option(
+              "--csv", arguments->csvPath,
+              "A request a row: columns P (cores of both axes), M, K, N or Mt, Kt, Nt, group_num, L_hops, size")
+          ->type_name("ROWS.csv")
+          ->excludes(shape)
+          ->excludes(explain)
+          ->excludes(mesh)
+          ->excludes(evaluator)
+          ->excludes(json);
   command->add_option("-o", arguments->outputPath, "With --csv: where the rows go, cycles added (default: stdout)")
-      ->type_name("PREDICTED.csv");
+      ->type_name("PREDICTED.csv")
+      ->needs(rows);
   command->callback([arguments, &tool, &exitCode] {
     Result<void> done = kernel(*arguments, tool);
     exitCode = done ? 0 : reportError(done.error());

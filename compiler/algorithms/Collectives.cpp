@@ -36,10 +36,14 @@ Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n)
     return twoPhaseTree(n);
   // Trees of both axes pass the same routers, so that each may have half of the colours.
   const int colors = colorsOf(out) / (sum.axis == "xy" ? 2 : 1);
-  if (algorithm == "auto")
+  if (algorithm == "auto") {
+    // Before it is timed word by word.
+    if (Result<void> fits = out.builder.checkSram(); !fits)
+      return fits.takeError();
     return (sum.everywhere ? autoAllReduceTree : autoReduceTree)(n, wordsOf(out, sum.elements), out.builder.hardware,
                                                                  colors)
         .tree;
+  }
   if (sum.levels > 0)
     return kTree(n, sum.levels, {});
   int mostLevels = 1;

@@ -90,8 +90,10 @@ public:
   const hw::Hardware &hardware;
   const uint32_t width, height;
 
-private:
+  /// Whether the buffers so far fit a core. Error: what they take and what there is.
   Result<void> checkSram() const;
+
+private:
   void repeat(uint32_t times);
 
   std::unique_ptr<pkg::ProgramT> program;

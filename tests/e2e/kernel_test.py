@@ -90,6 +90,12 @@ class Kernel(TestCase):
         self.assertIn("critical path of gemm", text)
         self.assertIn("--evaluator event", text)
         self.refused("kernel", "gemm", *WAFER, "--explain", "--csv", "rows.csv", status=2, says="--explain")
+        for option in (("--mesh", "4x4"), ("--evaluator", "event"), ("--json", "-")):
+            self.refused("kernel", "gemm", *WAFER, *option, "--csv", "rows.csv", status=2, says=option[0])
+        self.refused("kernel", "gemm", *WAFER, "-o", "out.csv", status=2, says="--csv")
+        # Refused before a tree is made for so many words.
+        self.refused("kernel", "reduce", *WAFER, "--mesh", "1x1172", "--shape", "268435456x4096", "--algo", "auto",
+                     says="2199023255552 bytes")
 
     def test_error_bars(self):
         kind = ("gemm", *WAFER, "--algo", "meshgemm")
