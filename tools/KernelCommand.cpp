@@ -21,7 +21,7 @@ using algorithms::Request;
 namespace {
 
 struct Arguments {
-  std::string kind, hardware = defaultHardware, mesh, shape, algorithm = "auto", element = "f16", evaluator = "auto";
+  std::string kind, hardware = defaultHardware, mesh, shape, algorithm = "auto", element, evaluator = "auto";
   std::vector<std::string> settings;
   std::string jsonPath, csvPath, outputPath = "-";
   bool list = false, explain = false;
@@ -73,12 +73,29 @@ Result<void> divideSettings(const std::vector<std::string> &texts, std::vector<h
   return success();
 }
 
+/// The type that kernels of this kind were measured with on the machine, if it is one; else f16.
+Result<algorithms::Element> usualElement(const std::string &kind, const std::string &hardware) {
+  auto known = knownErrors();
+  if (!known)
+    return known.takeError();
+  bool f16 = false, f32 = false;
+  for (const WaferErrors &each : *known)
+    if (each.hardware == hardware && each.kind == kind)
+      (each.element == "f32" ? f32 : f16) = true;
+  return f32 && !f16 ? algorithms::Element::F32 : algorithms::Element::F16;
+}
+
 Result<Request> toRequest(const Arguments &arguments, const hw::Hardware &hardware,
                           std::map<std::string, std::string> settings) {
   Request request;
   request.kind = kindOf(arguments.kind);
   request.algorithm = arguments.algorithm;
-  request.element = arguments.element == "f32" ? algorithms::Element::F32 : algorithms::Element::F16;
+  auto usual = usualElement(arguments.kind, hardware.name);
+  if (!usual)
+    return usual.takeError();
+  request.element = arguments.element.empty()    ? *usual
+                    : arguments.element == "f32" ? algorithms::Element::F32
+                                                 : algorithms::Element::F16;
   request.settings = algorithms::Settings(std::move(settings));
   request.width = hardware.parallelism.meshWidth;
   request.height = hardware.parallelism.meshHeight;
@@ -160,10 +177,11 @@ void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->type_name("auto|NAME")
       ->capture_default_str();
   command->add_flag("--list", arguments->list, "Print the algorithms of the kind and their settings, and stop");
-  command->add_option("--dtype", arguments->element, "Type of the operands; two f16 share a word")
+  command
+      ->add_option("--dtype", arguments->element,
+                   "Type of the operands; two f16 share a word (default: as measured on the machine, else f16)")
       ->type_name("f16|f32")
-      ->check(CLI::IsMember({"f16", "f32"}).description(""))
-      ->capture_default_str();
+      ->check(CLI::IsMember({"f16", "f32"}).description(""));
   command
       ->add_option(
           "--set", arguments->settings,

@@ -50,6 +50,12 @@ class Kernel(TestCase):
         self.assertIn("cycles", by_algorithm["meshgemm"])
         self.assertIn("want a link", by_algorithm["cannon"]["problem"])
 
+    def test_type_is_the_measured_one(self):
+        arguments = ("gemm", "--mesh", "8x8", "--shape", "32x32x32", "--algo", "summa")
+        for hardware, element in (("cs2", "f32"), ("wse3", "f16")):
+            self.assertEqual(self.predict(*arguments, "--hw", hardware)["element"], element)
+        self.assertEqual(self.predict(*arguments, "--hw", "cs2", "--dtype", "f16")["element"], "f16")
+
     def test_settings_of_the_hardware(self):
         arguments = ("allreduce", *WAFER, "--mesh", "1x30", "--shape", "4", "--algo", "chain")
         near, far = (self.predict(*arguments, "--set", f"latency.hop={hop}")["cycles"] for hop in (1, 5))
