@@ -44,9 +44,7 @@ uint32_t Paths::stepBack(const LockstepRun &run, uint32_t step, uint32_t core, u
     return from(core, body.wait);
   const uint32_t x = core % width, y = core / width;
   for (const Exchange &each : body.exchanges) {
-    const ChannelShape &shape = shapes[each.channel];
-    const Line &line = shape.lineAt(x, y);
-    const Stop &stop = line.stops[shape.positionOf(x, y)];
+    const auto [shape, line, stop] = siteOf(each.channel, core);
     const FlowShape &in = line.flows[stop.flow], &out = line.flows[stop.sends];
     const Way way = wayOf(each.channel, each.number + step, core);
     const uint32_t source = way.source, count = each.words;

@@ -106,17 +106,21 @@ uint32_t Paths::coreAt(const ChannelShape &shape, uint32_t x, uint32_t y, int32_
   return shape.alongX ? y * width + static_cast<uint32_t>(position) : static_cast<uint32_t>(position) * width + x;
 }
 
-Paths::Way Paths::wayOf(uint32_t channel, uint32_t number, uint32_t core) const {
+Paths::Site Paths::siteOf(uint32_t channel, uint32_t core) const {
   const uint32_t x = core % width, y = core / width;
   const ChannelShape &shape = shapes[channel];
   const Line &line = shape.lineAt(x, y);
-  const uint32_t own = shape.positionOf(x, y);
-  const Stop &stop = line.stops[own];
+  return {shape, line, line.stops[shape.positionOf(x, y)]};
+}
+
+Paths::Way Paths::wayOf(uint32_t channel, uint32_t number, uint32_t core) const {
+  const uint32_t x = core % width, y = core / width;
+  const auto [shape, line, stop] = siteOf(channel, core);
   if (!shape.turn)
     return {coreAt(shape, x, y, stop.source), stop.source, stop.path};
   const int32_t from = line.flows[stop.flow].sourceOf(number);
   const std::vector<uint32_t> &to = linksTo[shape.alongX];
-  const uint32_t there = to[static_cast<size_t>(from)];
+  const uint32_t own = shape.positionOf(x, y), there = to[static_cast<size_t>(from)];
   return {coreAt(shape, x, y, from), from, fabric.ramp + std::max(to[own], there) - std::min(to[own], there)};
 }
 
@@ -151,9 +155,7 @@ uint32_t Paths::headPath(uint32_t channel, uint32_t number, uint32_t core) {
   if (const uint32_t known = endsOf(channel, number).head[core]; known != PathStore::nothing)
     return known;
   const uint32_t x = core % width, y = core / width;
-  const ChannelShape &shape = shapes[channel];
-  const Line &line = shape.lineAt(x, y);
-  const Stop &stop = line.stops[shape.positionOf(x, y)];
+  const auto [shape, line, stop] = siteOf(channel, core);
   const FlowShape &flow = line.flows[stop.flow];
   const Slot &slot = *messages.known(channel, number);
   const Way way = wayOf(channel, number, core);
@@ -185,9 +187,7 @@ uint32_t Paths::headPath(uint32_t channel, uint32_t number, uint32_t core) {
 /// What led to the last word of the message going down the core's ramp.
 uint32_t Paths::lastWord(uint32_t channel, uint32_t number, uint32_t core) {
   const uint32_t x = core % width, y = core / width;
-  const ChannelShape &shape = shapes[channel];
-  const Line &line = shape.lineAt(x, y);
-  const Stop &stop = line.stops[shape.positionOf(x, y)];
+  const auto [shape, line, stop] = siteOf(channel, core);
   const FlowShape &flow = line.flows[stop.flow];
   const Slot &slot = *messages.known(channel, number);
   const Way way = wayOf(channel, number, core);
@@ -222,9 +222,8 @@ uint32_t Paths::heldPath(uint32_t channel, uint32_t number, uint32_t core, uint3
   uint32_t room = 0, steps = 0;
   for (uint32_t hops = 0; hops < width + height; ++hops) {
     const uint32_t x = core % width, y = core / width;
-    const ChannelShape &shape = shapes[channel];
-    const Line &line = shape.lineAt(x, y);
-    const FlowShape &flow = line.flows[line.stops[shape.positionOf(x, y)].sends];
+    const auto [shape, line, own] = siteOf(channel, core);
+    const FlowShape &flow = line.flows[own.sends];
     const Slot *slot = messages.known(channel, number);
     for (int32_t p = std::max(flow.lo, 0); slot && p <= flow.hi; ++p) {
       if (!flow.delivers(p))
@@ -285,9 +284,8 @@ uint32_t Paths::putPath(const Transfer &transfer, uint32_t core, uint32_t left) 
   const uint32_t number = forward ? transfer.outNumber : transfer.number;
   const Slot *slot = messages.known(channel, number);
   const uint32_t sent = slot ? slot->sent[core] : unknown;
-  const uint32_t x = core % width, y = core / width;
-  const Line &line = shapes[channel].lineAt(x, y);
-  const FlowShape &flow = line.flows[line.stops[shapes[channel].positionOf(x, y)].sends];
+  const auto [shape, line, stop] = siteOf(channel, core);
+  const FlowShape &flow = line.flows[stop.sends];
   if (sent != unknown && left == sent + transfer.words - 1)
     return add(Cause::Bandwidth, sent, sentPath(channel, number, core), core, channel, &flow);
   const uint32_t held = heldPath(channel, number, core, transfer.words, left);
@@ -307,10 +305,8 @@ uint32_t Paths::endPath(const Transfer &transfer, uint32_t core, uint32_t end) {
     const uint32_t passes = fabric.ramp + fabric.streamStage;
     if (end != head + transfer.words + passes)
       return putPath(transfer, core, end - 1);
-    const uint32_t x = core % width, y = core / width;
-    const ChannelShape &shape = shapes[transfer.channel];
-    const Line &line = shape.lineAt(x, y);
-    const FlowShape &flow = line.flows[line.stops[shape.positionOf(x, y)].flow];
+    const auto [shape, line, stop] = siteOf(transfer.channel, core);
+    const FlowShape &flow = line.flows[stop.flow];
     const Way way = wayOf(transfer.channel, transfer.number, core);
     const uint32_t source = way.source, sent = slot.sent[source];
     const bool atSource = sent + way.cycles == head;

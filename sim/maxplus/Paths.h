@@ -91,6 +91,13 @@ private:
   Ends &endsOf(uint32_t channel, uint32_t number);
   uint32_t add(Cause cause, uint64_t begin, uint32_t parent, uint32_t where, uint32_t channel, const FlowShape *flow);
   uint32_t coreAt(const ChannelShape &shape, uint32_t x, uint32_t y, int32_t position) const;
+  /// What a channel has at the core.
+  struct Site {
+    const ChannelShape &shape;
+    const Line &line;
+    const Stop &stop;
+  };
+  Site siteOf(uint32_t channel, uint32_t core) const;
   /// From where message `number` comes to the core, and how long its first word takes at least.
   struct Way {
     uint32_t source = 0;
