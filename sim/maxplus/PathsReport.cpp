@@ -109,12 +109,7 @@ runtime::Explanation Paths::explain(uint64_t cycles) const {
     const LockstepRun &run = runs[node.what];
     at = run.paths[expand(run, node.where, nodes)];
   }
-  runtime::Explanation why;
-  why.program = image.name;
-  why.cycles = cycles;
-  why.ops = image.ops;
-  why.channels = image.channels;
-  why.kernels = image.kernels;
+  runtime::Explanation why = namesOf(image, cycles);
   why.path = segmentsOf(nodes, cycles, last.where, width, height);
   why.stallsKnown = false;
   why.busiest = busiest();

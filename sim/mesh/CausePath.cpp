@@ -1,5 +1,7 @@
 #include "sim/mesh/CausePath.h"
 
+#include "sim/mesh/Decode.h"
+
 #include <algorithm>
 
 namespace weft::sim {
@@ -43,6 +45,16 @@ std::vector<runtime::PathSegment> segmentsOf(const std::vector<PathNode> &nodes,
   }
   std::reverse(backwards.begin(), backwards.end());
   return backwards;
+}
+
+runtime::Explanation namesOf(const ProgramImage &image, uint64_t cycles) {
+  runtime::Explanation why;
+  why.program = image.name;
+  why.cycles = cycles;
+  why.ops = image.ops;
+  why.channels = image.channels;
+  why.kernels = image.kernels;
+  return why;
 }
 
 } // namespace weft::sim

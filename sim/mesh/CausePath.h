@@ -11,6 +11,7 @@
 namespace weft::sim {
 
 using runtime::Cause;
+struct ProgramImage;
 
 struct PathNode {
   uint64_t begin = 0;
@@ -79,6 +80,9 @@ private:
   uint32_t spare = nothing; // list of free nodes
   size_t spares = 0, limit = least;
 };
+
+/// Of a launch of the program, with the names that a path's numbers stand for; why it took so long is still to be told.
+runtime::Explanation namesOf(const ProgramImage &image, uint64_t cycles);
 
 /// The core, or the host port: those of rows come first.
 runtime::Place placeOf(uint32_t where, uint32_t width, uint32_t height);

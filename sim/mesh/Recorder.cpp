@@ -444,12 +444,7 @@ std::optional<runtime::SlowCore> Recorder::slowest() const {
 }
 
 Result<runtime::Explanation> Recorder::explain(uint64_t cycles) const {
-  runtime::Explanation why;
-  why.program = image.name;
-  why.cycles = cycles;
-  why.ops = image.ops;
-  why.channels = image.channels;
-  why.kernels = image.kernels;
+  runtime::Explanation why = namesOf(image, cycles);
   why.path = segmentsOf(paths.nodesOf(end.path), cycles, endsAt, width, height);
   why.slowest = slowest();
   why.busiest = busiest();
