@@ -49,6 +49,7 @@ private:
   Vector bounded(Vector values) const;
   Result<void> minimise();
   Result<void> polish();
+  Result<bool> keepIfBetter(Vector tried, Vector &at, double enough);
   Result<std::vector<WaferFile>> validated(const std::vector<Rows> &files, const hw::Hardware &hardware);
 
   const CalibrationRequest &request;
@@ -224,16 +225,11 @@ Result<void> Fit::minimise() {
       Vector tried = best;
       for (size_t i = 0; i < keys.size(); ++i)
         tried[i] += change[i];
-      tried = bounded(std::move(tried));
-      if (tried == best)
-        continue;
-      auto there = residuals(tried);
-      if (!there)
-        return there.takeError();
-      if (sumOfSquares(*there) < sumOfSquares(*at)) {
+      auto kept = keepIfBetter(std::move(tried), *at, 1);
+      if (!kept)
+        return kept.takeError();
+      if (*kept) {
         better = true;
-        best = std::move(tried);
-        at = std::move(there);
         damping /= 100;
       }
     }
@@ -243,28 +239,36 @@ Result<void> Fit::minimise() {
   return success();
 }
 
+/// Takes the values, kept within what their keys allow, as the best ones if they leave less than `enough` times the sum
+/// of squares of `at`, the residuals of the best ones so far.
+Result<bool> Fit::keepIfBetter(Vector tried, Vector &at, double enough) {
+  tried = bounded(std::move(tried));
+  if (tried == best)
+    return false;
+  auto there = residuals(tried);
+  if (!there)
+    return there.takeError();
+  if (!(sumOfSquares(*there) < sumOfSquares(at) * enough))
+    return false;
+  best = std::move(tried);
+  at = std::move(*there);
+  return true;
+}
+
 Result<void> Fit::polish() {
   auto at = residuals(best);
   if (!at)
     return at.takeError();
-  double least = sumOfSquares(*at);
   for (bool better = true; better;) {
     better = false;
     for (size_t i = 0; i < keys.size(); ++i)
       for (int direction : {-1, 1}) {
         Vector tried = best;
         tried[i] += direction * (keys[i]->type == hw::ValueType::Whole ? 1 : std::max(0.01, 0.01 * std::abs(best[i])));
-        tried = bounded(std::move(tried));
-        if (tried == best)
-          continue;
-        auto there = residuals(tried);
-        if (!there)
-          return there.takeError();
-        if (const double sum = sumOfSquares(*there); sum < least * (1 - 1e-6)) {
-          least = sum;
-          best = std::move(tried);
-          better = true;
-        }
+        auto kept = keepIfBetter(std::move(tried), *at, 1 - 1e-6);
+        if (!kept)
+          return kept.takeError();
+        better = better || *kept;
       }
   }
   return success();
