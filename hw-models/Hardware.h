@@ -160,6 +160,8 @@ Result<Hardware> load(const std::string &nameOrPath, const std::vector<Override>
 Result<Hardware> parse(const std::string &text, const std::string &origin, const std::vector<Override> &overrides = {});
 /// Names of the presets that come with Weft, sorted.
 std::vector<std::string> presetNames();
+/// Whether a preset of that name works as a machine of that digest.
+bool isPreset(const std::string &name, uint64_t digest);
 /// Markdown reference of every key: type, unit, range, meaning.
 std::string schemaMarkdown();
 

@@ -5,8 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <mutex>
 
 using namespace weft;
 using namespace weft::hw;
@@ -43,6 +46,22 @@ std::vector<std::string> hw::presetNames() {
   for (const Preset &preset : presets())
     names.emplace_back(preset.name);
   return names;
+}
+
+bool hw::isPreset(const std::string &name, uint64_t digest) {
+  static std::mutex mutex;
+  static std::map<std::string, uint64_t> digests; // of those asked for so far: reading one takes a while
+  if (std::ranges::find(presets(), std::string_view(name), &Preset::name) == presets().end())
+    return false;
+  const std::scoped_lock lock(mutex);
+  auto known = digests.find(name);
+  if (known == digests.end()) {
+    auto preset = load(name);
+    if (!preset)
+      return false;
+    known = digests.emplace(name, preset->digest).first;
+  }
+  return known->second == digest;
 }
 
 Result<Hardware> hw::load(const std::string &nameOrPath, const std::vector<Override> &overrides) {

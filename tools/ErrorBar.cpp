@@ -67,11 +67,16 @@ ErrorBar errorBar(std::span<const WaferErrors> errors, const std::string &hardwa
   return bar;
 }
 
-Result<std::vector<WaferErrors>> knownErrors() {
-  auto table = parseCsv(wafersCsv(), "hw-models/validation/wafer/errors.csv");
-  if (!table)
-    return table.takeError();
-  return parseErrors(*table);
+Result<std::span<const WaferErrors>> knownErrors() {
+  static const Result<std::vector<WaferErrors>> parsed = []() -> Result<std::vector<WaferErrors>> {
+    auto table = parseCsv(wafersCsv(), "hw-models/validation/wafer/errors.csv");
+    if (!table)
+      return table.takeError();
+    return parseErrors(*table);
+  }();
+  if (!parsed)
+    return parsed.error();
+  return std::span(*parsed);
 }
 
 /// "gemm meshgemm 1.7 %, gemv ktree 0.4 %": the mean over all rows of each algorithm.

@@ -25,8 +25,8 @@ Result<std::vector<WaferErrors>> parseErrors(const CsvTable &table);
 /// hw-models/validation/wafer/errors.csv and rvv/errors.csv as they were when this program was built.
 const char *wafersCsv();
 const char *coresCsv();
-/// The first of them, parsed.
-Result<std::vector<WaferErrors>> knownErrors();
+/// The first of them, parsed once.
+Result<std::span<const WaferErrors>> knownErrors();
 
 struct ErrorBar {
   bool extrapolated = true;

@@ -12,7 +12,7 @@ using algorithms::Kind;
 /// What sets the prediction apart from those that were compared with measurements; empty if nothing does. Those had the
 /// preset's values, square meshes, and of the settings only the ones that the measured kernels have.
 static std::string differs(const KernelOutcome &outcome, const hw::Hardware &hardware) {
-  if (auto preset = hw::load(hardware.name); !preset || preset->digest != hardware.digest)
+  if (!hw::isPreset(hardware.name, hardware.digest))
     return fmt::format("this machine is not the preset {}", hardware.name);
   if (outcome.request.width != outcome.request.height)
     return "only square meshes were measured";

@@ -160,8 +160,7 @@ struct LogitsLog {
 
 /// Of the cycles of a package.
 std::string errorOf(const runtime::RunReport &report) {
-  auto preset = hw::load(report.hardware);
-  return modelErrorBar(report.hardware, preset && preset->digest == report.hardwareDigest).text;
+  return modelErrorBar(report.hardware, hw::isPreset(report.hardware, report.hardwareDigest)).text;
 }
 
 Result<void> writeFiles(const RunOptions &options, const runtime::RunReport &report, LogitsLog &&logits) {
