@@ -8,6 +8,10 @@
 
 namespace weft::explore {
 
+using runtime::bindText;
+using runtime::SqliteStatement;
+using runtime::textAt;
+
 namespace {
 
 constexpr int busyMilliseconds = 60'000;
@@ -21,15 +25,6 @@ constexpr const char *createTables = "CREATE TABLE meta(name TEXT PRIMARY KEY, v
                                      "TEXT NOT NULL, seconds REAL NOT NULL)";
 
 constexpr const char *columns = "digest, ordinal, fidelity, inputs, status, reason_kind, reason, results, seconds";
-
-void bind(sqlite3_stmt *statement, int index, const std::string &text) {
-  sqlite3_bind_text(statement, index, text.data(), int(text.size()), SQLITE_STATIC); // outlives the step
-}
-
-std::string textAt(sqlite3_stmt *statement, int column) {
-  const auto *text = reinterpret_cast<const char *>(sqlite3_column_text(statement, column));
-  return text ? std::string(text, size_t(sqlite3_column_bytes(statement, column))) : std::string();
-}
 
 Row rowOf(sqlite3_stmt *statement) {
   Row row;
@@ -47,9 +42,6 @@ Row rowOf(sqlite3_stmt *statement) {
 
 } // namespace
 
-void Store::Close::operator()(sqlite3 *database) const { sqlite3_close(database); }
-void Store::Close::operator()(sqlite3_stmt *statement) const { sqlite3_finalize(statement); }
-
 Error Store::failure(const char *what) const {
   const int code = sqlite3_errcode(database.get());
   const char *advice =
@@ -61,13 +53,13 @@ Error Store::failure(const char *what) const {
       fmt::format("the results {} cannot be {}: {}; {}", file, what, sqlite3_errmsg(database.get()), advice));
 }
 
-bool Store::run(const char *sql) { return sqlite3_exec(database.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK; }
+bool Store::run(const char *sql) { return runtime::runSql(database.get(), sql); }
 
-Result<Store::Statement> Store::compile(const char *sql) {
-  sqlite3_stmt *statement = nullptr;
-  if (sqlite3_prepare_v3(database.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK)
+Result<SqliteStatement> Store::compile(const char *sql) {
+  SqliteStatement statement = runtime::compileSql(database.get(), sql);
+  if (!statement)
     return failure("read");
-  return Statement(statement);
+  return statement;
 }
 
 Result<Store> Store::openFile(const std::string &path, int flags) {
@@ -221,14 +213,14 @@ Result<void> Store::prepare() {
 
 Result<void> Store::putOne(const Row &row) {
   sqlite3_stmt *statement = insertStatement.get();
-  bind(statement, 1, row.digest);
+  bindText(statement, 1, row.digest);
   sqlite3_bind_int64(statement, 2, int64_t(row.ordinal));
-  bind(statement, 3, row.fidelity);
-  bind(statement, 4, row.inputs);
-  bind(statement, 5, row.status);
-  bind(statement, 6, row.reasonKind);
-  bind(statement, 7, row.reason);
-  bind(statement, 8, row.results);
+  bindText(statement, 3, row.fidelity);
+  bindText(statement, 4, row.inputs);
+  bindText(statement, 5, row.status);
+  bindText(statement, 6, row.reasonKind);
+  bindText(statement, 7, row.reason);
+  bindText(statement, 8, row.results);
   sqlite3_bind_double(statement, 9, row.seconds);
   const int status = sqlite3_step(statement);
   std::optional<Error> error;
@@ -267,8 +259,8 @@ Result<void> Store::lowerOrdinal(const std::string &digest, uint64_t ordinal, co
   if (!statement)
     return statement.takeError();
   sqlite3_bind_int64(statement->get(), 1, int64_t(ordinal));
-  bind(statement->get(), 2, inputs);
-  bind(statement->get(), 3, digest);
+  bindText(statement->get(), 2, inputs);
+  bindText(statement->get(), 3, digest);
   return sqlite3_step(statement->get()) == SQLITE_DONE ? success() : Result<void>(failure("written"));
 }
 
@@ -300,8 +292,8 @@ Result<void> Store::setNote(const std::string &name, const std::string &value) {
   auto statement = compile("INSERT OR REPLACE INTO meta(name, value) VALUES(?, ?)");
   if (!statement)
     return statement.takeError();
-  bind(statement->get(), 1, name);
-  bind(statement->get(), 2, value);
+  bindText(statement->get(), 1, name);
+  bindText(statement->get(), 2, value);
   return sqlite3_step(statement->get()) == SQLITE_DONE ? success() : Result<void>(failure("written"));
 }
 
@@ -309,7 +301,7 @@ Result<std::optional<std::string>> Store::note(const std::string &name) {
   auto statement = compile("SELECT value FROM meta WHERE name=?");
   if (!statement)
     return statement.takeError();
-  bind(statement->get(), 1, name);
+  bindText(statement->get(), 1, name);
   const int status = sqlite3_step(statement->get());
   if (status == SQLITE_DONE)
     return std::optional<std::string>();

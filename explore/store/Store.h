@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hw-models/support/Result.h"
+#include "runtime/support/Sqlite.h"
 
 #include <cstdint>
 #include <functional>
@@ -13,9 +14,6 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-struct sqlite3;
-struct sqlite3_stmt;
 
 namespace weft::explore {
 
@@ -61,11 +59,6 @@ public:
   Result<std::optional<std::string>> note(const std::string &name);
 
 private:
-  struct Close {
-    void operator()(sqlite3 *database) const;
-    void operator()(sqlite3_stmt *statement) const;
-  };
-  using Statement = std::unique_ptr<sqlite3_stmt, Close>;
   static Result<Store> openFile(const std::string &path, int flags);
   Result<void> checkFile();
   Result<void> readMeta();
@@ -73,12 +66,12 @@ private:
   Result<void> putOne(const Row &row);
   Error failure(const char *what) const;
   bool run(const char *sql);
-  Result<Statement> compile(const char *sql);
+  Result<runtime::SqliteStatement> compile(const char *sql);
 
   std::string file;
   Meta described;
-  std::unique_ptr<sqlite3, Close> database;
-  Statement insertStatement, findStatement; // after the database: closed before it
+  runtime::SqliteDatabase database;
+  runtime::SqliteStatement insertStatement, findStatement; // after the database: closed before it
 };
 
 /// Puts the rows of `sources` into a new file at `target`, which appears when it is complete. Errors: the sources are

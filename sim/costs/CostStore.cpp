@@ -30,21 +30,14 @@ std::optional<int> ask(sqlite3 *database, const char *sql) {
   return value;
 }
 
-void bind(sqlite3_stmt *statement, int index, const std::string &text) {
-  sqlite3_bind_text(statement, index, text.data(), int(text.size()), SQLITE_STATIC); // outlives the step
-}
-
 void bindKey(sqlite3_stmt *statement, const CostKey &key) {
-  bind(statement, 1, key.object);
-  bind(statement, 2, key.kernel);
-  bind(statement, 3, key.call);
-  bind(statement, 4, key.core);
+  runtime::bindText(statement, 1, key.object);
+  runtime::bindText(statement, 2, key.kernel);
+  runtime::bindText(statement, 3, key.call);
+  runtime::bindText(statement, 4, key.core);
 }
 
 } // namespace
-
-void CostStore::Close::operator()(sqlite3 *database) const { sqlite3_close(database); }
-void CostStore::Close::operator()(sqlite3_stmt *statement) const { sqlite3_finalize(statement); }
 
 Error CostStore::failure(const char *what) const {
   return userError(fmt::format("the cache of kernel costs {} cannot be {}: {}; delete it, or name another with "
@@ -52,9 +45,7 @@ Error CostStore::failure(const char *what) const {
                                path, what, sqlite3_errmsg(database.get())));
 }
 
-bool CostStore::run(const char *sql) {
-  return sqlite3_exec(database.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK;
-}
+bool CostStore::run(const char *sql) { return runtime::runSql(database.get(), sql); }
 
 Result<CostStore> CostStore::open(const std::string &path) {
   std::error_code failed;
@@ -99,16 +90,10 @@ Result<void> CostStore::prepare() {
   }
   // What a power cut takes is measured again.
   run("PRAGMA synchronous=NORMAL");
-  auto compile = [&](const char *sql, std::unique_ptr<sqlite3_stmt, Close> &into) {
-    sqlite3_stmt *statement = nullptr;
-    const bool fine =
-        sqlite3_prepare_v3(database.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) == SQLITE_OK;
-    into.reset(statement);
-    return fine;
-  };
-  if (!compile("SELECT cycles, instructions FROM costs WHERE object=? AND kernel=? AND call=? AND core=?",
-               findStatement) ||
-      !compile("INSERT OR IGNORE INTO costs VALUES(?, ?, ?, ?, ?, ?)", putStatement))
+  findStatement = runtime::compileSql(
+      database.get(), "SELECT cycles, instructions FROM costs WHERE object=? AND kernel=? AND call=? AND core=?");
+  putStatement = runtime::compileSql(database.get(), "INSERT OR IGNORE INTO costs VALUES(?, ?, ?, ?, ?, ?)");
+  if (!findStatement || !putStatement)
     return failure("read");
   return success();
 }

@@ -2,14 +2,12 @@
 #pragma once
 
 #include "hw-models/support/Result.h"
+#include "runtime/support/Sqlite.h"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-
-struct sqlite3;
-struct sqlite3_stmt;
 
 namespace weft::sim {
 
@@ -38,17 +36,13 @@ public:
   Result<void> put(const CostKey &key, const KernelCost &cost);
 
 private:
-  struct Close {
-    void operator()(sqlite3 *database) const;
-    void operator()(sqlite3_stmt *statement) const;
-  };
   Result<void> prepare();
   Error failure(const char *what) const;
   bool run(const char *sql);
 
   std::string path;
-  std::unique_ptr<sqlite3, Close> database;
-  std::unique_ptr<sqlite3_stmt, Close> findStatement, putStatement; // after the database: closed before it
+  runtime::SqliteDatabase database;
+  runtime::SqliteStatement findStatement, putStatement; // after the database: closed before it
 };
 
 /// $XDG_CACHE_HOME/weft/kernel-costs.db, or ~/.cache/weft/kernel-costs.db; empty if the environment has neither.
