@@ -2,6 +2,8 @@
 
 #include "explore/space/Read.h"
 
+#include "hw-models/support/RegularFile.h"
+
 #include <fmt/format.h>
 #define XXH_INLINE_ALL // the header alone: no library to link
 #include <xxhash.h>
@@ -84,9 +86,8 @@ std::string SpaceReader::fromHere(const std::string &path) const {
 }
 
 Result<std::string> readSmallFile(const std::string &path) {
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(path, failed))
-    return userError(fmt::format("{}: there is no such file", path));
+  if (Result<void> regular = checkRegularFile(path); !regular)
+    return regular.takeError();
   std::ifstream file(path, std::ios::binary);
   std::string text(maxFileBytes + 1, '\0');
   file.read(text.data(), std::streamsize(text.size()));

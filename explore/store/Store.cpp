@@ -1,5 +1,7 @@
 #include "explore/store/Store.h"
 
+#include "hw-models/support/RegularFile.h"
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 
@@ -115,9 +117,8 @@ Result<Store> Store::create(const std::string &path, const Meta &meta) {
 }
 
 Result<Store> Store::open(const std::string &path) {
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(path, failed))
-    return userError(fmt::format("{}: there is no such file", path));
+  if (Result<void> regular = checkRegularFile(path); !regular)
+    return regular.takeError();
   auto store = openFile(path, SQLITE_OPEN_READWRITE);
   if (!store)
     return store;
@@ -133,9 +134,8 @@ Result<Store> Store::open(const std::string &path) {
 }
 
 Result<Store> Store::openForReading(const std::string &path) {
-  std::error_code failed;
-  if (!std::filesystem::is_regular_file(path, failed))
-    return userError(fmt::format("{}: there is no such file", path));
+  if (Result<void> regular = checkRegularFile(path); !regular)
+    return regular.takeError();
   auto store = openFile(path, SQLITE_OPEN_READWRITE); // a file in WAL mode cannot be read without its side files
   if (!store)
     store = openFile(path, SQLITE_OPEN_READONLY);

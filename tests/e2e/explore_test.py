@@ -238,6 +238,10 @@ class Explore(TestCase):
         for shard in ("0/3", "4/3", "1", "x/y", "1/0"):
             self.refused("explore", self.space, "--shard", shard, says="i/n", status=2)
 
+    def test_a_directory_is_no_space(self):
+        self.refused("explore", self.folder, says="a directory; a file is wanted")
+        self.refused("explore", self.folder / "none.yaml", says="there is no such file")
+
     def test_results_that_are_not_ours(self):
         self.space.write_text(SPACE)
         self.explore("-o", "good.db")
