@@ -85,8 +85,14 @@ Meta metaOf(const Space &space, const Evaluator &evaluator) {
 Result<Store> openStore(const std::string &path, const Space &space, const Evaluator &evaluator, bool resume) {
   std::error_code failed;
   const Meta meta = metaOf(space, evaluator);
-  if (!resume || !std::filesystem::exists(path, failed))
+  if (!resume)
     return Store::create(path, meta);
+  if (!std::filesystem::exists(path, failed)) {
+    auto made = Store::create(path, meta);
+    if (made || !std::filesystem::exists(path, failed))
+      return made;
+    // Another process that goes on with it, too, was first.
+  }
   auto store = Store::open(path);
   if (!store)
     return store;

@@ -146,6 +146,14 @@ class Explore(TestCase):
         self.assertEqual((first.wait(300), second.wait(300)), (0, 0))
         self.assertEqual(self.rows("both.db"), self.rows("whole.db"))
 
+    def test_two_runs_make_one_file(self):
+        self.explore("-o", "whole.db")
+        for attempt in range(5):
+            name = f"both{attempt}.db"
+            runs = [self.start("-o", name, "--resume", "--jobs", "1") for _ in range(2)]
+            self.assertEqual([run.wait(300) for run in runs], [0, 0])
+            self.assertEqual(self.rows(name), self.rows("whole.db"))
+
     def start(self, *arguments):
         process = subprocess.Popen([str(BIN / "weft"), "explore", str(self.space), *arguments], cwd=self.folder,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
