@@ -10,6 +10,7 @@
 #include "tools/IssCommand.h"
 #include "tools/KernelCommand.h"
 #include "tools/LoadedEngine.h"
+#include "tools/ReportCommand.h"
 #include "tools/RunCommand.h"
 #include "tools/Terminal.h"
 #include "tools/WorkerCommand.h"
@@ -70,6 +71,7 @@ int main(int argc, char **argv) {
   tools::addKernelCommand(app, tool, exitCode);
   tools::addExploreCommand(app, tool, exitCode);
   tools::addWorkerCommand(app, tool, exitCode);
+  tools::addReportCommand(app, exitCode);
   tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, tool, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");
