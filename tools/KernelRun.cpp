@@ -191,7 +191,7 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
                               {"hidden", op.hidden}});
   json["machine"] = runtime::machineJson(hardware);
   if (outcome.map)
-    json["maps"] = {toJson(*outcome.map)};
+    json["maps"] = nlohmann::json::array({toJson(*outcome.map)});
   if (outcome.why)
     json["explain"] = runtime::toJson(*outcome.why);
   return json;
