@@ -32,10 +32,12 @@ function checkbox(label, checked, onChange, id) {
 
 function card(value, label) { return element('div', {class: 'card'}, element('b', {}, value), element('span', {}, label)); }
 
+/** Cells are texts or elements; a row may be an element, too. */
 function table(caption, heads, rows) {
+  const isText = heads.map((_, i) => rows.length > 0 && rows.every(row => (row instanceof Node ? row.cells[i] : row[i])?.classList?.contains('text')));
   return element('div', {class: 'scroll-x', tabindex: '0', role: 'region', 'aria-label': caption},
     element('table', {}, element('caption', {}, caption),
-      element('thead', {}, element('tr', {}, ...heads.map(head => element('th', {scope: 'col'}, head)))),
+      element('thead', {}, element('tr', {}, ...heads.map((head, i) => element('th', {scope: 'col', class: isText[i] ? 'text' : ''}, head)))),
       element('tbody', {}, ...rows.map(row => row instanceof Node ? row
         : element('tr', {}, ...row.map(cell => cell instanceof Node && cell.tagName === 'TD' ? cell : element('td', {}, cell)))))));
 }
@@ -55,7 +57,11 @@ function trim(value) {
   return String(Number(value.toPrecision(4)));
 }
 function whole(value) { return Math.round(value).toLocaleString('en'); }
-function percent(share) { return Number.isFinite(share) ? number(share * 100) + ' %' : '–'; }
+function percent(share) {
+  if (!Number.isFinite(share)) return '–';
+  const value = share * 100;
+  return (value === 0 ? '0' : Math.abs(value) < 1e-4 ? value.toExponential(1) : String(Number(value.toPrecision(3)))) + ' %';
+}
 function withUnit(value, unit) { return typeof value === 'number' ? number(value) + (unit ? ' ' + unit : '') : String(value); }
 
 const metricUnits = {
@@ -115,6 +121,7 @@ async function copyText(text, button) {
 }
 
 // Everything that draws with colours draws again when they change.
+let printing = false; // on paper, pictures are finer
 const painters = [];
 function onRepaint(paint) { painters.push(paint); }
 function repaint() { for (const paint of painters) paint(); }

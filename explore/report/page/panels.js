@@ -35,7 +35,7 @@ function shareBar({share, chance}) {
 }
 
 function effectPicture({column, groups, means, sizes, low, high}, results) {
-  const chart = new Chart({height: 170, left: 62, right: 8, top: 8, bottom: 46, label: `${results.name} by ${column.name}`});
+  const chart = new Chart({height: 170, left: 72, right: 8, top: 8, bottom: 46, label: `${results.name} by ${column.name}`});
   const least = Math.min(...low), most = Math.max(...high), log = least > 0 && most / least > 100;
   chart.paint = () => {
     const context = chart.begin();
@@ -124,7 +124,13 @@ function hardwareSection(sweep) {
     }
     if (sweep.selected >= 0) picked = sweep.selected;
     else if (!sweep.isFront.has(picked)) picked = bestOf(sweep, front, objectives[0]);
-    const names = row => objectives.filter(each => bestOf(sweep, front.filter(other => sweep.workload(other) === sweep.workload(row)), each) === row).map(each => `best ${each.metric}`).join(', ');
+    const winners = new Map();
+    for (const workload of new Set(front.map(row => sweep.workload(row))))
+      for (const each of objectives) {
+        const row = bestOf(sweep, front.filter(other => sweep.workload(other) === workload), each);
+        winners.set(row, [...winners.get(row) ?? [], `best ${each.metric}`]);
+      }
+    const names = row => winners.get(row)?.join(', ') ?? '';
     const listed = [...front].sort((a, b) => names(b).length - names(a).length).slice(0, 300);
     if (!listed.includes(picked)) listed.unshift(picked);
     const select = choice('point', listed.map(row => [String(row), `${data.ordinal[row]}${sweep.columns.get('workload')?.distinct.length > 1 ? ' ' + sweep.workload(row) : ''}${sweep.isFront.has(row) ? '' : ' (not on the front)'}${names(row) ? ': ' + names(row) : ''}`]), String(picked),
