@@ -58,7 +58,7 @@ function effectPicture({column, groups, means, sizes, low, high}, results) {
 function killsSection(sweep) {
   const all = sweep.rowsOfFidelity(), refused = all.filter(row => !sweep.isOk(row));
   const about = 'Points that cannot work, by kind of reason, over all points of the search (filters do not count here).';
-  if (!refused.length) return section('kills', 'What kills points', about, empty(`Nothing: all ${whole(all.length)} points work.`));
+  if (!refused.length) return section('kills', 'What kills points', about, empty(all.length === 1 ? 'Nothing: the one point works.' : `Nothing: all ${whole(all.length)} points work.`));
   const kinds = countBy(refused, row => sweep.reasonOf(row).kind);
   const rows = kinds.map(([kind, count]) => {
     const sentences = countBy(refused.filter(row => sweep.reasonOf(row).kind === kind), row => sweep.reasonOf(row).text);
@@ -110,7 +110,7 @@ function changesOf(sweep, row) {
   return changes;
 }
 function yamlOf(sweep, row) {
-  return hardwareYaml(sweep.data.base, changesOf(sweep, row), `${sweep.data.name.slice(0, 40)}-${sweep.data.ordinal[row]}`);
+  return hardwareYaml(sweep.data.base, changesOf(sweep, row), `${sweep.data.name.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 40)}-${sweep.data.ordinal[row]}`);
 }
 
 function hardwareSection(sweep) {

@@ -148,7 +148,7 @@ function sweepReport(data, main) {
   const sweep = new Sweep(data);
   document.getElementById('title').textContent = data.title || 'Search';
   const refused = sweep.rowsOfFidelity().filter(row => !sweep.isOk(row)).length, points = sweep.rowsOfFidelity().length;
-  document.getElementById('subtitle').textContent = `${data.file}: ${whole(points)} points, ${whole(points - refused)} work, ${whole(refused)} are refused` +
+  document.getElementById('subtitle').textContent = `${data.file}: ${points === 1 ? 'one point' : whole(points) + ' points'}; ${whole(points - refused)} work, ${whole(refused)} refused` +
     (data.fidelities.length ? `; computed at ${data.fidelities.map(name => `${name} (${whole(data.fidelity.filter(f => data.fidelities[f] === name).length)})`).join(', ')}` : '');
   main.append(element('nav', {'aria-label': 'Parts of this report'}, ...[['front', 'Front'], ['parallel', 'Parallel coordinates'], ['sensitivity', 'Sensitivity'],
     ['kills', 'What kills points'], ['difference', 'Fidelities'], ['hardware', 'Winning hardware'], ['points', 'All points'], ['space', 'The space']]
