@@ -76,7 +76,8 @@ class Refused(TestCase):
                            ("hollow.json", "no key 'hardware'"), ("other.db", "no results of weft explore"),
                            ("later.db", "another version"), ("cut.db", "cut.db"), ("damaged.db", "damaged.db")):
             with self.subTest(name):
-                self.refused("report", name, "-o", "page.html", says=says)
+                done = self.refused("report", name, "-o", "page.html", says=says)
+                self.assertNotIn("-o", done.stderr)
         self.refused("report", "later.db", "-o", "none/page.html", says="none/page.html")
         self.refused("report", "later.db", "-o", "later.db", says="-o", status=2)
 
@@ -256,6 +257,16 @@ class Looked(TestCase):
         self.assertEqual(difference, ["cycles", "analytic", "engine", "3", "10 %", "10 %"])
         # The front is that of the exact ones.
         self.assertEqual(page.evaluate("weftSweep.front.map(row => weftSweep.data.ordinal[row])"), [1])
+
+    def test_trials_of_a_tuner(self):
+        trial = lambda tile: {"subject": {"kernel": "gemm", "shape": "8x8", "core": "c"}, "machine": "wse3", "choices": {"tile": tile}}
+        database(self.folder / "a.db", [(0, "short-0", trial("4x4"), "", {"cycles": 3}), (0, "full", trial("4x4"), "", {"cycles": 30}),
+                                        (0, "full", trial("2x2"), "", {"cycles": 25}), (0, "verified", trial("2x2"), "wrong", {}),
+                                        (0, "verified", trial("4x4"), "", {"cycles": 30})], name="tune")
+        page = self.show("a.db")
+        self.assertIn("2 points; 1 work, 1 refused", page.evaluate("document.getElementById('subtitle').textContent"))
+        self.assertEqual(page.evaluate("weftSweep.front.map(row => [weftSweep.text('choice.tile', row), weftSweep.text('workload', row), weftSweep.text('cycles', row)])"), [["4x4", "gemm 8x8 on wse3", "30"]])
+        self.assertIn("wrong", page.evaluate("document.getElementById('kills').innerText"))
 
     def test_nothing_to_show_is_said(self):
         refused = [("engine", {"workload": "w", "latency.hop": 1 + i}, "sram", {}) for i in range(9)]

@@ -92,10 +92,11 @@ class Chart {
     context.lineWidth = 1;
     context.textAlign = 'center';
     context.textBaseline = 'top';
-    for (const [value, text] of xScale.ticks(Math.max(2, this.innerWidth / 95))) {
-      const at = this.x(xScale.share(value));
+    const marks = xScale.ticks(Math.max(2, this.innerWidth / 95)).map(([value, text]) => [this.x(xScale.share(value)), text]);
+    const room = marks.length > 1 ? Math.abs(marks[1][0] - marks[0][0]) - 4 : 110;
+    for (const [at, text] of marks) {
       line(context, at, this.top, at, this.height - this.bottom);
-      context.fillText(clip(context, text, 110), at, this.height - this.bottom + 6);
+      context.fillText(clip(context, text, xScale.categories ? room : 110), at, this.height - this.bottom + 6);
     }
     context.textAlign = 'right';
     context.textBaseline = 'middle';

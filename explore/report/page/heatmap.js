@@ -58,7 +58,7 @@ function opsOfMesh(run, view, onPick) {
   const {unit} = quantities[quantity];
   return table(`${quantities[quantity].name} by op; press one to see it`, ['op', 'of all', '', quantity === 'link' ? 'most of a link' : 'most of a core'],
     ops.slice(0, 40).map(op => [element('button', {type: 'button', 'aria-pressed': String(op.op === view.op), onclick: () => onPick(op.op === view.op ? '' : op.op)}, op.op), percent(op[quantity].sum / total),
-      element('div', {class: 'stack', style: 'width:110px;min-width:60px'}, element('span', {class: 'bar', style: `width:${100 * op[quantity].sum / total}%;height:100%`})), withUnit(op[quantity].highest, unit)]));
+      element('div', {class: 'stack', style: 'width:60px;min-width:60px'}, element('span', {class: 'bar', style: `width:${100 * op[quantity].sum / total}%;height:100%`})), withUnit(op[quantity].highest, unit)]));
 }
 
 class HeatMap {

@@ -2,15 +2,17 @@
 
 function sensitivitySection(sweep) {
   const body = element('div'), metrics = [...sweep.objectives.map(each => each.metric), ...sweep.metrics.map(column => column.name).sort()].filter((name, i, all) => all.indexOf(name) === i);
-  let metric = metrics[0];
+  const workloads = sweep.columns.get('workload')?.categories ?? [];
+  let metric = metrics[0], workload = workloads.length > 1 ? workloads[0] : '';
   const build = () => {
-    const results = sweep.columns.get(metric), rows = results ? sweep.working.filter(row => results.values[row] !== null) : [];
-    if (rows.length < 2 || !sweep.varying.length) {
-      body.replaceChildren(empty(!sweep.varying.length ? 'Nothing varies in this search.' : rows.length ? 'One point alone shows no sensitivity.' : 'No point worked among those shown: nothing to compare.'));
+    const results = sweep.columns.get(metric), rows = results ? sweep.working.filter(row => results.values[row] !== null && (!workload || sweep.workload(row) === workload)) : [];
+    const axes = sweep.varying.filter(column => !workload || column.name !== 'workload');
+    if (rows.length < 2 || !axes.length) {
+      body.replaceChildren(empty(!axes.length ? 'Nothing varies in this search.' : rows.length ? 'One point alone shows no sensitivity.' : 'No point worked among those shown: nothing to compare.'));
       return;
     }
     const numbers = rows.map(row => results.values[row]);
-    const effects = sweep.varying.map(column => ({column, ...effectOf(column, rows, numbers)})).sort((a, b) => b.share - a.share);
+    const effects = axes.map(column => ({column, ...effectOf(column, rows, numbers)})).sort((a, b) => b.share - a.share);
     const bars = table(`Share of the variance of ${metric} over ${whole(rows.length)} points`, ['axis', 'share', '', 'by chance', 'smallest mean', 'largest mean'],
       effects.map(each => [each.column.name, percent(each.share), shareBar(each), percent(each.chance),
         withUnit(Math.min(...each.means.filter(Number.isFinite)), results.unit), withUnit(Math.max(...each.means.filter(Number.isFinite)), results.unit)]));
@@ -26,7 +28,8 @@ function sensitivitySection(sweep) {
   sweep.onChange(what => { if (what !== 'select') build(); });
   return section('sensitivity', 'Sensitivity of each axis',
     'Share of variance (correlation ratio, first-order): how much of a metric’s variance lies between the means of the points with equal values of one axis – of more than 12 numbers, of eighths. “By chance” is what an axis without effect has on average. It is exact for a full grid; where points are refused, random or few, axes may stand in for each other, and effects that two axes only have together are in neither.',
-    metrics.length ? element('div', {class: 'controls'}, choice('metric', metrics.map(name => [name, name]), metric, value => { metric = value; build(); }, 'sensitivity-metric')) : null, body);
+    metrics.length ? element('div', {class: 'controls'}, choice('metric', metrics.map(name => [name, name]), metric, value => { metric = value; build(); }, 'sensitivity-metric'),
+      workloads.length > 1 ? choice('of', [...workloads.map(name => [name, name]), ['', 'all workloads']], workload, value => { workload = value; build(); }, 'sensitivity-workload') : null) : null, body);
 }
 
 function shareBar({share, chance}) {
@@ -147,14 +150,14 @@ function hardwareSection(sweep) {
       parts.push(element('h3', {}, 'The machine as a file'), element('div', {class: 'controls'}, copy,
         element('button', {type: 'button', onclick: () => download(`${data.name}-${data.ordinal[picked]}.yaml`, 'text/yaml', text)}, 'Save it'), element('span', {class: 'about'}, 'Try it: weft hw check FILE, weft run … --hw FILE')),
         element('pre', {id: 'yaml', tabindex: '0', 'aria-label': 'Hardware description'}, text));
-    } else {
+    } else if (data.axes.some(axis => axis.role === 'hardware')) {
       parts.push(element('p', {class: 'note'}, data.base ? 'The kind of core differs from the base’s, so that its keys are not known here; write the file by hand from the table above.'
         : `The base machine (${data.baseName}) is not among the presets and the results do not hold it: put the values above into its file.`));
     }
     body.replaceChildren(...parts.filter(part => part));
   };
   sweep.onChange(build);
-  return section('hardware', 'Winning hardware', 'The points of the front, or the one that is selected in a picture or table.', body);
+  return section('hardware', sweep.data.base || sweep.data.axes.some(axis => axis.role === 'hardware') ? 'Winning hardware' : 'Winning choices', 'The points of the front, or the one that is selected in a picture or table.', body);
 }
 
 function bestOf(sweep, rows, objective) {

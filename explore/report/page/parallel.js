@@ -42,7 +42,7 @@ class Parallel {
     this.columns = names.map(name => sweep.columns.get(name).values);
     const shown = new Set(sweep.shown), rest = rows.filter(row => !shown.has(row)), kept = sweep.shown.filter(row => !sweep.isFront?.has(row));
     this.lines(context, rest, cssColor('--grid'), 0.5, 1);
-    this.lines(context, kept, cssColor('--dot'), kept.length > 2000 ? 0.05 : kept.length > 300 ? 0.2 : 0.55, 1);
+    this.lines(context, kept, cssColor('--dot'), Math.min(0.55, Math.max(0.02, 100 / kept.length)), 1);
     this.lines(context, sweep.front, cssColor('--front'), sweep.front.length > 100 ? 0.5 : 0.95, 1.8);
     this.axes(context);
     const missing = sweep.varying.length + sweep.objectives.length - names.length;

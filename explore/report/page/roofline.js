@@ -15,8 +15,8 @@ function rooflineSection(run) {
   return section('roofline', 'Roofline', about, element('div', {class: 'pair'},
     roofPicture(names, 'loads', [[machine.load_bytes, `${number(machine.load_bytes)} bytes a cycle from SRAM`]], machine, 'MAC for each byte loaded from SRAM'),
     roofPicture(names, 'links', [[4 * machine.link_bytes, `four links of ${number(machine.link_bytes)} bytes a cycle`]], machine, 'MAC for each byte times link')),
-    table('Ops that multiply', ['op', 'launch', 'MAC', 'MAC/byte loaded', 'MAC/byte × link', 'MAC a cycle and core', 'of the roof', 'in kernels alone', 'of the launch'],
-      names.map(each => [`${each.letter}  ${each.op.op}`, each.map.program, number(each.macs), number(each.loads), number(each.links), number(each.rate), percent(each.rate / roofOf(each, machine)), number(each.kernelRate), percent(each.op.cycles / each.map.cycles)])));
+    table('Ops that multiply; MAC a cycle and core over all cycles of the op, and in kernels alone', ['op', 'launch', 'MAC', 'a byte loaded', 'a byte × link', 'a cycle and core', 'of the roof', 'in kernels', 'of the launch'],
+      names.map(each => [`${each.letter}  ${each.op.op}`, element('td', {class: 'text'}, each.map.program), number(each.macs), number(each.loads), number(each.links), number(each.rate), percent(each.rate / roofOf(each, machine)), number(each.kernelRate), percent(each.op.cycles / each.map.cycles)])));
 }
 
 function peakOf(point, machine) { return point.narrow ? machine.macs_f16 : machine.macs_f32; }
