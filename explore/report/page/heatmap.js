@@ -108,6 +108,7 @@ function opsOfMesh(run, view, onPick) {
               [element(
                    'button', {
                      type: 'button',
+                     class: 'wraps',
                      'aria-pressed': String(op.op === view.op),
                      onclick: () => onPick(op.op === view.op ? '' : op.op)
                    },

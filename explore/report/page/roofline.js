@@ -71,8 +71,10 @@ function roofPicture(points, key, slopes, machine, label) {
   if (!drawn.length) return element('figure', {}, empty('No op moves such bytes.'));
   const hasNarrow = drawn.some(point => point.narrow), hasWide = drawn.some(point => !point.narrow);
   const roofs = [
-    hasWide ? [machine.macs_f32, 'f32: '] : null, hasNarrow ? [machine.macs_f16, '16-bit operand: '] : null
+    hasWide && (!hasNarrow || machine.macs_f32 !== machine.macs_f16) ? [machine.macs_f32, 'f32: '] : null,
+    hasNarrow ? [machine.macs_f16, hasWide && machine.macs_f32 === machine.macs_f16 ? '' : '16-bit operand: '] : null
   ].filter(each => each && each[0] > 0);
+  if (!roofs.length) return element('figure', {}, empty('The machine does not say what it can multiply.'));
   chart.paint = () => {
     const context = chart.begin(), peak = Math.max(...roofs.map(([rate]) => rate));
     const ridge = peak / slopes[0][0];
