@@ -91,6 +91,45 @@ std::vector<Algorithm> makeAlgorithms() {
   return all;
 }
 
+struct Matrix {
+  std::string_view name;
+  int64_t rows = 0, cols = 0;
+};
+
+/// The matrices that the cores have between them, or that each core has.
+std::vector<Matrix> matrices(const Request &request) {
+  const std::vector<int64_t> &shape = request.shape;
+  switch (request.kind) {
+  case Kind::Gemm:
+    return {{"A", shape[0], shape[1]}, {"B", shape[1], shape[2]}, {"C", shape[0], shape[2]}};
+  case Kind::DecodeLayer:
+  case Kind::PrefillLayer:
+    return {{"weights of the attention", shape[0], shape[0]},
+            {"weights between the feed-forward layers", shape[0], shape[1]},
+            {"cache", shape[0], shape[2]}};
+  default:
+    return {{"matrix", shape[0], shape[1]}};
+  }
+}
+
+/// Refuses what no core of any machine could hold, so that algorithms can compute with the products of extents. What
+/// is less than that and still too much is ProgramBuilder's to refuse, buffer by buffer.
+Result<void> checkBytes(const Request &request, const hw::Hardware &hardware) {
+  constexpr uint64_t most = uint64_t{1} << 30; // the schema's limit of memory.sram_kib
+  const bool shared = request.kind < Kind::AllReduce || request.kind >= Kind::DecodeLayer;
+  const int64_t cores = shared ? int64_t{request.width} * request.height : 1;
+  for (const Matrix &matrix : matrices(request)) {
+    const uint64_t bytes =
+        product({matrix.rows, matrix.cols, elementBytes(request.element)}) / static_cast<uint64_t>(cores);
+    if (bytes > most)
+      return userError(fmt::format("{} of {}x{} elements takes at least {} bytes of SRAM a core, {} has {}; use a "
+                                   "larger mesh or a machine with more memory.sram_kib",
+                                   matrix.name, matrix.rows, matrix.cols, bytes, hardware.name,
+                                   hardware.memory.sramBytes));
+  }
+  return success();
+}
+
 Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) {
   const bool three = request.kind == Kind::Gemm || request.kind >= Kind::DecodeLayer;
   const size_t extents = three ? 3 : 2;
@@ -102,7 +141,7 @@ Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) 
   if (request.width < 1 || request.height < 1 || request.width > mesh.meshWidth || request.height > mesh.meshHeight)
     return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}", request.width,
                                  request.height, hardware.name, mesh.meshWidth, mesh.meshHeight));
-  return success();
+  return checkBytes(request, hardware);
 }
 
 Result<void> checkSettings(const Request &request, const Algorithm &algorithm) {
