@@ -57,7 +57,7 @@ std::string_view elementName(const Request &request) {
 } // namespace
 
 static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardware, const Tool &tool,
-                                    const std::string &evaluator, bool explain) {
+                                    const KernelOptions &asked) {
   if (!request.settings.has("repeats")) {
     auto settings = request.settings.all();
     settings["repeats"] = std::to_string(defaultRepeats(request.kind));
@@ -69,13 +69,14 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
     return generated.takeError();
   DeviceOptions options;
   options.timingOnly = true;
-  options.evaluator = evaluator;
-  options.explain = explain;
+  options.evaluator = asked.evaluator;
+  options.explain = asked.explain;
   auto device = tool.makeDevice(generated->package, options);
   if (!device)
     return device.takeError();
   const pkg::ProgramT &program = *generated->package.programs[0];
-  auto result = (*device)->run({.program = program.name, .tokensInCache = 1, .inputs = {}});
+  const runtime::Launch launch{.program = program.name, .tokensInCache = 1, .inputs = {}};
+  auto result = (*device)->run(launch);
   if (!result)
     return result.takeError();
   KernelOutcome outcome;
@@ -83,6 +84,12 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   outcome.facts = std::move(generated->facts);
   fillTimes(outcome, result->report, program);
   outcome.why = result->report.why;
+  if (asked.map) {
+    auto map = tool.loadMap(**device, launch, result->report);
+    if (!map)
+      return map.takeError();
+    outcome.map = *std::move(map);
+  }
   const runtime::KernelFacts facts = (*device)->kernelFacts();
   outcome.evaluator = facts.evaluator;
   outcome.evaluatorWhy = facts.evaluatorWhy;
@@ -95,9 +102,9 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
 static constexpr uint64_t mostCoresByWords = 64 * 64;
 
 Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator, bool explain) {
+                                const KernelOptions &options) {
   if (request.kind != Kind::Gemm || request.algorithm != "auto")
-    return runOne(request, hardware, tool, evaluator, explain);
+    return runOne(request, hardware, tool, options);
   const bool isLarge = uint64_t{request.width} * request.height > mostCoresByWords;
   std::optional<KernelOutcome> best;
   std::optional<Error> refusal;
@@ -105,8 +112,10 @@ Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hard
   for (const char *algorithm : {"meshgemm", "cannon", "summa"}) {
     Request each = request;
     each.algorithm = algorithm;
-    auto outcome =
-        runOne(std::move(each), hardware, tool, isLarge && evaluator == "auto" ? "maxplus" : evaluator, explain);
+    KernelOptions eachOptions = options;
+    if (isLarge && options.evaluator == "auto")
+      eachOptions.evaluator = "maxplus";
+    auto outcome = runOne(std::move(each), hardware, tool, eachOptions);
     if (!outcome) {
       alternatives.push_back({algorithm, 0, outcome.error().message});
       if (!refusal)
@@ -180,6 +189,9 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
                               {"communicate", op.communicate},
                               {"wait", op.wait},
                               {"hidden", op.hidden}});
+  json["machine"] = runtime::machineJson(hardware);
+  if (outcome.map)
+    json["maps"] = nlohmann::json::array({toJson(*outcome.map)});
   if (outcome.why)
     json["explain"] = runtime::toJson(*outcome.why);
   return json;

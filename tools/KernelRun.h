@@ -43,6 +43,7 @@ struct KernelOutcome {
   std::vector<KernelAlternative> alternatives; // that auto compared, or could not
   ErrorBar error;
   std::shared_ptr<const runtime::Explanation> why; // if asked for; of the launch with all repetitions
+  std::optional<runtime::LoadMap> map;             // likewise
 };
 
 /// The repetitions that show what one of them adds, by kind: a number that the user did not give.
@@ -50,9 +51,12 @@ uint32_t defaultRepeats(algorithms::Kind kind);
 
 /// For a GEMM `auto` runs the programs of several algorithms and keeps the one with fewest cycles; for sums it is an
 /// algorithm of its own.
-/// `evaluator`, `explain`: as DeviceOptions has them.
+struct KernelOptions {
+  std::string evaluator = "auto"; // as DeviceOptions has it
+  bool explain = false, map = false;
+};
 Result<KernelOutcome> runKernel(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator = "auto", bool explain = false);
+                                const KernelOptions &options = {});
 
 /// What validation says about predictions like this one.
 ErrorBar errorOf(const KernelOutcome &outcome, const hw::Hardware &hardware);

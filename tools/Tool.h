@@ -4,6 +4,7 @@
 
 #include "hw-models/Hardware.h"
 #include "runtime/Device.h"
+#include "runtime/LoadMap.h"
 #include "runtime/package/KernelCosts.h"
 
 #include <functional>
@@ -57,6 +58,9 @@ struct Tool {
   std::function<Result<std::optional<runtime::KernelCosts>>(const runtime::Package &, const std::string &)> kernelCosts;
   /// The code of an object for the mesh's cores as text; of one kernel if the name is not empty.
   std::function<Result<std::string>(const pkg::KernelObjectT &, const std::string &)> disassemble;
+  /// What cores compute and links carry in a launch that ran on a device of makeDevice.
+  std::function<Result<runtime::LoadMap>(runtime::Device &, const runtime::Launch &, const runtime::LaunchReport &)>
+      loadMap{};
 };
 
 /// The machine a model is compiled for when none is named.
