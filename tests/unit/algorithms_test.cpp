@@ -61,7 +61,7 @@ TEST_CASE("what is far too large for the cores is refused, whatever its products
                     Kind::DecodeLayer, Kind::PrefillLayer})
     for (const std::string &name : algorithms::algorithmNames(kind))
       for (uint32_t side : {1u, 2u, 7u}) {
-        const bool three = kind == Kind::Gemm || kind >= Kind::DecodeLayer;
+        const bool three = algorithms::extentsOf(kind) == 3;
         std::vector<std::vector<int64_t>> shapes = {three ? std::vector{most, most, most} : std::vector{most, most}};
         for (size_t one = 0; three && one < 3; ++one) { // an extent that hardly takes room beside two that do
           shapes.push_back({most, most, most});
