@@ -16,7 +16,7 @@ struct LinkUse {
 /// What is known of the uses of some links, of each the latest ones. What is forgotten counts as another flow's.
 class LinkUses {
 public:
-  static constexpr uint32_t kept = 12;               // of a link
+  static constexpr uint32_t kept = 12;                // of a link
   static constexpr uint32_t forgotten = ~uint32_t{0}; // as `by`: of several flows
 
   void resize(size_t links) { first.resize(links, nothing); }

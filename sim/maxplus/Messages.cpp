@@ -277,7 +277,9 @@ bool Messages::mayHold(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, 
   return words <= stop.room && tail && int64_t{tail} + 1 + stop.steps - stop.room > int64_t{sent};
 }
 
-void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t head, uint32_t tail) {
+void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t lastSent, uint32_t head,
+                      uint32_t words) {
+  const uint32_t tail = head + words - 1;
   Channel &of = channels[channel];
   if (of.lastTail.empty()) {
     const size_t cores = size_t{width} * height;
@@ -292,7 +294,7 @@ void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, u
   const Line &line = shapes[channel].lineAt(x, y);
   const uint32_t flow = line.stops[shapes[channel].positionOf(x, y)].flow;
   if (line.flows[flow].sharesLinks)
-    occupySingle(channel, x, y, {.sent = sent, .head = head, .tail = tail, .isSeveral = true});
+    occupySingle(channel, x, y, {sent, head, tail, words, 0, lastSent});
   if (tail > latest)
     refuse("the launch takes more than 2^31 cycles");
 }

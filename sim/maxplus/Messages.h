@@ -97,8 +97,10 @@ public:
   }
   /// Whether no message of the channel is under way.
   bool isIdle(uint32_t channel) const { return channels[channel].slots.empty(); }
-  /// Messages to a core that ended elsewhere: the first was sent at `sent`, of the last one these words went down.
-  void record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t head, uint32_t tail);
+  /// Messages of `words` words to a core that ended elsewhere, none held up by the one before: the first and the last
+  /// were sent at these cycles, the last one's first word went down the ramp at `head`.
+  void record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t lastSent, uint32_t head,
+              uint32_t words);
   /// Whether words of earlier messages to the core can hold up one of `words` words that is sent at `sent`.
   bool mayHold(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t words) const;
   /// Whether anything at all was sent to this position.
@@ -164,8 +166,8 @@ private:
   /// How the words of a message, or of several, came from a source to its only receiver.
   struct Passage {
     uint32_t sent = 0, head = 0, tail = 0, words = 0;
-    uint32_t before = 0;    // the last word of an earlier message went down the ramp, at the latest; 0: none
-    bool isSeveral = false; // `words` is not known
+    uint32_t before = 0;   // the last word of an earlier message went down the ramp, at the latest; 0: none
+    uint32_t lastSent = 0; // if not 0: of several messages, all like the last one
   };
   void occupySingle(uint32_t channel, uint32_t x, uint32_t y, const Passage &passage);
   std::vector<uint32_t> earliestBegins(bool alongX, const std::vector<uint32_t> &time,

@@ -19,8 +19,11 @@ void Messages::occupy(const ChannelShape &shape, uint32_t channel, uint32_t flow
         "core ({}, {})",
         names[channel], span.first, span.last,
         other->by == LinkUses::forgotten ? "others" : fmt::format("'{}'", names[other->by >> 16]), other->from,
-        other->until - 1, shape.alongX ? (upwards ? "east" : "west") : upwards ? "south" : "north", core % width,
-        core / width));
+        other->until - 1,
+        shape.alongX ? (upwards ? "east" : "west")
+        : upwards    ? "south"
+                     : "north",
+        core % width, core / width));
   lastUse[shape.alongX] = std::max(lastUse[shape.alongX], span.last + 1);
 }
 
@@ -37,14 +40,14 @@ void Messages::occupySingle(uint32_t channel, uint32_t x, uint32_t y, const Pass
   for (int32_t at = std::max(flow.source, 0); at != flow.single; at += upwards ? 1 : -1) {
     const uint32_t words = std::min(passage.words, room), come = passage.sent + passed,
                    latest = passage.tail - (stop.path - passed);
-    uint32_t last = passage.isSeveral ? latest : come + words - 1;
+    uint32_t last = std::max(passage.sent, passage.lastSent) + passed + words - 1;
     if (passage.before + steps + words > room) // they may find words of earlier messages
       last = std::max(last, passage.before + steps + words - room);
     Span rest{1, 0};
-    if (!passage.isSeveral && passage.words > room)
-      rest = {std::max(come + room, passage.head + steps),
-              held ? latest : std::max(come, passage.head + steps - room) + passage.words - 1};
-    if (rest.first <= last + 1)
+    if (passage.words > room)
+      rest = {std::max(last + 1, passage.head + steps),
+              held ? latest : std::max(last + 1, passage.head + steps) + (passage.words - 1 - room)};
+    if (rest.first <= last + 1 || passage.lastSent)
       last = std::max(last, rest.last);
     occupy(shape, channel, stop.flow, x, y, at, upwards, {come, last});
     if (rest.first > last)
