@@ -16,8 +16,8 @@ Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &
       launch(launch), width(package.mesh_width), height(package.mesh_height), together(together),
       crossAllowed(mayCross), params(evaluateParams(program.image, launch.tokensInCache)),
       time(size_t{width} * height, 0), ends(size_t{width} * height, 0),
-      messages(program.channels, fabricCycles(hardware), width, height), ops(program.image.ops.size()),
-      traffic(program.image.channels.size()), repetition(program.repetition) {}
+      messages(program.channels, program.image.channels, fabricCycles(hardware), width, height),
+      ops(program.image.ops.size()), traffic(program.image.channels.size()), repetition(program.repetition) {}
 
 Result<runtime::LaunchReport> Evaluation::run() {
   if (options.explain)

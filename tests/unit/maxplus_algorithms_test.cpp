@@ -4,6 +4,7 @@
 #include "hw-models/CoreModel.h"
 #include "maxplus_same.h"
 #include "sim/maxplus/MaxPlusEngine.h"
+#include "sim/maxplus/OneLine.h"
 
 #include <array>
 #include <map>
@@ -36,6 +37,7 @@ runtime::LaunchReport runOn(const runtime::Package &package, const hw::Hardware 
 
 struct Tally {
   uint32_t same = 0, refused = 0, explained = 0, alike = 0; // alike: paths that spend the same on each cause
+  uint32_t onOneLine = 0;                                   // of those refused
   uint64_t cycles = 0, untold = 0;
   std::string why;
 };
@@ -47,6 +49,21 @@ std::array<uint64_t, runtime::causeCount> spent(const runtime::LaunchReport &rep
   return sums;
 }
 
+/// Word by word, one line for all gives what all do.
+bool compareOneLine(const runtime::Package &package, const hw::Hardware &hardware) {
+  const sim::OneLine one = sim::findOneLine(package, package.programs[0]->name);
+  if (one.lines <= 1)
+    return false;
+  std::string error;
+  const runtime::LaunchReport expected = runOn(package, hardware, false, error, false);
+  runtime::LaunchReport seen = runOn(*one.package, hardware, false, error, false);
+  CAPTURE(error);
+  REQUIRE(error.empty());
+  sim::countAllLines(seen, one.lines);
+  requireSame(seen, expected);
+  return true;
+}
+
 void compareOne(const algorithms::Request &request, const hw::Hardware &hardware, Tally &tally) {
   auto generated = algorithms::generate(request, hardware);
   if (!generated)
@@ -56,6 +73,7 @@ void compareOne(const algorithms::Request &request, const hw::Hardware &hardware
   if (!error.empty()) {
     ++tally.refused;
     tally.why = error;
+    tally.onOneLine += compareOneLine(generated->package, hardware);
     return;
   }
   const runtime::LaunchReport expected = runOn(generated->package, hardware, false, engineError);
@@ -104,6 +122,7 @@ TEST_CASE("Both evaluators agree on every algorithm", "[maxplus]") {
       {"reduce chain", {144, 144}},      {"reduce two-phase", {38, 38}}, {"reduce tree", {23, 28}},
       {"reduce ring", {144, 144}},       {"reduce star", {20, 20}},      {"broadcast multicast", {144, 144}},
       {"broadcast chain", {144, 144}},   {"shift direct", {100, 100}},   {"shift relay", {128, 128}}};
+  uint32_t onOneLine = 0;
   for (const char *preset : {"wse2", "wse3"}) {
     auto hardware = hw::load(preset);
     REQUIRE(hardware);
@@ -126,11 +145,13 @@ TEST_CASE("Both evaluators agree on every algorithm", "[maxplus]") {
         REQUIRE(known != accepted.end());
         CHECK(tally.same >= known->second[std::string_view(preset) == "wse3"]);
         CAPTURE(tally.same, tally.explained, tally.alike, tally.cycles, tally.untold);
+        onOneLine += tally.onOneLine;
         CHECK(tally.untold == 0);
         CHECK((tally.explained == tally.same || algorithm == "summa")); // paths are not followed through turns
         CHECK(20 * tally.alike >= 19 * tally.explained); // of two things that came last each may follow another one
       }
   }
+  CHECK(onOneLine > 800);
 }
 
 } // namespace weft::test
