@@ -143,6 +143,8 @@ std::vector<std::string> algorithmNames(Kind kind) {
   return names;
 }
 
+uint32_t defaultRepeats(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer ? 1 : 3; }
+
 std::string describeAlgorithms(Kind kind) {
   std::string text;
   for (const Algorithm &each : algorithms()) {
