@@ -80,7 +80,7 @@ std::vector<Algorithm> makeAlgorithms() {
                  "waferllm",
                  "one token: ten all-reduces and vector-matrix products",
                  "WaferLLM, OSDI 2025",
-                 {groups, levels},
+                 {groups, levels, {"batch", "sequences whose tokens take each step together"}},
                  emitDecodeLayer});
   all.push_back({Kind::PrefillLayer,
                  "waferllm",

@@ -69,7 +69,7 @@ std::vector<std::string> ModelEvaluator::metricNames() const {
 }
 
 std::vector<std::string> ModelEvaluator::choiceNames() const {
-  std::set<std::string> names{"algorithm"};
+  std::set<std::string> names{"algorithm", "side"};
   for (const algorithms::Algorithm &each : algorithms::algorithms())
     for (const algorithms::SettingDoc &setting : each.settings)
       names.emplace(setting.key);
@@ -80,8 +80,6 @@ Result<void> ModelEvaluator::check(const Workload &workload) const {
   if (!workload.element.empty() && workload.element != "f16" && workload.element != "f32")
     return userError("dtype wants f16 or f32");
   if (workload.kernel.empty()) {
-    if (workload.batch != 1)
-      return userError(fmt::format("batch {}: a layer's program has one sequence, batch is 1", workload.batch));
     auto shape = models.shapeOf(workload);
     return shape ? success() : Result<void>(shape.takeError());
   }
@@ -224,7 +222,8 @@ Result<Outcome> ModelEvaluator::evaluate(const Point &point, Fidelity fidelity) 
                        job.request.element == algorithms::Element::F16,
                        static_cast<int>(job.request.width),
                        static_cast<int>(job.request.height),
-                       job.tree};
+                       job.tree,
+                       job.batch};
   ProgramEstimate layer = formOf(job, on);
   if (fidelity == Fidelity::Analytic && !hasForm(job, on))
     return refuse("form", fmt::format("{} {} with these settings has no closed form; the engine has it",
