@@ -1,5 +1,7 @@
 #include "tools/KernelRun.h"
 
+#include "sim/maxplus/Evaluators.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -14,34 +16,15 @@ using algorithms::Facts;
 using algorithms::Kind;
 using algorithms::Request;
 
-uint32_t defaultRepeats(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer ? 1 : 3; }
-
 namespace {
 
-/// Of the ops of repetitions 2 and later the mean, of one repetition what it took.
 void fillTimes(KernelOutcome &outcome, const runtime::LaunchReport &report, const pkg::ProgramT &program) {
-  const uint32_t repeats = outcome.facts.repeats;
-  const size_t ops = program.ops.size() / repeats;
-  const uint32_t counted = repeats > 1 ? repeats - 1 : 1;
-  outcome.ops.resize(ops);
-  for (const runtime::OpTime &time : report.ops) {
-    if (repeats > 1 && time.op < ops)
-      continue;
-    KernelOp &op = outcome.ops[time.op % ops];
-    op.cycles += static_cast<double>(time.cycles) / counted;
-    op.compute += time.compute / counted;
-    op.communicate += time.communicate / counted;
-    op.wait += time.wait / counted;
-    op.hidden += time.hidden / counted;
-  }
-  for (size_t i = 0; i < ops; ++i) {
-    outcome.ops[i].name = program.ops[i]->name;
-    outcome.ops[i].kind = program.ops[i]->kind;
-    outcome.cycles += outcome.ops[i].cycles;
-    outcome.compute += outcome.ops[i].compute;
-    outcome.communicate += outcome.ops[i].communicate;
-    outcome.wait += outcome.ops[i].wait;
-  }
+  runtime::Repetition one = runtime::repetitionOf(report, program, outcome.facts.repeats);
+  outcome.ops = std::move(one.ops);
+  outcome.cycles = one.cycles;
+  outcome.compute = one.compute;
+  outcome.communicate = one.communicate;
+  outcome.wait = one.wait;
   outcome.launchCycles = report.cycles;
   outcome.counters = report.counters;
   for (const runtime::ChannelTraffic &channel : report.channels)
@@ -60,7 +43,7 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
                                     const KernelOptions &asked) {
   if (!request.settings.has("repeats")) {
     auto settings = request.settings.all();
-    settings["repeats"] = std::to_string(defaultRepeats(request.kind));
+    settings["repeats"] = std::to_string(algorithms::defaultRepeats(request.kind));
     request.settings = algorithms::Settings(std::move(settings));
   }
   const auto start = std::chrono::steady_clock::now();
@@ -98,18 +81,15 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   return outcome;
 }
 
-/// On more cores a program that the max-plus evaluator refuses is not compared: word by word it takes minutes.
-static constexpr uint64_t mostCoresByWords = 64 * 64;
-
 Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hardware, const Tool &tool,
                                 const KernelOptions &options) {
   if (request.kind != Kind::Gemm || request.algorithm != "auto")
     return runOne(request, hardware, tool, options);
-  const bool isLarge = uint64_t{request.width} * request.height > mostCoresByWords;
+  const bool isLarge = uint64_t{request.width} * request.height > sim::mostCoresByWords;
   std::optional<KernelOutcome> best;
   std::optional<Error> refusal;
   std::vector<KernelAlternative> alternatives;
-  for (const char *algorithm : {"meshgemm", "cannon", "summa"}) {
+  for (const char *algorithm : algorithms::autoGemms) {
     Request each = request;
     each.algorithm = algorithm;
     KernelOptions eachOptions = options;
@@ -181,7 +161,7 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
                       {"words_injected", outcome.counters.wordsInjected},
                       {"kernel_calls", outcome.counters.kernelCalls}};
   json["per_op"] = nlohmann::json::array();
-  for (const KernelOp &op : outcome.ops)
+  for (const runtime::RepetitionOp &op : outcome.ops)
     json["per_op"].push_back({{"op", op.name},
                               {"kind", op.kind},
                               {"cycles", op.cycles},
@@ -207,7 +187,7 @@ std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
   if (facts.padded != request.shape && request.kind <= Kind::Gemv)
     text += fmt::format("  padded to {}\n", shapeText(facts.padded));
   size_t width = 10;
-  for (const KernelOp &op : outcome.ops)
+  for (const runtime::RepetitionOp &op : outcome.ops)
     width = std::max(width, op.name.size());
   const double micros = outcome.cycles / (hardware.parallelism.clockGhz * 1e3);
   text += fmt::format("  {:.1f} cycles, {:.2f} us at {} GHz", outcome.cycles, micros, hardware.parallelism.clockGhz);
@@ -229,7 +209,7 @@ std::string toText(const KernelOutcome &outcome, const hw::Hardware &hardware) {
   }
   text += fmt::format("\n\n  {:<{}} {:>14} {:>14} {:>14} {:>14} {:>14}\n", "op", width, "cycles", "compute",
                       "communicate", "wait", "hidden");
-  for (const KernelOp &op : outcome.ops)
+  for (const runtime::RepetitionOp &op : outcome.ops)
     text += fmt::format("  {:<{}} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, width, op.cycles,
                         op.compute, op.communicate, op.wait, op.hidden);
   text += fmt::format("evaluated {} in {:.2f} s{}\n",

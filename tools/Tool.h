@@ -27,6 +27,7 @@ struct CompileOptions {
   std::string model{};                   // directory or file
   std::string hardware{};                // preset or file
   std::vector<hw::Override> overrides{}; // of its values
+  std::optional<hw::Hardware> machine{}; // instead of both
   std::optional<MeshSize> mesh{};        // absent: that of the hardware
   std::optional<uint32_t> maxSeq{};      // absent: the compiler's choice
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored

@@ -88,7 +88,7 @@ void addLayers(std::vector<Algorithm> &all) {
                  "waferllm",
                  "one token: ten all-reduces and vector-matrix products",
                  "WaferLLM, OSDI 2025",
-                 {groups, levels},
+                 {groups, levels, {"batch", "sequences whose tokens take each step together"}},
                  emitDecodeLayer});
   all.push_back({Kind::PrefillLayer,
                  "waferllm",
@@ -191,6 +191,8 @@ std::vector<std::string> algorithmNames(Kind kind) {
       names.emplace_back(each.name);
   return names;
 }
+
+uint32_t defaultRepeats(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer ? 1 : 3; }
 
 std::string describeAlgorithms(Kind kind) {
   std::string text;

@@ -10,6 +10,10 @@ namespace weft::explore {
 
 struct ModelShape {
   int64_t hidden = 0, intermediate = 0, layers = 0;
+  int64_t heads = 0, keyValueHeads = 0, headSize = 0, vocabulary = 0;
+
+  /// Multiply-accumulates for one token that sees `context` tokens, the head's product included; nothing is padded.
+  double macsOfToken(double context) const;
 };
 
 /// Reads each config.json once. May be asked from several threads.

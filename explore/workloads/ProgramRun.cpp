@@ -1,0 +1,57 @@
+#include "explore/workloads/ProgramRun.h"
+
+#include "compiler/algorithms/Algorithms.h"
+#include "sim/maxplus/Evaluators.h"
+
+namespace weft::explore {
+
+using algorithms::Kind;
+
+static Result<ProgramRun> runOne(algorithms::Request request, const hw::Hardware &hardware, const hw::CoreModel &core,
+                                 sim::Evaluator evaluator) {
+  auto settings = request.settings.all();
+  settings.try_emplace("repeats", std::to_string(algorithms::defaultRepeats(request.kind)));
+  request.settings = algorithms::Settings(std::move(settings));
+  auto generated = algorithms::generate(request, hardware);
+  if (!generated)
+    return generated.takeError();
+  sim::MeshEngineOptions options;
+  options.timingOnly = true;
+  options.coreModel = &core;
+  auto device = sim::makeTimingEngine(generated->package, hardware, options, evaluator);
+  if (!device)
+    return device.takeError();
+  const pkg::ProgramT &program = *generated->package.programs[0];
+  auto result = (*device)->run({.program = program.name, .tokensInCache = 1, .inputs = {}});
+  if (!result)
+    return result.takeError();
+  const uint32_t repeats = generated->facts.repeats;
+  return ProgramRun{std::move(generated->facts), runtime::repetitionOf(result->report, program, repeats),
+                    static_cast<double>(result->report.counters.wordHops) / repeats};
+}
+
+Result<ProgramRun> runProgram(const algorithms::Request &request, const hw::Hardware &hardware,
+                              const hw::CoreModel &core) {
+  if (request.kind != Kind::Gemm || request.algorithm != "auto")
+    return runOne(request, hardware, core, sim::Evaluator::Auto);
+  const bool isLarge = uint64_t{request.width} * request.height > sim::mostCoresByWords;
+  std::optional<Result<ProgramRun>> best;
+  for (const char *algorithm : algorithms::autoGemms) {
+    algorithms::Request each = request;
+    each.algorithm = algorithm;
+    auto run = runOne(std::move(each), hardware, core, isLarge ? sim::Evaluator::MaxPlus : sim::Evaluator::Auto);
+    if (!best || (run && (!*best || run->times.cycles < (*best)->times.cycles)))
+      best = std::move(run);
+  }
+  return *std::move(best);
+}
+
+std::string reasonKindOf(const std::string &message) {
+  for (const auto &[word, kind] :
+       {std::pair<const char *, const char *>{"colour", "colours"}, {"SRAM", "sram"}, {"larger than", "mesh"}})
+    if (message.find(word) != std::string::npos)
+      return kind;
+  return "program";
+}
+
+} // namespace weft::explore
