@@ -12,6 +12,7 @@
 #include "tools/LoadedEngine.h"
 #include "tools/RunCommand.h"
 #include "tools/Terminal.h"
+#include "tools/TuneCommand.h"
 #include "tools/WorkerCommand.h"
 
 #include <CLI/CLI.hpp>
@@ -70,6 +71,7 @@ int main(int argc, char **argv) {
   tools::addKernelCommand(app, tool, exitCode);
   tools::addExploreCommand(app, tool, exitCode);
   tools::addWorkerCommand(app, tool, exitCode);
+  tools::addTuneCommand(app, exitCode);
   tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, tool, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");
