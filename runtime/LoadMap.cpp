@@ -131,7 +131,6 @@ nlohmann::json toJson(const LoadMap &map) {
     json["links"][names[direction]] = toJson(map.byDirection[direction], map.bins);
   for (const OpLoad &op : map.ops)
     json["ops"].push_back({{"op", op.op},
-                           {"kind", op.kind},
                            {"cycles", op.cycles},
                            {"macs", op.macs},
                            {"narrow_macs", op.narrowMacs},

@@ -35,7 +35,7 @@ enum Direction : uint32_t { West, East, North, South, directions };
 
 /// Ops whose names differ only in numbers, together.
 struct OpLoad {
-  std::string op, kind;
+  std::string op;
   uint64_t cycles = 0; // how far they moved the end of the program
   Plane busy;          // cycles in kernels
   Plane link;          // words, of each link

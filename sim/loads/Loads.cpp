@@ -87,7 +87,6 @@ void Loads::makeGroups(const runtime::LaunchReport &report) {
     if (isNew) {
       groups.emplace_back();
       groups.back().load.op = place->first;
-      groups.back().load.kind = program.ops[op]->kind;
     }
     groupOfOp.push_back(place->second);
   }

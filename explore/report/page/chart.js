@@ -67,7 +67,7 @@ class Chart {
   }
   /** A cleared context of a layer at the screen's resolution. */
   begin(layer = 0) {
-    const canvas = this.canvases[layer], ratio = Math.max(devicePixelRatio || 1, 2);
+    const canvas = this.canvases[layer], ratio = printing ? 2 : devicePixelRatio || 1;
     this.width = this.root.clientWidth;
     const width = Math.round(this.width * ratio), height = Math.round(this.height * ratio);
     if (canvas.width !== width || canvas.height !== height) {
@@ -102,7 +102,7 @@ class Chart {
     for (const [value, text] of yScale.ticks(Math.max(2, this.innerHeight / 55))) {
       const at = this.y(yScale.share(value));
       line(context, this.left, at, this.width - this.right, at);
-      context.fillText(clip(context, text, this.left - 24), this.left - 6, at);
+      context.fillText(clip(context, text, this.left - 26), this.left - 6, at);
     }
     context.strokeStyle = cssColor('--faint');
     context.strokeRect(this.left, this.top, this.innerWidth, this.innerHeight);

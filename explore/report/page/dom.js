@@ -32,10 +32,12 @@ function checkbox(label, checked, onChange, id) {
 
 function card(value, label) { return element('div', {class: 'card'}, element('b', {}, value), element('span', {}, label)); }
 
+/** Cells are texts or elements; a row may be an element, too. */
 function table(caption, heads, rows) {
+  const isText = heads.map((_, i) => rows.length > 0 && rows.every(row => (row instanceof Node ? row.cells[i] : row[i])?.className?.match?.(/text|long/)));
   return element('div', {class: 'scroll-x', tabindex: '0', role: 'region', 'aria-label': caption},
     element('table', {}, element('caption', {}, caption),
-      element('thead', {}, element('tr', {}, ...heads.map(head => element('th', {scope: 'col'}, head)))),
+      element('thead', {}, element('tr', {}, ...heads.map((head, i) => element('th', {scope: 'col', class: isText[i] ? 'text' : ''}, head)))),
       element('tbody', {}, ...rows.map(row => row instanceof Node ? row
         : element('tr', {}, ...row.map(cell => cell instanceof Node && cell.tagName === 'TD' ? cell : element('td', {}, cell)))))));
 }
@@ -55,7 +57,11 @@ function trim(value) {
   return String(Number(value.toPrecision(4)));
 }
 function whole(value) { return Math.round(value).toLocaleString('en'); }
-function percent(share) { return Number.isFinite(share) ? number(share * 100) + ' %' : '–'; }
+function percent(share) {
+  if (!Number.isFinite(share)) return '–';
+  const value = share * 100;
+  return (value === 0 ? '0' : Math.abs(value) < 1e-4 ? value.toExponential(1) : String(Number(value.toPrecision(3)))) + ' %';
+}
 function withUnit(value, unit) { return typeof value === 'number' ? number(value) + (unit ? ' ' + unit : '') : String(value); }
 
 const metricUnits = {
@@ -71,10 +77,12 @@ function unitOfMetric(name) {
 
 function cssColor(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
 
-/** From little to much, of rising lightness on paper that is dark, of falling on light: Cividis and its reverse. */
+/** From little to much: Cividis (Nunez, Anderton, Renslow 2018), which the colour-blind see alike; without its end that
+ *  the paper swallows. */
 const ramp = [[0, 32, 76], [0, 60, 110], [63, 79, 108], [97, 101, 110], [129, 124, 120], [163, 149, 116], [200, 175, 100], [235, 203, 71], [255, 234, 70]];
 function rampColor(share) {
-  const at = Math.min(1, Math.max(0, share)) * (ramp.length - 1), low = Math.min(ramp.length - 2, Math.floor(at));
+  const isDark = document.documentElement.dataset.theme === 'dark', inside = Math.min(1, Math.max(0, share));
+  const at = (isDark ? 0.2 + 0.8 * inside : 0.92 * inside) * (ramp.length - 1), low = Math.min(ramp.length - 2, Math.floor(at));
   return ramp[low].map((part, i) => Math.round(part + (ramp[low + 1][i] - part) * (at - low)));
 }
 
@@ -115,6 +123,7 @@ async function copyText(text, button) {
 }
 
 // Everything that draws with colours draws again when they change.
+let printing = false; // on paper, pictures are finer
 const painters = [];
 function onRepaint(paint) { painters.push(paint); }
 function repaint() { for (const paint of painters) paint(); }

@@ -43,8 +43,22 @@ function meshSection(run) {
       checkbox('stretch the colours', view.stretch, value => change('stretch', value), 'mesh-stretch')].filter(each => each));
   };
   build();
+  const list = element('div');
+  map.onPaint = () => list.replaceChildren(opsOfMesh(run, view, op => { view.op = op; build(); map.paint(); }));
   chart.paint = () => map.paint();
-  return section('mesh', 'The mesh', about, controls, element('figure', {}, chart.root, note, legend, caption));
+  return section('mesh', 'The mesh', about, controls, element('div', {class: 'pair wide'}, element('figure', {}, chart.root, note, legend, caption), list));
+}
+
+/** What each op has of the quantity shown, the most first. */
+function opsOfMesh(run, view, onPick) {
+  const map = run.maps[view.map], {quantity} = view;
+  if (quantity === 'sram') return element('p', {class: 'about'}, 'SRAM is kept for the whole launch, not by op.');
+  const total = map[quantity].sum, ops = [...map.ops].filter(op => op[quantity].sum > 0).sort((a, b) => b[quantity].sum - a[quantity].sum);
+  if (!ops.length) return empty('No op has any.');
+  const {unit} = quantities[quantity];
+  return table(`${quantities[quantity].name} by op; press one to see it`, ['op', 'of all', '', quantity === 'link' ? 'most of a link' : 'most of a core'],
+    ops.slice(0, 40).map(op => [element('button', {type: 'button', 'aria-pressed': String(op.op === view.op), onclick: () => onPick(op.op === view.op ? '' : op.op)}, op.op), percent(op[quantity].sum / total),
+      element('div', {class: 'stack', style: 'width:110px;min-width:60px'}, element('span', {class: 'bar', style: `width:${100 * op[quantity].sum / total}%;height:100%`})), withUnit(op[quantity].highest, unit)]));
 }
 
 class HeatMap {
@@ -98,8 +112,9 @@ class HeatMap {
     this.note.textContent = `Nothing to see: ${view.op || 'the launch'} has no ${name}.`;
     const largest = values.indexOf(high), mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     this.caption.textContent = `${run.mesh[0]} × ${run.mesh[1]} = ${whole(run.mesh[0] * run.mesh[1])} cores` + (map.bin > 1 ? `, in bins of ${map.bin} × ${map.bin} cores (${view.statistic === 'max' ? 'largest' : 'mean'} of each)` : ', each one drawn') +
-      `. ${map.program}, ${whole(map.cycles)} cycles. ${name}: mean ${withUnit(mean, unit)}${share(mean)}, most ${withUnit(high, unit)}${share(high)} ${ofWhat}, first at ${this.placeText(largest % columns, Math.floor(largest / columns))}; ` +
+      `. ${map.program}, ${whole(map.cycles)} cycles. ${name}: mean ${withUnit(mean, unit)}${share(mean)}, most ${withUnit(high, unit)}${share(high)} ${ofWhat}, ${low === high ? 'all alike' : 'first at ' + this.placeText(largest % columns, Math.floor(largest / columns))}; ` +
       `${view.quantity === 'link' ? 'most of one link' : 'most of one core'} ${withUnit(plane.highest, unit)}.`;
+    this.onPaint?.();
     this.paintOver();
   }
   paintAxes(context, width, height) {

@@ -7,8 +7,8 @@ function start() {
   document.getElementById('theme').addEventListener('click', () => setTheme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
   // Paper is white, whatever the screen is.
   let onScreen = '';
-  addEventListener('beforeprint', () => { onScreen = document.documentElement.dataset.theme; setTheme('light'); });
-  addEventListener('afterprint', () => setTheme(onScreen));
+  addEventListener('beforeprint', () => { onScreen = document.documentElement.dataset.theme; printing = true; setTheme('light'); });
+  addEventListener('afterprint', () => { printing = false; setTheme(onScreen); });
   const main = document.getElementById('main');
   try {
     const data = JSON.parse(document.getElementById('data').textContent);

@@ -16,12 +16,18 @@ function nonDominated(rows, costs) {
   return front.map(i => rows[i]);
 }
 
-/** Values in groups: each distinct one, or of many the eighths. */
+/** Values in groups: each distinct one, or of many numbers the eighths, of many texts the most frequent ones and the others. */
 function groupsOf(values, most = 12) {
   const distinct = [...new Set(values)];
   const isNumeric = distinct.every(value => typeof value === 'number');
   if (isNumeric) distinct.sort((a, b) => a - b);
-  if (distinct.length <= most || !isNumeric) {
+  if (distinct.length > most && !isNumeric) {
+    const counts = new Map();
+    for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+    const kept = new Set([...counts].sort((a, b) => b[1] - a[1]).slice(0, most - 1).map(([value]) => value));
+    return groupsOf(values.map(value => kept.has(value) ? value : 'others'), most);
+  }
+  if (distinct.length <= most) {
     const index = new Map(distinct.map((value, i) => [value, i]));
     return {names: distinct.map(value => isNumeric ? number(value) : String(value)), of: values.map(value => index.get(value))};
   }

@@ -35,7 +35,7 @@ function shareBar({share, chance}) {
 }
 
 function effectPicture({column, groups, means, sizes, low, high}, results) {
-  const chart = new Chart({height: 170, left: 62, right: 8, top: 8, bottom: 46, label: `${results.name} by ${column.name}`});
+  const chart = new Chart({height: 170, left: 72, right: 8, top: 8, bottom: 46, label: `${results.name} by ${column.name}`});
   const least = Math.min(...low), most = Math.max(...high), log = least > 0 && most / least > 100;
   chart.paint = () => {
     const context = chart.begin();
@@ -58,7 +58,7 @@ function effectPicture({column, groups, means, sizes, low, high}, results) {
 function killsSection(sweep) {
   const all = sweep.rowsOfFidelity(), refused = all.filter(row => !sweep.isOk(row));
   const about = 'Points that cannot work, by kind of reason, over all points of the search (filters do not count here).';
-  if (!refused.length) return section('kills', 'What kills points', about, empty(`Nothing: all ${whole(all.length)} points work.`));
+  if (!refused.length) return section('kills', 'What kills points', about, empty(all.length === 1 ? 'Nothing: the one point works.' : `Nothing: all ${whole(all.length)} points work.`));
   const kinds = countBy(refused, row => sweep.reasonOf(row).kind);
   const rows = kinds.map(([kind, count]) => {
     const sentences = countBy(refused.filter(row => sweep.reasonOf(row).kind === kind), row => sweep.reasonOf(row).text);
@@ -110,7 +110,7 @@ function changesOf(sweep, row) {
   return changes;
 }
 function yamlOf(sweep, row) {
-  return hardwareYaml(sweep.data.base, changesOf(sweep, row), `${sweep.data.name.slice(0, 40)}-${sweep.data.ordinal[row]}`);
+  return hardwareYaml(sweep.data.base, changesOf(sweep, row), `${sweep.data.name.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 40)}-${sweep.data.ordinal[row]}`);
 }
 
 function hardwareSection(sweep) {
@@ -124,7 +124,13 @@ function hardwareSection(sweep) {
     }
     if (sweep.selected >= 0) picked = sweep.selected;
     else if (!sweep.isFront.has(picked)) picked = bestOf(sweep, front, objectives[0]);
-    const names = row => objectives.filter(each => bestOf(sweep, front.filter(other => sweep.workload(other) === sweep.workload(row)), each) === row).map(each => `best ${each.metric}`).join(', ');
+    const winners = new Map();
+    for (const workload of new Set(front.map(row => sweep.workload(row))))
+      for (const each of objectives) {
+        const row = bestOf(sweep, front.filter(other => sweep.workload(other) === workload), each);
+        winners.set(row, [...winners.get(row) ?? [], `best ${each.metric}`]);
+      }
+    const names = row => winners.get(row)?.join(', ') ?? '';
     const listed = [...front].sort((a, b) => names(b).length - names(a).length).slice(0, 300);
     if (!listed.includes(picked)) listed.unshift(picked);
     const select = choice('point', listed.map(row => [String(row), `${data.ordinal[row]}${sweep.columns.get('workload')?.distinct.length > 1 ? ' ' + sweep.workload(row) : ''}${sweep.isFront.has(row) ? '' : ' (not on the front)'}${names(row) ? ': ' + names(row) : ''}`]), String(picked),

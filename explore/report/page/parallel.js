@@ -5,7 +5,7 @@ function parallelSection(sweep) {
     label: 'Parallel coordinates. Drag along an axis to filter by it; the filters beside the front do the same by keyboard.'});
   const caption = element('figcaption');
   new Parallel(sweep, chart, caption);
-  return section('parallel', 'Parallel coordinates', 'Each line is a point. Drag along an axis to keep the lines that pass there, click the axis to let go. What is brushed away stays faint.',
+  return section('parallel', 'Parallel coordinates', 'Each line is a point. Drag along an axis to keep the lines that pass there, click the axis to let go. What is brushed away stays faint. ↑: more is better, ↓: less is.',
     element('figure', {}, element('div', {class: 'scroll-x'}, chart.root), caption));
 }
 
@@ -42,7 +42,7 @@ class Parallel {
     this.columns = names.map(name => sweep.columns.get(name).values);
     const shown = new Set(sweep.shown), rest = rows.filter(row => !shown.has(row)), kept = sweep.shown.filter(row => !sweep.isFront?.has(row));
     this.lines(context, rest, cssColor('--grid'), 0.5, 1);
-    this.lines(context, kept, cssColor('--dot'), kept.length > 2000 ? 0.1 : kept.length > 300 ? 0.25 : 0.55, 1);
+    this.lines(context, kept, cssColor('--dot'), kept.length > 2000 ? 0.05 : kept.length > 300 ? 0.2 : 0.55, 1);
     this.lines(context, sweep.front, cssColor('--front'), sweep.front.length > 100 ? 0.5 : 0.95, 1.8);
     this.axes(context);
     const missing = sweep.varying.length + sweep.objectives.length - names.length;
@@ -54,9 +54,12 @@ class Parallel {
     context.strokeStyle = color;
     context.globalAlpha = alpha;
     context.lineWidth = width;
-    context.beginPath();
-    for (const row of rows) this.path(context, row);
-    context.stroke();
+    // A long path that crosses itself is slow to stroke, many short ones are not.
+    for (let i = 0; i < rows.length; i += 20) {
+      context.beginPath();
+      for (const row of rows.slice(i, i + 20)) this.path(context, row);
+      context.stroke();
+    }
     context.globalAlpha = 1;
   }
   path(context, row) {
@@ -82,7 +85,7 @@ class Parallel {
       const edge = i === 0 ? x - 30 : i === names.length - 1 ? x + 30 : x;
       context.fillText(clip(context, name.includes('.') ? name.slice(name.lastIndexOf('.') + 1) : name, room), edge, i % 2 ? 14 : 28);
       context.fillStyle = cssColor('--soft');
-      const unit = column.role === 'metric' ? (column.unit ? column.unit + ', ' : '') + (sweep.isMaximised(name) ? 'more is better' : 'less is better') : column.unit;
+      const unit = column.role === 'metric' ? (column.unit ? column.unit + ' ' : '') + (sweep.isMaximised(name) ? '↑' : '↓') : column.unit;
       if (unit) context.fillText(clip(context, unit, room), edge, i % 2 ? 27 : 41);
       context.textAlign = 'left';
       context.textBaseline = 'middle';

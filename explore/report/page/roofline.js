@@ -56,6 +56,7 @@ function roofPicture(points, key, slopes, machine, label) {
       context.fillText(clip(context, name, Math.hypot(x1 - x0, y1 - y0)), 0, -4);
       context.restore();
     }
+    const labels = []; // those that would lie on each other stand beside each other
     for (const point of [...drawn].sort((a, b) => b.share - a.share)) {
       const at = chart.x(x.share(point[key])), radius = 4 + 9 * Math.sqrt(Math.max(0, point.share)), color = cssColor(point.narrow ? '--c3' : '--dot');
       context.strokeStyle = context.fillStyle = color;
@@ -68,12 +69,13 @@ function roofPicture(points, key, slopes, machine, label) {
       context.arc(at, chart.y(y.share(point.rate)), radius, 0, 2 * Math.PI);
       context.fill();
       context.globalAlpha = 1;
-      context.fillStyle = cssColor('--ink');
-      context.textAlign = 'left';
-      context.textBaseline = 'middle';
-      context.fillText(point.letter, at + radius + 3, chart.y(y.share(point.rate)));
-      context.textBaseline = 'bottom';
+      const [right, middle] = [at + radius + 3, chart.y(y.share(point.rate))], near = labels.find(label => Math.abs(label.x - right) < 14 && Math.abs(label.y - middle) < 9);
+      if (near) near.text += ' ' + point.letter; else labels.push({x: right, y: middle, text: point.letter});
     }
+    context.fillStyle = cssColor('--ink');
+    context.textAlign = 'left';
+    context.textBaseline = 'middle';
+    for (const label of labels) context.fillText(label.text, label.x, label.y);
   };
   return figure;
 }

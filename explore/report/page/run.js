@@ -24,9 +24,10 @@ function phasesOf(run, isModel, duration) {
     const families = new Map();
     for (const op of ops) {
       const folded = foldedName(op.op);
-      if (!families.has(folded)) families.set(folded, {name: folded, kind: op.kind, count: 0, cycles: 0, compute: 0, communicate: 0, wait: 0, hidden: 0});
+      if (!families.has(folded)) families.set(folded, {name: folded, kinds: new Set(), count: 0, cycles: 0, compute: 0, communicate: 0, wait: 0, hidden: 0});
       const family = families.get(folded);
       ++family.count;
+      family.kinds.add(op.kind);
       for (const key of ['cycles', 'compute', 'communicate', 'wait', 'hidden']) family[key] += op[key] ?? 0;
     }
     const launches = isModel && name === 'decode' ? run.cycles.decode?.length ?? 1 : 1;
@@ -50,7 +51,7 @@ function summarySection(run, isModel, duration) {
     cards.push(card(whole(run.steps ?? 0), 'communication steps'), card(whole(run.max_hops ?? 0), 'hops of the longest message'), card(`${whole(run.bytes_per_core ?? 0)} bytes`, 'of buffers a core'), card(whole(run.colors ?? 0), 'colours'));
   }
   const notes = [];
-  if (run.error_bar?.text) notes.push(element('p', {class: 'note'}, (run.error_bar.extrapolated ? 'How sure (extrapolated): ' : 'How sure: ') + run.error_bar.text));
+  if (run.error_bar?.text) notes.push(element('p', {class: 'note'}, 'How sure: ' + run.error_bar.text));
   if (run.evaluator) notes.push(element('p', {class: 'about'}, `Evaluated by ${run.evaluator.name}${run.evaluator.why ? ': ' + run.evaluator.why : ''}.` + (run.kernel_costs ? ` Costs of kernels are ${run.kernel_costs.source === 'measured' ? 'those of the core’s machine code' : 'from the rates that the core declares'}.` : '')));
   if (typeof run.text === 'string') notes.push(element('details', {}, element('summary', {}, 'The text that the model wrote'), element('pre', {tabindex: '0'}, run.text)));
   if (run.alternatives?.length) notes.push(table('What auto compared', ['algorithm', 'cycles', ''], run.alternatives.map(each => [each.algorithm, each.cycles ? number(each.cycles) : '–', element('td', {class: 'long'}, each.problem ?? '')])));
@@ -63,15 +64,15 @@ function opsSection(phases) {
   const about = 'Sorted by cost. Cycles: how far the op moved the end of the program; they add up to the phase. The bar divides the time of the cores that took part; hidden: communication under way while they computed.';
   if (!phase) return section('ops', 'Ops by cost', about, empty('The run has no ops.'));
   const build = () => {
-    const list = [...(isFolded ? phase.families : phase.ops.map(op => ({...op, name: op.op, count: 1})))].sort((a, b) => b.cycles - a.cycles);
+    const list = [...(isFolded ? phase.families : phase.ops.map(op => ({...op, name: op.op, kinds: [op.kind], count: 1})))].sort((a, b) => b.cycles - a.cycles);
     const rows = list.slice(0, 400).map(op => {
       const all = op.compute + op.communicate + op.wait, part = key => all > 0 ? 100 * op[key] / all : 0;
-      return [op.name, element('td', {class: 'text'}, op.kind), whole(op.count), number(op.cycles), percent(op.cycles / phase.cycles),
+      return [op.name, element('td', {class: 'text'}, [...op.kinds].join(', ')), whole(op.count), number(op.cycles), percent(op.cycles / phase.cycles),
         element('div', {class: 'stack', title: parts.map(([key, , text]) => `${text} ${part(key).toFixed(1)} %`).join(', ')}, ...parts.map(([key], i) => element('span', {class: 'h' + (i + 1), style: `width:${part(key)}%`}))),
         ...parts.map(([key]) => number(op[key])), number(op.hidden ?? 0)];
     });
     body.replaceChildren(table(`${phase.name}: ${whole(phase.cycles)} cycles, ${phase.time(phase.cycles)}` + (phase.launches > 1 ? `, in ${phase.launches} launches` : '') + (list.length > 400 ? `; the first 400 of ${whole(list.length)}` : ''),
-      ['op', 'kind', 'steps', 'cycles', 'share', '', 'in kernels', 'issuing', 'waiting', 'hidden'], rows));
+      ['op', 'kinds', 'steps', 'cycles', 'share', '', 'in kernels', 'issuing', 'waiting', 'hidden'], rows));
   };
   build();
   return section('ops', 'Ops by cost', about, element('div', {class: 'controls'},

@@ -206,7 +206,7 @@ class Scatter {
 }
 
 function rampLegend(low, high, name) {
-  const stops = ramp.map(color => `rgb(${color})`).join(',');
+  const stops = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1].map(share => `rgb(${rampColor(share)})`).join(',');
   return element('span', {class: 'key'}, `${name}: ${low}`, element('span', {style: `width:110px;height:12px;display:inline-block;background:linear-gradient(90deg,${stops})`}), high);
 }
 

@@ -7,9 +7,18 @@ class Sweep {
     this.columns = new Map();
     const addColumn = (name, packed, unit, role, doc) => {
       let values = packed.values ?? packed.at.map(i => i < 0 ? null : packed.dict[i]);
+      // Extents are ordered by their cores, and called by their sides.
+      const extents = new Map();
+      if (values.some(value => value !== null) && values.every(value => value === null || (Array.isArray(value) && value.length === 2 && value.every(side => typeof side === 'number'))))
+        values = values.map(value => {
+          if (value === null) return null;
+          const cores = value[0] * value[1];
+          extents.set(cores, extents.has(cores) && extents.get(cores) !== value.join('×') ? `${cores} cores` : value.join('×'));
+          return cores;
+        });
       values = values.map(value => value !== null && typeof value === 'object' ? JSON.stringify(value) : typeof value === 'boolean' ? String(value) : value);
       const known = values.filter(value => value !== null), isNumeric = known.every(value => typeof value === 'number');
-      const column = {name, unit, role, doc, raw: packed, isNumeric, known: known.length, values};
+      const column = {name, unit, role, isNumeric, extents, known: known.length, values};
       column.distinct = [...new Set(known)];
       if (isNumeric) column.distinct.sort((a, b) => a - b);
       else {
@@ -40,7 +49,7 @@ class Sweep {
   isOk(row) { return this.data.status[row] === 0; }
   text(name, row) {
     const column = this.columns.get(name), value = column.values[row];
-    return value === null ? '–' : column.isNumeric ? number(value) : column.categories[value];
+    return value === null ? '–' : column.extents.get(value) ?? (column.isNumeric ? number(value) : column.categories[value]);
   }
   workload(row) { return this.columns.has('workload') ? this.text('workload', row) : ''; }
 
@@ -139,7 +148,7 @@ function sweepReport(data, main) {
   const sweep = new Sweep(data);
   document.getElementById('title').textContent = data.title || 'Search';
   const refused = sweep.rowsOfFidelity().filter(row => !sweep.isOk(row)).length, points = sweep.rowsOfFidelity().length;
-  document.getElementById('subtitle').textContent = `${data.file}: ${whole(points)} points, ${whole(points - refused)} work, ${whole(refused)} are refused` +
+  document.getElementById('subtitle').textContent = `${data.file}: ${points === 1 ? 'one point' : whole(points) + ' points'}; ${whole(points - refused)} work, ${whole(refused)} refused` +
     (data.fidelities.length ? `; computed at ${data.fidelities.map(name => `${name} (${whole(data.fidelity.filter(f => data.fidelities[f] === name).length)})`).join(', ')}` : '');
   main.append(element('nav', {'aria-label': 'Parts of this report'}, ...[['front', 'Front'], ['parallel', 'Parallel coordinates'], ['sensitivity', 'Sensitivity'],
     ['kills', 'What kills points'], ['difference', 'Fidelities'], ['hardware', 'Winning hardware'], ['points', 'All points'], ['space', 'The space']]

@@ -8,7 +8,7 @@ function foldedName(name) {
 }
 
 function timelineSection(run, phases) {
-  const about = 'Ops in the order of the program. The length of a box is how far the op moved the end of the program, summed over the launches of the phase; its parts are what the cores that took part did meanwhile, as shares. An op that others hide has no length.';
+  const about = 'Ops in the order of the program. The length of a box is how far the op moved the end of the program, summed over the launches of the phase; its parts are what the cores that took part did meanwhile, as shares. Steps of one op that follow each other are one box. An op that others hide has no length.';
   const usable = phases.filter(phase => phase.cycles > 0);
   if (!usable.length) return section('timeline', 'Timeline', about, empty('No op took a cycle.'));
   const chart = new Chart({height: 200, layers: 1, left: 190, right: 14, top: 8, bottom: 46, label: 'Timeline. Plus and minus zoom, arrow keys move.'});
@@ -52,11 +52,17 @@ class Timeline {
     if (phase.families.length > most) this.rows.push('others');
     const rowOf = new Map(this.rows.map((name, i) => [name, i]));
     let at = 0;
-    this.boxes = phase.ops.map(op => {
-      const box = {op, row: rowOf.get(foldedName(op.op)) ?? this.rows.length - 1, begin: at, end: at + op.cycles};
-      at = box.end;
-      return box;
-    });
+    this.boxes = [];
+    for (const op of phase.ops) {
+      let box = this.boxes[this.boxes.length - 1];
+      if (box?.op.op !== op.op) {
+        box = {op: {op: op.op, kinds: [], cycles: 0, compute: 0, communicate: 0, wait: 0, hidden: 0}, row: rowOf.get(foldedName(op.op)) ?? this.rows.length - 1, begin: at, end: at};
+        this.boxes.push(box);
+      }
+      for (const key of ['cycles', 'compute', 'communicate', 'wait', 'hidden']) box.op[key] += op[key] ?? 0;
+      box.op.kinds.push(op.kind);
+      box.end = at += op.cycles;
+    }
     [this.from, this.to, this.all] = [0, at, at];
     this.chart.setHeight(this.rows.length * 22 + this.chart.top + this.chart.bottom);
     this.chart.left = Math.min(230, Math.max(90, 8 * Math.max(...this.rows.map(name => name.length))));
@@ -107,7 +113,7 @@ class Timeline {
       }
     }
     context.restore();
-    this.caption.textContent = `${this.phase.name}: ${whole(this.all)} cycles (${this.phase.time(this.all)})${this.phase.launches > 1 ? ` in ${this.phase.launches} launches` : ''}, ${whole(this.phase.ops.length)} ops; shown: cycles ${whole(this.from)} to ${whole(this.to)}. Within a box, kernels are at the bottom, waiting at the top. Ctrl and the wheel zoom.`;
+    this.caption.textContent = `${this.phase.name}: ${whole(this.all)} cycles (${this.phase.time(this.all)})${this.phase.launches > 1 ? ` in ${this.phase.launches} launches` : ''}, ${whole(this.phase.ops.length)} steps in ${whole(this.boxes.length)} boxes; shown: cycles ${whole(this.from)} to ${whole(this.to)}. Within a box, kernels are at the bottom, waiting at the top. Ctrl and the wheel zoom.`;
   }
   move(event) {
     const [x, y] = positionIn(this.chart.surface, event);
@@ -120,7 +126,7 @@ class Timeline {
     const box = this.boxes.find(each => each.row === row && each.begin - slack <= cycle && cycle <= each.end + slack && each.end > each.begin);
     if (!box) return hideTip();
     const {op} = box;
-    showTip([`${op.op} (${op.kind})`, `${whole(op.cycles)} cycles, ${percent(op.cycles / this.all)} of ${this.phase.name}`, ...parts.map(([key, , text]) => `${text}: ${number(op[key])} cycles`), `hidden behind kernels: ${number(op.hidden ?? 0)} cycles`].join('\n'), event.clientX, event.clientY);
+    showTip([`${op.op} (${op.kinds.join(', ')})`, `${whole(op.cycles)} cycles, ${percent(op.cycles / this.all)} of ${this.phase.name}`, ...parts.map(([key, , text]) => `${text}: ${number(op[key])} cycles`), `hidden behind kernels: ${number(op.hidden ?? 0)} cycles`].join('\n'), event.clientX, event.clientY);
   }
 }
 
