@@ -108,7 +108,7 @@ bool LineSweep::comeLater() {
     }
     // Lines of which each has its own flows: one stands for all, or a lane is a line.
     for (uint32_t each = 0; each < (lanes == 1 ? shape.lines.size() : lanes); ++each)
-      for (const FlowShape &flow : shape.lines[lanes == 1 ? each : shape.lineOf[each]].flows)
+      for (const FlowShape &flow : shape.lines[lanes == 1 ? each : shape.lineOf[firstLane + each]].flows)
         if (!comesLater(flow, lanes == 1 ? 0 : each, 1))
           return false;
   }
