@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/algorithms/Algorithms.h"
+#include "compiler/algorithms/Choice.h"
 #include "runtime/Device.h"
 #include "tools/ErrorBar.h"
 #include "tools/Tool.h"
@@ -19,13 +20,6 @@ struct KernelOp {
   double hidden = 0; // of compute: while transfers were under way
 };
 
-/// An algorithm that could be taken.
-struct KernelAlternative {
-  std::string algorithm;
-  double cycles = 0;
-  std::string problem; // why it was not compared
-};
-
 /// What one request came to. Times are cycles of one repetition: where there are several, the first one is left out
 /// and the mean taken over the others, so that `cycles` is what a repetition adds when they follow each other without a
 /// barrier.
@@ -40,7 +34,7 @@ struct KernelOutcome {
   uint32_t maxHops = 0; // longest way of a message
   double seconds = 0;   // that the prediction took
   std::string evaluator, evaluatorWhy;
-  std::vector<KernelAlternative> alternatives; // that auto compared, or could not
+  std::vector<algorithms::Candidate> alternatives; // that auto compared, or could not
   ErrorBar error;
   std::shared_ptr<const runtime::Explanation> why; // if asked for; of the launch with all repetitions
 };
@@ -48,11 +42,14 @@ struct KernelOutcome {
 /// The repetitions that show what one of them adds, by kind: a number that the user did not give.
 uint32_t defaultRepeats(algorithms::Kind kind);
 
-/// For a GEMM `auto` runs the programs of several algorithms and keeps the one with fewest cycles; for sums it is an
-/// algorithm of its own.
+/// Where `auto` has candidates (compiler/algorithms/Choice.h) it runs them all and keeps the one with fewest cycles.
 /// `evaluator`, `explain`: as DeviceOptions has them.
 Result<KernelOutcome> runKernel(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool,
                                 const std::string &evaluator = "auto", bool explain = false);
+
+/// The same times and the same error bar from one line of cores where lines do not meet: facts and counters are those
+/// of the line. What files of many requests want.
+Result<KernelOutcome> runTimes(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool);
 
 /// What validation says about predictions like this one.
 ErrorBar errorOf(const KernelOutcome &outcome, const hw::Hardware &hardware);
