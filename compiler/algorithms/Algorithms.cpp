@@ -137,19 +137,6 @@ Result<void> checkBytes(const Request &request, const hw::Hardware &hardware) {
   return success();
 }
 
-Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) {
-  const size_t extents = extentsOf(request.kind);
-  if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
-    return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
-  if (std::ranges::any_of(request.shape, [](int64_t e) { return e > (int64_t{1} << 28); }))
-    return userError(fmt::format("an extent of {} is beyond 2^28", *std::ranges::max_element(request.shape)));
-  const hw::Parallelism &mesh = hardware.parallelism;
-  if (request.width < 1 || request.height < 1 || request.width > mesh.meshWidth || request.height > mesh.meshHeight)
-    return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}", request.width,
-                                 request.height, hardware.name, mesh.meshWidth, mesh.meshHeight));
-  return checkBytes(request, hardware);
-}
-
 Result<void> checkSettings(const Request &request, const Algorithm &algorithm) {
   for (const auto &[key, value] : request.settings.all()) {
     if (key == "repeats" || std::ranges::find(algorithm.settings, key, &SettingDoc::key) != algorithm.settings.end())
@@ -174,6 +161,20 @@ Result<const Algorithm *> find(Kind kind, const std::string &name) {
 }
 
 } // namespace
+
+Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) {
+  const size_t extents = extentsOf(request.kind);
+  if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
+    return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
+  if (std::ranges::any_of(request.shape, [](int64_t e) { return e > (int64_t{1} << 28); }))
+    return userError(fmt::format("an extent of {} is beyond 2^28", *std::ranges::max_element(request.shape)));
+  const hw::Parallelism &mesh = hardware.parallelism;
+  if (request.width < 1 || request.height < 1 || request.width > mesh.meshWidth || request.height > mesh.meshHeight)
+    return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}: ask for fewer cores, or for "
+                                 "another machine",
+                                 request.width, request.height, hardware.name, mesh.meshWidth, mesh.meshHeight));
+  return success();
+}
 
 std::span<const Algorithm> algorithms() {
   static const std::vector<Algorithm> known = [] {
