@@ -32,14 +32,15 @@ static Result<ProgramRun> runOne(algorithms::Request request, const hw::Hardware
 
 Result<ProgramRun> runProgram(const algorithms::Request &request, const hw::Hardware &hardware,
                               const hw::CoreModel &core) {
-  if (request.kind != Kind::Gemm || request.algorithm != "auto")
-    return runOne(request, hardware, core, sim::Evaluator::Auto);
   const bool isLarge = uint64_t{request.width} * request.height > sim::mostCoresByWords;
+  const sim::Evaluator evaluator = isLarge ? sim::Evaluator::MaxPlus : sim::Evaluator::Auto;
+  if (request.kind != Kind::Gemm || request.algorithm != "auto")
+    return runOne(request, hardware, core, evaluator);
   std::optional<Result<ProgramRun>> best;
   for (const char *algorithm : algorithms::autoGemms) {
     algorithms::Request each = request;
     each.algorithm = algorithm;
-    auto run = runOne(std::move(each), hardware, core, isLarge ? sim::Evaluator::MaxPlus : sim::Evaluator::Auto);
+    auto run = runOne(std::move(each), hardware, core, evaluator);
     if (!best || (run && (!*best || run->times.cycles < (*best)->times.cycles)))
       best = std::move(run);
   }
@@ -47,8 +48,10 @@ Result<ProgramRun> runProgram(const algorithms::Request &request, const hw::Hard
 }
 
 std::string reasonKindOf(const std::string &message) {
-  for (const auto &[word, kind] :
-       {std::pair<const char *, const char *>{"colour", "colours"}, {"SRAM", "sram"}, {"larger than", "mesh"}})
+  for (const auto &[word, kind] : {std::pair<const char *, const char *>{"colour", "colours"},
+                                   {"SRAM", "sram"},
+                                   {"larger than", "mesh"},
+                                   {"may want a link", "contention"}})
     if (message.find(word) != std::string::npos)
       return kind;
   return "program";
