@@ -191,7 +191,7 @@ Result<void> printFindings(const Session &session, Store &store, const SweepCoun
   fmt::print("{}: {} points in {}, {} work, {} are refused; {} computed in {:.3g} s\n", session.space.name,
              findings->ok + findings->refused, store.path(), findings->ok, findings->refused, counts.computed,
              counts.seconds);
-  fmt::print("{}", findingsText(session.space, *findings));
+  fmt::print("{}", findingsText(session.space, *findings, session.evaluator.errorBound(session.space.filter)));
   return success();
 }
 

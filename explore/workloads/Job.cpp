@@ -161,8 +161,8 @@ Result<Prepared> prepare(const Point &point, const Models &models) {
   if (auto side = settings.extract("side")) {
     auto cores = algorithms::Settings({{"side", side.mapped()}}).number("side", 0, 1, 65535);
     if (!cores || workload.modelText.empty() || workload.meshWidth) {
-      prepared.refusal = Refusal{"choice", cores ? "a side is that of the square for a model without a mesh"
-                                                 : cores.error().message};
+      prepared.refusal =
+          Refusal{"choice", cores ? "a side is that of the square for a model without a mesh" : cores.error().message};
       return prepared;
     }
     job.request.width = job.request.height = static_cast<uint32_t>(*cores);

@@ -3,6 +3,7 @@
 #include "compiler/algorithms/Algorithm.h"
 #include "explore/workloads/Job.h"
 #include "explore/workloads/ProgramRun.h"
+#include "explore/workloads/Serving.h"
 #include "hw-models/Area.h"
 #include "hw-models/Energy.h"
 
@@ -60,12 +61,17 @@ private:
 };
 
 std::vector<std::string> ModelEvaluator::metricNames() const {
-  return {"area.core_mm2", "area.sram_share",  "area.total_mm2",    "colours",          "communicate",
-          "compute",       "cycles",           "hop_bytes",         "joules",           "joules.always",
-          "joules.links",  "joules.macs",      "joules.sram",       "joules_per_token", "layer_cycles",
-          "macs",          "meshes",           "power.idle_watts",  "seconds",          "sram_used_bytes",
-          "steps",         "tokens_per_joule", "tokens_per_second", "utilisation",      "wait",
-          "watts"};
+  std::vector<std::string> names = {
+      "area.core_mm2", "area.sram_share",  "area.total_mm2",    "colours",          "communicate",
+      "compute",       "cycles",           "hop_bytes",         "joules",           "joules.always",
+      "joules.links",  "joules.macs",      "joules.sram",       "joules_per_token", "layer_cycles",
+      "macs",          "meshes",           "power.idle_watts",  "seconds",          "sram_used_bytes",
+      "steps",         "tokens_per_joule", "tokens_per_second", "utilisation",      "wait",
+      "watts"};
+  for (std::string &name : servingMetrics())
+    names.push_back(std::move(name));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::vector<std::string> ModelEvaluator::choiceNames() const {
@@ -73,6 +79,8 @@ std::vector<std::string> ModelEvaluator::choiceNames() const {
   for (const algorithms::Algorithm &each : algorithms::algorithms())
     for (const algorithms::SettingDoc &setting : each.settings)
       names.emplace(setting.key);
+  for (std::string &name : servingChoices())
+    names.insert(std::move(name));
   return {names.begin(), names.end()};
 }
 
@@ -80,8 +88,12 @@ Result<void> ModelEvaluator::check(const Workload &workload) const {
   if (!workload.element.empty() && workload.element != "f16" && workload.element != "f32")
     return userError("dtype wants f16 or f32");
   if (workload.kernel.empty()) {
-    auto shape = models.shapeOf(workload);
-    return shape ? success() : Result<void>(shape.takeError());
+    if (auto shape = models.shapeOf(workload); !shape)
+      return shape.takeError();
+    if (workload.phase == "serve")
+      if (auto requests = models.requestsOf(workload); !requests)
+        return requests.takeError();
+    return success();
   }
   const std::optional<Kind> kind = kindNamed(workload.kernel);
   if (!kind)
@@ -194,6 +206,17 @@ Result<Outcome> ModelEvaluator::evaluateCompiled(const Point &point, Job job) co
 }
 
 Result<Outcome> ModelEvaluator::evaluate(const Point &point, Fidelity fidelity) const {
+  if (point.workload->phase == "serve") {
+    if (fidelity != Fidelity::Analytic)
+      return Outcome::refused("serve", "requests are served with times of fidelity analytic");
+    auto requests = models.requestsOf(*point.workload);
+    if (!requests)
+      return requests.takeError();
+    auto served = evaluateServing(point, models, **requests);
+    if (served)
+      served->metrics.merge(figures(point.hardware));
+    return served;
+  }
   auto prepared = prepare(point, models);
   if (!prepared)
     return prepared.takeError();

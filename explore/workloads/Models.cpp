@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 namespace weft::explore {
 
@@ -32,6 +34,19 @@ Result<ModelShape> Models::shapeOf(const Workload &workload) const {
                          .vocabulary = config->vocabSize};
   known.emplace(workload.modelText, shape);
   return shape;
+}
+
+Result<std::shared_ptr<const std::vector<Request>>> Models::requestsOf(const Workload &workload) const {
+  const std::pair key{XXH3_64bits(workload.traceText.data(), workload.traceText.size()), workload.requests};
+  const std::lock_guard lock(mutex);
+  if (auto found = traces.find(key); found != traces.end())
+    return found->second;
+  auto requests = readTrace(workload.traceText, workload.tracePath);
+  if (!requests)
+    return requests.takeError();
+  if (workload.requests && workload.requests < requests->size())
+    requests->resize(workload.requests);
+  return traces.emplace(key, std::make_shared<const std::vector<Request>>(*std::move(requests))).first->second;
 }
 
 } // namespace weft::explore

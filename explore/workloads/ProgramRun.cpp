@@ -31,12 +31,13 @@ static Result<ProgramRun> runOne(algorithms::Request request, const hw::Hardware
 
 Result<ProgramRun> runProgram(const algorithms::Request &request, const hw::Hardware &hardware,
                               const hw::CoreModel &core) {
-  if (request.algorithm != "auto" || algorithms::candidates(request.kind).empty())
-    return runOne(request, hardware, core, sim::Evaluator::Auto);
   const bool isLarge = uint64_t{request.width} * request.height > sim::mostCoresByWords;
+  const sim::Evaluator evaluator = isLarge ? sim::Evaluator::MaxPlus : sim::Evaluator::Auto;
+  if (request.algorithm != "auto" || algorithms::candidates(request.kind).empty())
+    return runOne(request, hardware, core, evaluator);
   std::optional<ProgramRun> best;
   auto compared = algorithms::compareCandidates(request, [&](const algorithms::Request &each) -> Result<double> {
-    auto run = runOne(each, hardware, core, isLarge ? sim::Evaluator::MaxPlus : sim::Evaluator::Auto);
+    auto run = runOne(each, hardware, core, evaluator);
     if (!run)
       return run.takeError();
     const double cycles = run->times.cycles;
@@ -50,8 +51,10 @@ Result<ProgramRun> runProgram(const algorithms::Request &request, const hw::Hard
 }
 
 std::string reasonKindOf(const std::string &message) {
-  for (const auto &[word, kind] :
-       {std::pair<const char *, const char *>{"colour", "colours"}, {"SRAM", "sram"}, {"larger than", "mesh"}})
+  for (const auto &[word, kind] : {std::pair<const char *, const char *>{"colour", "colours"},
+                                   {"SRAM", "sram"},
+                                   {"larger than", "mesh"},
+                                   {"may want a link", "contention"}})
     if (message.find(word) != std::string::npos)
       return kind;
   return "program";

@@ -13,8 +13,9 @@ struct ProgramRun {
   double wordHops = 0; // of a repetition
 };
 
-/// For a GEMM `auto` runs the programs of several algorithms and keeps the one with fewest cycles. Errors that are the
-/// user's fault say why the program cannot be.
+/// More than sim::mostCoresByWords cores are evaluated message by message only: a program that wants it word by word is
+/// refused, since it would take minutes. For a GEMM `auto` runs the programs of several algorithms and keeps the one
+/// with fewest cycles. Errors that are the user's fault say why the program cannot be.
 Result<ProgramRun> runProgram(const algorithms::Request &request, const hw::Hardware &hardware,
                               const hw::CoreModel &core);
 
