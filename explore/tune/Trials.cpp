@@ -34,7 +34,7 @@ Row Trials::rowOf(const Choices &choices, const std::string &fidelity) const {
 Result<void> Trials::readStore() {
   return store.forEach([&](const Row &row) -> Result<void> {
     Trial trial;
-    trial.reason = row.reason;
+    trial.reasonKind = row.reasonKind, trial.reason = row.reason;
     if (row.status == "ok") {
       const auto results = nlohmann::json::parse(row.results, nullptr, false);
       if (!results.is_object() || !results.contains("cycles"))
@@ -82,9 +82,10 @@ Result<std::vector<Trial>> Trials::run(const std::vector<Choices> &all, unsigned
   const auto work = [&] {
     for (uint64_t i = next++; i < count && !isOver(); i = next++) {
       Row row = rowOf(all[i], fidelity);
-      Trial trial{all[i], 0, {}};
+      Trial trial{all[i]};
       if (auto found = known.find(row.digest); found != known.end()) {
-        trial.cycles = found->second.cycles, trial.reason = found->second.reason;
+        trial = found->second;
+        trial.choices = all[i];
       } else {
         const auto begin = std::chrono::steady_clock::now();
         auto outcome = subject.evaluate(all[i], rung);
@@ -95,7 +96,7 @@ Result<std::vector<Trial>> Trials::run(const std::vector<Choices> &all, unsigned
         }
         const bool fine = outcome->status == Outcome::Status::Ok;
         row.status = fine ? "ok" : "refused";
-        row.reasonKind = outcome->reasonKind;
+        row.reasonKind = trial.reasonKind = outcome->reasonKind;
         row.reason = trial.reason = outcome->reason;
         if (fine) {
           trial.cycles = outcome->metrics.at("cycles");
@@ -185,7 +186,7 @@ Result<bool> Trials::verify(const Trial &trial) {
     if (result.firstWrong.empty())
       result.firstWrong = verdict->why;
   }
-  known.emplace(row.digest, Trial{trial.choices, verdict->isRight ? trial.cycles : 0, row.reason});
+  known.emplace(row.digest, Trial{trial.choices, verdict->isRight ? trial.cycles : 0, row.reasonKind, row.reason});
   if (auto kept = flush({row}); !kept)
     return kept.takeError();
   return verdict->isRight;

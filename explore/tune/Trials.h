@@ -12,7 +12,7 @@ namespace weft::explore {
 struct Trial {
   Choices choices;
   double cycles = 0;
-  std::string reason;
+  std::string reasonKind{}, reason{};
 };
 
 class Trials {

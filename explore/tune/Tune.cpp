@@ -43,7 +43,7 @@ public:
     auto searched = result.isExhaustive ? tryAll(all, "exhaustive") : evolve(all);
     if (!searched)
       return searched;
-    if (auto settled = settle(); !settled || !options.reorder)
+    if (auto settled = settle(); !settled || !options.reorder || found.empty())
       return settled;
     if (auto reordered = reorder(); !reordered)
       return reordered;
@@ -57,6 +57,10 @@ private:
       return done.takeError();
     if (done->empty())
       return success(); // stopped before it began
+    if (done->front().cycles == 0 && done->front().reasonKind == notEvaluated) {
+      result.defaultProblem = done->front().reason; // others may be
+      return tryAll(options.starts, "starts");
+    }
     if (done->front().cycles == 0)
       return userError(fmt::format("{}: {}", subject.title(), done->front().reason));
     result.defaultCycles = result.cycles = done->front().cycles;
@@ -93,7 +97,7 @@ private:
     if (trial.cycles > 0) {
       model.learn(subject.features(trial.choices), trial.cycles);
       found.push_back(trial);
-      result.cycles = std::min(result.cycles, trial.cycles);
+      result.cycles = result.cycles > 0 ? std::min(result.cycles, trial.cycles) : trial.cycles;
     }
     result.history.push_back(result.cycles);
   }
@@ -185,7 +189,7 @@ private:
       const double before = result.cycles;
       if (auto done = tryAll(*chosen, "evolution"); !done)
         return done;
-      idle = result.cycles < before ? 0 : idle + 1;
+      idle = result.cycles < before || before == 0 ? 0 : idle + 1;
     }
     return success();
   }
@@ -223,6 +227,10 @@ private:
         break;
       found.erase(found.begin());
     }
+    if (found.empty() && trials.isOver())
+      return success(); // ended before there was anything
+    if (found.empty() && result.rejected == 0)
+      return userError(fmt::format("{}: no choice can be evaluated: {}", subject.title(), result.defaultProblem));
     if (found.empty())
       return userError(fmt::format("{}: not even the default computes what the reference does: {}", subject.title(),
                                    result.firstWrong));
