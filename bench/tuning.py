@@ -14,7 +14,7 @@ CORES = ["rvv-lab", "sifive-x280"]
 SIDE = 32             # cores a side that a product of these lies on
 TOKENS_A_ROW = 16     # of a prefill of 512 tokens
 WAFERS, WAFER_MESH = ["wse2", "wse3"], "360x360"
-CORE_TRIALS, WAFER_TRIALS = 60, 150
+CORE_TRIALS, WAFER_TRIALS = 40, 150
 # Few enough choices to try them all; a tile of a small mesh.
 ENUMERATED, SEEDS, CLOSE = ["gemm_r4_k16_n16_f32", "gemm_r1_k64_n96_f32", "gemm_r2_k32_n48_f32"], [1, 2, 3, 4, 5], 1.02
 
@@ -42,7 +42,7 @@ def tile(hidden, wide, rows):
 def bench_cores(weft, folder, row):
     for core in CORES:
         names = [tile(*shape, rows) for shape in MODELS.values() for rows in (1, TOKENS_A_ROW)]
-        results = tuned(weft, folder, *names, "--hw", core, "--set", "memory.sram_kib=16384", "--trials", CORE_TRIALS, "--db",
+        results = tuned(weft, folder, *names, "--hw", core, "--trials", CORE_TRIALS, "--db",
                         pathlib.Path(folder, f"{core}.db"))
         for (model, kind), result in zip([(m, k) for m in MODELS for k in ("gemv", "gemm")], results):
             yield row(f"tune {kind} of {model}, a core of {SIDE}x{SIDE} {core}, best over default", result["gain"], "x", floor=1.0)

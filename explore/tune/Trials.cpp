@@ -35,12 +35,12 @@ Result<void> Trials::readStore() {
   return store.forEach([&](const Row &row) -> Result<void> {
     Trial trial;
     trial.reasonKind = row.reasonKind, trial.reason = row.reason;
-    if (row.status == "ok") {
-      const auto results = nlohmann::json::parse(row.results, nullptr, false);
-      if (!results.is_object() || !results.contains("cycles"))
-        return userError(fmt::format("{}: row {} is damaged; name another file", store.path(), row.digest));
-      trial.cycles = results["cycles"].get<double>();
-    }
+    const auto results = nlohmann::json::parse(row.results, nullptr, false);
+    const bool isOk = row.status == "ok";
+    if (!results.is_object() || (isOk && (!results.contains("cycles") || !results["cycles"].is_number())))
+      return userError(fmt::format("{}: row {} is damaged; name another file", store.path(), row.digest));
+    trial.taken = results.value("cycles", 0.0);
+    trial.cycles = isOk ? trial.taken : 0;
     known.emplace(row.digest, std::move(trial));
     return success();
   });
@@ -98,9 +98,10 @@ Result<std::vector<Trial>> Trials::run(const std::vector<Choices> &all, unsigned
         row.status = fine ? "ok" : "refused";
         row.reasonKind = trial.reasonKind = outcome->reasonKind;
         row.reason = trial.reason = outcome->reason;
-        if (fine) {
-          trial.cycles = outcome->metrics.at("cycles");
-          row.results = nlohmann::json{{"cycles", trial.cycles}}.dump();
+        if (auto taken = outcome->metrics.find("cycles"); taken != outcome->metrics.end()) {
+          trial.taken = taken->second;
+          trial.cycles = fine ? taken->second : 0;
+          row.results = nlohmann::json{{"cycles", taken->second}}.dump();
         }
         row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         fresh.push_back(std::move(row));
@@ -186,7 +187,8 @@ Result<bool> Trials::verify(const Trial &trial) {
     if (result.firstWrong.empty())
       result.firstWrong = verdict->why;
   }
-  known.emplace(row.digest, Trial{trial.choices, verdict->isRight ? trial.cycles : 0, row.reasonKind, row.reason});
+  known.emplace(row.digest,
+                Trial{trial.choices, verdict->isRight ? trial.cycles : 0, trial.cycles, row.reasonKind, row.reason});
   if (auto kept = flush({row}); !kept)
     return kept.takeError();
   return verdict->isRight;

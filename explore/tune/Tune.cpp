@@ -94,8 +94,9 @@ private:
   }
 
   void note(const Trial &trial) {
+    if (trial.taken > 0)
+      model.learn(subject.features(trial.choices), trial.taken);
     if (trial.cycles > 0) {
-      model.learn(subject.features(trial.choices), trial.cycles);
       found.push_back(trial);
       result.cycles = result.cycles > 0 ? std::min(result.cycles, trial.cycles) : trial.cycles;
     }
