@@ -116,6 +116,15 @@ private:
 
   size_t below(size_t n) { return size_t(random() % std::max<size_t>(1, n)); }
 
+  /// The value beside this one, since most choices are numbers in order, or any.
+  std::string mutated(const Choice &axis, const std::string &value) {
+    const auto at = std::find(axis.values.begin(), axis.values.end(), value);
+    if (at == axis.values.end() || below(2) == 0)
+      return axis.values[below(axis.values.size())];
+    const bool up = at == axis.values.begin() || (at + 1 != axis.values.end() && below(2) == 0);
+    return axis.values.size() < 2 ? value : up ? *(at + 1) : *(at - 1);
+  }
+
   /// One of the best so far with some choices of another one and some changed, if that is allowed.
   Choices offspring(const std::vector<Choices> &all) {
     std::vector<const Trial *> parents;
@@ -131,8 +140,8 @@ private:
         std::string value = child[axis.name];
         if (below(4) == 0)
           value = other.contains(axis.name) ? other.at(axis.name) : "";
-        if (below(4) == 0)
-          value = axis.values[below(axis.values.size())];
+        if (below(3) == 0)
+          value = mutated(axis, value);
         if (value.empty())
           child.erase(axis.name);
         else
@@ -146,19 +155,19 @@ private:
 
   /// As many as a generation has that were not tried before: the model's favourites, and some at random.
   std::vector<Choices> nextGeneration(const std::vector<Choices> &all, bool isFirst) {
-    std::vector<std::pair<double, Choices>> pool;
+    std::vector<std::tuple<double, size_t, Choices>> pool; // cost, and then in the order in which they were made
     std::set<Choices> pooled;
     for (size_t i = 0; i < generation * offspringPerTrial; ++i) {
       Choices child = isFirst || i % 4 == 0 ? all[below(all.size())] : offspring(all);
       if (tried.contains(child) || !pooled.insert(child).second)
         continue;
       const double cost = model.predict(subject.features(child)).value_or(0);
-      pool.emplace_back(cost, std::move(child));
+      pool.emplace_back(cost, pool.size(), std::move(child));
     }
     std::sort(pool.begin(), pool.end());
     std::vector<Choices> chosen;
     for (size_t i = 0; i < pool.size() && chosen.size() < generation; ++i)
-      chosen.push_back(i < generation * 3 / 4 ? pool[i].second : pool[i + below(pool.size() - i)].second);
+      chosen.push_back(std::get<Choices>(pool[i < generation * 3 / 4 ? i : i + below(pool.size() - i)]));
     tried.insert(chosen.begin(), chosen.end());
     return chosen;
   }
@@ -178,8 +187,23 @@ private:
     return candidates;
   }
 
+  /// The default with one choice made otherwise, in the order of the choices.
+  std::vector<Choices> singles() const {
+    std::vector<Choices> found;
+    for (const Choice &axis : subject.choices())
+      for (const std::string &value : axis.values)
+        if (Choices choices{{axis.name, value}}; !value.empty() && subject.allows(choices))
+          found.push_back(std::move(choices));
+    found.resize(std::min(found.size(), 2 * generation));
+    return found;
+  }
+
   Result<void> evolve(const std::vector<Choices> &all) {
     unsigned idle = 0;
+    std::vector<Choices> first = singles();
+    tried.insert(first.begin(), first.end());
+    if (auto done = tryAll(first, "evolution"); !done)
+      return done;
     for (bool isFirst = true; !all.empty() && idle < patience && !trials.isOver(); isFirst = false) {
       std::vector<Choices> candidates = nextGeneration(all, isFirst);
       if (candidates.empty())
