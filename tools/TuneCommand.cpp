@@ -1,9 +1,13 @@
 #include "tools/TuneCommand.h"
 
 #include "compiler/pipeline/Compile.h"
+#include "explore/space/Space.h"
 #include "explore/tune/CoreSubject.h"
+#include "explore/tune/MeshSubject.h"
 #include "explore/tune/Record.h"
 #include "explore/tune/Tune.h"
+#include "explore/workloads/Job.h"
+#include "explore/workloads/Models.h"
 #include "runtime/support/WriteFile.h"
 #include "tools/CompileCommand.h"
 #include "tools/Interrupt.h"
@@ -28,11 +32,12 @@ namespace {
 constexpr int stoppedStatus = 130; // as a shell has it for Ctrl-C
 
 struct Arguments {
-  std::vector<std::string> what;
+  std::vector<std::string> what, shapes;
   std::string database, budget, strategy = "auto", jsonPath, exportPath;
   std::optional<int64_t> trials;
   uint64_t seed = 1;
-  unsigned jobs = 0, kernels = 0;
+  bool keepOrder = false;
+  unsigned jobs = 0;
   CompileArguments compile;
 };
 
@@ -51,7 +56,6 @@ Result<double> parseBudget(const std::string &text) {
 struct Session {
   hw::Hardware hardware;
   std::vector<std::unique_ptr<Subject>> subjects;
-  std::vector<double> weights; // calls times cycles of a kernel of a model; of others 1
 };
 
 KernelCompiler compilerFor(const hw::Hardware &hardware) {
@@ -70,8 +74,79 @@ Result<void> addKernel(Session &session, codegen::TrialKernel kernel) {
   return success();
 }
 
+/// "4096x14336".
+Result<std::vector<int64_t>> parseShape(const std::string &text) {
+  std::vector<int64_t> shape;
+  for (const char *at = text.data(), *last = at + text.size();; ++at) {
+    int64_t extent = 0;
+    const auto [end, failure] = std::from_chars(at, last, extent);
+    if (failure != std::errc() || extent < 1 || (end != last && *end != 'x'))
+      return Error{fmt::format("--shape: '{}' is not numbers of at least 1 with x between, such as 4096x14336", text),
+                   Fault::Usage};
+    shape.push_back(extent);
+    if ((at = end) == last)
+      return shape;
+  }
+}
+
+Result<void> addAlgorithm(Session &session, algorithms::Kind kind, std::vector<int64_t> shape,
+                          const Arguments &arguments) {
+  algorithms::Request request;
+  request.kind = kind;
+  request.shape = std::move(shape);
+  request.width = session.hardware.parallelism.meshWidth;
+  request.height = session.hardware.parallelism.meshHeight;
+  if (!arguments.compile.mesh.empty()) {
+    auto mesh = parseMesh(arguments.compile.mesh);
+    if (!mesh)
+      return mesh.takeError();
+    request.width = mesh->width;
+    request.height = mesh->height;
+  }
+  const std::string &dtype = arguments.compile.dtype;
+  if (!dtype.empty() && dtype != "f16" && dtype != "f32")
+    return Error{fmt::format("--dtype {}: algorithms on a mesh have f16 and f32", dtype), Fault::Usage};
+  request.element = dtype == "f32" ? algorithms::Element::F32 : algorithms::Element::F16;
+  auto subject = makeMeshSubject(std::move(request), session.hardware);
+  if (!subject)
+    return subject.takeError();
+  session.subjects.push_back(std::move(*subject));
+  return success();
+}
+
+/// A layer of the model and its products, on cores that run no machine code.
+Result<void> addLayers(Session &session, const std::string &model, const Arguments &arguments) {
+  const std::filesystem::path path(model);
+  auto text = readSmallFile(std::filesystem::is_directory(path) ? (path / "config.json").string() : model);
+  if (!text)
+    return text.takeError();
+  Workload workload;
+  workload.modelPath = model;
+  workload.modelText = std::move(*text);
+  auto shape = Models().shapeOf(workload);
+  if (!shape)
+    return shape.takeError();
+  const int64_t hidden = shape->hidden, wide = shape->intermediate, tokens = arguments.compile.maxSeq.value_or(512);
+  using algorithms::Kind;
+  std::vector<std::pair<Kind, std::vector<int64_t>>> all;
+  if (arguments.compile.phase != "prefill")
+    all = {{Kind::DecodeLayer, {hidden, wide, tokens}},
+           {Kind::Gemv, {hidden, hidden}},
+           {Kind::Gemv, {hidden, wide}},
+           {Kind::Gemv, {wide, hidden}}};
+  if (arguments.compile.phase != "decode")
+    for (auto [inner, columns] : {std::pair(hidden, hidden), {hidden, wide}, {wide, hidden}})
+      all.push_back({Kind::Gemm, {tokens, inner, columns}});
+  for (auto &[kind, extents] : all)
+    if (auto added = addAlgorithm(session, kind, std::move(extents), arguments); !added)
+      return added;
+  return success();
+}
+
 /// All kernels that a model's programs have on the cores.
 Result<void> addModel(Session &session, const std::string &model, const Arguments &arguments) {
+  if (session.hardware.parallelism.core.kind != "rvv")
+    return addLayers(session, model, arguments);
   auto parsed = toCompileOptions(model, arguments.compile);
   if (!parsed)
     return parsed.takeError();
@@ -84,10 +159,6 @@ Result<void> addModel(Session &session, const std::string &model, const Argument
   auto compilation = compiler::compile(*options);
   if (!compilation)
     return compilation.takeError();
-  if (compilation->kernels.empty())
-    return userError(fmt::format("the cores of {} run no RISC-V code, so that a model has no kernels to tune there; "
-                                 "tune an algorithm on its mesh, such as `weft tune gemv`",
-                                 session.hardware.name));
   auto kernels = codegen::readKernels(compilation->kernels);
   if (!kernels)
     return kernels.takeError();
@@ -104,11 +175,21 @@ Result<Session> openSession(const Arguments &arguments) {
   auto hardware = hw::load(options->hardware, options->overrides);
   if (!hardware)
     return hardware.takeError();
-  Session session{std::move(*hardware), {}, {}};
+  Session session{std::move(*hardware), {}};
   for (const std::string &what : arguments.what) {
     std::error_code failed;
     Result<void> added = success();
-    if (std::filesystem::exists(what, failed)) {
+    if (const std::optional<algorithms::Kind> kind = kindNamed(what)) {
+      if (arguments.shapes.empty())
+        return Error{fmt::format("{} wants --shape, such as 4096x4096", what), Fault::Usage};
+      for (const std::string &text : arguments.shapes) {
+        auto shape = parseShape(text);
+        if (!shape)
+          return shape.takeError();
+        if (added = addAlgorithm(session, *kind, std::move(*shape), arguments); !added)
+          return added.takeError();
+      }
+    } else if (std::filesystem::exists(what, failed)) {
       added = addModel(session, what, arguments);
     } else {
       auto kernel = codegen::makeKernel(what);
@@ -123,7 +204,7 @@ Result<Session> openSession(const Arguments &arguments) {
 class Display {
 public:
   void show(const std::string &title, size_t number, size_t count, const TuneProgress &progress) {
-    const double gain = progress.best > 0 ? progress.baseline / progress.best : 1;
+    const double gain = progress.best > 0 && progress.baseline > 0 ? progress.baseline / progress.best : 1;
     bar.update(count ? double(number) / double(count) : 1,
                fmt::format("{}/{} {}: {} {}/{}, {:.3f} times as fast{}", number + 1, count, title, progress.stage,
                            progress.done, progress.total, gain, stderrIsTerminal() ? "; q ends" : ""));
@@ -135,9 +216,11 @@ private:
 };
 
 std::string resultText(const Subject &subject, const TuneResult &result) {
-  std::string text =
-      fmt::format("{}: {:.0f} cycles, {:.0f} by default, {:.3f} times as fast\n  {}\n", subject.title(), result.cycles,
-                  result.defaultCycles, result.defaultCycles / result.cycles, choicesText(result.best));
+  std::string text = fmt::format("{}: {:.0f} cycles, ", subject.title(), result.cycles);
+  text += result.defaultCycles > 0 ? fmt::format("{:.0f} by default, {:.3f} times as fast", result.defaultCycles,
+                                                 result.defaultCycles / result.cycles)
+                                   : fmt::format("those of the default are not known: {}", result.defaultProblem);
+  text += fmt::format("\n  {}\n", choicesText(result.best));
   text += fmt::format("  {} trials, {} computed, {} refused, {} fast and wrong; {:.0f} choices in all{}\n",
                       result.trials, result.computed, result.refused, result.rejected, result.space,
                       result.isExhaustive ? ", all tried" : "");
@@ -180,6 +263,7 @@ Result<TuneOptions> tuneOptions(const Arguments &arguments) {
                      : arguments.strategy == "evolution" ? Strategy::Evolution
                                                          : Strategy::Auto;
   options.seed = arguments.seed;
+  options.reorder = !arguments.keepOrder;
   options.jobs = arguments.jobs ? arguments.jobs : std::max(1u, std::thread::hardware_concurrency());
   return options;
 }
@@ -251,8 +335,11 @@ void addTuneCommand(CLI::App &app, int &exitCode) {
   CLI::App *command = app.add_subcommand("tune", "Search how kernels are best written for a core and a mesh");
   command
       ->add_option("what", arguments->what,
-                   "A model directory, or kernels by name: gemm_r8_k64_n96_f32 (docs/tuning.md)")
+                   "A model, kernels of a core by name (gemm_r8_k64_n96_f32), or an algorithm on a mesh (gemm, gemv, "
+                   "allreduce, reduce, decode-layer)")
       ->type_name("MODEL|KERNEL");
+  command->add_option("--shape", arguments->shapes, "Of an algorithm, as weft kernel has it; one or more")
+      ->type_name("MxN");
   addCompileArguments(*command, arguments->compile);
   command->add_option("--db", arguments->database, "Trials and what they found; is gone on with (default: tune.db)")
       ->type_name("TUNE.db");
@@ -261,6 +348,7 @@ void addTuneCommand(CLI::App &app, int &exitCode) {
   command->add_option("--strategy", arguments->strategy, "How to search (default: by the number of choices)")
       ->type_name("auto|exhaustive|evolution")
       ->check(CLI::IsMember({"auto", "exhaustive", "evolution"}).description(""));
+  command->add_flag("--no-reorder", arguments->keepOrder, "Leave out the last stage, other orders of instructions");
   command->add_option("--seed", arguments->seed, "Of the search")->type_name("N")->capture_default_str();
   command->add_option("--jobs", arguments->jobs, "Trials at once (default: one a core)")
       ->type_name("N")

@@ -9,14 +9,19 @@
 #define XXH_INLINE_ALL // the header alone: no library to link
 #include <xxhash.h>
 
+#include <array>
+
 using namespace mlir;
 
 namespace weft::codegen {
 
 std::string sourceDigest(func::FuncOp kernel) {
   OwningOpRef<func::FuncOp> copy(kernel.clone());
-  copy->getOperation()->removeAttr(tuningAttribute);
-  copy->getOperation()->removeAttr(registerLimitAttribute);
+  // What says which results it has and how it is called; others say what was decided or counted about it.
+  const std::array<StringRef, 3> kept = {"weft.kernel", "weft.probe", unitsAttribute};
+  for (NamedAttribute attribute : llvm::to_vector(copy->getOperation()->getDiscardableAttrs()))
+    if (!llvm::is_contained(kept, attribute.getName().strref()))
+      copy->getOperation()->removeDiscardableAttr(attribute.getName());
   std::string text;
   llvm::raw_string_ostream stream(text);
   // The form that leaves defaults out: a kernel that was read from a text has others than one that was built.

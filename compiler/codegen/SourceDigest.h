@@ -9,8 +9,8 @@
 
 namespace weft::codegen {
 
-/// Of the kernel's function as its builder wrote it, with the units that it is marked with, and of codegenVersion;
-/// tunings, limits and locations do not count.
+/// Of the kernel's function as its builder wrote it, with its probe and the units that it is marked with, and of
+/// codegenVersion; other attributes and locations do not count.
 std::string sourceDigest(mlir::func::FuncOp kernel);
 /// Sets tuningAttribute, or removes it.
 void setTuning(mlir::func::FuncOp kernel, const kernels::Tuning &tuning);

@@ -44,6 +44,7 @@ class CoreSubject final : public Subject {
 public:
   CoreSubject(TrialKernel given, hw::Hardware on, KernelCompiler made)
       : whole{std::move(given), {}}, hardware(std::move(on)), compiler(std::move(made)) {
+    shrinkSram();
     whole.rows = int64_t(kernels::parseSymbol(whole.kernel.name).of("r"));
     const hw::Isa isa = hw::isaOf(hardware.parallelism.core);
     space = kernels::tuningSpace(kernels::parseSymbol(whole.kernel.name),
@@ -84,6 +85,7 @@ private:
     int64_t rows = 1;
   };
 
+  void shrinkSram();
   void addShortRun();
   bool hasRows() const { return whole.kernel.described->probe->rows_scalar >= 0; }
   Result<Outcome> timed(const Run &run, const TrialCode &code) const;
@@ -103,6 +105,16 @@ private:
   mutable std::map<std::pair<std::string, kernels::Tuning>, std::shared_ptr<const TrialCode>> kept;
   mutable std::map<int64_t, double> byDefault; // cycles by rows
 };
+
+/// To what the operands need: cycles do not depend on it, and filling and comparing the rest takes longer than a call.
+void CoreSubject::shrinkSram() {
+  constexpr uint64_t page = 4096;
+  uint64_t needed = page;
+  for (uint32_t bytes : whole.kernel.described->operand_bytes)
+    needed += (bytes + 63) / 64 * 64;
+  hardware.memory.sramBytes =
+      uint32_t(std::min<uint64_t>(hardware.memory.sramBytes, (needed + page - 1) / page * page));
+}
 
 /// A sum that is an eighth as long, where the whole has some millions of products.
 void CoreSubject::addShortRun() {
@@ -223,9 +235,13 @@ Result<Outcome> CoreSubject::evaluate(const Choices &choices, unsigned rung) con
     auto with = timed({whole.kernel, rows}, *code);
     if (!with)
       return with;
-    if (with->metrics["cycles"] > *before * mostSlower)
-      return Outcome::refused("rows", fmt::format("with {} rows in use it takes {:.0f} cycles, {:.0f} by default", rows,
-                                                  with->metrics["cycles"], *before));
+    if (with->metrics["cycles"] > *before * mostSlower) {
+      outcome->status = Outcome::Status::Refused;
+      outcome->reasonKind = "rows";
+      outcome->reason = fmt::format("with {} rows in use it takes {:.0f} cycles, {:.0f} by default", rows,
+                                    with->metrics["cycles"], *before);
+      return outcome;
+    }
   }
   return outcome;
 }

@@ -56,8 +56,8 @@ static Result<TuneRecord> recordOf(const nlohmann::json &json, const std::string
   }
   for (const auto &[name, place] :
        {std::pair<const char *, double *>{"cycles", &record.cycles}, {"default_cycles", &record.defaultCycles}}) {
-    if (!json.contains(name) || !json[name].is_number() || json[name].get<double>() <= 0)
-      return bad(fmt::format("the record has no positive number '{}'", name));
+    if (!json.contains(name) || !json[name].is_number() || !(json[name].get<double>() >= 0))
+      return bad(fmt::format("the record has no number '{}' of at least 0", name));
     *place = json[name].get<double>();
   }
   if (!json.contains("choices") || !json["choices"].is_object())
@@ -134,7 +134,7 @@ Result<std::vector<TuneRecord>> recordsOf(Store &store) {
     return visited.takeError();
   std::vector<TuneRecord> records;
   for (auto &[subject, found] : all)
-    if (found.best > 0 && found.base > 0) {
+    if (found.best > 0) {
       found.record.defaultCycles = found.base;
       records.push_back(std::move(found.record));
     }
@@ -177,8 +177,12 @@ Result<Store> openTrials(const std::string &path) {
     // Another process was first.
   }
   auto store = Store::open(path);
-  if (!store)
-    return store;
+  if (!store) { // what it advises is an option of weft explore
+    Error error = store.takeError();
+    if (const size_t at = error.message.find("with -o"); at != std::string::npos)
+      error.message.replace(at, 7, "with --db");
+    return error;
+  }
   if (store->meta().name != trialsName)
     return userError(
         fmt::format("{} holds results of weft explore, not of weft tune; name another file with --db", path));

@@ -19,7 +19,7 @@ struct TuneRecord {
   std::string tool;    // versions that decide what it costs
   std::string machine; // its name, for people
   Choices choices;
-  double cycles = 0, defaultCycles = 0;
+  double cycles = 0, defaultCycles = 0; // the default's are 0 where they are not known
 
   /// All but what was found.
   std::string key() const;

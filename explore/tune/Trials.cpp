@@ -34,13 +34,13 @@ Row Trials::rowOf(const Choices &choices, const std::string &fidelity) const {
 Result<void> Trials::readStore() {
   return store.forEach([&](const Row &row) -> Result<void> {
     Trial trial;
-    trial.reason = row.reason;
-    if (row.status == "ok") {
-      const auto results = nlohmann::json::parse(row.results, nullptr, false);
-      if (!results.is_object() || !results.contains("cycles"))
-        return userError(fmt::format("{}: row {} is damaged; name another file", store.path(), row.digest));
-      trial.cycles = results["cycles"].get<double>();
-    }
+    trial.reasonKind = row.reasonKind, trial.reason = row.reason;
+    const auto results = nlohmann::json::parse(row.results, nullptr, false);
+    const bool isOk = row.status == "ok";
+    if (!results.is_object() || (isOk && (!results.contains("cycles") || !results["cycles"].is_number())))
+      return userError(fmt::format("{}: row {} is damaged; name another file", store.path(), row.digest));
+    trial.taken = results.value("cycles", 0.0);
+    trial.cycles = isOk ? trial.taken : 0;
     known.emplace(row.digest, std::move(trial));
     return success();
   });
@@ -82,9 +82,10 @@ Result<std::vector<Trial>> Trials::run(const std::vector<Choices> &all, unsigned
   const auto work = [&] {
     for (uint64_t i = next++; i < count && !isOver(); i = next++) {
       Row row = rowOf(all[i], fidelity);
-      Trial trial{all[i], 0, {}};
+      Trial trial{all[i]};
       if (auto found = known.find(row.digest); found != known.end()) {
-        trial.cycles = found->second.cycles, trial.reason = found->second.reason;
+        trial = found->second;
+        trial.choices = all[i];
       } else {
         const auto begin = std::chrono::steady_clock::now();
         auto outcome = subject.evaluate(all[i], rung);
@@ -95,11 +96,12 @@ Result<std::vector<Trial>> Trials::run(const std::vector<Choices> &all, unsigned
         }
         const bool fine = outcome->status == Outcome::Status::Ok;
         row.status = fine ? "ok" : "refused";
-        row.reasonKind = outcome->reasonKind;
+        row.reasonKind = trial.reasonKind = outcome->reasonKind;
         row.reason = trial.reason = outcome->reason;
-        if (fine) {
-          trial.cycles = outcome->metrics.at("cycles");
-          row.results = nlohmann::json{{"cycles", trial.cycles}}.dump();
+        if (auto taken = outcome->metrics.find("cycles"); taken != outcome->metrics.end()) {
+          trial.taken = taken->second;
+          trial.cycles = fine ? taken->second : 0;
+          row.results = nlohmann::json{{"cycles", taken->second}}.dump();
         }
         row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         fresh.push_back(std::move(row));
@@ -185,7 +187,8 @@ Result<bool> Trials::verify(const Trial &trial) {
     if (result.firstWrong.empty())
       result.firstWrong = verdict->why;
   }
-  known.emplace(row.digest, Trial{trial.choices, verdict->isRight ? trial.cycles : 0, row.reason});
+  known.emplace(row.digest,
+                Trial{trial.choices, verdict->isRight ? trial.cycles : 0, trial.cycles, row.reasonKind, row.reason});
   if (auto kept = flush({row}); !kept)
     return kept.takeError();
   return verdict->isRight;

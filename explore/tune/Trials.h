@@ -8,11 +8,11 @@
 
 namespace weft::explore {
 
-/// What a trial came to; cycles 0: refused.
+/// What a trial came to; cycles 0: refused. `taken` says what it took all the same, where that is known.
 struct Trial {
   Choices choices;
-  double cycles = 0;
-  std::string reason;
+  double cycles = 0, taken = 0;
+  std::string reasonKind{}, reason{};
 };
 
 class Trials {

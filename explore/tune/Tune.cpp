@@ -43,7 +43,7 @@ public:
     auto searched = result.isExhaustive ? tryAll(all, "exhaustive") : evolve(all);
     if (!searched)
       return searched;
-    if (auto settled = settle(); !settled || !options.reorder)
+    if (auto settled = settle(); !settled || !options.reorder || found.empty())
       return settled;
     if (auto reordered = reorder(); !reordered)
       return reordered;
@@ -57,6 +57,10 @@ private:
       return done.takeError();
     if (done->empty())
       return success(); // stopped before it began
+    if (done->front().cycles == 0 && done->front().reasonKind == notEvaluated) {
+      result.defaultProblem = done->front().reason; // others may be
+      return tryAll(options.starts, "starts");
+    }
     if (done->front().cycles == 0)
       return userError(fmt::format("{}: {}", subject.title(), done->front().reason));
     result.defaultCycles = result.cycles = done->front().cycles;
@@ -90,10 +94,11 @@ private:
   }
 
   void note(const Trial &trial) {
+    if (trial.taken > 0)
+      model.learn(subject.features(trial.choices), trial.taken);
     if (trial.cycles > 0) {
-      model.learn(subject.features(trial.choices), trial.cycles);
       found.push_back(trial);
-      result.cycles = std::min(result.cycles, trial.cycles);
+      result.cycles = result.cycles > 0 ? std::min(result.cycles, trial.cycles) : trial.cycles;
     }
     result.history.push_back(result.cycles);
   }
@@ -111,6 +116,15 @@ private:
 
   size_t below(size_t n) { return size_t(random() % std::max<size_t>(1, n)); }
 
+  /// The value beside this one, since most choices are numbers in order, or any.
+  std::string mutated(const Choice &axis, const std::string &value) {
+    const auto at = std::find(axis.values.begin(), axis.values.end(), value);
+    if (at == axis.values.end() || below(2) == 0)
+      return axis.values[below(axis.values.size())];
+    const bool up = at == axis.values.begin() || (at + 1 != axis.values.end() && below(2) == 0);
+    return axis.values.size() < 2 ? value : up ? *(at + 1) : *(at - 1);
+  }
+
   /// One of the best so far with some choices of another one and some changed, if that is allowed.
   Choices offspring(const std::vector<Choices> &all) {
     std::vector<const Trial *> parents;
@@ -126,8 +140,8 @@ private:
         std::string value = child[axis.name];
         if (below(4) == 0)
           value = other.contains(axis.name) ? other.at(axis.name) : "";
-        if (below(4) == 0)
-          value = axis.values[below(axis.values.size())];
+        if (below(3) == 0)
+          value = mutated(axis, value);
         if (value.empty())
           child.erase(axis.name);
         else
@@ -141,19 +155,19 @@ private:
 
   /// As many as a generation has that were not tried before: the model's favourites, and some at random.
   std::vector<Choices> nextGeneration(const std::vector<Choices> &all, bool isFirst) {
-    std::vector<std::pair<double, Choices>> pool;
+    std::vector<std::tuple<double, size_t, Choices>> pool; // cost, and then in the order in which they were made
     std::set<Choices> pooled;
     for (size_t i = 0; i < generation * offspringPerTrial; ++i) {
       Choices child = isFirst || i % 4 == 0 ? all[below(all.size())] : offspring(all);
       if (tried.contains(child) || !pooled.insert(child).second)
         continue;
       const double cost = model.predict(subject.features(child)).value_or(0);
-      pool.emplace_back(cost, std::move(child));
+      pool.emplace_back(cost, pool.size(), std::move(child));
     }
     std::sort(pool.begin(), pool.end());
     std::vector<Choices> chosen;
     for (size_t i = 0; i < pool.size() && chosen.size() < generation; ++i)
-      chosen.push_back(i < generation * 3 / 4 ? pool[i].second : pool[i + below(pool.size() - i)].second);
+      chosen.push_back(std::get<Choices>(pool[i < generation * 3 / 4 ? i : i + below(pool.size() - i)]));
     tried.insert(chosen.begin(), chosen.end());
     return chosen;
   }
@@ -173,8 +187,23 @@ private:
     return candidates;
   }
 
+  /// The default with one choice made otherwise, in the order of the choices.
+  std::vector<Choices> singles() const {
+    std::vector<Choices> found;
+    for (const Choice &axis : subject.choices())
+      for (const std::string &value : axis.values)
+        if (Choices choices{{axis.name, value}}; !value.empty() && subject.allows(choices))
+          found.push_back(std::move(choices));
+    found.resize(std::min(found.size(), 2 * generation));
+    return found;
+  }
+
   Result<void> evolve(const std::vector<Choices> &all) {
     unsigned idle = 0;
+    std::vector<Choices> first = singles();
+    tried.insert(first.begin(), first.end());
+    if (auto done = tryAll(first, "evolution"); !done)
+      return done;
     for (bool isFirst = true; !all.empty() && idle < patience && !trials.isOver(); isFirst = false) {
       std::vector<Choices> candidates = nextGeneration(all, isFirst);
       if (candidates.empty())
@@ -185,7 +214,7 @@ private:
       const double before = result.cycles;
       if (auto done = tryAll(*chosen, "evolution"); !done)
         return done;
-      idle = result.cycles < before ? 0 : idle + 1;
+      idle = result.cycles < before || before == 0 ? 0 : idle + 1;
     }
     return success();
   }
@@ -223,6 +252,10 @@ private:
         break;
       found.erase(found.begin());
     }
+    if (found.empty() && trials.isOver())
+      return success(); // ended before there was anything
+    if (found.empty() && result.rejected == 0)
+      return userError(fmt::format("{}: no choice can be evaluated: {}", subject.title(), result.defaultProblem));
     if (found.empty())
       return userError(fmt::format("{}: not even the default computes what the reference does: {}", subject.title(),
                                    result.firstWrong));

@@ -33,8 +33,9 @@ struct TuneOptions {
 };
 
 struct TuneResult {
-  Choices best; // verified
-  double cycles = 0, defaultCycles = 0;
+  Choices best;                         // verified
+  double cycles = 0, defaultCycles = 0; // the default's are 0 where it could not be evaluated
+  std::string defaultProblem;           // why not
   std::string verifiedAgainst;
   uint64_t trials = 0, computed = 0; // looked at; of them not in the store before
   uint64_t refused = 0;              // could not work
@@ -46,7 +47,10 @@ struct TuneResult {
   std::vector<double> history;
 };
 
-/// Errors: the default cannot work, a fault of ours or of the disk.
+/// An outcome's reasonKind where it is not known whether the choices work.
+inline constexpr const char *notEvaluated = "evaluator";
+
+/// Errors: the default cannot work, nothing can be evaluated, a fault of ours or of the disk.
 Result<TuneResult> tune(const Subject &subject, Store &store, const TuneOptions &options);
 
 /// Up to this many choices are all tried, if there are trials enough.

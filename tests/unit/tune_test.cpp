@@ -48,7 +48,8 @@ struct Bowl : Subject {
   bool allows(const Choices &choices) const override { return at(choices, "x") != 9; }
   unsigned rungs() const override { return 2; }
   Result<Outcome> evaluate(const Choices &choices, unsigned rung) const override {
-    ++evaluated;
+    if (++evaluated == stopAfter)
+      stop = true;
     if (at(choices, "z") == 7)
       return Outcome::refused("seven", "z is seven");
     Outcome outcome;
@@ -67,7 +68,9 @@ struct Bowl : Subject {
 
   std::vector<Choice> axes;
   int wrongX = -1;
+  int stopAfter = -1;
   mutable std::atomic<int> evaluated{0};
+  mutable std::atomic<bool> stop{false};
 };
 
 const Meta meta{"tune", "", "weft.tune/1", "", "", ""};
@@ -181,17 +184,13 @@ TEST_CASE("a search that was ended goes on with what it knows", "[tune]") {
   options.strategy = Strategy::Exhaustive;
   Store one = take(Store::create(folder.file("one.db"), meta)), two = take(Store::create(folder.file("two.db"), meta));
   const TuneResult all = take(tune(whole, one, options));
-  std::atomic<bool> stop{false};
-  options.stop = &stop;
-  options.progress = [&](const TuneProgress &progress) {
-    if (progress.stage == "exhaustive" && progress.done > 100)
-      stop = true;
-  };
+  options.stop = &parts.stop;
+  parts.stopAfter = 137;
   const TuneResult first = take(tune(parts, two, options));
   CHECK(first.stopped);
+  CHECK(first.trials < all.trials);
   const int before = parts.evaluated;
-  stop = false;
-  options.progress = nullptr;
+  parts.stop = false;
   const TuneResult rest = take(tune(parts, two, options));
   CHECK(rest.best == all.best);
   CHECK(rest.trials == all.trials);
