@@ -2,9 +2,9 @@
 
 #include "explore/run/Run.h"
 #include "explore/run/Shard.h"
+#include "tools/CompiledPoint.h"
 #include "tools/ExploreReport.h"
 #include "tools/Interrupt.h"
-#include "tools/KernelEvaluator.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -191,7 +191,7 @@ Result<void> printFindings(const Session &session, Store &store, const SweepCoun
   fmt::print("{}: {} points in {}, {} work, {} are refused; {} computed in {:.3g} s\n", session.space.name,
              findings->ok + findings->refused, store.path(), findings->ok, findings->refused, counts.computed,
              counts.seconds);
-  fmt::print("{}", findingsText(session.space, *findings));
+  fmt::print("{}", findingsText(session.space, *findings, session.evaluator.errorBound(session.space.filter)));
   return success();
 }
 
@@ -219,7 +219,7 @@ Result<bool> exploreRank(Session session, Store shardStore, SweepCounts counts) 
 
 /// False: it was told to stop.
 Result<bool> exploreSpace(const Arguments &arguments, const Tool &tool) {
-  const auto evaluator = makeKernelEvaluator(tool);
+  const auto evaluator = makeModelEvaluator(compiledBy(tool));
   auto text = readSmallFile(arguments.space);
   if (!text)
     return text.takeError();

@@ -27,6 +27,7 @@ struct CompileOptions {
   std::string model{};                   // directory or file
   std::string hardware{};                // preset or file
   std::vector<hw::Override> overrides{}; // of its values
+  std::optional<hw::Hardware> machine{}; // instead of both
   std::optional<MeshSize> mesh{};        // absent: that of the hardware
   std::optional<uint32_t> maxSeq{};      // absent: the compiler's choice
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
@@ -35,6 +36,7 @@ struct CompileOptions {
   bool shapesOnly = false;               // no weights: a config file is enough
   std::string phase{};                   // prefill, decode; empty: both
   std::optional<uint32_t> layers{};      // absent: all
+  std::string tuneDb{};                  // records of weft tune; empty: those that are shipped, "none": none
 };
 
 struct DeviceOptions {
@@ -67,15 +69,15 @@ struct Tool {
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
-/// --phase, --layers and --set give them.
+/// --phase, --layers, --tune-db and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{}, tuneDb{};
   std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{};
 
   bool any() const {
     return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() ||
-           !weights.empty() || !phase.empty() || maxSeq || layers || !settings.empty();
+           !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq || layers || !settings.empty();
   }
 };
 

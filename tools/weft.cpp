@@ -13,6 +13,7 @@
 #include "tools/ReportCommand.h"
 #include "tools/RunCommand.h"
 #include "tools/Terminal.h"
+#include "tools/TuneCommand.h"
 #include "tools/WorkerCommand.h"
 
 #include <CLI/CLI.hpp>
@@ -72,6 +73,7 @@ int main(int argc, char **argv) {
   tools::addExploreCommand(app, tool, exitCode);
   tools::addWorkerCommand(app, tool, exitCode);
   tools::addReportCommand(app, exitCode);
+  tools::addTuneCommand(app, exitCode);
   tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, tool, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");
