@@ -18,6 +18,7 @@ import time
 from dataclasses import asdict, dataclass
 
 import wafers
+from tuning import bench_tuning
 
 SOURCE = pathlib.Path(__file__).resolve().parents[1]
 MODEL = SOURCE / "examples" / "models" / "bard-1m"
@@ -235,6 +236,7 @@ def main():
     rows = bench_demo(programs / "weft", args.repetitions)
     rows += bench_units(programs / "weft") + bench_reductions(programs / "weft")
     rows += [Row(*each) for each in wafers.measure(programs / "weft", args.repetitions)]
+    rows += bench_tuning(programs / "weft", Row)
     for program in sorted(programs.glob("*_bench")):
         rows += bench_program(program, args.repetitions)
     # A promise about a row that is not there could never be broken.

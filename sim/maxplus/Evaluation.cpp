@@ -1,5 +1,7 @@
 #include "sim/maxplus/Evaluation.h"
 
+#include "sim/mesh/Params.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,17 +10,6 @@
 #include <utility>
 
 namespace weft::sim::maxplus {
-
-static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t tokens) {
-  std::vector<int64_t> values;
-  for (const std::vector<int32_t> &divisors : image.params) {
-    int64_t value = tokens;
-    for (int32_t divisor : divisors)
-      value = (value + divisor - 1) / divisor;
-    values.push_back(value);
-  }
-  return values;
-}
 
 Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together, bool mayCross)
     : package(context.package), program(context.program), hardware(context.hardware), options(context.options),
