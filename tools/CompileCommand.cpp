@@ -148,7 +148,8 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   if (std::string path = options.model + "/tokenizer.json"; std::filesystem::exists(path, failure))
     if (auto tokenizer = runtime::readTokenizer(path); !tokenizer)
       return tokenizer.takeError();
-  auto hardware = hw::load(options.hardware, options.overrides);
+  auto hardware =
+      options.machine ? Result<hw::Hardware>(*options.machine) : hw::load(options.hardware, options.overrides);
   if (!hardware)
     return hardware.takeError();
   result.hardware = std::move(*hardware);

@@ -4,6 +4,7 @@
 
 #include "hw-models/Hardware.h"
 #include "runtime/Device.h"
+#include "runtime/LoadMap.h"
 #include "runtime/package/KernelCosts.h"
 
 #include <functional>
@@ -26,6 +27,7 @@ struct CompileOptions {
   std::string model{};                   // directory or file
   std::string hardware{};                // preset or file
   std::vector<hw::Override> overrides{}; // of its values
+  std::optional<hw::Hardware> machine{}; // instead of both
   std::optional<MeshSize> mesh{};        // absent: that of the hardware
   std::optional<uint32_t> maxSeq{};      // absent: the compiler's choice
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
@@ -58,6 +60,9 @@ struct Tool {
   std::function<Result<std::optional<runtime::KernelCosts>>(const runtime::Package &, const std::string &)> kernelCosts;
   /// The code of an object for the mesh's cores as text; of one kernel if the name is not empty.
   std::function<Result<std::string>(const pkg::KernelObjectT &, const std::string &)> disassemble;
+  /// What cores compute and links carry in a launch that ran on a device of makeDevice.
+  std::function<Result<runtime::LoadMap>(runtime::Device &, const runtime::Launch &, const runtime::LaunchReport &)>
+      loadMap{};
 };
 
 /// The machine a model is compiled for when none is named.

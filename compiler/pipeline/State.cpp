@@ -179,7 +179,7 @@ private:
   }
 
   int programColors() const {
-    return static_cast<int>(options.hardware.routing.colors - options.hardware.routing.reservedColors);
+    return static_cast<int>(options.hardware.routing.usableColors());
   }
 
   uint32_t alignBytes() const { return std::max(options.hardware.memory.alignBytes, 16u); }
