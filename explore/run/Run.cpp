@@ -24,11 +24,11 @@ constexpr double flushSeconds = 0.2;
 constexpr size_t flushRows = 256, mostQueued = 65536;
 
 std::string jsonOf(const std::map<std::string, double> &metrics) {
-  std::string out = "{";
+  fmt::memory_buffer out;
   for (const auto &[name, value] : metrics)
     if (std::isfinite(value))
-      out += fmt::format("{}\"{}\":{}", out.size() > 1 ? "," : "", name, value);
-  return out + "}";
+      fmt::format_to(std::back_inserter(out), "{}\"{}\":{}", out.size() > 0 ? ',' : '{', name, value);
+  return out.size() > 0 ? fmt::to_string(out) + '}' : "{}";
 }
 
 /// Which points a stage has, the n-th of them.
