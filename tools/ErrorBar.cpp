@@ -9,7 +9,7 @@
 
 namespace weft::tools {
 
-Result<std::vector<WaferErrors>> parseErrors(const CsvTable &table) {
+Result<std::vector<WaferErrors>> parseErrors(const runtime::CsvTable &table) {
   std::vector<WaferErrors> all;
   for (size_t i = 0; i < table.lines.size(); ++i) {
     bool good = true;
@@ -69,7 +69,7 @@ ErrorBar errorBar(std::span<const WaferErrors> errors, const std::string &hardwa
 
 Result<std::span<const WaferErrors>> knownErrors() {
   static const Result<std::vector<WaferErrors>> parsed = []() -> Result<std::vector<WaferErrors>> {
-    auto table = parseCsv(wafersCsv(), "hw-models/validation/wafer/errors.csv");
+    auto table = runtime::parseCsv(wafersCsv(), "hw-models/validation/wafer/errors.csv");
     if (!table)
       return table.takeError();
     return parseErrors(*table);
@@ -100,7 +100,7 @@ static std::string kernelsOf(std::span<const WaferErrors> errors, const std::str
 
 /// Of the core's instructions; empty if none were measured.
 static std::string coreOf(const std::string &hardware) {
-  auto table = parseCsv(coresCsv(), "hw-models/validation/rvv/errors.csv");
+  auto table = runtime::parseCsv(coresCsv(), "hw-models/validation/rvv/errors.csv");
   for (size_t i = 0; table && i < table->lines.size(); ++i)
     if (table->cell(i, "hardware") == hardware)
       return fmt::format("the core's instructions {:.1f} % at VLMAX and {:.1f} % at short lengths",

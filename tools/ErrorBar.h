@@ -2,7 +2,7 @@
 // `extrapolated` where nothing was.
 #pragma once
 
-#include "tools/CsvTable.h"
+#include "runtime/support/CsvTable.h"
 
 #include <cstdint>
 #include <span>
@@ -21,7 +21,7 @@ struct WaferErrors {
 };
 
 /// Errors name file and line.
-Result<std::vector<WaferErrors>> parseErrors(const CsvTable &table);
+Result<std::vector<WaferErrors>> parseErrors(const runtime::CsvTable &table);
 /// hw-models/validation/wafer/errors.csv and rvv/errors.csv as they were when this program was built.
 const char *wafersCsv();
 const char *coresCsv();

@@ -106,6 +106,14 @@ Result<Store> openStore(const std::string &path, const Space &space, const Evalu
   return store;
 }
 
+/// So that a report can write a whole machine where the base's file is not.
+Result<void> keepBase(Store &store, const Space &space) {
+  auto kept = store.note(baseNote);
+  if (!kept)
+    return kept.takeError();
+  return *kept ? success() : store.setNote(baseNote, space.base.yaml);
+}
+
 /// What a run of `weft explore` has in hand.
 struct Session {
   const Space &space;
@@ -224,6 +232,8 @@ Result<bool> exploreSpace(const Arguments &arguments, const Tool &tool) {
                                        : parseShard(arguments.shard);
   if (!shard)
     return shard.takeError();
+  if (auto divisible = checkShards(*space, shard->count); !divisible)
+    return divisible.takeError();
   Interrupt interrupt;
   SweepDisplay display(space->name);
   Session session{*space, *evaluator,      {}, arguments.results.empty() ? space->name + ".db" : arguments.results,
@@ -245,6 +255,8 @@ Result<bool> exploreSpace(const Arguments &arguments, const Tool &tool) {
   auto store = openStore(path, *space, *evaluator, arguments.resume);
   if (!store)
     return store.takeError();
+  if (auto kept = keepBase(*store, *space); !kept)
+    return kept.takeError();
   if (shard->count > 1 && shard->origin != Shard::Origin::Option)
     fmt::print(stderr, "weft: shard {} in {}\n", shard->text(), path);
   if (shard->origin == Shard::Origin::Mpi)

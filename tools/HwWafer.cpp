@@ -107,7 +107,7 @@ Result<std::optional<WaferFile>> validateFile(const std::string &path, const std
   auto compared = [&]() -> Result<WaferFile> {
     if (!kernels)
       return validateTokens(path, *tokens, models, *hardware, tool);
-    auto table = readCsv(path);
+    auto table = runtime::readCsv(path);
     if (!table)
       return table.takeError();
     return validateKernels(*table, *kernels, *hardware, tool);

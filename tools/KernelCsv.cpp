@@ -1,6 +1,7 @@
 // `weft kernel KIND --csv`: a request a row.
 #include "runtime/support/WriteFile.h"
 #include "tools/KernelRows.h"
+#include "tools/Terminal.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -22,13 +23,13 @@ namespace {
 /// The numbers of one row by column.
 class Row {
 public:
-  Row(const CsvTable &table, size_t index) : table(table), index(index) {}
+  Row(const runtime::CsvTable &table, size_t index) : table(table), index(index) {}
 
-  bool has(const std::string &column) const { return position(column).has_value(); }
+  bool has(const std::string &column) const { return table.column(column).has_value(); }
   Result<int64_t> number(const std::string &column) const {
-    auto at = position(column);
+    auto at = table.column(column);
     if (!at)
-      return userError(fmt::format("there is no column {}", column));
+      return userError(fmt::format("there is no column {}; the file has {}", column, fmt::join(table.columns, ", ")));
     const std::string &cell = table.cells[index][*at];
     int64_t value = 0;
     auto parsed = std::from_chars(cell.data(), cell.data() + cell.size(), value);
@@ -40,13 +41,7 @@ public:
   }
 
 private:
-  std::optional<size_t> position(const std::string &column) const {
-    auto found = std::ranges::find(table.columns, column);
-    if (found == table.columns.end())
-      return std::nullopt;
-    return static_cast<size_t>(found - table.columns.begin());
-  }
-  const CsvTable &table;
+  const runtime::CsvTable &table;
   size_t index;
 };
 
@@ -109,7 +104,7 @@ std::string timesOf(const KernelOutcome &outcome) {
 
 } // namespace
 
-Result<std::vector<Request>> requestsOf(const CsvTable &table, const Request &common) {
+Result<std::vector<Request>> requestsOf(const runtime::CsvTable &table, const Request &common) {
   std::vector<Request> requests;
   for (size_t i = 0; i < table.lines.size(); ++i) {
     auto each = requestOf(Row(table, i), common);
@@ -121,10 +116,10 @@ Result<std::vector<Request>> requestsOf(const CsvTable &table, const Request &co
   return requests;
 }
 
-/// Rows are independent of each other, so threads take the next one each; a row with most cores first, since it takes
-/// longest.
-Result<std::vector<KernelOutcome>> runRequests(const CsvTable &table, const std::vector<Request> &requests,
-                                               const hw::Hardware &hardware, const Tool &tool) {
+/// A row with most cores first, since it takes longest.
+Result<std::vector<KernelOutcome>> runRequests(const runtime::CsvTable &table, const std::vector<Request> &requests,
+                                               const hw::Hardware &hardware, const Tool &tool,
+                                               const Progress &progress) {
   std::vector<size_t> order(requests.size());
   for (size_t i = 0; i < order.size(); ++i)
     order[i] = i;
@@ -133,19 +128,25 @@ Result<std::vector<KernelOutcome>> runRequests(const CsvTable &table, const std:
   std::vector<KernelOutcome> outcomes(requests.size());
   std::atomic<size_t> next = 0;
   std::mutex guard;
-  std::optional<std::pair<size_t, Error>> failure; // of the first row that fails, whatever thread finds it first
+  std::optional<std::pair<size_t, Error>> failure; // of the first row that fails: rows before it still run
+  size_t done = 0;
+  auto isWanted = [&](size_t row) {
+    std::lock_guard lock(guard);
+    return !failure || row < failure->first;
+  };
   auto work = [&] {
     for (size_t taken = next++; taken < order.size(); taken = next++) {
       const size_t row = order[taken];
-      auto outcome = runKernel(requests[row], hardware, tool);
-      if (outcome) {
-        outcomes[row] = std::move(*outcome);
+      if (!isWanted(row))
         continue;
-      }
+      auto outcome = runTimes(requests[row], hardware, tool);
       std::lock_guard lock(guard);
-      if (!failure || failure->first > row)
+      if (progress)
+        progress(++done, order.size());
+      if (outcome)
+        outcomes[row] = std::move(*outcome);
+      else if (!failure || row < failure->first)
         failure.emplace(row, outcome.takeError());
-      return;
     }
   };
   std::vector<std::jthread> others;
@@ -163,7 +164,7 @@ Result<std::vector<KernelOutcome>> runRequests(const CsvTable &table, const std:
 
 Result<void> predictRows(const std::string &path, const std::string &output, const Request &request,
                          const hw::Hardware &hardware, const Tool &tool) {
-  auto table = readCsv(path);
+  auto table = runtime::readCsv(path);
   if (!table)
     return table.takeError();
   if (output != "-")
@@ -172,10 +173,16 @@ Result<void> predictRows(const std::string &path, const std::string &output, con
   auto requests = requestsOf(*table, request);
   if (!requests)
     return requests.takeError();
-  auto outcomes = runRequests(*table, *requests, hardware, tool);
+  ProgressBar bar("rows");
+  auto outcomes = runRequests(*table, *requests, hardware, tool, [&](size_t done, size_t all) {
+    bar.update(static_cast<double>(done) / static_cast<double>(all), fmt::format("{} of {}", done, all));
+  });
+  bar.clear();
   if (!outcomes)
     return outcomes.takeError();
   // `cycles` is the prediction in every file that is written; one that came in was measured.
+  if (table->column("cycles") && table->column("measured_cycles"))
+    return userError(fmt::format("{}: it has both cycles and measured_cycles, which cycles becomes; rename one", path));
   std::ranges::replace(table->columns, std::string("cycles"), std::string("measured_cycles"));
   std::string text =
       fmt::format("{},cycles,compute,communicate,wait,error_percent,extrapolated\n", fmt::join(table->columns, ","));

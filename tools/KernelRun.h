@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/algorithms/Algorithms.h"
+#include "compiler/algorithms/Choice.h"
 #include "runtime/Repetition.h"
 #include "tools/ErrorBar.h"
 #include "tools/Tool.h"
@@ -11,13 +12,6 @@
 #include <vector>
 
 namespace weft::tools {
-
-/// An algorithm that could be taken.
-struct KernelAlternative {
-  std::string algorithm;
-  double cycles = 0;
-  std::string problem; // why it was not compared
-};
 
 /// What one request came to. Times are cycles of one repetition, as runtime::Repetition has them.
 struct KernelOutcome {
@@ -31,16 +25,24 @@ struct KernelOutcome {
   uint32_t maxHops = 0; // longest way of a message
   double seconds = 0;   // that the prediction took
   std::string evaluator, evaluatorWhy;
-  std::vector<KernelAlternative> alternatives; // that auto compared, or could not
+  std::vector<algorithms::Candidate> alternatives; // that auto compared, or could not
   ErrorBar error;
   std::shared_ptr<const runtime::Explanation> why; // if asked for; of the launch with all repetitions
+  std::optional<runtime::LoadMap> map;             // likewise
 };
 
-/// For a GEMM `auto` runs the programs of several algorithms and keeps the one with fewest cycles; for sums it is an
-/// algorithm of its own.
-/// `evaluator`, `explain`: as DeviceOptions has them.
+struct KernelOptions {
+  std::string evaluator = "auto"; // as DeviceOptions has it
+  bool explain = false, map = false;
+};
+
+/// Where `auto` has candidates (compiler/algorithms/Choice.h) it runs them all and keeps the one with fewest cycles.
 Result<KernelOutcome> runKernel(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator = "auto", bool explain = false);
+                                const KernelOptions &options = {});
+
+/// The same times and the same error bar from one line of cores where lines do not meet: facts and counters are those
+/// of the line. What files of many requests want.
+Result<KernelOutcome> runTimes(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool);
 
 /// What validation says about predictions like this one.
 ErrorBar errorOf(const KernelOutcome &outcome, const hw::Hardware &hardware);

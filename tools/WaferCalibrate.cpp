@@ -30,7 +30,7 @@ using Vector = std::vector<double>;
 /// Rows of a file.
 struct Rows {
   const WaferKernels *kernels;
-  CsvTable table;
+  runtime::CsvTable table;
 };
 
 class Fit {
@@ -84,21 +84,6 @@ void solve(std::vector<Vector> a, Vector &b) {
   }
 }
 
-/// Some rows of a table, in the order of the file.
-CsvTable chosen(const CsvTable &table, std::vector<size_t> rows) {
-  std::ranges::sort(rows);
-  CsvTable some = table;
-  some.lines.clear();
-  some.cells.clear();
-  some.lineNumbers.clear();
-  for (size_t row : rows) {
-    some.lines.push_back(table.lines[row]);
-    some.cells.push_back(table.cells[row]);
-    some.lineNumbers.push_back(table.lineNumbers[row]);
-  }
-  return some;
-}
-
 Result<void> Fit::readSteering(const std::string &path) {
   const WaferKernels *kernels = findWaferKernels(path);
   if (!kernels) {
@@ -108,11 +93,9 @@ Result<void> Fit::readSteering(const std::string &path) {
     return userError(
         fmt::format("{}: no program is known for a file of this name; known: {}", path, fmt::join(known, ", ")));
   }
-  auto table = readCsv(path);
+  auto table = runtime::readCsv(path);
   if (!table)
     return table.takeError();
-  if (table->lines.empty())
-    return userError(fmt::format("{}: no rows", path));
   // A random choice: evenly spaced rows would be of few tile shapes, since files repeat them in a pattern.
   std::vector<size_t> order(table->lines.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -121,10 +104,12 @@ Result<void> Fit::readSteering(const std::string &path) {
     std::swap(order[i - 1], order[random() % i]);
   const auto count = std::clamp<size_t>(
       static_cast<size_t>(std::lround(request.share * static_cast<double>(order.size()))), 1, order.size());
-  CsvTable some = chosen(*table, {order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count)});
-  if (count < order.size())
-    heldOut.push_back({kernels, chosen(*table, {order.begin() + static_cast<std::ptrdiff_t>(count), order.end()})});
-  steering.push_back({kernels, std::move(some)});
+  const auto others = order.begin() + static_cast<std::ptrdiff_t>(count);
+  std::sort(order.begin(), others);
+  std::sort(others, order.end());
+  if (others != order.end())
+    heldOut.push_back({kernels, table->chosen({others, order.end()})});
+  steering.push_back({kernels, table->chosen({order.begin(), others})});
   return success();
 }
 

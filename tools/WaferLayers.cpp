@@ -98,7 +98,7 @@ uint32_t decodeGroups(uint32_t cores) {
 Result<WaferFile> validateTokens(const std::string &path, const WaferTokens &tokens,
                                  const std::vector<ModelShape> &models, const hw::Hardware &hardware,
                                  const Tool &tool) {
-  auto table = readCsv(path);
+  auto table = runtime::readCsv(path);
   if (!table)
     return table.takeError();
   WaferFile file{.file = std::string(tokens.file),

@@ -15,10 +15,10 @@ using algorithms::Kind;
 using algorithms::Request;
 
 static constexpr WaferKernels kernelFiles[] = {
-    {"wse3_hw_meshgemm.csv", "wse3", Kind::Gemm, "meshgemm", Element::F16, false, false, 0.02},
-    {"wse3_hw_meshgemv.csv", "wse3", Kind::Gemv, "ktree", Element::F16, false, true, 0.01},
-    {"wse3_hw_shift.csv", "wse3", Kind::Shift, "relay", Element::F16, true, false, 0.03},
-    {"cs2_summa_fp32.csv", "cs2", Kind::Gemm, "summa", Element::F32, false, false, 0.03},
+    {"wse3_hw_meshgemm.csv", "wse3", Kind::Gemm, "meshgemm", Element::F16, 0.02},
+    {"wse3_hw_meshgemv.csv", "wse3", Kind::Gemv, "ktree", Element::F16, 0.01},
+    {"wse3_hw_shift.csv", "wse3", Kind::Shift, "relay", Element::F16, 0.03},
+    {"cs2_summa_fp32.csv", "cs2", Kind::Gemm, "summa", Element::F32, 0.03},
 };
 
 std::span<const WaferKernels> waferKernels() { return kernelFiles; }
@@ -60,7 +60,7 @@ double WaferFile::worstError() const {
 
 namespace {
 
-Result<double> measuredOf(const CsvTable &table, size_t row) {
+Result<double> measuredOf(const runtime::CsvTable &table, size_t row) {
   std::string_view cell = table.cell(row, "cycles");
   double value = 0;
   auto parsed = std::from_chars(cell.data(), cell.data() + cell.size(), value);
@@ -71,8 +71,8 @@ Result<double> measuredOf(const CsvTable &table, size_t row) {
   return value;
 }
 
-std::string labelOf(const KernelOutcome &outcome, uint32_t mesh) {
-  std::string label = fmt::format("P {}, tile {}", mesh, fmt::join(outcome.facts.tile, "x"));
+std::string labelOf(const KernelOutcome &outcome) {
+  std::string label = fmt::format("P {}, tile {}", outcome.request.width, fmt::join(outcome.facts.tile, "x"));
   for (const char *setting : {"groups", "hops"})
     if (outcome.request.settings.has(setting))
       label += fmt::format(", {} {}", setting, outcome.request.settings.all().at(setting));
@@ -81,8 +81,8 @@ std::string labelOf(const KernelOutcome &outcome, uint32_t mesh) {
 
 } // namespace
 
-Result<WaferFile> validateKernels(const CsvTable &table, const WaferKernels &kernels, const hw::Hardware &hardware,
-                                  const Tool &tool) {
+Result<WaferFile> validateKernels(const runtime::CsvTable &table, const WaferKernels &kernels,
+                                  const hw::Hardware &hardware, const Tool &tool, const Progress &progress) {
   std::vector<double> measured;
   for (size_t i = 0; i < table.lines.size(); ++i) {
     auto cycles = measuredOf(table, i);
@@ -93,16 +93,7 @@ Result<WaferFile> validateKernels(const CsvTable &table, const WaferKernels &ker
   auto requests = requestsOf(table, requestFor(kernels));
   if (!requests)
     return requests.takeError();
-  std::vector<uint32_t> mesh;
-  for (Request &each : *requests) {
-    mesh.push_back(each.width);
-    each.height = kernels.oneRow ? 1 : each.height;
-    if (kernels.oneColumn) {
-      each.shape.back() = (each.shape.back() + each.width - 1) / each.width;
-      each.width = 1;
-    }
-  }
-  auto outcomes = runRequests(table, *requests, hardware, tool);
+  auto outcomes = runRequests(table, *requests, hardware, tool, progress);
   if (!outcomes)
     return outcomes.takeError();
   WaferFile file{.file = std::string(kernels.file),
@@ -114,8 +105,8 @@ Result<WaferFile> validateKernels(const CsvTable &table, const WaferKernels &ker
   for (size_t i = 0; i < outcomes->size(); ++i) {
     const KernelOutcome &each = (*outcomes)[i];
     file.rows.push_back({.line = table.lineNumbers[i],
-                         .label = labelOf(each, mesh[i]),
-                         .mesh = mesh[i],
+                         .label = labelOf(each),
+                         .mesh = each.request.width,
                          .largestExtent = *std::ranges::max_element(each.facts.tile),
                          .measured = measured[i],
                          .predicted = each.cycles});

@@ -17,8 +17,6 @@ struct WaferKernels {
   algorithms::Kind kind;
   std::string_view algorithm;
   algorithms::Element element;
-  /// Whether rows (columns) of cores never meet in the program, so that one of them takes what all take.
-  bool oneRow = false, oneColumn = false;
   double goal = 0; // mean absolute error that is aimed at, a fraction
 };
 
@@ -54,7 +52,7 @@ struct WaferFile {
 };
 
 /// Runs the rows of `table` as `kernels` says, on `hardware`.
-Result<WaferFile> validateKernels(const CsvTable &table, const WaferKernels &kernels, const hw::Hardware &hardware,
-                                  const Tool &tool);
+Result<WaferFile> validateKernels(const runtime::CsvTable &table, const WaferKernels &kernels,
+                                  const hw::Hardware &hardware, const Tool &tool, const Progress &progress = {});
 
 } // namespace weft::tools

@@ -3,19 +3,17 @@
 
 #include "compiler/algorithms/Request.h"
 
-#include <array>
-
 namespace weft::algorithms {
 
 /// The program for `request` on `hardware`. Errors name what does not fit, with the numbers: a mesh larger than the
 /// machine, K or groups that do not fit the cores, too few colours, too little SRAM, an unknown algorithm or setting.
 Result<Generated> generate(const Request &request, const hw::Hardware &hardware);
 
+/// Whether extents and mesh make sense and fit the machine: the first of these errors.
+Result<void> checkRequest(const Request &request, const hw::Hardware &hardware);
+
 /// The repetitions that show what one of them adds, by kind: a number that the user did not give.
 uint32_t defaultRepeats(Kind kind);
-
-/// Algorithms among which `auto` chooses for a GEMM, by running the program of each.
-inline constexpr std::array autoGemms = {"meshgemm", "cannon", "summa"};
 
 /// Names of the algorithms of a kind.
 std::vector<std::string> algorithmNames(Kind kind);

@@ -20,7 +20,7 @@ private:
     Code code;
     code.call(builder.kernel("local"), out.narrow(), cost);
     builder.task(builder.op(name, "local"), everywhere(builder.width), everywhere(builder.height), std::move(code));
-    out.facts.macs += static_cast<uint64_t>(cost.macs) * static_cast<uint64_t>(on.cores * on.cores);
+    out.facts.macs += product({cost.macs, on.cores, on.cores});
   }
   Result<void> sum(const std::string &name, const LayerStep &step) {
     SumRequest request{.algorithm = "ktree", .axis = {step.axis}, .elements = step.elements, .reduce = step.reduce};

@@ -48,6 +48,10 @@ void clear(void *const *operands, const int64_t *scalars) {
   std::memset(operands[0], 0, static_cast<size_t>(scalars[0]));
 }
 
+void copy(void *const *operands, const int64_t *scalars) {
+  std::memcpy(operands[0], operands[1], static_cast<size_t>(scalars[0]));
+}
+
 /// A queue of `scalars[0]` blocks of `scalars[1]` bytes and a spare one after them: takes the spare in at one end and
 /// drops the block at the other, if step `scalars[2]` is below `scalars[3]`. On a core that is a change of pointers.
 void advanceQueue(void *const *operands, const int64_t *scalars) {
@@ -79,6 +83,7 @@ runtime::KernelFunction nativeKernel(std::string_view name) {
                                       {"gemm_transposed", gemmTransposed},
                                       {"gemv", gemv},
                                       {"clear", clear},
+                                      {"copy", copy},
                                       {"advance_queue", advanceQueue},
                                       {"retreat_queue", retreatQueue},
                                       {"next_step", nothing},

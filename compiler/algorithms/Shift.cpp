@@ -30,20 +30,27 @@ uint32_t Shift::channel(int distance) const {
   return builder.channel(std::move(spec));
 }
 
-/// The tile lies in one of two places in turn.
+/// Stored and forwarded: a core sends what lies in the first place and receives into the second one; then it copies
+/// that to the first, whether anything came or not: all cores run one program. As a step of MeshGEMM it has a task for
+/// each end of the move, one that joins them, one for the next step; the sending end's runs while the tile still
+/// arrives.
 void Shift::relay() {
   const uint32_t ring = channel(1), w = builder.width;
-  const uint32_t next = builder.kernel("next_step");
-  const auto stride = static_cast<int32_t>(bytes);
+  const uint32_t moved = builder.kernel("next_step");
+  const uint32_t copy = builder.kernel("copy", {static_cast<uint64_t>(bytes), static_cast<uint64_t>(bytes)});
+  const int64_t stored = out.request.shape[0] * out.request.shape[1] * out.elementSize();
+  const Place first{buffer, 0, {}}, second{buffer, static_cast<uint32_t>(bytes), {}};
   for (int part = 0; part < 3; ++part) { // first, between, last
     Code code;
     code.begin(constant(hops));
-    if (part < 2)
-      code.put(ring, constant(bytes), {buffer, 0, {slotTerm(1, constant(0), 2, stride)}});
     if (part > 0)
-      code.get(ring, constant(bytes), {buffer, 0, {slotTerm(1, constant(1), 2, stride)}});
-    // As a step of MeshGEMM: a task for each end of the move, one that joins them, one for the next step.
-    code.wait().call(next, out.narrow(), {.activations = 4}).end();
+      code.get(ring, constant(bytes), second);
+    if (part < 2)
+      code.put(ring, constant(bytes), first);
+    code.call(moved, out.narrow(), {.activations = 1}).wait();
+    code.call(copy, out.narrow(), {.loadBytes = stored, .storeBytes = stored, .vectors = 1, .activations = 3},
+              {first, second}, {constant(bytes)});
+    code.end();
     const Mask along = part == 0 ? positions(w, 0, 1) : part == 1 ? positions(w, 1, w - 1) : positions(w, w - 1, w);
     builder.task(op, along, everywhere(builder.height), std::move(code));
   }
@@ -108,7 +115,7 @@ Result<void> Shift::emit() {
   };
   const int64_t all = int64_t{builder.width} * builder.height;
   const bool relayed = out.request.algorithm == "relay";
-  const auto arrives = builder.offsetOf(buffer) + static_cast<uint32_t>(!relayed || hops % 2 ? bytes : 0);
+  const auto arrives = builder.offsetOf(buffer) + static_cast<uint32_t>(relayed ? 0 : bytes);
   out.inputs["v"] = {builder.offsetOf(buffer), 0, 1, elements, all, elements, cores};
   out.outputs["v"] = {arrives, 0, 1, elements, all, elements, cores};
   out.facts.tile = out.facts.padded = out.request.shape;

@@ -98,7 +98,7 @@ std::optional<Refusal> placeLayers(Job &job, const hw::Hardware &hardware, bool 
 }
 
 std::optional<Refusal> checkColors(const Job &job, const hw::Hardware &hardware, bool decode) {
-  const uint32_t available = hardware.routing.colors - hardware.routing.reservedColors;
+  const uint32_t available = hardware.routing.usableColors();
   const uint32_t needed = job.request.width > 1 ? layerColors(decode, job.tree) : 0;
   if (needed <= available)
     return std::nullopt;

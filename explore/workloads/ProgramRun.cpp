@@ -3,11 +3,10 @@
 #include "explore/Evaluate.h"
 
 #include "compiler/algorithms/Algorithms.h"
+#include "compiler/algorithms/Choice.h"
 #include "sim/maxplus/Evaluators.h"
 
 namespace weft::explore {
-
-using algorithms::Kind;
 
 static Result<ProgramRun> runOne(algorithms::Request request, const hw::Hardware &hardware, const hw::CoreModel &core,
                                  sim::Evaluator evaluator) {
@@ -36,16 +35,20 @@ Result<ProgramRun> runProgram(const algorithms::Request &request, const hw::Hard
                               const hw::CoreModel &core) {
   const bool isLarge = uint64_t{request.width} * request.height > sim::mostCoresByWords;
   const sim::Evaluator evaluator = isLarge ? sim::Evaluator::MaxPlus : sim::Evaluator::Auto;
-  if (request.kind != Kind::Gemm || request.algorithm != "auto")
+  if (request.algorithm != "auto" || algorithms::candidates(request.kind).empty())
     return runOne(request, hardware, core, evaluator);
-  std::optional<Result<ProgramRun>> best;
-  for (const char *algorithm : algorithms::autoGemms) {
-    algorithms::Request each = request;
-    each.algorithm = algorithm;
-    auto run = runOne(std::move(each), hardware, core, evaluator);
-    if (!best || (run && (!*best || run->times.cycles < (*best)->times.cycles)))
-      best = std::move(run);
-  }
+  std::optional<ProgramRun> best;
+  auto compared = algorithms::compareCandidates(request, [&](const algorithms::Request &each) -> Result<double> {
+    auto run = runOne(each, hardware, core, evaluator);
+    if (!run)
+      return run.takeError();
+    const double cycles = run->times.cycles;
+    if (!best || cycles < best->times.cycles)
+      best = *std::move(run);
+    return cycles;
+  });
+  if (!compared)
+    return compared.takeError();
   return *std::move(best);
 }
 

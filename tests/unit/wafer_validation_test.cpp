@@ -49,7 +49,7 @@ std::string predictedRows(const WaferKernels &kernels, const std::string &head, 
                              text += row + ",1\n";
                            return text;
                          }();
-  auto table = readCsv(path);
+  auto table = runtime::readCsv(path);
   REQUIRE(table);
   auto file = validateKernels(*table, kernels, hardware, engineTool());
   REQUIRE(file);
@@ -66,7 +66,7 @@ TEST_CASE("rows of a reference file run as their program does, and errors are th
   const std::string path = folder.write("wse3_hw_shift.csv", "P,L_hops,Mt,Nt,cycles\n8,1,1,1,100\n8,3,2,2,100\n");
   const WaferKernels *kernels = findWaferKernels(path);
   REQUIRE(kernels);
-  auto table = readCsv(path);
+  auto table = runtime::readCsv(path);
   REQUIRE(table);
   auto file = validateKernels(*table, *kernels, *hw::load("wse3"), engineTool());
   REQUIRE(file);
@@ -75,34 +75,12 @@ TEST_CASE("rows of a reference file run as their program does, and errors are th
   CHECK(file->rows[1].mesh == 8);
   CHECK(file->rows[1].predicted > 2 * file->rows[0].predicted); // three hops, and four words each
   CHECK(file->meanAbsoluteError() == Approx((std::abs(file->rows[0].error()) + std::abs(file->rows[1].error())) / 2));
-  auto bad = readCsv(folder.write("wse3_hw_shift.csv", "P,L_hops,Mt,Nt,cycles\n8,1,1,1,fast\n"));
+  auto bad = runtime::readCsv(folder.write("wse3_hw_shift.csv", "P,L_hops,Mt,Nt,cycles\n8,1,1,1,fast\n"));
   REQUIRE(bad);
   auto refused = validateKernels(*bad, *kernels, *hw::load("wse3"), engineTool());
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error().message, Contains("wse3_hw_shift.csv:2: column cycles: 'fast'"));
   CHECK_FALSE(findWaferKernels("other.csv"));
-}
-
-TEST_CASE("one column of a GEMV and one row of a shift take what the whole mesh takes") {
-  hw::Hardware wse3 = *hw::load("wse3");
-  Tool tool = engineTool();
-  for (const WaferKernels &kernels : waferKernels()) {
-    if (!kernels.oneRow && !kernels.oneColumn)
-      continue;
-    CAPTURE(kernels.file);
-    algorithms::Request whole = requestFor(kernels);
-    whole.width = whole.height = 9;
-    whole.shape = {27, kernels.oneColumn ? 18 : 2};
-    whole.settings = algorithms::Settings({{kernels.oneColumn ? "groups" : "hops", "3"}});
-    algorithms::Request line = whole;
-    (kernels.oneRow ? line.height : line.width) = 1;
-    if (kernels.oneColumn)
-      line.shape[1] = 2;
-    auto one = runKernel(line, wse3, tool), all = runKernel(whole, wse3, tool);
-    REQUIRE(one);
-    REQUIRE(all);
-    CHECK(one->cycles == all->cycles);
-  }
 }
 
 TEST_CASE("a calibration finds the constants that made the rows") {
@@ -215,7 +193,7 @@ TEST_CASE("an error bar is that of the measured range, and anything else is extr
   CHECK(errors[1].lowMesh == 272);
 
   Folder folder;
-  auto table = readCsv(folder.write("errors.csv", errorsCsv(errors)));
+  auto table = runtime::readCsv(folder.write("errors.csv", errorsCsv(errors)));
   REQUIRE(table);
   auto again = parseErrors(*table);
   REQUIRE(again);
