@@ -232,6 +232,8 @@ Result<bool> exploreSpace(const Arguments &arguments, const Tool &tool) {
                                        : parseShard(arguments.shard);
   if (!shard)
     return shard.takeError();
+  if (auto divisible = checkShards(*space, shard->count); !divisible)
+    return divisible.takeError();
   Interrupt interrupt;
   SweepDisplay display(space->name);
   Session session{*space, *evaluator,      {}, arguments.results.empty() ? space->name + ".db" : arguments.results,

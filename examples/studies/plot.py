@@ -10,7 +10,7 @@ import html
 import math
 import sys
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 330, 250, 62, 34, 12, 46
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 360, 260, 62, 34, 12, 46
 MARKS = ["M-3,0a3,3 0 1,0 6,0a3,3 0 1,0 -6,0", "M-3,-3h6v6h-6z", "M0,-4L4,3H-4z", "M0,-4L4,0L0,4L-4,0z", "M-4,-3H4L0,4z",
          "M-3,-3L3,3M3,-3L-3,3"]
 COLOURS = ["#3465a4", "#c4552d", "#4e8a3a", "#8a5aa8", "#a08020", "#2a8a8a"]
@@ -93,16 +93,16 @@ def draw(groups, args):
     for i, (facet, lines) in enumerate(groups.items()):
         own = every if args.same_y else [point for line in lines.values() for point in line]
         y = Axis([b for _, b in own], args.logy, HEIGHT - BOTTOM, TOP, from_zero=True)
-        panels.append(f'<g transform="translate({i * WIDTH} 22)">{panel(facet, lines, names, (x, y), args)}</g>')
+        panels.append(f'<g transform="translate({i * WIDTH} 40)">{panel(facet, lines, names, (x, y), args)}</g>')
     legend, at = [], LEFT
     for i, name in enumerate(names if names != [""] else []):
         legend.append(f'<path transform="translate({at} 12)" d="{MARKS[i % 6]}" fill="{COLOURS[i % 6]}" stroke="{COLOURS[i % 6]}"/>'
                       f'<text x="{at + 9}" y="16">{html.escape(name)}</text>')
         at += 26 + 7 * len(name)
     width = max(WIDTH * len(panels), at)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT + 22}" width="{width}" '
-            f'height="{HEIGHT + 22}" role="img"><title>{html.escape(args.ylabel or args.y)}</title><style>{STYLE}</style>'
-            f'<rect width="100%" height="100%"/><text x="{width - RIGHT}" y="16" text-anchor="end">{html.escape(args.ylabel or args.y)}</text>'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT + 40}" width="{width}" '
+            f'height="{HEIGHT + 40}" role="img"><title>{html.escape(args.ylabel or args.y)}</title><style>{STYLE}</style>'
+            f'<rect width="100%" height="100%"/><text x="{LEFT}" y="40">{html.escape(args.ylabel or args.y)}</text>'
             f'{"".join(legend)}{"".join(panels)}</svg>\n')
 
 

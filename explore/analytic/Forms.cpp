@@ -39,10 +39,17 @@ private:
   double exchange(double opened, double taken, char axis, int64_t words) const;
   void traffic(double words, double hops);
 
+  struct KnownSum {
+    char axis;
+    int64_t words;
+    SumEstimate estimate;
+  };
+
   const FormContext &on;
   const hw::Latency &l;
   int64_t size, word;
   double cores;
+  std::vector<KnownSum> sums;
 };
 
 /// Cycles of a call. Arithmetic on a vector engine streams operands from SRAM and results back: two reads and a write;
@@ -72,7 +79,12 @@ void Form::traffic(double words, double hops) {
 
 void Form::sum(char axis, int64_t elements, const TreeShape &tree) {
   const int64_t words = wordsOf(elements);
-  const SumEstimate estimate = sumAlong(line(axis), words, tree);
+  // A layer sums few lengths, some of them often; all with one tree.
+  auto known = std::find_if(sums.begin(), sums.end(),
+                            [&](const KnownSum &each) { return each.axis == axis && each.words == words; });
+  if (known == sums.end())
+    known = sums.insert(sums.end(), {axis, words, sumAlong(line(axis), words, tree)});
+  const SumEstimate &estimate = known->estimate;
   total.cycles += static_cast<double>(estimate.cycles);
   traffic(double(words), double(estimate.wordHops) * (axis == 'x' ? on.height : on.width));
 }

@@ -24,11 +24,11 @@ constexpr double flushSeconds = 0.2;
 constexpr size_t flushRows = 256, mostQueued = 65536;
 
 std::string jsonOf(const std::map<std::string, double> &metrics) {
-  std::string out = "{";
+  fmt::memory_buffer out;
   for (const auto &[name, value] : metrics)
     if (std::isfinite(value))
-      out += fmt::format("{}\"{}\":{}", out.size() > 1 ? "," : "", name, value);
-  return out + "}";
+      fmt::format_to(std::back_inserter(out), "{}\"{}\":{}", out.size() > 0 ? ',' : '{', name, value);
+  return out.size() > 0 ? fmt::to_string(out) + '}' : "{}";
 }
 
 /// Which points a stage has, the n-th of them.
@@ -330,16 +330,21 @@ Result<Row> evaluatePoint(const Points &points, const Evaluator &evaluator, Cand
   return row;
 }
 
+Result<void> checkShards(const Space &space, uint64_t shards) {
+  if (space.method.kind != Method::Kind::Evolution || shards <= 1)
+    return success();
+  return userError("nsga2 chooses each generation by the one before it, so that no shard can go ahead alone; use more "
+                   "threads (--jobs), or random or lhs");
+}
+
 Result<SweepCounts> sweep(const Space &space, const Evaluator &evaluator, Store &store, const SweepOptions &options) {
   Points points(space, evaluator);
   auto known = store.ordinals();
   if (!known)
     return known.takeError();
   const bool evolves = space.method.kind == Method::Kind::Evolution;
-  if (evolves && options.shards > 1)
-    return userError(
-        "nsga2 chooses each generation by the one before it, so that no shard can go ahead alone; use more "
-        "threads (--jobs), or random or lhs");
+  if (auto divisible = checkShards(space, options.shards); !divisible)
+    return divisible.takeError();
   auto ordinalOf = [&](uint64_t i) { return options.shard + i * options.shards; };
   const uint64_t count = points.count() > options.shard ? (points.count() - options.shard - 1) / options.shards + 1 : 0;
   auto counts = evolves

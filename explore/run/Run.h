@@ -37,6 +37,9 @@ Result<SweepCounts> sweep(const Space &space, const Evaluator &evaluator, Store 
 Result<SweepCounts> sweepFront(const Space &space, const Evaluator &evaluator, Store &store,
                                const SweepOptions &options);
 
+/// An error if the space's method cannot be divided among processes.
+Result<void> checkShards(const Space &space, uint64_t shards);
+
 /// One point, and what it comes to.
 Result<Row> evaluatePoint(const Points &points, const Evaluator &evaluator, Candidate &candidate, Fidelity fidelity);
 

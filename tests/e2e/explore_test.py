@@ -41,7 +41,7 @@ fidelity: {filter: engine}
 """
 SAMPLED = SPACE.replace("{range: [1, 4]}", "{range: [1, 60]}").replace("[1, 2, 4]", "{range: [1, 20]}").replace(
     "250", "4000").replace("hop * latency.ramp <= 12", "ramp <= 18").replace(
-        "{kind: grid}", "{kind: %s, points: %d, seed: %d}")
+        "{kind: grid}", "{kind: %s, points: %d, seed: %d}").replace("auto", "two-phase")  # a tree made for the machine takes a second
 
 
 class Explore(TestCase):
@@ -187,6 +187,23 @@ class Explore(TestCase):
             self.assertEqual(int(re.search(r"; (\d+) computed", out)[1]), total - before, "no point is computed twice")
             self.assertEqual(self.rows("killed.db"), whole)
         self.assertGreater(midway, 0, "kills hit a sweep that was under way")
+
+    def test_an_evolution_goes_on_where_it_was_killed(self):
+        self.space.write_text(SAMPLED % ("nsga2", 800, 5))
+        start = time.monotonic()
+        self.explore("-o", "whole.db", "--jobs", "2")
+        seconds, whole, total = time.monotonic() - start, self.rows("whole.db"), self.stored("whole.db")
+        chance = random.Random(8)
+        for _ in range(6):
+            process = self.start("-o", "killed.db", "--resume")
+            time.sleep(chance.uniform(0, seconds))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        before = self.stored("killed.db")
+        out = self.explore("-o", "killed.db", "--resume", "--jobs", "1").stdout
+        self.assertEqual(int(re.search(r"; (\d+) computed", out)[1]), total - before)
+        self.assertEqual(self.rows("killed.db"), whole)
+        self.refused("explore", self.space, "-o", self.folder / "part.db", "--shard", "1/2", says="no shard can go ahead")
 
     def test_interrupted(self):
         self.space.write_text(SAMPLED % ("random", 100_000, 7))

@@ -87,7 +87,7 @@ class Studies(TestCase):
 
     def test_disaggregation(self):
         rows = self.study("disaggregation", (r"requests.csv", "requests.csv, requests: 600"), (r"choice.rate: .*", "choice.rate: [1, 8]"),
-                          (r"prefill_percent: .*", "prefill_percent: [40]"), (r"prefill_side: .*", "prefill_side: [240, 360]"),
+                          (r"prefill_percent: .*", "prefill_percent: [50]"), (r"prefill_side: .*", "prefill_side: [360]"),
                           (r"decode_side: .*", "decode_side: [180, 240]"))
 
         def of(metric, choose, sharing, rate):
