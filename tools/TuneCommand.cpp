@@ -268,6 +268,27 @@ Result<TuneOptions> tuneOptions(const Arguments &arguments) {
   return options;
 }
 
+/// What was best for other kernels of the same core is where a search begins: tiles are often alike. Orders of
+/// instructions are not.
+Result<std::vector<Choices>> startsFor(const Subject &subject, Store &store) {
+  constexpr size_t most = 8;
+  auto records = recordsOf(store);
+  if (!records)
+    return records.takeError();
+  const auto identity = nlohmann::json::parse(subject.identity());
+  const auto of = [&](const char *member) { return identity.value(member, std::string()); };
+  std::vector<Choices> starts;
+  for (TuneRecord &record : *records) {
+    record.choices.erase("schedule");
+    const bool isOther = record.core == of("core") && record.tool == of("tool") &&
+                         (record.kernel != of("kernel") || record.shape != of("shape"));
+    if (isOther && !record.choices.empty() && subject.allows(record.choices) && starts.size() < most &&
+        std::find(starts.begin(), starts.end(), record.choices) == starts.end())
+      starts.push_back(std::move(record.choices));
+  }
+  return starts;
+}
+
 /// The exit status.
 Result<int> tuneAll(const Arguments &arguments) {
   auto options = tuneOptions(arguments);
@@ -305,6 +326,10 @@ Result<int> tuneAll(const Arguments &arguments) {
       interrupt.readKeys();
       display.show(subject.title(), i, session->subjects.size(), progress);
     };
+    auto starts = startsFor(subject, *store);
+    if (!starts)
+      return starts.takeError();
+    options->starts = std::move(*starts);
     auto result = tune(subject, *store, *options);
     display.clear();
     if (!result)

@@ -1,6 +1,7 @@
 // Tuning of tile kernels: every choice computes the same bits, a wrong one is found out, the compiler's records match.
 #include "compiler/codegen/KernelTrials.h"
 #include "explore/tune/CoreSubject.h"
+#include "explore/tune/Record.h"
 #include "explore/tune/Tune.h"
 
 #include <catch2/catch.hpp>
@@ -9,6 +10,7 @@
 #include <random>
 #include <set>
 #include <unistd.h>
+#include <utility>
 
 using namespace weft;
 using namespace weft::explore;
@@ -233,4 +235,29 @@ TEST_CASE("kernels that are none, and operands that fit no SRAM, are refused in 
                              {nullptr, codegen::makeKernel});
   REQUIRE(!dsd);
   CHECK(dsd.error().message.find("wse2") != std::string::npos);
+}
+
+TEST_CASE("the records that are shipped are for the kernels and cores that there are", "[tune]") {
+  unsigned records = 0;
+  for (const auto &file : std::filesystem::directory_iterator(WEFT_SOURCE_DIR "/hw-models/tuned")) {
+    if (file.path().extension() != ".jsonl")
+      continue;
+    const hw::Hardware hardware = take(hw::load(file.path().stem()));
+    bool isFirst = true;
+    for (const TuneRecord &record : take(readRecords(file.path()))) {
+      CAPTURE(record.kernel, record.machine);
+      INFO("stale records are ignored; make them again with bench/tune_presets.sh");
+      CHECK(record.core == coreKey(hardware));
+      CHECK(record.tool == coreToolKey());
+      CHECK(record.source == take(codegen::makeKernel(record.kernel)).sourceDigest);
+      CHECK(record.cycles <= record.defaultCycles);
+      ++records;
+      if (!std::exchange(isFirst, false))
+        continue; // one a core is tried: it takes a second or two
+      auto subject = subjectFor(record.kernel, hardware);
+      CHECK(take(subject->evaluate(record.choices, subject->rungs() - 1)).metrics.at("cycles") == record.cycles);
+      CHECK(take(subject->verify(record.choices)).isRight);
+    }
+  }
+  CHECK(records >= 20);
 }
