@@ -24,6 +24,7 @@ axes:
 constraints: ["cycles <= 250"]
 objectives: {cycles: min, sram_used_bytes: min}
 method: {kind: grid}
+fidelity: {filter: engine}
 """
 LAYOUT = """CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE points(digest TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, fidelity TEXT NOT NULL, inputs TEXT NOT NULL,
