@@ -1,6 +1,7 @@
 // What a search adds to each point, whatever the evaluation itself costs: making the point from its ordinal, and
-// keeping its row.
+// keeping its row. And what the evaluation of an 8B model's decode costs.
 #include "explore/run/Run.h"
+#include "explore/workloads/ModelEvaluator.h"
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -76,5 +77,41 @@ void sweepAndKeep(benchmark::State &state) {
   state.counters["points"] = benchmark::Counter(double(points), benchmark::Counter::kIsRate);
 }
 BENCHMARK(sweepAndKeep)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+/// Decode of an 8B model, machine after machine; on 360 x 360 cores a layer.
+Space decodeSpace(const Evaluator &evaluator) {
+  auto space =
+      parseSpace(R"(name: bench
+base: wse2
+workloads: [{name: w, model: c.json, phase: decode, context: 4096, mesh: [360, 360]}]
+axes: {latency.hop: {range: [1, 40]}, latency.ramp: {range: [1, 25]}, choice.groups: [18, 20]}
+objectives: {tokens_per_second: max, joules_per_token: min}
+method: {kind: grid}
+)",
+                 "bench.yaml", vocabularyOf(evaluator), [](const std::string &, size_t) -> Result<std::string> {
+                   return std::string(R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama",
+    "hidden_act": "silu", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "vocab_size": 128256, "max_position_embeddings": 8192, "rms_norm_eps": 1e-5})");
+                 });
+  if (!space)
+    std::abort();
+  return *std::move(space);
+}
+
+void evaluate8b(benchmark::State &state, Fidelity fidelity) {
+  const auto evaluator = makeModelEvaluator();
+  const Space space = decodeSpace(*evaluator);
+  const Points points(space, *evaluator);
+  uint64_t ordinal = 0;
+  for (auto _ : state) {
+    Candidate candidate = points.at(ordinal++ % points.count());
+    auto row = evaluatePoint(points, *evaluator, candidate, fidelity);
+    if (!row || row->status != "ok")
+      return state.SkipWithError(row ? row->reason.c_str() : row.error().message.c_str());
+  }
+  state.counters["points"] = benchmark::Counter(double(ordinal), benchmark::Counter::kIsRate);
+}
+BENCHMARK_CAPTURE(evaluate8b, analytic, Fidelity::Analytic);
+BENCHMARK_CAPTURE(evaluate8b, engine, Fidelity::Engine)->Unit(benchmark::kMillisecond);
 
 } // namespace

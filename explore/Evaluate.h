@@ -48,6 +48,9 @@ struct Outcome {
   }
 };
 
+/// The Outcome::reasonKind of a point that may well work, of which this fidelity would take too long to say so.
+inline constexpr const char *tooSlow = "too slow";
+
 /// From the quick and rough to the slow and exact.
 enum class Fidelity { Analytic, Engine, Compiled };
 std::string_view nameOf(Fidelity fidelity);

@@ -157,7 +157,9 @@ std::string endLines(const Explanation &why) {
         percent(static_cast<double>(why.busiest->words) / static_cast<double>(std::max<uint64_t>(why.cycles, 1))),
         grouped(why.busiest->wordsOfColor), why.busiest->color, nameIn(why.channels, why.busiest->channel));
   if (!why.stallsKnown)
-    return out + "  stalls by link and colour: not told message by message; ask with --evaluator event\n";
+    return out + "  stalls: no colour waited for another, which is proven; how long words waited for receivers and for "
+                 "room is not "
+                 "told message by message, ask with --evaluator event\n";
   if (why.stalls.empty())
     return out + "  no word was ever held up\n";
   out += "  most stalled links and colours, in cycles that a first word waited:\n";
@@ -243,6 +245,10 @@ nlohmann::json toJson(const Explanation &why) {
                            {"color", why.busiest->color},
                            {"channel", nameIn(why.channels, why.busiest->channel)},
                            {"words_of_color", why.busiest->wordsOfColor}};
+  uint64_t arbitration = 0;
+  for (const Stall &stall : why.stalls)
+    arbitration += stall.arbitration;
+  out["arbitration_stall_cycles"] = arbitration;
   if (!why.stallsKnown)
     return out;
   out["stalls"] = nlohmann::json::array();

@@ -84,7 +84,7 @@ struct Explanation {
   std::optional<SlowCore> slowest; // of those that ended last, one
   std::optional<LinkLoad> busiest;
   std::vector<Stall> stalls; // most cycles first
-  bool stallsKnown = true;   // false: the evaluator does not see single words
+  bool stallsKnown = true;   // false: single words are not seen, but no colour waited for another
 };
 
 /// Segments that are alike, together.

@@ -23,6 +23,7 @@ static Result<CompiledRun> runPoint(const Tool &tool, const Point &point) {
   options.maxSeq = workload.context;
   options.shapesOnly = true;
   options.phase = workload.phase;
+  options.dtype = workload.element;
   auto package = tool.compile(options, {});
   if (!package)
     return package.takeError();
@@ -31,9 +32,11 @@ static Result<CompiledRun> runPoint(const Tool &tool, const Point &point) {
   auto device = tool.makeDevice(**package, deviceOptions);
   if (!device)
     return device.takeError();
-  auto result = (*device)->run({.program = workload.phase,
-                                .tokensInCache = workload.context,
-                                .inputs = {{"tokens", {static_cast<int32_t>(workload.context), 0}}}});
+  // Their number, then the tokens: those of the prompt, or the one that comes after the cache.
+  std::vector<int32_t> words{static_cast<int32_t>(workload.context)};
+  words.resize(1 + (workload.phase == "prefill" ? workload.context : 1));
+  auto result = (*device)->run(
+      {.program = workload.phase, .tokensInCache = workload.context, .inputs = {{"tokens", std::move(words)}}});
   if (!result)
     return result.takeError();
   const runtime::LaunchReport &report = result->report;

@@ -1,6 +1,7 @@
 #include "tools/ErrorBar.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -22,6 +23,9 @@ Result<std::vector<WaferErrors>> parseErrors(const runtime::CsvTable &table) {
                      .kind = std::string(table.cell(i, "kind")),
                      .algorithm = std::string(table.cell(i, "algorithm")),
                      .element = std::string(table.cell(i, "element"))};
+    auto settings = parseSettings(table.cell(i, "settings"));
+    good = settings.has_value();
+    each.settings = settings.value_or(SettingRanges());
     number("low_mesh", each.lowMesh);
     number("high_mesh", each.highMesh);
     number("high_extent", each.highExtent);
@@ -30,40 +34,145 @@ Result<std::vector<WaferErrors>> parseErrors(const runtime::CsvTable &table) {
     number("mean", each.mean);
     number("worst", each.worst);
     if (!good)
-      return userError(fmt::format("{}:{}: a cell is no number", table.path, table.lineNumbers[i]));
+      return userError(fmt::format("{}:{}: a cell is not what its column wants", table.path, table.lineNumbers[i]));
     all.push_back(std::move(each));
   }
   return all;
 }
 
-ErrorBar errorBar(std::span<const WaferErrors> errors, const std::string &hardware, const std::string &kind,
-                  const std::string &algorithm, const std::string &element, uint32_t mesh, int64_t extent) {
+std::string settingsText(const SettingRanges &settings) {
+  std::string text;
+  for (const auto &[key, range] : settings)
+    text += fmt::format("{}{}={}{}", text.empty() ? "" : ";", key, range.first,
+                        range.first == range.second ? "" : ".." + range.second);
+  return text;
+}
+
+std::optional<SettingRanges> parseSettings(std::string_view text) {
+  SettingRanges settings;
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(';'));
+    text.remove_prefix(std::min(one.size() + 1, text.size()));
+    const size_t equals = one.find('=');
+    if (equals == std::string_view::npos || equals == 0)
+      return std::nullopt;
+    const std::string_view value = one.substr(equals + 1);
+    const size_t dots = value.find("..");
+    settings[std::string(one.substr(0, equals))] = {
+        std::string(value.substr(0, dots)),
+        std::string(dots == std::string_view::npos ? value : value.substr(dots + 2))};
+  }
+  return settings;
+}
+
+namespace {
+
+std::optional<int64_t> wholeNumber(std::string_view text) {
+  int64_t value = 0;
+  auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
+bool wasMeasured(const std::pair<std::string, std::string> &range, const std::string &value) {
+  if (value == range.first || value == range.second)
+    return true;
+  const auto low = wholeNumber(range.first), high = wholeNumber(range.second), at = wholeNumber(value);
+  return low && high && at && *low <= *at && *at <= *high;
+}
+
+/// The settings of `predicted` that those of `measured` do not have, as "pack 2, not 1".
+std::vector<std::string> otherSettings(const Predicted &predicted, const WaferErrors &measured) {
+  std::vector<std::string> others;
+  for (const auto &[key, value] : predicted.settings) {
+    const auto known = measured.settings.find(key);
+    if (known == measured.settings.end() || wasMeasured(known->second, value))
+      continue;
+    const auto &[low, high] = known->second;
+    others.push_back(fmt::format("{} {}, not {}{}", key, value, low, low == high ? "" : " to " + high));
+  }
+  return others;
+}
+
+/// The measured range whose meshes are nearest, then the one with such tiles; null if nothing like it was measured.
+const WaferErrors *nearestOf(std::span<const WaferErrors> errors, const Predicted &predicted) {
   const WaferErrors *nearest = nullptr;
   double least = 0;
   for (const WaferErrors &each : errors) {
     if (std::tie(each.hardware, each.kind, each.algorithm, each.element) !=
-        std::tie(hardware, kind, algorithm, element))
+        std::tie(predicted.hardware, predicted.kind, predicted.algorithm, predicted.element))
       continue;
-    const uint32_t edge = std::clamp(mesh, each.lowMesh, each.highMesh);
-    const double distance =
-        std::abs(std::log2(static_cast<double>(mesh) / edge)) + (extent > each.highExtent ? 1e-3 : 0);
+    const uint32_t edge = std::clamp(predicted.width, each.lowMesh, each.highMesh);
+    const double distance = std::abs(std::log2(static_cast<double>(predicted.width) / edge)) +
+                            (predicted.extent > each.highExtent ? 1e-3 : 0);
     if (!nearest || distance < least) {
       nearest = &each;
       least = distance;
     }
   }
-  if (!nearest)
-    return {.text = fmt::format("extrapolated: nothing was measured of {} {} {} on {}", kind, algorithm, element,
-                                hardware)};
-  ErrorBar bar{
-      .extrapolated = least > 0, .rows = nearest->rows, .meanAbsolute = nearest->meanAbsolute, .worst = nearest->worst};
-  const std::string range = nearest->lowMesh == nearest->highMesh
-                                ? fmt::format("P {}", nearest->lowMesh)
-                                : fmt::format("P {} to {}", nearest->lowMesh, nearest->highMesh);
+  return nearest;
+}
+
+std::string meshText(const WaferErrors &measured) {
+  return measured.lowMesh == measured.highMesh ? fmt::format("P {}", measured.lowMesh)
+                                               : fmt::format("P {} to {}", measured.lowMesh, measured.highMesh);
+}
+
+/// In what a prediction differs from what was measured; empty if in nothing.
+std::vector<std::string> differences(const Predicted &predicted, const WaferErrors &measured) {
+  std::vector<std::string> all;
+  if (!predicted.isPreset)
+    all.push_back(fmt::format("this machine is not the preset {}", predicted.hardware));
+  if (predicted.width != predicted.height)
+    all.push_back(fmt::format("{}x{} cores, not square", predicted.width, predicted.height));
+  else if (predicted.width < measured.lowMesh || predicted.width > measured.highMesh)
+    all.push_back(fmt::format("P {}, not {}", predicted.width, meshText(measured).substr(2)));
+  if (predicted.extent > measured.highExtent)
+    all.push_back(fmt::format("tiles of {}, not up to {}", predicted.extent, measured.highExtent));
+  for (std::string &other : otherSettings(predicted, measured))
+    all.push_back(std::move(other));
+  return all;
+}
+
+/// "gemm meshgemm 1.7 %, gemv ktree 0.4 %": the mean over all rows of each algorithm.
+std::string kernelsOf(std::span<const WaferErrors> errors, const std::string &hardware) {
+  std::vector<std::pair<std::string, std::pair<double, size_t>>> sums; // of errors, and rows
+  for (const WaferErrors &each : errors) {
+    if (each.hardware != hardware)
+      continue;
+    const std::string name = fmt::format("{} {} {}", each.kind, each.algorithm, each.element);
+    if (sums.empty() || sums.back().first != name)
+      sums.push_back({name, {}});
+    sums.back().second.first += each.meanAbsolute * static_cast<double>(each.rows);
+    sums.back().second.second += each.rows;
+  }
+  std::string text;
+  for (const auto &[name, sum] : sums)
+    text +=
+        fmt::format("{}{} {:.1f} %", text.empty() ? "" : ", ", name, 100 * sum.first / static_cast<double>(sum.second));
+  return text;
+}
+
+} // namespace
+
+ErrorBar errorBar(std::span<const WaferErrors> errors, const Predicted &predicted) {
+  const WaferErrors *nearest = nearestOf(errors, predicted);
+  if (!nearest) {
+    const std::string others = kernelsOf(errors, predicted.hardware);
+    return {.text = fmt::format("extrapolated: no run of {} {} {} was measured on {}; mean errors of {}",
+                                predicted.kind, predicted.algorithm, predicted.element, predicted.hardware,
+                                others.empty() ? "nothing there are known" : "what was: " + others)};
+  }
+  const std::vector<std::string> others = differences(predicted, *nearest);
+  ErrorBar bar{.extrapolated = !others.empty(),
+               .rows = nearest->rows,
+               .meanAbsolute = nearest->meanAbsolute,
+               .worst = nearest->worst};
   bar.text =
       fmt::format("{}+-{:.1f} % in the mean, {:.1f} % at worst, over {} measured rows of {} and tiles of up to {}",
                   bar.extrapolated ? "extrapolated; nearest " : "", 100 * bar.meanAbsolute, 100 * bar.worst,
-                  nearest->rows, range, nearest->highExtent);
+                  nearest->rows, meshText(*nearest), nearest->highExtent);
+  if (bar.extrapolated)
+    bar.text += fmt::format("; this is {}", fmt::join(others, "; "));
   return bar;
 }
 
@@ -77,25 +186,6 @@ Result<std::span<const WaferErrors>> knownErrors() {
   if (!parsed)
     return parsed.error();
   return std::span(*parsed);
-}
-
-/// "gemm meshgemm 1.7 %, gemv ktree 0.4 %": the mean over all rows of each algorithm.
-static std::string kernelsOf(std::span<const WaferErrors> errors, const std::string &hardware) {
-  std::vector<std::pair<std::string, std::pair<double, size_t>>> sums; // of errors, and rows
-  for (const WaferErrors &each : errors) {
-    if (each.hardware != hardware)
-      continue;
-    const std::string name = fmt::format("{} {}", each.kind, each.algorithm);
-    if (sums.empty() || sums.back().first != name)
-      sums.push_back({name, {}});
-    sums.back().second.first += each.meanAbsolute * static_cast<double>(each.rows);
-    sums.back().second.second += each.rows;
-  }
-  std::string text;
-  for (const auto &[name, sum] : sums)
-    text +=
-        fmt::format("{}{} {:.1f} %", text.empty() ? "" : ", ", name, 100 * sum.first / static_cast<double>(sum.second));
-  return text;
 }
 
 /// Of the core's instructions; empty if none were measured.
@@ -120,11 +210,6 @@ ErrorBar modelErrorBar(const std::string &hardware, bool isPreset) {
   if (!parts.empty())
     bar.text += fmt::format("; mean errors of what was: {}", parts);
   return bar;
-}
-
-ErrorBar extrapolated(ErrorBar bar, const std::string &why) {
-  const std::string known = bar.extrapolated ? bar.text : fmt::format("extrapolated; nearest {}", bar.text);
-  return {true, bar.rows, bar.meanAbsolute, bar.worst, fmt::format("{} ({})", known, why)};
 }
 
 } // namespace weft::tools

@@ -41,8 +41,14 @@ std::string table(const std::vector<std::vector<std::string>> &rows) {
 }
 
 std::string frontText(const Space &space, const std::string &workload, const std::vector<FrontPoint> &front) {
-  std::string out = fmt::format("front of {}: {} points, {}\n", workload, front.size(), front.front().row.fidelity);
+  std::set<std::string> fidelities;
+  for (const FrontPoint &point : front)
+    fidelities.insert(point.row.fidelity);
+  std::string out = fmt::format("front of {}: {} points, {}\n", workload, front.size(),
+                                fidelities.size() > 1 ? "each at its fidelity" : *fidelities.begin());
   std::vector<std::vector<std::string>> rows{{"point"}};
+  if (fidelities.size() > 1)
+    rows[0].push_back("fidelity");
   for (const Objective &objective : space.objectives)
     rows[0].push_back(objective.metric);
   std::vector<std::string> inputs;
@@ -55,6 +61,8 @@ std::string frontText(const Space &space, const std::string &workload, const std
     if (rows.size() > shownPoints)
       break;
     rows.push_back({fmt::format("{}", point.row.ordinal)});
+    if (fidelities.size() > 1)
+      rows.back().push_back(point.row.fidelity);
     for (const Objective &objective : space.objectives)
       rows.back().push_back(shortNumber(point.metrics.at(objective.metric)));
     const auto values = ordered_json::parse(point.row.inputs, nullptr, false);

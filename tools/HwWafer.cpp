@@ -2,6 +2,7 @@
 
 #include "runtime/Report.h"
 #include "runtime/support/WriteFile.h"
+#include "tools/Terminal.h"
 #include "tools/WaferCalibrate.h"
 #include "tools/WaferErrors.h"
 #include "tools/WaferLayers.h"
@@ -40,9 +41,13 @@ std::vector<const WaferRow *> worstRows(const WaferFile &file, size_t count) {
 }
 
 void print(const WaferFile &file, size_t worst) {
-  fmt::print("{:<26} {:<6} {:<10} {:>5} {:>8.2f} % {:>+8.2f} % {:>+8.2f} % {:>5.0f} %{}\n", file.file, file.hardware,
-             file.algorithm, file.rows.size(), 100 * file.meanAbsoluteError(), 100 * file.meanError(),
-             100 * file.worstError(), 100 * file.goal, file.misses() ? "  missed" : "");
+  if (file.rows.empty())
+    fmt::print("{:<26} {:<6} {:<10} {:>5} {:>10} {:>10} {:>10} {:>5.0f} %  nothing compared\n", file.file,
+               file.hardware, file.algorithm, 0, "-", "-", "-", 100 * file.goal);
+  else
+    fmt::print("{:<26} {:<6} {:<10} {:>5} {:>8.2f} % {:>+8.2f} % {:>+8.2f} % {:>5.0f} %{}\n", file.file, file.hardware,
+               file.algorithm, file.rows.size(), 100 * file.meanAbsoluteError(), 100 * file.meanError(),
+               100 * file.worstError(), 100 * file.goal, file.misses() ? "  missed" : "");
   for (const WaferRow *row : worstRows(file, worst))
     fmt::print("    line {:<4} {:<34} measured {:>12.2f} predicted {:>12.2f} {} {:>+7.2f} %\n", row->line, row->label,
                row->measured, row->predicted, file.unit, 100 * row->error());
@@ -93,6 +98,10 @@ Result<void> writeOut(const std::string &path, const nlohmann::ordered_json &jso
 /// One file of the folder; nothing if it is not there.
 Result<std::optional<WaferFile>> validateFile(const std::string &path, const std::vector<ModelShape> &models,
                                               const ValidateArguments &arguments, const Tool &tool) {
+  ProgressBar bar(std::filesystem::path(path).filename().string());
+  const Progress progress = [&bar](size_t done, size_t all) {
+    bar.update(static_cast<double>(done) / static_cast<double>(all), fmt::format("row {} of {}", done, all));
+  };
   if (!std::filesystem::exists(path))
     return std::optional<WaferFile>();
   auto overrides = hw::parseOverrides(arguments.overrides);
@@ -106,21 +115,19 @@ Result<std::optional<WaferFile>> validateFile(const std::string &path, const std
     return hardware.takeError();
   auto compared = [&]() -> Result<WaferFile> {
     if (!kernels)
-      return validateTokens(path, *tokens, models, *hardware, tool);
+      return validateTokens(path, *tokens, models, *hardware, tool, progress);
     auto table = runtime::readCsv(path);
     if (!table)
       return table.takeError();
-    return validateKernels(*table, *kernels, *hardware, tool);
+    return validateKernels(*table, *kernels, *hardware, tool, progress);
   }();
   if (!compared)
     return compared.takeError();
   return std::optional(std::move(*compared));
 }
 
-Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
-  if (!std::filesystem::is_directory(arguments.reference))
-    return userError(
-        fmt::format("{}: no such folder; --reference DIR names the one with the measurements", arguments.reference));
+/// The files that are wanted, of those that a program is known for. Errors name what is asked for and not known.
+Result<std::vector<std::string>> wantedFiles(const ValidateArguments &arguments) {
   std::vector<std::string> names;
   for (const WaferKernels &each : waferKernels())
     names.emplace_back(each.file);
@@ -130,10 +137,22 @@ Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
     if (std::ranges::find(names, file) == names.end())
       return userError(fmt::format("--file {}: no program is known for a file of this name; known: {}", file,
                                    fmt::join(names, ", ")));
+  if (!arguments.files.empty())
+    std::erase_if(names, [&](const std::string &name) {
+      return std::ranges::find(arguments.files, name) == arguments.files.end();
+    });
+  return names;
+}
+
+/// What can be wrong before anything runs.
+Result<std::vector<ModelShape>> prepareValidation(const ValidateArguments &arguments) {
+  if (!std::filesystem::is_directory(arguments.reference))
+    return userError(
+        fmt::format("{}: no such folder; --reference DIR names the one with the measurements", arguments.reference));
   for (const std::string *out : {&arguments.json, &arguments.errors})
     if (!out->empty() && *out != "-")
       if (auto writable = runtime::checkWritable(*out); !writable)
-        return writable;
+        return writable.takeError();
   std::vector<ModelShape> models;
   for (const std::string &given : arguments.models) {
     auto model = parseModelShape(given);
@@ -141,30 +160,10 @@ Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
       return model.takeError();
     models.push_back(std::move(*model));
   }
-  std::vector<WaferFile> files;
-  std::string missing;
-  for (const std::string &name : names) {
-    if (!arguments.files.empty() && std::ranges::find(arguments.files, name) == arguments.files.end())
-      continue;
-    auto file = validateFile(fmt::format("{}/{}", arguments.reference, name), models, arguments, tool);
-    if (!file)
-      return file.takeError();
-    if (*file)
-      files.push_back(std::move(**file));
-    else
-      missing += fmt::format("{}{}", missing.empty() ? "" : ", ", name);
-  }
-  if (files.empty())
-    return userError(fmt::format("{}: none of the files with measurements is there: {}", arguments.reference, missing));
-  if (std::ranges::all_of(files, [](const WaferFile &file) { return file.rows.empty(); })) {
-    print(files, 0);
-    return userError("no row could be compared");
-  }
-  if (arguments.json != "-") {
-    print(files, arguments.worst);
-    if (!missing.empty())
-      fmt::print("not there: {}\n", missing);
-  }
+  return models;
+}
+
+Result<void> writeValidation(const std::vector<WaferFile> &files, const ValidateArguments &arguments) {
   if (!arguments.errors.empty())
     if (auto done = runtime::writeFile(arguments.errors, errorsCsv(errorsOf(files))); !done)
       return done;
@@ -174,6 +173,35 @@ Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
   for (const WaferFile &file : files)
     json["files"].push_back(toJson(file));
   return writeOut(arguments.json, json);
+}
+
+Result<void> validate(const ValidateArguments &arguments, const Tool &tool) {
+  auto names = wantedFiles(arguments);
+  if (!names)
+    return names.takeError();
+  auto models = prepareValidation(arguments);
+  if (!models)
+    return models.takeError();
+  std::vector<WaferFile> files;
+  std::string missing;
+  for (const std::string &name : *names) {
+    auto file = validateFile(fmt::format("{}/{}", arguments.reference, name), *models, arguments, tool);
+    if (!file)
+      return file.takeError();
+    if (*file)
+      files.push_back(std::move(**file));
+    else
+      missing += fmt::format("{}{}", missing.empty() ? "" : ", ", name);
+  }
+  if (files.empty())
+    return userError(fmt::format("{}: none of the files with measurements is there: {}", arguments.reference, missing));
+  const bool isNothing = std::ranges::all_of(files, [](const WaferFile &file) { return file.rows.empty(); });
+  if (arguments.json != "-" || isNothing) {
+    print(files, arguments.worst);
+    if (!missing.empty())
+      fmt::print("not there: {}\n", missing);
+  }
+  return isNothing ? userError("no row could be compared") : writeValidation(files, arguments);
 }
 
 struct CalibrateArguments {
@@ -215,12 +243,7 @@ Result<void> calibrateAndWrite(const CalibrateArguments &arguments, const Tool &
   return arguments.output.empty() ? success() : runtime::writeFile(arguments.output, calibratedYaml(*calibration));
 }
 
-template <typename Action> int exitCodeOf(Action action) {
-  Result<void> done = action();
-  if (!done)
-    fmt::print(stderr, "weft: error: {}\n", done.error().message);
-  return done ? 0 : static_cast<int>(done.error().fault);
-}
+int exitCodeOf(const Result<void> &done) { return done ? 0 : reportError(done.error()); }
 
 } // namespace
 
@@ -247,8 +270,7 @@ void addHwValidateWaferCommand(CLI::App &validateGroup, const Tool &tool, int &e
   command->add_option("--errors", arguments->errors, "Write the errors by mesh size, as `weft kernel` reads them")
       ->type_name("FILE");
   command->add_option("--json", arguments->json, "Write every row; - for standard output")->type_name("FILE");
-  command->callback(
-      [&exitCode, &tool, arguments] { exitCode = exitCodeOf([&] { return validate(*arguments, tool); }); });
+  command->callback([&exitCode, &tool, arguments] { exitCode = exitCodeOf(validate(*arguments, tool)); });
 }
 
 void addHwCalibrateCommand(CLI::App &group, const Tool &tool, int &exitCode) {
@@ -271,9 +293,10 @@ void addHwCalibrateCommand(CLI::App &group, const Tool &tool, int &exitCode) {
       ->type_name("S")
       ->check(CLI::Range(0.01, 1.0).description(""));
   command->add_option("--seed", arguments->request.seed, "Of the choice (default: 1)")->type_name("N");
+  command->add_flag("--other-machine", arguments->request.otherMachine,
+                    "Also take files that were measured on another machine than --hw");
   command->add_option("-o,--output", arguments->output, "Write the machine with its new constants")->type_name("FILE");
-  command->callback(
-      [&exitCode, &tool, arguments] { exitCode = exitCodeOf([&] { return calibrateAndWrite(*arguments, tool); }); });
+  command->callback([&exitCode, &tool, arguments] { exitCode = exitCodeOf(calibrateAndWrite(*arguments, tool)); });
 }
 
 } // namespace weft::tools

@@ -45,8 +45,8 @@ Result<std::vector<int64_t>> parseShape(const std::string &text, Kind kind) {
     int64_t extent = 0;
     auto [next, failure] = std::from_chars(at, end, extent);
     if (failure != std::errc() || extent < 1 || (next != end && *next != 'x'))
-      return Error{fmt::format("--shape: '{}' is not numbers of at least 1 with x between, e.g. {}", text,
-                               kind == Kind::Gemm ? "512x512x512" : "512x512"),
+      return Error{fmt::format("--shape {}: a {} has the shape {}, numbers of at least 1 with x between", text,
+                               nameOf(kind), algorithms::shapeForm(kind)),
                    Fault::Usage};
     shape.push_back(extent);
     if (next == end)
@@ -151,77 +151,82 @@ Result<void> kernel(const Arguments &arguments, const Tool &tool) {
   return toFile ? runtime::writeJson(arguments.jsonPath, toJson(*outcome, *hardware)) : success();
 }
 
+/// What is asked for.
+void addRequestOptions(CLI::App &command, Arguments &arguments) {
+  std::vector<std::string> names;
+  for (Kind kind : kinds)
+    names.emplace_back(nameOf(kind));
+  command.add_option("kind", arguments.kind, "What is computed")
+      ->type_name("gemm|gemv|allreduce|reduce|broadcast|shift|decode-layer|prefill-layer")
+      ->check(CLI::IsMember(names).description(""))
+      ->required();
+  command.add_option("--hw", arguments.hardware, "Hardware: a preset's name or a YAML file")
+      ->type_name("PRESET|FILE")
+      ->capture_default_str();
+  command.add_option("--mesh", arguments.mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
+      ->type_name("WxH");
+  command
+      .add_option("--shape", arguments.shape,
+                  "Extents: gemm MxKxN and gemv MxN of the whole; layers FEATURESxFFNxTOKENS; others RxC of one "
+                  "core's")
+      ->type_name("MxKxN");
+  command.add_option("--algo", arguments.algorithm, "Algorithm; auto takes the one with fewest predicted cycles")
+      ->type_name("auto|NAME")
+      ->capture_default_str();
+  command.add_flag("--list", arguments.list, "Print the algorithms of the kind and their settings, and stop");
+  command
+      .add_option("--dtype", arguments.element,
+                  "Type of the operands; two f16 share a word (default: as measured on the machine, else f16)")
+      ->type_name("f16|f32")
+      ->check(CLI::IsMember({"f16", "f32"}).description(""));
+  command
+      .add_option("--set", arguments.settings,
+                  "A setting of the algorithm (see --list), repeats=N, or a value of the hardware, e.g. latency.hop=1. "
+                  "With repeats=N the program runs N times without a barrier, and the cycles are what each further "
+                  "repetition adds, as the reference measurements have it (default: gemm 1, others 3)")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+/// How one request is run and told.
+void addReportOptions(CLI::App &command, Arguments &arguments) {
+  command
+      .add_option("--evaluator", arguments.evaluator,
+                  "Word by word (event), message by message (maxplus), or maxplus where it applies (auto); the cycles "
+                  "are the same")
+      ->type_name("auto|event|maxplus")
+      ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
+      ->capture_default_str();
+  command.add_flag("--explain", arguments.explain,
+                   "Say why: the critical path from the end back to the launch, the slowest core, the most loaded and "
+                   "stalled links");
+  command
+      .add_option("--json", arguments.jsonPath, "Write the prediction as JSON (docs/json.md); -: only that, to stdout")
+      ->type_name("FILE|-");
+}
+
+/// Many requests at once: nothing of what tells of a single one goes with it.
+void addRowOptions(CLI::App &command, Arguments &arguments) {
+  CLI::Option *rows =
+      command
+          .add_option("--csv", arguments.csvPath,
+                      "A request a row: columns P (cores of both axes), M, K, N or Mt, Kt, Nt, group_num, L_hops, size")
+          ->type_name("ROWS.csv");
+  for (const char *single : {"--shape", "--explain", "--mesh", "--evaluator", "--json"})
+    rows->excludes(command.get_option(single));
+  command.add_option("-o", arguments.outputPath, "With --csv: where the rows go, cycles added (default: stdout)")
+      ->type_name("PREDICTED.csv")
+      ->needs(rows);
+}
+
 } // namespace
 
 void addKernelCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App *command = app.add_subcommand("kernel", "Cycles of a GEMM, a GEMV or a collective on a rectangle of cores");
-  std::vector<std::string> names;
-  for (Kind kind : kinds)
-    names.emplace_back(nameOf(kind));
-  command->add_option("kind", arguments->kind, "What is computed")
-      ->type_name("gemm|gemv|allreduce|reduce|broadcast|shift|decode-layer|prefill-layer")
-      ->check(CLI::IsMember(names).description(""))
-      ->required();
-  command->add_option("--hw", arguments->hardware, "Hardware: a preset's name or a YAML file")
-      ->type_name("PRESET|FILE")
-      ->capture_default_str();
-  CLI::Option *mesh =
-      command->add_option("--mesh", arguments->mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
-          ->type_name("WxH");
-  CLI::Option *shape =
-      command
-          ->add_option("--shape", arguments->shape,
-                       "Extents: gemm MxKxN and gemv MxN of the whole; layers FEATURESxFFNxTOKENS; others RxC of one "
-                       "core's")
-          ->type_name("MxKxN");
-  command->add_option("--algo", arguments->algorithm, "Algorithm; auto takes the one with fewest predicted cycles")
-      ->type_name("auto|NAME")
-      ->capture_default_str();
-  command->add_flag("--list", arguments->list, "Print the algorithms of the kind and their settings, and stop");
-  command
-      ->add_option("--dtype", arguments->element,
-                   "Type of the operands; two f16 share a word (default: as measured on the machine, else f16)")
-      ->type_name("f16|f32")
-      ->check(CLI::IsMember({"f16", "f32"}).description(""));
-  command
-      ->add_option(
-          "--set", arguments->settings,
-          "A setting of the algorithm (see --list), repeats=N, or a value of the hardware, e.g. latency.hop=1. "
-          "With repeats=N the program runs N times without a barrier, and the cycles are what each further "
-          "repetition adds, as the reference measurements have it (default: gemm 1, others 3)")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-  CLI::Option *evaluator =
-      command
-          ->add_option(
-              "--evaluator", arguments->evaluator,
-              "Word by word (event), message by message (maxplus), or maxplus where it applies (auto); the cycles "
-              "are the same")
-          ->type_name("auto|event|maxplus")
-          ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
-          ->capture_default_str();
-  CLI::Option *explain = command->add_flag("--explain", arguments->explain,
-                                           "Say why: the critical path from the end back to the launch, the slowest "
-                                           "core, the most loaded and stalled links");
-  CLI::Option *json = command
-                          ->add_option("--json", arguments->jsonPath,
-                                       "Write the prediction as JSON (docs/json.md); -: only that, to stdout")
-                          ->type_name("FILE|-");
-  CLI::Option *rows =
-      command
-          ->add_option(
-              "--csv", arguments->csvPath,
-              "A request a row: columns P (cores of both axes), M, K, N or Mt, Kt, Nt, group_num, L_hops, size")
-          ->type_name("ROWS.csv")
-          ->excludes(shape)
-          ->excludes(explain)
-          ->excludes(mesh)
-          ->excludes(evaluator)
-          ->excludes(json);
-  command->add_option("-o", arguments->outputPath, "With --csv: where the rows go, cycles added (default: stdout)")
-      ->type_name("PREDICTED.csv")
-      ->needs(rows);
+  addRequestOptions(*command, *arguments);
+  addReportOptions(*command, *arguments);
+  addRowOptions(*command, *arguments);
   command->callback([arguments, &tool, &exitCode] {
     Result<void> done = kernel(*arguments, tool);
     exitCode = done ? 0 : reportError(done.error());

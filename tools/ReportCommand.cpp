@@ -22,6 +22,8 @@ struct Arguments {
   std::string input, output;
 };
 
+constexpr size_t slowBytes = 50'000'000; // some 400,000 points
+
 /// The first bytes of each SQLite file (its file format, 1.2).
 constexpr std::string_view sqliteMark("SQLite format 3\0", 16);
 
@@ -68,6 +70,8 @@ Result<void> report(const Arguments &arguments) {
   const std::string page = explore::makePage(*data);
   if (auto written = runtime::writeFile(output, page); !written)
     return written;
+  if (page.size() > slowBytes)
+    fmt::print(stderr, "weft: warning: a page of {} MB; browsers may be slow with it\n", page.size() / 1'000'000);
   fmt::print("{}: {:.1f} MB; open it in a browser, it needs no network\n", output,
              static_cast<double>(page.size()) / 1e6);
   return success();

@@ -41,7 +41,7 @@ public:
 
 private:
   Result<void> prepare();
-  Result<void> readSteering(const std::string &path);
+  Result<void> readSteering(const std::string &path, const std::string &machine);
   Result<hw::Hardware> machine(const Vector &values) const;
   /// Relative errors, divided by the root of the number of rows of their file.
   Result<Vector> residuals(const Vector &values);
@@ -84,7 +84,7 @@ void solve(std::vector<Vector> a, Vector &b) {
   }
 }
 
-Result<void> Fit::readSteering(const std::string &path) {
+Result<void> Fit::readSteering(const std::string &path, const std::string &machine) {
   const WaferKernels *kernels = findWaferKernels(path);
   if (!kernels) {
     std::vector<std::string_view> known;
@@ -93,6 +93,9 @@ Result<void> Fit::readSteering(const std::string &path) {
     return userError(
         fmt::format("{}: no program is known for a file of this name; known: {}", path, fmt::join(known, ", ")));
   }
+  if (machine != kernels->hardware && !request.otherMachine)
+    return userError(fmt::format("{}: measured on {}, and --hw is {}; --other-machine fits it all the same", path,
+                                 kernels->hardware, machine));
   auto table = runtime::readCsv(path);
   if (!table)
     return table.takeError();
@@ -132,7 +135,7 @@ Result<void> Fit::prepare() {
     start.push_back(value);
   }
   for (const std::string &path : request.files)
-    if (auto read = readSteering(path); !read)
+    if (auto read = readSteering(path, hardware->name); !read)
       return read;
   return success();
 }

@@ -25,6 +25,7 @@ struct CalibrationRequest {
   std::vector<std::string> constants{}; // empty: defaultConstants()
   double share = 1;  // of each file's rows that steer the fit, chosen at random: the others say how well it predicts
   uint32_t seed = 1; // of the choice
+  bool otherMachine = false; // files may be of another machine than `hardware`
 };
 
 /// Constants of a dsd core and of transfers, which kernels on wafers determine.
@@ -33,7 +34,7 @@ std::span<const std::string_view> defaultConstants();
 /// Minimises the sum of squares of relative errors, each file counted alike, by damped Gauss-Newton steps with
 /// derivatives from runs; then constants move one
 /// at a time, by the smallest steps, as long as that helps, since whole numbers round. Errors: a key that is no number,
-/// a file that nothing is known about, what runs fail with.
+/// a file that nothing is known about or that was measured on another machine, what runs fail with.
 Result<Calibration> calibrate(const CalibrationRequest &request, const Tool &tool);
 
 } // namespace weft::tools

@@ -96,8 +96,8 @@ uint32_t decodeGroups(uint32_t cores) {
 }
 
 Result<WaferFile> validateTokens(const std::string &path, const WaferTokens &tokens,
-                                 const std::vector<ModelShape> &models, const hw::Hardware &hardware,
-                                 const Tool &tool) {
+                                 const std::vector<ModelShape> &models, const hw::Hardware &hardware, const Tool &tool,
+                                 const Progress &progress) {
   auto table = runtime::readCsv(path);
   if (!table)
     return table.takeError();
@@ -110,6 +110,8 @@ Result<WaferFile> validateTokens(const std::string &path, const WaferTokens &tok
                  .goal = tokens.goal};
   const bool decode = tokens.kind == "decode";
   for (size_t i = 0; i < table->lines.size(); ++i) {
+    if (progress)
+      progress(i, table->lines.size());
     if (table->cell(i, "system") != "WaferLLM")
       continue; // peers run other programs
     const std::string_view name = table->cell(i, "model"), mesh = table->cell(i, "hardware");
@@ -136,7 +138,8 @@ Result<WaferFile> validateTokens(const std::string &path, const WaferTokens &tok
                          .mesh = cores,
                          .largestExtent = *std::ranges::max_element(outcome->facts.tile),
                          .measured = measured,
-                         .predicted = produced * hardware.parallelism.clockGhz * 1e9 / (outcome->cycles * layers)});
+                         .predicted = produced * hardware.parallelism.clockGhz * 1e9 / (outcome->cycles * layers),
+                         .settings = outcome->facts.settings});
   }
   return file;
 }

@@ -31,6 +31,7 @@ uint32_t decodeGroups(uint32_t cores);
 /// for a prompt times its tokens. No embedding, head or pipeline, as the tables are made. `models` are looked at first,
 /// then those that WaferLLM measured.
 Result<WaferFile> validateTokens(const std::string &path, const WaferTokens &tokens,
-                                 const std::vector<ModelShape> &models, const hw::Hardware &hardware, const Tool &tool);
+                                 const std::vector<ModelShape> &models, const hw::Hardware &hardware, const Tool &tool,
+                                 const Progress &progress = {});
 
 } // namespace weft::tools

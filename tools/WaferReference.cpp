@@ -109,7 +109,8 @@ Result<WaferFile> validateKernels(const runtime::CsvTable &table, const WaferKer
                          .mesh = each.request.width,
                          .largestExtent = *std::ranges::max_element(each.facts.tile),
                          .measured = measured[i],
-                         .predicted = each.cycles});
+                         .predicted = each.cycles,
+                         .settings = each.facts.settings});
   }
   return file;
 }

@@ -5,6 +5,7 @@
 #include "tools/KernelRows.h"
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string_view>
 
@@ -35,6 +36,7 @@ struct WaferRow {
   uint32_t mesh = 0;         // cores along an axis
   int64_t largestExtent = 0; // of a core's tile
   double measured = 0, predicted = 0;
+  std::map<std::string, std::string> settings{}; // of its program
   double error() const { return predicted / measured - 1; }
 };
 

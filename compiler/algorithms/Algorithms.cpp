@@ -165,7 +165,9 @@ Result<const Algorithm *> find(Kind kind, const std::string &name) {
 Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) {
   const size_t extents = extentsOf(request.kind);
   if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
-    return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
+    return Error{fmt::format("a {} has the shape {}: {} extents of at least 1", nameOf(request.kind),
+                             shapeForm(request.kind), extents),
+                 Fault::Usage};
   if (std::ranges::any_of(request.shape, [](int64_t e) { return e > (int64_t{1} << 28); }))
     return userError(fmt::format("an extent of {} is beyond 2^28", *std::ranges::max_element(request.shape)));
   const hw::Parallelism &mesh = hardware.parallelism;
@@ -228,6 +230,8 @@ Result<Generated> generate(const Request &asked, const hw::Hardware &hardware) {
   Emission out{request, builder, generated.facts, generated.inputs, generated.outputs};
   if (auto emitted = (*algorithm)->emit(out); !emitted)
     return emitted.takeError();
+  generated.facts.settings = request.settings.taken();
+  generated.facts.settings.erase("repeats");
   auto package = builder.finish(generated.facts);
   if (!package)
     return package.takeError();

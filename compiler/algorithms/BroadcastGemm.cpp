@@ -327,7 +327,7 @@ Result<void> emitSumma(Emission &out) {
   BroadcastGemm gemm{.out = out, .builder = out.builder};
   if (auto measured = gemm.measure(); !measured)
     return measured;
-  auto how = out.request.settings.choice("broadcast", {"turns", "multicast", "relay"});
+  auto how = out.request.settings.choice("broadcast", "turns", {"turns", "multicast", "relay"});
   if (!how)
     return how.takeError();
   if (*how == "relay" && out.width() != out.height())

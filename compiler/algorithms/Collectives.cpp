@@ -55,6 +55,8 @@ Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n)
   auto groups = settings.number("groups", 0, 1, n);
   if (!groups)
     return userError(fmt::format("{}: {} cores make 1 to {} groups", groups.error().message, n, n));
+  if (*groups == 0)
+    settings.take("groups", "default");
   if (*groups > 0 && *levels == 1 && settings.has("k"))
     return userError(fmt::format("--set groups={} needs a K-tree of at least two levels, k=1 has one group", *groups));
   return kTree(n, static_cast<int>(*levels), {static_cast<int>(*groups)});
@@ -73,7 +75,7 @@ Result<void> checkColors(const Emission &out, const ReductionTree &tree, const S
 } // namespace
 
 Result<std::string> axisOf(const Emission &out) {
-  auto axis = out.request.settings.choice("axis", {out.height() > 1 ? "y" : "x", "x", "y", "xy"});
+  auto axis = out.request.settings.choice("axis", out.height() > 1 ? "y" : "x", {"x", "y", "xy"});
   if (!axis)
     return axis.takeError();
   return *axis;

@@ -30,10 +30,26 @@ std::string_view nameOf(Kind kind) {
   return "prefill-layer";
 }
 
+std::string_view shapeForm(Kind kind) {
+  switch (kind) {
+  case Kind::Gemm:
+    return "MxKxN";
+  case Kind::Gemv:
+    return "MxN";
+  case Kind::DecodeLayer:
+  case Kind::PrefillLayer:
+    return "FEATURESxFFNxTOKENS";
+  default:
+    return "RxC";
+  }
+}
+
 Result<int64_t> Settings::number(const std::string &key, int64_t absent, int64_t lo, int64_t hi) const {
   auto found = values.find(key);
-  if (found == values.end())
+  if (found == values.end()) {
+    take(key, std::to_string(absent));
     return absent;
+  }
   int64_t value = 0;
   const char *end = found->second.data() + found->second.size();
   auto parsed = std::from_chars(found->second.data(), end, value);
@@ -41,16 +57,25 @@ Result<int64_t> Settings::number(const std::string &key, int64_t absent, int64_t
     return Error{fmt::format("--set {}={}: a whole number is needed", key, found->second), Fault::Usage};
   if (value < lo || value > hi)
     return userError(fmt::format("--set {}={}: {} to {} fit here", key, value, lo, hi));
+  take(key, std::to_string(value));
   return value;
 }
 
-Result<std::string> Settings::choice(const std::string &key, const std::vector<std::string> &choices) const {
+Result<bool> Settings::flag(const std::string &key, bool absent) const {
+  auto word = choice(key, absent ? "1" : "0", {"0", "1"});
+  if (!word)
+    return word.takeError();
+  return *word == "1";
+}
+
+Result<std::string> Settings::choice(const std::string &key, const std::string &absent,
+                                     const std::vector<std::string> &choices) const {
   auto found = values.find(key);
-  if (found == values.end())
-    return choices.front();
-  if (std::ranges::find(choices, found->second) == choices.end())
-    return Error{fmt::format("--set {}={}: one of {}", key, found->second, fmt::join(choices, ", ")), Fault::Usage};
-  return found->second;
+  const std::string &value = found == values.end() ? absent : found->second;
+  if (std::ranges::find(choices, value) == choices.end())
+    return Error{fmt::format("--set {}={}: one of {} is wanted", key, value, fmt::join(choices, ", ")), Fault::Usage};
+  take(key, value);
+  return value;
 }
 
 } // namespace weft::algorithms

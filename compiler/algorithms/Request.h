@@ -17,6 +17,8 @@ std::string_view nameOf(Kind kind);
 inline bool isLayer(Kind kind) { return kind == Kind::DecodeLayer || kind == Kind::PrefillLayer; }
 /// How many a shape has, see Request::shape.
 inline size_t extentsOf(Kind kind) { return kind == Kind::Gemm || isLayer(kind) ? 3 : 2; }
+/// How the extents of a kind are written: "MxKxN".
+std::string_view shapeForm(Kind kind);
 
 /// Elements of operands. Two f16 share a word of 4 bytes. The mesh engine has data for f32 alone; programs of f16 have
 /// the same instructions with half the words and run without data.
@@ -30,14 +32,21 @@ public:
   explicit Settings(std::map<std::string, std::string> values) : values(std::move(values)) {}
 
   bool has(const std::string &key) const { return values.contains(key); }
-  /// The number, or `absent`. Errors: no number, outside [lo, hi].
+  /// The number, or `absent`. Errors: no number (usage), outside [lo, hi] (the user's: what fits depends on the mesh).
   Result<int64_t> number(const std::string &key, int64_t absent, int64_t lo, int64_t hi) const;
-  /// The word, or the first choice. Errors: none of the choices.
-  Result<std::string> choice(const std::string &key, const std::vector<std::string> &choices) const;
+  /// The word, or `absent`. Errors (usage): none of the choices.
+  Result<std::string> choice(const std::string &key, const std::string &absent,
+                             const std::vector<std::string> &choices) const;
+  /// 0 or 1. Errors (usage): anything else.
+  Result<bool> flag(const std::string &key, bool absent) const;
   const std::map<std::string, std::string> &all() const { return values; }
+  /// What was read so far and what it came to, given or not: predictions are like those measured with the same.
+  const std::map<std::string, std::string> &taken() const { return used; }
+  void take(const std::string &key, const std::string &value) const { used[key] = value; }
 
 private:
   std::map<std::string, std::string> values;
+  mutable std::map<std::string, std::string> used;
 };
 
 struct Request {
@@ -71,7 +80,8 @@ struct Facts {
   uint32_t bytesPerCore = 0;   // of SRAM, buffers of all operands
   uint64_t macs = 0;           // of all cores, padding included
   uint32_t repeats = 1;
-  std::vector<std::string> notes; // what a user should know
+  std::map<std::string, std::string> settings; // with those that nobody gave, repeats left out
+  std::vector<std::string> notes;              // what a user should know
 };
 
 struct Generated {

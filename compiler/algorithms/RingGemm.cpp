@@ -201,14 +201,14 @@ void RingGemm::emit() {
 }
 
 Result<void> emitWhole(Emission &out, Embedding embedding) {
-  auto odd = out.request.settings.choice("odd", {"drop", "pad"});
+  auto odd = out.request.settings.choice("odd", "drop", {"drop", "pad"});
   if (!odd)
     return odd.takeError();
-  auto overlap = out.request.settings.number("double_buffer", 1, 0, 1);
+  auto overlap = out.request.settings.flag("double_buffer", true);
   if (!overlap)
     return overlap.takeError();
   const std::vector<int64_t> &shape = out.request.shape;
-  emitRingGemm(out, {"", shape[0], shape[1], shape[2], *overlap == 1, out.narrow() && *odd == "drop"}, embedding);
+  emitRingGemm(out, {"", shape[0], shape[1], shape[2], *overlap, out.narrow() && *odd == "drop"}, embedding);
   return success();
 }
 

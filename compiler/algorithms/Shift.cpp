@@ -97,16 +97,16 @@ Result<void> Shift::emit() {
   if (!wanted)
     return userError(
         fmt::format("{}: a line of {} cores has up to {} hops", wanted.error().message, out.width(), out.width() - 1));
-  auto announced = out.request.settings.number("announce", 1, 0, 1);
+  auto announced = out.request.settings.flag("announce", true);
   if (!announced)
     return announced.takeError();
-  auto pack = out.request.settings.number("pack", 1, 1, 2);
+  auto pack = out.request.settings.choice("pack", "1", {"1", "2"});
   if (!pack)
     return pack.takeError();
   hops = static_cast<int>(*wanted);
   const int64_t word = builder.hardware.routing.linkBytes;
   const int64_t elements = out.request.shape[0] * out.request.shape[1];
-  const bool wide = out.narrow() && *pack == 1; // an f16 in each word, as the measured program sends them
+  const bool wide = out.narrow() && *pack == "1"; // an f16 in each word, as the measured program sends them
   bytes = wide ? elements * word : ceilDiv(elements * out.elementSize(), word) * word;
   buffer = builder.buffer("tile", static_cast<uint64_t>(2 * bytes), pkg::BufferKind::Communication);
   op = builder.op("shift", "shift");

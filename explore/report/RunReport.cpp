@@ -154,6 +154,15 @@ Result<void> check(const json &run, const std::string &schema, const std::string
     return success();
   if (auto checked = checkKeys(run, {{"maps", Type::List}, {"machine", Type::Object}}, path); !checked)
     return checked;
+  if (auto checked = checkKeys(run["machine"],
+                               {{"macs_f32", Type::Number},
+                                {"macs_f16", Type::Number},
+                                {"load_bytes", Type::Number},
+                                {"link_bytes", Type::Number},
+                                {"sram_bytes", Type::Number}},
+                               path + ", machine");
+      !checked)
+    return checked;
   return checkMaps(run["maps"], path);
 }
 

@@ -74,6 +74,22 @@ private:
   std::vector<Column> columns;
 };
 
+/// Trials of a tuner have objects as inputs: what is tuned is their workload, and each choice is an input of its own.
+ordered_json pointOfTrial(const ordered_json &trial) {
+  ordered_json out;
+  const ordered_json &subject = trial["subject"];
+  std::string workload;
+  for (const char *part : {"kernel", "shape"})
+    if (subject.contains(part) && subject[part].is_string() && !subject[part].get_ref<const std::string &>().empty())
+      workload += (workload.empty() ? "" : " ") + subject[part].get<std::string>();
+  if (trial.contains("machine") && trial["machine"].is_string())
+    workload += " on " + trial["machine"].get<std::string>();
+  out["workload"] = workload;
+  for (const auto &[name, value] : trial["choices"].items())
+    out["choice." + name] = value;
+  return out;
+}
+
 const hw::YamlNode *memberOf(const hw::YamlNode &map, std::string_view key) {
   for (const hw::YamlMember &member : map.members)
     if (member.key == key)
@@ -102,9 +118,11 @@ SpaceFacts factsOf(const Meta &meta, const std::set<std::string> &fidelities) {
       facts.space.filter = each;
       facts.fidelities.insert(facts.fidelities.begin(), std::string(nameOf(each)));
     }
-  for (const std::string &other : fidelities)
-    if (!fidelityNamed(other))
-      facts.fidelities.push_back(other);
+  // A tuner's: from short trials to whole ones and what was verified.
+  for (bool isShort : {true, false})
+    for (const std::string &other : fidelities)
+      if (!fidelityNamed(other) && other.starts_with("short") == isShort)
+        facts.fidelities.push_back(other);
   auto yaml = hw::readYaml(meta.space, meta.name);
   if (!yaml || yaml->kind != hw::YamlNode::Kind::Map)
     return facts;
@@ -168,12 +186,20 @@ public:
 
 private:
   Result<void> add(const Row &row) {
-    const auto in = ordered_json::parse(row.inputs, nullptr, false),
-               out = ordered_json::parse(row.results, nullptr, false);
+    auto in = ordered_json::parse(row.inputs, nullptr, false);
+    const auto out = ordered_json::parse(row.results, nullptr, false);
     if (!in.is_object() || !out.is_object())
       return userError(fmt::format("{}: point {} is no JSON; the file is damaged", store.path(), row.ordinal));
+    const bool isTrial =
+        in.contains("subject") && in["subject"].is_object() && in.contains("choices") && in["choices"].is_object();
+    hasTrials |= isTrial;
+    if (isTrial && row.fidelity == "verified" && row.status == "ok")
+      return success(); // it has a row with these cycles already
     const size_t at = ordinals.size();
-    ordinals.push_back(row.ordinal);
+    // Trials are not numbered: those of equal inputs are one point.
+    ordinals.push_back(isTrial ? trials.emplace(row.inputs, trials.size()).first->second : row.ordinal);
+    if (isTrial)
+      in = pointOfTrial(in);
     rowFidelities.push_back(row.fidelity);
     fidelities.insert(row.fidelity);
     statuses.push_back(row.status == "ok" ? 0 : 1);
@@ -197,7 +223,7 @@ private:
     const Meta &meta = store.meta();
     ordered_json out = {{"kind", "sweep"},
                         {"name", meta.name},
-                        {"title", "Search: " + meta.name},
+                        {"title", (hasTrials ? "Tuning: " : "Search: ") + meta.name},
                         {"space", meta.space},
                         {"evaluators", meta.evaluators},
                         {"baseName", facts.baseName},
@@ -205,13 +231,15 @@ private:
                         {"check", facts.space.check},
                         {"fidelities", facts.fidelities}};
     // As `weft explore` takes it: where the front's fidelity has no points, there is none.
-    out["front"] = nameOf(facts.space.front.value_or(facts.space.filter));
+    out["front"] = hasTrials ? "full" : nameOf(facts.space.front.value_or(facts.space.filter));
     out["axes"] = ordered_json::array();
     for (const std::string &name : inputs.names)
       out["axes"].push_back(axisJson(name));
     out["objectives"] = ordered_json::array();
     for (const Objective &objective : facts.space.objectives)
       out["objectives"].push_back({{"metric", objective.metric}, {"max", objective.isMaximised}});
+    if (hasTrials)
+      out["objectives"].push_back({{"metric", "cycles"}, {"max", false}});
     out["metrics"] = results.names;
     out["ordinal"] = ordinals;
     out["fidelity"] = ordered_json::array();
@@ -238,6 +266,8 @@ private:
 
   Store &store;
   std::vector<uint64_t> ordinals;
+  bool hasTrials = false;
+  std::map<std::string, uint64_t> trials; // by inputs
   std::vector<std::string> rowFidelities;
   std::set<std::string> fidelities;
   std::vector<int> statuses;

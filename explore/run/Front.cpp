@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <tuple>
 
 namespace weft::explore {
@@ -55,11 +56,13 @@ struct Group {
   std::vector<std::vector<double>> costs;
 };
 
-/// What worked at `fidelity`, by workload.
-Result<std::map<std::string, Group>> groupsOf(const Space &space, Store &store, Fidelity fidelity) {
+/// What worked at `fidelity`, by workload; of the points in `unseen` what worked at the space's first one.
+Result<std::map<std::string, Group>> groupsOf(const Space &space, Store &store, Fidelity fidelity,
+                                              const std::set<uint64_t> &unseen = {}) {
   std::map<std::string, Group> groups;
   auto read = store.forEach([&](const Row &row) -> Result<void> {
-    if (row.fidelity != nameOf(fidelity) || row.status != "ok")
+    const bool standsIn = row.fidelity == nameOf(space.filter) && unseen.contains(row.ordinal);
+    if ((row.fidelity != nameOf(fidelity) && !standsIn) || row.status != "ok")
       return success();
     auto metrics = metricsOf(row);
     if (!metrics)
@@ -171,6 +174,7 @@ differencesOf(const Space &space,
 Result<Findings> findingsOf(const Space &space, Store &store) {
   Findings findings;
   std::map<std::string, uint64_t> reasons, finerReasons;
+  std::set<uint64_t> unseen; // at the finer fidelity
   std::map<uint64_t, std::map<std::string, std::map<std::string, double>>> points;
   auto read = store.forEach([&](const Row &row) -> Result<void> {
     ++findings.rows[row.fidelity];
@@ -181,6 +185,8 @@ Result<Findings> findingsOf(const Space &space, Store &store) {
       ++reasons[row.reasonKind];
     if (!isFirst && row.status != "ok")
       ++finerReasons[row.reasonKind];
+    if (!isFirst && row.reasonKind == tooSlow)
+      unseen.insert(row.ordinal);
     if (row.status != "ok")
       return success();
     // Differences need the points that have two rows; of the first fidelity alone there may be millions.
@@ -204,7 +210,7 @@ Result<Findings> findingsOf(const Space &space, Store &store) {
   findings.finerReasons.assign(finerReasons.begin(), finerReasons.end());
   std::sort(findings.reasons.begin(), findings.reasons.end(),
             [](auto &a, auto &b) { return std::tie(b.second, a.first) < std::tie(a.second, b.first); });
-  auto groups = groupsOf(space, store, space.front.value_or(space.filter));
+  auto groups = groupsOf(space, store, space.front.value_or(space.filter), unseen);
   if (!groups)
     return groups.takeError();
   for (const auto &[workload, group] : *groups)

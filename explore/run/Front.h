@@ -37,7 +37,7 @@ struct Findings {
   uint64_t ok = 0, refused = 0;                               // of the first fidelity
   std::vector<std::pair<std::string, uint64_t>> reasons;      // "kind: sentence" by count, of the first fidelity
   std::vector<std::pair<std::string, uint64_t>> finerReasons; // the same of finer ones
-  std::map<std::string, std::vector<FrontPoint>> fronts;      // by workload, at the finest fidelity of the space
+  std::map<std::string, std::vector<FrontPoint>> fronts;      // by workload, at the finest fidelity that they have
   std::vector<Difference> differences;                        // of the objectives
 };
 Result<Findings> findingsOf(const Space &space, Store &store);

@@ -44,6 +44,7 @@ private:
 
   bool step() {
     dropImpossible();
+    joinReady();
     if (server.sharing == Sharing::Split)
       beginPrompts();
     else if (takePrompts())

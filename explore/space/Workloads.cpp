@@ -44,8 +44,8 @@ Result<void> SpaceReader::readModel(Workload &workload, int line) const {
   }
   if (!serves && workload.context == 0)
     return at(line, "workloads.context", "the key is missing; how many tokens?");
-  if (!workload.shape.empty() || !workload.element.empty())
-    return at(line, "workloads", "shape and dtype are those of a kernel, not of a model");
+  if (!workload.shape.empty())
+    return at(line, "workloads", "a shape is that of a kernel, not of a model");
   return success();
 }
 

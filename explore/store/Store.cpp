@@ -48,7 +48,8 @@ Error Store::failure(const char *what) const {
   const int code = sqlite3_errcode(database.get());
   const char *advice =
       code == SQLITE_FULL ? "make room on the disk and go on with --resume; what is in the file is complete"
-      : code == SQLITE_CORRUPT || code == SQLITE_NOTADB    ? "the file is damaged; name another with -o"
+      : code == SQLITE_CORRUPT || code == SQLITE_NOTADB
+          ? (readsOnly ? "the file is damaged" : "the file is damaged; name another with -o")
       : code == SQLITE_READONLY || code == SQLITE_CANTOPEN ? "it must be possible to write the file and its folder"
                                                            : "what is in the file is complete";
   return userError(
@@ -141,6 +142,7 @@ Result<Store> Store::openForReading(const std::string &path) {
     store = openFile(path, SQLITE_OPEN_READONLY);
   if (!store)
     return store;
+  store->readsOnly = true;
   if (auto checked = store->checkFile(); !checked)
     return checked.takeError();
   return store;
@@ -162,19 +164,18 @@ Result<void> Store::checkFile() {
   if (!layout)
     return layout.takeError();
   if (*application != applicationId)
-    return userError(fmt::format("{} holds no results of weft explore; name another file with -o", file));
+    return userError(fmt::format("{} holds no results of weft explore{}", file, otherFile()));
   if (*layout != layoutVersion)
-    return userError(
-        fmt::format("{} is of another version of Weft (layout {}, this one has {}); name another file with -o", file,
-                    *layout, layoutVersion));
+    return userError(fmt::format("{} is of another version of Weft (layout {}, this one has {}){}", file, *layout,
+                                 layoutVersion, otherFile()));
   auto checked = compile("PRAGMA quick_check(1)");
   if (!checked)
     return checked.takeError();
   if (sqlite3_step(checked->get()) != SQLITE_ROW)
     return failure("read");
   if (const std::string found = textAt(checked->get(), 0); found != "ok")
-    return userError(fmt::format("the results {} are damaged ({}); name another file with -o", file,
-                                 found.substr(0, found.find('\n'))));
+    return userError(
+        fmt::format("the results {} are damaged ({}){}", file, found.substr(0, found.find('\n')), otherFile()));
   return readMeta();
 }
 
@@ -189,8 +190,7 @@ Result<void> Store::readMeta() {
     if (!found)
       return found.takeError();
     if (!*found)
-      return userError(
-          fmt::format("the results {} are damaged (they do not say their {}); name another file with -o", file, name));
+      return userError(fmt::format("the results {} are damaged (they do not say their {}){}", file, name, otherFile()));
     *value = **found;
   }
   return success();

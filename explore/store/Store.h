@@ -71,7 +71,11 @@ private:
   bool run(const char *sql);
   Result<runtime::SqliteStatement> compile(const char *sql);
 
+  /// What to do about a file that cannot be used; of one that is only read there is nothing to say.
+  const char *otherFile() const { return readsOnly ? "" : "; name another file with -o"; }
+
   std::string file;
+  bool readsOnly = false;
   Meta described;
   runtime::SqliteDatabase database;
   runtime::SqliteStatement insertStatement, findStatement; // after the database: closed before it

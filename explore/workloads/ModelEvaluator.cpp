@@ -85,8 +85,10 @@ std::vector<std::string> ModelEvaluator::choiceNames() const {
 }
 
 Result<void> ModelEvaluator::check(const Workload &workload) const {
-  if (!workload.element.empty() && workload.element != "f16" && workload.element != "f32")
-    return userError("dtype wants f16 or f32");
+  const std::string &element = workload.element;
+  const bool ofModels = workload.kernel.empty() && (element == "bf16" || element == "i8");
+  if (!element.empty() && element != "f16" && element != "f32" && !ofModels)
+    return userError(workload.kernel.empty() ? "dtype wants f32, f16, bf16 or i8" : "dtype wants f16 or f32");
   if (workload.kernel.empty()) {
     if (auto shape = models.shapeOf(workload); !shape)
       return shape.takeError();
@@ -224,6 +226,8 @@ Result<Outcome> ModelEvaluator::evaluate(const Point &point, Fidelity fidelity) 
   Job &job = prepared->job;
   if (fidelity == Fidelity::Compiled)
     return evaluateCompiled(point, job);
+  if (const std::string &element = point.workload->element; element == "bf16" || element == "i8")
+    return Outcome::refused("dtype", fmt::format("layers' programs have f16 and f32; {} can be compiled", element));
   Outcome outcome;
   outcome.metrics = figures(hardware);
   if (job.sramBytes)

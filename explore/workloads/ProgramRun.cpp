@@ -1,5 +1,7 @@
 #include "explore/workloads/ProgramRun.h"
 
+#include "explore/Evaluate.h"
+
 #include "compiler/algorithms/Algorithms.h"
 #include "compiler/algorithms/Choice.h"
 #include "sim/maxplus/Evaluators.h"
@@ -54,7 +56,7 @@ std::string reasonKindOf(const std::string &message) {
   for (const auto &[word, kind] : {std::pair<const char *, const char *>{"colour", "colours"},
                                    {"SRAM", "sram"},
                                    {"larger than", "mesh"},
-                                   {"may want a link", "contention"}})
+                                   {"may want a link", tooSlow}})
     if (message.find(word) != std::string::npos)
       return kind;
   return "program";

@@ -25,7 +25,7 @@ struct Choices {
 
 Result<Choices> readChoices(const Point &point) {
   const algorithms::Settings settings(point.choices);
-  auto sharing = settings.choice("sharing", {"split", "prompts-first", "alternate"});
+  auto sharing = settings.choice("sharing", "split", {"split", "prompts-first", "alternate"});
   auto rate = settings.number("rate", 1, 1, 1'000'000);
   auto percent = settings.number("prefill_percent", 50, 1, 99);
   auto prefillSide = settings.number("prefill_side", 0, 0, 65535);

@@ -80,7 +80,7 @@ private:
       auto result = maxPlus->run(launch);
       name = "maxplus";
       if (result || evaluator == Evaluator::MaxPlus) {
-        why = evaluator == Evaluator::MaxPlus ? "asked for" : "no flows contend";
+        why = evaluator == Evaluator::MaxPlus ? "asked for" : "all messages can be followed";
         return result;
       }
       why = result.error().message;

@@ -69,7 +69,7 @@ Result<void> MaxPlusEngine::load(const runtime::Package &loaded) {
     for (const auto &task : from->tasks)
       program.classOfTask.push_back(task->class_id);
     countCores(package, program);
-    program.phases = findPhases(program.image, program.classOfTask);
+    program.phases = findPhases(program.image, program.classOfTask, program.channels);
     program.repetition = findRepetition(program.phases);
   }
   return success();

@@ -45,12 +45,7 @@ Slot &Messages::slot(uint32_t channel, uint32_t number) {
   spare.pop_back();
   made.number = number;
   made.sentAt.assign(shapes[channel].alongX ? width : height, 0);
-  if (of.lastTail.empty()) {
-    of.lastHead.assign(cores, 0);
-    of.lastTail.assign(cores, 0);
-    of.earlier.resize(cores);
-    of.forwards.assign(cores, false);
-  }
+  of.begin(cores);
   if (of.slots.size() > 4096)
     refuse("more than 4096 messages of one flow are under way");
   return made;
@@ -245,9 +240,22 @@ bool Messages::mayArrive(uint32_t channel, const Slot &slot, uint32_t x, uint32_
 
 // ---- arrivals -------------------------------------------------------------------------------------------------------
 
+void Messages::Channel::begin(size_t cores) {
+  if (!lastTail.empty())
+    return;
+  lastHead.assign(cores, 0);
+  lastTail.assign(cores, 0);
+  forwards.assign(cores, false);
+}
+
 void Messages::Channel::keep(uint32_t core, uint32_t head, uint32_t tail, bool isForward) {
   // Of a stream that goes on it is not known when each word went down.
   const Past last = forwards[core] ? Past{0, unknown} : Past{lastHead[core], lastTail[core]};
+  if (earlier.empty()) { // what there was of a core before its last one is unknown, unless that is none, too
+    earlier.resize(lastTail.size());
+    for (size_t at = 0; at < earlier.size(); ++at)
+      earlier[at].fill({0, lastTail[at] ? unknown : 0});
+  }
   earlier[core] = {last, earlier[core][0]};
   lastHead[core] = head;
   lastTail[core] = tail;
@@ -281,16 +289,14 @@ void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, u
                       uint32_t words) {
   const uint32_t tail = head + words - 1;
   Channel &of = channels[channel];
-  if (of.lastTail.empty()) {
-    const size_t cores = size_t{width} * height;
-    of.lastHead.assign(cores, 0);
-    of.lastTail.assign(cores, 0);
-    of.earlier.resize(cores);
-    of.forwards.assign(cores, false);
-  }
+  of.begin(size_t{width} * height);
   const uint32_t core = y * width + x;
-  of.keep(core, head, tail, false);
-  of.earlier[core].fill({0, unknown});
+  of.lastHead[core] = head;
+  of.lastTail[core] = tail;
+  of.maxTail = std::max(of.maxTail, tail);
+  of.forwards[core] = false;
+  if (!of.earlier.empty())
+    of.earlier[core].fill({0, unknown});
   const Line &line = shapes[channel].lineAt(x, y);
   const uint32_t flow = line.stops[shapes[channel].positionOf(x, y)].flow;
   if (line.flows[flow].sharesLinks)
@@ -415,7 +421,7 @@ uint32_t Messages::behindHistory(const Channel &channel, const Stop &stop, uint3
     back -= words;
     if (int64_t{past.head} - 1 - back + stop.steps <= int64_t{last})
       return last;
-    past = k < channel.earlier[core].size() ? channel.earlier[core][k] : Channel::Past{0, unknown};
+    past = k < 2 && !channel.earlier.empty() ? channel.earlier[core][k] : Channel::Past{0, unknown};
     if (!past.tail)
       return last;
   }

@@ -132,7 +132,9 @@ private:
     struct Past {
       uint32_t head = 0, tail = 0; // 0: there was none; `unknown`: it is not kept
     };
-    std::vector<std::array<Past, 2>> earlier; // before the last one, latest first
+    /// Before the last one, latest first. Empty: if there were some, they are not kept.
+    std::vector<std::array<Past, 2>> earlier;
+    void begin(size_t cores);
     void keep(uint32_t core, uint32_t head, uint32_t tail, bool isForward);
     std::vector<bool> forwards;      // by receiver: of the last message
     std::vector<uint32_t> lastLeave; // by source of a multicast: when the last word left its router

@@ -34,15 +34,41 @@ private:
   }
 };
 
+struct Axes {
+  bool x = false, y = false;
+  bool areOther(const Axes &than) const { return x != y && than.x != than.y && x != than.x; }
+};
+
+/// Along which axes words of the task go.
+Axes axesOf(const ProgramImage &image, const TaskCode &task, std::span<const ChannelShape> channels) {
+  Axes axes;
+  auto add = [&](uint32_t channel) { (channels[channel].alongX ? axes.x : axes.y) = true; };
+  for (uint32_t pc = task.instrs.begin; pc < task.instrs.end; ++pc) {
+    const InstrCode &instr = image.instrs[pc];
+    if (instr.kind == pkg::InstrKind::Put || instr.kind == pkg::InstrKind::Get ||
+        instr.kind == pkg::InstrKind::ReduceInto || instr.kind == pkg::InstrKind::ReduceForward)
+      add(instr.channel);
+    if (instr.kind == pkg::InstrKind::ReduceForward)
+      add(instr.channelOut);
+  }
+  return axes;
+}
+
 } // namespace
 
-std::vector<Phase> findPhases(const ProgramImage &image, std::span<const uint32_t> classOfTask) {
+std::vector<Phase> findPhases(const ProgramImage &image, std::span<const uint32_t> classOfTask,
+                              std::span<const ChannelShape> channels) {
   std::vector<Phase> phases;
   std::map<std::vector<int64_t>, uint32_t> kinds;
   for (uint32_t begin = 0; begin < image.tasks.size(); begin = phases.back().end) {
     Phase &phase = phases.emplace_back(Phase{begin, begin, 0});
     Signature signature;
+    Axes axes;
     for (; phase.end < image.tasks.size() && image.tasks[phase.end].op == image.tasks[begin].op; ++phase.end) {
+      const Axes own = axesOf(image, image.tasks[phase.end], channels);
+      if (own.areOther(axes))
+        break;
+      axes = {axes.x || own.x, axes.y || own.y};
       const Range instrs = image.tasks[phase.end].instrs;
       signature.numbers.insert(signature.numbers.end(), {classOfTask[phase.end], instrs.end - instrs.begin});
       for (uint32_t pc = instrs.begin; pc < instrs.end; ++pc)

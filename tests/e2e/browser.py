@@ -1,4 +1,4 @@
-"""A headless Chromium without network, driven over a pipe by the DevTools protocol. Needs nothing but the standard library."""
+"""A headless Chromium without network, driven over a pipe by the DevTools protocol; all in the standard library."""
 import base64
 import json
 import os

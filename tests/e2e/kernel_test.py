@@ -115,12 +115,23 @@ class Kernel(TestCase):
         for other, why in (((*square, *shape, "--set", "latency.hop=9"), "not the preset"),
                            ((*square, *shape, "--set", "double_buffer=0"), "double_buffer"),
                            (("--mesh", "16x15", *shape), "square"),
-                           (("--mesh", "400x400", "--shape", "800x800x800"), "P 272")):
+                           (("--mesh", "400x400", "--shape", "800x800x800"), "this is P 400, not 272")):
             bar = self.predict(*kind, *other)["error_bar"]
             self.assertTrue(bar["extrapolated"], other)
             self.assertIn(why, bar["text"])
+        # The same values that the measured programs had, given or not; others are none of them.
+        gemv = ("gemv", *WAFER, "--algo", "ktree", *square, "--shape", "64x64")
+        for settings, other in ((("groups=4", "k=2"), None), (("groups=8",), None), (("groups=9",), "groups 9, not 2 to 8"),
+                                (("groups=4", "k=3"), "k 3, not 2"), ((), "groups default")):
+            bar = self.predict(*gemv, *(part for each in settings for part in ("--set", each)))["error_bar"]
+            self.assertEqual(bar["extrapolated"], other is not None, bar)
+            self.assertIn(other or "", bar["text"])
+        shift = ("shift", *WAFER, "--algo", "relay", *square, "--shape", "4x4", "--set", "hops=3")
+        for setting, extrapolated in (("announce=1", False), ("pack=1", False), ("announce=0", True), ("pack=2", True)):
+            self.assertEqual(self.predict(*shift, "--set", setting)["error_bar"]["extrapolated"], extrapolated, setting)
         bar = self.predict("broadcast", *WAFER, "--mesh", "16x16", "--shape", "8")["error_bar"]
         self.assertTrue(bar["extrapolated"])
+        self.assertIn("mean errors of what was: gemm meshgemm f16", bar["text"])
         self.assertNotIn("worst", bar)
         path = self.folder / "rows.csv"
         path.write_text("P,M,K,N\n16,64,64,64\n40,80,80,80\n")
@@ -157,7 +168,16 @@ class Kernel(TestCase):
         self.refused("kernel", "gemm", *WAFER, "--mesh", "2000x8", "--shape", "8x8x8", says=("2000x8", "762x1172"))
         self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", "--shape", "8x8", status=2, says="3 extents")
         self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", status=2, says="--shape or --csv")
-        self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", "--shape", "8xx8", status=2, says="8xx8")
+        self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", "--shape", "8xx8", status=2,
+                     says=("8xx8", "MxKxN"))
+        self.refused("kernel", "shift", *WAFER, "--mesh", "8x8", "--shape", "8", "--set", "announce=2", status=2,
+                     says="one of 0, 1")
+        self.refused("kernel", "reduce", *WAFER, "--mesh", "8x8", "--shape", "8", "--set", "axis=z", status=2,
+                     says="one of x, y, xy is wanted")
+        self.refused("kernel", "shift", *WAFER, "--mesh", "8x8", "--shape", "8", "--set", "hops=8", says="up to 7 hops")
+        path.write_text("P,M,N,P\n8,8,8,8\n")
+        self.refused("kernel", "gemv", *WAFER, "--csv", path, says="two columns 'P'")
+        self.refused("kernel", "gemv", *WAFER, "--csv", self.folder, says="a folder")
         self.refused("kernel", "gemm", *WAFER, "--mesh", "8x8", "--shape", "8x8x8", "--algo", "ktree", status=2,
                      says="meshgemm")
 

@@ -76,7 +76,8 @@ class Refused(TestCase):
                            ("hollow.json", "no key 'hardware'"), ("other.db", "no results of weft explore"),
                            ("later.db", "another version"), ("cut.db", "cut.db"), ("damaged.db", "damaged.db")):
             with self.subTest(name):
-                self.refused("report", name, "-o", "page.html", says=says)
+                done = self.refused("report", name, "-o", "page.html", says=says)
+                self.assertNotIn("-o", done.stderr)
         self.refused("report", "later.db", "-o", "none/page.html", says="none/page.html")
         self.refused("report", "later.db", "-o", "later.db", says="-o", status=2)
 
@@ -145,8 +146,26 @@ class Looked(TestCase):
                                      "e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect(); "
                                      "return [r.x, r.y, r.width, r.height]; })()")
 
+    def text(self, part):
+        return self.browser.evaluate(f"document.getElementById('{part}').textContent")
+
+    def inner(self, part):
+        """What can be seen of it."""
+        return self.browser.evaluate(f"document.getElementById('{part}').innerText")
+
+    def cells(self, row):
+        """The texts of the cells of a row's selector."""
+        return self.browser.evaluate(f"[...document.querySelectorAll('{row}')].map(row => "
+                                     "[...row.cells].map(cell => cell.textContent))")
+
+    def pixels(self, canvas, x, y, width, height):
+        """The lightness of each, from 0 to 765."""
+        data = self.browser.evaluate(f"[...document.querySelector('{canvas}').getContext('2d')"
+                                     f".getImageData({x}, {y}, {width}, {height}).data]")
+        return [sum(data[i:i + 3]) for i in range(0, len(data), 4)]
+
     def tip(self):
-        return self.browser.evaluate("document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent")
+        return "" if self.browser.evaluate("document.getElementById('tip').hidden") else self.text("tip")
 
     def study(self):
         (self.folder / "space.yaml").write_text(SPACE)
@@ -166,30 +185,34 @@ class Looked(TestCase):
                 (x <= a and y <= b and (x, y) != (a, b)) or ((x, y) == (a, b) and z < c) for x, y, z in points)}
         self.assertTrue(expected)
         self.assertEqual(set(page.evaluate("weftSweep.front.map(row => weftSweep.data.ordinal[row])")), expected)
-        self.assertIn(f"{len(expected)} on the front", page.evaluate("document.getElementById('scatter-caption').textContent"))
+        self.assertIn(f"{len(expected)} on the front", self.text("scatter-caption"))
 
     def test_the_winning_hardware_is_a_machine(self):
         rows = {int(row["ordinal"]): row for row in self.study()}
         page = self.show("a.db")
         for row in page.evaluate("weftSweep.front.slice(0, 3)"):
             page.evaluate(f"weftSweep.select({row})")
-            (self.folder / "m.yaml").write_text(page.evaluate("document.getElementById('yaml').textContent"))
+            (self.folder / "m.yaml").write_text(self.text("yaml"))
             self.assertIn("OK", self.weft("hw", "check", "m.yaml").stdout)
             point = rows[page.evaluate(f"weftSweep.data.ordinal[{row}]")]
-            changes = [x for key in ("latency.hop", "latency.ramp", "memory.sram_kib") for x in ("--set", f"{key}={point[key]}")]
-            digest = [self.weft("hw", "show", *machine).stdout.splitlines()[-1] for machine in (["m.yaml"], ["wse3", *changes])]
-            self.assertEqual(*digest)
+            changes = []
+            for key in ("latency.hop", "latency.ramp", "memory.sram_kib"):
+                changes += ["--set", f"{key}={point[key]}"]
+            digest = lambda *machine: self.weft("hw", "show", *machine).stdout.splitlines()[-1]
+            self.assertEqual(digest("m.yaml"), digest("wse3", *changes))
 
     def test_a_base_that_is_a_file_is_in_the_results(self):
         source = pathlib.Path(__file__).resolve().parents[2] / "hw-models" / "presets" / "wse3.yaml"
-        (self.folder / "own.yaml").write_text(source.read_text().replace("name: wse3", "name: own").replace("hop: 2", "hop: 3"))
-        (self.folder / "space.yaml").write_text(SPACE.replace("base: wse3", "base: own.yaml").replace("latency.hop: [1, 2, 4]", "latency.stream_stage: [5, 6]"))
+        own = source.read_text().replace("name: wse3", "name: own").replace("hop: 2", "hop: 3")
+        (self.folder / "own.yaml").write_text(own)
+        space = SPACE.replace("wse3", "own.yaml").replace("latency.hop: [1, 2, 4]", "latency.stream_stage: [5, 6]")
+        (self.folder / "space.yaml").write_text(space)
         self.weft("explore", "space.yaml", "-o", "a.db")
         self.weft("explore", "-o", "b.db", "--merge", "a.db")
         (self.folder / "own.yaml").unlink()
         for results in ("a.db", "b.db"):
             page = self.show(results)
-            (self.folder / "m.yaml").write_text(page.evaluate("document.getElementById('yaml').textContent"))
+            (self.folder / "m.yaml").write_text(self.text("yaml"))
             self.assertRegex(self.weft("hw", "show", "m.yaml").stdout, r"latency\.hop +3 ")
 
     def test_filters_brushes_and_exports(self):
@@ -206,12 +229,13 @@ class Looked(TestCase):
         page.evaluate("document.getElementById('export-csv').click()")
         kept = list(csv.DictReader(page.downloaded("study.csv").splitlines()))
         value = lambda text: float(text) if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", text) else text
-        by_number = lambda lines: sorted(({k: value(v) for k, v in line.items() if k != "digest"} for line in lines), key=lambda line: line["ordinal"])
+        values = lambda line: {key: value(text) for key, text in line.items() if key != "digest"}
+        by_number = lambda lines: sorted(map(values, lines), key=lambda line: line["ordinal"])
         self.assertEqual(by_number(kept), by_number(rows))
         # A brush over the lower half of an axis is a range; a click lets go.
         x, y, width, height = self.box("#parallel canvas.over")
-        axis = page.evaluate("(() => { const names = [...weftSweep.varying.map(c => c.name), 'cycles']; return [names.indexOf('cycles'), names.length + 1]; })()")
-        at = x + 40 + (width - 80) * axis[0] / (axis[1] - 1)
+        axis = page.evaluate("weftSweep.varying.length")  # that of cycles; one more objective follows
+        at = x + 40 + (width - 80) * axis / (axis + 1)
         page.drag(at, y + height - 30, at, y + height * 0.6)
         low, high = page.evaluate("weftSweep.filters.ranges.get('cycles')")
         self.assertEqual(shown(), sum(row["cycles"] != "" and low <= float(row["cycles"]) <= high for row in rows))
@@ -223,7 +247,7 @@ class Looked(TestCase):
         self.study()
         page = self.show("a.db")
         x, y, *_ = self.box("#front canvas.over")
-        place = page.evaluate("(() => { const s = weftSweep, c = s.columns.get('cycles').values; return s.describe(s.front[0]); })()")
+        place = page.evaluate("weftSweep.describe(weftSweep.front[0])")
         page.evaluate("document.querySelector('#front canvas.over').focus()")
         seen = set()
         for _ in range(page.evaluate("weftSweep.front.length")):
@@ -240,56 +264,72 @@ class Looked(TestCase):
         # cycles = 10 a + b: 100 of 101 parts of the variance are a's.
         database(self.folder / "a.db", [("engine", {"workload": "w", "var.a": a, "var.b": b}, "", {"cycles": 10 * a + b})
                                         for a in range(5) for b in range(5)])
-        page = self.show("a.db")
-        cells = page.evaluate("[...document.querySelectorAll('#sensitivity tbody tr')].map(row => [row.cells[0].textContent, row.cells[1].textContent, row.cells[3].textContent])")
+        self.show("a.db")
+        cells = [[row[0], row[1], row[3]] for row in self.cells("#sensitivity tbody tr")]
         self.assertEqual(cells, [["var.a", "99 %", "16.7 %"], ["var.b", "0.99 %", "16.7 %"]])
 
     def test_what_kills_and_how_far_fidelities_are_apart(self):
-        rows = [(i, "analytic", {"workload": "w", "latency.hop": i % 4 + 1}, "sram" if i % 5 == 0 else "colours" if i % 7 == 0 else "",
-                 {} if i % 5 == 0 or i % 7 == 0 else {"cycles": 100 + i}) for i in range(70)]
-        rows += [(i, "engine", {"workload": "w", "latency.hop": i % 4 + 1}, "", {"cycles": (100 + i) / 1.1}) for i in (1, 2, 3)]
+        point = lambda i: {"workload": "w", "latency.hop": i % 4 + 1}
+        kind = lambda i: "sram" if i % 5 == 0 else "colours" if i % 7 == 0 else ""
+        rows = [(i, "analytic", point(i), kind(i), {} if kind(i) else {"cycles": 100 + i}) for i in range(70)]
+        rows += [(i, "engine", point(i), "", {"cycles": (100 + i) / 1.1}) for i in (1, 2, 3)]
         database(self.folder / "a.db", rows, extra="fidelity: {filter: analytic, front: engine, check: 0.01}\n")
         page = self.show("a.db")
-        kinds = page.evaluate("[...document.querySelector('#kills tbody').rows].map(row => [row.cells[0].textContent, row.cells[1].textContent])")
-        self.assertEqual(kinds, [["sram", "14"], ["colours", "8"]])
-        difference = page.evaluate("[...document.querySelector('#difference tbody').rows[0].cells].map(cell => cell.textContent)")
-        self.assertEqual(difference, ["cycles", "analytic", "engine", "3", "10 %", "10 %"])
+        self.assertEqual([row[:2] for row in self.cells("#kills tr")[1:3]], [["sram", "14"], ["colours", "8"]])
+        self.assertEqual(self.cells("#difference tbody tr"), [["cycles", "analytic", "engine", "3", "10 %", "10 %"]])
         # The front is that of the exact ones.
         self.assertEqual(page.evaluate("weftSweep.front.map(row => weftSweep.data.ordinal[row])"), [1])
+
+    def test_trials_of_a_tuner(self):
+        trial = lambda tile: {"subject": {"kernel": "gemm", "shape": "8x8", "core": "c"}, "machine": "wse3",
+                              "choices": {"tile": tile}}
+        rows = [("short-0", "4x4", "", {"cycles": 3}), ("full", "4x4", "", {"cycles": 30}),
+                ("full", "2x2", "", {"cycles": 25}), ("verified", "2x2", "wrong", {}), ("verified", "4x4", "", {"cycles": 30})]
+        database(self.folder / "a.db", [(0, fidelity, trial(tile), *rest) for fidelity, tile, *rest in rows], name="tune")
+        page = self.show("a.db")
+        self.assertIn("2 points; 1 work, 1 refused", self.text("subtitle"))
+        front = page.evaluate("weftSweep.front.map(row => ['choice.tile', 'workload', 'cycles'].map("
+                              "name => weftSweep.text(name, row)))")
+        self.assertEqual(front, [["4x4", "gemm 8x8 on wse3", "30"]])
+        self.assertIn("wrong", self.inner("kills"))
 
     def test_nothing_to_show_is_said(self):
         refused = [("engine", {"workload": "w", "latency.hop": 1 + i}, "sram", {}) for i in range(9)]
         one = [("engine", {"workload": "w", "latency.hop": 1}, "", {"cycles": 5})]
-        for name, rows, says in (("refused", refused, "No point worked: all 9 are refused"), ("one", one, "Nothing varies in this search"),
-                                 ("none", [], "holds no point yet")):
+        for name, rows, says in (("refused", refused, "No point worked: all 9 are refused"),
+                                 ("one", one, "Nothing varies in this search"), ("none", [], "holds no point yet")):
             database(self.folder / f"{name}.db", rows)
             page = self.show(f"{name}.db")
-            self.assertIn(says, page.evaluate("document.body.innerText"))
-            self.assertNotRegex(page.evaluate("document.body.innerText"), "NaN|undefined|Infinity|null")
+            self.assertIn(says, self.inner("main"))
+            self.assertNotRegex(self.inner("main"), "NaN|undefined|Infinity|null")
 
     def test_hostile_names_stay_text(self):
-        row = ("engine", {"workload": HOSTILE, "choice." + HOSTILE: HOSTILE, "latency.hop": 1}, "", {"cycles": 1, HOSTILE: 2})
-        database(self.folder / "a.db", [row, ("engine", {"workload": "b", "latency.hop": 2}, HOSTILE, {})], name=HOSTILE)
+        inputs = {"workload": HOSTILE, "choice." + HOSTILE: HOSTILE, "latency.hop": 1}
+        rows = [("engine", inputs, "", {"cycles": 1, HOSTILE: 2}), ("engine", {"workload": "b", "latency.hop": 2}, HOSTILE, {})]
+        database(self.folder / "a.db", rows, name=HOSTILE)
         page = self.show("a.db")
         self.assertIsNone(page.evaluate("window.hostile ?? null"))
         self.assertEqual(page.evaluate("document.querySelectorAll('img').length"), 0)
-        self.assertIn(HOSTILE.split("\u2028")[0], page.evaluate("document.getElementById('title').textContent"))
-        (self.folder / "m.yaml").write_text(page.evaluate("document.getElementById('yaml').textContent"))
+        self.assertIn(HOSTILE.split("\u2028")[0], self.text("title"))
+        (self.folder / "m.yaml").write_text(self.text("yaml"))
         self.weft("hw", "check", "m.yaml")
 
     def test_ten_thousand_points(self):
-        rows = [("engine", {"workload": "ab"[i % 2], "latency.hop": i % 7 + 1, "var.x": (i * 7919 % 10007) / 10007, "choice.c": "klm"[i % 3]}, "",
-                 {"cycles": 100 + (i * 31 % 997) + 50 * (i % 7), "joules": 1 + (i * 17 % 1009) / 100, "area.total_mm2": i * 13 % 5000}) for i in range(10_000)]
+        inputs = lambda i: {"workload": "ab"[i % 2], "latency.hop": i % 7 + 1, "var.x": (i * 7919 % 10007) / 10007,
+                            "choice.c": "klm"[i % 3]}
+        results = lambda i: {"cycles": 100 + (i * 31 % 997) + 50 * (i % 7), "joules": 1 + (i * 17 % 1009) / 100,
+                             "area.total_mm2": i * 13 % 5000}
+        rows = [("engine", inputs(i), "", results(i)) for i in range(10_000)]
         database(self.folder / "a.db", rows, objectives="cycles: min, joules: min, area.total_mm2: min")
         page = self.show("a.db")
         self.assertEqual(page.evaluate("weftSweep.shown.length"), 10_000)
-        milliseconds = page.evaluate("(() => { const t = performance.now(); weftSweep.setRange('latency.hop', [1, 3]); return performance.now() - t; })()")
+        milliseconds = page.evaluate("(() => { const begin = performance.now(); weftSweep.setRange('latency.hop', [1, 3]); "
+                                     "return performance.now() - begin; })()")
         self.assertLess(milliseconds, 3000)  # tenths on a machine that does nothing else
         self.assertEqual(page.evaluate("weftSweep.shown.length"), sum(i % 7 < 3 for i in range(10_000)))
         page.frames()
         # Points are drawn where the axes say: the pixels of the plot are not all alike.
-        self.assertGreater(page.evaluate("(() => { const c = document.querySelector('#front canvas'); const d = c.getContext('2d').getImageData(90, 20, 400, 300).data; "
-                                         "const s = new Set(); for (let i = 0; i < d.length; i += 4) s.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]); return s.size; })()"), 20)
+        self.assertGreater(len(set(self.pixels("#front canvas", 90, 20, 400, 300))), 20)
 
     def test_sizes_light_and_dark(self):
         self.study()
@@ -318,32 +358,32 @@ class Looked(TestCase):
         self.assertAlmostEqual(sum(grid), run["maps"][0]["links"]["north"]["sum"])
         self.assertGreater(max(grid), min(grid))
         x, y, *_ = self.box("#mesh canvas.over")
-        left, top, cell = page.evaluate("[62, 10, Math.min((document.querySelector('#mesh .plot').clientWidth - 78) / 8, 560 / 5, 44)]")
+        left, top, cell = 62, 10, 44
         page.mouse("mouseMoved", x + left + 3.5 * cell, y + top + 2.5 * cell)
         page.frames()
         self.assertTrue(self.tip().startswith("core (3, 2)\n"), self.tip())
         self.assertEqual(float(self.tip().split("\n")[1].split()[0].replace(",", "")), grid[2 * 8 + 3])
         # A fuller core is lighter.
-        first, third = page.evaluate(f"(() => {{ const c = document.querySelector('#mesh canvas').getContext('2d'); const at = (i, j) => {{ const d = c.getImageData({left} + (i + 0.5) * {cell}, {top} + (j + 0.5) * {cell}, 1, 1).data; "
-                                     "return d[0] + d[1] + d[2]; }; return [at(3, 0), at(3, 2)]; })()")
+        first, third = (self.pixels("#mesh canvas", left + 3.5 * cell, top + (row + 0.5) * cell, 1, 1)[0] for row in (0, 2))
         self.assertEqual(grid[3], 0)
         self.assertGreater(third, first + 200)
-        self.assertIn("cycles in", page.evaluate("document.getElementById('path').innerText"))
+        self.assertIn("cycles in", self.inner("path"))
 
     def test_large_meshes_are_binned(self):
         run = self.kernel("broadcast", "--mesh", "600x4", "--shape", "1x4")
         self.assertEqual([run["maps"][0][key] for key in ("bin", "columns", "rows")], [3, 200, 2])
         page = self.show("run.json")
-        self.assertIn("bins of 3 × 3 cores", page.evaluate("document.getElementById('mesh-caption').textContent"))
+        self.assertIn("bins of 3 × 3 cores", self.text("mesh-caption"))
         run = self.kernel("gemm", "--algo", "meshgemm", "--mesh", "720x720", "--shape", "5760x5760x5760")
         self.assertLess((self.folder / "run.json").stat().st_size, 5_000_000)
         page = self.show("run.json")
-        self.assertIn("518,400 cores, in bins of 3", page.evaluate("document.getElementById('mesh-caption').textContent"))
+        self.assertIn("518,400 cores, in bins of 3", self.text("mesh-caption"))
 
     def test_both_evaluators_give_the_same_map(self):
         maps = []
         for evaluator in ("event", "maxplus"):
-            self.weft("run", BARD, "--weights", "none", "--phase", "decode", "--timing-only", "--evaluator", evaluator, "--json", "run.json")
+            self.weft("run", BARD, "--weights", "none", "--phase", "decode", "--timing-only", "--evaluator", evaluator,
+                      "--json", "run.json")
             run = json.loads((self.folder / "run.json").read_text())
             self.assertEqual(run["evaluator"]["name"], evaluator)
             maps.append(run["maps"])
@@ -359,14 +399,14 @@ class Looked(TestCase):
             self.assertTrue(page.evaluate(f"document.getElementById('{part}').innerText.length > 40"), part)
         cycles = sum(op["cycles"] for op in run["per_op"] if op["phase"] == "prefill")
         self.set("ops-phase", "prefill")
-        self.assertIn(f"prefill: {cycles:,} cycles", page.evaluate("document.getElementById('ops').innerText"))
-        shown = page.evaluate("[...document.querySelectorAll('#ops tbody tr')].map(row => Number(row.cells[3].textContent.replace(/,/g, '')))")
+        self.assertIn(f"prefill: {cycles:,} cycles", self.inner("ops"))
+        shown = [float(row[3].replace(",", "")) for row in self.cells("#ops tbody tr")]
         self.assertEqual(shown, sorted(shown, reverse=True))
-        self.assertNotRegex(page.evaluate("document.body.innerText"), "NaN|undefined|Infinity")
+        self.assertNotRegex(self.inner("main"), "NaN|undefined|Infinity")
         for quantity in ("busy", "link", "sram"):
             self.set("mesh-quantity", quantity)
         self.set("mesh-launch", "1")
-        self.assertIn("decode", page.evaluate("document.getElementById('mesh-caption').textContent"))
+        self.assertIn("decode", self.text("mesh-caption"))
         self.assertEqual(page.problems, [])
 
     def test_an_older_run_says_what_is_missing(self):
@@ -375,7 +415,7 @@ class Looked(TestCase):
             run.pop(key)
         (self.folder / "old.json").write_text(json.dumps(run))
         page = self.show("old.json")
-        self.assertIn("holds no map of the mesh", page.evaluate("document.getElementById('mesh').innerText"))
+        self.assertIn("holds no map of the mesh", self.inner("mesh"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 // Models of cost for searches: closed forms against the engine, and what is refused.
 #include "explore/workloads/ModelEvaluator.h"
+#include "explore/workloads/Models.h"
 #include "hw-models/Schema.h"
 
 #include <catch2/catch.hpp>
@@ -281,7 +282,9 @@ TEST_CASE("workloads that no fidelity can read are errors before the search") {
   auto evaluator = makeModelEvaluator();
   Workload workload = decode8b(360);
   CHECK(evaluator->check(workload));
-  workload.batch = 2;
+  workload.element = "i8"; // can be compiled
+  CHECK(evaluator->check(workload));
+  workload.element = "i4";
   CHECK_FALSE(evaluator->check(workload));
   workload = model("decode", 1, 1, "{}");
   CHECK_FALSE(evaluator->check(workload));
@@ -290,5 +293,143 @@ TEST_CASE("workloads that no fidelity can read are errors before the search") {
   CHECK_FALSE(evaluator->check(workload));
   workload.kernel = "gemm";
   workload.shape = {1, 2};
+  CHECK_FALSE(evaluator->check(workload));
+}
+
+TEST_CASE("sequences of a batch take each step together") {
+  auto evaluator = makeModelEvaluator();
+  Point point;
+  point.hardware = preset("wse2", {{"memory.sram_kib", "1024"}});
+  Workload workload = model("decode", 256, 24, config(768, 2304, 2));
+  point.workload = &workload;
+  std::map<std::string, double> one = outcomeOf(*evaluator, point, Fidelity::Engine).metrics;
+  for (uint32_t batch : {2u, 5u, 16u}) {
+    workload.batch = batch;
+    const Outcome engine = outcomeOf(*evaluator, point, Fidelity::Engine);
+    const Outcome form = outcomeOf(*evaluator, point, Fidelity::Analytic);
+    INFO(batch << " " << engine.reason);
+    REQUIRE(engine.status == Outcome::Status::Ok);
+    CHECK(form.metrics.at("cycles") == Approx(engine.metrics.at("cycles")).epsilon(0.03));
+    CHECK(engine.metrics.at("macs") == batch * one.at("macs"));
+    CHECK(engine.metrics.at("cycles") < batch * one.at("cycles")); // ways and start-ups are shared
+    CHECK(engine.metrics.at("cycles") > one.at("cycles"));
+    CHECK(engine.metrics.at("tokens_per_second") > one.at("tokens_per_second"));
+    CHECK(form.metrics.at("sram_used_bytes") > one.at("sram_used_bytes"));
+  }
+  workload.phase = "prefill"; // prompts run one after the other
+  workload.batch = 1;
+  one = outcomeOf(*evaluator, point, Fidelity::Analytic).metrics;
+  workload.batch = 3;
+  const auto three = outcomeOf(*evaluator, point, Fidelity::Analytic).metrics;
+  CHECK(three.at("cycles") == Approx(3 * one.at("cycles")));
+  CHECK(three.at("tokens_per_second") == Approx(one.at("tokens_per_second")));
+}
+
+TEST_CASE("a model's multiply-accumulates are those of its matrices") {
+  const Models models;
+  Workload workload = decode8b(360);
+  workload.modelText = R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
+    "hidden_size": 8, "intermediate_size": 20, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "vocab_size": 100, "max_position_embeddings": 64, "rms_norm_eps": 1e-5})";
+  auto shape = models.shapeOf(workload);
+  REQUIRE(shape);
+  // q and o 8x8, k and v 8x4, three of 8x20; scores and weighted values 8 each for a token; the head.
+  CHECK(shape->macsOfToken(10) == 3 * (2 * 64 + 2 * 32 + 3 * 160 + 2 * 8 * 10) + 800);
+}
+
+TEST_CASE("only a compiler has the finest fidelity, and it is asked for models alone") {
+  CHECK_FALSE(makeModelEvaluator()->offers(Fidelity::Compiled));
+  int asked = 0;
+  auto evaluator = makeModelEvaluator([&](const Point &point) -> Result<CompiledRun> {
+    ++asked;
+    if (point.hardware.latency.hop > 1)
+      return userError("takes too much SRAM");
+    return CompiledRun{1100, 500, 300, 300, 1000, 2000};
+  });
+  CHECK(evaluator->offers(Fidelity::Compiled));
+  Point point;
+  Workload workload = model("decode", 64, 8, config(64, 128, 2));
+  point.workload = &workload;
+  point.hardware = preset("wse2");
+  const Outcome outcome = outcomeOf(*evaluator, point, Fidelity::Compiled);
+  CHECK(outcome.status == Outcome::Status::Ok);
+  CHECK(outcome.metrics.at("tokens_per_second") == Approx(1e6));
+  CHECK(outcome.metrics.at("sram_used_bytes") == 2000);
+  CHECK(outcome.metrics.at("watts") > 0);
+  point.hardware = preset("wse2", {{"latency.hop", "2"}});
+  CHECK(outcomeOf(*evaluator, point, Fidelity::Compiled).reasonKind == "sram");
+  point.choices = {{"groups", "2"}};
+  CHECK(outcomeOf(*evaluator, point, Fidelity::Compiled).reasonKind == "compiled");
+  CHECK(asked == 2);
+}
+
+namespace {
+
+Workload serving() {
+  Workload workload = model("serve", 0, 0, config(1024, 2816, 8));
+  workload.tracePath = "trace.csv";
+  workload.traceText = "time,prompt,output\n0,100,5\n0.001,300,9\n0.002,50,3\n";
+  return workload;
+}
+
+} // namespace
+
+TEST_CASE("a machine serves requests on two regions or in turn") {
+  auto evaluator = makeModelEvaluator();
+  Point point;
+  const Workload workload = serving();
+  CHECK(evaluator->check(workload));
+  point.workload = &workload;
+  point.hardware = preset("wse2", {{"parallelism.mesh", "[200, 120]"}});
+  std::map<std::string, std::map<std::string, double>> by;
+  for (const char *sharing : {"split", "prompts-first", "alternate"}) {
+    point.choices = {{"sharing", sharing}, {"prefill_side", "100"}, {"decode_side", "80"}};
+    const Outcome outcome = outcomeOf(*evaluator, point, Fidelity::Analytic);
+    INFO(sharing << ": " << outcome.reason);
+    REQUIRE(outcome.status == Outcome::Status::Ok);
+    by[sharing] = outcome.metrics;
+    const auto names = evaluator->metricNames();
+    for (const auto &[name, value] : outcome.metrics) {
+      INFO(name);
+      CHECK(std::binary_search(names.begin(), names.end(), name));
+      CHECK(std::isfinite(value));
+    }
+    CHECK(outcome.metrics.at("rejected_share") == 0);
+    CHECK(outcome.metrics.at("tokens_per_second") * outcome.metrics.at("seconds") == Approx(17));
+  }
+  CHECK(by["split"].at("switching") == 0);
+  CHECK(by["alternate"].at("switching") > 0);
+  // The decode step is that of a layer on the same square.
+  Workload decode = model("decode", 80, 80, config(1024, 2816, 8));
+  Point layer = point;
+  layer.workload = &decode;
+  layer.choices = {};
+  const double step = outcomeOf(*evaluator, layer, Fidelity::Analytic).metrics.at("seconds");
+  CHECK(by["split"].at("per_token.p50_s") >= step);
+  CHECK(by["split"].at("per_token.p50_s") < 2 * step);
+  CHECK(outcomeOf(*evaluator, point, Fidelity::Engine).reasonKind == "serve");
+}
+
+TEST_CASE("what cannot serve says why") {
+  auto evaluator = makeModelEvaluator();
+  Point point;
+  Workload workload = serving();
+  point.workload = &workload;
+  point.hardware = preset("wse2", {{"parallelism.mesh", "[200, 120]"}});
+  for (const auto &[choices, kind] :
+       {std::pair<std::map<std::string, std::string>, const char *>{{{"sharing", "never"}}, "choice"},
+        {{{"rate", "0"}}, "choice"},
+        {{{"prefill_side", "121"}}, "sram"},
+        {{{"decode_side", "9"}}, "sram"}}) {
+    point.choices = choices;
+    const Outcome outcome = outcomeOf(*evaluator, point, Fidelity::Analytic);
+    INFO(choices.begin()->first << " " << outcome.reason);
+    CHECK(outcome.status == Outcome::Status::Refused);
+    CHECK(outcome.reasonKind == kind);
+  }
+  workload.traceText = "time,prompt,output\n0,9999999,5\n";
+  point.choices = {};
+  CHECK_THAT(outcomeOf(*evaluator, point, Fidelity::Analytic).reason, Catch::Matchers::Contains("no request fits"));
+  workload.traceText = "time,prompt,output\nsoon,1,5\n";
   CHECK_FALSE(evaluator->check(workload));
 }

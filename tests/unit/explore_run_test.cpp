@@ -250,3 +250,113 @@ TEST_CASE("shards come from options, job arrays and mpirun") {
     CHECK_FALSE(parseShard(text));
   CHECK(Shard{Shard::Origin::Option, 2, 64}.pathOf("a/b.db") == "a/b.shard-3-of-64.db");
 }
+
+namespace {
+
+Space evolving(const Model &model, int points, int seed) {
+  return spaceOf(model, fmt::format("axes: {{latency.hop: {{range: [1, 12]}}, latency.ramp: {{range: [1, 60]}}, "
+                                    "parallelism.clock_ghz: {{log: [0.5, 2]}}}}\n"
+                                    "method: {{kind: nsga2, points: {}, population: 20, seed: {}}}\n",
+                                    points, seed));
+}
+
+std::string textOf(const std::vector<Row> &rows) {
+  std::string text;
+  for (const Row &row : rows)
+    text += fmt::format("{} {} {} {}\n", row.ordinal, row.digest, row.inputs, row.results);
+  return text;
+}
+
+} // namespace
+
+TEST_CASE("an evolution finds the front with a share of the points") {
+  const Folder folder;
+  const Model model;
+  const Space space = spaceOf(model, "axes: {latency.hop: {range: [1, 40]}, latency.ramp: {range: [1, 60]}}\n"
+                                     "method: {kind: nsga2, points: 800, population: 40}\n");
+  Store store = newStore(folder.file("evolve.db"));
+  auto counts = sweep(space, model, store, {.jobs = 3});
+  REQUIRE(counts);
+  CHECK(counts->points == 800);
+  const std::vector<Row> rows = rowsOf(store);
+  CHECK(rows.size() == counts->computed);
+  // Of 40 x 60 pairs the best for each hop have ramps from 1 to 6; hop 7 is refused.
+  std::vector<std::vector<double>> all, found;
+  for (int hop = 1; hop <= 40; ++hop)
+    for (int ramp = 1; hop != 7 && ramp <= 60; ++ramp) {
+      const double off = 1 + 0.05 * std::sin(hop * 31 + ramp * 17);
+      all.push_back({(hop * 3 + ramp) * off, (100.0 / hop + std::abs(ramp - 6)) * off});
+    }
+  for (const Row &row : rows)
+    if (row.status == "ok")
+      found.push_back(*costsOf(space, *metricsOf(row)));
+  size_t missed = 0;
+  const std::vector<size_t> front = nonDominated(all);
+  for (size_t i : front) // as good as found: within a fiftieth in both
+    missed += std::none_of(found.begin(), found.end(), [&](const auto &each) {
+      return each[0] <= all[i][0] * 1.02 && each[1] <= all[i][1] * 1.02;
+    });
+  CHECK(front.size() > 10);
+  CHECK(missed <= front.size() / 5);
+}
+
+TEST_CASE("an evolution depends on its seed alone, and goes on where it was") {
+  const Folder folder;
+  const Model model;
+  Store one = newStore(folder.file("one.db")), other = newStore(folder.file("other.db")),
+        third = newStore(folder.file("3.db"));
+  REQUIRE(sweep(evolving(model, 400, 1), model, one, {.jobs = 1}));
+  REQUIRE(sweep(evolving(model, 400, 1), model, other, {.jobs = 5}));
+  REQUIRE(sweep(evolving(model, 400, 2), model, third, {.jobs = 1}));
+  CHECK(textOf(rowsOf(one)) == textOf(rowsOf(other)));
+  CHECK(textOf(rowsOf(one)) != textOf(rowsOf(third)));
+  // Some generations are there already, as a killed run leaves them.
+  Store resumed = newStore(folder.file("resumed.db"));
+  auto before = sweep(evolving(model, 140, 1), model, resumed, {.jobs = 2});
+  auto after = sweep(evolving(model, 400, 1), model, resumed, {.jobs = 2});
+  REQUIRE(before);
+  REQUIRE(after);
+  CHECK(before->computed + after->computed == rowsOf(one).size());
+  CHECK(textOf(rowsOf(resumed)) == textOf(rowsOf(one)));
+  auto front = sweepFront(evolving(model, 400, 1), model, resumed, {.jobs = 2});
+  REQUIRE(front);
+  CHECK(front->computed == 0);
+}
+
+TEST_CASE("the front of an evolution is run at the finer fidelity") {
+  const Folder folder;
+  const Model model;
+  Space space = evolving(model, 200, 1);
+  space.front = Fidelity::Engine;
+  space.check = 0.1;
+  Store store = newStore(folder.file("fine.db"));
+  REQUIRE(sweep(space, model, store, {.jobs = 2}));
+  REQUIRE(sweepFront(space, model, store, {.jobs = 2}));
+  auto findings = findingsOf(space, store);
+  REQUIRE(findings);
+  CHECK(findings->rows["engine"] > 0);
+  CHECK(findings->differences.size() == 2);
+  CHECK(findings->differences[0].worst <= 0.0502);
+}
+
+TEST_CASE("an evolution is whole, and its failures are the sweep's") {
+  const Folder folder;
+  Model model;
+  Store store = newStore(folder.file("whole.db"));
+  CHECK_FALSE(sweep(evolving(model, 200, 1), model, store, {.jobs = 1, .shard = 0, .shards = 2}));
+  std::atomic<bool> stop = true;
+  auto stopped = sweep(evolving(model, 200, 1), model, store, {.jobs = 1, .stop = &stop});
+  REQUIRE(stopped);
+  CHECK(stopped->stopped);
+  model.failingOrdinal = 30;
+  auto failed = sweep(evolving(model, 200, 1), model, store, {.jobs = 1});
+  REQUIRE_FALSE(failed);
+  CHECK_THAT(failed.error().message, Catch::Matchers::Contains("broken"));
+  for (const char *method : {"{kind: nsga2, points: 30, population: 20}", "{kind: nsga2, points: 20, population: 10}",
+                             "{kind: nsga2}", "{kind: grid, population: 8}"})
+    CHECK_FALSE(parseSpace(fmt::format("name: run\nbase: wse3\nworkloads: [{{name: w, kernel: gemv, shape: [1, 1]}}]\n"
+                                       "objectives: {{cycles: min, joules: min}}\naxes: {{latency.hop: [1, 2]}}\n"
+                                       "method: {}\n",
+                                       method),
+                           "run.yaml", vocabularyOf(model)));
+}

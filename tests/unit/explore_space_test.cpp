@@ -259,7 +259,7 @@ TEST_CASE("bad spaces are refused with what, where and why") {
       {"method: {kind: grid, points: 3}", "remove the key"},
       {"method: {kind: lhs, points: 0}", "from 1 to"},
       {"method: {kind: lhs, points: 99999999999}", "from 1 to"},
-      {"method: {kind: random, points: 5, population: 8}", "unknown key 'population'"},
+      {"method: {kind: random, points: 5, parents: 8}", "unknown key 'parents'"},
       {"method: {kind: grid}\nlet: {cycles2: cycles}", "known only when"},
       {"method: {kind: grid}\nlet: {a: b}", "unknown name 'b'"},
       {"method: {kind: grid}\nlet: {min.x: 1}", "new"},

@@ -126,6 +126,14 @@ TEST_CASE("a calibration finds the constants that made the rows") {
   CHECK(half->constants[0].after == 9);
   CHECK(half->heldOut[0].meanAbsoluteError() < 0.002);
 
+  // Measured on a wse3: another machine is fitted to it only where that is asked for.
+  CalibrationRequest elsewhere{.hardware = "wse2", .files = {path}, .constants = {"latency.stream_stage"}};
+  auto refused = calibrate(elsewhere, engineTool());
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, Contains("measured on wse3, and --hw is wse2"));
+  elsewhere.otherMachine = true;
+  CHECK(calibrate(elsewhere, engineTool()));
+
   auto unknown = calibrate({.hardware = "wse3", .files = {path}, .constants = {"name"}}, engineTool());
   REQUIRE_FALSE(unknown);
   CHECK_THAT(unknown.error().message, Contains("--constant name: no number that wse3 has"));
@@ -174,7 +182,7 @@ TEST_CASE("tokens are compared for WaferLLM's rows, and models without shapes ar
   REQUIRE(both->rows.size() == 2);
   CHECK(both->skipped.empty());
   CHECK(both->rows[1].predicted == Approx(both->rows[0].predicted / 2)); // twice as many layers of the same shape
-  for (const std::string bad : {std::string("grok"), "=" + config, std::string("grok=nowhere.json"),
+  for (const std::string &bad : {std::string("grok"), "=" + config, std::string("grok=nowhere.json"),
                                 "grok=" + folder.write("bad.json", R"({"hidden_size": -1})"),
                                 "grok=" + folder.write("list.json", "[1, 2"), "grok=" + path}) {
     INFO(bad);
@@ -184,7 +192,9 @@ TEST_CASE("tokens are compared for WaferLLM's rows, and models without shapes ar
 
 TEST_CASE("an error bar is that of the measured range, and anything else is extrapolated") {
   WaferFile file{.file = "f", .hardware = "wse3", .algorithm = "meshgemm", .kind = "gemm", .element = "f16"};
-  file.rows = {{1, "", 16, 8, 100, 102}, {2, "", 20, 4, 100, 96}, {3, "", 272, 8, 100, 101}};
+  file.rows = {{1, "", 16, 8, 100, 102, {{"odd", "drop"}, {"groups", "2"}}},
+               {2, "", 20, 4, 100, 96, {{"odd", "drop"}, {"groups", "10"}}},
+               {3, "", 272, 8, 100, 101, {{"odd", "drop"}, {"groups", "4"}}}};
   const WaferFile files[] = {file};
   std::vector<WaferErrors> errors = errorsOf(files);
   REQUIRE(errors.size() == 2);
@@ -199,12 +209,30 @@ TEST_CASE("an error bar is that of the measured range, and anything else is extr
   REQUIRE(again);
   CHECK(errorsCsv(*again) == errorsCsv(errors));
 
-  ErrorBar inside = errorBar(*again, "wse3", "gemm", "meshgemm", "f16", 18, 8);
+  Predicted like{"wse3", "gemm", "meshgemm", "f16", 18, 18, 8, {{"odd", "drop"}, {"groups", "9"}}};
+  ErrorBar inside = errorBar(*again, like);
   CHECK_FALSE(inside.extrapolated);
   CHECK(inside.meanAbsolute == Approx(0.03));
-  ErrorBar larger = errorBar(*again, "wse3", "gemm", "meshgemm", "f16", 720, 8);
-  CHECK(larger.extrapolated);
+  auto barWith = [&](auto change) {
+    Predicted other = like;
+    change(other);
+    ErrorBar bar = errorBar(*again, other);
+    CHECK(bar.extrapolated);
+    return bar;
+  };
+  ErrorBar larger = barWith([](Predicted &each) { each.width = each.height = 720; });
   CHECK(larger.meanAbsolute == Approx(0.01));
-  CHECK(errorBar(*again, "wse3", "gemm", "meshgemm", "f16", 18, 9).extrapolated);
-  CHECK_THAT(errorBar(*again, "wse2", "gemm", "meshgemm", "f16", 18, 8).text, Contains("nothing was measured"));
+  CHECK_THAT(larger.text, Contains("over 1 measured rows of P 272") && Contains("this is P 720, not 272; groups 9"));
+  CHECK_THAT(barWith([](Predicted &each) { each.extent = 9; }).text, Contains("tiles of 9, not up to 8"));
+  CHECK_THAT(barWith([](Predicted &each) { each.height = 17; }).text, Contains("18x17 cores, not square"));
+  CHECK_THAT(barWith([](Predicted &each) { each.isPreset = false; }).text, Contains("not the preset wse3"));
+  for (const char *groups : {"1", "11", "default"})
+    CHECK_THAT(barWith([&](Predicted &each) { each.settings["groups"] = groups; }).text,
+               Contains(std::string("groups ") + groups + ", not 2 to 10"));
+  CHECK_THAT(barWith([](Predicted &each) { each.settings["odd"] = "pad"; }).text, Contains("odd pad, not drop"));
+  CHECK_THAT(barWith([](Predicted &each) { each.hardware = "wse2"; }).text, Contains("nothing there are known"));
+  CHECK_THAT(barWith([](Predicted &each) { each.algorithm = "cannon"; }).text,
+             Contains("no run of gemm cannon f16 was measured on wse3") && Contains("gemm meshgemm f16 2.3 %"));
+  CHECK_FALSE(parseSettings("odd"));
+  CHECK_FALSE(parseSettings("=1"));
 }

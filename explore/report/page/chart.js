@@ -5,15 +5,25 @@ class Scale {
   constructor(low, high, {log = false, categories = null} = {}) {
     this.categories = categories;
     this.log = log && low > 0;
-    if (categories) [low, high] = [-0.5, categories.length - 0.5];
-    else if (low === high) [low, high] = this.log ? [low / 2, low * 2] : low === 0 ? [-1, 1] : [low - Math.abs(low) * 0.1, low + Math.abs(low) * 0.1];
-    else if (this.log) { const pad = Math.pow(high / low, 0.04); [low, high] = [low / pad, high * pad]; }
-    else { const pad = (high - low) * 0.04; [low, high] = [low >= 0 && low - pad < 0 ? low - Math.min(pad, low) : low - pad, high + pad]; }
+    if (categories)
+      [low, high] = [-0.5, categories.length - 0.5];
+    else if (low === high)
+      [low, high] = this.log ? [low / 2, low * 2] :
+          low === 0          ? [-1, 1] :
+                               [low - Math.abs(low) * 0.1, low + Math.abs(low) * 0.1];
+    else if (this.log) {
+      const pad = Math.pow(high / low, 0.04);
+      [low, high] = [low / pad, high * pad];
+    } else {
+      const pad = (high - low) * 0.04;
+      [low, high] = [low >= 0 && low - pad < 0 ? low - Math.min(pad, low) : low - pad, high + pad];
+    }
     [this.low, this.high] = [low, high];
   }
   /** From 0 to 1. */
   share(value) {
-    return this.log ? Math.log(value / this.low) / Math.log(this.high / this.low) : (value - this.low) / (this.high - this.low);
+    return this.log ? Math.log(value / this.low) / Math.log(this.high / this.low) :
+                      (value - this.low) / (this.high - this.low);
   }
   value(share) {
     return this.log ? this.low * Math.pow(this.high / this.low, share) : this.low + share * (this.high - this.low);
@@ -40,7 +50,8 @@ class Scale {
     const raw = (this.high - this.low) / Math.max(count, 1), power = Math.pow(10, Math.floor(Math.log10(raw)));
     const step = [1, 2, 2.5, 5, 10].map(part => part * power).find(part => part >= raw);
     const found = [];
-    for (let i = Math.ceil(this.low / step); i * step <= this.high + step * 1e-9; ++i) found.push([i * step, number(Number((i * step).toPrecision(12)))]);
+    for (let i = Math.ceil(this.low / step); i * step <= this.high + step * 1e-9; ++i)
+      found.push([i * step, number(Number((i * step).toPrecision(12)))]);
     return found;
   }
 }
@@ -52,13 +63,16 @@ class Chart {
     this.root = element('div', {class: 'plot', style: `height:${height}px`});
     this.canvases = [];
     for (let i = 0; i < layers; ++i) {
-      const canvas = element('canvas', i + 1 === layers ? {tabindex: '0', role: 'img', 'aria-label': label} : {'aria-hidden': 'true'});
+      const canvas = element(
+          'canvas', i + 1 === layers ? {tabindex: '0', role: 'img', 'aria-label': label} : {'aria-hidden': 'true'});
       if (i) canvas.className = 'over';
       this.canvases.push(canvas);
       this.root.append(canvas);
     }
     this.surface = this.canvases[layers - 1];
-    new ResizeObserver(() => { if (this.root.clientWidth !== this.width) this.paint?.(); }).observe(this.root);
+    new ResizeObserver(() => {
+      if (this.root.clientWidth !== this.width) this.paint?.();
+    }).observe(this.root);
     onRepaint(() => this.paint?.());
   }
   setHeight(height) {
@@ -92,10 +106,12 @@ class Chart {
     context.lineWidth = 1;
     context.textAlign = 'center';
     context.textBaseline = 'top';
-    for (const [value, text] of xScale.ticks(Math.max(2, this.innerWidth / 95))) {
-      const at = this.x(xScale.share(value));
+    const marks =
+        xScale.ticks(Math.max(2, this.innerWidth / 95)).map(([value, text]) => [this.x(xScale.share(value)), text]);
+    const room = marks.length > 1 ? Math.abs(marks[1][0] - marks[0][0]) - 4 : 110;
+    for (const [at, text] of marks) {
       line(context, at, this.top, at, this.height - this.bottom);
-      context.fillText(clip(context, text, 110), at, this.height - this.bottom + 6);
+      context.fillText(clip(context, text, xScale.categories ? room : 110), at, this.height - this.bottom + 6);
     }
     context.textAlign = 'right';
     context.textBaseline = 'middle';

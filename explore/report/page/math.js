@@ -16,7 +16,10 @@ function nonDominated(rows, costs) {
   return front.map(i => rows[i]);
 }
 
-/** Values in groups: each distinct one, or of many numbers the eighths, of many texts the most frequent ones and the others. */
+/**
+ * Values in groups: each distinct one, or of many numbers the eighths, of many texts the most frequent ones and the
+ * others.
+ */
 function groupsOf(values, most = 12) {
   const distinct = [...new Set(values)];
   const isNumeric = distinct.every(value => typeof value === 'number');
@@ -29,7 +32,10 @@ function groupsOf(values, most = 12) {
   }
   if (distinct.length <= most) {
     const index = new Map(distinct.map((value, i) => [value, i]));
-    return {names: distinct.map(value => isNumeric ? number(value) : String(value)), of: values.map(value => index.get(value))};
+    return {
+      names: distinct.map(value => isNumeric ? number(value) : String(value)),
+      of: values.map(value => index.get(value))
+    };
   }
   const sorted = [...values].sort((a, b) => a - b), edges = [];
   for (let i = 1; i < 8; ++i) edges.push(sorted[Math.floor(i * sorted.length / 8)]);
@@ -39,23 +45,38 @@ function groupsOf(values, most = 12) {
   return {names: low.map((edge, i) => number(edge) + '–' + number(high[i])), of};
 }
 
-/** How much of the variance of `results` lies between the groups of an input: the correlation ratio, or first-order
- *  share. `chance`: what it is on average if the input does not matter, (groups - 1) / (points - 1). */
+/**
+ * How much of the variance of `results` lies between the groups of an input: the correlation ratio, or first-order
+ *  share. `chance`: what it is on average if the input does not matter, (groups - 1) / (points - 1).
+ */
 function varianceShare(groups, results) {
   const count = groups.names.length, sums = new Array(count).fill(0), sizes = new Array(count).fill(0);
   const low = new Array(count).fill(Infinity), high = new Array(count).fill(-Infinity);
   let all = 0;
   results.forEach((value, i) => {
     const g = groups.of[i];
-    sums[g] += value; ++sizes[g]; all += value;
-    low[g] = Math.min(low[g], value); high[g] = Math.max(high[g], value);
+    sums[g] += value;
+    ++sizes[g];
+    all += value;
+    low[g] = Math.min(low[g], value);
+    high[g] = Math.max(high[g], value);
   });
   const mean = all / results.length, means = sums.map((sum, g) => sizes[g] ? sum / sizes[g] : NaN);
   let between = 0, total = 0;
-  means.forEach((m, g) => { if (sizes[g]) between += sizes[g] * (m - mean) ** 2; });
+  means.forEach((m, g) => {
+    if (sizes[g]) between += sizes[g] * (m - mean) ** 2;
+  });
   for (const value of results) total += (value - mean) ** 2;
   const used = sizes.filter(size => size > 0).length;
-  return {share: total > 0 ? between / total : 0, chance: results.length > 1 ? (used - 1) / (results.length - 1) : 0, means, sizes, low, high, mean};
+  return {
+    share: total > 0 ? between / total : 0,
+    chance: results.length > 1 ? (used - 1) / (results.length - 1) : 0,
+    means,
+    sizes,
+    low,
+    high,
+    mean
+  };
 }
 
 /** A field of CSV. */

@@ -1,31 +1,81 @@
 // The front: a scatter of two numbers of each point, with what is shown chosen beside it.
 
 function frontSection(sweep) {
-  const names = [...sweep.objectives.map(each => each.metric), ...sweep.metrics.map(column => column.name).sort(), ...sweep.varying.map(column => column.name)]
-    .filter((name, i, all) => all.indexOf(name) === i);
+  const names = [
+    ...sweep.objectives.map(each => each.metric), ...sweep.metrics.map(column => column.name).sort(),
+    ...sweep.varying.map(column => column.name)
+  ].filter((name, i, all) => all.indexOf(name) === i);
   const objectives = sweep.objectives.map(each => each.metric);
   const view = {
     x: objectives.length > 1 ? objectives[0] : sweep.varying[0]?.name ?? names[0],
     y: objectives[objectives.length > 1 ? 1 : 0] ?? names[1] ?? names[0],
     color: objectives[2] ?? (sweep.columns.get('workload')?.distinct.length > 1 ? 'workload' : ''),
-    logX: false, logY: false, of: 'objectives', pairs: false
+    logX: false,
+    logY: false,
+    of: 'objectives',
+    pairs: false
   };
-  const spreads = name => { const column = sweep.columns.get(name); return column?.isNumeric && column.distinct[0] > 0 && column.distinct[column.distinct.length - 1] / column.distinct[0] > 30; };
+  const spreads = name => {
+    const column = sweep.columns.get(name);
+    return column?.isNumeric && column.distinct[0] > 0 &&
+        column.distinct[column.distinct.length - 1] / column.distinct[0] > 30;
+  };
   [view.logX, view.logY] = [spreads(view.x), spreads(view.y)];
-  const chart = new Chart({height: 480, layers: 2, label: 'Scatter of points. Arrow keys go from point to point of the front, Enter selects one.'});
-  const caption = element('figcaption', {id: 'scatter-caption'}), note = element('p', {class: 'empty', hidden: true}), legend = element('div');
+  const chart = new Chart({
+    height: 480,
+    layers: 2,
+    label: 'Scatter of points. Arrow keys go from point to point of the front, Enter selects one.'
+  });
+  const caption = element('figcaption', {id: 'scatter-caption'}), note = element('p', {class: 'empty', hidden: true}),
+        legend = element('div');
   const scatter = new Scatter(sweep, view, chart, {caption, note, legend});
-  const logX = checkbox('log', view.logX, value => { view.logX = value; scatter.paint(); }, 'scatter-log-x');
-  const logY = checkbox('log', view.logY, value => { view.logY = value; scatter.paint(); }, 'scatter-log-y');
+  const logX = checkbox('log', view.logX, value => {
+    view.logX = value;
+    scatter.paint();
+  }, 'scatter-log-x');
+  const logY = checkbox('log', view.logY, value => {
+    view.logY = value;
+    scatter.paint();
+  }, 'scatter-log-y');
   const options = names.map(name => [name, name]);
-  const controls = element('div', {class: 'controls'},
-    choice('x', options, view.x, value => { view.x = value; scatter.axesChanged(); }, 'scatter-x'), logX,
-    choice('y', options, view.y, value => { view.y = value; scatter.axesChanged(); }, 'scatter-y'), logY,
-    choice('colour', [['', 'none'], ...options], view.color, value => { view.color = value; scatter.paint(); }, 'scatter-color'),
-    choice('front of', [['objectives', 'the objectives'], ['axes', 'the two shown']], view.of, value => { view.of = value; scatter.axesChanged(); }, 'scatter-of'),
-    sweep.data.fidelities.length > 1 ? checkbox('join a point’s fidelities', false, value => { view.pairs = value; scatter.paint(); }, 'scatter-pairs') : null);
-  return section('front', 'Front', 'A point is on the front if no other with its workload is at least as good in everything and better in something. Move the pointer over points; click one to see its hardware.',
-    element('div', {class: 'columns'}, element('figure', {}, controls, chart.root, note, legend, caption), filterPanel(sweep)));
+  const controls = element(
+      'div', {class: 'controls'},
+      choice(
+          'x', options, view.x,
+          value => {
+            view.x = value;
+            scatter.axesChanged();
+          },
+          'scatter-x'),
+      logX,
+      choice(
+          'y', options, view.y,
+          value => {
+            view.y = value;
+            scatter.axesChanged();
+          },
+          'scatter-y'),
+      logY,
+      choice(
+          'colour', [['', 'none'], ...options], view.color,
+          value => {
+            view.color = value;
+            scatter.paint();
+          },
+          'scatter-color'),
+      choice('front of', [['objectives', 'the objectives'], ['axes', 'the two shown']], view.of, value => {
+        view.of = value;
+        scatter.axesChanged();
+      }, 'scatter-of'), sweep.data.fidelities.length > 1 ? checkbox('join a point’s fidelities', false, value => {
+        view.pairs = value;
+        scatter.paint();
+      }, 'scatter-pairs') : null);
+  return section(
+      'front', 'Front',
+      'A point is on the front if no other with its workload is at least as good in everything and better in something. Move the pointer over points; click one to see its hardware.',
+      element(
+          'div', {class: 'columns'}, element('figure', {}, controls, chart.root, note, legend, caption),
+          filterPanel(sweep)));
 }
 
 class Scatter {
@@ -35,8 +85,14 @@ class Scatter {
     sweep.onChange(what => what === 'select' ? this.paintOver() : this.paint());
     const canvas = chart.surface;
     canvas.addEventListener('pointermove', event => this.hover(event));
-    canvas.addEventListener('pointerleave', () => { this.hovered = -1; hideTip(); this.paintOver(); });
-    canvas.addEventListener('click', () => { if (this.hovered >= 0) sweep.select(this.hovered); });
+    canvas.addEventListener('pointerleave', () => {
+      this.hovered = -1;
+      hideTip();
+      this.paintOver();
+    });
+    canvas.addEventListener('click', () => {
+      if (this.hovered >= 0) sweep.select(this.hovered);
+    });
     canvas.addEventListener('keydown', event => this.key(event));
     canvas.addEventListener('blur', hideTip);
     this.hovered = -1;
@@ -50,16 +106,24 @@ class Scatter {
   paint() {
     const {sweep, view, chart} = this, context = chart.begin(0);
     const x = sweep.columns.get(view.x), y = sweep.columns.get(view.y);
-    const drawable = row => x.values[row] !== null && y.values[row] !== null && (!view.logX || x.categories || x.values[row] > 0) && (!view.logY || y.categories || y.values[row] > 0);
+    const drawable = row => x.values[row] !== null && y.values[row] !== null &&
+        (!view.logX || x.categories || x.values[row] > 0) && (!view.logY || y.categories || y.values[row] > 0);
     this.rows = sweep.shown.filter(drawable);
     this.xScale = sweep.scaleOf(view.x, this.rows, view.logX);
     this.yScale = sweep.scaleOf(view.y, this.rows, view.logY);
-    const better = name => sweep.columns.get(name).role !== 'metric' ? '' : sweep.isMaximised(name) ? ', more is better' : ', less is better';
-    chart.axes(context, this.xScale, this.yScale, sweep.label(view.x) + (this.xScale.log ? ', log' : '') + better(view.x), sweep.label(view.y) + (this.yScale.log ? ', log' : '') + better(view.y));
+    const better = name => sweep.columns.get(name).role !== 'metric' ? '' :
+        sweep.isMaximised(name)                                      ? ', more is better' :
+                                                                       ', less is better';
+    chart.axes(
+        context, this.xScale, this.yScale, sweep.label(view.x) + (this.xScale.log ? ', log' : '') + better(view.x),
+        sweep.label(view.y) + (this.yScale.log ? ', log' : '') + better(view.y));
     this.px = new Float32Array(this.rows.length);
     this.py = new Float32Array(this.rows.length);
     const colors = this.colors();
-    const faint = this.rows.length > 3000 ? 0.45 : this.rows.length > 400 ? 0.65 : 0.85, radius = this.rows.length > 3000 ? 2.2 : 3.4;
+    const faint = this.rows.length > 3000 ? 0.45 :
+        this.rows.length > 400            ? 0.65 :
+                                            0.85,
+          radius = this.rows.length > 3000 ? 2.2 : 3.4;
     this.rows.forEach((row, i) => {
       this.px[i] = chart.x(this.xScale.share(x.values[row]));
       this.py[i] = chart.y(this.yScale.share(y.values[row]));
@@ -82,31 +146,40 @@ class Scatter {
   emptyText() {
     const {sweep, view} = this;
     if (!sweep.shown.length) return `None of the ${whole(sweep.candidates.length)} points passes the filters.`;
-    return `None of the ${whole(sweep.shown.length)} points shown has both ${view.x} and ${view.y}: points that are refused have no results.`;
+    return `None of the ${whole(sweep.shown.length)} points shown has both ${view.x} and ${
+        view.y}: points that are refused have no results.`;
   }
   /** A function of a row. */
   colors() {
-    const {sweep, view} = this, column = view.color ? sweep.columns.get(view.color) : null, plain = cssColor('--dot'), refused = cssColor('--faint');
+    const {sweep, view} = this, column = view.color ? sweep.columns.get(view.color) : null, plain = cssColor('--dot'),
+                  refused = cssColor('--faint');
     this.colorScale = null;
     if (!column) return row => sweep.isOk(row) ? plain : refused;
     if (column.categories && column.categories.length <= 8) {
       const palette = column.categories.map((_, i) => cssColor('--c' + (i % 8 + 1)));
       return row => column.values[row] === null ? refused : palette[column.values[row]];
     }
-    const scale = this.colorScale = sweep.scaleOf(view.color, this.rows, !column.categories && column.distinct[0] > 0 && column.distinct[column.distinct.length - 1] / column.distinct[0] > 100);
+    const scale = this.colorScale = sweep.scaleOf(
+        view.color, this.rows,
+        !column.categories && column.distinct[0] > 0 &&
+            column.distinct[column.distinct.length - 1] / column.distinct[0] > 100);
     return row => column.values[row] === null ? refused : `rgb(${rampColor(scale.share(column.values[row]))})`;
   }
   paintFront(context, colors) {
     const {sweep, view} = this, ink = cssColor('--front');
-    const places = this.rows.map((row, i) => ({row, x: this.px[i], y: this.py[i]})).filter(each => sweep.isFront?.has(each.row)).sort((a, b) => a.x - b.x || a.y - b.y);
+    const places = this.rows.map((row, i) => ({row, x: this.px[i], y: this.py[i]}))
+                       .filter(each => sweep.isFront?.has(each.row))
+                       .sort((a, b) => a.x - b.x || a.y - b.y);
     this.places = places;
     // A line only where the front is one of these two alone; of more objectives it is a surface.
-    if (sweep.frontNames?.length <= 2 && sweep.frontNames.every(name => name === view.x || name === view.y) && view.x !== view.y)
+    if (sweep.frontNames?.length <= 2 && sweep.frontNames.every(name => name === view.x || name === view.y) &&
+        view.x !== view.y)
       for (const workload of new Set(places.map(each => sweep.workload(each.row)))) {
         context.strokeStyle = ink;
         context.lineWidth = 1.5;
         context.beginPath();
-        places.filter(each => sweep.workload(each.row) === workload).forEach((each, i) => i ? context.lineTo(each.x, each.y) : context.moveTo(each.x, each.y));
+        places.filter(each => sweep.workload(each.row) === workload)
+            .forEach((each, i) => i ? context.lineTo(each.x, each.y) : context.moveTo(each.x, each.y));
         context.stroke();
       }
     for (const each of places) {
@@ -123,7 +196,8 @@ class Scatter {
   /** From each point at the first fidelity to the same one at a finer one. */
   paintPairs(context, x, y) {
     const {sweep, chart} = this, data = sweep.data, first = new Map();
-    for (let row = 0; row < sweep.count; ++row) if (data.fidelity[row] === 0) first.set(data.ordinal[row], row);
+    for (let row = 0; row < sweep.count; ++row)
+      if (data.fidelity[row] === 0) first.set(data.ordinal[row], row);
     context.strokeStyle = cssColor('--soft');
     context.lineWidth = 1;
     const shown = new Set(sweep.shown);
@@ -163,7 +237,8 @@ class Scatter {
     for (let a = -1; a <= 1; ++a)
       for (let b = -1; b <= 1; ++b)
         for (const i of this.buckets.get(key(Math.floor(x / cell) + a, Math.floor(y / cell) + b)) ?? []) {
-          const apart = (this.px[i] - x) ** 2 + (this.py[i] - y) ** 2 - (this.sweep.isFront?.has(this.rows[i]) ? 30 : 0);
+          const apart =
+              (this.px[i] - x) ** 2 + (this.py[i] - y) ** 2 - (this.sweep.isFront?.has(this.rows[i]) ? 30 : 0);
           if (apart < distance) [best, distance] = [i, apart];
         }
     return best;
@@ -175,7 +250,10 @@ class Scatter {
       this.hovered = row;
       this.paintOver();
     }
-    if (row < 0) hideTip(); else showTip(this.sweep.describe(row), event.clientX, event.clientY);
+    if (row < 0)
+      hideTip();
+    else
+      showTip(this.sweep.describe(row), event.clientX, event.clientY);
   }
   key(event) {
     const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
@@ -194,20 +272,38 @@ class Scatter {
     const {sweep, view} = this, items = [];
     const column = view.color ? sweep.columns.get(view.color) : null;
     items.push(element('span', {class: 'key'}, '◇ on the front'));
-    sweep.data.fidelities.forEach((name, i) => { if (sweep.data.fidelities.length > 1) items.push(element('span', {class: 'key'}, `${i === 0 ? '●' : '■'} ${name}`)); });
+    sweep.data.fidelities.forEach((name, i) => {
+      if (sweep.data.fidelities.length > 1)
+        items.push(element('span', {class: 'key'}, `${i === 0 ? '●' : '■'} ${name}`));
+    });
     if (this.rows.some(row => !sweep.isOk(row))) items.push(element('span', {class: 'key'}, '× refused'));
     if (column && !this.colorScale)
-      column.categories.forEach((name, i) => items.push(element('span', {class: 'key'}, element('span', {class: 'swatch', style: `background:var(--c${i % 8 + 1})`}), name)));
-    if (this.colorScale) items.push(rampLegend(column.categories ? column.categories[0] : withUnit(this.colorScale.low, column.unit), column.categories ? column.categories.at(-1) : withUnit(this.colorScale.high, column.unit), view.color + (this.colorScale.log ? ', log' : '')));
+      column.categories.forEach(
+          (name, i) => items.push(element(
+              'span', {class: 'key'}, element('span', {class: 'swatch', style: `background:var(--c${i % 8 + 1})`}),
+              name)));
+    if (this.colorScale)
+      items.push(rampLegend(
+          column.categories ? column.categories[0] : withUnit(this.colorScale.low, column.unit),
+          column.categories ? column.categories.at(-1) : withUnit(this.colorScale.high, column.unit),
+          view.color + (this.colorScale.log ? ', log' : '')));
     this.legend.replaceChildren(...items);
-    const exact = sweep.front.length && sweep.frontFidelity >= 0 ? ` at fidelity ${sweep.data.fidelities[sweep.data.fidelity[sweep.front[0]]]}` : '';
-    this.caption.textContent = `${whole(this.rows.length)} of ${whole(sweep.candidates.length)} points drawn; ${whole(sweep.front.length)} on the front of ${sweep.frontNames?.join(', ') || 'nothing'}${exact}, among what the filters leave.`;
+    const exact = sweep.front.length && sweep.frontFidelity >= 0 ?
+        ` at fidelity ${sweep.data.fidelities[sweep.data.fidelity[sweep.front[0]]]}` :
+        '';
+    this.caption.textContent = `${whole(this.rows.length)} of ${whole(sweep.candidates.length)} points drawn; ${
+        whole(sweep.front.length)} on the front of ${sweep.frontNames?.join(', ') || 'nothing'}${
+        exact}, among what the filters leave.`;
   }
 }
 
 function rampLegend(low, high, name) {
   const stops = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1].map(share => `rgb(${rampColor(share)})`).join(',');
-  return element('span', {class: 'key'}, `${name}: ${low}`, element('span', {style: `width:110px;height:12px;display:inline-block;background:linear-gradient(90deg,${stops})`}), high);
+  return element(
+      'span', {class: 'key'}, `${name}: ${low}`,
+      element(
+          'span', {style: `width:110px;height:12px;display:inline-block;background:linear-gradient(90deg,${stops})`}),
+      high);
 }
 
 /** By fidelity; below 0 what is refused. */
@@ -220,5 +316,6 @@ function mark(context, x, y, radius, fidelity) {
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
     context.fill();
-  } else context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+  } else
+    context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
 }
