@@ -187,14 +187,16 @@ private:
     return candidates;
   }
 
-  /// The default with one choice made otherwise, in the order of the choices.
+  /// The default with one choice made otherwise, in the order of the choices; none where these would be more than a
+  /// generation and a half.
   std::vector<Choices> singles() const {
     std::vector<Choices> found;
     for (const Choice &axis : subject.choices())
       for (const std::string &value : axis.values)
         if (Choices choices{{axis.name, value}}; !value.empty() && subject.allows(choices))
           found.push_back(std::move(choices));
-    found.resize(std::min(found.size(), 2 * generation));
+    if (found.size() > generation * 3 / 2)
+      found.clear();
     return found;
   }
 
