@@ -17,6 +17,8 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 
+from tuning import bench_tuning
+
 SOURCE = pathlib.Path(__file__).resolve().parents[1]
 MODEL = SOURCE / "examples" / "models" / "bard-1m"
 HARDWARE = ["--hw", "rvv-mesh-16", "--mesh", "16x16"]
@@ -231,6 +233,7 @@ def main():
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, median of {args.repetitions}\n", flush=True)
     rows = bench_demo(programs / "weft", args.repetitions)
     rows += bench_units(programs / "weft") + bench_reductions(programs / "weft")
+    rows += bench_tuning(programs / "weft", Row)
     for program in sorted(programs.glob("*_bench")):
         rows += bench_program(program, args.repetitions)
     # A promise about a row that is not there could never be broken.

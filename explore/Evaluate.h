@@ -16,9 +16,11 @@ struct Workload {
   std::string name;      // unique in a space
   std::string modelPath; // of a config.json; empty: an algorithm
   std::string modelText; // what is in that file
-  std::string phase;     // of a model: "decode" or "prefill"
+  std::string phase;     // of a model: "decode", "prefill" or "serve"
   uint32_t context = 0;  // tokens in the cache (decode) or of the prompt (prefill)
   uint32_t batch = 1;
+  std::string tracePath, traceText;       // of phase serve: the requests, and what is in that file
+  uint64_t requests = 0;                  // of them the first so many; 0: all
   std::string kernel;                     // of an algorithm: its kind, as `weft kernel` has it; empty: a model
   std::vector<int64_t> shape;             // of an algorithm, as algorithms::Request::shape
   std::string element;                    // "f16" or "f32"

@@ -5,6 +5,7 @@
 
 #include "hw-models/support/Result.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -111,6 +112,9 @@ struct Routing {
   uint32_t queueWords = 4;     // depth of a router's queue for one colour
   uint32_t rampWords = 1;      // words a cycle between router and core, each way, of all its transfers together
   uint32_t reduceStage = 0;    // cycles in the unit that combines words in passing; 0: routers have none
+
+  /// Colours 0 to this, exclusive, are for programs.
+  uint32_t usableColors() const { return colors - std::min(colors, reservedColors); }
 };
 
 /// Energy per event in pJ; nullopt where the file gives none. What they add up to: hw-models/Energy.h.

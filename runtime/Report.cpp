@@ -222,6 +222,7 @@ Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt
   report.meshWidth = package.mesh_width;
   report.meshHeight = package.mesh_height;
   report.clockGhz = hardware->parallelism.clockGhz;
+  report.machine = *hardware;
   report.sramBudgetBytes = hardware->usableBytes();
   report.timingOnly = session.isTimingOnly();
   report.promptTokens = std::move(prompt);
@@ -319,6 +320,9 @@ nlohmann::json toJson(const RunReport &report) {
   }
   for (const auto &why : report.why)
     json["explain"].push_back(toJson(*why));
+  json["machine"] = machineJson(report.machine);
+  for (const LoadMap &map : report.maps)
+    json["maps"].push_back(toJson(map));
   json["counters"] = {{"prefill", toJson(report.prefillCounters)}, {"decode", toJson(report.decodeCounters)}};
   return json;
 }

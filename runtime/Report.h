@@ -1,6 +1,7 @@
 // What a run did and cost: as JSON (schema weft.run/1, docs/json.md) and as text for people.
 #pragma once
 
+#include "runtime/LoadMap.h"
 #include "runtime/Session.h"
 #include "runtime/SramUse.h"
 
@@ -40,6 +41,8 @@ struct RunReport {
   std::string error;   // how sure the cycles are; may be empty
   /// If the device was asked to explain: the last launch of each program.
   std::vector<std::shared_ptr<const Explanation>> why;
+  std::vector<LoadMap> maps; // of the last launch of each program, if somebody made them
+  hw::Hardware machine;
 
   uint64_t cores() const { return uint64_t(meshWidth) * meshHeight; }
   uint64_t totalDecodeCycles() const;

@@ -3,6 +3,7 @@
 #include "runtime/support/WriteFile.h"
 #include "runtime/tokenizer/Tokenizer.h"
 #include "tools/Terminal.h"
+#include "tools/TuneRecords.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -59,6 +60,10 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
                capacity->shifted, capacity->rows, capacity->appended);
   if (!compilation.costsProblem.empty())
     std::cerr << fmt::format("weft: warning: the costs of kernels are not known: {}\n", compilation.costsProblem);
+  if (const compiler::TuningUse &tuning = compilation.tuning; tuning.hits + tuning.stale)
+    fmt::print("tuned kernels: {} of {}{}{}\n", tuning.hits, tuning.kernels,
+               tuning.stale ? fmt::format("; {} records of other versions ignored", tuning.stale) : "",
+               tuning.notReordered ? fmt::format("; {} loops left in their order", tuning.notReordered) : "");
   if (const auto &costs = compilation.kernelCosts)
     fmt::print("kernel costs from the core's machine code: {} measured, {} from the cache\n", costs->measured,
                costs->fromCache);
@@ -143,7 +148,8 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   if (std::string path = options.model + "/tokenizer.json"; std::filesystem::exists(path, failure))
     if (auto tokenizer = runtime::readTokenizer(path); !tokenizer)
       return tokenizer.takeError();
-  auto hardware = hw::load(options.hardware, options.overrides);
+  auto hardware =
+      options.machine ? Result<hw::Hardware>(*options.machine) : hw::load(options.hardware, options.overrides);
   if (!hardware)
     return hardware.takeError();
   result.hardware = std::move(*hardware);
@@ -159,6 +165,7 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   result.reduce = options.reduce == "core"     ? compiler::ReduceChoice::Core
                   : options.reduce == "router" ? compiler::ReduceChoice::Router
                                                : compiler::ReduceChoice::Auto;
+  useTuneRecords(options.tuneDb, result);
   return result;
 }
 

@@ -2,9 +2,9 @@
 
 #include "explore/run/Run.h"
 #include "explore/run/Shard.h"
+#include "tools/CompiledPoint.h"
 #include "tools/ExploreReport.h"
 #include "tools/Interrupt.h"
-#include "tools/KernelEvaluator.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -106,6 +106,14 @@ Result<Store> openStore(const std::string &path, const Space &space, const Evalu
   return store;
 }
 
+/// So that a report can write a whole machine where the base's file is not.
+Result<void> keepBase(Store &store, const Space &space) {
+  auto kept = store.note(baseNote);
+  if (!kept)
+    return kept.takeError();
+  return *kept ? success() : store.setNote(baseNote, space.base.yaml);
+}
+
 /// What a run of `weft explore` has in hand.
 struct Session {
   const Space &space;
@@ -183,7 +191,7 @@ Result<void> printFindings(const Session &session, Store &store, const SweepCoun
   fmt::print("{}: {} points in {}, {} work, {} are refused; {} computed in {:.3g} s\n", session.space.name,
              findings->ok + findings->refused, store.path(), findings->ok, findings->refused, counts.computed,
              counts.seconds);
-  fmt::print("{}", findingsText(session.space, *findings));
+  fmt::print("{}", findingsText(session.space, *findings, session.evaluator.errorBound(session.space.filter)));
   return success();
 }
 
@@ -211,7 +219,7 @@ Result<bool> exploreRank(Session session, Store shardStore, SweepCounts counts) 
 
 /// False: it was told to stop.
 Result<bool> exploreSpace(const Arguments &arguments, const Tool &tool) {
-  const auto evaluator = makeKernelEvaluator(tool);
+  const auto evaluator = makeModelEvaluator(compiledBy(tool));
   auto text = readSmallFile(arguments.space);
   if (!text)
     return text.takeError();
@@ -245,6 +253,8 @@ Result<bool> exploreSpace(const Arguments &arguments, const Tool &tool) {
   auto store = openStore(path, *space, *evaluator, arguments.resume);
   if (!store)
     return store.takeError();
+  if (auto kept = keepBase(*store, *space); !kept)
+    return kept.takeError();
   if (shard->count > 1 && shard->origin != Shard::Origin::Option)
     fmt::print(stderr, "weft: shard {} in {}\n", shard->text(), path);
   if (shard->origin == Shard::Origin::Mpi)

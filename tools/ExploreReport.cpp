@@ -150,17 +150,39 @@ std::string shellWord(const std::string &text) {
 
 } // namespace
 
-std::string findingsText(const Space &space, const Findings &findings) {
+/// How sure the front is: what the filter may be wrong by, and how far it was.
+static std::string certaintyText(const Space &space, const Findings &findings, double bound) {
+  std::string out;
+  if (space.front) {
+    uint64_t refused = 0;
+    std::string why;
+    for (const auto &[reason, points] : findings.finerReasons) {
+      refused += points;
+      why += fmt::format("{}{} {}", why.empty() ? "" : ", ", reason, points);
+    }
+    const auto run = findings.rows.find(std::string(nameOf(*space.front)));
+    out += fmt::format(
+        "{} is taken to be within {:.3g} %: {} points that may so be on the front, or were checked, run at "
+        "{}",
+        nameOf(space.filter), bound * 100, run == findings.rows.end() ? 0 : run->second, nameOf(*space.front));
+    out += refused ? fmt::format("; {} refused there: {}\n", refused, why) : "\n";
+  }
+  for (const Difference &difference : findings.differences)
+    out += fmt::format(
+        "{} against {}, {} of {} points: mean difference {:.2f} %, worst {:.2f} %{}\n", difference.rough,
+        difference.fine, difference.metric, difference.points, difference.mean * 100, difference.worst * 100,
+        bound > 0 && difference.worst > bound ? "; more than is taken for granted: the front may lack points" : "");
+  return out;
+}
+
+std::string findingsText(const Space &space, const Findings &findings, double bound) {
   std::string out;
   for (const auto &[reason, points] : findings.reasons)
     out += fmt::format("  refused, {}: {}\n", reason, points);
   for (const auto &[workload, front] : findings.fronts)
     if (!front.empty())
       out += frontText(space, workload, front);
-  for (const Difference &difference : findings.differences)
-    out += fmt::format("{} against {}, {} of {} points: mean difference {:.2f} %, worst {:.2f} %\n", difference.rough,
-                       difference.fine, difference.metric, difference.points, difference.mean * 100,
-                       difference.worst * 100);
+  out += certaintyText(space, findings, bound);
   return out;
 }
 

@@ -8,7 +8,7 @@
 namespace weft::tools {
 
 /// What kills how many, the front of each workload with its inputs, and how far the fidelities are apart.
-std::string findingsText(const explore::Space &space, const explore::Findings &findings);
+std::string findingsText(const explore::Space &space, const explore::Findings &findings, double bound);
 
 /// All rows by ordinal; `format` is csv or jsonl. Nothing that differs from run to run is among the columns.
 Result<void> exportRows(explore::Store &store, const std::string &format, std::ostream &out);

@@ -138,7 +138,9 @@ Result<void> kernel(const Arguments &arguments, const Tool &tool) {
   if (toFile)
     if (auto writable = runtime::checkWritable(arguments.jsonPath); !writable)
       return writable;
-  auto outcome = runKernel(*request, *hardware, tool, arguments.evaluator, arguments.explain);
+  auto outcome =
+      runKernel(*request, *hardware, tool,
+                {.evaluator = arguments.evaluator, .explain = arguments.explain, .map = !arguments.jsonPath.empty()});
   if (!outcome)
     return outcome.takeError();
   if (arguments.jsonPath == "-") {

@@ -87,9 +87,9 @@ nlohmann::json errorJson(const ErrorBar &error) {
   return json;
 }
 
-nlohmann::json opsJson(const std::vector<KernelOp> &ops) {
+nlohmann::json opsJson(const std::vector<runtime::RepetitionOp> &ops) {
   nlohmann::json all = nlohmann::json::array();
-  for (const KernelOp &op : ops)
+  for (const runtime::RepetitionOp &op : ops)
     all.push_back({{"op", op.name},
                    {"kind", op.kind},
                    {"cycles", op.cycles},
@@ -132,13 +132,13 @@ std::string alternativesText(const std::vector<Candidate> &alternatives) {
   return text;
 }
 
-std::string opsText(const std::vector<KernelOp> &ops) {
+std::string opsText(const std::vector<runtime::RepetitionOp> &ops) {
   size_t width = 10;
-  for (const KernelOp &op : ops)
+  for (const runtime::RepetitionOp &op : ops)
     width = std::max(width, op.name.size());
   std::string text = fmt::format("\n\n  {:<{}} {:>14} {:>14} {:>14} {:>14} {:>14}\n", "op", width, "cycles", "compute",
                                  "communicate", "wait", "hidden");
-  for (const KernelOp &op : ops)
+  for (const runtime::RepetitionOp &op : ops)
     text += fmt::format("  {:<{}} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f} {:>14.1f}\n", op.name, width, op.cycles,
                         op.compute, op.communicate, op.wait, op.hidden);
   return text;
@@ -153,6 +153,9 @@ nlohmann::json toJson(const KernelOutcome &outcome, const hw::Hardware &hardware
   json["alternatives"] = alternativesJson(outcome.alternatives);
   json["error_bar"] = errorJson(outcome.error);
   json["per_op"] = opsJson(outcome.ops);
+  json["machine"] = runtime::machineJson(hardware);
+  if (outcome.map)
+    json["maps"] = nlohmann::json::array({toJson(*outcome.map)});
   if (outcome.why)
     json["explain"] = runtime::toJson(*outcome.why);
   return json;

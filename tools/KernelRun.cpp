@@ -1,6 +1,7 @@
 #include "tools/KernelRun.h"
 
 #include "compiler/algorithms/OneLine.h"
+#include "sim/maxplus/Evaluators.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,34 +12,15 @@ namespace weft::tools {
 using algorithms::Kind;
 using algorithms::Request;
 
-uint32_t defaultRepeats(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer ? 1 : 3; }
-
 namespace {
 
-/// Of the ops of repetitions 2 and later the mean, of one repetition what it took.
 void fillTimes(KernelOutcome &outcome, const runtime::LaunchReport &report, const pkg::ProgramT &program) {
-  const uint32_t repeats = outcome.facts.repeats;
-  const size_t ops = program.ops.size() / repeats;
-  const uint32_t counted = repeats > 1 ? repeats - 1 : 1;
-  outcome.ops.resize(ops);
-  for (const runtime::OpTime &time : report.ops) {
-    if (repeats > 1 && time.op < ops)
-      continue;
-    KernelOp &op = outcome.ops[time.op % ops];
-    op.cycles += static_cast<double>(time.cycles) / counted;
-    op.compute += time.compute / counted;
-    op.communicate += time.communicate / counted;
-    op.wait += time.wait / counted;
-    op.hidden += time.hidden / counted;
-  }
-  for (size_t i = 0; i < ops; ++i) {
-    outcome.ops[i].name = program.ops[i]->name;
-    outcome.ops[i].kind = program.ops[i]->kind;
-    outcome.cycles += outcome.ops[i].cycles;
-    outcome.compute += outcome.ops[i].compute;
-    outcome.communicate += outcome.ops[i].communicate;
-    outcome.wait += outcome.ops[i].wait;
-  }
+  runtime::Repetition one = runtime::repetitionOf(report, program, outcome.facts.repeats);
+  outcome.ops = std::move(one.ops);
+  outcome.cycles = one.cycles;
+  outcome.compute = one.compute;
+  outcome.communicate = one.communicate;
+  outcome.wait = one.wait;
   outcome.launchCycles = report.cycles;
   outcome.counters = report.counters;
   for (const runtime::ChannelTraffic &channel : report.channels)
@@ -48,10 +30,10 @@ void fillTimes(KernelOutcome &outcome, const runtime::LaunchReport &report, cons
 } // namespace
 
 static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardware, const Tool &tool,
-                                    const std::string &evaluator, bool explain) {
+                                    const KernelOptions &asked) {
   if (!request.settings.has("repeats")) {
     auto settings = request.settings.all();
-    settings["repeats"] = std::to_string(defaultRepeats(request.kind));
+    settings["repeats"] = std::to_string(algorithms::defaultRepeats(request.kind));
     request.settings = algorithms::Settings(std::move(settings));
   }
   const auto start = std::chrono::steady_clock::now();
@@ -60,13 +42,14 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
     return generated.takeError();
   DeviceOptions options;
   options.timingOnly = true;
-  options.evaluator = evaluator;
-  options.explain = explain;
+  options.evaluator = asked.evaluator;
+  options.explain = asked.explain;
   auto device = tool.makeDevice(generated->package, options);
   if (!device)
     return device.takeError();
   const pkg::ProgramT &program = *generated->package.programs[0];
-  auto result = (*device)->run({.program = program.name, .tokensInCache = 1, .inputs = {}});
+  const runtime::Launch launch{.program = program.name, .tokensInCache = 1, .inputs = {}};
+  auto result = (*device)->run(launch);
   if (!result)
     return result.takeError();
   KernelOutcome outcome;
@@ -74,6 +57,12 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   outcome.facts = std::move(generated->facts);
   fillTimes(outcome, result->report, program);
   outcome.why = result->report.why;
+  if (asked.map) {
+    auto map = tool.loadMap(**device, launch, result->report);
+    if (!map)
+      return map.takeError();
+    outcome.map = *std::move(map);
+  }
   const runtime::KernelFacts facts = (*device)->kernelFacts();
   outcome.evaluator = facts.evaluator;
   outcome.evaluatorWhy = facts.evaluatorWhy;
@@ -82,17 +71,16 @@ static Result<KernelOutcome> runOne(Request request, const hw::Hardware &hardwar
   return outcome;
 }
 
-/// On more cores a program that the max-plus evaluator refuses is not compared: word by word it takes minutes.
-static constexpr uint64_t mostCoresByWords = 64 * 64;
-
 /// Runs `request`, or every candidate if the algorithm is `auto` and something else than an algorithm of that name. Of
 /// `run` with each.
 template <typename Run>
-static Result<KernelOutcome> runBest(const Request &request, const std::string &evaluator, const Run &run) {
+static Result<KernelOutcome> runBest(const Request &request, const KernelOptions &options, const Run &run) {
   if (request.algorithm != "auto" || algorithms::candidates(request.kind).empty())
-    return run(request, evaluator);
-  const bool isLarge = uint64_t{request.width} * request.height > mostCoresByWords;
-  const std::string comparing = isLarge && evaluator == "auto" ? "maxplus" : evaluator;
+    return run(request, options);
+  const bool isLarge = uint64_t{request.width} * request.height > sim::mostCoresByWords;
+  KernelOptions comparing = options;
+  if (isLarge && options.evaluator == "auto")
+    comparing.evaluator = "maxplus";
   std::optional<KernelOutcome> best;
   auto compared = algorithms::compareCandidates(request, [&](const Request &each) -> Result<double> {
     auto outcome = run(each, comparing);
@@ -110,17 +98,17 @@ static Result<KernelOutcome> runBest(const Request &request, const std::string &
 }
 
 Result<KernelOutcome> runKernel(const Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator, bool explain) {
-  return runBest(request, evaluator,
-                 [&](const Request &each, const std::string &by) { return runOne(each, hardware, tool, by, explain); });
+                                const KernelOptions &options) {
+  return runBest(request, options,
+                 [&](const Request &each, const KernelOptions &by) { return runOne(each, hardware, tool, by); });
 }
 
 Result<KernelOutcome> runTimes(const Request &request, const hw::Hardware &hardware, const Tool &tool) {
   if (auto fits = algorithms::checkRequest(request, hardware); !fits)
     return fits.takeError();
-  auto outcome = runBest(algorithms::oneLine(request), "auto", [&](const Request &each, const std::string &by) {
-    return runOne(each, hardware, tool, by, false);
-  });
+  auto outcome =
+      runBest(algorithms::oneLine(request), KernelOptions(),
+              [&](const Request &each, const KernelOptions &by) { return runOne(each, hardware, tool, by); });
   if (!outcome)
     return outcome.takeError();
   outcome->request.width = request.width;

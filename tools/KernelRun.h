@@ -3,7 +3,7 @@
 
 #include "compiler/algorithms/Algorithms.h"
 #include "compiler/algorithms/Choice.h"
-#include "runtime/Device.h"
+#include "runtime/Repetition.h"
 #include "tools/ErrorBar.h"
 #include "tools/Tool.h"
 
@@ -13,23 +13,14 @@
 
 namespace weft::tools {
 
-/// One op, of one repetition.
-struct KernelOp {
-  std::string name, kind;
-  double cycles = 0, compute = 0, communicate = 0, wait = 0;
-  double hidden = 0; // of compute: while transfers were under way
-};
-
-/// What one request came to. Times are cycles of one repetition: where there are several, the first one is left out
-/// and the mean taken over the others, so that `cycles` is what a repetition adds when they follow each other without a
-/// barrier.
+/// What one request came to. Times are cycles of one repetition, as runtime::Repetition has them.
 struct KernelOutcome {
   algorithms::Request request;
   algorithms::Facts facts;
   double cycles = 0;
   double compute = 0, communicate = 0, wait = 0; // means over the cores that took part, summed over ops
   uint64_t launchCycles = 0;                     // of all repetitions together
-  std::vector<KernelOp> ops;
+  std::vector<runtime::RepetitionOp> ops;
   runtime::Counters counters;
   uint32_t maxHops = 0; // longest way of a message
   double seconds = 0;   // that the prediction took
@@ -37,15 +28,17 @@ struct KernelOutcome {
   std::vector<algorithms::Candidate> alternatives; // that auto compared, or could not
   ErrorBar error;
   std::shared_ptr<const runtime::Explanation> why; // if asked for; of the launch with all repetitions
+  std::optional<runtime::LoadMap> map;             // likewise
 };
 
-/// The repetitions that show what one of them adds, by kind: a number that the user did not give.
-uint32_t defaultRepeats(algorithms::Kind kind);
+struct KernelOptions {
+  std::string evaluator = "auto"; // as DeviceOptions has it
+  bool explain = false, map = false;
+};
 
 /// Where `auto` has candidates (compiler/algorithms/Choice.h) it runs them all and keeps the one with fewest cycles.
-/// `evaluator`, `explain`: as DeviceOptions has them.
 Result<KernelOutcome> runKernel(const algorithms::Request &request, const hw::Hardware &hardware, const Tool &tool,
-                                const std::string &evaluator = "auto", bool explain = false);
+                                const KernelOptions &options = {});
 
 /// The same times and the same error bar from one line of cores where lines do not meet: facts and counters are those
 /// of the line. What files of many requests want.

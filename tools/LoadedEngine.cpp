@@ -5,6 +5,7 @@
 #include "runtime/weights/Shard.h"
 #include "sim/cosim/unit/RtlPartner.h"
 #include "sim/costs/MeasuredCosts.h"
+#include "sim/loads/Loads.h"
 #include "sim/maxplus/Evaluators.h"
 #include "sim/mesh/MeshEngine.h"
 #include "sim/mesh/Trace.h"
@@ -64,6 +65,9 @@ public:
     return facts;
   }
   Result<void> finish() override { return trace ? trace->finish() : success(); }
+  Result<runtime::LoadMap> loadMap(const runtime::Launch &launch, const runtime::LaunchReport &report) const {
+    return sim::loadMap(*package, hardware, launch, report, {.coreModel = core.get(), .kernelCosts = kernelCosts});
+  }
 
 private:
   Result<void> useMachineCode(const runtime::Package &package, const hw::Hardware &hardware,
@@ -71,6 +75,9 @@ private:
   Result<void> useData(const runtime::Package &package, const DeviceOptions &options,
                        sim::MeshEngineOptions &engineOptions);
 
+  const runtime::Package *package = nullptr;
+  hw::Hardware hardware;
+  std::function<Result<uint64_t>(uint32_t, int64_t)> kernelCosts; // empty: declared rates
   std::unique_ptr<hw::CoreModel> core;
   std::optional<sim::MeasuredCosts> costs;
   std::unique_ptr<cosim::RtlPartner> partner; // of the simulator
@@ -96,7 +103,7 @@ Result<void> LoadedEngine::useMachineCode(const runtime::Package &package, const
   if (!measured)
     return measured.takeError();
   costs.emplace(std::move(*measured));
-  engineOptions.kernelCosts = [costs = &*costs](uint32_t kernel, int64_t rows) -> Result<uint64_t> {
+  engineOptions.kernelCosts = kernelCosts = [costs = &*costs](uint32_t kernel, int64_t rows) -> Result<uint64_t> {
     Result<sim::KernelCost> cost = costs->cost(kernel, rows);
     if (!cost)
       return cost.takeError();
@@ -156,6 +163,8 @@ Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Packa
   if (!core)
     return core.takeError();
   loaded->core = std::move(*core);
+  loaded->package = &package;
+  loaded->hardware = *hardware;
   sim::MeshEngineOptions engineOptions;
   engineOptions.timingOnly = options.timingOnly;
   engineOptions.coreModel = loaded->core.get();
@@ -186,6 +195,14 @@ Result<std::unique_ptr<runtime::Device>> LoadedEngine::make(const runtime::Packa
 }
 
 } // namespace
+
+Result<runtime::LoadMap> loadMapOf(runtime::Device &device, const runtime::Launch &launch,
+                                   const runtime::LaunchReport &report) {
+  const auto *engine = dynamic_cast<const LoadedEngine *>(&device);
+  if (!engine)
+    return internalError("a map is asked for of another device");
+  return engine->loadMap(launch, report);
+}
 
 sim::MeasuredCostsOptions costOptions(const std::string &costCache) {
   sim::MeasuredCostsOptions options;

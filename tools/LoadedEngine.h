@@ -29,4 +29,8 @@ sim::MeasuredCostsOptions costOptions(const std::string &costCache);
 Result<std::optional<runtime::KernelCosts>> measureKernelCosts(const runtime::Package &package,
                                                                const std::string &costCache);
 
+/// Tool::loadMap.
+Result<runtime::LoadMap> loadMapOf(runtime::Device &device, const runtime::Launch &launch,
+                                   const runtime::LaunchReport &report);
+
 } // namespace weft::tools

@@ -158,6 +158,28 @@ struct LogitsLog {
   }
 };
 
+/// Where the last launch of each program puts its work.
+Result<std::vector<runtime::LoadMap>> mapsOf(const runtime::Session &session, const Tool &tool, runtime::Device &device,
+                                             size_t promptTokens) {
+  const std::vector<runtime::LaunchReport> &launches = session.reports();
+  std::vector<runtime::LoadMap> maps;
+  auto add = [&](const char *program, size_t tokens, const runtime::LaunchReport &report) -> Result<void> {
+    auto map = tool.loadMap(device, {program, static_cast<uint32_t>(tokens), {}}, report);
+    if (!map)
+      return map.takeError();
+    maps.push_back(*std::move(map));
+    return success();
+  };
+  const bool prefilled = session.hasProgram("prefill") && !launches.empty();
+  if (prefilled)
+    if (auto added = add("prefill", promptTokens, launches.front()); !added)
+      return added.takeError();
+  if (launches.size() > prefilled)
+    if (auto added = add("decode", session.tokensInCache(), launches.back()); !added)
+      return added.takeError();
+  return maps;
+}
+
 /// Of the cycles of a package.
 std::string errorOf(const runtime::RunReport &report) {
   return modelErrorBar(report.hardware, hw::isPreset(report.hardware, report.hardwareDigest)).text;
@@ -175,9 +197,10 @@ Result<void> writeFiles(const RunOptions &options, const runtime::RunReport &rep
 }
 
 /// Everything from the tokens of the prompt on.
-Result<void> generateAndReport(const RunOptions &options, runtime::Session &session,
-                               const runtime::Tokenizer *tokenizer, std::vector<int32_t> prompt,
-                               const runtime::Sampling &sampling, std::optional<uint32_t> maxNew, std::ostream &out) {
+Result<void> generateAndReport(const RunOptions &options, const Tool &tool, runtime::Device &device,
+                               runtime::Session &session, const runtime::Tokenizer *tokenizer,
+                               std::vector<int32_t> prompt, const runtime::Sampling &sampling,
+                               std::optional<uint32_t> maxNew, std::ostream &out) {
   const uint32_t maxSeq = session.package().model->max_seq;
   const uint32_t room = maxSeq - uint32_t(std::min<size_t>(prompt.size(), maxSeq));
   TextStream text(options.timingOnly ? nullptr : tokenizer, prompt, out);
@@ -206,6 +229,12 @@ Result<void> generateAndReport(const RunOptions &options, runtime::Session &sess
   if (!report)
     return report.takeError();
   report->error = errorOf(*report);
+  if (!options.jsonPath.empty() && tool.loadMap) {
+    auto maps = mapsOf(session, tool, device, report->promptTokens.size());
+    if (!maps)
+      return maps.takeError();
+    report->maps = *std::move(maps);
+  }
   out << '\n' << runtime::toText(*report) << std::flush;
   return writeFiles(options, *report, std::move(logits));
 }
@@ -265,8 +294,8 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   Result<runtime::Session> session = runtime::Session::create(**package, **device, options.timingOnly);
   if (!session)
     return session.takeError();
-  if (Result<void> ok =
-          generateAndReport(options, *session, tokenizer->get(), std::move(*prompt), *sampling, maxNew, out);
+  if (Result<void> ok = generateAndReport(options, tool, **device, *session, tokenizer->get(), std::move(*prompt),
+                                          *sampling, maxNew, out);
       !ok)
     return ok;
   return (*device)->finish();

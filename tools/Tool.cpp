@@ -40,6 +40,10 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
   command.add_option("--layers", arguments.layers, "With --weights none: only the first N layers of the model")
       ->type_name("N")
       ->check(CLI::Range(1u, 65535u).description(""));
+  command
+      .add_option("--tune-db", arguments.tuneDb,
+                  "What weft tune found for kernels of these cores, or none (default: what is shipped for presets)")
+      ->type_name("FILE|none");
   command.add_option("--set", arguments.settings, "Replace a value of the hardware, e.g. memory.sram_kib=512")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -76,7 +80,8 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
                          .reduce = arguments.reduce,
                          .shapesOnly = arguments.weights == "none",
                          .phase = arguments.phase,
-                         .layers = arguments.layers};
+                         .layers = arguments.layers,
+                         .tuneDb = arguments.tuneDb};
   if (!arguments.mesh.empty()) {
     Result<MeshSize> mesh = parseMesh(arguments.mesh);
     if (!mesh)

@@ -4,6 +4,7 @@
 
 #include "hw-models/Hardware.h"
 #include "runtime/Device.h"
+#include "runtime/LoadMap.h"
 #include "runtime/package/KernelCosts.h"
 
 #include <functional>
@@ -26,6 +27,7 @@ struct CompileOptions {
   std::string model{};                   // directory or file
   std::string hardware{};                // preset or file
   std::vector<hw::Override> overrides{}; // of its values
+  std::optional<hw::Hardware> machine{}; // instead of both
   std::optional<MeshSize> mesh{};        // absent: that of the hardware
   std::optional<uint32_t> maxSeq{};      // absent: the compiler's choice
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
@@ -34,6 +36,7 @@ struct CompileOptions {
   bool shapesOnly = false;               // no weights: a config file is enough
   std::string phase{};                   // prefill, decode; empty: both
   std::optional<uint32_t> layers{};      // absent: all
+  std::string tuneDb{};                  // records of weft tune; empty: those that are shipped, "none": none
 };
 
 struct DeviceOptions {
@@ -57,21 +60,24 @@ struct Tool {
   std::function<Result<std::optional<runtime::KernelCosts>>(const runtime::Package &, const std::string &)> kernelCosts;
   /// The code of an object for the mesh's cores as text; of one kernel if the name is not empty.
   std::function<Result<std::string>(const pkg::KernelObjectT &, const std::string &)> disassemble;
+  /// What cores compute and links carry in a launch that ran on a device of makeDevice.
+  std::function<Result<runtime::LoadMap>(runtime::Device &, const runtime::Launch &, const runtime::LaunchReport &)>
+      loadMap{};
 };
 
 /// The machine a model is compiled for when none is named.
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
-/// --phase, --layers and --set give them.
+/// --phase, --layers, --tune-db and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{}, tuneDb{};
   std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{};
 
   bool any() const {
     return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() ||
-           !weights.empty() || !phase.empty() || maxSeq || layers || !settings.empty();
+           !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq || layers || !settings.empty();
   }
 };
 

@@ -1,7 +1,7 @@
 #include "tools/WorkerCommand.h"
 
 #include "explore/run/Run.h"
-#include "tools/KernelEvaluator.h"
+#include "tools/CompiledPoint.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -133,7 +133,7 @@ void addWorkerCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   CLI::App *command =
       app.add_subcommand("worker", "Evaluate points for a search elsewhere: a JSON line in, a JSON line out");
   command->callback([&tool, &exitCode] {
-    const auto evaluator = makeKernelEvaluator(tool);
+    const auto evaluator = makeModelEvaluator(compiledBy(tool));
     Result<void> done = serveWorker(std::cin, std::cout, *evaluator);
     exitCode = done ? 0 : reportError(done.error());
   });

@@ -10,8 +10,10 @@
 #include "tools/IssCommand.h"
 #include "tools/KernelCommand.h"
 #include "tools/LoadedEngine.h"
+#include "tools/ReportCommand.h"
 #include "tools/RunCommand.h"
 #include "tools/Terminal.h"
+#include "tools/TuneCommand.h"
 #include "tools/WorkerCommand.h"
 
 #include <CLI/CLI.hpp>
@@ -63,13 +65,15 @@ int main(int argc, char **argv) {
   auto makeDevice = [](const runtime::Package &package, const tools::DeviceOptions &options) {
     return tools::makeLoadedEngine(package, options);
   };
-  tools::Tool tool{tools::compileInMemory, makeDevice, tools::measureKernelCosts, codegen::disassemble};
+  tools::Tool tool{tools::compileInMemory, makeDevice, tools::measureKernelCosts, codegen::disassemble, tools::loadMapOf};
   tools::addCompileCommand(app, tool, exitCode);
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);
   tools::addKernelCommand(app, tool, exitCode);
   tools::addExploreCommand(app, tool, exitCode);
   tools::addWorkerCommand(app, tool, exitCode);
+  tools::addReportCommand(app, exitCode);
+  tools::addTuneCommand(app, exitCode);
   tools::addIssCommand(app, exitCode);
   tools::addHwCommand(app, tool, exitCode);
   CLI::App *cosim = app.add_subcommand("cosim", "Run the RTL beside what it should do");

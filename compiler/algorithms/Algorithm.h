@@ -3,6 +3,7 @@
 
 #include "compiler/algorithms/ProgramBuilder.h"
 
+#include <initializer_list>
 #include <span>
 
 namespace weft::algorithms {
@@ -36,6 +37,18 @@ std::span<const Algorithm> algorithms();
 
 /// `a` divided by `b`, rounded up.
 inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Of numbers that are not negative; the largest one where that is more than 64 bits hold.
+inline uint64_t product(std::initializer_list<int64_t> factors) {
+  uint64_t out = 1;
+  bool fits = true;
+  for (int64_t factor : factors) {
+    if (factor == 0)
+      return 0;
+    fits &= !__builtin_mul_overflow(out, static_cast<uint64_t>(factor), &out);
+  }
+  return fits ? out : ~uint64_t{0};
+}
 
 // ---- one function a unit ------------------------------------------------------------------------------------------
 Result<void> emitMeshGemm(Emission &out);

@@ -20,34 +20,36 @@ const SettingDoc axis = {"axis", "x, y or xy: the lines of cores along which it 
 const SettingDoc groups = {"groups", "groups of cores in the first level"};
 const SettingDoc levels = {"k", "levels"};
 
-std::vector<Algorithm> makeAlgorithms() {
-  std::vector<Algorithm> all = {
-      {Kind::Gemm,
-       "meshgemm",
-       "blocks go round folded rings, two hops a step",
-       "WaferLLM, OSDI 2025",
-       {doubleBuffer, odd},
-       emitMeshGemm},
-      {Kind::Gemm,
-       "cannon",
-       "blocks go round rings in order, whose last step crosses the mesh",
-       "Cannon, 1969",
-       {doubleBuffer, odd},
-       emitCannon},
-      {Kind::Gemm,
-       "summa",
-       "in each step a column and a row of cores send their blocks to all",
-       "SUMMA, 1997",
-       {broadcast},
-       emitSumma},
-      {Kind::Gemm, "allgather", "every core gets all blocks of its row and column first", "", {}, emitAllGather},
-      {Kind::Gemm,
-       "gemm-t",
-       "C = A B^T: B's blocks go round, products are added up along x",
-       "WaferLLM, OSDI 2025",
-       {},
-       emitGemmTransposed},
-  };
+void addGemms(std::vector<Algorithm> &all) {
+  all.push_back({Kind::Gemm,
+                 "meshgemm",
+                 "blocks go round folded rings, two hops a step",
+                 "WaferLLM, OSDI 2025",
+                 {doubleBuffer, odd},
+                 emitMeshGemm});
+  all.push_back({Kind::Gemm,
+                 "cannon",
+                 "blocks go round rings in order, whose last step crosses the mesh",
+                 "Cannon, 1969",
+                 {doubleBuffer, odd},
+                 emitCannon});
+  all.push_back({Kind::Gemm,
+                 "summa",
+                 "in each step a column and a row of cores send their blocks to all",
+                 "SUMMA, 1997",
+                 {broadcast},
+                 emitSumma});
+  all.push_back(
+      {Kind::Gemm, "allgather", "every core gets all blocks of its row and column first", "", {}, emitAllGather});
+  all.push_back({Kind::Gemm,
+                 "gemm-t",
+                 "C = A B^T: B's blocks go round, products are added up along x",
+                 "WaferLLM, OSDI 2025",
+                 {},
+                 emitGemmTransposed});
+}
+
+void addSums(std::vector<Algorithm> &all) {
   struct Sum {
     std::string_view name, summary, source;
     std::vector<SettingDoc> settings;
@@ -69,6 +71,9 @@ std::vector<Algorithm> makeAlgorithms() {
       all.push_back(
           {kind, sum.name, sum.summary, sum.source, settings, kind == Kind::Gemv ? emitGemv : emitReduceOrAllReduce});
     }
+}
+
+void addMoves(std::vector<Algorithm> &all) {
   const SettingDoc hops = {"hops", "cores that the tile moves"};
   const SettingDoc announce = {"announce", "1: the first core sends one word to its line afterwards; 0"};
   const SettingDoc pack = {"pack", "f16 in a word: 1, as the measured kernel sends them, or 2"};
@@ -76,11 +81,14 @@ std::vector<Algorithm> makeAlgorithms() {
   all.push_back({Kind::Broadcast, "chain", "each core stores and sends on", "", {axis}, emitBroadcast});
   all.push_back({Kind::Shift, "direct", "routed to its end", "", {hops, announce, pack}, emitShift});
   all.push_back({Kind::Shift, "relay", "each core between stores and sends on", "", {hops, announce, pack}, emitShift});
+}
+
+void addLayers(std::vector<Algorithm> &all) {
   all.push_back({Kind::DecodeLayer,
                  "waferllm",
                  "one token: ten all-reduces and vector-matrix products",
                  "WaferLLM, OSDI 2025",
-                 {groups, levels},
+                 {groups, levels, {"batch", "sequences whose tokens take each step together"}},
                  emitDecodeLayer});
   all.push_back({Kind::PrefillLayer,
                  "waferllm",
@@ -88,7 +96,45 @@ std::vector<Algorithm> makeAlgorithms() {
                  "WaferLLM, OSDI 2025",
                  {},
                  emitPrefillLayer});
-  return all;
+}
+
+struct Matrix {
+  std::string_view name;
+  int64_t rows = 0, cols = 0;
+};
+
+/// The matrices that the cores have between them, or that each core has.
+std::vector<Matrix> matrices(const Request &request) {
+  const std::vector<int64_t> &shape = request.shape;
+  switch (request.kind) {
+  case Kind::Gemm:
+    return {{"A", shape[0], shape[1]}, {"B", shape[1], shape[2]}, {"C", shape[0], shape[2]}};
+  case Kind::DecodeLayer:
+  case Kind::PrefillLayer:
+    return {{"weights of the attention", shape[0], shape[0]},
+            {"weights between the feed-forward layers", shape[0], shape[1]},
+            {"cache", shape[0], shape[2]}};
+  default:
+    return {{"matrix", shape[0], shape[1]}};
+  }
+}
+
+/// Refuses what no core of any machine could hold, so that algorithms can compute with the products of extents. What
+/// is less than that and still too much is ProgramBuilder's to refuse, buffer by buffer.
+Result<void> checkBytes(const Request &request, const hw::Hardware &hardware) {
+  constexpr uint64_t most = uint64_t{1} << 30; // the schema's limit of memory.sram_kib
+  const bool shared = isLayer(request.kind) || request.kind == Kind::Gemm || request.kind == Kind::Gemv;
+  const int64_t cores = shared ? int64_t{request.width} * request.height : 1;
+  for (const Matrix &matrix : matrices(request)) {
+    const uint64_t bytes =
+        product({matrix.rows, matrix.cols, elementBytes(request.element)}) / static_cast<uint64_t>(cores);
+    if (bytes > most)
+      return userError(fmt::format("{} of {}x{} elements takes at least {} bytes of SRAM a core, {} has {}; use a "
+                                   "larger mesh or a machine with more memory.sram_kib",
+                                   matrix.name, matrix.rows, matrix.cols, bytes, hardware.name,
+                                   hardware.memory.sramBytes));
+  }
+  return success();
 }
 
 Result<void> checkSettings(const Request &request, const Algorithm &algorithm) {
@@ -117,8 +163,7 @@ Result<const Algorithm *> find(Kind kind, const std::string &name) {
 } // namespace
 
 Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) {
-  const bool three = request.kind == Kind::Gemm || request.kind >= Kind::DecodeLayer;
-  const size_t extents = three ? 3 : 2;
+  const size_t extents = extentsOf(request.kind);
   if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
     return Error{fmt::format("a {} has the shape {}: {} extents of at least 1", nameOf(request.kind),
                              shapeForm(request.kind), extents),
@@ -134,8 +179,12 @@ Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) 
 }
 
 std::span<const Algorithm> algorithms() {
-  static const std::vector<Algorithm> all = makeAlgorithms();
-  return all;
+  static const std::vector<Algorithm> known = [] {
+    std::vector<Algorithm> all;
+    addGemms(all), addSums(all), addMoves(all), addLayers(all);
+    return all;
+  }();
+  return known;
 }
 
 std::vector<std::string> algorithmNames(Kind kind) {
@@ -145,6 +194,8 @@ std::vector<std::string> algorithmNames(Kind kind) {
       names.emplace_back(each.name);
   return names;
 }
+
+uint32_t defaultRepeats(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer ? 1 : 3; }
 
 std::string describeAlgorithms(Kind kind) {
   std::string text;

@@ -12,6 +12,9 @@ Result<Generated> generate(const Request &request, const hw::Hardware &hardware)
 /// Whether extents and mesh make sense and fit the machine: the first of these errors.
 Result<void> checkRequest(const Request &request, const hw::Hardware &hardware);
 
+/// The repetitions that show what one of them adds, by kind: a number that the user did not give.
+uint32_t defaultRepeats(Kind kind);
+
 /// Names of the algorithms of a kind.
 std::vector<std::string> algorithmNames(Kind kind);
 /// A line for each algorithm of a kind: name, what it does, settings.

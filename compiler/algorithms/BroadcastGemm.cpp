@@ -6,6 +6,8 @@
 // from the column whose turn it is.
 #include "compiler/algorithms/BroadcastGemm.h"
 
+#include "compiler/algorithms/Gemms.h"
+
 #include <fmt/format.h>
 
 #include <numeric>
@@ -49,12 +51,12 @@ void BroadcastGemm::describe() {
       }};
   out.outputs["c"] = {
       base(c), 0, rows, cols, shape[0], shape[2], [](uint32_t x, uint32_t y) { return Blocks{{y, x}}; }};
+  notePadding(out, shape[1], inner * blocks);
   Facts &facts = out.facts;
   facts.tile = {rows, inner * blocksA, cols};
   facts.padded = {rows * out.height(), inner * blocks, cols * out.width()};
   facts.steps = static_cast<uint64_t>(blocks);
-  facts.macs = static_cast<uint64_t>(facts.padded[0]) * static_cast<uint64_t>(facts.padded[1]) *
-               static_cast<uint64_t>(facts.padded[2]);
+  facts.macs = product({facts.padded[0], facts.padded[1], facts.padded[2]});
 }
 
 uint32_t BroadcastGemm::multicasts(Axis axis) {

@@ -18,8 +18,7 @@ int64_t wordsOf(const Emission &out, int64_t elements) {
 }
 
 int colorsOf(const Emission &out) {
-  const hw::Routing &routing = out.builder.hardware.routing;
-  return static_cast<int>(routing.colors - routing.reservedColors);
+  return static_cast<int>(out.builder.hardware.routing.usableColors());
 }
 
 /// The tree of a line of n cores that the algorithm stands for.

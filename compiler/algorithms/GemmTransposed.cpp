@@ -65,7 +65,7 @@ void GemmTransposed::allocate() {
   facts.tile = {rows, inner, cols};
   facts.padded = {rows * h, inner * w, cols * h};
   facts.steps += static_cast<uint64_t>(h);
-  facts.macs += static_cast<uint64_t>(rows * h) * static_cast<uint64_t>(inner * w) * static_cast<uint64_t>(cols * h);
+  facts.macs += product({rows * h, inner * w, cols * h});
 }
 
 /// One step of a core in `column` of 0 to `last`; `at` is the step's number where a block's place depends on it.

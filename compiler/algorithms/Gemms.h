@@ -14,6 +14,9 @@ struct GemmPart {
   bool dropsOddLast = true; // f16 move in whole words, an odd last one stays behind
 };
 
+/// Says in the facts that K's blocks, as many as the least common multiple of the mesh's sides, make much padding.
+void notePadding(Emission &out, int64_t k, int64_t padded);
+
 void emitRingGemm(Emission &out, const GemmPart &part, route::Embedding embedding);
 void emitTransposedGemm(Emission &out, const GemmPart &part);
 

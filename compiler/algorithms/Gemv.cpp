@@ -23,7 +23,7 @@ Result<void> emitGemv(Emission &out) {
       builder.offsetOf(y), 0, 1, cols, 1, shape[1], [](uint32_t coreX, uint32_t) { return Blocks{{0, coreX}}; }};
   out.facts.tile = {rows, cols};
   out.facts.padded = {rows * out.height(), cols * out.width()};
-  out.facts.macs = static_cast<uint64_t>(out.facts.padded[0]) * static_cast<uint64_t>(out.facts.padded[1]);
+  out.facts.macs = product({out.facts.padded[0], out.facts.padded[1]});
   uint32_t product =
       builder.kernel("gemv", {static_cast<uint64_t>(rows * size), static_cast<uint64_t>(rows * cols * size),
                               static_cast<uint64_t>(cols * size)});

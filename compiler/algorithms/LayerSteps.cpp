@@ -36,6 +36,18 @@ Cost operator+(const Cost &a, const Cost &b) {
           .activations = a.activations + b.activations};
 }
 
+/// The same for each of `count` sequences.
+Cost times(const Cost &cost, int64_t count) {
+  return {.macs = cost.macs * count,
+          .alu = cost.alu * count,
+          .special = cost.special * count,
+          .loadBytes = cost.loadBytes * count,
+          .storeBytes = cost.storeBytes * count,
+          .vectors = cost.vectors * count,
+          .descriptors = cost.descriptors * count,
+          .activations = cost.activations * count};
+}
+
 /// An exponential as the measured kernels approximate it: the square of a square, an addition, a multiplication.
 constexpr int64_t exponentialSteps = 4;
 
@@ -49,12 +61,12 @@ public:
 
 private:
   void local(std::string_view part, std::string_view name, const Cost &cost) {
-    steps.push_back({.kind = Kind::Local, .part = part, .name = name, .cost = cost});
+    steps.push_back({.kind = Kind::Local, .part = part, .name = name, .cost = times(cost, on.batch)});
   }
   void sum(std::string_view part, std::string_view name, char axis, int64_t elements,
            pkg::ReduceKind reduce = pkg::ReduceKind::Add) {
     steps.push_back(
-        {.kind = Kind::Sum, .part = part, .name = name, .axis = axis, .elements = elements, .reduce = reduce});
+        {.kind = Kind::Sum, .part = part, .name = name, .axis = axis, .elements = elements * on.batch, .reduce = reduce});
   }
   void gemm(std::string_view part, int64_t m, int64_t k, int64_t n, Kind kind = Kind::Gemm) {
     steps.push_back({.kind = kind, .part = part, .m = m, .k = k, .n = n});
@@ -150,9 +162,9 @@ std::vector<LayerStep> Steps::prefill() {
 
 } // namespace
 
-LayerExtents layerExtents(const std::vector<int64_t> &shape, uint32_t cores) {
+LayerExtents layerExtents(const std::vector<int64_t> &shape, uint32_t cores, int64_t batch) {
   const int64_t n = cores;
-  return {n, shape[0], shape[1], shape[2], ceilDiv(shape[0], n), ceilDiv(shape[1], n), ceilDiv(shape[2], n)};
+  return {n, shape[0], shape[1], shape[2], ceilDiv(shape[0], n), ceilDiv(shape[1], n), ceilDiv(shape[2], n), batch};
 }
 
 std::vector<LayerStep> decodeSteps(const LayerExtents &on) { return Steps(on).decode(); }

@@ -15,8 +15,9 @@ struct LayerExtents {
   int64_t cores = 0;
   int64_t features = 0, between = 0, tokens = 0;
   int64_t dim = 0, ffn = 0, seq = 0;
+  int64_t batch = 1; // of decode: sequences whose tokens take each step together
 };
-LayerExtents layerExtents(const std::vector<int64_t> &shape, uint32_t cores);
+LayerExtents layerExtents(const std::vector<int64_t> &shape, uint32_t cores, int64_t batch = 1);
 
 struct LayerStep {
   enum class Kind {

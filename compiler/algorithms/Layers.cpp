@@ -8,8 +8,8 @@ namespace {
 
 class Layer {
 public:
-  explicit Layer(Emission &out)
-      : out(out), builder(out.builder), on(layerExtents(out.request.shape, out.request.width)) {}
+  Layer(Emission &out, int64_t batch)
+      : out(out), builder(out.builder), on(layerExtents(out.request.shape, out.request.width, batch)) {}
 
   Result<void> decode();
   Result<void> prefill();
@@ -20,7 +20,7 @@ private:
     Code code;
     code.call(builder.kernel("local"), out.narrow(), cost);
     builder.task(builder.op(name, "local"), everywhere(builder.width), everywhere(builder.height), std::move(code));
-    out.facts.macs += static_cast<uint64_t>(cost.macs) * static_cast<uint64_t>(on.cores * on.cores);
+    out.facts.macs += product({cost.macs, on.cores, on.cores});
   }
   Result<void> sum(const std::string &name, const LayerStep &step) {
     SumRequest request{.algorithm = "ktree", .axis = {step.axis}, .elements = step.elements, .reduce = step.reduce};
@@ -60,12 +60,12 @@ Result<void> Layer::emit(const std::vector<LayerStep> &steps) {
 }
 
 Result<void> Layer::decode() {
-  const int64_t longest = std::max({3 * on.dim, 2 * on.ffn, on.seq});
+  const int64_t longest = std::max({3 * on.dim, 2 * on.ffn, on.seq}) * on.batch;
   vector = builder.buffer("vector", sumBytes(out, "ktree", "xy", longest));
   const auto size = static_cast<uint64_t>(out.elementSize());
   builder.buffer("weights", static_cast<uint64_t>(4 * on.dim * on.dim + 3 * on.dim * on.ffn) * size,
                  pkg::BufferKind::Communication);
-  builder.buffer("cache", static_cast<uint64_t>(2 * on.dim * on.seq) * size, pkg::BufferKind::Communication);
+  builder.buffer("cache", static_cast<uint64_t>(2 * on.dim * on.seq * on.batch) * size, pkg::BufferKind::Communication);
   return emit(decodeSteps(on));
 }
 
@@ -95,7 +95,10 @@ void setFacts(Emission &out) {
 Result<void> emitDecodeLayer(Emission &out) {
   if (auto square = checkSquare(out); !square)
     return square;
-  auto done = Layer(out).decode();
+  auto batch = out.request.settings.number("batch", 1, 1, 1 << 20);
+  if (!batch)
+    return batch.takeError();
+  auto done = Layer(out, *batch).decode();
   setFacts(out);
   return done;
 }
@@ -103,7 +106,7 @@ Result<void> emitDecodeLayer(Emission &out) {
 Result<void> emitPrefillLayer(Emission &out) {
   if (auto square = checkSquare(out); !square)
     return square;
-  auto done = Layer(out).prefill();
+  auto done = Layer(out, 1).prefill();
   setFacts(out);
   return done;
 }

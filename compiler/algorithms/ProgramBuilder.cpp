@@ -271,7 +271,7 @@ Result<runtime::Package> ProgramBuilder::finish(Facts &facts) {
   if (Result<void> fits = checkSram(); !fits)
     return fits.takeError();
   auto colors = route::assignColors(static_cast<int>(width), static_cast<int>(height), specs,
-                                    static_cast<int>(hardware.routing.colors - hardware.routing.reservedColors));
+                                    static_cast<int>(hardware.routing.usableColors()));
   if (!colors)
     return colors.takeError();
   for (size_t i = 0; i < specs.size(); ++i)

@@ -16,6 +16,9 @@ enum class Kind { Gemm, Gemv, AllReduce, Reduce, Broadcast, Shift, DecodeLayer, 
 std::string_view nameOf(Kind kind);
 /// How the extents of a kind are written: "MxKxN".
 std::string_view shapeForm(Kind kind);
+inline bool isLayer(Kind kind) { return kind == Kind::DecodeLayer || kind == Kind::PrefillLayer; }
+/// How many a shape has, see Request::shape.
+inline size_t extentsOf(Kind kind) { return kind == Kind::Gemm || isLayer(kind) ? 3 : 2; }
 
 /// Elements of operands. Two f16 share a word of 4 bytes. The mesh engine has data for f32 alone; programs of f16 have
 /// the same instructions with half the words and run without data.

@@ -104,12 +104,12 @@ void RingGemm::describe() {
       }};
   out.outputs[part.prefix + "c"] = {
       builder.offsetOf(c), 0, rows, cols, part.m, part.n, [](uint32_t x, uint32_t y) { return Blocks{{y, x}}; }};
+  notePadding(out, part.k, inner * blocks);
   Facts &facts = out.facts;
   facts.tile = {rows, inner * blocksA, cols};
   facts.padded = {rows * out.height(), inner * blocks, cols * out.width()};
   facts.steps += static_cast<uint64_t>(turningSteps() + blocks);
-  facts.macs += static_cast<uint64_t>(facts.padded[0]) * static_cast<uint64_t>(facts.padded[1]) *
-                static_cast<uint64_t>(facts.padded[2]);
+  facts.macs += product({facts.padded[0], facts.padded[1], facts.padded[2]});
 }
 
 /// The rows that turn A towards lower ranks (`forward`), or the others.
@@ -213,6 +213,15 @@ Result<void> emitWhole(Emission &out, Embedding embedding) {
 }
 
 } // namespace
+
+void notePadding(Emission &out, int64_t k, int64_t padded) {
+  if (out.width() == out.height() || 4 * padded <= 5 * k)
+    return;
+  out.facts.notes.push_back(fmt::format(
+      "K = {} is padded to {}, a multiple of lcm({}, {}): zeros are multiplied, too; a mesh whose sides have "
+      "more factors in common needs fewer",
+      k, padded, out.width(), out.height()));
+}
 
 void emitRingGemm(Emission &out, const GemmPart &part, Embedding embedding) {
   RingGemm{.out = out, .builder = out.builder, .part = part, .embedding = embedding}.emit();

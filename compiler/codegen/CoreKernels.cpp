@@ -126,9 +126,10 @@ static OwningOpRef<ModuleOp> withLimits(ModuleOp kernels, const RegisterLimits &
   Builder builder(copy->getContext());
   for (func::FuncOp function : llvm::make_early_inc_range(copy->getOps<func::FuncOp>())) {
     auto limit = limits.find(function.getName().str());
-    if (limit != limits.end())
+    if (limit != limits.end()) {
+      function->removeAttr(tuningAttribute); // a tile that was chosen beforehand fills no fewer registers
       function->setAttr(registerLimitAttribute, builder.getI32IntegerAttr(static_cast<int32_t>(limit->second)));
-    else if (onlyThose && isKernel(function))
+    } else if (onlyThose && isKernel(function))
       function.erase();
   }
   return copy;
@@ -187,6 +188,19 @@ Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget
   if (!spills->empty())
     return internalError("core kernels for " + hw::isaText(target.isa) + ": " + spills->front().message);
   return object;
+}
+
+Result<TunedKernels> compileTunedKernels(ModuleOp kernels, const CoreTarget &target) {
+  Result<pkg::KernelObjectT> object = compileOnce(kernels, target);
+  if (!object)
+    return object.takeError();
+  auto spills = spillsOf(*object, target);
+  if (!spills)
+    return spills.takeError();
+  TunedKernels result{std::move(*object), {}};
+  for (const LoopSpill &spill : *spills)
+    result.spills.emplace(kernelOf(spill), spill.message);
+  return result;
 }
 
 Result<std::string> assembleCoreKernels(ModuleOp kernels, const CoreTarget &target) {

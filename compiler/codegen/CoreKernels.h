@@ -7,6 +7,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <map>
 #include <string>
 
 namespace weft::codegen {
@@ -18,7 +19,14 @@ namespace weft::codegen {
 /// works with on the stack (CheckFrames.h); that this cannot be reached is an internal error. Errors: as
 /// compileHostKernels().
 Result<pkg::KernelObjectT> compileCoreKernels(mlir::ModuleOp kernels, const CoreTarget &target);
-/// The same as assembler text.
+/// Kernels just as tuningAttribute has them, and those whose inner loops then keep on the stack what they work with, by
+/// name and with a sentence. Errors: as compileHostKernels().
+struct TunedKernels {
+  pkg::KernelObjectT object;
+  std::map<std::string, std::string> spills;
+};
+Result<TunedKernels> compileTunedKernels(mlir::ModuleOp kernels, const CoreTarget &target);
+/// What compileCoreKernels() makes, as assembler text.
 Result<std::string> assembleCoreKernels(mlir::ModuleOp kernels, const CoreTarget &target);
 
 } // namespace weft::codegen

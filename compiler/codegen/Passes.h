@@ -28,6 +28,9 @@ inline constexpr const char *unitsAttribute = "weft.units";
 
 /// On a kernel: how many of the registers its tiles may fill, an i32; all of them without it.
 inline constexpr const char *registerLimitAttribute = "weft.registers";
+/// On a kernel: how its loops are written on a core, a dictionary of i64 by the names of kernels/Tuning.h. Hosts do not
+/// look at it.
+inline constexpr const char *tuningAttribute = "weft.tuning";
 
 /// The 16-bit formats that a target widens to f32 in one instruction; the others are widened with integer operations.
 struct WideningSupport {

@@ -128,4 +128,29 @@ RegisterTile chooseRowTile(const VectorShape &shape, const TileRequest &request)
   return shape.grouping == 1 ? simpleTile(shape, request, 1) : groupedRow(shape, request);
 }
 
+// ---- chosen beforehand -------------------------------------------------------------------------------------------
+
+RegisterTile tuneTile(RegisterTile tile, const VectorShape &shape, const TileRequest &request, const TileTuning &tuning,
+                      int64_t limit) {
+  if (shape.grouping == 1)
+    return tile;
+  if (request.reduces) {
+    if (tuning.rows)
+      tile.rows = std::max<int64_t>(1, std::min({tuning.rows, request.rows, limit}));
+    if (tuning.vectors)
+      tile.vectors = tuning.vectors;
+    if (tuning.unroll)
+      tile.unroll = tuning.unroll;
+    tile.prefetch = tuning.prefetch;
+    tile.byVector = tuning.byVector;
+  }
+  if (tuning.group || tuning.vectors) {
+    int64_t group = tuning.group;
+    while (!tuning.group && lanesOf(shape, request.elementBytes, std::max<int64_t>(1, group)) < tile.lanes)
+      group = std::max<int64_t>(1, 2 * group); // that the compiler chose
+    setLanes(tile, shape, request, std::clamp<int64_t>(group, 1, shape.grouping));
+  }
+  return tile;
+}
+
 } // namespace weft::codegen

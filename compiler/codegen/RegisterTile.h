@@ -26,14 +26,26 @@ struct TileRequest {
 
 struct RegisterTile {
   int64_t rows = 1;
-  int64_t vectors = 1; // side by side
-  int64_t lanes = 8;   // of each
-  int64_t unroll = 1;  // steps of the innermost reduction loop in one pass
+  int64_t vectors = 1;   // side by side
+  int64_t lanes = 8;     // of each
+  int64_t unroll = 1;    // steps of the innermost reduction loop in one pass
+  bool prefetch = false; // vectors of the next step are loaded before this one's arithmetic
+  bool byVector = false; // a vector is loaded right before the arithmetic on it
+};
+
+/// What has been chosen for a kernel beforehand (kernels/Tuning.h has the meanings); 0: nothing.
+struct TileTuning {
+  int64_t group = 0, rows = 0, vectors = 0, unroll = 0;
+  int64_t depthBlock = 0; // steps of the sum that all tiles do before any goes on
+  bool prefetch = false, byVector = false, halvesTail = false;
 };
 
 /// The tile for most of the op.
 RegisterTile chooseTile(const VectorShape &shape, const TileRequest &request);
 /// The tile for rows that fill no whole tile: one row.
 RegisterTile chooseRowTile(const VectorShape &shape, const TileRequest &request);
+/// `tile` with what `tuning` says; of its rows at most `limit`.
+RegisterTile tuneTile(RegisterTile tile, const VectorShape &shape, const TileRequest &request, const TileTuning &tuning,
+                      int64_t limit);
 
 } // namespace weft::codegen

@@ -1,9 +1,7 @@
-// The loops around a tile, and tiles whose vector loop is parallel.
+// The loops around a tile, and its loads and stores.
 #include "compiler/codegen/VectorEmitter.h"
 
 #include "llvm/Support/SaveAndRestore.h"
-
-#include <map>
 
 using namespace mlir;
 
@@ -14,8 +12,6 @@ namespace weft::codegen {
 /// A dot product of up to this many elements takes longer to add up across lanes than to load its operands with a
 /// stride, an element at a time, and to have many of them in the lanes.
 static constexpr int64_t shortReduction = 4 * rowLanes;
-/// A reduction loop of up to this many steps is written out.
-static constexpr int64_t shortLoop = 4;
 
 static std::optional<SmallVector<int64_t>> stridesOf(Value memref) {
   SmallVector<int64_t> strides;
@@ -170,7 +166,24 @@ void Emitter::outer(unsigned depth, Coordinates at) {
   if (combiner)
     across(at);
   else
+    depthBlocks(at);
+}
+
+/// Parts of a long sum, one after the other: all tiles add up a part before any goes on with the next one. Sums are
+/// kept in memory in between as they are in registers, so that no result depends on it.
+void Emitter::depthBlocks(Coordinates at) {
+  int64_t size = tuning.depthBlock;
+  std::optional<int64_t> whole =
+      reductionLoops.size() == 1 ? getConstantIntValue(extents[reductionLoops.front()]) : std::nullopt;
+  bool isIndexed = op.getBody()->walk([](linalg::IndexOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (size == 0 || !whole || *whole <= size || *whole % size != 0 || isIndexed)
+    return rows(at);
+  unsigned depth = reductionLoops.front();
+  llvm::SaveAndRestore restore(extents[depth], OpFoldResult(b.getIndexAttr(size)));
+  loop(constant(0), constant(*whole), size, [&](Value from) {
+    at[depth] = from;
     rows(at);
+  });
 }
 
 /// The extent of a loop if it is fixed, else that of the buffer of which the op works on the first part.
@@ -192,21 +205,29 @@ void Emitter::rows(Coordinates at) {
       tile(at, shape, pieces);
     });
   };
-  RegisterTile high = chooseTile(shape, request());
+  const TileRequest wanted = request();
+  RegisterTile high = tuneTile(chooseTile(shape, wanted), shape, wanted, tuning, wanted.rows);
   if (!rowLoop)
     return emitColumns(high);
-  Value extent = materialize(extents[*rowLoop]), blocked = constant(0);
-  if (high.rows > 1) {
-    blocked = roundDown(extent, high.rows);
-    loop(constant(0), blocked, high.rows, [&](Value row) {
+  Value extent = materialize(extents[*rowLoop]), done = constant(0);
+  auto emitRows = [&](const RegisterTile &shape, Value to) {
+    loop(done, to, shape.rows, [&](Value row) {
       at[*rowLoop] = row;
-      emitColumns(high);
+      emitColumns(shape);
     });
+    done = to;
+  };
+  if (high.rows > 1)
+    emitRows(high, roundDown(extent, high.rows));
+  for (int64_t half = high.rows / 2; tuning.halvesTail && half > 1; half /= 2) {
+    RegisterTile low = high;
+    low.rows = half;
+    Value left = b.create<arith::SubIOp>(loc, extent, done);
+    emitRows(low, b.createOrFold<arith::AddIOp>(loc, done, roundDown(left, half)));
   }
-  loop(blocked, extent, 1, [&](Value row) {
-    at[*rowLoop] = row;
-    emitColumns(chooseRowTile(shape, request()));
-  });
+  RegisterTile single = chooseRowTile(shape, wanted);
+  // Where there is but one row, tiles of one are what the kernel is made of.
+  emitRows(high.rows == 1 ? tuneTile(single, shape, wanted, tuning, 1) : single, extent);
 }
 
 /// Columns [from, to) in as few vectors as the target allows. Where a register has one length: of halving length. Else
@@ -353,134 +374,6 @@ void Emitter::store(Value value, const Access &access, const Coordinates &at, in
     b.create<vector::MaskedStoreOp>(loc, access.source, where, piece.mask, value);
   else
     b.create<vector::StoreOp>(loc, value, access.source, where);
-}
-
-// ---- the vector loop is parallel ------------------------------------------------------------------------------
-
-/// The body at one point of the reduction loops for all rows and pieces: values by row, piece, output. Old output
-/// values come from `accumulators` in the same order, or from memory if there are none.
-SmallVector<Value> Emitter::point(const Coordinates &at, int64_t rows, ArrayRef<Piece> pieces,
-                                  ValueRange accumulators) {
-  std::map<std::tuple<size_t, int64_t, size_t>, Value> loaded; // a weight vector serves all rows
-  size_t inputs = op.getNumDpsInputs(), outputs = op.getNumDpsInits();
-  auto operand = [&](size_t i, int64_t row, size_t p) {
-    bool byRow = rowLoop && accesses[i].follows(*rowLoop), byPiece = accesses[i].follows(vectorLoop);
-    Value &value = loaded[{i, byRow ? row : 0, byPiece ? p : 0}];
-    if (!value)
-      value = load(i, at, row, pieces[p]);
-    return value;
-  };
-  // Vectors first, then what they are multiplied with, then the arithmetic vector by vector: in this order the compiler
-  // finds registers for tiles that take the whole file.
-  for (bool vectors : {true, false})
-    for (size_t i = 0; i < inputs; ++i)
-      if (accesses[i].follows(vectorLoop) == vectors && !op.getBody()->getArgument(i).use_empty())
-        for (int64_t row = 0; row < rows; ++row)
-          for (size_t p = 0; p < pieces.size(); ++p)
-            operand(i, row, p);
-  SmallVector<Value> results(rows * pieces.size() * outputs);
-  for (auto [p, piece] : llvm::enumerate(pieces))
-    for (int64_t row = 0; row < rows; ++row) {
-      size_t first = (row * pieces.size() + p) * outputs;
-      SmallVector<Value> arguments;
-      for (size_t i = 0; i < accesses.size(); ++i) {
-        if (i >= inputs && !accumulators.empty())
-          arguments.push_back(accumulators[first + (i - inputs)]);
-        else if (op.getBody()->getArgument(i).use_empty())
-          arguments.push_back(op.getBody()->getArgument(i)); // never looked at
-        else
-          arguments.push_back(operand(i, row, p));
-      }
-      auto index = [&](unsigned loop) { return indexOf(loop, at, row, piece); };
-      llvm::copy(evaluateBody(b, op, arguments, piece.lanes, index), results.begin() + first);
-    }
-  return results;
-}
-
-SmallVector<Value> Emitter::reduceSteps(unsigned depth, Coordinates at, const RegisterTile &tile,
-                                        ArrayRef<Piece> pieces, ValueRange accumulators, Value from, Value to,
-                                        int64_t step) {
-  auto created = b.create<scf::ForOp>(loc, from, to, constant(step), accumulators);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToEnd(created.getBody());
-  SmallVector<Value> values(created.getRegionIterArgs());
-  for (int64_t i = 0; i < step; ++i) {
-    at[reductionLoops[depth]] = offsetBy(created.getInductionVar(), i);
-    values = reduce(depth + 1, at, tile, pieces, values);
-  }
-  b.create<scf::YieldOp>(loc, values);
-  return created.getResults();
-}
-
-SmallVector<Value> Emitter::reduce(unsigned depth, Coordinates at, const RegisterTile &tile, ArrayRef<Piece> pieces,
-                                   ValueRange accumulators) {
-  if (depth == reductionLoops.size())
-    return point(at, tile.rows, pieces, accumulators);
-  OpFoldResult extent = extents[reductionLoops[depth]];
-  std::optional<int64_t> fixed = getConstantIntValue(extent);
-  bool innermost = depth + 1 == reductionLoops.size();
-  if (!innermost || tile.unroll == 1 || !fixed || *fixed < tile.unroll)
-    return reduceSteps(depth, at, tile, pieces, accumulators, constant(0), materialize(extent), 1);
-  if (*fixed <= shortLoop) {
-    SmallVector<Value> values(accumulators);
-    for (int64_t i = 0; i < *fixed; ++i) {
-      at[reductionLoops[depth]] = constant(i);
-      values = point(at, tile.rows, pieces, values);
-    }
-    return values;
-  }
-  int64_t whole = *fixed / tile.unroll * tile.unroll;
-  SmallVector<Value> values =
-      reduceSteps(depth, at, tile, pieces, accumulators, constant(0), constant(whole), tile.unroll);
-  if (whole == *fixed)
-    return values;
-  return reduceSteps(depth, at, tile, pieces, values, constant(whole), constant(*fixed), 1);
-}
-
-/// The part of `access` that a tile at `at` works on: what lies in it is then at a fixed distance from its first
-/// element.
-Access Emitter::partOf(const Access &access, const Coordinates &at, const RegisterTile &tile, ArrayRef<Piece> pieces) {
-  if (!isa<MemRefType>(access.source.getType()) || access.loops.empty())
-    return access;
-  SmallVector<OpFoldResult> offsets, sizes, strides(access.loops.size(), b.getIndexAttr(1));
-  for (unsigned loop : access.loops) {
-    bool reduces = llvm::is_contained(reductionLoops, loop);
-    int64_t lanes = pieces.back().offset + pieces.back().lanes;
-    offsets.push_back(reduces ? OpFoldResult(b.getIndexAttr(0)) : getAsOpFoldResult(at[loop]));
-    sizes.push_back(reduces ? extents[loop]
-                            : b.getIndexAttr(loop == vectorLoop ? lanes
-                                             : loop == rowLoop  ? tile.rows
-                                                                : 1));
-  }
-  return {b.create<memref::SubViewOp>(loc, access.source, offsets, sizes, strides), access.loops};
-}
-
-void Emitter::tile(const Coordinates &whole, const RegisterTile &tile, ArrayRef<Piece> pieces) {
-  SmallVector<Access> parts;
-  for (const Access &access : accesses)
-    parts.push_back(partOf(access, whole, tile, pieces));
-  llvm::SaveAndRestore restoreAccesses(accesses, std::move(parts));
-  llvm::SaveAndRestore restoreOrigin(origin, whole);
-  const Coordinates at(whole.size(), constant(0));
-  unsigned inputs = op.getNumDpsInputs(), outputs = op.getNumDpsInits();
-  auto forEach = [&](llvm::function_ref<void(int64_t, Piece, unsigned)> visit) {
-    for (int64_t row = 0; row < tile.rows; ++row)
-      for (Piece piece : pieces)
-        for (unsigned output = 0; output < outputs; ++output)
-          visit(row, piece, output);
-  };
-  SmallVector<Value> values;
-  if (reductionLoops.empty()) {
-    values = point(at, tile.rows, pieces, {});
-  } else {
-    forEach(
-        [&](int64_t row, Piece piece, unsigned output) { values.push_back(load(inputs + output, at, row, piece)); });
-    values = reduce(0, at, tile, pieces, values);
-  }
-  size_t next = 0;
-  forEach([&](int64_t row, Piece piece, unsigned output) {
-    store(values[next++], accesses[inputs + output], at, row, piece);
-  });
 }
 
 } // namespace weft::codegen

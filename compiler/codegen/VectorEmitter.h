@@ -30,8 +30,8 @@ struct Access {
 
 class Emitter {
 public:
-  Emitter(mlir::RewriterBase &b, mlir::linalg::GenericOp op, VectorShape shape)
-      : b(b), op(op), loc(op.getLoc()), shape(shape) {}
+  Emitter(mlir::RewriterBase &b, mlir::linalg::GenericOp op, VectorShape shape, TileTuning tuning = {})
+      : b(b), op(op), loc(op.getLoc()), shape(shape), tuning(tuning) {}
 
   /// False if the op has a form that vectors do not help; nothing has been created then.
   bool analyze();
@@ -66,8 +66,15 @@ private:
   mlir::Value load(unsigned operand, const Coordinates &at, int64_t row, Piece piece);
   void store(mlir::Value value, const Access &access, const Coordinates &at, int64_t row, Piece piece);
 
-  llvm::SmallVector<mlir::Value> point(const Coordinates &at, int64_t rows, llvm::ArrayRef<Piece> pieces,
-                                       mlir::ValueRange accumulators);
+  /// Vectors of the inputs that serve all rows, at one point of the reduction loops: by input and piece.
+  using Vectors = llvm::SmallVector<mlir::Value>;
+
+  bool servesAllRows(unsigned input);
+  Vectors loadVectors(const Coordinates &at, llvm::ArrayRef<Piece> pieces);
+  llvm::SmallVector<mlir::Value> point(const Coordinates &at, const RegisterTile &tile, llvm::ArrayRef<Piece> pieces,
+                                       mlir::ValueRange accumulators, llvm::ArrayRef<mlir::Value> vectors = {});
+  llvm::SmallVector<mlir::Value> reduceAhead(Coordinates at, const RegisterTile &tile, llvm::ArrayRef<Piece> pieces,
+                                             mlir::ValueRange accumulators, int64_t extent);
   llvm::SmallVector<mlir::Value> reduce(unsigned depth, Coordinates at, const RegisterTile &tile,
                                         llvm::ArrayRef<Piece> pieces, mlir::ValueRange accumulators);
   llvm::SmallVector<mlir::Value> reduceSteps(unsigned depth, Coordinates at, const RegisterTile &tile,
@@ -78,6 +85,7 @@ private:
   llvm::SmallVector<Piece> remainder(int64_t from, int64_t to, int64_t lanes);
   void columns(const RegisterTile &tile, Tile body);
   void rows(Coordinates at);
+  void depthBlocks(Coordinates at);
   void outer(unsigned depth, Coordinates at);
 
   llvm::SmallVector<mlir::Value> reduceAcross(Coordinates at, mlir::Value column, llvm::ArrayRef<Piece> pieces,
@@ -90,6 +98,7 @@ private:
   mlir::linalg::GenericOp op;
   mlir::Location loc;
   VectorShape shape;
+  TileTuning tuning;
   llvm::SmallVector<mlir::OpFoldResult> extents;
   llvm::SmallVector<int64_t> ranges;  // the same, kDynamic where not fixed
   llvm::SmallVector<Access> accesses; // inputs, then outputs

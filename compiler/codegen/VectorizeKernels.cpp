@@ -8,6 +8,25 @@ using namespace mlir;
 namespace weft::codegen {
 namespace {
 
+/// What has been chosen for a kernel; what its names mean stands in kernels/Tuning.h.
+TileTuning tuningOf(func::FuncOp kernel) {
+  TileTuning tuning;
+  auto chosen = kernel->getAttrOfType<DictionaryAttr>(tuningAttribute);
+  auto value = [&](const char *name) {
+    auto number = chosen ? chosen.getAs<IntegerAttr>(name) : IntegerAttr();
+    return number ? number.getInt() : 0;
+  };
+  tuning.group = value("group");
+  tuning.rows = value("rows");
+  tuning.vectors = value("vectors");
+  tuning.unroll = value("unroll");
+  tuning.depthBlock = value("kblock");
+  tuning.prefetch = value("prefetch") != 0;
+  tuning.byVector = value("order") != 0;
+  tuning.halvesTail = value("tail") != 0;
+  return tuning;
+}
+
 struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(VectorizeKernels)
 
@@ -41,6 +60,7 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
     IRRewriter rewriter(&getContext());
     auto fewer = getOperation()->getAttrOfType<IntegerAttr>(registerLimitAttribute);
     unsigned limit = fewer ? std::min<unsigned>(registers, fewer.getInt()) : registers;
+    tuning = grouping > 1 ? tuningOf(getOperation()) : TileTuning();
     for (linalg::LinalgOp op : ops)
       if (failed(lower(rewriter, op, limit)))
         return signalPassFailure();
@@ -58,7 +78,8 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
       generic = *made;
       rewriter.setInsertionPoint(generic);
     }
-    Emitter emitter(rewriter, generic, {registerBytes, limit, grouping, multipliesF16, multipliesBf16, emulatesF16});
+    Emitter emitter(rewriter, generic, {registerBytes, limit, grouping, multipliesF16, multipliesBf16, emulatesF16},
+                    tuning);
     if (emitter.analyze())
       emitter.emit();
     else if (failed(linalg::linalgOpToLoops(rewriter, generic)))
@@ -66,6 +87,8 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
     rewriter.eraseOp(generic);
     return success();
   }
+
+  TileTuning tuning; // of the kernel at hand
 
   Option<unsigned> registerBytes{*this, "register-bytes", llvm::cl::desc("bytes of a vector register"),
                                  llvm::cl::init(VectorShape{}.registerBytes)};

@@ -56,6 +56,8 @@ Result<Compilation> compile(const CompileOptions &options) {
   }
   result.maxSeq = (*state)->maxSeq();
   result.decisions = (*state)->takeDecisions();
+  result.tuning = (*state)->tuning();
+  result.kernels = (*state)->kernelText();
   result.stages = (*state)->stages();
   result.capacity = (*state)->capacity();
   result.package = (*state)->takePackage();

@@ -1,12 +1,15 @@
 // From a model directory and a machine to a package. The one entry to the compiler for tools.
 #pragma once
 
+#include "compiler/codegen/Schedule.h"
 #include "compiler/pipeline/Phases.h"
 #include "hw-models/Hardware.h"
+#include "kernels/Tuning.h"
 #include "runtime/package/KernelCosts.h"
 #include "runtime/package/PackageFile.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +22,14 @@ enum class GemmChoice { Auto, MeshGemm, Cannon };
 enum class ReduceChoice { Auto, Core, Router };
 /// What a compilation is for: the package, or the code that the mesh's cores run.
 enum class Product { Package, Assembly, Elf };
+
+/// How a kernel is written for the core compiled for, found beforehand.
+struct TunedKernel {
+  std::string source; // codegen::sourceDigest of the kernel that it was found for
+  kernels::Tuning tuning;
+  codegen::Schedule schedule;
+  double cycles = 0, defaultCycles = 0;
+};
 
 struct CompileOptions {
   std::string model; // a Hugging Face directory; with `shapesOnly` a config file will do
@@ -34,6 +45,8 @@ struct CompileOptions {
   std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16", "i8"; empty: as stored
   GemmChoice gemm = GemmChoice::Auto;
   ReduceChoice reduce = ReduceChoice::Auto; // Router: an error where the hardware's routers cannot
+  std::map<std::string, TunedKernel> tuned; // by the kernel's symbol
+  bool keepKernels = false;                 // Compilation::kernels
   Phase until = Phase::Package;
   Product product = Product::Package;   // of the cores' code: nothing after the link phase is done
   std::string dumpDirectory;            // the IR after each phase goes there; empty: nowhere
@@ -78,6 +91,15 @@ struct Capacity {
   uint64_t appended = 0; // new tokens, if they all stayed on the last row of cores
 };
 
+/// What came of CompileOptions::tuned.
+struct TuningUse {
+  uint64_t kernels = 0; // that the core has code of
+  uint64_t hits = 0;    // of them, written as was found
+  uint64_t stale = 0;   // found for another version of the kernel, and ignored
+  uint64_t reordered = 0,
+           notReordered = 0; // of the hits: loops in another order; loops that are no more what they were
+};
+
 struct Compilation {
   std::unique_ptr<runtime::Package> package; // null if stopped before the package phase
   std::string ir;                            // after the last phase run
@@ -86,6 +108,8 @@ struct Compilation {
   std::vector<Decision> decisions;
   std::optional<runtime::KernelCosts> kernelCosts;
   std::string costsProblem; // why there are none, although they were to be measured; the package is good all the same
+  TuningUse tuning;
+  std::string kernels; // the kernels before anything is chosen for the core, as text
   uint32_t maxSeq = 0;
   std::optional<Stages> stages;     // with CompileOptions::shapesOnly, after the plan phase
   std::optional<Capacity> capacity; // the same, of a program for decode

@@ -60,6 +60,12 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
                                    {"reason", decision.reason},
                                    {"alternatives", alternatives}});
   }
+  if (const TuningUse &tuning = compilation.tuning; tuning.kernels)
+    report["tuning"] = {{"kernels", tuning.kernels},
+                        {"hits", tuning.hits},
+                        {"stale", tuning.stale},
+                        {"reordered", tuning.reordered},
+                        {"not_reordered", tuning.notReordered}};
   if (const auto &stages = compilation.stages)
     report["stages"] = {{"needed", stages->needed},
                         {"on_machine", stages->onMachine},

@@ -11,6 +11,7 @@
 #include "compiler/pipeline/Capacity.h"
 #include "compiler/pipeline/Choices.h"
 #include "compiler/pipeline/Emit.h"
+#include "compiler/pipeline/Tuned.h"
 #include "compiler/pipeline/UnitChoices.h"
 #include "compiler/place/Place.h"
 #include "compiler/plan/FabricBuffers.h"
@@ -151,6 +152,8 @@ public:
   }
   uint32_t maxSeq() const override { return options.maxSeq; }
   std::vector<Decision> takeDecisions() override { return std::move(decisions); }
+  TuningUse tuning() const override { return tuningUse; }
+  std::string kernelText() const override { return keptKernels; }
   std::optional<Stages> stages() const override { return found; }
   std::optional<Capacity> capacity() override {
     // A budget's own compilations ask for none, and a prefill alone keeps no cache for others.
@@ -176,7 +179,7 @@ private:
   }
 
   int programColors() const {
-    return static_cast<int>(options.hardware.routing.colors - options.hardware.routing.reservedColors);
+    return static_cast<int>(options.hardware.routing.usableColors());
   }
 
   uint32_t alignBytes() const { return std::max(options.hardware.memory.alignBytes, 16u); }
@@ -257,8 +260,14 @@ private:
     OpBuilder builder = OpBuilder::atBlockEnd(kernels->getBody());
     for (auto function : module->getOps<func::FuncOp>())
       builder.clone(*function);
-    if (auto core = coreTarget())
-      return chooseExp(options, *core, *module, *kernels, decisions);
+    std::optional<codegen::CoreTarget> core = coreTarget();
+    if (!core)
+      return {};
+    if (auto chosen = chooseExp(options, *core, *module, *kernels, decisions); !chosen)
+      return chosen;
+    if (options.keepKernels)
+      llvm::raw_string_ostream(keptKernels) << *kernels;
+    tuningUse = tuneKernels(options.tuned, *kernels, decisions);
     return {};
   }
 
@@ -300,6 +309,7 @@ private:
     auto core = codegen::compileCoreKernels(*kernels, *target);
     if (!core)
       return core.takeError();
+    reorderKernels(options.tuned, *kernels, *core, tuningUse);
     objects.push_back(std::make_unique<pkg::KernelObjectT>(std::move(*core)));
     // Code that is only looked at may be too large to run.
     return options.product == Product::Package ? checkCode(options, *objects.back(), peakBytes()) : Result<void>();
@@ -355,6 +365,8 @@ private:
   std::unique_ptr<runtime::Package> package;
   std::vector<Decision> decisions;
   std::optional<Stages> found;
+  TuningUse tuningUse;
+  std::string keptKernels;
 };
 
 } // namespace

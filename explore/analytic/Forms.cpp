@@ -179,7 +179,7 @@ ProgramEstimate layer(const FormContext &on, const std::vector<LayerStep> &steps
 } // namespace
 
 ProgramEstimate decodeLayer(const FormContext &on, const std::vector<int64_t> &shape) {
-  return layer(on, algorithms::decodeSteps(algorithms::layerExtents(shape, static_cast<uint32_t>(on.width))), on.tree);
+  return layer(on, algorithms::decodeSteps(algorithms::layerExtents(shape, static_cast<uint32_t>(on.width), on.batch)), on.tree);
 }
 
 ProgramEstimate prefillLayer(const FormContext &on, const std::vector<int64_t> &shape) {

@@ -24,6 +24,7 @@ struct FormContext {
   bool narrow = true; // f16
   int width = 1, height = 1;
   TreeShape tree;
+  int64_t batch = 1; // of decode
 };
 
 ProgramEstimate decodeLayer(const FormContext &on, const std::vector<int64_t> &shape);

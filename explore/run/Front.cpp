@@ -10,6 +10,28 @@
 
 namespace weft::explore {
 
+Result<std::map<std::string, double>> metricsOf(const Row &row) {
+  std::map<std::string, double> out;
+  const auto json = nlohmann::json::parse(row.results, nullptr, false);
+  if (!json.is_object())
+    return userError(fmt::format("point {} has results that are no JSON object; the file is damaged", row.ordinal));
+  for (const auto &[name, value] : json.items())
+    if (value.is_number())
+      out[name] = value.get<double>();
+  return out;
+}
+
+std::optional<std::vector<double>> costsOf(const Space &space, const std::map<std::string, double> &metrics) {
+  std::vector<double> costs;
+  for (const Objective &objective : space.objectives) {
+    auto found = metrics.find(objective.metric);
+    if (found == metrics.end())
+      return std::nullopt;
+    costs.push_back(objective.isMaximised ? -found->second : found->second);
+  }
+  return costs;
+}
+
 namespace {
 
 /// At least as good everywhere and better somewhere.
@@ -23,32 +45,9 @@ bool dominates(const std::vector<double> &a, const std::vector<double> &b) {
   return isBetter;
 }
 
-Result<std::map<std::string, double>> metricsOf(const Row &row) {
-  std::map<std::string, double> out;
-  const auto json = nlohmann::json::parse(row.results, nullptr, false);
-  if (!json.is_object())
-    return userError(fmt::format("point {} has results that are no JSON object; the file is damaged", row.ordinal));
-  for (const auto &[name, value] : json.items())
-    if (value.is_number())
-      out[name] = value.get<double>();
-  return out;
-}
-
 std::string workloadOf(const Row &row) {
   const auto json = nlohmann::json::parse(row.inputs, nullptr, false);
   return json.is_object() ? json.value("workload", "") : "";
-}
-
-/// Smaller is better; absent if an objective is.
-std::optional<std::vector<double>> costsOf(const Space &space, const std::map<std::string, double> &metrics) {
-  std::vector<double> costs;
-  for (const Objective &objective : space.objectives) {
-    auto found = metrics.find(objective.metric);
-    if (found == metrics.end())
-      return std::nullopt;
-    costs.push_back(objective.isMaximised ? -found->second : found->second);
-  }
-  return costs;
 }
 
 struct Group {
@@ -171,7 +170,7 @@ differencesOf(const Space &space,
 
 Result<Findings> findingsOf(const Space &space, Store &store) {
   Findings findings;
-  std::map<std::string, uint64_t> reasons;
+  std::map<std::string, uint64_t> reasons, finerReasons;
   std::map<uint64_t, std::map<std::string, std::map<std::string, double>>> points;
   auto read = store.forEach([&](const Row &row) -> Result<void> {
     ++findings.rows[row.fidelity];
@@ -180,6 +179,8 @@ Result<Findings> findingsOf(const Space &space, Store &store) {
       ++(row.status == "ok" ? findings.ok : findings.refused);
     if (isFirst && row.status != "ok")
       ++reasons[row.reasonKind];
+    if (!isFirst && row.status != "ok")
+      ++finerReasons[row.reasonKind];
     if (row.status != "ok")
       return success();
     // Differences need the points that have two rows; of the first fidelity alone there may be millions.
@@ -200,6 +201,7 @@ Result<Findings> findingsOf(const Space &space, Store &store) {
     return read.takeError();
   findings.differences = differencesOf(space, points);
   findings.reasons.assign(reasons.begin(), reasons.end());
+  findings.finerReasons.assign(finerReasons.begin(), finerReasons.end());
   std::sort(findings.reasons.begin(), findings.reasons.end(),
             [](auto &a, auto &b) { return std::tie(b.second, a.first) < std::tie(a.second, b.first); });
   auto groups = groupsOf(space, store, space.front.value_or(space.filter));

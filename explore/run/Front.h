@@ -6,6 +6,12 @@
 
 namespace weft::explore {
 
+/// Of a row. Errors: it is damaged.
+Result<std::map<std::string, double>> metricsOf(const Row &row);
+
+/// The objectives, smaller is better; absent if one of them is.
+std::optional<std::vector<double>> costsOf(const Space &space, const std::map<std::string, double> &metrics);
+
 /// Which of `points` (an objective a column, smaller is better) no other dominates: none is at least as good in all
 /// columns and better in one. Of equal points, the first.
 std::vector<size_t> nonDominated(const std::vector<std::vector<double>> &points);
@@ -27,11 +33,12 @@ struct Difference {
 };
 
 struct Findings {
-  std::map<std::string, uint64_t> rows;                  // by fidelity
-  uint64_t ok = 0, refused = 0;                          // of the first fidelity
-  std::vector<std::pair<std::string, uint64_t>> reasons; // "kind: sentence" by count, of the first fidelity
-  std::map<std::string, std::vector<FrontPoint>> fronts; // by workload, at the finest fidelity of the space
-  std::vector<Difference> differences;                   // of the objectives
+  std::map<std::string, uint64_t> rows;                       // by fidelity
+  uint64_t ok = 0, refused = 0;                               // of the first fidelity
+  std::vector<std::pair<std::string, uint64_t>> reasons;      // "kind: sentence" by count, of the first fidelity
+  std::vector<std::pair<std::string, uint64_t>> finerReasons; // the same of finer ones
+  std::map<std::string, std::vector<FrontPoint>> fronts;      // by workload, at the finest fidelity of the space
+  std::vector<Difference> differences;                        // of the objectives
 };
 Result<Findings> findingsOf(const Space &space, Store &store);
 

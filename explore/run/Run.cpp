@@ -1,5 +1,6 @@
 #include "explore/run/Run.h"
 
+#include "explore/run/Evolve.h"
 #include "explore/run/Front.h"
 
 #include <fmt/format.h>
@@ -36,7 +37,8 @@ struct Stage {
   Fidelity fidelity;
   uint64_t count = 0;
   std::function<uint64_t(uint64_t)> ordinal;
-  bool worksOnly = false; // leaves out what is refused without an evaluation
+  bool worksOnly = false;                  // leaves out what is refused without an evaluation
+  std::function<void(const Row &)> seen{}; // called for each new row, by one thread at a time
 };
 
 /// One stage on several threads. Threads compute, the caller's thread writes.
@@ -87,10 +89,12 @@ private:
     return isNew;
   }
 
-  void hand(std::vector<Row> &rows) {
+  void hand(const Stage &stage, std::vector<Row> &rows) {
     if (rows.empty())
       return;
     std::unique_lock lock(mutex);
+    if (stage.seen)
+      std::for_each(rows.begin(), rows.end(), stage.seen);
     room.wait(lock, [&] { return queue.size() < mostQueued || giveUp; });
     std::move(rows.begin(), rows.end(), std::back_inserter(queue));
     rows.clear();
@@ -114,12 +118,12 @@ private:
         }
         done.fetch_add(1, std::memory_order_relaxed);
         if (rows.size() >= flushRows || since(last) > flushSeconds) {
-          hand(rows);
+          hand(stage, rows);
           last = Clock::now();
         }
       }
     }
-    hand(rows);
+    hand(stage, rows);
     const std::lock_guard guard(mutex);
     --running;
     changed.notify_one();
@@ -202,6 +206,83 @@ private:
   unsigned running = 0;
 };
 
+/// The stages of an evolution: a generation each.
+class Evolution {
+public:
+  Evolution(const Space &space, const Evaluator &evaluator, Store &store, const SweepOptions &options, Points &points,
+            std::unordered_map<std::string, uint64_t> &known)
+      : space(space), evaluator(evaluator), store(store), options(options), points(points), known(known) {}
+
+  Result<SweepCounts> run() {
+    const std::string filter(nameOf(space.filter));
+    auto read = store.forEach([&](const Row &row) -> Result<void> {
+      if (row.fidelity == filter)
+        remember(row);
+      return success();
+    });
+    if (!read)
+      return read.takeError();
+    for (size_t workload = 0; workload < space.workloads.size() && !counts.stopped; ++workload) {
+      auto done =
+          evolve(space, points, workload, [this](uint64_t first, uint64_t count) { return generation(first, count); });
+      if (failure)
+        return *std::move(failure);
+      if (!done)
+        return done.takeError();
+    }
+    return counts;
+  }
+
+private:
+  void remember(const Row &row) {
+    std::optional<Costs> found;
+    if (auto metrics = metricsOf(row); row.status == "ok" && metrics)
+      found = costsOf(space, *metrics);
+    // As far from every point that works as from the next one that does not.
+    costs.insert_or_assign(row.digest, found ? *std::move(found) : Costs(space.objectives.size(), 1e100));
+  }
+
+  std::optional<std::vector<Costs>> generation(uint64_t first, uint64_t count) {
+    SweepOptions own = options;
+    if (options.progress)
+      own.progress = [&](SweepProgress progress) {
+        progress.done += counts.points;
+        progress.total = space.points();
+        progress.secondsLeft = progress.perSecond > 0 ? double(progress.total - progress.done) / progress.perSecond : 0;
+        options.progress(progress);
+      };
+    auto swept = Sweep(points, evaluator, store, own, known)
+                     .run({.name = "points",
+                           .fidelity = space.filter,
+                           .count = count,
+                           .ordinal = [first](uint64_t i) { return first + i; },
+                           .seen = [this](const Row &row) { remember(row); }});
+    if (!swept) {
+      failure = swept.takeError();
+      return std::nullopt;
+    }
+    counts = {counts.points + swept->points, counts.computed + swept->computed, counts.seconds + swept->seconds,
+              swept->stopped};
+    if (counts.stopped)
+      return std::nullopt;
+    std::vector<Costs> out;
+    const std::string version = evaluator.version(space.filter);
+    for (uint64_t i = 0; i < count; ++i)
+      out.push_back(costs.at(points.at(first + i).digest(space.filter, version)));
+    return out;
+  }
+
+  const Space &space;
+  const Evaluator &evaluator;
+  Store &store;
+  const SweepOptions &options;
+  Points &points;
+  std::unordered_map<std::string, uint64_t> &known;
+  std::unordered_map<Digest, Costs> costs; // of all rows of the first fidelity
+  SweepCounts counts;
+  std::optional<Error> failure;
+};
+
 bool isChecked(const Space &space, uint64_t ordinal) { return shareOf(~space.method.seed, ordinal) < space.check; }
 
 } // namespace
@@ -250,13 +331,20 @@ Result<Row> evaluatePoint(const Points &points, const Evaluator &evaluator, Cand
 }
 
 Result<SweepCounts> sweep(const Space &space, const Evaluator &evaluator, Store &store, const SweepOptions &options) {
-  const Points points(space, evaluator);
+  Points points(space, evaluator);
   auto known = store.ordinals();
   if (!known)
     return known.takeError();
+  const bool evolves = space.method.kind == Method::Kind::Evolution;
+  if (evolves && options.shards > 1)
+    return userError(
+        "nsga2 chooses each generation by the one before it, so that no shard can go ahead alone; use more "
+        "threads (--jobs), or random or lhs");
   auto ordinalOf = [&](uint64_t i) { return options.shard + i * options.shards; };
   const uint64_t count = points.count() > options.shard ? (points.count() - options.shard - 1) / options.shards + 1 : 0;
-  auto counts = Sweep(points, evaluator, store, options, *known).run({"points", space.filter, count, ordinalOf});
+  auto counts = evolves
+                    ? Evolution(space, evaluator, store, options, points, *known).run()
+                    : Sweep(points, evaluator, store, options, *known).run({"points", space.filter, count, ordinalOf});
   const std::optional<Fidelity> next = finer(evaluator, space.filter);
   if (!counts || counts->stopped || space.check == 0 || !next)
     return counts;
@@ -282,7 +370,10 @@ Result<SweepCounts> sweepFront(const Space &space, const Evaluator &evaluator, S
   auto known = store.ordinals();
   if (!known)
     return known.takeError();
-  const Points points(space, evaluator);
+  Points points(space, evaluator);
+  if (space.method.kind == Method::Kind::Evolution) // from the store, to know where its points lie
+    if (auto again = Evolution(space, evaluator, store, options, points, *known).run(); !again || again->stopped)
+      return again;
   return Sweep(points, evaluator, store, options, *known)
       .run({"front", *space.front, ordinals->size(), [&](uint64_t i) { return (*ordinals)[i]; }});
 }

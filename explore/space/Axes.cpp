@@ -231,21 +231,45 @@ Result<void> SpaceReader::readAxes(const hw::YamlNode &node, int line) {
   return success();
 }
 
+/// Of an evolution; another method has none.
+Result<void> SpaceReader::readPopulation(const hw::YamlNode *node, int line) {
+  Method &method = space.method;
+  if (method.kind != Method::Kind::Evolution)
+    return node ? Result<void>(at(node->line, "method.population", "only nsga2 has one; remove the key")) : success();
+  method.population = 40;
+  if (node) {
+    auto value = whole(*node, "method.population", 8, 100'000);
+    if (!value)
+      return value.takeError();
+    method.population = *value;
+  }
+  if (method.population % 4 != 0 || method.points % method.population != 0)
+    return at(line, "method.population",
+              fmt::format("{} points are no whole number of generations of {}; a population is a multiple of 4 and "
+                          "points are a multiple of it",
+                          method.points, method.population));
+  if (space.objectives.size() < 2)
+    return at(line, "method.kind", "nsga2 wants two objectives or more; take grid, random or lhs");
+  if (space.axes.empty())
+    return at(line, "method.kind", "nsga2 wants an axis");
+  return success();
+}
+
 Result<void> SpaceReader::readMethod(const hw::YamlNode &node, int line) {
   using Kind = Method::Kind;
   Method &method = space.method;
   const hw::YamlNode *kind = nullptr;
   if (node.kind == hw::YamlNode::Kind::Map) {
-    if (auto checked = checkKeys(node, "method", {"kind", "points", "seed"}); !checked)
+    if (auto checked = checkKeys(node, "method", {"kind", "points", "seed", "population"}); !checked)
       return checked;
     kind = findMember(node, "kind");
   }
   constexpr std::pair<std::string_view, Kind> kinds[] = {
-      {"grid", Kind::Grid}, {"random", Kind::Random}, {"lhs", Kind::LatinHypercube}};
+      {"grid", Kind::Grid}, {"random", Kind::Random}, {"lhs", Kind::LatinHypercube}, {"nsga2", Kind::Evolution}};
   auto found =
       std::find_if(std::begin(kinds), std::end(kinds), [&](auto &each) { return kind && kind->scalar == each.first; });
   if (found == std::end(kinds))
-    return at(kind ? kind->line : line, "method.kind", "it wants grid, random or lhs");
+    return at(kind ? kind->line : line, "method.kind", "it wants grid, random, lhs or nsga2");
   method.kind = found->second;
   const hw::YamlNode *points = findMember(node, "points"), *seed = findMember(node, "seed");
   if (method.kind == Kind::Grid && (points || seed))
@@ -259,6 +283,8 @@ Result<void> SpaceReader::readMethod(const hw::YamlNode &node, int line) {
       return count.takeError();
     method.points = *count;
   }
+  if (auto read = readPopulation(findMember(node, "population"), kind->line); !read)
+    return read;
   if (seed) {
     auto value = whole(*seed, "method.seed", 0, std::numeric_limits<uint32_t>::max());
     if (!value)

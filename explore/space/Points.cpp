@@ -61,6 +61,10 @@ std::string textOf(const Workload &workload) {
                                  workload.meshWidth, workload.meshHeight);
   for (int64_t extent : workload.shape)
     text += fmt::format(" {}", extent);
+  if (!workload.traceText.empty()) {
+    const XXH128_hash_t trace = XXH3_128bits(workload.traceText.data(), workload.traceText.size());
+    text += fmt::format(" {:016x}{:016x} {}", trace.high64, trace.low64, workload.requests);
+  }
   const XXH128_hash_t model = XXH3_128bits(workload.modelText.data(), workload.modelText.size());
   return text + fmt::format(" {} {:016x}{:016x}", workload.element, model.high64, model.low64);
 }
@@ -321,7 +325,13 @@ void Points::describe(Candidate &candidate, size_t workload, const Coordinates &
   candidate.inputs += '}';
 }
 
+void Points::place(uint64_t ordinal, Coordinates coordinates) {
+  placed.insert_or_assign(ordinal, std::move(coordinates));
+}
+
 Candidate Points::at(uint64_t ordinal) const {
+  if (space.method.kind == Method::Kind::Evolution)
+    return make(ordinal, placed.at(ordinal), ordinal / space.method.points);
   const uint64_t workloads = space.workloads.size();
   return make(ordinal, coordinates(ordinal / workloads), ordinal % workloads);
 }
@@ -354,7 +364,7 @@ Candidate Points::make(uint64_t ordinal, const Coordinates &coordinates, size_t 
 }
 
 Result<void> Points::checkFeasible(uint64_t most) const {
-  if (count() > most)
+  if (count() > most || space.method.kind == Method::Kind::Evolution)
     return success();
   std::map<std::string, uint64_t> reasons;
   for (uint64_t ordinal = 0; ordinal < count(); ++ordinal) {

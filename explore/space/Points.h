@@ -3,6 +3,8 @@
 
 #include "explore/space/Space.h"
 
+#include <unordered_map>
+
 namespace weft::explore {
 
 /// What tells a point at a fidelity from all others, whatever space it is in: 32 hexadecimal digits.
@@ -30,6 +32,8 @@ public:
   uint64_t count() const { return space.points(); }
   /// The point with this ordinal.
   Candidate at(uint64_t ordinal) const;
+  /// Of an evolution: where the point with this ordinal lies. Ordinals of a workload follow each other.
+  void place(uint64_t ordinal, Coordinates coordinates);
   Candidate make(uint64_t ordinal, const Coordinates &coordinates, size_t workload) const;
   /// Refuses an outcome that breaks a constraint or has not all objectives.
   void judge(const Candidate &candidate, Outcome &outcome) const;
@@ -65,7 +69,8 @@ private:
   std::vector<std::string> workloadTexts;
   std::vector<Sources> letSources, constraintSources;
   std::vector<std::vector<Sources>> deriveSources;
-  std::vector<std::vector<uint32_t>> strata; // of a Latin hypercube: a permutation an axis
+  std::unordered_map<uint64_t, Coordinates> placed; // of an evolution
+  std::vector<std::vector<uint32_t>> strata;        // of a Latin hypercube: a permutation an axis
 };
 
 } // namespace weft::explore

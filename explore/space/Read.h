@@ -31,6 +31,7 @@ struct SpaceReader {
 private:
   Result<void> readWorkload(const hw::YamlNode &map);
   Result<void> readMesh(const hw::YamlNode &node, Workload &workload) const;
+  Result<void> readPopulation(const hw::YamlNode *node, int line);
   Result<void> readModel(Workload &workload, int line) const;
   Result<void> readAxis(const hw::YamlMember &member);
   Result<void> nameAxis(const hw::YamlMember &member, Axis &axis) const;

@@ -85,17 +85,19 @@ std::string SpaceReader::fromHere(const std::string &path) const {
   return (std::filesystem::path(origin).parent_path() / path).string(); // an absolute path stays as it is
 }
 
-Result<std::string> readSmallFile(const std::string &path) {
+Result<std::string> readSmallFile(const std::string &path, size_t mostBytes) {
   if (Result<void> regular = checkRegularFile(path); !regular)
     return regular.takeError();
+  std::error_code failed;
+  const uint64_t size = std::filesystem::file_size(path, failed);
   std::ifstream file(path, std::ios::binary);
-  std::string text(maxFileBytes + 1, '\0');
+  std::string text(failed ? mostBytes + 1 : std::min<uint64_t>(size, mostBytes) + 1, '\0');
   file.read(text.data(), std::streamsize(text.size()));
   if (file.bad() || !file.is_open())
     return userError(fmt::format("{}: cannot be read", path));
   text.resize(size_t(file.gcount()));
-  if (text.size() > maxFileBytes)
-    return userError(fmt::format("{}: more than {} bytes", path, maxFileBytes));
+  if (text.size() > mostBytes)
+    return userError(fmt::format("{}: more than {} bytes", path, mostBytes));
   return text;
 }
 
@@ -372,7 +374,7 @@ static Result<void> readBase(SpaceReader &reader, const hw::YamlNode &node) {
   space.baseName = node.scalar;
   if (std::find(presets.begin(), presets.end(), node.scalar) == presets.end()) {
     const std::string path = reader.fromHere(node.scalar);
-    auto text = reader.readFile(path);
+    auto text = reader.readFile(path, maxFileBytes);
     if (!text)
       return reader.at(node.line, "base",
                        fmt::format("no preset, and {}; presets: {}", text.error().message, listed(presets)));

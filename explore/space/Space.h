@@ -54,10 +54,11 @@ struct Objective {
 };
 
 struct Method {
-  enum class Kind { Grid, Random, LatinHypercube };
+  enum class Kind { Grid, Random, LatinHypercube, Evolution };
   Kind kind = Kind::Grid;
   uint64_t points = 0; // configurations; of a grid, all there are
   uint64_t seed = 1;
+  uint64_t population = 0; // of an evolution: points of a generation
 };
 
 struct Space {
@@ -79,11 +80,11 @@ struct Space {
   uint64_t points() const { return method.points * workloads.size(); }
 };
 
-/// Bytes of a space or a model's configuration that are read.
-inline constexpr size_t maxFileBytes = 64 * 1024;
+/// Bytes that are read of a space or a model's configuration, and of a trace of requests.
+inline constexpr size_t maxFileBytes = 64 * 1024, maxTraceBytes = 256 * 1024 * 1024;
 
-using ReadFile = std::function<Result<std::string>(const std::string &path)>;
-Result<std::string> readSmallFile(const std::string &path);
+using ReadFile = std::function<Result<std::string>(const std::string &path, size_t mostBytes)>;
+Result<std::string> readSmallFile(const std::string &path, size_t mostBytes = maxFileBytes);
 
 /// Errors name origin, line, key and what is allowed. Paths in `text` are relative to the folder of `origin`.
 Result<Space> parseSpace(const std::string &text, const std::string &origin, const Vocabulary &vocabulary,

@@ -23,13 +23,26 @@ Result<void> SpaceReader::readMesh(const hw::YamlNode &node, Workload &workload)
 
 Result<void> SpaceReader::readModel(Workload &workload, int line) const {
   workload.modelPath = fromHere(workload.modelPath);
-  Result<std::string> text = readFile(workload.modelPath);
+  Result<std::string> text = readFile(workload.modelPath, maxFileBytes);
   if (!text)
     return at(line, "workloads.model", text.error().message);
   workload.modelText = *std::move(text);
-  if (workload.phase != "decode" && workload.phase != "prefill")
-    return at(line, "workloads.phase", "it wants decode or prefill");
-  if (workload.context == 0)
+  if (workload.phase != "decode" && workload.phase != "prefill" && workload.phase != "serve")
+    return at(line, "workloads.phase", "it wants decode, prefill or serve");
+  const bool serves = workload.phase == "serve";
+  if (serves == workload.tracePath.empty() || (!serves && workload.requests))
+    return at(line, "workloads.trace",
+              serves ? "the key is missing; which requests?" : "only phase serve has requests");
+  if (serves && (workload.context || workload.batch != 1 || workload.meshWidth))
+    return at(line, "workloads", "phase serve has the context and batch of its requests, and all of the machine");
+  if (serves) {
+    workload.tracePath = fromHere(workload.tracePath);
+    Result<std::string> trace = readFile(workload.tracePath, maxTraceBytes);
+    if (!trace)
+      return at(line, "workloads.trace", trace.error().message);
+    workload.traceText = *std::move(trace);
+  }
+  if (!serves && workload.context == 0)
     return at(line, "workloads.context", "the key is missing; how many tokens?");
   if (!workload.shape.empty() || !workload.element.empty())
     return at(line, "workloads", "shape and dtype are those of a kernel, not of a model");
@@ -40,25 +53,30 @@ Result<void> SpaceReader::readWorkload(const hw::YamlNode &map) {
   if (map.kind != Kind::Map)
     return at(map.line, "workloads",
               "each is a map, e.g. {name: decode-8b, model: config.json, phase: decode, context: 4096}");
-  if (auto checked = checkKeys(map, "a workload",
-                               {"name", "model", "phase", "context", "batch", "kernel", "shape", "dtype", "mesh"});
+  if (auto checked = checkKeys(
+          map, "a workload",
+          {"name", "model", "phase", "context", "batch", "kernel", "shape", "dtype", "mesh", "trace", "requests"});
       !checked)
     return checked;
   Workload workload;
-  const std::pair<std::string_view, std::string *> texts[] = {{"name", &workload.name},
-                                                              {"model", &workload.modelPath},
-                                                              {"phase", &workload.phase},
-                                                              {"kernel", &workload.kernel},
-                                                              {"dtype", &workload.element}};
+  const std::pair<std::string_view, std::string *> texts[] = {
+      {"name", &workload.name},       {"model", &workload.modelPath}, {"phase", &workload.phase},
+      {"trace", &workload.tracePath}, {"kernel", &workload.kernel},   {"dtype", &workload.element}};
   for (const auto &[key, text] : texts)
     if (const hw::YamlNode *node = findMember(map, key)) {
       if (node->kind != Kind::Scalar || node->scalar.empty() || node->scalar.size() > 4096 ||
-          (key != "model" && !std::all_of(node->scalar.begin(), node->scalar.end(), [](unsigned char c) {
-             return std::isalnum(c) || c == '.' || c == '_' || c == '-';
-           })))
+          (key != "model" && key != "trace" &&
+           !std::all_of(node->scalar.begin(), node->scalar.end(),
+                        [](unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '-'; })))
         return at(node->line, fmt::format("workloads.{}", key), "it wants a word");
       *text = node->scalar;
     }
+  if (const hw::YamlNode *node = findMember(map, "requests")) {
+    auto value = whole(*node, "workloads.requests", 1, 1'000'000'000);
+    if (!value)
+      return value.takeError();
+    workload.requests = *value;
+  }
   const std::pair<std::string_view, uint32_t *> numbers[] = {{"context", &workload.context},
                                                              {"batch", &workload.batch}};
   for (const auto &[key, number] : numbers)
@@ -85,8 +103,9 @@ Result<void> SpaceReader::readWorkload(const hw::YamlNode &map) {
     return at(map.line, "workloads.name", fmt::format("'{}' is there twice", workload.name));
   if (workload.kernel.empty() == workload.modelPath.empty())
     return at(map.line, "workloads", "each has a model or a kernel");
-  if (!workload.kernel.empty() && (workload.shape.empty() || !workload.phase.empty() || workload.context != 0))
-    return at(map.line, "workloads", "a kernel has a shape, no phase and no context");
+  if (!workload.kernel.empty() && (workload.shape.empty() || !workload.phase.empty() || workload.context != 0 ||
+                                   !workload.tracePath.empty() || workload.requests))
+    return at(map.line, "workloads", "a kernel has a shape, no phase, no context and no trace");
   if (!workload.kernel.empty() && workload.element.empty())
     workload.element = "f16";
   if (!workload.modelPath.empty())

@@ -330,6 +330,12 @@ Result<uint64_t> mergeStores(const std::vector<std::string> &sources, const std:
         if (!made)
           return made.takeError();
         out.emplace(*std::move(made));
+        auto base = source->note(baseNote);
+        Result<void> kept = base ? success() : Result<void>(base.takeError());
+        if (base && *base)
+          kept = out->setNote(baseNote, **base);
+        if (!kept)
+          return kept.takeError();
       } else if (source->meta().spaceDigest != out->meta().spaceDigest) {
         return userError(fmt::format("{} and {} hold results of different spaces", sources[0], path));
       } else if (source->meta().evaluators != out->meta().evaluators) {

@@ -34,6 +34,9 @@ struct Meta {
   std::string evaluators; // versions of the models, by fidelity
 };
 
+/// The note that keeps the space's base machine, as YAML.
+inline constexpr const char *baseNote = "base";
+
 class Store {
 public:
   /// Makes a file. Errors: it is there already, it cannot be made.

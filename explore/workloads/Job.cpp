@@ -41,8 +41,8 @@ struct LayerBytes {
 LayerBytes decodeBytes(const LayerExtents &on, const hw::Hardware &hardware, int64_t size) {
   Budget resident(hardware), shared(hardware);
   resident.add((4 * on.dim * on.dim + 3 * on.dim * on.ffn) * size);
-  resident.add(2 * on.dim * on.seq * size);
-  shared.add(std::max({3 * on.dim, 2 * on.ffn, on.seq}) * size);
+  resident.add(2 * on.dim * on.seq * on.batch * size);
+  shared.add(std::max({3 * on.dim, 2 * on.ffn, on.seq}) * on.batch * size);
   return {resident.bytes(), shared.bytes()};
 }
 
@@ -76,7 +76,7 @@ LayerBytes prefillBytes(const LayerExtents &on, const hw::Hardware &hardware, in
 /// The layers lie on as many squares as they need; a token passes through all of them.
 std::optional<Refusal> placeLayers(Job &job, const hw::Hardware &hardware, bool decode) {
   const uint32_t side = job.request.width;
-  const LayerExtents on = algorithms::layerExtents(job.request.shape, side);
+  const LayerExtents on = algorithms::layerExtents(job.request.shape, side, job.batch);
   const int64_t size = algorithms::elementBytes(job.request.element);
   const LayerBytes bytes = decode ? decodeBytes(on, hardware, size) : prefillBytes(on, hardware, size);
   const int64_t usable = hardware.usableBytes(), left = usable - bytes.shared;
@@ -98,7 +98,7 @@ std::optional<Refusal> placeLayers(Job &job, const hw::Hardware &hardware, bool 
 }
 
 std::optional<Refusal> checkColors(const Job &job, const hw::Hardware &hardware, bool decode) {
-  const uint32_t available = hardware.routing.colors - hardware.routing.reservedColors;
+  const uint32_t available = hardware.routing.usableColors();
   const uint32_t needed = job.request.width > 1 ? layerColors(decode, job.tree) : 0;
   if (needed <= available)
     return std::nullopt;
@@ -131,7 +131,8 @@ Result<std::optional<Refusal>> prepareModel(const Point &point, const Models &mo
   job.request.algorithm = "waferllm";
   job.request.shape = {shape->hidden, shape->intermediate, workload.context};
   job.layers = static_cast<double>(shape->layers);
-  job.tokens = decode ? 1 : workload.context;
+  job.tokens = decode ? workload.batch : double(workload.context) * workload.batch;
+  job.batch = decode ? workload.batch : 1;
   const uint32_t side = std::min(job.request.width, job.request.height);
   if (workload.meshWidth && job.request.width != job.request.height)
     return std::optional(Refusal{
@@ -141,6 +142,8 @@ Result<std::optional<Refusal>> prepareModel(const Point &point, const Models &mo
     return refused;
   if (auto refused = placeLayers(job, point.hardware, decode))
     return refused;
+  if (!decode)
+    job.layers *= workload.batch; // prompts run one after the other
   return checkColors(job, point.hardware, decode);
 }
 
@@ -155,6 +158,17 @@ Result<Prepared> prepare(const Point &point, const Models &models) {
   job.request.height = workload.meshHeight ? workload.meshHeight : mesh.meshHeight;
   job.request.element = workload.element == "f32" ? algorithms::Element::F32 : algorithms::Element::F16;
   auto settings = point.choices;
+  if (auto side = settings.extract("side")) {
+    auto cores = algorithms::Settings({{"side", side.mapped()}}).number("side", 0, 1, 65535);
+    if (!cores || workload.modelText.empty() || workload.meshWidth) {
+      prepared.refusal =
+          Refusal{"choice", cores ? "a side is that of the square for a model without a mesh" : cores.error().message};
+      return prepared;
+    }
+    job.request.width = job.request.height = static_cast<uint32_t>(*cores);
+  }
+  if (workload.batch != 1 && workload.phase == "decode")
+    settings["batch"] = std::to_string(workload.batch);
   if (auto algorithm = settings.extract("algorithm"))
     job.request.algorithm = algorithm.mapped();
   job.request.settings = algorithms::Settings(std::move(settings));

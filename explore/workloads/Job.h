@@ -13,6 +13,7 @@ struct Job {
   algorithms::Request request;
   double layers = 1;      // times that the program runs
   double tokens = 0;      // that come of it; 0: a kernel
+  int64_t batch = 1;      // of decode: sequences at once
   uint64_t meshes = 1;    // rectangles of the request's size that the layers lie on
   uint64_t sramBytes = 0; // of a core's SRAM
   TreeShape tree;

@@ -1,11 +1,11 @@
 #include "explore/workloads/ModelEvaluator.h"
 
 #include "compiler/algorithms/Algorithm.h"
-#include "compiler/algorithms/Algorithms.h"
 #include "explore/workloads/Job.h"
+#include "explore/workloads/ProgramRun.h"
+#include "explore/workloads/Serving.h"
 #include "hw-models/Area.h"
 #include "hw-models/Energy.h"
-#include "sim/maxplus/Evaluators.h"
 
 #include <fmt/format.h>
 
@@ -16,44 +16,6 @@ namespace weft::explore {
 namespace {
 
 using algorithms::Kind;
-
-/// What a program took: of one layer, or of the kernel.
-struct Measured {
-  ProgramEstimate estimate;
-  std::optional<uint64_t> sramBytes; // of a core, where the program says it
-};
-
-/// What a repetition adds when several follow each other without a barrier, as a layer follows a layer.
-Result<Measured> runProgram(algorithms::Request request, const hw::Hardware &hardware, const hw::CoreModel &core) {
-  constexpr uint32_t repeats = 2; // sums bring all cores together: the second repetition is like any later one
-  const bool single = request.kind == Kind::Gemm || request.kind == Kind::PrefillLayer;
-  auto settings = request.settings.all();
-  settings.try_emplace("repeats", std::to_string(single ? 1 : repeats));
-  request.settings = algorithms::Settings(std::move(settings));
-  auto generated = algorithms::generate(request, hardware);
-  if (!generated)
-    return generated.takeError();
-  sim::MeshEngineOptions options;
-  options.timingOnly = true;
-  options.coreModel = &core;
-  auto device = sim::makeTimingEngine(generated->package, hardware, options, sim::Evaluator::Auto);
-  if (!device)
-    return device.takeError();
-  const pkg::ProgramT &program = *generated->package.programs[0];
-  auto result = (*device)->run({.program = program.name, .tokensInCache = 1, .inputs = {}});
-  if (!result)
-    return result.takeError();
-  const double times = generated->facts.repeats;
-  const size_t ops = program.ops.size() / generated->facts.repeats;
-  Measured measured;
-  for (const runtime::OpTime &time : result->report.ops)
-    if (times == 1 || time.op >= ops)
-      measured.estimate.cycles += static_cast<double>(time.cycles) / std::max(1.0, times - 1);
-  measured.estimate.macs = static_cast<double>(generated->facts.macs);
-  measured.estimate.wordHops = static_cast<double>(result->report.counters.wordHops) / times;
-  measured.sramBytes = generated->facts.bytesPerCore;
-  return measured;
-}
 
 /// The form's count of SRAM bytes holds for both fidelities: programs do the same work.
 ProgramEstimate formOf(const Job &job, const FormContext &on) {
@@ -76,9 +38,10 @@ double crossingShare(const hw::DieCrossing &dies, const algorithms::Request &req
 
 class ModelEvaluator : public Evaluator {
 public:
-  bool offers(Fidelity fidelity) const override { return fidelity != Fidelity::Compiled; }
+  explicit ModelEvaluator(RunCompiled compiled) : compiled(std::move(compiled)) {}
+  bool offers(Fidelity fidelity) const override { return fidelity != Fidelity::Compiled || compiled; }
   std::string version(Fidelity fidelity) const override {
-    return fidelity == Fidelity::Analytic ? "form-1" : "engine-1";
+    return fidelity == Fidelity::Analytic ? "form-1" : fidelity == Fidelity::Engine ? "engine-2" : "compiled-1";
   }
   double errorBound(Fidelity fidelity) const override { return fidelity == Fidelity::Analytic ? analyticError : 0; }
   std::vector<std::string> metricNames() const override;
@@ -91,38 +54,33 @@ private:
   /// Largest difference of cycles that tests/unit/explore_models_test.cpp allows; docs/explore.md has the distribution.
   static constexpr double analyticError = 0.03;
 
+  Result<Outcome> evaluateCompiled(const Point &point, Job job) const;
+
   Models models;
+  RunCompiled compiled;
 };
 
 std::vector<std::string> ModelEvaluator::metricNames() const {
-  return {"area.core_mm2",
-          "area.sram_share",
-          "area.total_mm2",
-          "cycles",
-          "hop_bytes",
-          "joules",
-          "joules.always",
-          "joules.links",
-          "joules.macs",
-          "joules.sram",
-          "joules_per_token",
-          "layer_cycles",
-          "macs",
-          "meshes",
-          "power.idle_watts",
-          "seconds",
-          "sram_used_bytes",
-          "tokens_per_joule",
-          "tokens_per_second",
-          "utilisation",
-          "watts"};
+  std::vector<std::string> names = {
+      "area.core_mm2", "area.sram_share",  "area.total_mm2",    "colours",          "communicate",
+      "compute",       "cycles",           "hop_bytes",         "joules",           "joules.always",
+      "joules.links",  "joules.macs",      "joules.sram",       "joules_per_token", "layer_cycles",
+      "macs",          "meshes",           "power.idle_watts",  "seconds",          "sram_used_bytes",
+      "steps",         "tokens_per_joule", "tokens_per_second", "utilisation",      "wait",
+      "watts"};
+  for (std::string &name : servingMetrics())
+    names.push_back(std::move(name));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::vector<std::string> ModelEvaluator::choiceNames() const {
-  std::set<std::string> names{"algorithm"};
+  std::set<std::string> names{"algorithm", "side"};
   for (const algorithms::Algorithm &each : algorithms::algorithms())
     for (const algorithms::SettingDoc &setting : each.settings)
       names.emplace(setting.key);
+  for (std::string &name : servingChoices())
+    names.insert(std::move(name));
   return {names.begin(), names.end()};
 }
 
@@ -130,10 +88,12 @@ Result<void> ModelEvaluator::check(const Workload &workload) const {
   if (!workload.element.empty() && workload.element != "f16" && workload.element != "f32")
     return userError("dtype wants f16 or f32");
   if (workload.kernel.empty()) {
-    if (workload.batch != 1)
-      return userError(fmt::format("batch {}: a layer's program has one sequence, batch is 1", workload.batch));
-    auto shape = models.shapeOf(workload);
-    return shape ? success() : Result<void>(shape.takeError());
+    if (auto shape = models.shapeOf(workload); !shape)
+      return shape.takeError();
+    if (workload.phase == "serve")
+      if (auto requests = models.requestsOf(workload); !requests)
+        return requests.takeError();
+    return success();
   }
   const std::optional<Kind> kind = kindNamed(workload.kernel);
   if (!kind)
@@ -199,12 +159,71 @@ void addTimes(const hw::Hardware &hardware, const Job &job, const ProgramEstimat
   }
 }
 
+/// What only a program that ran can tell.
+void addProgram(const ProgramRun &run, const Job &job, std::map<std::string, double> &metrics) {
+  metrics["communicate"] = run.times.communicate * job.layers;
+  metrics["compute"] = run.times.compute * job.layers;
+  metrics["wait"] = run.times.wait * job.layers;
+  metrics["steps"] = static_cast<double>(run.facts.steps) * job.layers;
+  metrics["colours"] = run.facts.colors;
+  if (!job.isModel())
+    metrics["sram_used_bytes"] = run.facts.bytesPerCore;
+}
+
+/// Of the whole model, its head included: the launch of the compiler's program.
+Result<Outcome> ModelEvaluator::evaluateCompiled(const Point &point, Job job) const {
+  const hw::Hardware &hardware = point.hardware;
+  if (!job.isModel())
+    return Outcome::refused("compiled", "only models can be compiled; the engine has kernels");
+  if (!point.choices.empty())
+    return Outcome::refused("compiled",
+                            fmt::format("the choice {} is the compiler's own", point.choices.begin()->first));
+  auto run = compiled(point);
+  if (!run && run.error().fault == Fault::Internal)
+    return run.takeError();
+  if (!run)
+    return Outcome::refused(reasonKindOf(run.error().message), run.error().message);
+  auto shape = models.shapeOf(*point.workload);
+  if (!shape)
+    return shape.takeError();
+  const double context = point.workload->context, tokens = job.tokens;
+  job.layers = 1; // the launch has all of them
+  ProgramEstimate whole;
+  whole.cycles = run->cycles;
+  whole.macs = tokens * shape->macsOfToken(tokens > 1 ? context / 2 : context); // a prompt's tokens see half of it
+  whole.sramBytes = 2 * whole.macs; // a weight or a cached value each, in f16; activations are few beside them
+  whole.wordHops = run->wordHops;
+  Outcome outcome;
+  outcome.metrics = figures(hardware);
+  outcome.metrics["sram_used_bytes"] = run->sramUsedBytes;
+  outcome.metrics["compute"] = run->compute;
+  outcome.metrics["communicate"] = run->communicate;
+  outcome.metrics["wait"] = run->wait;
+  addTimes(hardware, job, whole, outcome.metrics);
+  outcome.metrics.erase("layer_cycles");
+  addEnergy(hardware, job, whole, whole.cycles, outcome.metrics);
+  return outcome;
+}
+
 Result<Outcome> ModelEvaluator::evaluate(const Point &point, Fidelity fidelity) const {
+  if (point.workload->phase == "serve") {
+    if (fidelity != Fidelity::Analytic)
+      return Outcome::refused("serve", "requests are served with times of fidelity analytic");
+    auto requests = models.requestsOf(*point.workload);
+    if (!requests)
+      return requests.takeError();
+    auto served = evaluateServing(point, models, **requests);
+    if (served)
+      served->metrics.merge(figures(point.hardware));
+    return served;
+  }
   auto prepared = prepare(point, models);
   if (!prepared)
     return prepared.takeError();
   const hw::Hardware &hardware = point.hardware;
   Job &job = prepared->job;
+  if (fidelity == Fidelity::Compiled)
+    return evaluateCompiled(point, job);
   Outcome outcome;
   outcome.metrics = figures(hardware);
   if (job.sramBytes)
@@ -226,21 +245,22 @@ Result<Outcome> ModelEvaluator::evaluate(const Point &point, Fidelity fidelity) 
                        job.request.element == algorithms::Element::F16,
                        static_cast<int>(job.request.width),
                        static_cast<int>(job.request.height),
-                       job.tree};
+                       job.tree,
+                       job.batch};
   ProgramEstimate layer = formOf(job, on);
   if (fidelity == Fidelity::Analytic && !hasForm(job, on))
     return refuse("form", fmt::format("{} {} with these settings has no closed form; the engine has it",
                                       algorithms::nameOf(job.request.kind), job.request.algorithm));
   if (fidelity != Fidelity::Analytic) {
-    auto measured = runProgram(job.request, hardware, **core);
-    if (!measured && measured.error().fault == Fault::Internal)
-      return measured.takeError();
-    if (!measured)
-      return refuse("program", measured.error().message);
-    measured->estimate.sramBytes = layer.sramBytes;
-    layer = measured->estimate;
-    if (!job.isModel() && measured->sramBytes)
-      outcome.metrics["sram_used_bytes"] = static_cast<double>(*measured->sramBytes);
+    auto run = runProgram(job.request, hardware, **core);
+    if (!run && run.error().fault == Fault::Internal)
+      return run.takeError();
+    if (!run)
+      return refuse(reasonKindOf(run.error().message), run.error().message);
+    layer.cycles = run->times.cycles;
+    layer.macs = static_cast<double>(run->facts.macs);
+    layer.wordHops = run->wordHops;
+    addProgram(*run, job, outcome.metrics);
   }
   addTimes(hardware, job, layer, outcome.metrics);
   addEnergy(hardware, job, layer, layer.cycles * job.layers, outcome.metrics);
@@ -249,6 +269,8 @@ Result<Outcome> ModelEvaluator::evaluate(const Point &point, Fidelity fidelity) 
 
 } // namespace
 
-std::unique_ptr<Evaluator> makeModelEvaluator() { return std::make_unique<ModelEvaluator>(); }
+std::unique_ptr<Evaluator> makeModelEvaluator(RunCompiled compiled) {
+  return std::make_unique<ModelEvaluator>(std::move(compiled));
+}
 
 } // namespace weft::explore

@@ -37,7 +37,7 @@ Result<void> channel(const Package &package, const hw::Hardware &hardware, const
   if (channel.axis != pkg::Axis::X && channel.axis != pkg::Axis::Y)
     return error("{}: a channel lies along X or Y", where);
   const int64_t length = lineLength(package, channel.axis), lines = lineCount(package, channel.axis);
-  const int64_t colors = int64_t(hardware.routing.colors) - hardware.routing.reservedColors;
+  const int64_t colors = hardware.routing.usableColors();
   for (const pkg::Flow &flow : channel.flows) {
     if (flow.line() < -1 || flow.line() >= lines)
       return error("{}: line {} of {}", where, flow.line(), lines);

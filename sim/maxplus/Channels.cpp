@@ -61,7 +61,7 @@ private:
 
 Result<void> Builder::checkFlow(const pkg::ChannelT &channel, const pkg::Flow &flow, int32_t lines,
                                 int32_t length) const {
-  const uint32_t usable = hardware.routing.colors - std::min(hardware.routing.colors, hardware.routing.reservedColors);
+  const uint32_t usable = hardware.routing.usableColors();
   if (flow.combine() != pkg::Combine::None)
     return bad(channel, "routers combine its words, which only the event-driven engine does");
   if (flow.line() < -1 || flow.line() >= lines || flow.lo() < -1 || flow.hi() >= length || flow.lo() > flow.source() ||

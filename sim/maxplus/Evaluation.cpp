@@ -1,5 +1,7 @@
 #include "sim/maxplus/Evaluation.h"
 
+#include "sim/mesh/Params.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,24 +11,18 @@
 
 namespace weft::sim::maxplus {
 
-static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t tokens) {
-  std::vector<int64_t> values;
-  for (const std::vector<int32_t> &divisors : image.params) {
-    int64_t value = tokens;
-    for (int32_t divisor : divisors)
-      value = (value + divisor - 1) / divisor;
-    values.push_back(value);
-  }
-  return values;
-}
-
 Evaluation::Evaluation(const EvaluationContext &context, const runtime::Launch &launch, bool together, bool mayCross)
     : package(context.package), program(context.program), hardware(context.hardware), options(context.options),
       launch(launch), width(package.mesh_width), height(package.mesh_height), together(together),
       crossAllowed(mayCross), params(evaluateParams(program.image, launch.tokensInCache)),
       time(size_t{width} * height, 0), ends(size_t{width} * height, 0),
-      messages(program.channels, fabricCycles(hardware), width, height), ops(program.image.ops.size()),
-      traffic(program.image.channels.size()), repetition(program.repetition) {}
+      messages(program.channels, program.image.channels, fabricCycles(hardware), width, height),
+      ops(program.image.ops.size()), traffic(program.image.channels.size()), repetition(program.repetition) {
+  for (const ChannelShape &shape : program.channels)
+    for (const Line &line : shape.lines)
+      for (const FlowShape &flow : line.flows)
+        histories[shape.alongX].sharesLinks = histories[shape.alongX].sharesLinks || flow.sharesLinks;
+}
 
 Result<runtime::LaunchReport> Evaluation::run() {
   if (options.explain)
@@ -151,6 +147,9 @@ Result<void> Evaluation::runPhase(const std::vector<uint32_t> &tasks) {
     return runStrands(tasks, classes, groups);
   const LineUse use = lineUse(tasks);
   const bool alongX = use.alongX;
+  for (bool axis : {false, true})
+    if (axis ? use.alongX : use.alongY)
+      forgetHistory(axis);
   std::vector<int32_t> shift;
   if (use.alongX != use.alongY && !use.host && !(alongX ? use.byRow : use.byColumn) &&
       linesAlike(classes, groups, alongX) && findShifts(alongX, shift) && mayFold(alongX, shift))

@@ -6,6 +6,7 @@
 #include "sim/maxplus/Channels.h"
 #include "sim/maxplus/CoreSet.h"
 #include "sim/maxplus/LineSweep.h"
+#include "sim/maxplus/LineWords.h"
 #include "sim/maxplus/Lockstep.h"
 #include "sim/maxplus/Messages.h"
 #include "sim/maxplus/Partition.h"
@@ -145,11 +146,33 @@ private:
                       const LineUse &use, bool firstOnly, std::deque<LineSweep::Work> &made);
   void take(const Swept &swept, uint32_t firstPhase);
   uint32_t runOnLines(uint32_t phase);
+  /// Phases that go through lines, with what their cores do.
+  struct LinePart {
+    uint32_t phase = 0;
+    bool alongX = false, same = false; // same: on all lines, of which `works` has the first
+    std::deque<LineSweep::Work> made;
+    LineWorks works;
+    std::vector<uint32_t> begins; // when cores began
+  };
   bool sweepPhases(const std::vector<uint32_t> &tasks, const LineUse &use, uint32_t phase, uint32_t count);
-  bool sweepFirst(LineSweep &sweep, bool alongX, const LineWorks &works, const std::vector<int32_t> &shift,
-                  Swept &swept);
-  bool sweepAll(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept);
-  bool sweepEach(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept);
+  bool sweepFirst(LineSweep &sweep, const LinePart &part, const std::vector<int32_t> &shift, Swept &swept);
+  bool sweepAll(LineSweep &sweep, const LinePart &part, Swept &swept);
+  bool sweepEach(LineSweep &sweep, const LinePart &part, Swept &swept);
+
+  // WordPhase.cpp
+  /// The phases of an axis that were swept last, and whether there is none before them.
+  struct LineHistory {
+    static constexpr size_t kept = 3;
+    bool sharesLinks = false, isWhole = true;
+    std::deque<std::unique_ptr<LinePart>> parts;
+  };
+  void remember(std::unique_ptr<LinePart> part);
+  void forgetHistory(bool alongX);
+  void shiftHistory(uint32_t fromPhase, uint32_t later);
+  bool sweepSome(LineSweep &sweep, const LinePart &part, std::vector<int32_t> &times, uint32_t from, uint32_t to,
+                 Swept &swept);
+  bool wordsOn(LineSweep &sweep, const LinePart &part, uint32_t line, bool forAll, int32_t *times, uint32_t parts);
+  const RouteTables *routesOf(bool alongX, uint32_t line);
 
   // Across.cpp
   struct Crossing { // of a channel between lines of which one stands for all
@@ -255,6 +278,14 @@ private:
   uint64_t busy = 0, steps = 0, lastEnd = 0;
   std::vector<int32_t> folds[2]; // of lines along y and x: their shifts, where line 0 stands for all; else empty
   std::map<std::pair<std::vector<uint32_t>, bool>, bool> alike;
+  LineHistory histories[2]; // of lines along y and x
+  struct LineRoutes {
+    uint32_t line = 0;
+    RouteTables tables;
+  };
+  std::optional<LineRoutes> lineRoutesOf[2], commonRoutes[2];
+  uint32_t blockBegin = 0;                    // the phase at which the present block begins
+  bool reachedBack = false, wasAlike = false; // into the block before; that one began like the one before it
   std::optional<LineSweep> sweeps[2];         // of lines along y and x
   std::map<uint32_t, uint32_t> sweptTogether; // by kind of phase: how many from it on, 0 if it cannot be
   Repetition repetition;

@@ -1,6 +1,7 @@
 #include "sim/maxplus/Evaluators.h"
 
 #include "sim/maxplus/MaxPlusEngine.h"
+#include "sim/maxplus/OneLine.h"
 
 #include <fmt/format.h>
 
@@ -30,8 +31,8 @@ public:
     }
     if (evaluator == Evaluator::MaxPlus)
       return made.takeError();
-    why = made.error().message;
-    return useEvents();
+    why = made.error().message; // if they are many, run() sees whether one line will do
+    return few ? useEvents() : success();
   }
 
   Result<void> load(const runtime::Package &) override {
@@ -68,6 +69,13 @@ public:
 
 private:
   Result<runtime::LaunchResult> runWithOne(const runtime::Launch &launch) {
+    OneLine one;
+    if (evaluator == Evaluator::Auto && !options.trace && !events)
+      one = findOneLine(package, launch.program);
+    if (options.explain && one.lines > 1) { // words tell more than messages, and a line is fast enough
+      why = "words are watched";
+      return runOneLine(launch, one);
+    }
     if (maxPlus) {
       auto result = maxPlus->run(launch);
       name = "maxplus";
@@ -76,11 +84,26 @@ private:
         return result;
       }
       why = result.error().message;
-      if (auto ready = useEvents(); !ready)
-        return ready.takeError();
     }
+    if (one.lines > 1)
+      return runOneLine(launch, one);
     name = "event";
+    if (auto ready = useEvents(); !ready)
+      return ready.takeError();
     return events->run(launch);
+  }
+
+  Result<runtime::LaunchResult> runOneLine(const runtime::Launch &launch, const OneLine &one) {
+    auto engine = makeMeshEngine(*one.package, hardware, options);
+    if (!engine)
+      return engine.takeError();
+    auto result = (*engine)->run(launch);
+    if (!result)
+      return result;
+    countAllLines(result->report, one.lines);
+    name = "event";
+    why += fmt::format("; word by word on one of {} lines, which are alike", one.lines);
+    return result;
   }
 
   Result<void> useEvents() {

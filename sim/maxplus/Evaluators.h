@@ -13,6 +13,10 @@ enum class Evaluator {
   MaxPlus
 };
 
+/// On more cores a program that the max-plus evaluator refuses is not worth comparing with others: word by word it
+/// takes minutes.
+inline constexpr uint64_t mostCoresByWords = 64 * 64;
+
 /// "auto", "event", "maxplus"; a usage error otherwise.
 Result<Evaluator> parseEvaluator(const std::string &name);
 

@@ -12,14 +12,28 @@ void LineSweep::cross(int32_t at, bool upwards, const RowSpan &span, const FlowS
   links[upwards][static_cast<size_t>(at)].push_back({span, &flow});
 }
 
+/// As Messages::occupySingle, with nothing before.
 void LineSweep::crossSingle(const FlowShape &flow, const FlowState &state, const Stop &stop,
                             const StopState &receiver) {
   const bool upwards = flow.single > flow.source;
-  const RowSpan end = delivered(receiver);
-  auto passed = static_cast<int32_t>(cycles.ramp);
+  const auto words = static_cast<int32_t>(state.words), path = static_cast<int32_t>(stop.path);
+  auto passed = static_cast<int32_t>(cycles.ramp), room = static_cast<int32_t>(stop.room - cycles.queueWords) - passed,
+       steps = static_cast<int32_t>(stop.steps) - 1; // of the queues behind the link
   for (int32_t at = flow.source; at != flow.single; at += upwards ? 1 : -1) {
-    cross(at, upwards, {state.sent, end.last, passed, end.lastAdd - (static_cast<int32_t>(stop.path) - passed)}, flow);
-    passed += static_cast<int32_t>(cycles.link(alongX, upwards ? at : at - 1));
+    cross(at, upwards, {state.sent, state.sent, passed, passed + std::min(words, room) - 1}, flow);
+    if (words > room) { // the rest may wait for the receiver
+      int32_t *next = row(), *last = row();
+      set(next, state.sent, passed + room, lanes);
+      raise(next, receiver.head, steps, lanes);
+      set(last, next, words - 1 - room, lanes);
+      if (receiver.tail) // a stream that goes on, which may be held up farther on
+        raise(last, receiver.tail, passed - path, lanes);
+      cross(at, upwards, {next, last, 0, 0}, flow);
+    }
+    const auto between = static_cast<int32_t>(cycles.link(alongX, upwards ? at : at - 1));
+    passed += between;
+    room -= static_cast<int32_t>(cycles.queueWords) + between;
+    --steps;
   }
 }
 
@@ -94,7 +108,7 @@ bool LineSweep::comeLater() {
     }
     // Lines of which each has its own flows: one stands for all, or a lane is a line.
     for (uint32_t each = 0; each < (lanes == 1 ? shape.lines.size() : lanes); ++each)
-      for (const FlowShape &flow : shape.lines[lanes == 1 ? each : shape.lineOf[each]].flows)
+      for (const FlowShape &flow : shape.lines[lanes == 1 ? each : shape.lineOf[firstLane + each]].flows)
         if (!comesLater(flow, lanes == 1 ? 0 : each, 1))
           return false;
   }

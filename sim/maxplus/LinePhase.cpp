@@ -164,34 +164,46 @@ uint32_t Evaluation::runOnLines(uint32_t phase) {
 bool Evaluation::sweepPhases(const std::vector<uint32_t> &tasks, const LineUse &use, uint32_t phase, uint32_t count) {
   const std::vector<uint32_t> classes = classesOf(tasks);
   const bool alongX = use.alongX;
-  const bool same = !(alongX ? use.byRow : use.byColumn) && linesAlike(classes, groupsOf(classes), alongX);
-  if (!same && (use.onX || use.onY))
+  auto part = std::make_unique<LinePart>();
+  part->phase = phase;
+  part->alongX = alongX;
+  part->same = !(alongX ? use.byRow : use.byColumn) && linesAlike(classes, groupsOf(classes), alongX);
+  if (!part->same && (use.onX || use.onY))
     return false;
-  std::deque<LineSweep::Work> made;
-  const LineWorks works = lineWorks(tasks, classes, phase, use, same, made);
-  if (works.empty())
+  part->works = lineWorks(tasks, classes, phase, use, part->same, part->made);
+  if (part->works.empty())
     return false;
+  if (histories[alongX].sharesLinks)
+    part->begins = time;
   std::optional<LineSweep> &sweep = sweeps[alongX];
   if (!sweep)
     sweep.emplace(program.channels, hardware, alongX, alongX ? width : height);
   Swept swept{std::vector<OpSum>(count), std::vector<runtime::ChannelTraffic>(traffic.size())};
   std::vector<int32_t> shift;
-  const bool done = !same                       ? sweepEach(*sweep, alongX, works, swept)
-                    : findShifts(alongX, shift) ? sweepFirst(*sweep, alongX, works, shift, swept)
-                                                : sweepAll(*sweep, alongX, works, swept);
-  if (done)
-    take(swept, phase);
-  return done;
+  const bool done = !part->same                 ? sweepEach(*sweep, *part, swept)
+                    : findShifts(alongX, shift) ? sweepFirst(*sweep, *part, shift, swept)
+                                                : sweepAll(*sweep, *part, swept);
+  if (!done)
+    return false;
+  take(swept, phase);
+  remember(std::move(part));
+  return true;
 }
 
 /// All lines begin alike: the first one stands for them.
-bool Evaluation::sweepFirst(LineSweep &sweep, bool alongX, const LineWorks &works, const std::vector<int32_t> &shift,
-                            Swept &swept) {
-  std::vector<int32_t> times(works.size());
-  for (size_t at = 0; at < times.size(); ++at)
-    times[at] = static_cast<int32_t>(time[alongX ? at : at * width]);
-  if (!sweep.run(works, times.data(), 1, LineSweep::all, swept.parts()))
-    return false;
+bool Evaluation::sweepFirst(LineSweep &sweep, const LinePart &part, const std::vector<int32_t> &shift, Swept &swept) {
+  const bool alongX = part.alongX;
+  std::vector<int32_t> times(part.works.size());
+  auto begin = [&] {
+    for (size_t at = 0; at < times.size(); ++at)
+      times[at] = static_cast<int32_t>(time[alongX ? at : at * width]);
+  };
+  begin();
+  if (!sweep.run(part.works, times.data(), 1, LineSweep::all, swept.parts())) {
+    begin();
+    if (!wordsOn(sweep, part, 0, true, times.data(), swept.parts()))
+      return false;
+  }
   for (size_t y = 0; y < height; ++y)
     for (size_t x = 0; x < width; ++x)
       time[y * width + x] = static_cast<uint32_t>(times[alongX ? x : y] + shift[alongX ? y : x]);
@@ -200,22 +212,22 @@ bool Evaluation::sweepFirst(LineSweep &sweep, bool alongX, const LineWorks &work
 }
 
 /// Each line is a lane.
-bool Evaluation::sweepAll(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept) {
+bool Evaluation::sweepAll(LineSweep &sweep, const LinePart &part, Swept &swept) {
+  const bool alongX = part.alongX;
   std::vector<int32_t> times(time.begin(), time.end()), turned(alongX ? times.size() : 0);
   if (alongX)
     transpose(times.data(), turned.data(), width, height);
-  const uint32_t lanes = alongX ? height : width;
-  if (!sweep.run(works, alongX ? turned.data() : times.data(), lanes, LineSweep::all, swept.parts()))
+  if (!sweepSome(sweep, part, alongX ? turned : times, 0, alongX ? height : width, swept))
     return false;
   if (alongX)
     transpose(turned.data(), times.data(), height, width);
   std::copy(times.begin(), times.end(), time.begin());
-  swept.add(sweep, lanes, 1, 0);
   return true;
 }
 
 /// Lines that do different things, one after the other.
-bool Evaluation::sweepEach(LineSweep &sweep, bool alongX, const LineWorks &works, Swept &swept) {
+bool Evaluation::sweepEach(LineSweep &sweep, const LinePart &part, Swept &swept) {
+  const bool alongX = part.alongX;
   const uint32_t lines = alongX ? height : width, length = alongX ? width : height;
   std::vector<int32_t> times(time.begin(), time.end()), turned(alongX ? 0 : times.size());
   if (!alongX)
@@ -223,9 +235,14 @@ bool Evaluation::sweepEach(LineSweep &sweep, bool alongX, const LineWorks &works
   LineWorks own(length);
   for (uint32_t line = 0; line < lines; ++line) {
     for (uint32_t at = 0; at < length; ++at)
-      own[at] = works[alongX ? size_t{line} * width + at : size_t{at} * width + line];
-    if (!sweep.run(own, (alongX ? times : turned).data() + size_t{line} * length, 1, line, swept.parts()))
-      return false;
+      own[at] = part.works[alongX ? size_t{line} * width + at : size_t{at} * width + line];
+    int32_t *of = (alongX ? times : turned).data() + size_t{line} * length;
+    const std::vector<int32_t> begins(of, of + length);
+    if (!sweep.run(own, of, 1, line, swept.parts())) {
+      std::copy(begins.begin(), begins.end(), of);
+      if (!wordsOn(sweep, part, line, false, of, swept.parts()))
+        return false;
+    }
     swept.add(sweep, 1, 1, 0);
   }
   if (!alongX)

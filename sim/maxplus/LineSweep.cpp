@@ -21,11 +21,12 @@ LineSweep::LineSweep(const std::vector<ChannelShape> &shapes, const hw::Hardware
 }
 
 bool LineSweep::run(const std::vector<const Work *> &work, int32_t *from, uint32_t laneCount, uint32_t ofLine,
-                    uint32_t parts) {
+                    uint32_t parts, uint32_t firstLine) {
   workOf = &work;
   times = from;
   lanes = laneCount;
   line = ofLine;
+  firstLane = firstLine;
   failed = false;
   counted.assign(parts, {});
   messages.clear();

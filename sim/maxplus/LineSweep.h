@@ -20,6 +20,8 @@ struct LineInstr {
   uint32_t part = 0; // what it counts for
 };
 
+class LineWords;
+
 class LineSweep {
 public:
   using Work = std::vector<LineInstr>;
@@ -38,7 +40,10 @@ public:
   /// `work`: by position, of each line. `times`: when cores begin, and then when they end: `lanes` numbers for each
   /// position. `parts`: those of instructions. If `line` is not `all`, that line; else lane l is line l or, if there is
   /// but one, all lines are alike.
-  bool run(const std::vector<const Work *> &work, int32_t *times, uint32_t lanes, uint32_t line, uint32_t parts);
+  /// `firstLine`: of lanes that are lines.
+  bool run(const std::vector<const Work *> &work, int32_t *times, uint32_t lanes, uint32_t line, uint32_t parts,
+           uint32_t firstLine = 0);
+  bool takeWords(const LineWords &words, int32_t *times, uint32_t line); // LineWords.cpp
   static constexpr uint32_t all = ~uint32_t{0};
 
   const std::vector<Sums> &sums() const { return counted; }  // by part
@@ -118,6 +123,7 @@ private:
   bool isPast();
   bool linksPast();
   bool comeLater();
+  bool areGone(const LineWords &words, const FlowShape &flow);
   bool comesLater(const FlowShape &flow, uint32_t lane, uint32_t count);
 
   const std::vector<ChannelShape> &shapes;
@@ -125,7 +131,7 @@ private:
   const FabricCycles cycles;
   const bool alongX;
   const uint32_t length;
-  uint32_t lanes = 0, line = all;
+  uint32_t lanes = 0, line = all, firstLane = 0;
   int32_t *times = nullptr;
   bool failed = false;
   std::vector<Sums> counted;

@@ -197,7 +197,7 @@ void Evaluation::runLockstep(Strand &strand, uint32_t begin) {
       const uint32_t path = shape.turn ? fabric.ramp + std::max(to[at], to[from]) - std::min(to[at], to[from])
                                        : shape.lines[0].stops[at].path;
       const uint32_t head = std::max(lockstep.began(source) + each.put + path, lockstep.began(core) + each.get);
-      messages.record(each.channel, x, y, time[source] + each.put, head, head + each.words - 1);
+      messages.record(each.channel, x, y, time[source] + each.put, lockstep.began(source) + each.put, head, each.words);
     });
     strand.sent[each.channel] += static_cast<uint32_t>(rounds);
     strand.asked[each.channel] += static_cast<uint32_t>(rounds);

@@ -16,8 +16,9 @@ void Slot::Words::set(uint32_t core, uint32_t words, size_t cores) {
   of[core] = words;
 }
 
-Messages::Messages(const std::vector<ChannelShape> &shapes, const FabricCycles &cycles, uint32_t width, uint32_t height)
-    : shapes(shapes), cycles(cycles), width(width), height(height), channels(shapes.size()) {}
+Messages::Messages(const std::vector<ChannelShape> &shapes, const std::vector<std::string> &names,
+                   const FabricCycles &cycles, uint32_t width, uint32_t height)
+    : shapes(shapes), names(names), cycles(cycles), width(width), height(height), channels(shapes.size()) {}
 
 // ---- slots ------------------------------------------------------------------------------------------------------
 
@@ -276,7 +277,9 @@ bool Messages::mayHold(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, 
   return words <= stop.room && tail && int64_t{tail} + 1 + stop.steps - stop.room > int64_t{sent};
 }
 
-void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t head, uint32_t tail) {
+void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t lastSent, uint32_t head,
+                      uint32_t words) {
+  const uint32_t tail = head + words - 1;
   Channel &of = channels[channel];
   if (of.lastTail.empty()) {
     const size_t cores = size_t{width} * height;
@@ -291,7 +294,7 @@ void Messages::record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, u
   const Line &line = shapes[channel].lineAt(x, y);
   const uint32_t flow = line.stops[shapes[channel].positionOf(x, y)].flow;
   if (line.flows[flow].sharesLinks)
-    occupySingle(channel, line.flows[flow], flow, x, y, sent, tail);
+    occupySingle(channel, x, y, {sent, head, tail, words, 0, lastSent});
   if (tail > latest)
     refuse("the launch takes more than 2^31 cycles");
 }
@@ -352,9 +355,8 @@ uint32_t Messages::headOfOne(uint32_t channel, Slot &slot, const Line &line, con
   const uint32_t head = slot.head[core] = std::max({sent + stop.path, asked, after});
   if (slot.onward.empty() || !slot.onward[core]) {
     settle(channel, slot, core, head + words - 1);
-    const FlowShape &flow = line.flows[stop.flow];
-    if (flow.sharesLinks)
-      occupySingle(channel, flow, stop.flow, x, y, sent, slot.tail[core]);
+    if (line.flows[stop.flow].sharesLinks)
+      occupySingle(channel, x, y, {sent, head, slot.tail[core], words, after ? after - 1 : 0});
   }
   return head;
 }
@@ -368,9 +370,10 @@ void Messages::setTail(uint32_t channel, uint32_t number, uint32_t x, uint32_t y
   const uint32_t core = y * width + x;
   if (flow.single == nobody)
     return; // settleFlow has it
+  const uint32_t before = channels[channel].lastTail[core], source = coreAt(shape, x, y, stop.source);
   settle(channel, slot, core, at);
   if (flow.sharesLinks)
-    occupySingle(channel, flow, stop.flow, x, y, slot.sent[coreAt(shape, x, y, stop.source)], at);
+    occupySingle(channel, x, y, {slot.sent[source], slot.head[core], at, slot.sentWords.at(source), before});
 }
 
 // ---- departures

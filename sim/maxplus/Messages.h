@@ -3,6 +3,7 @@
 
 #include "sim/maxplus/Channels.h"
 #include "sim/maxplus/CoreSet.h"
+#include "sim/maxplus/LinkUses.h"
 
 #include <algorithm>
 #include <array>
@@ -54,7 +55,9 @@ struct Slot {
 
 class Messages {
 public:
-  Messages(const std::vector<ChannelShape> &shapes, const FabricCycles &cycles, uint32_t width, uint32_t height);
+  /// `names`: of channels.
+  Messages(const std::vector<ChannelShape> &shapes, const std::vector<std::string> &names, const FabricCycles &cycles,
+           uint32_t width, uint32_t height);
 
   Slot &slot(uint32_t channel, uint32_t number);
   /// Null once nobody has anything to do with the message any more.
@@ -94,8 +97,10 @@ public:
   }
   /// Whether no message of the channel is under way.
   bool isIdle(uint32_t channel) const { return channels[channel].slots.empty(); }
-  /// Messages to a core that ended elsewhere: the first was sent at `sent`, of the last one these words went down.
-  void record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t head, uint32_t tail);
+  /// Messages of `words` words to a core that ended elsewhere, none held up by the one before: the first and the last
+  /// were sent at these cycles, the last one's first word went down the ramp at `head`.
+  void record(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t lastSent, uint32_t head,
+              uint32_t words);
   /// Whether words of earlier messages to the core can hold up one of `words` words that is sent at `sent`.
   bool mayHold(uint32_t channel, uint32_t x, uint32_t y, uint32_t sent, uint32_t words) const;
   /// Whether anything at all was sent to this position.
@@ -158,8 +163,13 @@ private:
   uint32_t behindHistory(const Channel &channel, const Stop &stop, uint32_t core, uint32_t spare, uint32_t last);
   void occupy(const ChannelShape &shape, uint32_t channel, uint32_t flow, uint32_t x, uint32_t y, int32_t at,
               bool upwards, Span span);
-  void occupySingle(uint32_t channel, const FlowShape &flow, uint32_t flowNumber, uint32_t x, uint32_t y, uint32_t sent,
-                    uint32_t tail);
+  /// How the words of a message, or of several, came from a source to its only receiver.
+  struct Passage {
+    uint32_t sent = 0, head = 0, tail = 0, words = 0;
+    uint32_t before = 0;   // the last word of an earlier message went down the ramp, at the latest; 0: none
+    uint32_t lastSent = 0; // if not 0: of several messages, all like the last one
+  };
+  void occupySingle(uint32_t channel, uint32_t x, uint32_t y, const Passage &passage);
   std::vector<uint32_t> earliestBegins(bool alongX, const std::vector<uint32_t> &time,
                                        const std::vector<int32_t> &fold) const;
   template <typename Begins>
@@ -173,15 +183,12 @@ private:
   }
 
   const std::vector<ChannelShape> &shapes;
+  const std::vector<std::string> &names;
   const FabricCycles cycles;
   const uint32_t width, height;
   std::vector<Channel> channels;
-  struct Use {
-    static constexpr size_t kept = 4;
-    uint32_t from = 0, until = 0, by = 0;
-  };
-  std::vector<std::array<Use, Use::kept>> uses[4]; // of links that flows share, by router: west, east, north, south
-  uint32_t lastUse[2] = {0, 0};                    // of links along y and x
+  LinkUses uses[4];             // of links that flows share, by router: north, south, west, east
+  uint32_t lastUse[2] = {0, 0}; // of links along y and x
   std::vector<std::unique_ptr<Slot>> spare;
   uint32_t lastAtHost = 0;
   std::optional<std::string> why;

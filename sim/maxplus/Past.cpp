@@ -56,13 +56,14 @@ template <typename Begins> bool Messages::linksPast(bool alongX, uint32_t at, Be
       if (flow.turn)
         return false;
       for (bool upwards : {false, true}) {
-        const auto &links = uses[(alongX ? 0 : 2) + (upwards ? 1 : 0)];
+        const LinkUses &links = uses[(alongX ? 2 : 0) + (upwards ? 1 : 0)];
         uint64_t comes = uint64_t{begins(coreAt(shape, x, y, flow.source))} + cycles.ramp;
         for (int32_t p = flow.source; !links.empty() && (upwards ? p < flow.hi : p > flow.lo && p >= 0);
              p += upwards ? 1 : -1) {
-          for (const Use &use : links[coreAt(shape, x, y, p)])
-            if (use.until > comes)
-              return false;
+          bool past = true;
+          links.forEach(coreAt(shape, x, y, p), [&](const LinkUse &use) { past = past && use.until <= comes; });
+          if (!past)
+            return false;
           if (upwards || p > 0)
             comes += link(shape, upwards ? p : p - 1);
         }
@@ -128,8 +129,8 @@ void Messages::forget(bool alongX, uint32_t lines) {
     channel.maxTail = 0;
   }
   if (lastUse[alongX])
-    for (auto *links : {&uses[alongX ? 0 : 2], &uses[alongX ? 1 : 3]})
-      clear(*links, std::array<Use, Use::kept>{});
+    for (LinkUses *links : {&uses[alongX ? 2 : 0], &uses[alongX ? 3 : 1]})
+      links->forgetAll(); // other lines have none
   lastUse[alongX] = 0;
 }
 
@@ -162,14 +163,10 @@ void Messages::spread(bool alongX, const std::vector<int32_t> &shift) {
       channel.forwards[core] = channel.forwards[firstOf(core)];
     channel.maxTail += channel.maxTail ? latestShift : 0;
   }
-  for (auto *links : {&uses[alongX ? 0 : 2], &uses[alongX ? 1 : 3]})
-    for (uint32_t core = 0; core < links->size(); ++core)
+  for (LinkUses *links : {&uses[alongX ? 2 : 0], &uses[alongX ? 3 : 1]})
+    for (uint32_t core = 0; core < links->links(); ++core)
       if (const uint32_t first = firstOf(core); first != core)
-        for (size_t i = 0; i < Use::kept; ++i) {
-          const Use &from = (*links)[first][i];
-          const uint32_t later = from.until ? shiftOf(core) : 0;
-          (*links)[core][i] = {from.from + later, from.until + later, from.by};
-        }
+        links->copy(core, first, shiftOf(core));
   lastUse[alongX] += latestShift;
 }
 

@@ -54,7 +54,12 @@ uint32_t Evaluation::beginBlock(uint32_t phase) {
   uint64_t left = count - (phase - begin) / period;
   if (begin + period * count == program.phases.size())
     --left;
-  if (past && lastBlock && left && alike()) {
+  // What colours went last is of the state, too, if the last block asked for what came before it.
+  const bool isAlike = past && lastBlock && alike(), isKnown = !reachedBack || wasAlike;
+  wasAlike = isAlike;
+  reachedBack = false;
+  blockBegin = phase;
+  if (isAlike && isKnown && left) {
     repeatBlock(phase, left);
     lastBlock.reset();
     return beginBlock(phase + period * static_cast<uint32_t>(left));
@@ -74,6 +79,7 @@ void Evaluation::repeatBlock(uint32_t phase, uint64_t times) {
     return refuse("the launch takes more than 2^31 cycles");
   for (uint32_t &each : time)
     each += all;
+  shiftHistory(phase - period, all);
   for (uint32_t i = 0; i < period * times; ++i) {
     const OpSum &sum = phaseSums[i % period];
     OpSum &op = opOfPhase(phase + i);

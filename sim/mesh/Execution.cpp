@@ -1,5 +1,7 @@
 #include "sim/mesh/Execution.h"
 
+#include "sim/mesh/Params.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,17 +9,6 @@
 #include <limits>
 
 namespace weft::sim {
-
-static std::vector<int64_t> evaluateParams(const ProgramImage &image, uint32_t tokens) {
-  std::vector<int64_t> values;
-  for (const std::vector<int32_t> &divisors : image.params) {
-    int64_t value = tokens;
-    for (int32_t divisor : divisors)
-      value = (value + divisor - 1) / divisor;
-    values.push_back(value);
-  }
-  return values;
-}
 
 static FabricTiming fabricTiming(const hw::Hardware &hardware, bool withData) {
   return {hardware.latency.hop,

@@ -10,6 +10,7 @@ namespace weft::sim {
 // Grant keys order senders and colours by the time of their last grant, and those of one cycle by the order in which
 // they were granted. Keys below 64 are colours never granted.
 static uint64_t keyOf(uint64_t now, uint32_t place) { return (now + 1) << 6 | place; }
+static bool wasGranted(uint64_t key) { return key >= 64; }
 
 Fabric::Fabric(const RouteTables &routes, uint32_t cores, const FabricTiming &timing, Calendar &calendar,
                std::vector<Transfer> &transfers, TraceSink *trace)
@@ -172,6 +173,7 @@ template <bool combines> void Fabric::stepRouter(uint32_t router) {
     Queue &queue = queues[ready[i]];
     if (queue.ports & taken) {
       again = now + 1;
+      decidedByNumber = decidedByNumber || !wasGranted(queue.grantKey); // nor was the one that took its port, then
       if (recorder) [[unlikely]]
         lose(ready, i, ready[i], taken);
       continue;
@@ -416,6 +418,8 @@ template <bool combines> void Fabric::stepSender(uint32_t sender) {
   if (count)
     again = now + 1;                                            // for the next words, or another port's
   const uint32_t width = sender < cores ? timing.rampWords : 1; // a host port is no ramp
+  for (uint32_t i = width; i < count; ++i)
+    decidedByNumber = decidedByNumber || !wasGranted(ports[ready[i]].grantKey);
   for (uint32_t i = width; recorder && i < count; ++i)
     recorder->losesRamp(ready[i], ready[0], now);
   for (uint32_t i = 0; i < std::min(count, width); ++i)

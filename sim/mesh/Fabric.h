@@ -68,6 +68,9 @@ public:
   /// Cycle at which the last word reached the host, 0 if none did.
   uint64_t lastHostWord() const { return hostEnd; }
   uint64_t decisions() const { return decided; }
+  /// Whether some colour, or port, had to wait for another one before either had gone in this launch, so that their
+  /// numbers decided.
+  bool hasDecidedByNumber() const { return decidedByNumber; }
 
 private:
   // `combines`: some flow's words are combined. All other programs do not even look.
@@ -123,6 +126,7 @@ private:
   Recorder *recorder = nullptr;
   uint64_t now = 0;
   uint64_t decided = 0, hostEnd = 0;
+  bool decidedByNumber = false;
 
   std::vector<Queue> queues;
   std::vector<uint64_t> occupied; // by router: bit i, its i-th queue has words

@@ -96,7 +96,7 @@ Result<void> Builder::checkFlow(const pkg::ChannelT &channel, const pkg::Flow &f
     return bad(fmt::format("the mesh has {} lines along this axis", lines));
   if (flow.lo() < -1 || flow.hi() >= length || flow.lo() > flow.source() || flow.source() > flow.hi())
     return bad(fmt::format("positions must satisfy -1 <= lo <= source <= hi < {}", length));
-  uint32_t usable = hardware.routing.colors - std::min(hardware.routing.colors, hardware.routing.reservedColors);
+  uint32_t usable = hardware.routing.usableColors();
   if (flow.color() >= usable || flow.color() >= 64)
     return bad(fmt::format("programs may use colors 0 to {} of this hardware", std::min(usable, 64u) - 1));
   if (channel.turn &&

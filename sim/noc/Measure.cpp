@@ -15,7 +15,10 @@ namespace {
 
 constexpr std::pair<std::string_view, Pattern> patterns[] = {
     {"uniform", Pattern::Uniform}, {"transpose", Pattern::Transpose}, {"neighbor", Pattern::Neighbor}};
-constexpr size_t parts = 16; // of the window, for the error of the mean
+constexpr uint64_t mostCycles = 0xffffffff; // of a run, so that half of a cycle's number tells packets apart
+constexpr size_t parts = 16;                // of the window, for the error of the mean
+
+constexpr double leastOffered = 1e-9; // less than a packet in the longest run
 
 /// Of SplitMix64 (G. Steele et al., "Fast splittable pseudorandom number generators", OOPSLA 2014). Each node has its
 /// own, so that what a node sends depends on nothing but the seed.
@@ -46,12 +49,14 @@ public:
   std::optional<Packet> next(uint32_t node) override {
     uint32_t side = experiment.side, x = node % width, y = node / width;
     Node &sender = nodes[size_t{y} * side + x];
-    // How many trials it takes until one succeeds.
-    if (logMiss != 0)
-      sender.trials += static_cast<uint64_t>(std::log(sender.random.unit()) / logMiss);
-    uint64_t created = sender.trials++;
+    // How many trials fail until one succeeds; no run is as long as mostCycles.
+    double failed = logMiss != 0 ? std::log(sender.random.unit()) / logMiss : 0;
+    uint64_t created = sender.trials + static_cast<uint64_t>(std::min(failed, double(mostCycles)));
+    sender.trials = created + 1;
     if (created >= end && !sender.late)
       sender.late = true, --early;
+    if (created >= mostCycles)
+      return std::nullopt;
     uint32_t toX = x, toY = y;
     switch (experiment.pattern) {
     case Pattern::Uniform:
@@ -168,12 +173,15 @@ double noc::linkBound(Pattern pattern, uint32_t side) {
 Result<void> noc::checkExperiment(const Experiment &experiment) {
   if (experiment.side < 1 || experiment.packetFlits < 1 || experiment.windowCycles < 1)
     return userError("network: side, flits of a packet and cycles of the window are at least 1");
-  if (!(experiment.offered > 0 && experiment.offered <= experiment.packetFlits))
-    return userError(
-        fmt::format("network: {} flits a node and cycle offered; allowed is above 0, up to the {} of a packet",
-                    experiment.offered, experiment.packetFlits));
-  if (experiment.warmUpCycles + experiment.windowCycles + experiment.drainCycles > 0xffffffff)
-    return userError("network: a run has at most 2^32 - 1 cycles");
+  if (!(experiment.offered >= leastOffered && experiment.offered <= experiment.packetFlits))
+    return userError(fmt::format("network: {} flits a node and cycle offered; allowed is {} to the {} of a packet",
+                                 experiment.offered, leastOffered, experiment.packetFlits));
+  uint64_t left = mostCycles;
+  for (uint64_t cycles : {experiment.warmUpCycles, experiment.windowCycles, experiment.drainCycles}) {
+    if (cycles > left)
+      return userError("network: a run has at most 2^32 - 1 cycles");
+    left -= cycles;
+  }
   return success();
 }
 

@@ -23,7 +23,7 @@ struct Experiment {
   uint32_t side = 8;     // of the square of nodes that send and receive
   uint32_t meshSide = 0; // of the mesh that has it in a corner; 0: the same
   uint32_t packetFlits = 1;
-  double offered = 0.1; // flits a node and cycle, at most `packetFlits`; each cycle is a Bernoulli trial
+  double offered = 0.1; // flits a node and cycle, 1e-9 to `packetFlits`; each cycle is a Bernoulli trial
   uint64_t seed = 1;
   uint64_t warmUpCycles = 10'000, windowCycles = 30'000;
   uint64_t drainCycles = 100'000; // at most; 0: only what arrives in the window counts

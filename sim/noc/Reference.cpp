@@ -2,11 +2,12 @@
 
 #include "sim/noc/Replay.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <ranges>
 #include <sstream>
 
 using namespace weft;
@@ -38,7 +39,7 @@ public:
     char *end = nullptr;
     double value = std::strtod(cell.c_str(), &end);
     if (cell.empty() || *end || !(value >= 0 && value < 1e15))
-      wrong = fmt::format("{} is '{}', no number that is at least 0", name, cell);
+      wrong = fmt::format("{} is '{}', no number that is at least 0", name, cell), value = 0;
     return value;
   }
   /// The same, or 0 for what a run could not say.
@@ -83,8 +84,8 @@ Result<ComparedRow> compareRow(const ReferenceRow &row, double saturation, const
   out.reference = &row;
   out.judged = row.overload || (row.stable && saturation > 0 && row.offered < limits.below * saturation);
   Experiment experiment;
-  experiment.router = routerOf(row.router).value_or(RouterModel{});
-  experiment.pattern = patternOf(row.traffic).value_or(Pattern::Uniform);
+  experiment.router = knownRouters().at(row.router); // readReference() has looked
+  experiment.pattern = *patternOf(row.traffic);
   experiment.side = row.side, experiment.packetFlits = row.packetFlits, experiment.offered = row.offered;
   experiment.seed = seed;
   experiment.windowCycles = windowFor(row, packets);
@@ -109,18 +110,6 @@ Result<ComparedRow> compareRow(const ReferenceRow &row, double saturation, const
 }
 
 } // namespace
-
-std::optional<RouterModel> noc::routerOf(std::string_view name) {
-  RouterModel router; // its defaults are the router of one channel
-  if (name == "w1")
-    return router;
-  if (name != "v4")
-    return std::nullopt;
-  router.virtualChannels = 4;
-  router.hopCycles = 5;
-  router.lookAhead = router.speculative = false;
-  return router;
-}
 
 Result<std::vector<ReferenceRow>> noc::readReference(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
@@ -153,8 +142,11 @@ Result<std::vector<ReferenceRow>> noc::readReference(const std::string &path) {
     row.flitHopsPerSecond = line.numberOrNone("flit_router_hops_per_user_s");
     if (line.wrong.empty() && (row.offered == 0 || row.offered > row.packetFlits))
       line.wrong = fmt::format("offered is {}; a node can send more than 0 flits and up to one a cycle", row.offered);
-    if (line.wrong.empty() && !routerOf(row.router))
-      line.wrong = fmt::format("router is '{}'; known are w1 and v4", row.router);
+    if (line.wrong.empty() && !knownRouters().contains(row.router))
+      line.wrong =
+          fmt::format("router is '{}'; known are {}", row.router, fmt::join(std::views::keys(knownRouters()), ", "));
+    if (std::string mode = line.text("mode"); line.wrong.empty() && !row.overload && mode != "latency")
+      line.wrong = fmt::format("mode is '{}'; known are latency and throughput", mode);
     if (line.wrong.empty() && !patternOf(row.traffic))
       line.wrong = fmt::format("traffic is '{}'; known are uniform, transpose and neighbor", row.traffic);
     if (line.wrong.empty() && (row.latency == 0 || row.accepted == 0))

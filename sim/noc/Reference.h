@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/noc/Measure.h"
+#include "sim/noc/Routers.h"
 
 #include <functional>
 #include <string>
@@ -11,7 +12,7 @@ namespace weft::noc {
 
 /// A run of another simulator.
 struct ReferenceRow {
-  std::string router; // "w1", "v4": routerOf() knows what that is
+  std::string router; // "w1", "v4": knownRouters() has it
   std::string traffic;
   uint32_t side = 8, packetFlits = 1;
   double offered = 0;              // flits a node and cycle
@@ -25,11 +26,9 @@ struct ReferenceRow {
 };
 
 /// Reads the columns router, k, traffic, packet_flits, mode, offered, status, lat_avg, routers_avg, accepted_avg,
-/// cycles and flit_router_hops_per_user_s; others are skipped. Errors name file and line.
+/// cycles and flit_router_hops_per_user_s; others are skipped. Routers are those of knownRouters(), a mode is latency
+/// or throughput. Errors name file and line.
 Result<std::vector<ReferenceRow>> readReference(const std::string &path);
-
-/// The router that a name of the references stands for.
-std::optional<RouterModel> routerOf(std::string_view name);
 
 /// How far apart two runs may be.
 struct Limits {

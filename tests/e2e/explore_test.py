@@ -235,7 +235,7 @@ class Explore(TestCase):
                 (("shape: [64, 48]", "shape: [64]"), ("workload product", "2 extents")),
                 (("kernel: gemv", "model: none.json"), ("none.json",)),
                 (("wse3", "wse9"), ("wse9", "presets: ", "wse3")),
-                (("{kind: grid}", "{kind: gird}"), ("method.kind", "grid, random or lhs")),
+                (("{kind: grid}", "{kind: gird}"), ("method.kind", "grid, random, lhs or nsga2")),
                 (("{kind: grid}", "{kind: random}"), ("method.points", "missing")),
                 (("{filter: engine}", "{filter: perfect}"), ("'perfect' is not offered", "engine")),
         ):

@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const Vocabulary vocabulary = vocabularyOf(evaluator);
   const std::string text(reinterpret_cast<const char *>(data), size);
   auto space = parseSpace(text, "input", vocabulary,
-                          [](const std::string &) -> Result<std::string> { return std::string("{}"); });
+                          [](const std::string &, size_t) -> Result<std::string> { return std::string("{}"); });
   if (!space) {
     require(!space.error().message.empty() && space.error().message.size() < 8192 &&
             space.error().fault == Fault::User);

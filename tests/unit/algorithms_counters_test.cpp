@@ -146,6 +146,8 @@ TEST_CASE("layers have the parts that were measured", "[layers]") {
     sums += op->kind == "all_reduce";
   CHECK(sums == 10);
   CHECK(decode.facts.colors <= 20); // of the measured program
+  // Query, key, value and output; scores and their weighted sum over 60 tokens; up, gate and down.
+  CHECK(decode.facts.macs == 4 * 48 * 48 + 2 * 48 * 60 + 3 * 48 * 96);
   Generated prefill = take(algorithms::generate(
       {Kind::PrefillLayer, "auto", 8, 8, {32, 64, 24}, algorithms::Element::F16, Settings()}, hardware));
   checkSound(prefill);
@@ -153,6 +155,7 @@ TEST_CASE("layers have the parts that were measured", "[layers]") {
   for (const auto &op : prefill.package.programs[0]->ops)
     products += op->kind == "gemm";
   CHECK(products == 9);
+  CHECK(prefill.facts.macs == 24 * (4 * 32 * 32 + 2 * 32 * 24 + 3 * 32 * 64));
   auto core = take(hw::makeCoreModel(hardware));
   for (Generated *layer : {&decode, &prefill}) {
     auto device = take(deviceFor(*layer, hardware, *core, nullptr));

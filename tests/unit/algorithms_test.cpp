@@ -1,6 +1,7 @@
 // Algorithms on the event-driven engine: what they compute, on meshes of all shapes.
 #include "algorithms_support.h"
 
+#include "compiler/algorithms/Algorithm.h"
 #include "compiler/algorithms/AutoTree.h"
 #include "compiler/algorithms/TreeTiming.h"
 
@@ -51,6 +52,53 @@ TEST_CASE("gemm multiplies on meshes of any shape", "[gemm]") {
   checkSound(generated);
   const Matrix a = Matrix::filled(m, k, 1), b = Matrix::filled(k, n, 2);
   checkValues(generated, hardware, {{"a", a}, {"b", b}}, {{"c", product(a, b)}}, everyCore);
+}
+
+TEST_CASE("what is far too large for the cores is refused, whatever its products come to", "[refused]") {
+  const hw::Hardware hardware = machine();
+  const int64_t most = int64_t{1} << 28;
+  for (Kind kind : {Kind::Gemm, Kind::Gemv, Kind::AllReduce, Kind::Reduce, Kind::Broadcast, Kind::Shift,
+                    Kind::DecodeLayer, Kind::PrefillLayer})
+    for (const std::string &name : algorithms::algorithmNames(kind))
+      for (uint32_t side : {1u, 2u, 7u}) {
+        const bool three = algorithms::extentsOf(kind) == 3;
+        std::vector<std::vector<int64_t>> shapes = {three ? std::vector{most, most, most} : std::vector{most, most}};
+        for (size_t one = 0; three && one < 3; ++one) { // an extent that hardly takes room beside two that do
+          shapes.push_back({most, most, most});
+          shapes.back()[one] = 1;
+        }
+        for (const std::vector<int64_t> &shape : shapes) {
+          CAPTURE(nameOf(kind), name, side, shape);
+          auto generated = algorithms::generate(request(kind, name, side, side, shape), hardware);
+          REQUIRE(!generated);
+          CHECK(generated.error().fault == Fault::User);
+          CHECK_THAT(generated.error().message, Catch::Matchers::Contains("use a larger mesh"));
+        }
+      }
+}
+
+TEST_CASE("products are exact or the largest number", "[refused]") {
+  const int64_t half = int64_t{1} << 32;
+  CHECK(algorithms::product({}) == 1);
+  CHECK(algorithms::product({half - 1, half + 1}) == ~uint64_t{0});
+  CHECK(algorithms::product({half, half}) == ~uint64_t{0});
+  CHECK(algorithms::product({half, half, 0}) == 0);
+  CHECK(algorithms::product({3, 5, 7}) == 105);
+}
+
+TEST_CASE("a mesh whose sides make much padding is told so", "[gemm]") {
+  const hw::Hardware hardware = machine();
+  for (const std::string name : {"meshgemm", "cannon", "summa"}) {
+    CAPTURE(name);
+    auto notes = [&](uint32_t width, uint32_t height) {
+      return take(algorithms::generate(request(Kind::Gemm, name, width, height, {64, 64, 64}), hardware)).facts.notes;
+    };
+    CHECK(notes(8, 8).empty());
+    CHECK(notes(16, 4).empty());
+    std::vector<std::string> uneven = notes(13, 11);
+    REQUIRE(uneven.size() == 1);
+    CHECK_THAT(uneven.front(), Catch::Matchers::Contains("K = 64 is padded to 143"));
+  }
 }
 
 TEST_CASE("summa and all-gather multiply on meshes of any shape", "[gemm]") {

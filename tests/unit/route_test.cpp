@@ -4,7 +4,7 @@
 #include "compiler/route/Verify.h"
 
 #include <catch2/catch.hpp>
-#include <chrono>
+#include <ctime>
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -394,9 +394,11 @@ TEST_CASE("a wafer's routes are coloured and verified within seconds") {
     specs.push_back(level.low);
     specs.push_back(level.high);
   }
-  auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock(); // of the processor: machines are shared
   requireRoutable(n, n, specs, 24);
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double seconds = double(std::clock() - begin) / CLOCKS_PER_SEC;
   WARN("750x750, 7 channels: " << seconds << " s");
+#if !__has_feature(address_sanitizer)
   CHECK(seconds < 5);
+#endif
 }

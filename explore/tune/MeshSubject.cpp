@@ -1,0 +1,234 @@
+#include "explore/tune/MeshSubject.h"
+
+#include "compiler/algorithms/Algorithm.h"
+#include "compiler/algorithms/Algorithms.h"
+#include "explore/analytic/Forms.h"
+#include "explore/tune/MeshCheck.h"
+#include "explore/tune/Tune.h"
+#include "hw-models/CoreModel.h"
+#include "sim/maxplus/Evaluators.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace weft::explore {
+
+using algorithms::Kind;
+using algorithms::Request;
+
+algorithms::Request requestOf(const Request &base, const Choices &choices) {
+  Request request = base;
+  std::map<std::string, std::string> settings = base.settings.all();
+  for (const auto &[name, value] : choices) {
+    if (name == "algorithm") {
+      request.algorithm = value;
+    } else if (name == "mesh") {
+      const size_t times = value.find('x');
+      request.width = uint32_t(std::atoll(value.c_str()));
+      request.height = times == std::string::npos ? 0 : uint32_t(std::atoll(value.c_str() + times + 1));
+    } else {
+      settings[name] = value;
+    }
+  }
+  request.settings = algorithms::Settings(std::move(settings));
+  return request;
+}
+
+namespace {
+
+/// Beyond this many cores a program that the max-plus evaluator refuses is not run word by word: it takes minutes.
+constexpr uint64_t mostCoresByWords = 64 * 64;
+/// Repetitions that show what one adds when they follow each other; a GEMM's start is a small part of it.
+constexpr uint32_t repetitions = 3;
+
+bool isSingle(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer; }
+
+/// Numbers of groups of a line of n cores that are worth a try: powers of two, three times these, and about the root.
+std::vector<std::string> groupCounts(uint32_t n) {
+  std::set<uint32_t> counts;
+  for (uint32_t power = 2; power <= n / 2; power *= 2) {
+    counts.insert(power);
+    if (3 * power / 2 <= n / 2)
+      counts.insert(3 * power / 2);
+  }
+  const auto root = uint32_t(std::sqrt(double(n)));
+  for (uint32_t count = std::max(2u, root * 3 / 4); count <= std::min(root * 4 / 3, n / 2); ++count)
+    counts.insert(count);
+  std::vector<std::string> texts{""};
+  for (uint32_t count : counts)
+    texts.push_back(std::to_string(count));
+  return texts;
+}
+
+/// The rectangle, and its halves, thirds and quarters along either axis.
+std::vector<std::string> rectangles(uint32_t width, uint32_t height) {
+  std::vector<std::string> texts{""};
+  for (uint32_t across : {1u, 2u, 3u, 4u})
+    for (uint32_t down : {1u, 2u, 3u, 4u})
+      if (across + down > 2 && width / across >= 2 && height / down >= 2)
+        texts.push_back(fmt::format("{}x{}", width / across, height / down));
+  return texts;
+}
+
+class MeshSubject final : public Subject {
+public:
+  MeshSubject(Request given, hw::Hardware on, std::unique_ptr<hw::CoreModel> model)
+      : base(std::move(given)), hardware(std::move(on)), core(std::move(model)) {
+    declare();
+  }
+
+  std::string title() const override {
+    return fmt::format("{} {} on {}, {}x{} cores", nameOf(base.kind), shapeText(), hardware.name, base.width,
+                       base.height);
+  }
+  std::string identity() const override {
+    return nlohmann::json{{"kernel", nameOf(base.kind)},
+                          {"shape", fmt::format("{} on {}x{}", shapeText(), base.width, base.height)},
+                          {"core", fmt::format("{:016x}", hardware.digest)},
+                          {"source", ""},
+                          {"tool", fmt::format("weft {} algorithms {}", WEFT_VERSION, meshToolVersion)}}
+        .dump();
+  }
+  const std::vector<Choice> &choices() const override { return axes; }
+  bool allows(const Choices &choices) const override;
+  std::vector<double> features(const Choices &choices) const override;
+  Result<Outcome> evaluate(const Choices &choices, unsigned rung) const override;
+  Result<Verdict> verify(const Choices &choices) const override {
+    return checkAlgorithm(checkedRequest(requestOf(base, choices)), hardware);
+  }
+
+private:
+  std::string shapeText() const {
+    return fmt::format("{} {}", fmt::join(base.shape, "x"), base.element == algorithms::Element::F16 ? "f16" : "f32");
+  }
+  void declare();
+
+  Request base;
+  hw::Hardware hardware;
+  std::unique_ptr<hw::CoreModel> core;
+  std::vector<Choice> axes;
+};
+
+/// What each kind of algorithm leaves open: its settings' values that are worth a try, by the names of SettingDoc.
+void MeshSubject::declare() {
+  std::vector<std::string> names{""};
+  std::set<std::string_view> settings;
+  for (const algorithms::Algorithm &each : algorithms::algorithms())
+    if (each.kind == base.kind) {
+      // A B^T is another product.
+      if (each.name != "gemm-t" && each.name != "auto" && each.name != "waferllm")
+        names.emplace_back(each.name);
+      for (const algorithms::SettingDoc &setting : each.settings)
+        settings.insert(setting.key);
+    }
+  auto add = [&](const char *name, const char *meaning, std::vector<std::string> values) {
+    if (values.size() > 1)
+      axes.push_back({name, meaning, std::move(values)});
+  };
+  add("algorithm", "which one", names);
+  if (settings.contains("k"))
+    add("k", "levels of the tree", {"", "1", "2", "3", "4"});
+  if (settings.contains("groups"))
+    add("groups", "groups of cores in the tree's first level", groupCounts(base.height));
+  if (settings.contains("double_buffer"))
+    add("double_buffer", "0: blocks move after the product, not while it runs", {"", "0"});
+  if (settings.contains("broadcast"))
+    add("broadcast", "how SUMMA's blocks travel", {"", "multicast", "relay"});
+  // A sum over fewer cores is another sum; products and layers may lie on a part of the cores.
+  if (base.kind == Kind::Gemm || base.kind == Kind::Gemv)
+    add("mesh", "the cores that it lies on", rectangles(base.width, base.height));
+}
+
+bool MeshSubject::allows(const Choices &choices) const {
+  auto of = [&](const char *name) {
+    auto found = choices.find(name);
+    return found == choices.end() ? std::string() : found->second;
+  };
+  const bool isLayer = base.kind >= Kind::DecodeLayer;
+  const std::string algorithm = of("algorithm");
+  const bool isTree = isLayer || algorithm == "ktree";
+  if ((!of("k").empty() || !of("groups").empty()) && !isTree)
+    return false;
+  if (of("k") == "1" && !of("groups").empty())
+    return false;
+  if (!of("double_buffer").empty() && algorithm != "meshgemm" && algorithm != "cannon")
+    return false;
+  return of("broadcast").empty() || algorithm == "summa";
+}
+
+/// The closed form, where there is one.
+std::vector<double> MeshSubject::features(const Choices &choices) const {
+  const Request request = requestOf(base, choices);
+  auto levels = request.settings.number("k", 2, 1, 16), groups = request.settings.number("groups", 0, 1, 65535);
+  if (!levels || !groups)
+    return {};
+  const FormContext on{hardware,
+                       *core,
+                       base.element == algorithms::Element::F16,
+                       int(request.width),
+                       int(request.height),
+                       {int(*levels), int(*groups)}};
+  if (base.kind == Kind::DecodeLayer)
+    return {decodeLayer(on, request.shape).cycles, 1};
+  auto form = kernelForm(on, request);
+  return form ? std::vector<double>{form->cycles, 1} : std::vector<double>();
+}
+
+Result<Outcome> MeshSubject::evaluate(const Choices &choices, unsigned) const {
+  Request request = requestOf(base, choices);
+  auto settings = request.settings.all();
+  const uint32_t repeats = isSingle(request.kind) ? 1 : repetitions;
+  settings["repeats"] = std::to_string(repeats);
+  request.settings = algorithms::Settings(std::move(settings));
+  auto generated = algorithms::generate(request, hardware);
+  if (!generated)
+    return generated.error().fault == Fault::Internal ? Result<Outcome>(generated.takeError())
+                                                      : Outcome::refused("fit", generated.error().message);
+  sim::MeshEngineOptions options;
+  options.timingOnly = true;
+  options.coreModel = core.get();
+  const bool isLarge = uint64_t{request.width} * request.height > mostCoresByWords;
+  auto device = sim::makeTimingEngine(generated->package, hardware, options,
+                                      isLarge ? sim::Evaluator::MaxPlus : sim::Evaluator::Auto);
+  if (!device)
+    return device.takeError();
+  const pkg::ProgramT &program = *generated->package.programs[0];
+  auto ran = (*device)->run({.program = program.name, .tokensInCache = 1, .inputs = {}});
+  if (!ran)
+    return ran.error().fault == Fault::Internal ? Result<Outcome>(ran.takeError())
+                                                : Outcome::refused(notEvaluated, ran.error().message);
+  const size_t ops = program.ops.size() / repeats;
+  double cycles = 0;
+  for (const runtime::OpTime &time : ran->report.ops)
+    if (repeats == 1 || time.op >= ops)
+      cycles += double(time.cycles) / std::max(1.0, double(repeats) - 1);
+  Outcome outcome;
+  outcome.metrics["cycles"] = cycles;
+  return outcome;
+}
+
+} // namespace
+
+Result<std::unique_ptr<Subject>> makeMeshSubject(Request request, hw::Hardware hardware) {
+  const hw::Parallelism &mesh = hardware.parallelism;
+  if (request.width < 1 || request.height < 1 || request.width > mesh.meshWidth || request.height > mesh.meshHeight)
+    return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}", request.width,
+                                 request.height, hardware.name, mesh.meshWidth, mesh.meshHeight));
+  const size_t extents = request.kind == Kind::Gemm || request.kind >= Kind::DecodeLayer ? 3 : 2;
+  if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
+    return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
+  if (request.kind == Kind::Broadcast || request.kind == Kind::Shift)
+    return Error{fmt::format("a {} has nothing to tune", nameOf(request.kind)), Fault::Usage};
+  auto core = hw::makeCoreModel(hardware);
+  if (!core)
+    return core.takeError();
+  return std::unique_ptr<Subject>(
+      std::make_unique<MeshSubject>(std::move(request), std::move(hardware), std::move(*core)));
+}
+
+} // namespace weft::explore

@@ -1,0 +1,382 @@
+#!/usr/bin/env python3
+"""`weft report`: pages as a browser without network shows them, what is refused, and that data stays data."""
+import csv
+import json
+import pathlib
+import re
+import sqlite3
+import unittest
+
+from browser import CHROMIUM, Browser
+from cli_support import BARD, TestCase, main
+
+SPACE = """
+name: study
+base: wse3
+workloads:
+  - {name: product, kernel: gemv, shape: [64, 48], mesh: [8, 6]}
+  - {name: sum, kernel: allreduce, shape: [1, 8], mesh: [1, 16]}
+axes:
+  latency.hop: [1, 2, 4]
+  latency.ramp: [1, 2]
+  memory.sram_kib: [8, 24, 48]
+  choice.algorithm: [ktree, chain]
+constraints: ["cycles <= 250"]
+objectives: {cycles: min, sram_used_bytes: min}
+method: {kind: grid}
+"""
+LAYOUT = """CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE points(digest TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, fidelity TEXT NOT NULL, inputs TEXT NOT NULL,
+ status TEXT NOT NULL, reason_kind TEXT NOT NULL, reason TEXT NOT NULL, results TEXT NOT NULL, seconds REAL NOT NULL);
+PRAGMA application_id=0x57654558; PRAGMA user_version=%d"""
+HOSTILE = "</script><script>window.hostile=1</script><!--<img src=x onerror=window.hostile=2>&\"'\u2028@SCRIPT@"
+
+
+def database(path, rows, objectives="cycles: min", name="made", layout=1, extra=""):
+    """A file of results with (fidelity, inputs, reason kind or "", results) as rows, or (ordinal, ...)."""
+    with sqlite3.connect(path) as file:
+        file.executescript(LAYOUT % layout)
+        meta = {"name": name, "space": f"name: x\nbase: wse3\nobjectives: {{{objectives}}}\n{extra}", "space_digest": "d",
+                "weft_version": "1", "seed": "1", "evaluators": "engine=1"}
+        file.executemany("INSERT INTO meta VALUES(?,?)", meta.items())
+        for i, row in enumerate(rows):
+            ordinal, fidelity, inputs, kind, results = row if len(row) == 5 else (i, *row)
+            file.execute("INSERT INTO points VALUES(?,?,?,?,?,?,?,?,?)",
+                         (f"{i:032x}", ordinal, fidelity, json.dumps(inputs), "refused" if kind else "ok", kind,
+                          kind and "why: " + kind, json.dumps(results), 0))
+    file.close()
+
+
+def data_of(page):
+    text = pathlib.Path(page).read_text()
+    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)[1])
+
+
+class Refused(TestCase):
+    def test_wrong_files_end_in_one_message(self):
+        (self.folder / "empty.json").touch()
+        (self.folder / "text.json").write_text("hello")
+        (self.folder / "other.json").write_text('{"schema": "weft.compile/1"}')
+        (self.folder / "later.json").write_text('{"schema": "weft.run/2"}')
+        (self.folder / "foreign.json").write_text('{"a": 1}')
+        (self.folder / "list.json").write_text("[1]")
+        (self.folder / "hollow.json").write_text('{"schema": "weft.kernel/1"}')
+        with sqlite3.connect(self.folder / "other.db") as file:
+            file.execute("CREATE TABLE t(a)")
+        file.close()
+        database(self.folder / "later.db", [], layout=9)
+        database(self.folder / "damaged.db", [("engine", {"a": i}, "", {"cycles": i}) for i in range(400)])
+        whole = (self.folder / "damaged.db").read_bytes()
+        (self.folder / "cut.db").write_bytes(whole[:len(whole) // 2])
+        (self.folder / "damaged.db").write_bytes(whole[:4096] + b"\xa5" * 4096 + whole[8192:])
+        (self.folder / "folder").mkdir()
+        for name, says in (("missing.db", "no such file"), ("folder", "directory"), ("empty.json", "is empty"),
+                           ("text.json", "text.json"), ("other.json", "weft.compile/1"), ("later.json", "another version"),
+                           ("foreign.json", "no report of Weft"), ("list.json", "no report of Weft"),
+                           ("hollow.json", "no key 'hardware'"), ("other.db", "no results of weft explore"),
+                           ("later.db", "another version"), ("cut.db", "cut.db"), ("damaged.db", "damaged.db")):
+            with self.subTest(name):
+                self.refused("report", name, "-o", "page.html", says=says)
+        self.refused("report", "later.db", "-o", "none/page.html", says="none/page.html")
+        self.refused("report", "later.db", "-o", "later.db", says="-o", status=2)
+
+    def test_a_report_that_was_cut_or_changed_names_the_place(self):
+        self.weft("kernel", "broadcast", "--hw", "wse3", "--mesh", "4x4", "--shape", "1x8", "--json", "k.json")
+        text = (self.folder / "k.json").read_text()
+        (self.folder / "cut.json").write_text(text[:len(text) // 2])
+        self.refused("report", "cut.json", "-o", "page.html", says="cut.json")
+        for change, says in ((lambda run: run.pop("per_op"), "per_op"), (lambda run: run.update(mesh="4x4"), "'mesh'"),
+                             (lambda run: run["per_op"][0].update(cycles="many"), "per_op[0]"),
+                             (lambda run: run["maps"][0].pop("bin"), "'bin'"),
+                             (lambda run: run["maps"][0]["ops"][0]["link"].update(mean=[]), "'mean'")):
+            run = json.loads(text)
+            change(run)
+            (self.folder / "changed.json").write_text(json.dumps(run))
+            self.refused("report", "changed.json", "-o", "page.html", says=says)
+
+    def test_a_page_is_alone_and_its_data_is_data(self):
+        row = ("engine", {"workload": HOSTILE, "choice." + HOSTILE: HOSTILE}, "", {"cycles": 1, HOSTILE: 2})
+        database(self.folder / "a.db", [row, ("engine", {"workload": "b"}, HOSTILE, {})], name=HOSTILE)
+        self.weft("report", "a.db")
+        page = (self.folder / "a.html").read_text()
+        self.assertEqual(page.count("<script"), 2)
+        self.assertEqual(page.count("</script"), 2)
+        self.assertEqual(data_of(self.folder / "a.html")["name"], HOSTILE)
+        self.assertFalse(re.search(r"https?:|//[a-z]+\.|@import|url\(", page))
+        self.assertIn("default-src 'none'", page)
+
+
+@unittest.skipUnless(CHROMIUM, "there is no Chromium: pages are not looked at")
+class Looked(TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = Browser()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.__exit__()
+
+    def setUp(self):
+        super().setUp()
+        self.browser.resize(1280, 900)
+
+    def show(self, source, output="page.html"):
+        self.weft("report", source, "-o", output)
+        self.browser.open(self.folder / output)
+        self.fine()
+        return self.browser
+
+    def fine(self):
+        """Drawn, without an error, without a request, and no wider than the window."""
+        self.assertEqual(self.browser.evaluate("document.documentElement.dataset.ready"), "yes")
+        self.assertEqual(self.browser.problems, [])
+        self.assertEqual([url for url in self.browser.requests if not url.startswith("file:")], [])
+        self.assertEqual(len(self.browser.requests), 1, self.browser.requests)
+        self.assertLessEqual(*self.browser.evaluate("[document.documentElement.scrollWidth, innerWidth]"))
+
+    def set(self, control, value):
+        key = "checked" if isinstance(value, bool) else "value"
+        self.browser.evaluate(f"(() => {{ const c = document.getElementById({json.dumps(control)}); c.{key} = "
+                              f"{json.dumps(value)}; c.dispatchEvent(new Event('change')); }})()")
+        self.browser.frames()
+
+    def box(self, selector):
+        return self.browser.evaluate(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); "
+                                     "e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect(); "
+                                     "return [r.x, r.y, r.width, r.height]; })()")
+
+    def tip(self):
+        return self.browser.evaluate("document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent")
+
+    def study(self):
+        (self.folder / "space.yaml").write_text(SPACE)
+        self.weft("explore", "space.yaml", "-o", "a.db")
+        return list(csv.DictReader(self.weft("explore", "--export", "csv", "a.db").stdout.splitlines()))
+
+    # ---- searches
+
+    def test_the_front_is_that_of_the_points(self):
+        rows = self.study()
+        page = self.show("a.db")
+        expected = set()
+        for workload in ("product", "sum"):
+            points = [(float(r["cycles"]), float(r["sram_used_bytes"]), int(r["ordinal"]))
+                      for r in rows if r["status"] == "ok" and r["workload"] == workload]
+            expected |= {c for a, b, c in points if not any(
+                (x <= a and y <= b and (x, y) != (a, b)) or ((x, y) == (a, b) and z < c) for x, y, z in points)}
+        self.assertTrue(expected)
+        self.assertEqual(set(page.evaluate("weftSweep.front.map(row => weftSweep.data.ordinal[row])")), expected)
+        self.assertIn(f"{len(expected)} on the front", page.evaluate("document.getElementById('scatter-caption').textContent"))
+
+    def test_the_winning_hardware_is_a_machine(self):
+        rows = {int(row["ordinal"]): row for row in self.study()}
+        page = self.show("a.db")
+        for row in page.evaluate("weftSweep.front.slice(0, 3)"):
+            page.evaluate(f"weftSweep.select({row})")
+            (self.folder / "m.yaml").write_text(page.evaluate("document.getElementById('yaml').textContent"))
+            self.assertIn("OK", self.weft("hw", "check", "m.yaml").stdout)
+            point = rows[page.evaluate(f"weftSweep.data.ordinal[{row}]")]
+            changes = [x for key in ("latency.hop", "latency.ramp", "memory.sram_kib") for x in ("--set", f"{key}={point[key]}")]
+            digest = [self.weft("hw", "show", *machine).stdout.splitlines()[-1] for machine in (["m.yaml"], ["wse3", *changes])]
+            self.assertEqual(*digest)
+
+    def test_a_base_that_is_a_file_is_in_the_results(self):
+        source = pathlib.Path(__file__).resolve().parents[2] / "hw-models" / "presets" / "wse3.yaml"
+        (self.folder / "own.yaml").write_text(source.read_text().replace("name: wse3", "name: own").replace("hop: 2", "hop: 3"))
+        (self.folder / "space.yaml").write_text(SPACE.replace("base: wse3", "base: own.yaml").replace("latency.hop: [1, 2, 4]", "latency.stream_stage: [5, 6]"))
+        self.weft("explore", "space.yaml", "-o", "a.db")
+        self.weft("explore", "-o", "b.db", "--merge", "a.db")
+        (self.folder / "own.yaml").unlink()
+        for results in ("a.db", "b.db"):
+            page = self.show(results)
+            (self.folder / "m.yaml").write_text(page.evaluate("document.getElementById('yaml').textContent"))
+            self.assertRegex(self.weft("hw", "show", "m.yaml").stdout, r"latency\.hop +3 ")
+
+    def test_filters_brushes_and_exports(self):
+        rows = self.study()
+        page = self.show("a.db")
+        works = sum(row["status"] == "ok" for row in rows)
+        shown = lambda: page.evaluate("weftSweep.shown.length")
+        self.assertEqual(shown(), works)
+        self.set("filter-latency.hop-0", False)
+        self.assertEqual(shown(), sum(row["status"] == "ok" and row["latency.hop"] != "1" for row in rows))
+        page.evaluate("document.getElementById('clear-filters').click()")
+        self.set("filter-refused", True)
+        self.assertEqual(shown(), len(rows))
+        page.evaluate("document.getElementById('export-csv').click()")
+        kept = list(csv.DictReader(page.downloaded("study.csv").splitlines()))
+        value = lambda text: float(text) if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", text) else text
+        by_number = lambda lines: sorted(({k: value(v) for k, v in line.items() if k != "digest"} for line in lines), key=lambda line: line["ordinal"])
+        self.assertEqual(by_number(kept), by_number(rows))
+        # A brush over the lower half of an axis is a range; a click lets go.
+        x, y, width, height = self.box("#parallel canvas.over")
+        axis = page.evaluate("(() => { const names = [...weftSweep.varying.map(c => c.name), 'cycles']; return [names.indexOf('cycles'), names.length + 1]; })()")
+        at = x + 40 + (width - 80) * axis[0] / (axis[1] - 1)
+        page.drag(at, y + height - 30, at, y + height * 0.6)
+        low, high = page.evaluate("weftSweep.filters.ranges.get('cycles')")
+        self.assertEqual(shown(), sum(row["cycles"] != "" and low <= float(row["cycles"]) <= high for row in rows))
+        self.assertTrue(0 < shown() < works)
+        page.drag(at, y + height / 2, at, y + height / 2, steps=1)
+        self.assertEqual(shown(), len(rows))
+
+    def test_points_are_found_by_pointer_and_key(self):
+        self.study()
+        page = self.show("a.db")
+        x, y, *_ = self.box("#front canvas.over")
+        place = page.evaluate("(() => { const s = weftSweep, c = s.columns.get('cycles').values; return s.describe(s.front[0]); })()")
+        page.evaluate("document.querySelector('#front canvas.over').focus()")
+        seen = set()
+        for _ in range(page.evaluate("weftSweep.front.length")):
+            page.key("ArrowRight")
+            seen.add(self.tip())
+        self.assertIn(place, seen)
+        self.assertEqual(len(seen), page.evaluate("weftSweep.front.length"))
+        page.key("Enter")
+        self.assertIn(page.evaluate("weftSweep.selected"), page.evaluate("weftSweep.front"))
+        page.mouse("mouseMoved", x + 2, y + 2)
+        self.assertEqual(self.tip(), "")
+
+    def test_shares_of_variance(self):
+        # cycles = 10 a + b: 100 of 101 parts of the variance are a's.
+        database(self.folder / "a.db", [("engine", {"workload": "w", "var.a": a, "var.b": b}, "", {"cycles": 10 * a + b})
+                                        for a in range(5) for b in range(5)])
+        page = self.show("a.db")
+        cells = page.evaluate("[...document.querySelectorAll('#sensitivity tbody tr')].map(row => [row.cells[0].textContent, row.cells[1].textContent, row.cells[3].textContent])")
+        self.assertEqual(cells, [["var.a", "99 %", "16.7 %"], ["var.b", "0.99 %", "16.7 %"]])
+
+    def test_what_kills_and_how_far_fidelities_are_apart(self):
+        rows = [(i, "analytic", {"workload": "w", "latency.hop": i % 4 + 1}, "sram" if i % 5 == 0 else "colours" if i % 7 == 0 else "",
+                 {} if i % 5 == 0 or i % 7 == 0 else {"cycles": 100 + i}) for i in range(70)]
+        rows += [(i, "engine", {"workload": "w", "latency.hop": i % 4 + 1}, "", {"cycles": (100 + i) / 1.1}) for i in (1, 2, 3)]
+        database(self.folder / "a.db", rows, extra="fidelity: {filter: analytic, front: engine, check: 0.01}\n")
+        page = self.show("a.db")
+        kinds = page.evaluate("[...document.querySelector('#kills tbody').rows].map(row => [row.cells[0].textContent, row.cells[1].textContent])")
+        self.assertEqual(kinds, [["sram", "14"], ["colours", "8"]])
+        difference = page.evaluate("[...document.querySelector('#difference tbody').rows[0].cells].map(cell => cell.textContent)")
+        self.assertEqual(difference, ["cycles", "analytic", "engine", "3", "10 %", "10 %"])
+        # The front is that of the exact ones.
+        self.assertEqual(page.evaluate("weftSweep.front.map(row => weftSweep.data.ordinal[row])"), [1])
+
+    def test_nothing_to_show_is_said(self):
+        refused = [("engine", {"workload": "w", "latency.hop": 1 + i}, "sram", {}) for i in range(9)]
+        one = [("engine", {"workload": "w", "latency.hop": 1}, "", {"cycles": 5})]
+        for name, rows, says in (("refused", refused, "No point worked: all 9 are refused"), ("one", one, "Nothing varies in this search"),
+                                 ("none", [], "holds no point yet")):
+            database(self.folder / f"{name}.db", rows)
+            page = self.show(f"{name}.db")
+            self.assertIn(says, page.evaluate("document.body.innerText"))
+            self.assertNotRegex(page.evaluate("document.body.innerText"), "NaN|undefined|Infinity|null")
+
+    def test_hostile_names_stay_text(self):
+        row = ("engine", {"workload": HOSTILE, "choice." + HOSTILE: HOSTILE, "latency.hop": 1}, "", {"cycles": 1, HOSTILE: 2})
+        database(self.folder / "a.db", [row, ("engine", {"workload": "b", "latency.hop": 2}, HOSTILE, {})], name=HOSTILE)
+        page = self.show("a.db")
+        self.assertIsNone(page.evaluate("window.hostile ?? null"))
+        self.assertEqual(page.evaluate("document.querySelectorAll('img').length"), 0)
+        self.assertIn(HOSTILE.split("\u2028")[0], page.evaluate("document.getElementById('title').textContent"))
+        (self.folder / "m.yaml").write_text(page.evaluate("document.getElementById('yaml').textContent"))
+        self.weft("hw", "check", "m.yaml")
+
+    def test_ten_thousand_points(self):
+        rows = [("engine", {"workload": "ab"[i % 2], "latency.hop": i % 7 + 1, "var.x": (i * 7919 % 10007) / 10007, "choice.c": "klm"[i % 3]}, "",
+                 {"cycles": 100 + (i * 31 % 997) + 50 * (i % 7), "joules": 1 + (i * 17 % 1009) / 100, "area.total_mm2": i * 13 % 5000}) for i in range(10_000)]
+        database(self.folder / "a.db", rows, objectives="cycles: min, joules: min, area.total_mm2: min")
+        page = self.show("a.db")
+        self.assertEqual(page.evaluate("weftSweep.shown.length"), 10_000)
+        milliseconds = page.evaluate("(() => { const t = performance.now(); weftSweep.setRange('latency.hop', [1, 3]); return performance.now() - t; })()")
+        self.assertLess(milliseconds, 3000)  # tenths on a machine that does nothing else
+        self.assertEqual(page.evaluate("weftSweep.shown.length"), sum(i % 7 < 3 for i in range(10_000)))
+        page.frames()
+        # Points are drawn where the axes say: the pixels of the plot are not all alike.
+        self.assertGreater(page.evaluate("(() => { const c = document.querySelector('#front canvas'); const d = c.getContext('2d').getImageData(90, 20, 400, 300).data; "
+                                         "const s = new Set(); for (let i = 0; i < d.length; i += 4) s.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]); return s.size; })()"), 20)
+
+    def test_sizes_light_and_dark(self):
+        self.study()
+        colors = set()
+        for width, dark in ((1280, False), (1280, True), (800, False), (380, True)):
+            self.browser.resize(width, 800, dark)
+            page = self.show("a.db")
+            colors.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        self.assertEqual(len(colors), 2)
+        page.evaluate("document.getElementById('theme').click()")
+        self.assertEqual(page.evaluate("document.documentElement.dataset.theme"), "light")
+        self.assertTrue(page.call("Page.printToPDF", 120)["data"])
+
+    # ---- runs
+
+    def kernel(self, *arguments):
+        self.weft("kernel", *arguments, "--hw", "wse3", "--json", "run.json")
+        return json.loads((self.folder / "run.json").read_text())
+
+    def test_the_map_shows_what_the_report_says(self):
+        run = self.kernel("reduce", "--algo", "chain", "--mesh", "8x5", "--shape", "1x16", "--explain")
+        page = self.show("run.json")
+        self.set("mesh-quantity", "link")
+        self.set("mesh-direction", "north")
+        grid = page.evaluate("[...unpackGrid(weftRun.maps[0].links.north.mean, 8, 5)]")
+        self.assertAlmostEqual(sum(grid), run["maps"][0]["links"]["north"]["sum"])
+        self.assertGreater(max(grid), min(grid))
+        x, y, *_ = self.box("#mesh canvas.over")
+        left, top, cell = page.evaluate("[62, 10, Math.min((document.querySelector('#mesh .plot').clientWidth - 78) / 8, 560 / 5, 44)]")
+        page.mouse("mouseMoved", x + left + 3.5 * cell, y + top + 2.5 * cell)
+        page.frames()
+        self.assertTrue(self.tip().startswith("core (3, 2)\n"), self.tip())
+        self.assertEqual(float(self.tip().split("\n")[1].split()[0].replace(",", "")), grid[2 * 8 + 3])
+        # A fuller core is lighter.
+        first, third = page.evaluate(f"(() => {{ const c = document.querySelector('#mesh canvas').getContext('2d'); const at = (i, j) => {{ const d = c.getImageData({left} + (i + 0.5) * {cell}, {top} + (j + 0.5) * {cell}, 1, 1).data; "
+                                     "return d[0] + d[1] + d[2]; }; return [at(3, 0), at(3, 2)]; })()")
+        self.assertEqual(grid[3], 0)
+        self.assertGreater(third, first + 200)
+        self.assertIn("cycles in", page.evaluate("document.getElementById('path').innerText"))
+
+    def test_large_meshes_are_binned(self):
+        run = self.kernel("broadcast", "--mesh", "600x4", "--shape", "1x4")
+        self.assertEqual([run["maps"][0][key] for key in ("bin", "columns", "rows")], [3, 200, 2])
+        page = self.show("run.json")
+        self.assertIn("bins of 3 × 3 cores", page.evaluate("document.getElementById('mesh-caption').textContent"))
+        run = self.kernel("gemm", "--algo", "meshgemm", "--mesh", "720x720", "--shape", "5760x5760x5760")
+        self.assertLess((self.folder / "run.json").stat().st_size, 5_000_000)
+        page = self.show("run.json")
+        self.assertIn("518,400 cores, in bins of 3", page.evaluate("document.getElementById('mesh-caption').textContent"))
+
+    def test_both_evaluators_give_the_same_map(self):
+        maps = []
+        for evaluator in ("event", "maxplus"):
+            self.weft("run", BARD, "--weights", "none", "--phase", "decode", "--timing-only", "--evaluator", evaluator, "--json", "run.json")
+            run = json.loads((self.folder / "run.json").read_text())
+            self.assertEqual(run["evaluator"]["name"], evaluator)
+            maps.append(run["maps"])
+        self.assertEqual(*maps)
+        self.assertEqual([each["program"] for each in maps[0]], ["decode"])
+        self.assertEqual(sum(op["word_hops"] for op in maps[0][0]["ops"]), run["counters"]["decode"]["word_hops"])
+
+    def test_a_model(self):
+        self.weft("run", BARD, "--tokens", "1,17", "--max-new", "4", "--json", "run.json")
+        run = json.loads((self.folder / "run.json").read_text())
+        page = self.show("run.json")
+        for part in ("summary", "ops", "timeline", "mesh", "roofline", "sram", "path"):
+            self.assertTrue(page.evaluate(f"document.getElementById('{part}').innerText.length > 40"), part)
+        cycles = sum(op["cycles"] for op in run["per_op"] if op["phase"] == "prefill")
+        self.set("ops-phase", "prefill")
+        self.assertIn(f"prefill: {cycles:,} cycles", page.evaluate("document.getElementById('ops').innerText"))
+        shown = page.evaluate("[...document.querySelectorAll('#ops tbody tr')].map(row => Number(row.cells[3].textContent.replace(/,/g, '')))")
+        self.assertEqual(shown, sorted(shown, reverse=True))
+        self.assertNotRegex(page.evaluate("document.body.innerText"), "NaN|undefined|Infinity")
+        for quantity in ("busy", "link", "sram"):
+            self.set("mesh-quantity", quantity)
+        self.set("mesh-launch", "1")
+        self.assertIn("decode", page.evaluate("document.getElementById('mesh-caption').textContent"))
+        self.assertEqual(page.problems, [])
+
+    def test_an_older_run_says_what_is_missing(self):
+        run = self.kernel("gemv", "--mesh", "4x4", "--shape", "32x32")
+        for key in ("maps", "machine"):
+            run.pop(key)
+        (self.folder / "old.json").write_text(json.dumps(run))
+        page = self.show("old.json")
+        self.assertIn("holds no map of the mesh", page.evaluate("document.getElementById('mesh').innerText"))
+
+
+if __name__ == "__main__":
+    main()
