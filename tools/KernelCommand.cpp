@@ -99,6 +99,9 @@ Result<Request> toRequest(const Arguments &arguments, const hw::Hardware &hardwa
   request.settings = algorithms::Settings(std::move(settings));
   request.width = hardware.parallelism.meshWidth;
   request.height = hardware.parallelism.meshHeight;
+  // Sides without common factors divide a product's K into as many blocks as there are cores, and layers need squares.
+  if (request.kind == Kind::Gemm || algorithms::isLayer(request.kind))
+    request.width = request.height = std::min(request.width, request.height);
   if (!arguments.mesh.empty()) {
     auto mesh = parseMesh(arguments.mesh);
     if (!mesh)
@@ -163,7 +166,9 @@ void addRequestOptions(CLI::App &command, Arguments &arguments) {
   command.add_option("--hw", arguments.hardware, "Hardware: a preset's name or a YAML file")
       ->type_name("PRESET|FILE")
       ->capture_default_str();
-  command.add_option("--mesh", arguments.mesh, "Cores to use, e.g. 16x16 (default: all of the hardware's)")
+  command
+      .add_option("--mesh", arguments.mesh,
+                  "Cores to use, e.g. 16x16 (default: all of the hardware's; of a GEMM or a layer the largest square)")
       ->type_name("WxH");
   command
       .add_option("--shape", arguments.shape,

@@ -17,8 +17,33 @@ int64_t wordsOf(const Emission &out, int64_t elements) {
   return ceilDiv(elements * out.elementSize(), out.builder.hardware.routing.linkBytes);
 }
 
-int colorsOf(const Emission &out) {
-  return static_cast<int>(out.builder.hardware.routing.usableColors());
+int colorsOf(const Emission &out) { return static_cast<int>(out.builder.hardware.routing.usableColors()); }
+
+/// Colours that a sum over a line needs by itself.
+Result<int> colorsNeeded(const hw::Hardware &hardware, const ReductionTree &tree, bool everywhere) {
+  ProgramBuilder line(hardware, 1, static_cast<uint32_t>(tree.size()), "line");
+  ReductionTask task{.op = line.op("sum", "reduce"), .across = Mask(1, true), .local = {}, .name = "sum"};
+  emitReduction(line, tree, task);
+  task.name = "multicast";
+  if (everywhere)
+    emitMulticast(line, tree.root, task);
+  return line.colorsNeeded();
+}
+
+/// The best tree whose messages can be coloured: one that crosses no router with more messages than there are colours
+/// may still need more of them.
+Result<ReductionTree> autoTree(const Emission &out, const SumRequest &sum, int n, int colors) {
+  const auto make = sum.everywhere ? autoAllReduceTree : autoReduceTree;
+  const hw::Hardware &hardware = out.builder.hardware;
+  for (int crossing = colors; crossing > 3; --crossing) {
+    ReductionTree tree = make(n, wordsOf(out, sum.elements), hardware, crossing).tree;
+    auto needed = colorsNeeded(hardware, tree, sum.everywhere);
+    if (!needed)
+      return needed.takeError();
+    if (*needed <= colors)
+      return tree;
+  }
+  return make(n, wordsOf(out, sum.elements), hardware, std::min(colors, 3)).tree;
 }
 
 /// The tree of a line of n cores that the algorithm stands for.
@@ -39,9 +64,7 @@ Result<ReductionTree> treeFor(const Emission &out, const SumRequest &sum, int n)
     // Before it is timed word by word.
     if (Result<void> fits = out.builder.checkSram(); !fits)
       return fits.takeError();
-    return (sum.everywhere ? autoAllReduceTree : autoReduceTree)(n, wordsOf(out, sum.elements), out.builder.hardware,
-                                                                 colors)
-        .tree;
+    return autoTree(out, sum, n, colors);
   }
   if (sum.levels > 0)
     return kTree(n, sum.levels, {});

@@ -162,6 +162,14 @@ uint32_t ProgramBuilder::channels(std::vector<route::ChannelSpec> added) {
   return first;
 }
 
+Result<int> ProgramBuilder::colorsNeeded() const {
+  auto assigned =
+      route::assignColors(static_cast<int>(width), static_cast<int>(height), specs, std::numeric_limits<int>::max());
+  if (!assigned)
+    return assigned.takeError();
+  return assigned->used;
+}
+
 uint32_t ProgramBuilder::buffer(const std::string &name, uint64_t bytes, pkg::BufferKind kind) {
   auto each = std::make_unique<pkg::BufferT>();
   each->name = name;

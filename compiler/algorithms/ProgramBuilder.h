@@ -70,6 +70,8 @@ public:
   /// same names, axes and flows as earlier ones are those.
   uint32_t channels(std::vector<route::ChannelSpec> specs);
   uint32_t channel(route::ChannelSpec spec) { return channels({std::move(spec)}); }
+  /// Colours that finish() would give the channels so far, were there enough.
+  Result<int> colorsNeeded() const;
   uint32_t channelCount() const { return static_cast<uint32_t>(specs.size()); }
   /// The next free bytes of SRAM, rounded up to whole words.
   uint32_t buffer(const std::string &name, uint64_t bytes, pkg::BufferKind kind = pkg::BufferKind::Activations);
