@@ -167,6 +167,9 @@ Result<void> predictRows(const std::string &path, const std::string &output, con
   auto table = runtime::readCsv(path);
   if (!table)
     return table.takeError();
+  // `cycles` is the prediction in every file that is written; one that came in was measured.
+  if (table->column("cycles") && table->column("measured_cycles"))
+    return userError(fmt::format("{}: it has both cycles and measured_cycles, which cycles becomes; rename one", path));
   if (output != "-")
     if (auto writable = runtime::checkWritable(output); !writable)
       return writable;
@@ -180,9 +183,6 @@ Result<void> predictRows(const std::string &path, const std::string &output, con
   bar.clear();
   if (!outcomes)
     return outcomes.takeError();
-  // `cycles` is the prediction in every file that is written; one that came in was measured.
-  if (table->column("cycles") && table->column("measured_cycles"))
-    return userError(fmt::format("{}: it has both cycles and measured_cycles, which cycles becomes; rename one", path));
   std::ranges::replace(table->columns, std::string("cycles"), std::string("measured_cycles"));
   std::string text =
       fmt::format("{},cycles,compute,communicate,wait,error_percent,extrapolated\n", fmt::join(table->columns, ","));

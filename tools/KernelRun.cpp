@@ -1,6 +1,6 @@
 #include "tools/KernelRun.h"
 
-#include "compiler/algorithms/OneLine.h"
+#include "compiler/algorithms/LineRequest.h"
 #include "sim/maxplus/Evaluators.h"
 
 #include <algorithm>

@@ -331,9 +331,10 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   addCostCacheOption(*command, options->costCache);
   command->add_flag("--timing-only", options->timingOnly, "Cycles without data: no tokens, no text");
   command
-      ->add_option("--evaluator", options->evaluator,
-                   "With --timing-only: message by message where no flows contend (maxplus), word by word (event), or "
-                   "the first where it can (auto); cycles are the same")
+      ->add_option(
+          "--evaluator", options->evaluator,
+          "With --timing-only: message by message, but for single lines whose flows contend (maxplus), word by word "
+          "(event), or the first where it can (auto); cycles are the same")
       ->type_name("auto|event|maxplus")
       ->check(CLI::IsMember({"auto", "event", "maxplus"}).description(""))
       ->capture_default_str();

@@ -21,7 +21,9 @@ public:
     const bool few = uint64_t{package.mesh_width} * package.mesh_height <= 1024;
     const bool watched = options.trace || (options.explain && few);
     if (evaluator == Evaluator::Event || (evaluator == Evaluator::Auto && watched)) {
-      why = evaluator == Evaluator::Event ? "asked for" : options.trace ? "words are traced" : "words are watched";
+      whyEvents = evaluator == Evaluator::Event ? "asked for"
+                  : options.trace               ? "words are traced"
+                                                : "words are watched";
       return useEvents();
     }
     auto made = makeMaxPlusEngine(package, hardware, options);
@@ -31,7 +33,7 @@ public:
     }
     if (evaluator == Evaluator::MaxPlus)
       return made.takeError();
-    why = made.error().message; // if they are many, run() sees whether one line will do
+    whyEvents = made.error().message; // if they are many, run() sees whether one line will do
     return few ? useEvents() : success();
   }
 
@@ -69,13 +71,11 @@ public:
 
 private:
   Result<runtime::LaunchResult> runWithOne(const runtime::Launch &launch) {
-    OneLine one;
-    if (evaluator == Evaluator::Auto && !options.trace && !events)
-      one = findOneLine(package, launch.program);
-    if (options.explain && one.lines > 1) { // words tell more than messages, and a line is fast enough
-      why = "words are watched";
-      return runOneLine(launch, one);
-    }
+    const bool mayTakeLine = evaluator == Evaluator::Auto && !options.trace && !events;
+    if (options.explain && mayTakeLine) // words tell more than messages, and a line is fast enough
+      if (const OneLine one = findOneLine(package, launch.program); one.lines > 1)
+        return runOneLine(launch, one, "words are watched");
+    std::string refusal = whyEvents;
     if (maxPlus) {
       auto result = maxPlus->run(launch);
       name = "maxplus";
@@ -83,17 +83,20 @@ private:
         why = evaluator == Evaluator::MaxPlus ? "asked for" : "all messages can be followed";
         return result;
       }
-      why = result.error().message;
+      refusal = result.error().message;
     }
-    if (one.lines > 1)
-      return runOneLine(launch, one);
+    if (!options.explain && mayTakeLine)
+      if (const OneLine one = findOneLine(package, launch.program); one.lines > 1)
+        return runOneLine(launch, one, refusal);
     name = "event";
+    why = refusal;
     if (auto ready = useEvents(); !ready)
       return ready.takeError();
     return events->run(launch);
   }
 
-  Result<runtime::LaunchResult> runOneLine(const runtime::Launch &launch, const OneLine &one) {
+  Result<runtime::LaunchResult> runOneLine(const runtime::Launch &launch, const OneLine &one,
+                                           const std::string &reason) {
     auto engine = makeMeshEngine(*one.package, hardware, options);
     if (!engine)
       return engine.takeError();
@@ -102,7 +105,7 @@ private:
       return result;
     countAllLines(result->report, one.lines);
     name = "event";
-    why += fmt::format("; word by word on one of {} lines, which are alike", one.lines);
+    why = fmt::format("{}; word by word on one of {} lines, which are alike", reason, one.lines);
     return result;
   }
 
@@ -121,6 +124,7 @@ private:
   const MeshEngineOptions options;
   const Evaluator evaluator;
   std::unique_ptr<runtime::Device> maxPlus, events;
+  std::string whyEvents;           // if there is no max-plus engine
   std::string name = "event", why; // of the last launch
   struct Ran {
     std::string name, why;

@@ -175,6 +175,9 @@ class Kernel(TestCase):
         self.refused("kernel", "reduce", *WAFER, "--mesh", "8x8", "--shape", "8", "--set", "axis=z", status=2,
                      says="one of x, y, xy is wanted")
         self.refused("kernel", "shift", *WAFER, "--mesh", "8x8", "--shape", "8", "--set", "hops=8", says="up to 7 hops")
+        path.write_text("P,M,N,group_num,cycles,measured_cycles\n8,8,8,9,7,7\n")  # before any row, which would fail
+        self.refused("kernel", "gemv", *WAFER, "--algo", "ktree", "--csv", path,
+                     says="both cycles and measured_cycles")
         path.write_text("P,M,N,P\n8,8,8,8\n")
         self.refused("kernel", "gemv", *WAFER, "--csv", path, says="two columns 'P'")
         self.refused("kernel", "gemv", *WAFER, "--csv", self.folder, says="a folder")

@@ -1,5 +1,5 @@
 // Files of requests: columns, what `auto` compares, one line of cores for all that are alike, and which error is said.
-#include "compiler/algorithms/OneLine.h"
+#include "compiler/algorithms/LineRequest.h"
 #include "tools/KernelRows.h"
 #include "tools/LoadedEngine.h"
 

@@ -1,4 +1,4 @@
-#include "compiler/algorithms/OneLine.h"
+#include "compiler/algorithms/LineRequest.h"
 
 #include "compiler/algorithms/Algorithm.h"
 
