@@ -53,6 +53,14 @@ def data_of(page):
     return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)[1])
 
 
+def by_number(lines):
+    """Exported points, without digests, which only the command writes; numbers in texts as numbers."""
+    number = r"-?\d+(\.\d+)?(e-?\d+)?"
+    value = lambda value: float(value) if isinstance(value, str) and re.fullmatch(number, value) else value
+    points = ({key: value(each) for key, each in line.items() if key != "digest"} for line in lines)
+    return sorted(points, key=lambda line: line["ordinal"])
+
+
 class Refused(TestCase):
     def test_wrong_files_end_in_one_message(self):
         (self.folder / "empty.json").touch()
@@ -229,9 +237,6 @@ class Looked(TestCase):
         self.assertEqual(shown(), len(rows))
         page.evaluate("document.getElementById('export-csv').click()")
         kept = list(csv.DictReader(page.downloaded("study.csv").splitlines()))
-        value = lambda text: float(text) if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", text) else text
-        values = lambda line: {key: value(text) for key, text in line.items() if key != "digest"}
-        by_number = lambda lines: sorted(map(values, lines), key=lambda line: line["ordinal"])
         self.assertEqual(by_number(kept), by_number(rows))
         # A brush over the lower half of an axis is a range; a click lets go.
         x, y, width, height = self.box("#parallel canvas.over")
@@ -243,6 +248,24 @@ class Looked(TestCase):
         self.assertTrue(0 < shown() < works)
         page.drag(at, y + height / 2, at, y + height / 2, steps=1)
         self.assertEqual(shown(), len(rows))
+
+    def test_exports_hold_the_values_of_the_results(self):
+        inputs = lambda i: {"workload": "w", "parallelism.mesh": [762 + i, 1172], "parallelism.core.units": ["vdot", "v,exp"][:i],
+                            "routing.shared": bool(i % 2), **({"choice.groups": 4} if i else {})}
+        rows = [("engine", inputs(i), "", {"cycles": 5.5 + i, "watts": 1e-7}) for i in range(3)]
+        database(self.folder / "a.db", [*rows, ("engine", inputs(3), "sram", {})])
+        page = self.show("a.db")
+        self.assertEqual(page.evaluate("weftSweep.text('parallelism.mesh', 0)"), "762×1172")
+        self.set("filter-refused", True)
+        for button in ("csv", "json"):
+            page.evaluate(f"document.getElementById('export-{button}').click()")
+        export = lambda form: self.weft("explore", "--export", form, "a.db").stdout.splitlines()
+        kept = by_number(csv.DictReader(page.downloaded("made.csv").splitlines()))
+        self.assertEqual(kept, by_number(csv.DictReader(export("csv"))))
+        self.assertEqual(kept[0]["parallelism.mesh"], "[762,1172]")
+        kept = by_number(map(json.loads, page.downloaded("made.jsonl").splitlines()))
+        self.assertEqual(kept, by_number(map(json.loads, export("jsonl"))))
+        self.assertEqual(kept[2]["inputs"], inputs(2))
 
     def test_points_are_found_by_pointer_and_key(self):
         self.study()
