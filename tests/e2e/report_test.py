@@ -90,19 +90,54 @@ class Refused(TestCase):
         self.refused("report", "later.db", "-o", "none/page.html", says="none/page.html")
         self.refused("report", "later.db", "-o", "later.db", says="-o", status=2)
 
-    def test_a_report_that_was_cut_or_changed_names_the_place(self):
-        self.weft("kernel", "broadcast", "--hw", "wse3", "--mesh", "4x4", "--shape", "1x8", "--json", "k.json")
-        text = (self.folder / "k.json").read_text()
-        (self.folder / "cut.json").write_text(text[:len(text) // 2])
-        self.refused("report", "cut.json", "-o", "page.html", says="cut.json")
-        for change, says in ((lambda run: run.pop("per_op"), "per_op"), (lambda run: run.update(mesh="4x4"), "'mesh'"),
-                             (lambda run: run["per_op"][0].update(cycles="many"), "per_op[0]"),
-                             (lambda run: run["maps"][0].pop("bin"), "'bin'"),
-                             (lambda run: run["maps"][0]["ops"][0]["link"].update(mean=[]), "'mean'")):
+    def check_changes(self, report, changes):
+        """Each change of a report that `weft` wrote is refused by the name of its place."""
+        text = (self.folder / report).read_text()
+        for change, says in changes:
             run = json.loads(text)
             change(run)
             (self.folder / "changed.json").write_text(json.dumps(run))
-            self.refused("report", "changed.json", "-o", "page.html", says=says)
+            with self.subTest(says):
+                self.refused("report", "changed.json", "-o", "page.html", says=says)
+
+    def test_a_report_that_was_cut_or_changed_names_the_place(self):
+        self.weft("kernel", "broadcast", "--hw", "wse3", "--mesh", "4x4", "--shape", "1x8", "--explain", "--json", "k.json")
+        text = (self.folder / "k.json").read_text()
+        (self.folder / "cut.json").write_text(text[:len(text) // 2])
+        self.refused("report", "cut.json", "-o", "page.html", says="cut.json")
+        plane = lambda run, which: run["maps"][0]["busy"][which]
+        self.check_changes("k.json", (
+            (lambda run: run.pop("per_op"), "per_op"), (lambda run: run.update(mesh="4x4"), "'mesh'"),
+            (lambda run: run.update(mesh=[4, 10**9]), "'mesh' is not two whole numbers from 1 to 4096"),
+            (lambda run: run.update(shape=8), "'shape'"), (lambda run: run.update(alternatives=[3]), "alternatives[0]"),
+            (lambda run: run["per_op"][0].update(cycles="many"), "per_op[0]"),
+            (lambda run: run["per_op"][0].update(hidden="many"), "'hidden'"),
+            (lambda run: run["maps"][0].pop("bin"), "'bin'"),
+            (lambda run: run["maps"][0].update(columns=257), "'columns' is not a whole number from 1 to 256"),
+            (lambda run: run["maps"][0].update(rows=0), "'rows' is not a whole number from 1 to 256"),
+            (lambda run: run["maps"][0].update(rows=5), "'rows' does not name 5 of the lines"),
+            (lambda run: run["maps"][0]["links"].pop("north"), "'north'"),
+            (lambda run: run["maps"][0]["busy"].pop("sum"), "maps[0], busy has no key 'sum'"),
+            (lambda run: plane(run, "mean")["lines"].__setitem__(0, 7), "a line is not 4 numbers"),
+            (lambda run: plane(run, "mean")["lines"].__setitem__(0, "1*3 x"), "a line is not 4 numbers"),
+            (lambda run: plane(run, "mean").update(rows="0*3 99"), "'rows' does not name 4 of the lines"),
+            (lambda run: run["maps"][0]["ops"][0].pop("narrow_macs"), "'narrow_macs'"),
+            (lambda run: run["maps"][0]["ops"][0]["link"].update(mean=[]), "'mean'"),
+            (lambda run: run["explain"].pop("by_cause"), "explain[0] has no key 'by_cause'"),
+            (lambda run: run["explain"]["by_cause"].update(wait=[]), "'by_cause' is not an object of numbers"),
+            (lambda run: run["explain"].update(path=None), "'path' is not a list"),
+            (lambda run: run["explain"]["path"][0].pop("end"), "explain, path[0] has no key 'end'"),
+            (lambda run: run["explain"]["busiest_link"].pop("at"), "busiest_link has no key 'at'")))
+
+    def test_a_changed_report_of_a_model_names_the_place(self):
+        self.weft("run", BARD, "--weights", "none", "--phase", "decode", "--timing-only", "--json", "m.json")
+        self.check_changes("m.json", (
+            (lambda run: run["cycles"].update(decode=7), "cycles: 'decode' is not a list of numbers"),
+            (lambda run: run["cycles"].update(decode=[7, "8"]), "cycles: 'decode' is not a list of numbers"),
+            (lambda run: run["cycles"].update(prefill="9"), "cycles: 'prefill' is not a number"),
+            (lambda run: run["sram"].append(3), "sram["), (lambda run: run["sram"][0].pop("by_kind"), "'by_kind'"),
+            (lambda run: run["sram"][0]["by_kind"].update(weights="all"), "'by_kind' is not an object of numbers"),
+            (lambda run: run["sram"][0].pop("peak_bytes"), "sram[0] has no key 'peak_bytes'")))
 
     def test_a_page_is_alone_and_its_data_is_data(self):
         row = ("engine", {"workload": HOSTILE, "choice." + HOSTILE: HOSTILE}, "", {"cycles": 1, HOSTILE: 2})

@@ -233,8 +233,7 @@ function jsonLinesOf(sweep, rows) {
       fidelity: data.fidelities[data.fidelity[row]],
       status: sweep.isOk(row) ? 'ok' : 'refused'
     };
-    if (!sweep.isOk(row))
-      Object.assign(out, {reason_kind: sweep.reasonOf(row).kind, reason: sweep.reasonOf(row).text});
+    if (!sweep.isOk(row)) Object.assign(out, {reason_kind: sweep.reasonOf(row).kind, reason: sweep.reasonOf(row).text});
     const valuesOf = (names, columns) => Object.fromEntries(
         names.map((name, i) => [name, valueAt(columns[i], row)]).filter(([, value]) => value !== null));
     out.inputs = valuesOf(data.axes.map(axis => axis.name), data.inputs);
