@@ -298,6 +298,12 @@ Result<void> check(const json &run, const std::string &schema, const std::string
           path);
       !checked)
     return checked;
+  for (const char *about : {"evaluator", "kernel_costs", "error_bar"})
+    if (auto checked = checkKeys(run, {{about, Type::Object, Need::IfThere}}, path); !checked)
+      return checked;
+  if (run.contains("evaluator") && !run["evaluator"].is_null())
+    if (auto checked = checkKeys(run["evaluator"], {{"name", Type::Text}}, path + ", evaluator"); !checked)
+      return checked;
   if (auto checked = checkMesh(run["mesh"], path); !checked)
     return checked;
   if (auto checked = schema == "weft.run/1" ? checkModel(run, path) : checkKernel(run, path); !checked)

@@ -109,6 +109,7 @@ class Refused(TestCase):
         self.check_changes("k.json", (
             (lambda run: run.pop("per_op"), "per_op"), (lambda run: run.update(mesh="4x4"), "'mesh'"),
             (lambda run: run.update(mesh=[4, 10**9]), "'mesh' is not two whole numbers from 1 to 4096"),
+            (lambda run: run.update(evaluator="event"), "'evaluator' is not an object"),
             (lambda run: run.update(shape=8), "'shape'"), (lambda run: run.update(alternatives=[3]), "alternatives[0]"),
             (lambda run: run["per_op"][0].update(cycles="many"), "per_op[0]"),
             (lambda run: run["per_op"][0].update(hidden="many"), "'hidden'"),
