@@ -53,6 +53,14 @@ def data_of(page):
     return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)[1])
 
 
+def by_number(lines):
+    """Exported points, without digests, which only the command writes; numbers in texts as numbers."""
+    number = r"-?\d+(\.\d+)?(e-?\d+)?"
+    value = lambda value: float(value) if isinstance(value, str) and re.fullmatch(number, value) else value
+    points = ({key: value(each) for key, each in line.items() if key != "digest"} for line in lines)
+    return sorted(points, key=lambda line: line["ordinal"])
+
+
 class Refused(TestCase):
     def test_wrong_files_end_in_one_message(self):
         (self.folder / "empty.json").touch()
@@ -82,19 +90,55 @@ class Refused(TestCase):
         self.refused("report", "later.db", "-o", "none/page.html", says="none/page.html")
         self.refused("report", "later.db", "-o", "later.db", says="-o", status=2)
 
-    def test_a_report_that_was_cut_or_changed_names_the_place(self):
-        self.weft("kernel", "broadcast", "--hw", "wse3", "--mesh", "4x4", "--shape", "1x8", "--json", "k.json")
-        text = (self.folder / "k.json").read_text()
-        (self.folder / "cut.json").write_text(text[:len(text) // 2])
-        self.refused("report", "cut.json", "-o", "page.html", says="cut.json")
-        for change, says in ((lambda run: run.pop("per_op"), "per_op"), (lambda run: run.update(mesh="4x4"), "'mesh'"),
-                             (lambda run: run["per_op"][0].update(cycles="many"), "per_op[0]"),
-                             (lambda run: run["maps"][0].pop("bin"), "'bin'"),
-                             (lambda run: run["maps"][0]["ops"][0]["link"].update(mean=[]), "'mean'")):
+    def check_changes(self, report, changes):
+        """Each change of a report that `weft` wrote is refused by the name of its place."""
+        text = (self.folder / report).read_text()
+        for change, says in changes:
             run = json.loads(text)
             change(run)
             (self.folder / "changed.json").write_text(json.dumps(run))
-            self.refused("report", "changed.json", "-o", "page.html", says=says)
+            with self.subTest(says):
+                self.refused("report", "changed.json", "-o", "page.html", says=says)
+
+    def test_a_report_that_was_cut_or_changed_names_the_place(self):
+        self.weft("kernel", "broadcast", "--hw", "wse3", "--mesh", "4x4", "--shape", "1x8", "--explain", "--json", "k.json")
+        text = (self.folder / "k.json").read_text()
+        (self.folder / "cut.json").write_text(text[:len(text) // 2])
+        self.refused("report", "cut.json", "-o", "page.html", says="cut.json")
+        plane = lambda run, which: run["maps"][0]["busy"][which]
+        self.check_changes("k.json", (
+            (lambda run: run.pop("per_op"), "per_op"), (lambda run: run.update(mesh="4x4"), "'mesh'"),
+            (lambda run: run.update(mesh=[4, 10**9]), "'mesh' is not two whole numbers from 1 to 4096"),
+            (lambda run: run.update(evaluator="event"), "'evaluator' is not an object"),
+            (lambda run: run.update(shape=8), "'shape'"), (lambda run: run.update(alternatives=[3]), "alternatives[0]"),
+            (lambda run: run["per_op"][0].update(cycles="many"), "per_op[0]"),
+            (lambda run: run["per_op"][0].update(hidden="many"), "'hidden'"),
+            (lambda run: run["maps"][0].pop("bin"), "'bin'"),
+            (lambda run: run["maps"][0].update(columns=257), "'columns' is not a whole number from 1 to 256"),
+            (lambda run: run["maps"][0].update(rows=0), "'rows' is not a whole number from 1 to 256"),
+            (lambda run: run["maps"][0].update(rows=5), "'rows' does not name 5 of the lines"),
+            (lambda run: run["maps"][0]["links"].pop("north"), "'north'"),
+            (lambda run: run["maps"][0]["busy"].pop("sum"), "maps[0], busy has no key 'sum'"),
+            (lambda run: plane(run, "mean")["lines"].__setitem__(0, 7), "a line is not 4 numbers"),
+            (lambda run: plane(run, "mean")["lines"].__setitem__(0, "1*3 x"), "a line is not 4 numbers"),
+            (lambda run: plane(run, "mean").update(rows="0*3 99"), "'rows' does not name 4 of the lines"),
+            (lambda run: run["maps"][0]["ops"][0].pop("narrow_macs"), "'narrow_macs'"),
+            (lambda run: run["maps"][0]["ops"][0]["link"].update(mean=[]), "'mean'"),
+            (lambda run: run["explain"].pop("by_cause"), "explain[0] has no key 'by_cause'"),
+            (lambda run: run["explain"]["by_cause"].update(wait=[]), "'by_cause' is not an object of numbers"),
+            (lambda run: run["explain"].update(path=None), "'path' is not a list"),
+            (lambda run: run["explain"]["path"][0].pop("end"), "explain, path[0] has no key 'end'"),
+            (lambda run: run["explain"]["busiest_link"].pop("at"), "busiest_link has no key 'at'")))
+
+    def test_a_changed_report_of_a_model_names_the_place(self):
+        self.weft("run", BARD, "--weights", "none", "--phase", "decode", "--timing-only", "--json", "m.json")
+        self.check_changes("m.json", (
+            (lambda run: run["cycles"].update(decode=7), "cycles: 'decode' is not a list of numbers"),
+            (lambda run: run["cycles"].update(decode=[7, "8"]), "cycles: 'decode' is not a list of numbers"),
+            (lambda run: run["cycles"].update(prefill="9"), "cycles: 'prefill' is not a number"),
+            (lambda run: run["sram"].append(3), "sram["), (lambda run: run["sram"][0].pop("by_kind"), "'by_kind'"),
+            (lambda run: run["sram"][0]["by_kind"].update(weights="all"), "'by_kind' is not an object of numbers"),
+            (lambda run: run["sram"][0].pop("peak_bytes"), "sram[0] has no key 'peak_bytes'")))
 
     def test_a_page_is_alone_and_its_data_is_data(self):
         row = ("engine", {"workload": HOSTILE, "choice." + HOSTILE: HOSTILE}, "", {"cycles": 1, HOSTILE: 2})
@@ -229,9 +273,6 @@ class Looked(TestCase):
         self.assertEqual(shown(), len(rows))
         page.evaluate("document.getElementById('export-csv').click()")
         kept = list(csv.DictReader(page.downloaded("study.csv").splitlines()))
-        value = lambda text: float(text) if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", text) else text
-        values = lambda line: {key: value(text) for key, text in line.items() if key != "digest"}
-        by_number = lambda lines: sorted(map(values, lines), key=lambda line: line["ordinal"])
         self.assertEqual(by_number(kept), by_number(rows))
         # A brush over the lower half of an axis is a range; a click lets go.
         x, y, width, height = self.box("#parallel canvas.over")
@@ -243,6 +284,24 @@ class Looked(TestCase):
         self.assertTrue(0 < shown() < works)
         page.drag(at, y + height / 2, at, y + height / 2, steps=1)
         self.assertEqual(shown(), len(rows))
+
+    def test_exports_hold_the_values_of_the_results(self):
+        inputs = lambda i: {"workload": "w", "parallelism.mesh": [762 + i, 1172], "parallelism.core.units": ["vdot", "v,exp"][:i],
+                            "routing.shared": bool(i % 2), **({"choice.groups": 4} if i else {})}
+        rows = [("engine", inputs(i), "", {"cycles": 5.5 + i, "watts": 1e-7}) for i in range(3)]
+        database(self.folder / "a.db", [*rows, ("engine", inputs(3), "sram", {})])
+        page = self.show("a.db")
+        self.assertEqual(page.evaluate("weftSweep.text('parallelism.mesh', 0)"), "762×1172")
+        self.set("filter-refused", True)
+        for button in ("csv", "json"):
+            page.evaluate(f"document.getElementById('export-{button}').click()")
+        export = lambda form: self.weft("explore", "--export", form, "a.db").stdout.splitlines()
+        kept = by_number(csv.DictReader(page.downloaded("made.csv").splitlines()))
+        self.assertEqual(kept, by_number(csv.DictReader(export("csv"))))
+        self.assertEqual(kept[0]["parallelism.mesh"], "[762,1172]")
+        kept = by_number(map(json.loads, page.downloaded("made.jsonl").splitlines()))
+        self.assertEqual(kept, by_number(map(json.loads, export("jsonl"))))
+        self.assertEqual(kept[2]["inputs"], inputs(2))
 
     def test_points_are_found_by_pointer_and_key(self):
         self.study()

@@ -66,7 +66,7 @@ function table(caption, heads, rows) {
 
 /** Four significant digits, with a letter for large numbers. */
 function number(value) {
-  if (value === null || value === undefined || Number.isNaN(value)) return '–';
+  if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
   if (size === 0) return '0';
   if (size >= 1e15 || size < 1e-4) return value.toExponential(2);
@@ -78,7 +78,7 @@ function trim(value) {
   if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en');
   return String(Number(value.toPrecision(4)));
 }
-function whole(value) { return Math.round(value).toLocaleString('en'); }
+function whole(value) { return Number.isFinite(value) ? Math.round(value).toLocaleString('en') : '–'; }
 function percent(share) {
   if (!Number.isFinite(share)) return '–';
   const value = share * 100;

@@ -79,9 +79,11 @@ function varianceShare(groups, results) {
   };
 }
 
-/** A field of CSV. */
+/** A field of CSV; a list is in it as JSON. */
 function csvField(value) {
-  const text = value === null || value === undefined ? '' : String(value);
+  const text = value === null || value === undefined ? '' :
+      typeof value === 'object'                      ? JSON.stringify(value) :
+                                                       String(value);
   return /[",\r\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
 }
 

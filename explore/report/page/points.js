@@ -1,14 +1,14 @@
 // Of a search: the winning hardware, and all points to look through and to save.
 
+/** The value of a row as the results hold it, which is not always what pictures need; null if there is none. */
+function valueAt(packed, row) {
+  return packed.values ? packed.values[row] : packed.at[row] < 0 ? null : packed.dict[packed.at[row]];
+}
 /** Of a row, the keys of the hardware that the search set, with their values. */
 function changesOf(sweep, row) {
   const changes = {};
   sweep.data.axes.forEach((axis, i) => {
-    if (axis.role !== 'hardware') return;
-    const packed = sweep.data.inputs[i],
-          value = packed.values ? packed.values[row] :
-        packed.at[row] < 0      ? null :
-                                  packed.dict[packed.at[row]];
+    const value = axis.role === 'hardware' ? valueAt(sweep.data.inputs[i], row) : null;
     if (value !== null) changes[axis.name] = value;
   });
   return changes;
@@ -210,43 +210,37 @@ function pointsSection(sweep) {
   return section('points', 'All points', 'Click a row to see its hardware.', body);
 }
 
+// Values as `weft explore --export` writes them.
 function csvOf(sweep, rows) {
-  const names = [...sweep.columns.keys()];
+  const {data} = sweep, names = [...data.axes.map(axis => axis.name), ...data.metrics],
+        columns = [...data.inputs, ...data.results];
   const lines = [['ordinal', 'fidelity', 'status', 'reason_kind', 'reason', ...names].map(csvField).join(',')];
   for (const row of rows) {
     const reason = sweep.isOk(row) ? {kind: '', text: ''} : sweep.reasonOf(row);
     lines.push([
-      sweep.data.ordinal[row], sweep.data.fidelities[sweep.data.fidelity[row]], sweep.isOk(row) ? 'ok' : 'refused',
-      reason.kind, reason.text, ...names.map(name => {
-        const column = sweep.columns.get(name), value = column.values[row];
-        return value === null ? '' : column.categories ? column.categories[value] : value;
-      })
+      data.ordinal[row], data.fidelities[data.fidelity[row]], sweep.isOk(row) ? 'ok' : 'refused', reason.kind,
+      reason.text, ...columns.map(packed => valueAt(packed, row))
     ].map(csvField).join(','));
   }
   return lines.join('\n') + '\n';
 }
 
 function jsonLinesOf(sweep, rows) {
-  const inputs = new Set(sweep.data.axes.map(axis => axis.name));
-  return rows.map(row => {
-               const out = {
-                 ordinal: sweep.data.ordinal[row],
-                 fidelity: sweep.data.fidelities[sweep.data.fidelity[row]],
-                 status: sweep.isOk(row) ? 'ok' : 'refused'
-               };
-               if (!sweep.isOk(row))
-                 Object.assign(out, {reason_kind: sweep.reasonOf(row).kind, reason: sweep.reasonOf(row).text});
-               Object.assign(out, {inputs: {}, results: {}});
-               for (const [name, column] of sweep.columns) {
-                 const value = column.values[row];
-                 if (value !== null)
-                   out[inputs.has(name) ? 'inputs' : 'results'][name] =
-                       column.categories ? column.categories[value] : value;
-               }
-               return JSON.stringify(out);
-             })
-             .join('\n') +
-      '\n';
+  const {data} = sweep;
+  const line = row => {
+    const out = {
+      ordinal: data.ordinal[row],
+      fidelity: data.fidelities[data.fidelity[row]],
+      status: sweep.isOk(row) ? 'ok' : 'refused'
+    };
+    if (!sweep.isOk(row)) Object.assign(out, {reason_kind: sweep.reasonOf(row).kind, reason: sweep.reasonOf(row).text});
+    const valuesOf = (names, columns) => Object.fromEntries(
+        names.map((name, i) => [name, valueAt(columns[i], row)]).filter(([, value]) => value !== null));
+    out.inputs = valuesOf(data.axes.map(axis => axis.name), data.inputs);
+    out.results = valuesOf(data.metrics, data.results);
+    return JSON.stringify(out);
+  };
+  return rows.map(line).join('\n') + '\n';
 }
 
 function spaceSection(sweep) {

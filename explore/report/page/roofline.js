@@ -74,7 +74,8 @@ function roofPicture(points, key, slopes, machine, label) {
     hasWide && (!hasNarrow || machine.macs_f32 !== machine.macs_f16) ? [machine.macs_f32, 'f32: '] : null,
     hasNarrow ? [machine.macs_f16, hasWide && machine.macs_f32 === machine.macs_f16 ? '' : '16-bit operand: '] : null
   ].filter(each => each && each[0] > 0);
-  if (!roofs.length) return element('figure', {}, empty('The machine does not say what it can multiply.'));
+  if (!roofs.length || !(slopes[0][0] > 0))
+    return element('figure', {}, empty('The machine does not say what it can multiply.'));
   chart.paint = () => {
     const context = chart.begin(), peak = Math.max(...roofs.map(([rate]) => rate));
     const ridge = peak / slopes[0][0];
