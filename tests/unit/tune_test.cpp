@@ -229,7 +229,7 @@ TEST_CASE("records are lines and back, and others are refused with their line", 
                                      {changed("\"cycles\":90.0", "\"cycles\":-1"), "cycles"},
                                      {changed("\"core\"", "\"cure\""), "core"},
                                      {changed("{\"group\":\"2\"}", "3"), "choices"},
-                                     {changed("{\"group\":\"2\"}", "{\"group\":2}"), "group"}}) {
+                                     {changed("{\"group\":\"2\"}", "{\"group\":2}"), "choices"}}) {
     auto read = parseRecords(text + broken, "x.jsonl");
     REQUIRE(!read);
     CHECK(read.error().message.find("x.jsonl:3") == 0);
@@ -239,6 +239,8 @@ TEST_CASE("records are lines and back, and others are refused with their line", 
 
 TEST_CASE("files that hold no trials end in one sentence and stay as they are", "[tune]") {
   Folder folder;
+                                     {changed("\"cycles\":90.0", "\"cycles\":1e300"), "cycles"},
+                                     {changed("\"default_cycles\":100.0", "\"default_cycles\":[]"), "cycles"},
   auto write = [&](const char *name, const std::string &text) {
     std::ofstream(folder.file(name), std::ios::binary) << text;
   };
@@ -249,6 +251,57 @@ TEST_CASE("files that hold no trials end in one sentence and stay as they are", 
   CHECK(!openTrials(folder.file("broken.db")));
   CHECK(!readRecords(folder.file("broken.db")));
   CHECK(!readRecords(folder.file("none.db")));
+TEST_CASE("rows of wrong types are an error in a sentence, never an exception", "[tune]") {
+  Folder folder;
+  const std::string subject = R"({"kernel":"bowl","shape":"","core":"c","source":"s","tool":"t"})";
+  const std::string inputs = R"({"choices":{"x":"3"},"machine":"m","subject":)" + subject + "}";
+  auto changed = [](std::string text, const std::string &from, const std::string &to) {
+    return text.replace(text.find(from), from.size(), to);
+  };
+  unsigned files = 0;
+  auto storeWith = [&](const std::string &in, const std::string &out, const char *status = "ok") {
+    Store store = take(Store::create(folder.file(std::to_string(++files).c_str()), meta));
+    Row row;
+    row.digest = std::string(32, 'a'), row.fidelity = "verified", row.status = status;
+    row.inputs = in, row.results = out;
+    REQUIRE(store.put({&row, 1}));
+    return store;
+  };
+  {
+    Store good = storeWith(inputs, R"({"cycles":7})");
+    CHECK(take(recordsOf(good)).front().choices == Choices{{"x", "3"}});
+  }
+  for (const auto &[in, out] : {std::pair<std::string, std::string>{inputs, "[]"},
+                                {inputs, "{"},
+                                {inputs, "{}"},
+                                {inputs, R"({"cycles":"7"})"},
+                                {inputs, R"({"cycles":null})"},
+                                {inputs, R"({"cycles":-7})"},
+                                {inputs, R"({"cycles":1e300})"},
+                                {"[]", R"({"cycles":7})"},
+                                {"{}", R"({"cycles":7})"},
+                                {changed(inputs, "\"m\"", "5"), R"({"cycles":7})"},
+                                {changed(inputs, "\"3\"", "3"), R"({"cycles":7})"},
+                                {changed(inputs, R"({"x":"3"})", "[3]"), R"({"cycles":7})"},
+                                {changed(inputs, subject, "\"bowl\""), R"({"cycles":7})"},
+                                {changed(inputs, "\"bowl\"", "[1]"), R"({"cycles":7})"},
+                                {changed(inputs, "\"t\"", "null"), R"({"cycles":7})"}}) {
+    CAPTURE(in, out);
+    Store store = storeWith(in, out);
+    auto records = recordsOf(store);
+    REQUIRE(!records);
+    CHECK(records.error().message.find("damaged") != std::string::npos);
+  }
+  // A refused one, too, says how long it took where that is known.
+  for (const char *status : {"ok", "refused"}) {
+    Store store = storeWith(inputs, R"({"cycles":"7"})", status);
+    Bowl bowl;
+    auto result = tune(bowl, store, {});
+    REQUIRE(!result);
+    CHECK(result.error().message.find("damaged") != std::string::npos);
+  }
+}
+
   CHECK(!readRecords(folder.path.string()));
   {
     auto explored = take(Store::create(folder.file("explore.db"), {"sram", "", "", "", "", ""}));
