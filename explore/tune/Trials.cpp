@@ -105,6 +105,7 @@ Result<std::vector<Trial>> Trials::run(const std::vector<Choices> &all, unsigned
         std::lock_guard lock(mutex);
         if (!outcome) {
           failure = failure ? failure : outcome.takeError();
+          next = count; // the other threads begin no more
           return;
         }
         const bool fine = outcome->status == Outcome::Status::Ok;
