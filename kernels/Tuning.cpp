@@ -49,8 +49,9 @@ Result<Tuning> parseTuning(std::string_view text) {
     const size_t equals = part.find('=');
     int64_t value = 0;
     const char *last = part.data() + part.size();
-    if (equals == std::string_view::npos || std::from_chars(part.data() + equals + 1, last, value).ptr != last ||
-        equals + 1 == part.size() || value < 0)
+    const bool isPair = equals != std::string_view::npos && equals + 1 < part.size();
+    const auto read = isPair ? std::from_chars(part.data() + equals + 1, last, value) : std::from_chars_result{};
+    if (!isPair || read.ec != std::errc() || read.ptr != last || value < 0)
       return userError(fmt::format("'{}' is no knob=value", part));
     if (!findKnob(part.substr(0, equals)))
       return userError(fmt::format("no kernel has a knob '{}'", part.substr(0, equals)));
@@ -71,7 +72,9 @@ static std::optional<std::pair<std::string, int64_t>> extentOf(std::string_view 
   const size_t digits = part.find_first_of("0123456789");
   int64_t value = 0;
   const char *last = part.data() + part.size();
-  if (digits == 0 || digits == std::string_view::npos || std::from_chars(part.data() + digits, last, value).ptr != last)
+  if (digits == 0 || digits == std::string_view::npos)
+    return std::nullopt;
+  if (const auto read = std::from_chars(part.data() + digits, last, value); read.ec != std::errc() || read.ptr != last)
     return std::nullopt;
   return std::pair(std::string(part.substr(0, digits)), value);
 }
@@ -168,6 +171,11 @@ TuningSpace tuningSpace(const KernelShape &shape, const TuningCore &core) {
 bool TuningSpace::allows(const Tuning &tuning) const {
   if (tuning.empty())
     return true;
+  for (const auto &[name, value] : tuning)
+    if (std::none_of(knobs.begin(), knobs.end(), [&](const Knob &knob) {
+          return knob.name == name && std::find(knob.values.begin(), knob.values.end(), value) != knob.values.end();
+        }))
+      return false;
   auto product = productOf(shape);
   if (!product)
     return true;
@@ -192,32 +200,6 @@ bool TuningSpace::allows(const Tuning &tuning) const {
   if (rows <= 2 && valueOr(tuning, "tail", 0) == 1)
     return false;
   return rows * vectors * unroll <= 128; // code of a loop's body
-}
-
-double TuningSpace::combinations() const {
-  double product = 1;
-  for (const Knob &knob : knobs)
-    product *= double(knob.values.size());
-  return product;
-}
-
-std::vector<Tuning> TuningSpace::all(size_t most) const {
-  std::vector<Tuning> found{{}};
-  std::vector<size_t> at(knobs.size());
-  for (bool more = !knobs.empty(); more && found.size() < most;) {
-    Tuning tuning;
-    for (size_t i = 0; i < knobs.size(); ++i)
-      tuning[knobs[i].name] = knobs[i].values[at[i]];
-    if (allows(tuning))
-      found.push_back(std::move(tuning));
-    more = false;
-    for (size_t i = knobs.size(); i-- > 0 && !more;) {
-      more = ++at[i] < knobs[i].values.size();
-      if (!more)
-        at[i] = 0;
-    }
-  }
-  return found;
 }
 
 std::optional<LoopCounts> loopCounts(const TuningSpace &space, const Tuning &tuning) {

@@ -19,13 +19,12 @@ using Tuning = std::map<std::string, int64_t>;
 
 /// "group=4 rows=8"; "as compiled" if nothing is set.
 std::string toText(const Tuning &tuning);
-/// The same backwards. Errors: an unknown knob, no number.
+/// The same backwards. Errors: an unknown knob, no number. Whether the values make sense is the space's to say.
 Result<Tuning> parseTuning(std::string_view text);
 
-/// The vector registers of a core and what its SRAM holds.
+/// The vector registers of a core.
 struct TuningCore {
   int64_t registerBytes = 32, registers = 32, longestGroup = 8;
-  int64_t sramBytes = 0;
 };
 
 /// A kernel by its symbol: gemm_r8_k64_n96_f16 is kind "gemm", suffix "f16", extents r, k, n.
@@ -52,12 +51,9 @@ struct TuningSpace {
   TuningCore core;
   std::vector<Knob> knobs;
 
-  /// Whether the tile fits the register file and the extents; knobs that change nothing are left out.
+  /// Whether all values are declared and the tile fits the register file and the extents; knobs that change nothing are
+  /// left out.
   bool allows(const Tuning &tuning) const;
-  /// All that are allowed, the compiler's own choice first; at most `most`.
-  std::vector<Tuning> all(size_t most) const;
-  /// Of every combination of values, allowed or not.
-  double combinations() const;
 };
 TuningSpace tuningSpace(const KernelShape &shape, const TuningCore &core);
 

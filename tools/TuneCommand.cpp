@@ -56,7 +56,16 @@ Result<double> parseBudget(const std::string &text) {
 struct Session {
   hw::Hardware hardware;
   std::vector<std::unique_ptr<Subject>> subjects;
+  std::vector<std::string> problems; // of what cannot be tuned, while the rest can
 };
+
+/// A part of a model that cannot be tuned keeps nothing from the others.
+Result<void> goOn(Session &session, Result<void> added) {
+  if (added || added.error().fault == Fault::Internal)
+    return added;
+  session.problems.push_back(added.error().message);
+  return success();
+}
 
 KernelCompiler compilerFor(const hw::Hardware &hardware) {
   const codegen::CoreTarget target{hw::isaOf(hardware.parallelism.core)};
@@ -102,6 +111,8 @@ Result<void> addAlgorithm(Session &session, algorithms::Kind kind, std::vector<i
       return mesh.takeError();
     request.width = mesh->width;
     request.height = mesh->height;
+  } else if (algorithms::isLayer(kind)) { // it needs a square
+    request.width = request.height = std::min(request.width, request.height);
   }
   const std::string &dtype = arguments.compile.dtype;
   if (!dtype.empty() && dtype != "f16" && dtype != "f32")
@@ -138,7 +149,7 @@ Result<void> addLayers(Session &session, const std::string &model, const Argumen
     for (auto [inner, columns] : {std::pair(hidden, hidden), {hidden, wide}, {wide, hidden}})
       all.push_back({Kind::Gemm, {tokens, inner, columns}});
   for (auto &[kind, extents] : all)
-    if (auto added = addAlgorithm(session, kind, std::move(extents), arguments); !added)
+    if (auto added = goOn(session, addAlgorithm(session, kind, std::move(extents), arguments)); !added)
       return added;
   return success();
 }
@@ -163,7 +174,7 @@ Result<void> addModel(Session &session, const std::string &model, const Argument
   if (!kernels)
     return kernels.takeError();
   for (codegen::TrialKernel &kernel : *kernels)
-    if (auto added = addKernel(session, std::move(kernel)); !added)
+    if (auto added = goOn(session, addKernel(session, std::move(kernel))); !added)
       return added;
   return success();
 }
@@ -175,7 +186,7 @@ Result<Session> openSession(const Arguments &arguments) {
   auto hardware = hw::load(options->hardware, options->overrides);
   if (!hardware)
     return hardware.takeError();
-  Session session{std::move(*hardware), {}};
+  Session session{std::move(*hardware), {}, {}};
   for (const std::string &what : arguments.what) {
     std::error_code failed;
     Result<void> added = success();
@@ -268,6 +279,15 @@ Result<TuneOptions> tuneOptions(const Arguments &arguments) {
   return options;
 }
 
+/// Whether each value is one that the subject has for that choice.
+bool isDeclared(const Subject &subject, const Choices &choices) {
+  return std::ranges::all_of(choices, [&](const auto &each) {
+    return std::ranges::any_of(subject.choices(), [&](const Choice &axis) {
+      return axis.name == each.first && std::ranges::find(axis.values, each.second) != axis.values.end();
+    });
+  });
+}
+
 /// What was best for other kernels of the same core is where a search begins: tiles are often alike. Orders of
 /// instructions are not.
 Result<std::vector<Choices>> startsFor(const Subject &subject, Store &store) {
@@ -282,8 +302,8 @@ Result<std::vector<Choices>> startsFor(const Subject &subject, Store &store) {
     record.choices.erase("schedule");
     const bool isOther = record.core == of("core") && record.tool == of("tool") &&
                          (record.kernel != of("kernel") || record.shape != of("shape"));
-    if (isOther && !record.choices.empty() && subject.allows(record.choices) && starts.size() < most &&
-        std::find(starts.begin(), starts.end(), record.choices) == starts.end())
+    if (isOther && !record.choices.empty() && isDeclared(subject, record.choices) && subject.allows(record.choices) &&
+        starts.size() < most && std::find(starts.begin(), starts.end(), record.choices) == starts.end())
       starts.push_back(std::move(record.choices));
   }
   return starts;
@@ -296,6 +316,9 @@ Result<int> tuneAll(const Arguments &arguments) {
     return options.takeError();
   const std::string path = arguments.database.empty() ? "tune.db" : arguments.database;
   if (!arguments.exportPath.empty()) {
+    if (!arguments.what.empty())
+      return Error{fmt::format("--export writes all records of {}; name nothing to tune beside it", path),
+                   Fault::Usage};
     auto records = readRecords(path);
     if (!records)
       return records.takeError();
@@ -332,23 +355,33 @@ Result<int> tuneAll(const Arguments &arguments) {
     options->starts = std::move(*starts);
     auto result = tune(subject, *store, *options);
     display.clear();
-    if (!result)
-      return result.takeError();
     used += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const bool isAgain = !result && !session->problems.empty() && session->problems.back() == result.error().message;
+    if (!result && (result.error().fault == Fault::Internal || isAgain)) // a full disk is one for all
+      return result.takeError();
+    if (!result) {
+      session->problems.push_back(result.error().message);
+      continue;
+    }
     if (result->cycles > 0)
       fmt::print("{}", resultText(subject, *result));
+    else if (!interrupt.flag())
+      session->problems.push_back(fmt::format("{}: the budget ended before anything was tried", subject.title()));
     all.push_back(resultJson(subject, *result));
   }
+  for (const std::string &problem : session->problems)
+    reportError({problem, Fault::User});
   if (!arguments.jsonPath.empty()) {
     const nlohmann::json report = {{"schema", "weft.tuning/1"},
                                    {"machine", session->hardware.name},
                                    {"database", path},
-                                   {"results", std::move(all)}};
+                                   {"results", std::move(all)},
+                                   {"problems", session->problems}};
     if (auto written = runtime::writeFile(arguments.jsonPath, report.dump(2) + "\n"); !written)
       return written.takeError();
   }
   if (!interrupt.flag())
-    return 0;
+    return session->problems.empty() ? 0 : 1;
   fmt::print(stderr, "weft: stopped; the same command goes on with what is in {}\n", path);
   return stoppedStatus;
 }

@@ -36,6 +36,8 @@ void useTuneRecords(const std::string &path, compiler::CompileOptions &options) 
     if (record.core != core || !record.shape.empty())
       continue;
     auto tuning = explore::tuningOf(record.choices);
+    if (tuning && !explore::coreSpace(record.kernel, options.hardware).allows(*tuning))
+      tuning = userError(fmt::format("no kernel of this core may have {}", kernels::toText(*tuning)));
     auto text = record.choices.find("schedule");
     auto schedule = codegen::parseSchedule(text == record.choices.end() ? "" : text->second);
     if (!tuning || !schedule) {
@@ -44,8 +46,8 @@ void useTuneRecords(const std::string &path, compiler::CompileOptions &options) 
       continue;
     }
     // Of another version of the tool: the compilation counts it as stale.
-    options.tuned[record.kernel] = {record.tool == tool ? record.source : "", std::move(*tuning), std::move(*schedule),
-                                    record.cycles, record.defaultCycles};
+    options.tuned[record.kernel].push_back({record.tool == tool ? record.source : "", std::move(*tuning),
+                                            std::move(*schedule), record.cycles, record.defaultCycles});
   }
 }
 

@@ -139,9 +139,4 @@ Result<TrialCode> compileTrial(const TrialKernel &kernel, const kernels::Tuning 
   return code;
 }
 
-kernels::TuningCore tuningCore(const hw::Isa &isa, uint64_t sramBytes) {
-  const VectorShape shape = vectorShape(isa);
-  return {shape.registerBytes, shape.registers, shape.grouping, static_cast<int64_t>(sramBytes)};
-}
-
 } // namespace weft::codegen

@@ -37,6 +37,4 @@ Result<TrialKernel> makeKernel(const std::string &symbol);
 /// May be called from several threads at once. Errors: as compileHostKernels().
 Result<TrialCode> compileTrial(const TrialKernel &kernel, const kernels::Tuning &tuning, const CoreTarget &target);
 
-kernels::TuningCore tuningCore(const hw::Isa &isa, uint64_t sramBytes);
-
 } // namespace weft::codegen

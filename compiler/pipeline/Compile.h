@@ -44,9 +44,9 @@ struct CompileOptions {
   uint32_t maxSeq = 0;                    // 0: what the model was made for, at most defaultMaxSeq
   std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16", "i8"; empty: as stored
   GemmChoice gemm = GemmChoice::Auto;
-  ReduceChoice reduce = ReduceChoice::Auto; // Router: an error where the hardware's routers cannot
-  std::map<std::string, TunedKernel> tuned; // by the kernel's symbol
-  bool keepKernels = false;                 // Compilation::kernels
+  ReduceChoice reduce = ReduceChoice::Auto;              // Router: an error where the hardware's routers cannot
+  std::map<std::string, std::vector<TunedKernel>> tuned; // by the kernel's symbol, of all its sources
+  bool keepKernels = false;                              // Compilation::kernels
   Phase until = Phase::Package;
   Product product = Product::Package;   // of the cores' code: nothing after the link phase is done
   std::string dumpDirectory;            // the IR after each phase goes there; empty: nowhere
@@ -95,7 +95,7 @@ struct Capacity {
 struct TuningUse {
   uint64_t kernels = 0; // that the core has code of
   uint64_t hits = 0;    // of them, written as was found
-  uint64_t stale = 0;   // found for another version of the kernel, and ignored
+  uint64_t stale = 0;   // records of another version of one of them, ignored
   uint64_t reordered = 0,
            notReordered = 0; // of the hits: loops in another order; loops that are no more what they were
 };

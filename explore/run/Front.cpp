@@ -48,7 +48,8 @@ bool dominates(const std::vector<double> &a, const std::vector<double> &b) {
 
 std::string workloadOf(const Row &row) {
   const auto json = nlohmann::json::parse(row.inputs, nullptr, false);
-  return json.is_object() ? json.value("workload", "") : "";
+  const bool says = json.is_object() && json.contains("workload") && json["workload"].is_string();
+  return says ? json["workload"].get<std::string>() : "";
 }
 
 struct Group {

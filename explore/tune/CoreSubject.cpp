@@ -18,6 +18,11 @@ std::string coreToolKey() {
   return fmt::format("weft {} codegen {} timing {}", WEFT_VERSION, codegen::codegenVersion, hw::rvv::timingVersion);
 }
 
+kernels::TuningSpace coreSpace(const std::string &kernel, const hw::Hardware &hardware) {
+  return kernels::tuningSpace(kernels::parseSymbol(kernel),
+                              {.registerBytes = hw::isaOf(hardware.parallelism.core).vlenBytes()});
+}
+
 Result<kernels::Tuning> tuningOf(const Choices &choices) {
   std::string text;
   for (const auto &[name, value] : choices)
@@ -46,9 +51,7 @@ public:
       : whole{std::move(given), {}}, hardware(std::move(on)), compiler(std::move(made)) {
     shrinkSram();
     whole.rows = int64_t(kernels::parseSymbol(whole.kernel.name).of("r"));
-    const hw::Isa isa = hw::isaOf(hardware.parallelism.core);
-    space = kernels::tuningSpace(kernels::parseSymbol(whole.kernel.name),
-                                 {isa.vlenBytes(), 32, 8, static_cast<int64_t>(hardware.usableBytes())});
+    space = coreSpace(whole.kernel.name, hardware);
     for (const kernels::Knob &knob : space.knobs) {
       Choice choice{knob.name, knob.meaning, {}};
       for (int64_t value : knob.values)

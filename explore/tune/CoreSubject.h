@@ -26,6 +26,8 @@ Result<std::unique_ptr<Subject>> makeCoreSubject(codegen::TrialKernel kernel, hw
 std::string coreKey(const hw::Hardware &hardware);
 std::string coreToolKey();
 
+/// What may be chosen for a kernel, by its symbol, on the machine's cores.
+kernels::TuningSpace coreSpace(const std::string &kernel, const hw::Hardware &hardware);
 /// Of choices that a core subject made. Errors: they are none.
 Result<kernels::Tuning> tuningOf(const Choices &choices);
 Choices choicesOf(const kernels::Tuning &tuning);

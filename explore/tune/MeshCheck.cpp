@@ -115,7 +115,8 @@ Problem problemOf(const Request &request) {
 
 } // namespace
 
-Request checkedRequest(const Request &request) {
+/// What stands for a request of another kind.
+static Request smallRequest(const Request &request) {
   Request small = request;
   small.element = algorithms::Element::F32;
   small.width = std::min(request.width, mostCheckedSide);
@@ -133,10 +134,6 @@ Request checkedRequest(const Request &request) {
   } else if (request.kind == Kind::Gemv) {
     shrink(0, small.height, request.height);
     shrink(1, small.width, request.width);
-  } else if (request.kind >= Kind::DecodeLayer) {
-    small.kind = Kind::AllReduce;
-    small.algorithm = "ktree";
-    small.shape = {1, 5};
   } else if (request.kind == Kind::Reduce) {
     small.kind = Kind::AllReduce; // the same way to the root, and then to all, so that any core can be looked at
   }
@@ -148,6 +145,46 @@ Request checkedRequest(const Request &request) {
   }
   small.settings = algorithms::Settings(std::move(settings));
   return small;
+}
+
+std::vector<Request> checkedRequests(const Request &request) {
+  if (!algorithms::isLayer(request.kind))
+    return {smallRequest(request)};
+  std::vector<Request> parts;
+  for (const char *axis : {"x", "y"}) {
+    Request sum = request;
+    sum.kind = Kind::AllReduce;
+    sum.algorithm = "ktree";
+    sum.shape = {1, 5};
+    auto settings = request.settings.all();
+    settings["axis"] = axis;
+    settings.erase("batch");
+    sum.settings = algorithms::Settings(std::move(settings));
+    parts.push_back(smallRequest(sum));
+  }
+  if (request.kind == Kind::PrefillLayer) {
+    Request product = request;
+    product.kind = Kind::Gemm;
+    product.algorithm = "meshgemm";
+    product.settings = {};
+    parts.push_back(smallRequest(product));
+  }
+  return parts;
+}
+
+Result<Verdict> checkChoices(const Request &request, const hw::Hardware &hardware) {
+  const std::vector<Request> parts = checkedRequests(request);
+  std::string names;
+  for (const Request &part : parts) {
+    auto verdict = checkAlgorithm(part, hardware);
+    if (!verdict || !verdict->isRight || !algorithms::isLayer(request.kind))
+      return verdict;
+    const auto &settings = part.settings.all();
+    names += fmt::format("{}{}{}", names.empty() ? "" : ", ", part.algorithm,
+                         settings.contains("axis") ? " along " + settings.at("axis") : "");
+  }
+  return Verdict{true, fmt::format("double precision, with data on {}x{} cores, of its parts alone: {}",
+                                   parts.front().width, parts.front().height, names)};
 }
 
 Result<Verdict> checkAlgorithm(const Request &request, const hw::Hardware &hardware) {

@@ -10,9 +10,15 @@ namespace weft::explore {
 /// The same algorithm and settings for f32 on a mesh of at most this many cores a side, with tiles about as large;
 /// numbers of groups shrink with the line.
 inline constexpr uint32_t mostCheckedSide = 12;
-algorithms::Request checkedRequest(const algorithms::Request &request);
+///
+/// The program of a layer times what its parts take and has no data. In its place its sums along either axis run, as
+/// its settings spread them, and for a prompt's a product as eight of its nine are made; what a core does alone has no
+/// choices.
+std::vector<algorithms::Request> checkedRequests(const algorithms::Request &request);
 
-/// `request` is of f32. Layers, whose programs have no data, are checked by their sums. Errors: ours.
+/// All of checkedRequests(); what ran is in the verdict. Errors: ours.
+Result<Verdict> checkChoices(const algorithms::Request &request, const hw::Hardware &hardware);
+/// `request` is of f32 and no layer. Errors: ours.
 Result<Verdict> checkAlgorithm(const algorithms::Request &request, const hw::Hardware &hardware);
 
 } // namespace weft::explore

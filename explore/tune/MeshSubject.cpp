@@ -99,7 +99,7 @@ public:
   std::vector<double> features(const Choices &choices) const override;
   Result<Outcome> evaluate(const Choices &choices, unsigned rung) const override;
   Result<Verdict> verify(const Choices &choices) const override {
-    return checkAlgorithm(checkedRequest(requestOf(base, choices)), hardware);
+    return checkChoices(requestOf(base, choices), hardware);
   }
 
 private:
@@ -149,7 +149,7 @@ bool MeshSubject::allows(const Choices &choices) const {
     auto found = choices.find(name);
     return found == choices.end() ? std::string() : found->second;
   };
-  const bool isLayer = base.kind >= Kind::DecodeLayer;
+  const bool isLayer = algorithms::isLayer(base.kind);
   const std::string algorithm = of("algorithm");
   const bool isTree = isLayer || algorithm == "ktree";
   if ((!of("k").empty() || !of("groups").empty()) && !isTree)
@@ -219,7 +219,7 @@ Result<std::unique_ptr<Subject>> makeMeshSubject(Request request, hw::Hardware h
   if (request.width < 1 || request.height < 1 || request.width > mesh.meshWidth || request.height > mesh.meshHeight)
     return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}", request.width,
                                  request.height, hardware.name, mesh.meshWidth, mesh.meshHeight));
-  const size_t extents = request.kind == Kind::Gemm || request.kind >= Kind::DecodeLayer ? 3 : 2;
+  const size_t extents = algorithms::extentsOf(request.kind);
   if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
     return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
   if (request.kind == Kind::Broadcast || request.kind == Kind::Shift)

@@ -44,7 +44,7 @@ private:
   std::vector<std::byte> bytes, before; // before: as filled at random
 };
 
-/// Numbers of rows that take every path through tiles and what is left over, at most `most`.
+/// A row, two and three, about half of them, all but one, and all: full tiles and several remainders, not every one.
 std::vector<int64_t> rowsToVerify(int64_t most);
 
 } // namespace weft::explore

@@ -1,5 +1,6 @@
 #include "explore/tune/Record.h"
 
+#include "explore/tune/Trials.h"
 #include "hw-models/support/RegularFile.h"
 
 #include <fmt/format.h>
@@ -36,6 +37,19 @@ static nlohmann::json toJson(const TuneRecord &record) {
           {"cycles", record.cycles},   {"default_cycles", record.defaultCycles}};
 }
 
+/// An object whose members are all texts.
+static std::optional<Choices> textsOf(const nlohmann::json &json) {
+  if (!json.is_object())
+    return std::nullopt;
+  Choices texts;
+  for (const auto &[name, value] : json.items()) {
+    if (!value.is_string())
+      return std::nullopt;
+    texts[name] = value.get<std::string>();
+  }
+  return texts;
+}
+
 static Result<TuneRecord> recordOf(const nlohmann::json &json, const std::string &where) {
   const auto bad = [&](const std::string &what) { return userError(fmt::format("{}: {}", where, what)); };
   if (!json.is_object() || !json.contains("schema") || !json["schema"].is_string())
@@ -56,17 +70,15 @@ static Result<TuneRecord> recordOf(const nlohmann::json &json, const std::string
   }
   for (const auto &[name, place] :
        {std::pair<const char *, double *>{"cycles", &record.cycles}, {"default_cycles", &record.defaultCycles}}) {
-    if (!json.contains(name) || !json[name].is_number() || !(json[name].get<double>() >= 0))
-      return bad(fmt::format("the record has no number '{}' of at least 0", name));
+    if (!json.contains(name) || !json[name].is_number() || !(json[name].get<double>() >= 0) ||
+        json[name].get<double>() > mostCycles)
+      return bad(fmt::format("the record has no number '{}' from 0 to {}", name, mostCycles));
     *place = json[name].get<double>();
   }
-  if (!json.contains("choices") || !json["choices"].is_object())
-    return bad("the record has no object 'choices'");
-  for (const auto &[name, value] : json["choices"].items()) {
-    if (!value.is_string())
-      return bad(fmt::format("the choice '{}' is no text", name));
-    record.choices[name] = value.get<std::string>();
-  }
+  auto choices = json.contains("choices") ? textsOf(json["choices"]) : std::nullopt;
+  if (!choices)
+    return bad("the record has no object 'choices' of texts");
+  record.choices = std::move(*choices);
   return record;
 }
 
@@ -97,6 +109,23 @@ std::string toText(std::span<const TuneRecord> records) {
 
 static const char *const trialsName = "tune";
 
+/// What a row says beside its fidelity, the default's cycles aside; nothing if it is damaged.
+static std::optional<TuneRecord> trialOf(const Row &row) {
+  const std::optional<double> cycles = cyclesIn(row.results);
+  const auto inputs = nlohmann::json::parse(row.inputs, nullptr, false);
+  if (!cycles || *cycles == 0 || !inputs.is_object() || !inputs.contains("subject"))
+    return std::nullopt;
+  auto subject = textsOf(inputs["subject"]);
+  auto choices = inputs.contains("choices") ? textsOf(inputs["choices"]) : Choices();
+  const bool hasMachine = inputs.contains("machine");
+  if (!subject || !choices || (hasMachine && !inputs["machine"].is_string()))
+    return std::nullopt;
+  Choices &of = *subject;
+  return TuneRecord{of["kernel"],        of["shape"], of["core"],
+                    of["source"],        of["tool"],  hasMachine ? inputs["machine"].get<std::string>() : "",
+                    std::move(*choices), *cycles,     0};
+}
+
 Result<std::vector<TuneRecord>> recordsOf(Store &store) {
   struct Found {
     TuneRecord record;
@@ -106,28 +135,16 @@ Result<std::vector<TuneRecord>> recordsOf(Store &store) {
   auto visited = store.forEach([&](const Row &row) -> Result<void> {
     if (row.status != "ok")
       return success();
-    const auto inputs = nlohmann::json::parse(row.inputs, nullptr, false);
-    const auto results = nlohmann::json::parse(row.results, nullptr, false);
-    if (!inputs.is_object() || !results.is_object() || !results.contains("cycles") || !inputs.contains("subject"))
+    auto trial = trialOf(row);
+    if (!trial)
       return userError(fmt::format("{}: row {} is damaged; name another file", store.path(), row.digest));
-    const double cycles = results["cycles"].get<double>();
-    Found &found = all[inputs["subject"].dump()];
-    const Choices choices = inputs.value("choices", Choices());
-    if (row.fidelity == "full" && choices.empty())
-      found.base = cycles;
-    if (row.fidelity != "verified" || (found.best > 0 && cycles >= found.best))
-      return success();
-    found.best = cycles;
-    const auto &subject = inputs["subject"];
-    found.record = {subject.value("kernel", ""),
-                    subject.value("shape", ""),
-                    subject.value("core", ""),
-                    subject.value("source", ""),
-                    subject.value("tool", ""),
-                    inputs.value("machine", ""),
-                    choices,
-                    cycles,
-                    0};
+    Found &found = all[trial->key()];
+    if (row.fidelity == "full" && trial->choices.empty())
+      found.base = trial->cycles;
+    if (row.fidelity == "verified" && (found.best == 0 || trial->cycles < found.best)) {
+      found.best = trial->cycles;
+      found.record = std::move(*trial);
+    }
     return success();
   });
   if (!visited)

@@ -10,6 +10,8 @@ namespace weft::explore {
 
 /// The file's layout; records of another one are not read.
 inline constexpr int tuneVersion = 1;
+/// More than any run takes; a file that says more is damaged.
+inline constexpr double mostCycles = 1e15;
 
 struct TuneRecord {
   std::string kernel;  // symbol of a tile kernel, or kind of an algorithm

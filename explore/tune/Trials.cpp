@@ -1,5 +1,7 @@
 #include "explore/tune/Trials.h"
 
+#include "explore/tune/Record.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #define XXH_INLINE_ALL // the header alone: no library to link
@@ -31,15 +33,26 @@ Row Trials::rowOf(const Choices &choices, const std::string &fidelity) const {
   return row;
 }
 
+std::optional<double> cyclesIn(const std::string &results) {
+  const auto json = nlohmann::json::parse(results, nullptr, false);
+  if (!json.is_object())
+    return std::nullopt;
+  const auto found = json.find("cycles");
+  if (found == json.end())
+    return 0;
+  const bool isNumber = found->is_number() && found->get<double>() >= 0 && found->get<double>() <= mostCycles;
+  return isNumber ? std::optional(found->get<double>()) : std::nullopt;
+}
+
 Result<void> Trials::readStore() {
   return store.forEach([&](const Row &row) -> Result<void> {
     Trial trial;
     trial.reasonKind = row.reasonKind, trial.reason = row.reason;
-    const auto results = nlohmann::json::parse(row.results, nullptr, false);
+    const std::optional<double> cycles = cyclesIn(row.results);
     const bool isOk = row.status == "ok";
-    if (!results.is_object() || (isOk && (!results.contains("cycles") || !results["cycles"].is_number())))
+    if (!cycles || (isOk && *cycles == 0))
       return userError(fmt::format("{}: row {} is damaged; name another file", store.path(), row.digest));
-    trial.taken = results.value("cycles", 0.0);
+    trial.taken = *cycles;
     trial.cycles = isOk ? trial.taken : 0;
     known.emplace(row.digest, std::move(trial));
     return success();
@@ -92,6 +105,7 @@ Result<std::vector<Trial>> Trials::run(const std::vector<Choices> &all, unsigned
         std::lock_guard lock(mutex);
         if (!outcome) {
           failure = failure ? failure : outcome.takeError();
+          next = count; // the other threads begin no more
           return;
         }
         const bool fine = outcome->status == Outcome::Status::Ok;

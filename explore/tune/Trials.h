@@ -15,6 +15,10 @@ struct Trial {
   std::string reasonKind{}, reason{};
 };
 
+/// Of a trial's row as text: 0 where it says none. Nothing: the text is no object, or its cycles are none that a run
+/// can have taken.
+std::optional<double> cyclesIn(const std::string &results);
+
 class Trials {
 public:
   /// All outlive it.

@@ -166,8 +166,11 @@ private:
     }
     std::sort(pool.begin(), pool.end());
     std::vector<Choices> chosen;
-    for (size_t i = 0; i < pool.size() && chosen.size() < generation; ++i)
-      chosen.push_back(std::get<Choices>(pool[i < generation * 3 / 4 ? i : i + below(pool.size() - i)]));
+    for (size_t i = 0; i < pool.size() && chosen.size() < generation; ++i) {
+      if (i >= generation * 3 / 4)
+        std::swap(pool[i], pool[i + below(pool.size() - i)]); // so that none is chosen twice
+      chosen.push_back(std::get<Choices>(pool[i]));
+    }
     tried.insert(chosen.begin(), chosen.end());
     return chosen;
   }

@@ -177,6 +177,24 @@ TEST_CASE("the front at the finer fidelity misses no point of the true front") {
   CHECK(findings->reasons[0] == std::pair<std::string, uint64_t>{"seven", 10});
 }
 
+TEST_CASE("a row whose workload is no text is one of no workload") {
+  const Folder folder;
+  const Model model;
+  const Space space = spaceOf(model, grid);
+  unsigned files = 0;
+  for (const char *inputs : {R"({"workload":5})", R"({"workload":null})", R"({"workload":[]})", "[]", "{", "{}"}) {
+    CAPTURE(inputs);
+    Store store = newStore(folder.file((std::to_string(++files) + ".db").c_str()));
+    Row row;
+    row.digest = std::string(32, 'a'), row.fidelity = nameOf(space.filter), row.status = "ok";
+    row.inputs = inputs, row.results = R"({"cycles":1,"joules":1})";
+    REQUIRE(store.put({&row, 1}));
+    auto findings = findingsOf(space, store);
+    REQUIRE(findings);
+    CHECK(findings->fronts.at("").size() == 1);
+  }
+}
+
 TEST_CASE("nothing on the front is dominated, and all else is") {
   std::mt19937 random(7);
   for (int round = 0; round < 50; ++round) {

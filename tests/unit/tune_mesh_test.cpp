@@ -61,17 +61,35 @@ TEST_CASE("every choice that can be evaluated computes what it should", "[tune]"
 }
 
 TEST_CASE("a check with data finds a program that computes something else", "[tune]") {
-  // A sum along x where one along y is expected.
   Request along = request(Kind::AllReduce, 3, 4, {1, 5});
   along.element = algorithms::Element::F32;
   along.algorithm = "chain";
-  CHECK(take(checkAlgorithm(along, machine())).isRight);
+  CHECK(take(checkAlgorithm(along, machine())).isRight); // a right one passes
   Request transposed = request(Kind::Gemm, 3, 3, {6, 6, 6});
   transposed.element = algorithms::Element::F32;
   transposed.algorithm = "gemm-t"; // A times B transposed is not A times B
   const Verdict verdict = take(checkAlgorithm(transposed, machine()));
   CHECK(!verdict.isRight);
   CHECK(verdict.why.find("double precision") != std::string::npos);
+}
+
+TEST_CASE("a layer is checked by its sums along both axes, as its choices spread them", "[tune]") {
+  Request layer = request(Kind::DecodeLayer, 24, 24, {96, 192, 32});
+  layer.settings = algorithms::Settings({{"k", "3"}, {"groups", "6"}, {"batch", "2"}});
+  const std::vector<Request> parts = checkedRequests(layer);
+  REQUIRE(parts.size() == 2);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    CHECK(parts[i].kind == Kind::AllReduce);
+    CHECK(parts[i].settings.all() ==
+          std::map<std::string, std::string>{{"axis", i ? "y" : "x"}, {"k", "3"}, {"groups", "3"}});
+  }
+  const Verdict verdict = take(checkChoices(layer, machine()));
+  CHECK(verdict.isRight);
+  CHECK(verdict.why.find("of its parts alone: ktree along x, ktree along y") != std::string::npos);
+  layer.kind = Kind::PrefillLayer;
+  CHECK(take(checkChoices(layer, machine())).why.find("meshgemm") != std::string::npos);
+  layer.settings = algorithms::Settings({{"k", "99"}});
+  CHECK(!take(checkChoices(layer, machine())).isRight);
 }
 
 TEST_CASE("the best of a gemv's choices is at least as fast as the default", "[tune]") {

@@ -80,7 +80,8 @@ const Meta meta{"tune", "", "weft.tune/1", "", "", ""};
 TEST_CASE("tunings are texts and back", "[tune]") {
   for (const char *text : {"as compiled", "group=4", "group=4 rows=8 unroll=2"})
     CHECK(kernels::toText(take(kernels::parseTuning(text))) == text);
-  for (const char *text : {"group", "group=", "=4", "group=x", "speed=9", "group=4x", "group=-1"}) {
+  for (const char *text :
+       {"group", "group=", "=4", "group=x", "speed=9", "group=4x", "group=-1", "group=99999999999999999999"}) {
     CAPTURE(text);
     CHECK(!kernels::parseTuning(text));
   }
@@ -98,19 +99,30 @@ TEST_CASE("symbols say kind, extents and types", "[tune]") {
 
 TEST_CASE("spaces follow the core's registers and the kernel's extents", "[tune]") {
   const kernels::KernelShape shape = kernels::parseSymbol("gemm_r8_k64_n96_f32");
-  const kernels::TuningSpace space = kernels::tuningSpace(shape, {.registerBytes = 32, .sramBytes = 48 << 10});
-  const auto all = space.all(100'000);
-  CHECK(all.front().empty());
-  CHECK(all.size() > 200);
-  for (const kernels::Tuning &tuning : all)
-    if (!tuning.empty()) {
-      CHECK(tuning.at("rows") <= 8);
-      CHECK(tuning.at("group") * tuning.at("vectors") * (tuning.at("rows") + 1) <= 32);
-    }
+  const kernels::TuningSpace space = kernels::tuningSpace(shape, {.registerBytes = 32});
+  for (const kernels::Knob &knob : space.knobs)
+    for (int64_t value : knob.values)
+      CHECK((knob.name != "rows" || value <= 8));
+  CHECK(space.allows({}));
   CHECK(!space.allows({{"group", 8}, {"rows", 4}}));
   CHECK(space.allows({{"group", 4}, {"rows", 4}}));
+  CHECK(!space.allows({{"group", 4}, {"rows", 4}, {"vectors", 2}})); // 32 sums, and nothing left for what is loaded
+  // Values that nobody declared, whatever they come to.
+  for (const auto &[name, value] : {std::pair("unroll", int64_t{3}),
+                                    {"unroll", int64_t{1'000'000'000}},
+                                    {"vectors", int64_t{1'000'000'000}},
+                                    {"vectors", int64_t{1} << 62},
+                                    {"group", int64_t{0}},
+                                    {"rows", int64_t{16}}, // of eight
+                                    {"kblock", int64_t{7}},
+                                    {"speed", int64_t{1}}}) {
+    CAPTURE(name, value);
+    CHECK(!space.allows({{name, value}}));
+  }
+  CHECK(!kernels::tuningSpace(kernels::parseSymbol("add_r8_n96"), {}).allows({{"group", 16}}));
+  CHECK(!kernels::tuningSpace(kernels::parseSymbol("add_r8_n96"), {}).allows({{"rows", 2}}));
   // Four registers of 128 bytes hold 96 numbers: eight would be the same code.
-  const auto longer = kernels::tuningSpace(shape, {.registerBytes = 128, .sramBytes = 48 << 10});
+  const auto longer = kernels::tuningSpace(shape, {.registerBytes = 128});
   CHECK(longer.allows({{"group", 4}, {"rows", 2}}));
   CHECK(!longer.allows({{"group", 8}, {"rows", 2}}));
   CHECK(kernels::tuningSpace(kernels::parseSymbol("add_r8_n96"), {}).knobs.size() == 1);
@@ -227,13 +239,66 @@ TEST_CASE("records are lines and back, and others are refused with their line", 
   for (const auto &[broken, says] : {std::pair<std::string, const char *>{"{", "no record"},
                                      {changed("weft.tune/1", "weft.tune/7"), "version"},
                                      {changed("\"cycles\":90.0", "\"cycles\":-1"), "cycles"},
+                                     {changed("\"cycles\":90.0", "\"cycles\":1e300"), "cycles"},
+                                     {changed("\"default_cycles\":100.0", "\"default_cycles\":[]"), "cycles"},
                                      {changed("\"core\"", "\"cure\""), "core"},
                                      {changed("{\"group\":\"2\"}", "3"), "choices"},
-                                     {changed("{\"group\":\"2\"}", "{\"group\":2}"), "group"}}) {
+                                     {changed("{\"group\":\"2\"}", "{\"group\":2}"), "choices"}}) {
     auto read = parseRecords(text + broken, "x.jsonl");
     REQUIRE(!read);
     CHECK(read.error().message.find("x.jsonl:3") == 0);
     CHECK(read.error().message.find(says) != std::string::npos);
+  }
+}
+
+TEST_CASE("rows of wrong types are an error in a sentence, never an exception", "[tune]") {
+  Folder folder;
+  const std::string subject = R"({"kernel":"bowl","shape":"","core":"c","source":"s","tool":"t"})";
+  const std::string inputs = R"({"choices":{"x":"3"},"machine":"m","subject":)" + subject + "}";
+  auto changed = [](std::string text, const std::string &from, const std::string &to) {
+    return text.replace(text.find(from), from.size(), to);
+  };
+  unsigned files = 0;
+  auto storeWith = [&](const std::string &in, const std::string &out, const char *status = "ok") {
+    Store store = take(Store::create(folder.file(std::to_string(++files).c_str()), meta));
+    Row row;
+    row.digest = std::string(32, 'a'), row.fidelity = "verified", row.status = status;
+    row.inputs = in, row.results = out;
+    REQUIRE(store.put({&row, 1}));
+    return store;
+  };
+  {
+    Store good = storeWith(inputs, R"({"cycles":7})");
+    CHECK(take(recordsOf(good)).front().choices == Choices{{"x", "3"}});
+  }
+  for (const auto &[in, out] : {std::pair<std::string, std::string>{inputs, "[]"},
+                                {inputs, "{"},
+                                {inputs, "{}"},
+                                {inputs, R"({"cycles":"7"})"},
+                                {inputs, R"({"cycles":null})"},
+                                {inputs, R"({"cycles":-7})"},
+                                {inputs, R"({"cycles":1e300})"},
+                                {"[]", R"({"cycles":7})"},
+                                {"{}", R"({"cycles":7})"},
+                                {changed(inputs, "\"m\"", "5"), R"({"cycles":7})"},
+                                {changed(inputs, "\"3\"", "3"), R"({"cycles":7})"},
+                                {changed(inputs, R"({"x":"3"})", "[3]"), R"({"cycles":7})"},
+                                {changed(inputs, subject, "\"bowl\""), R"({"cycles":7})"},
+                                {changed(inputs, "\"bowl\"", "[1]"), R"({"cycles":7})"},
+                                {changed(inputs, "\"t\"", "null"), R"({"cycles":7})"}}) {
+    CAPTURE(in, out);
+    Store store = storeWith(in, out);
+    auto records = recordsOf(store);
+    REQUIRE(!records);
+    CHECK(records.error().message.find("damaged") != std::string::npos);
+  }
+  // A refused one, too, says how long it took where that is known.
+  for (const char *status : {"ok", "refused"}) {
+    Store store = storeWith(inputs, R"({"cycles":"7"})", status);
+    Bowl bowl;
+    auto result = tune(bowl, store, {});
+    REQUIRE(!result);
+    CHECK(result.error().message.find("damaged") != std::string::npos);
   }
 }
 
