@@ -427,6 +427,16 @@ TEST_CASE("what cannot serve says why") {
     CHECK(outcome.status == Outcome::Status::Refused);
     CHECK(outcome.reasonKind == kind);
   }
+  Point small = point;
+  small.hardware = preset("rvv-mesh-16", {});
+  for (const auto &[percent, region] :
+       {std::pair{"1", "prompts"}, {"3", "prompts"}, {"97", "answers"}, {"99", "answers"}}) {
+    small.choices = {{"prefill_percent", percent}};
+    const Outcome outcome = outcomeOf(*evaluator, small, Fidelity::Analytic);
+    INFO(percent << " % " << outcome.reason);
+    CHECK(outcome.status == Outcome::Status::Refused);
+    CHECK_THAT(outcome.reason, Catch::Matchers::EndsWith(std::string("no column for ") + region));
+  }
   workload.traceText = "time,prompt,output\n0,9999999,5\n";
   point.choices = {};
   CHECK_THAT(outcomeOf(*evaluator, point, Fidelity::Analytic).reason, Catch::Matchers::Contains("no request fits"));
