@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -95,6 +96,19 @@ TEST_CASE("switching is paid for each way") {
   // prompt, switch, round, switch, prompt, switch, round
   CHECK(served.switches == Approx(0.75));
   CHECK(served.seconds == Approx(1 + 0.25 + 0.1 + 0.25 + 1 + 0.25 + 0.1));
+}
+
+TEST_CASE("answers that had no turn come first in the next round, whatever ended in this one") {
+  Server server = plain(Sharing::PromptsFirst);
+  server.mostSequences = 2;
+  // Rounds: the first two, of which the first ends; the other two, which end; the second again.
+  Served served = serve(server, std::vector<Request>{{0, 0, 2}, {0, 0, 3}, {0, 0, 2}, {0, 0, 2}});
+  std::ranges::sort(served.perToken);
+  REQUIRE(served.perToken.size() == 4);
+  CHECK(served.perToken[0] == Approx(0.1));
+  CHECK(served.perToken[1] == Approx(0.3 / 2));
+  CHECK(served.perToken[2] == Approx(0.2));
+  CHECK(served.perToken[3] == Approx(0.2));
 }
 
 TEST_CASE("a request waits for room in the cache, and one that never fits is rejected") {
