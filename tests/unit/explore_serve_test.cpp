@@ -10,6 +10,8 @@
 using namespace weft;
 using namespace weft::explore;
 
+static const std::string header = "TIMESTAMP,ContextTokens,GeneratedTokens";
+
 TEST_CASE("a trace has a time and two numbers a line") {
   auto dates = readTrace("TIMESTAMP,ContextTokens,GeneratedTokens\r\n2024-02-29 23:59:59.5000000,4808,10\r\n"
                          "2024-03-01 00:00:01.2500000,110,27\r\n",
@@ -20,22 +22,34 @@ TEST_CASE("a trace has a time and two numbers a line") {
   CHECK((*dates)[1].arrival == Approx(1.75));
   CHECK((*dates)[1].prompt == 110);
   CHECK((*dates)[1].output == 27);
-  auto seconds = readTrace("t,p,o\n10.5,1,2\n\n11,3,4", "a.csv");
+  auto seconds = readTrace("GeneratedTokens,TIMESTAMP,ContextTokens\n2,10.5,1\n\n4,\"11\",3", "a.csv");
   REQUIRE(seconds);
+  CHECK((*seconds)[1].prompt == 3);
+  CHECK((*seconds)[1].output == 4);
   CHECK((*seconds)[1].arrival == Approx(0.5));
+}
+
+TEST_CASE("a first line that names no columns is not passed over") {
+  for (const auto &[first, missing] :
+       {std::pair{"0,100,5", "TIMESTAMP"}, {"TIMESTAMP,prompt,GeneratedTokens", "ContextTokens"}}) {
+    auto read = readTrace(std::string(first) + "\n1,1,1\n2,2,2\n", "a.csv");
+    INFO(first);
+    REQUIRE_FALSE(read);
+    CHECK_THAT(read.error().message, Catch::Matchers::Contains(missing));
+  }
 }
 
 TEST_CASE("a line that is no request is an error with its number") {
   for (const char *line :
        {"1,2", "1,2,3,4", "x,2,3", "1,-2,3", "1,2,3.5", "nan,1,1", "inf,1,1", "1,99999999,1",
         "2024-02-30 00:00:00.0,1,1", "2024-02-03 24:00:00.0,1,1", "2024-02-03 00:00,1,1", ",,", "0,1,1"}) {
-    auto read = readTrace(std::string("t,p,o\n1,1,1\n") + line + "\n", "a.csv");
+    auto read = readTrace(header + "\n1,1,1\n" + line + "\n", "a.csv");
     INFO(line);
     REQUIRE_FALSE(read);
     CHECK_THAT(read.error().message, Catch::Matchers::StartsWith("a.csv:3: "));
   }
   CHECK_FALSE(readTrace("", "a.csv"));
-  CHECK_FALSE(readTrace("t,p,o\n", "a.csv"));
+  CHECK_FALSE(readTrace(header + "\n", "a.csv"));
 }
 
 namespace {
