@@ -38,7 +38,10 @@ Result<json> spaceOf(const json &request, const Evaluator &evaluator) {
   if (workload.is_object() && !workload.contains("name"))
     workload["name"] = "worker";
   space["workloads"] = json::array({std::move(workload)});
-  space["objectives"] = {{evaluator.metricNames().front(), "min"}};
+  // A space has an objective, of which nothing is asked here; not every machine has figures of area.
+  const std::vector<std::string> metrics = evaluator.metricNames();
+  const auto objective = std::ranges::find_if(metrics, [](const auto &name) { return !name.starts_with("area."); });
+  space["objectives"] = {{*objective, "min"}};
   for (const auto &[section, prefix] : {std::pair<const char *, const char *>{"set", ""}, {"choices", "choice."}}) {
     if (!request.contains(section))
       continue;
