@@ -65,8 +65,12 @@ private:
   }
   void sum(std::string_view part, std::string_view name, char axis, int64_t elements,
            pkg::ReduceKind reduce = pkg::ReduceKind::Add) {
-    steps.push_back(
-        {.kind = Kind::Sum, .part = part, .name = name, .axis = axis, .elements = elements * on.batch, .reduce = reduce});
+    steps.push_back({.kind = Kind::Sum,
+                     .part = part,
+                     .name = name,
+                     .axis = axis,
+                     .elements = elements * on.batch,
+                     .reduce = reduce});
   }
   void gemm(std::string_view part, int64_t m, int64_t k, int64_t n, Kind kind = Kind::Gemm) {
     steps.push_back({.kind = kind, .part = part, .m = m, .k = k, .n = n});
