@@ -133,7 +133,7 @@ Request checkedRequest(const Request &request) {
   } else if (request.kind == Kind::Gemv) {
     shrink(0, small.height, request.height);
     shrink(1, small.width, request.width);
-  } else if (request.kind >= Kind::DecodeLayer) {
+  } else if (algorithms::isLayer(request.kind)) {
     small.kind = Kind::AllReduce;
     small.algorithm = "ktree";
     small.shape = {1, 5};
