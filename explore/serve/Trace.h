@@ -15,8 +15,8 @@ struct Request {
 };
 
 /// CSV with the columns of the Azure LLM inference dataset, in any order and among others: TIMESTAMP, ContextTokens (of
-/// the prompt), GeneratedTokens. A time is a number of seconds or "YYYY-MM-DD hh:mm:ss.fraction" and never goes back. Errors name `origin`
-/// and the line.
+/// the prompt), GeneratedTokens. A time is a number of seconds or "YYYY-MM-DD hh:mm:ss.fraction" and never goes back.
+/// Errors name `origin` and the line.
 Result<std::vector<Request>> readTrace(const std::string &text, const std::string &origin);
 
 } // namespace weft::explore
