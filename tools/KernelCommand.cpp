@@ -53,7 +53,7 @@ Result<std::vector<int64_t>> parseShape(const std::string &text, Kind kind) {
       break;
     at = next + 1;
   }
-  if (shape.size() == 1 && kind >= Kind::AllReduce && kind <= Kind::Shift)
+  if (shape.size() == 1 && algorithms::extentsOf(kind) == 2 && kind != Kind::Gemv)
     shape.insert(shape.begin(), 1);
   return shape;
 }

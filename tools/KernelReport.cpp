@@ -107,7 +107,7 @@ std::string headText(const KernelOutcome &outcome, const hw::Hardware &hardware)
                                  elementName(request), hardware.name, request.width, request.height, facts.algorithm);
   text += fmt::format("  tile {}, {} steps, {} colours, {} bytes a core, messages of up to {} hops\n",
                       shapeText(facts.tile), facts.steps, facts.colors, facts.bytesPerCore, outcome.maxHops);
-  if (facts.padded != request.shape && request.kind <= Kind::Gemv)
+  if (facts.padded != request.shape && (request.kind == Kind::Gemm || request.kind == Kind::Gemv))
     text += fmt::format("  padded to {}\n", shapeText(facts.padded));
   const double micros = outcome.cycles / (hardware.parallelism.clockGhz * 1e3);
   text += fmt::format("  {:.1f} cycles, {:.2f} us at {} GHz", outcome.cycles, micros, hardware.parallelism.clockGhz);

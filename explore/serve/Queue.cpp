@@ -131,7 +131,7 @@ private:
     }
   }
 
-  /// A token for those that came first.
+  /// A token for those that came first; in the next round those come first that had none in this one.
   void round() {
     switchTo(false);
     const size_t count = std::min<size_t>(active.size(), server.mostSequences);
@@ -140,11 +140,12 @@ private:
     served.roundSeconds += seconds;
     lastWasPrompt = false;
     context += double(count);
+    const size_t before = active.size();
     for (size_t i = count; i-- > 0;)
       if (++active[i].made >= active[i].request->output)
         finish(i, now);
-    if (active.size() > count) // those that had no turn come first
-      std::rotate(active.begin(), active.begin() + std::ptrdiff_t(std::min(count, active.size())), active.end());
+    const size_t hadTurn = count - (before - active.size()); // and go on
+    std::rotate(active.begin(), active.begin() + std::ptrdiff_t(hadTurn), active.end());
   }
 
   void finish(size_t index, double end) {

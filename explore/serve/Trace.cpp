@@ -1,8 +1,9 @@
 #include "explore/serve/Trace.h"
 
+#include "runtime/support/CsvTable.h"
+
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -41,21 +42,15 @@ std::optional<double> dateIn(std::string_view text) {
   return double(days) * 86400 + *hour * 3600.0 + *minute * 60.0 + *second;
 }
 
-std::optional<std::array<std::string_view, 3>> columnsOf(std::string_view line) {
-  const size_t first = line.find(','), second = first == line.npos ? line.npos : line.find(',', first + 1);
-  if (second == line.npos || line.find(',', second + 1) != line.npos)
-    return std::nullopt;
-  return std::array{line.substr(0, first), line.substr(first + 1, second - first - 1), line.substr(second + 1)};
-}
+/// Columns, as the Azure LLM inference dataset names them.
+constexpr std::string_view timeColumn = "TIMESTAMP", promptColumn = "ContextTokens", outputColumn = "GeneratedTokens";
 
-std::optional<Request> requestIn(std::string_view line) {
-  const auto columns = columnsOf(line);
-  if (!columns)
-    return std::nullopt;
-  auto time = numberIn<double>((*columns)[0]);
+std::optional<Request> requestIn(const runtime::CsvTable &table, size_t row) {
+  auto time = numberIn<double>(table.cell(row, timeColumn));
   if (!time)
-    time = dateIn((*columns)[0]);
-  const auto prompt = numberIn<uint32_t>((*columns)[1]), output = numberIn<uint32_t>((*columns)[2]);
+    time = dateIn(table.cell(row, timeColumn));
+  const auto prompt = numberIn<uint32_t>(table.cell(row, promptColumn));
+  const auto output = numberIn<uint32_t>(table.cell(row, outputColumn));
   if (!time || !std::isfinite(*time) || !prompt || !output || *prompt > mostTokens || *output > mostTokens)
     return std::nullopt;
   return Request{*time, *prompt, *output};
@@ -64,17 +59,17 @@ std::optional<Request> requestIn(std::string_view line) {
 } // namespace
 
 Result<std::vector<Request>> readTrace(const std::string &text, const std::string &origin) {
+  auto table = runtime::parseCsv(text, origin);
+  if (!table)
+    return table.takeError();
+  for (std::string_view name : {timeColumn, promptColumn, outputColumn})
+    if (!table->column(name))
+      return userError(fmt::format("{}: there is no column '{}'; the first line of a trace names {}, {} and {}", origin,
+                                   name, timeColumn, promptColumn, outputColumn));
   std::vector<Request> requests;
-  size_t number = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    std::string_view line(text.data() + at, end - at);
-    at = end + 1;
-    if (line.ends_with('\r'))
-      line.remove_suffix(1);
-    if (++number == 1 || line.empty()) // the head
-      continue;
-    const auto request = requestIn(line);
+  for (size_t row = 0; row < table->cells.size(); ++row) {
+    const size_t number = table->lineNumbers[row];
+    const auto request = requestIn(*table, row);
     if (!request)
       return userError(
           fmt::format("{}:{}: a line has a time, the tokens of a prompt and the tokens generated (up to {}), "
@@ -84,8 +79,6 @@ Result<std::vector<Request>> readTrace(const std::string &text, const std::strin
       return userError(fmt::format("{}:{}: the time is before that of the line above", origin, number));
     requests.push_back(*request);
   }
-  if (requests.empty())
-    return userError(fmt::format("{}: no request; a head and a line each are wanted", origin));
   const double first = requests.front().arrival;
   for (Request &request : requests)
     request.arrival -= first;

@@ -14,9 +14,9 @@ struct Request {
   uint32_t prompt = 0, output = 0;
 };
 
-/// CSV with a head and three columns, as the Azure LLM inference dataset has them: a time, tokens of the prompt, tokens
-/// generated. A time is a number of seconds or "YYYY-MM-DD hh:mm:ss.fraction" and never goes back. Errors name `origin`
-/// and the line.
+/// CSV with the columns of the Azure LLM inference dataset, in any order and among others: TIMESTAMP, ContextTokens (of
+/// the prompt), GeneratedTokens. A time is a number of seconds or "YYYY-MM-DD hh:mm:ss.fraction" and never goes back.
+/// Errors name `origin` and the line.
 Result<std::vector<Request>> readTrace(const std::string &text, const std::string &origin);
 
 } // namespace weft::explore

@@ -149,9 +149,8 @@ bool MeshSubject::allows(const Choices &choices) const {
     auto found = choices.find(name);
     return found == choices.end() ? std::string() : found->second;
   };
-  const bool isLayer = algorithms::isLayer(base.kind);
   const std::string algorithm = of("algorithm");
-  const bool isTree = isLayer || algorithm == "ktree";
+  const bool isTree = isLayer(base.kind) || algorithm == "ktree";
   if ((!of("k").empty() || !of("groups").empty()) && !isTree)
     return false;
   if (of("k") == "1" && !of("groups").empty())
@@ -219,7 +218,7 @@ Result<std::unique_ptr<Subject>> makeMeshSubject(Request request, hw::Hardware h
   if (request.width < 1 || request.height < 1 || request.width > mesh.meshWidth || request.height > mesh.meshHeight)
     return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}", request.width,
                                  request.height, hardware.name, mesh.meshWidth, mesh.meshHeight));
-  const size_t extents = algorithms::extentsOf(request.kind);
+  const size_t extents = extentsOf(request.kind);
   if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
     return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
   if (request.kind == Kind::Broadcast || request.kind == Kind::Shift)

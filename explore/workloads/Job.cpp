@@ -187,7 +187,7 @@ Result<Prepared> prepare(const Point &point, const Models &models) {
   }
   job.request.kind = *kindNamed(workload.kernel);
   job.request.shape = workload.shape;
-  if (job.request.kind == Kind::Gemv || job.request.kind == Kind::AllReduce || job.request.kind >= Kind::DecodeLayer)
+  if (job.request.kind == Kind::Gemv || job.request.kind == Kind::AllReduce || algorithms::isLayer(job.request.kind))
     prepared.refusal = readTree(job);
   return prepared;
 }

@@ -27,7 +27,7 @@ ProgramEstimate formOf(const Job &job, const FormContext &on) {
 }
 
 bool hasForm(const Job &job, const FormContext &on) {
-  return job.request.kind >= Kind::DecodeLayer || kernelForm(on, job.request).has_value();
+  return algorithms::isLayer(job.request.kind) || kernelForm(on, job.request).has_value();
 }
 
 /// Of the links that a program uses, how many cross a boundary of dies.
@@ -100,7 +100,7 @@ Result<void> ModelEvaluator::check(const Workload &workload) const {
   const std::optional<Kind> kind = kindNamed(workload.kernel);
   if (!kind)
     return userError(fmt::format("no kernel is called '{}'; see `weft kernel --help`", workload.kernel));
-  const size_t extents = *kind == Kind::Gemm || *kind >= Kind::DecodeLayer ? 3 : 2;
+  const size_t extents = algorithms::extentsOf(*kind);
   if (workload.shape.size() != extents)
     return userError(
         fmt::format("the shape of {} has {} extents, not {}", workload.kernel, extents, workload.shape.size()));

@@ -49,7 +49,7 @@ struct Region {
 
   static Region make(uint32_t width, uint32_t height, int64_t side, const ModelShape &shape) {
     Region region{width, height, side ? side : std::min(width, height)};
-    if (region.side > std::min(width, height))
+    if (region.side == 0 || region.side > std::min(width, height))
       return region;
     region.squares = std::min<int64_t>((width / region.side) * (height / region.side), shape.layers);
     region.layersEach = ceilDiv(shape.layers, region.squares);
@@ -131,6 +131,9 @@ Result<Plan> place(const hw::Hardware &hardware, const Choices &choices, const M
   const auto columns = uint32_t(std::lround(width * double(choices.prefillPercent) / 100));
   Plan plan{Region::make(split ? columns : width, height, choices.prefillSide, shape),
             Region::make(split ? width - columns : width, height, choices.decodeSide, shape)};
+  if (plan.prompts.width == 0 || plan.answers.width == 0)
+    return userError(fmt::format("prefill_percent {} of {} columns of cores leaves no column for {}",
+                                 choices.prefillPercent, width, plan.prompts.width == 0 ? "prompts" : "answers"));
   for (const Region *region : {&plan.prompts, &plan.answers})
     if (region->squares == 0)
       return userError(fmt::format("a square of {0}x{0} cores is larger than its region of {1}x{2}", region->side,

@@ -176,9 +176,12 @@ class Explore(TestCase):
         while killed < KILLS:
             for left in self.folder.glob("killed.db*"):
                 left.unlink()
-            for _ in range(chance.randint(1, 4)):  # a run that is killed, gone on with, killed again
+            for _ in range(chance.randint(1, 4) if killed else 1):  # a run that is killed, gone on with, killed again
                 process = self.start("-o", "killed.db", "--resume")
-                time.sleep(chance.uniform(0, seconds))
+                if killed:
+                    time.sleep(chance.uniform(0, seconds))
+                while not killed and not self.stored("killed.db"):  # the first one is under way for certain
+                    time.sleep(0.01)
                 process.send_signal(signal.SIGKILL)
                 killed += process.wait() == -signal.SIGKILL
             before = self.stored("killed.db")

@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
 """The studies of examples/studies, smaller: what docs/studies.md says of each must still be so."""
 import csv
+import pathlib
 import re
+import shutil
+import statistics
+import subprocess
+import sys
 import unittest
 
 from cli_support import SOURCE, TestCase, main
@@ -84,6 +89,15 @@ class Studies(TestCase):
         units = '["exp","dot"]'
         self.assertGreater(of("tokens_per_second", "f16", 256, 256, units), of("tokens_per_second", "f16", 256, 256))
         self.assertGreater(of("tokens_per_second", "i8", 256, 256, units), of("tokens_per_second", "i8", 256, 256))
+
+    def test_requests_are_what_their_script_makes(self):
+        script = shutil.copy(STUDIES / "make_requests.py", self.folder)
+        subprocess.run([sys.executable, script], check=True, timeout=60)
+        made = (self.folder / "requests.csv").read_text()
+        self.assertEqual(made, (STUDIES / "requests.csv").read_text())
+        rows = list(csv.DictReader(made.splitlines()))
+        medians = [statistics.median(int(row[column]) for row in rows) for column in ("ContextTokens", "GeneratedTokens")]
+        self.assertIn("medians of {:g} and {:g} tokens".format(*medians), pathlib.Path(script).read_text())
 
     def test_disaggregation(self):
         rows = self.study("disaggregation", (r"requests.csv", "requests.csv, requests: 600"), (r"choice.rate: .*", "choice.rate: [1, 8]"),

@@ -368,7 +368,7 @@ namespace {
 Workload serving() {
   Workload workload = model("serve", 0, 0, config(1024, 2816, 8));
   workload.tracePath = "trace.csv";
-  workload.traceText = "time,prompt,output\n0,100,5\n0.001,300,9\n0.002,50,3\n";
+  workload.traceText = "TIMESTAMP,ContextTokens,GeneratedTokens\n0,100,5\n0.001,300,9\n0.002,50,3\n";
   return workload;
 }
 
@@ -427,9 +427,19 @@ TEST_CASE("what cannot serve says why") {
     CHECK(outcome.status == Outcome::Status::Refused);
     CHECK(outcome.reasonKind == kind);
   }
-  workload.traceText = "time,prompt,output\n0,9999999,5\n";
+  Point small = point;
+  small.hardware = preset("rvv-mesh-16", {});
+  for (const auto &[percent, region] :
+       {std::pair{"1", "prompts"}, {"3", "prompts"}, {"97", "answers"}, {"99", "answers"}}) {
+    small.choices = {{"prefill_percent", percent}};
+    const Outcome outcome = outcomeOf(*evaluator, small, Fidelity::Analytic);
+    INFO(percent << " % " << outcome.reason);
+    CHECK(outcome.status == Outcome::Status::Refused);
+    CHECK_THAT(outcome.reason, Catch::Matchers::EndsWith(std::string("no column for ") + region));
+  }
+  workload.traceText = "TIMESTAMP,ContextTokens,GeneratedTokens\n0,9999999,5\n";
   point.choices = {};
   CHECK_THAT(outcomeOf(*evaluator, point, Fidelity::Analytic).reason, Catch::Matchers::Contains("no request fits"));
-  workload.traceText = "time,prompt,output\nsoon,1,5\n";
+  workload.traceText = "TIMESTAMP,ContextTokens,GeneratedTokens\nsoon,1,5\n";
   CHECK_FALSE(evaluator->check(workload));
 }

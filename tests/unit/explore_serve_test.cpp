@@ -3,11 +3,14 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
 using namespace weft;
 using namespace weft::explore;
+
+static const std::string header = "TIMESTAMP,ContextTokens,GeneratedTokens";
 
 TEST_CASE("a trace has a time and two numbers a line") {
   auto dates = readTrace("TIMESTAMP,ContextTokens,GeneratedTokens\r\n2024-02-29 23:59:59.5000000,4808,10\r\n"
@@ -19,22 +22,34 @@ TEST_CASE("a trace has a time and two numbers a line") {
   CHECK((*dates)[1].arrival == Approx(1.75));
   CHECK((*dates)[1].prompt == 110);
   CHECK((*dates)[1].output == 27);
-  auto seconds = readTrace("t,p,o\n10.5,1,2\n\n11,3,4", "a.csv");
+  auto seconds = readTrace("GeneratedTokens,TIMESTAMP,ContextTokens\n2,10.5,1\n\n4,\"11\",3", "a.csv");
   REQUIRE(seconds);
+  CHECK((*seconds)[1].prompt == 3);
+  CHECK((*seconds)[1].output == 4);
   CHECK((*seconds)[1].arrival == Approx(0.5));
+}
+
+TEST_CASE("a first line that names no columns is not passed over") {
+  for (const auto &[first, missing] :
+       {std::pair{"0,100,5", "TIMESTAMP"}, {"TIMESTAMP,prompt,GeneratedTokens", "ContextTokens"}}) {
+    auto read = readTrace(std::string(first) + "\n1,1,1\n2,2,2\n", "a.csv");
+    INFO(first);
+    REQUIRE_FALSE(read);
+    CHECK_THAT(read.error().message, Catch::Matchers::Contains(missing));
+  }
 }
 
 TEST_CASE("a line that is no request is an error with its number") {
   for (const char *line :
        {"1,2", "1,2,3,4", "x,2,3", "1,-2,3", "1,2,3.5", "nan,1,1", "inf,1,1", "1,99999999,1",
         "2024-02-30 00:00:00.0,1,1", "2024-02-03 24:00:00.0,1,1", "2024-02-03 00:00,1,1", ",,", "0,1,1"}) {
-    auto read = readTrace(std::string("t,p,o\n1,1,1\n") + line + "\n", "a.csv");
+    auto read = readTrace(header + "\n1,1,1\n" + line + "\n", "a.csv");
     INFO(line);
     REQUIRE_FALSE(read);
     CHECK_THAT(read.error().message, Catch::Matchers::StartsWith("a.csv:3: "));
   }
   CHECK_FALSE(readTrace("", "a.csv"));
-  CHECK_FALSE(readTrace("t,p,o\n", "a.csv"));
+  CHECK_FALSE(readTrace(header + "\n", "a.csv"));
 }
 
 namespace {
@@ -95,6 +110,19 @@ TEST_CASE("switching is paid for each way") {
   // prompt, switch, round, switch, prompt, switch, round
   CHECK(served.switches == Approx(0.75));
   CHECK(served.seconds == Approx(1 + 0.25 + 0.1 + 0.25 + 1 + 0.25 + 0.1));
+}
+
+TEST_CASE("answers that had no turn come first in the next round, whatever ended in this one") {
+  Server server = plain(Sharing::PromptsFirst);
+  server.mostSequences = 2;
+  // Rounds: the first two, of which the first ends; the other two, which end; the second again.
+  Served served = serve(server, std::vector<Request>{{0, 0, 2}, {0, 0, 3}, {0, 0, 2}, {0, 0, 2}});
+  std::ranges::sort(served.perToken);
+  REQUIRE(served.perToken.size() == 4);
+  CHECK(served.perToken[0] == Approx(0.1));
+  CHECK(served.perToken[1] == Approx(0.3 / 2));
+  CHECK(served.perToken[2] == Approx(0.2));
+  CHECK(served.perToken[3] == Approx(0.2));
 }
 
 TEST_CASE("a request waits for room in the cache, and one that never fits is rejected") {
