@@ -41,7 +41,7 @@ public:
   explicit ModelEvaluator(RunCompiled compiled) : compiled(std::move(compiled)) {}
   bool offers(Fidelity fidelity) const override { return fidelity != Fidelity::Compiled || compiled; }
   std::string version(Fidelity fidelity) const override {
-    return fidelity == Fidelity::Analytic ? "form-1" : fidelity == Fidelity::Engine ? "engine-2" : "compiled-1";
+    return fidelity == Fidelity::Analytic ? "form-2" : fidelity == Fidelity::Engine ? "engine-2" : "compiled-1";
   }
   double errorBound(Fidelity fidelity) const override { return fidelity == Fidelity::Analytic ? analyticError : 0; }
   std::vector<std::string> metricNames() const override;
