@@ -107,6 +107,11 @@ std::vector<size_t> nonDominated(const std::vector<std::vector<double>> &points)
   return front;
 }
 
+/// Refused for what the fidelity cannot tell, not for what the point is.
+static bool isUnjudged(const Row &row) {
+  return row.status == "refused" && (row.reasonKind == "form" || row.reasonKind == "no figure");
+}
+
 Result<std::vector<uint64_t>> frontCandidates(const Space &space, const Evaluator &evaluator, Store &store) {
   auto groups = groupsOf(space, store, space.filter);
   if (!groups)
@@ -128,6 +133,13 @@ Result<std::vector<uint64_t>> frontCandidates(const Space &space, const Evaluato
     return isBetter;
   };
   std::vector<uint64_t> ordinals;
+  auto unjudged = store.forEach([&](const Row &row) -> Result<void> {
+    if (row.fidelity == nameOf(space.filter) && isUnjudged(row))
+      ordinals.push_back(row.ordinal);
+    return success();
+  });
+  if (!unjudged)
+    return unjudged.takeError();
   for (const auto &[workload, group] : *groups) {
     const std::vector<size_t> front = nonDominated(group.costs);
     for (size_t i = 0; i < group.rows.size(); ++i)

@@ -39,8 +39,8 @@ public:
     const std::vector<Choices> all = list();
     result.space = double(all.size());
     const bool fits = all.size() <= exhaustiveLimit && (options.trials == 0 || all.size() <= options.trials);
-    result.isExhaustive = options.strategy == Strategy::Exhaustive || (options.strategy == Strategy::Auto && fits);
-    auto searched = result.isExhaustive ? tryAll(all, "exhaustive") : evolve(all);
+    const bool each = options.strategy == Strategy::Exhaustive || (options.strategy == Strategy::Auto && fits);
+    auto searched = each ? tryAll(all, "exhaustive", &result.isExhaustive) : evolve(all);
     if (!searched)
       return searched;
     if (auto settled = settle(); !settled || !options.reorder || found.empty())
@@ -103,10 +103,13 @@ private:
     result.history.push_back(result.cycles);
   }
 
-  Result<void> tryAll(const std::vector<Choices> &all, std::string_view stage) {
+  /// `wereAll`: whether time and trials sufficed for each of them.
+  Result<void> tryAll(const std::vector<Choices> &all, std::string_view stage, bool *wereAll = nullptr) {
     auto done = trials.run(all, lastRung(), stage);
     if (!done)
       return done.takeError();
+    if (wereAll)
+      *wereAll = done->size() == all.size();
     for (const Trial &trial : *done)
       note(trial);
     return success();

@@ -56,6 +56,20 @@ class Explore(TestCase):
     def explore(self, *arguments, space=None):
         return self.weft("explore", space or self.space, *arguments)
 
+    def test_a_filter_leaves_what_it_cannot_judge_to_the_next_fidelity(self):
+        fronts = []
+        for name, fidelity in (("engine", "{filter: engine}"), ("staged", "{filter: analytic, front: engine}")):
+            space = self.folder / f"{name}.yaml"
+            space.write_text(SPACE.replace("{filter: engine}", fidelity).replace("auto", "ring").replace('"cycles <= 250", ', ""))
+            out = self.explore("-o", f"{name}.db", space=space).stdout
+            rows = [row for row in csv.DictReader(self.rows(f"{name}.db").splitlines())
+                    if row["fidelity"] == "engine" and row["status"] == "ok"]
+            for workload in ("product", "sum"):
+                self.assertIn(f"front of {workload}", out)
+            fronts.append({workload: min(float(row["cycles"]) for row in rows if row["workload"] == workload)
+                           for workload in ("product", "sum")})
+        self.assertEqual(fronts[0], fronts[1])
+
     def test_every_point_has_a_row(self):
         out = self.explore("-o", "a.db").stdout
         rows = list(csv.DictReader(self.rows("a.db").splitlines()))

@@ -68,6 +68,8 @@ TEST_CASE("what is far too large for the cores is refused, whatever its products
           shapes.back()[one] = 1;
         }
         for (const std::vector<int64_t> &shape : shapes) {
+          if (kind == Kind::Shift && side == 1)
+            continue; // has nowhere to go
           CAPTURE(nameOf(kind), name, side, shape);
           auto generated = algorithms::generate(request(kind, name, side, side, shape), hardware);
           REQUIRE(!generated);

@@ -154,6 +154,9 @@ TEST_CASE("exhaustive search finds the best, evolution comes within 2 % in a ten
   CHECK(all.defaultCycles == 900);
   CHECK(all.space == 15 * 16 * 8);
   CHECK(all.refused == 15 * 16); // z of seven
+  options.trials = 100;
+  Store cut = take(Store::create(folder.file("cut.db"), meta));
+  CHECK_FALSE(take(tune(bowl, cut, options)).isExhaustive);
   for (uint64_t seed : {1, 2, 3}) {
     options.strategy = Strategy::Evolution;
     options.seed = seed;
