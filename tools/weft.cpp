@@ -65,7 +65,8 @@ int main(int argc, char **argv) {
   auto makeDevice = [](const runtime::Package &package, const tools::DeviceOptions &options) {
     return tools::makeLoadedEngine(package, options);
   };
-  tools::Tool tool{tools::compileInMemory, makeDevice, tools::measureKernelCosts, codegen::disassemble, tools::loadMapOf};
+  tools::Tool tool{tools::compileInMemory, makeDevice, tools::measureKernelCosts, codegen::disassemble,
+                   tools::loadMapOf};
   tools::addCompileCommand(app, tool, exitCode);
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);

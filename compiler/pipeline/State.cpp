@@ -178,9 +178,7 @@ private:
     return {};
   }
 
-  int programColors() const {
-    return static_cast<int>(options.hardware.routing.usableColors());
-  }
+  int programColors() const { return static_cast<int>(options.hardware.routing.usableColors()); }
 
   uint32_t alignBytes() const { return std::max(options.hardware.memory.alignBytes, 16u); }
 

@@ -17,8 +17,8 @@ std::optional<std::vector<double>> costsOf(const Space &space, const std::map<st
 std::vector<size_t> nonDominated(const std::vector<std::vector<double>> &points);
 
 /// Ordinals whose points may be on the front once they are evaluated at the finer fidelity, sorted: no other is better
-/// by more than both their errors in all objectives. Objectives that follow from the machine alone have no error. Points
-/// that the filter cannot judge are among them.
+/// by more than both their errors in all objectives. Objectives that follow from the machine alone have no error.
+/// Points that the filter cannot judge are among them.
 Result<std::vector<uint64_t>> frontCandidates(const Space &space, const Evaluator &evaluator, Store &store);
 
 struct FrontPoint {

@@ -4,8 +4,8 @@
 #include "compiler/route/Verify.h"
 
 #include <catch2/catch.hpp>
-#include <ctime>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <random>
 #include <set>

@@ -183,8 +183,8 @@ TEST_CASE("tokens are compared for WaferLLM's rows, and models without shapes ar
   CHECK(both->skipped.empty());
   CHECK(both->rows[1].predicted == Approx(both->rows[0].predicted / 2)); // twice as many layers of the same shape
   for (const std::string &bad : {std::string("grok"), "=" + config, std::string("grok=nowhere.json"),
-                                "grok=" + folder.write("bad.json", R"({"hidden_size": -1})"),
-                                "grok=" + folder.write("list.json", "[1, 2"), "grok=" + path}) {
+                                 "grok=" + folder.write("bad.json", R"({"hidden_size": -1})"),
+                                 "grok=" + folder.write("list.json", "[1, 2"), "grok=" + path}) {
     INFO(bad);
     CHECK_FALSE(parseModelShape(bad));
   }
