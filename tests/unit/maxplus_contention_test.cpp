@@ -1,10 +1,8 @@
 // Sums whose words want links at the same time, over and over, of cores that begin apart: lines that go word by word
 // beside lines that do not, and colours whose order comes from the sums before.
 #include "compiler/algorithms/Algorithms.h"
-#include "hw-models/CoreModel.h"
 #include "maxplus_same.h"
-#include "sim/maxplus/MaxPlusEngine.h"
-#include "sim/mesh/MeshEngine.h"
+#include "maxplus_time.h"
 
 #include <random>
 
@@ -55,21 +53,6 @@ void repeatApart(runtime::Package &package, uint32_t rounds, bool same, std::mt1
     for (const auto &op : ops)
       program.ops.push_back(std::make_unique<pkg::OpT>(*op));
   }
-}
-
-Result<runtime::LaunchReport> timeOf(const runtime::Package &package, const hw::Hardware &hardware,
-                                     decltype(sim::makeMaxPlusEngine) make) {
-  auto core = hw::makeCoreModel(hardware);
-  sim::MeshEngineOptions options;
-  options.timingOnly = true;
-  options.coreModel = core->get();
-  auto engine = make(package, hardware, options);
-  if (!engine)
-    return engine.takeError();
-  auto result = (*engine)->run({package.programs[0]->name, 1, {}});
-  if (!result)
-    return result.takeError();
-  return result->report;
 }
 
 } // namespace

@@ -1,10 +1,8 @@
 // Layers that begin alike are not evaluated again, and take the engine's cycles all the same.
 #include "compiler/algorithms/Algorithms.h"
-#include "hw-models/CoreModel.h"
 #include "maxplus_same.h"
-#include "sim/maxplus/MaxPlusEngine.h"
+#include "maxplus_time.h"
 #include "sim/maxplus/Repetition.h"
-#include "sim/mesh/MeshEngine.h"
 
 namespace weft::test {
 
@@ -47,21 +45,6 @@ static void repeat(pkg::ProgramT &program, uint32_t times) {
       program.tasks.push_back(std::move(copy));
     }
   }
-}
-
-static Result<runtime::LaunchReport> timeOf(const runtime::Package &package, const hw::Hardware &hardware,
-                                            decltype(sim::makeMaxPlusEngine) make) {
-  auto core = hw::makeCoreModel(hardware);
-  sim::MeshEngineOptions options;
-  options.timingOnly = true;
-  options.coreModel = core->get();
-  auto engine = make(package, hardware, options);
-  if (!engine)
-    return engine.takeError();
-  auto result = (*engine)->run({package.programs[0]->name, 1, {}});
-  if (!result)
-    return result.takeError();
-  return result->report;
 }
 
 TEST_CASE("Sums over all cores again and again are evaluated a few times", "[maxplus]") {

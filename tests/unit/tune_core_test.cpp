@@ -3,6 +3,7 @@
 #include "explore/tune/CoreSubject.h"
 #include "explore/tune/Record.h"
 #include "explore/tune/Tune.h"
+#include "tests/unit/tune_support.h"
 
 #include <catch2/catch.hpp>
 
@@ -14,22 +15,10 @@
 
 using namespace weft;
 using namespace weft::explore;
+using weft::test::Folder;
+using weft::test::take;
 
 namespace {
-
-template <typename T> T take(Result<T> result) {
-  if (!result)
-    FAIL(result.error().message);
-  return std::move(*result);
-}
-
-struct Folder {
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string file(const char *name) const { return (path / name).string(); }
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("weft-tune-core-" + std::to_string(::getpid()));
-};
 
 hw::Hardware machine(const char *name = "rvv-lab") {
   return take(hw::load(name, {{"memory.sram_kib", "128"}})); // enough for what is tried here, and quick to compare

@@ -2,6 +2,7 @@
 #include "explore/tune/MeshCheck.h"
 #include "explore/tune/MeshSubject.h"
 #include "explore/tune/Tune.h"
+#include "tests/unit/tune_support.h"
 
 #include <catch2/catch.hpp>
 
@@ -12,14 +13,9 @@ using namespace weft;
 using namespace weft::explore;
 using algorithms::Kind;
 using algorithms::Request;
+using weft::test::take;
 
 namespace {
-
-template <typename T> T take(Result<T> result) {
-  if (!result)
-    FAIL(result.error().message);
-  return std::move(*result);
-}
 
 Request request(Kind kind, uint32_t width, uint32_t height, std::vector<int64_t> shape) {
   Request made;

@@ -3,6 +3,7 @@
 #include "explore/tune/Record.h"
 #include "explore/tune/Tune.h"
 #include "kernels/Tuning.h"
+#include "tests/unit/tune_support.h"
 
 #include <catch2/catch.hpp>
 
@@ -13,24 +14,10 @@
 
 using namespace weft;
 using namespace weft::explore;
+using weft::test::Folder;
+using weft::test::take;
 
 namespace {
-
-template <typename T> T take(Result<T> result) {
-  if (!result)
-    FAIL(result.error().message);
-  return std::move(*result);
-}
-
-struct Folder {
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() {
-    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
-    std::filesystem::remove_all(path);
-  }
-  std::string file(const char *name) const { return (path / name).string(); }
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("weft-tune-" + std::to_string(::getpid()));
-};
 
 /// A bowl over three numbers with its bottom at (5, 11, 2), and some choices that cannot work.
 struct Bowl : Subject {
