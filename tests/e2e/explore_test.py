@@ -21,7 +21,8 @@ import unittest
 from cli_support import BIN, TestCase, call, main
 
 LONG = "--long" in sys.argv
-KILLS, RANDOM_POINTS = (200, 3000) if LONG else (10, 1200)
+KILLS = 200 if LONG else 10
+RANDOM_POINTS = 12_000  # a second of work and more, so that kills meet a sweep under way
 
 SPACE = """
 name: study
@@ -191,7 +192,7 @@ class Explore(TestCase):
             for left in self.folder.glob("killed.db*"):
                 left.unlink()
             for _ in range(chance.randint(1, 4) if killed else 1):  # a run that is killed, gone on with, killed again
-                process = self.start("-o", "killed.db", "--resume")
+                process = self.start("-o", "killed.db", "--resume", "--jobs", "1")
                 if killed:
                     time.sleep(chance.uniform(0, seconds))
                 while not killed and not self.stored("killed.db"):  # the first one is under way for certain
