@@ -5,8 +5,8 @@
 #include "explore/analytic/Forms.h"
 #include "explore/tune/MeshCheck.h"
 #include "explore/tune/Tune.h"
+#include "explore/workloads/ProgramRun.h"
 #include "hw-models/CoreModel.h"
-#include "sim/maxplus/Evaluators.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -40,13 +40,6 @@ algorithms::Request requestOf(const Request &base, const Choices &choices) {
 }
 
 namespace {
-
-/// Beyond this many cores a program that the max-plus evaluator refuses is not run word by word: it takes minutes.
-constexpr uint64_t mostCoresByWords = 64 * 64;
-/// Repetitions that show what one adds when they follow each other; a GEMM's start is a small part of it.
-constexpr uint32_t repetitions = 3;
-
-bool isSingle(Kind kind) { return kind == Kind::Gemm || kind == Kind::PrefillLayer; }
 
 /// Numbers of groups of a line of n cores that are worth a try: powers of two, three times these, and about the root.
 std::vector<std::string> groupCounts(uint32_t n) {
@@ -179,48 +172,25 @@ std::vector<double> MeshSubject::features(const Choices &choices) const {
 }
 
 Result<Outcome> MeshSubject::evaluate(const Choices &choices, unsigned) const {
-  Request request = requestOf(base, choices);
-  auto settings = request.settings.all();
-  const uint32_t repeats = isSingle(request.kind) ? 1 : repetitions;
-  settings["repeats"] = std::to_string(repeats);
-  request.settings = algorithms::Settings(std::move(settings));
-  auto generated = algorithms::generate(request, hardware);
+  const Request request = requestOf(base, choices);
+  auto generated = generateRepeated(request, hardware);
   if (!generated)
     return generated.error().fault == Fault::Internal ? Result<Outcome>(generated.takeError())
                                                       : Outcome::refused("fit", generated.error().message);
-  sim::MeshEngineOptions options;
-  options.timingOnly = true;
-  options.coreModel = core.get();
-  const bool isLarge = uint64_t{request.width} * request.height > mostCoresByWords;
-  auto device = sim::makeTimingEngine(generated->package, hardware, options,
-                                      isLarge ? sim::Evaluator::MaxPlus : sim::Evaluator::Auto);
-  if (!device)
-    return device.takeError();
-  const pkg::ProgramT &program = *generated->package.programs[0];
-  auto ran = (*device)->run({.program = program.name, .tokensInCache = 1, .inputs = {}});
-  if (!ran)
-    return ran.error().fault == Fault::Internal ? Result<Outcome>(ran.takeError())
-                                                : Outcome::refused(notEvaluated, ran.error().message);
-  const size_t ops = program.ops.size() / repeats;
-  double cycles = 0;
-  for (const runtime::OpTime &time : ran->report.ops)
-    if (repeats == 1 || time.op >= ops)
-      cycles += double(time.cycles) / std::max(1.0, double(repeats) - 1);
+  auto run = timeProgram(*std::move(generated), request, hardware, *core);
+  if (!run)
+    return run.error().fault == Fault::Internal ? Result<Outcome>(run.takeError())
+                                                : Outcome::refused(notEvaluated, run.error().message);
   Outcome outcome;
-  outcome.metrics["cycles"] = cycles;
+  outcome.metrics["cycles"] = run->times.cycles;
   return outcome;
 }
 
 } // namespace
 
 Result<std::unique_ptr<Subject>> makeMeshSubject(Request request, hw::Hardware hardware) {
-  const hw::Parallelism &mesh = hardware.parallelism;
-  if (request.width < 1 || request.height < 1 || request.width > mesh.meshWidth || request.height > mesh.meshHeight)
-    return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}", request.width,
-                                 request.height, hardware.name, mesh.meshWidth, mesh.meshHeight));
-  const size_t extents = extentsOf(request.kind);
-  if (request.shape.size() != extents || std::ranges::any_of(request.shape, [](int64_t e) { return e < 1; }))
-    return Error{fmt::format("a {} has {} extents of at least 1", nameOf(request.kind), extents), Fault::Usage};
+  if (auto fits = algorithms::checkRequest(request, hardware); !fits)
+    return fits.takeError();
   if (request.kind == Kind::Broadcast || request.kind == Kind::Shift)
     return Error{fmt::format("a {} has nothing to tune", nameOf(request.kind)), Fault::Usage};
   auto core = hw::makeCoreModel(hardware);

@@ -19,6 +19,12 @@ struct ProgramRun {
 Result<ProgramRun> runProgram(const algorithms::Request &request, const hw::Hardware &hardware,
                               const hw::CoreModel &core);
 
+/// The program of one algorithm, repeated as often as shows what a repetition adds, if the request does not say.
+Result<algorithms::Generated> generateRepeated(algorithms::Request request, const hw::Hardware &hardware);
+/// Times what generateRepeated() made for `request`, as runProgram() does.
+Result<ProgramRun> timeProgram(algorithms::Generated generated, const algorithms::Request &request,
+                               const hw::Hardware &hardware, const hw::CoreModel &core);
+
 /// A word to count refusals by: the messages of algorithms say which resource they lack.
 std::string reasonKindOf(const std::string &message);
 

@@ -1,7 +1,8 @@
 // Files of requests: columns, what `auto` compares, one line of cores for all that are alike, and which error is said.
+#include "engine_tool.h"
+
 #include "compiler/algorithms/LineRequest.h"
 #include "tools/KernelRows.h"
-#include "tools/LoadedEngine.h"
 
 #include <catch2/catch.hpp>
 
@@ -11,16 +12,9 @@ using algorithms::Kind;
 using algorithms::Request;
 using algorithms::Settings;
 using Catch::Matchers::Contains;
+using weft::test::engineTool;
 
 namespace {
-
-Tool engineTool() {
-  Tool tool;
-  tool.makeDevice = [](const runtime::Package &package, const DeviceOptions &options) {
-    return makeLoadedEngine(package, options);
-  };
-  return tool;
-}
 
 runtime::CsvTable tableOf(const std::string &text) {
   auto table = runtime::parseCsv(text, "rows.csv");

@@ -1,5 +1,6 @@
 // Predictions against what was measured on wafers: reading, running, summing up.
-#include "tools/LoadedEngine.h"
+#include "engine_tool.h"
+
 #include "tools/WaferCalibrate.h"
 #include "tools/WaferErrors.h"
 #include "tools/WaferLayers.h"
@@ -14,16 +15,9 @@
 using namespace weft;
 using namespace weft::tools;
 using Catch::Matchers::Contains;
+using weft::test::engineTool;
 
 namespace {
-
-Tool engineTool() {
-  Tool tool;
-  tool.makeDevice = [](const runtime::Package &package, const DeviceOptions &options) {
-    return makeLoadedEngine(package, options);
-  };
-  return tool;
-}
 
 struct Folder {
   std::filesystem::path path =
