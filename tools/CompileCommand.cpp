@@ -143,6 +143,7 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   result.shapesOnly = options.shapesOnly;
   result.program = options.phase;
   result.layers = options.layers.value_or(0);
+  result.dims = options.dims;
   // The tokenizer is needed only when the package runs, but whoever compiles should hear that it is broken.
   std::error_code failure;
   if (std::string path = options.model + "/tokenizer.json"; std::filesystem::exists(path, failure))

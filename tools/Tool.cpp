@@ -44,6 +44,12 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       .add_option("--tune-db", arguments.tuneDb,
                   "What weft tune found for kernels of these cores, or none (default: what is shipped for presets)")
       ->type_name("FILE|none");
+  command
+      .add_option("--dim", arguments.dims,
+                  "Bind symbolic dimensions of the model, e.g. batch=1,seq=12 (models that generate text have none)")
+      ->type_name("NAME=N,…")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command.add_option("--set", arguments.settings, "Replace a value of the hardware, e.g. memory.sram_kib=512")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -71,6 +77,25 @@ Result<MeshSize> parseMesh(const std::string &text, const char *option) {
   return mesh;
 }
 
+/// "seq=12" -> {seq, 12}. Sizes are positive.
+static Result<std::map<std::string, int64_t>> parseDims(const std::vector<std::string> &texts) {
+  std::map<std::string, int64_t> dims;
+  for (const std::string &text : texts) {
+    const size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    int64_t size = 0;
+    const char *end = text.data() + text.size();
+    const char *begin = equals == std::string::npos ? end : text.data() + equals + 1;
+    auto [stopped, failure] = std::from_chars(begin, end, size);
+    if (name.empty() || begin == end || failure != std::errc() || stopped != end || size < 1 || size > 2147483647)
+      return Error{fmt::format("--dim: '{}' is not NAME=N with N within 1 to 2147483647, e.g. seq=12", text),
+                   Fault::Usage};
+    if (auto [known, inserted] = dims.emplace(name, size); !inserted && known->second != size)
+      return Error{fmt::format("--dim: {} is both {} and {}", name, known->second, size), Fault::Usage};
+  }
+  return dims;
+}
+
 Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments) {
   CompileOptions options{.model = model,
                          .hardware = arguments.hardware.empty() ? defaultHardware : arguments.hardware,
@@ -92,6 +117,10 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
   if (!overrides)
     return overrides.takeError();
   options.overrides = std::move(*overrides);
+  Result<std::map<std::string, int64_t>> dims = parseDims(arguments.dims);
+  if (!dims)
+    return dims.takeError();
+  options.dims = std::move(*dims);
   return options;
 }
 

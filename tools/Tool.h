@@ -8,6 +8,7 @@
 #include "runtime/package/KernelCosts.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,7 @@ struct CompileOptions {
   std::string phase{};                   // prefill, decode; empty: both
   std::optional<uint32_t> layers{};      // absent: all
   std::string tuneDb{};                  // records of weft tune; empty: those that are shipped, "none": none
+  std::map<std::string, int64_t> dims{}; // symbolic dimensions of the model by name
 };
 
 struct DeviceOptions {
@@ -69,15 +71,16 @@ struct Tool {
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
-/// --phase, --layers, --tune-db and --set give them.
+/// --phase, --layers, --dim, --tune-db and --set give them.
 struct CompileArguments {
   std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{}, tuneDb{};
   std::optional<uint32_t> maxSeq{}, layers{};
-  std::vector<std::string> settings{};
+  std::vector<std::string> settings{}, dims{};
 
   bool any() const {
     return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() ||
-           !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq || layers || !settings.empty();
+           !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq || layers || !settings.empty() ||
+           !dims.empty();
   }
 };
 

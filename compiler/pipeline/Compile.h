@@ -32,7 +32,8 @@ struct TunedKernel {
 };
 
 struct CompileOptions {
-  std::string model; // a Hugging Face directory; with `shapesOnly` a config file will do
+  std::string model;                   // a Hugging Face directory or a file; with `shapesOnly` a config file will do
+  std::map<std::string, int64_t> dims; // symbolic dimensions of a tensor program, by name
   /// Weights are shapes without values: the package runs for its timing only, and the layers may lie on several meshes
   /// (Stages).
   bool shapesOnly = false;

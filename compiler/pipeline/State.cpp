@@ -4,13 +4,12 @@
 #include "compiler/codegen/CoreKernels.h"
 #include "compiler/codegen/HostKernels.h"
 #include "compiler/codegen/Passes.h"
-#include "compiler/frontend/huggingface/Architectures.h"
 #include "compiler/graph/GraphPasses.h"
-#include "compiler/graph/LlamaBuilder.h"
 #include "compiler/pipeline/Budget.h"
 #include "compiler/pipeline/Capacity.h"
 #include "compiler/pipeline/Choices.h"
 #include "compiler/pipeline/Emit.h"
+#include "compiler/pipeline/Import.h"
 #include "compiler/pipeline/Tuned.h"
 #include "compiler/pipeline/UnitChoices.h"
 #include "compiler/place/Place.h"
@@ -34,22 +33,6 @@ namespace weft::compiler {
 
 namespace {
 
-/// What later phases ask of a model, whatever its architecture.
-struct ModelFacts {
-  uint32_t vocabSize = 0, maxPositions = 0, layers = 0;
-  int32_t bosToken = -1;
-  std::vector<int32_t> eosTokens;
-};
-
-// One pair of these an architecture (docs/adding.md).
-ModelFacts factsOf(const frontend::LlamaConfig &config) {
-  return {config.vocabSize, config.maxPositions, config.layers, config.bosToken, config.eosTokens};
-}
-Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const frontend::LlamaConfig &config, uint32_t maxSeq,
-                                         const frontend::WeightSource &weights) {
-  return graph::buildLlama(context, config, maxSeq, weights);
-}
-
 /// Up to this size of the mesh programs are run to see that they cannot get stuck, even if that could be proven.
 constexpr uint32_t exhaustiveDeadlockCores = 256;
 
@@ -58,14 +41,10 @@ public:
   explicit PipelineState(const CompileOptions &options) : options(options) {}
 
   Result<void> open() {
-    using frontend::hf::ReadWeights;
-    auto read = frontend::hf::readModel(options.model, options.shapesOnly ? ReadWeights::Shapes : ReadWeights::Yes);
+    auto read = importModel({options.model, options.shapesOnly, options.layers, options.dims});
     if (!read)
       return read.takeError();
     model = std::move(*read);
-    facts = std::visit([](const auto &config) { return factsOf(config); }, model.config);
-    if (auto cut = cutLayers(); !cut)
-      return cut;
     if (!options.meshWidth)
       options.meshWidth = options.hardware.parallelism.meshWidth;
     if (!options.meshHeight)
@@ -80,11 +59,8 @@ public:
       return userError(fmt::format("a mesh of {}x{} cores is larger than {} has: {}x{}", options.meshWidth,
                                    options.meshHeight, options.hardware.name, options.hardware.parallelism.meshWidth,
                                    options.hardware.parallelism.meshHeight));
-    if (options.maxSeq > facts.maxPositions)
-      return userError(fmt::format("--max-seq {} is more than the {} positions that the model {} was made for",
-                                   options.maxSeq, facts.maxPositions, model.name));
-    if (!options.maxSeq)
-      options.maxSeq = std::min(facts.maxPositions, defaultMaxSeq);
+    if (auto checked = chooseMaxSeq(); !checked)
+      return checked;
     if (!options.stageBytes)
       options.stageBytes = options.hardware.usableBytes();
     context.disableMultithreading();
@@ -165,16 +141,16 @@ public:
   std::unique_ptr<runtime::Package> takePackage() override { return std::move(package); }
 
 private:
-  /// Leaves the first layers of the model, if fewer than all are asked for.
-  Result<void> cutLayers() {
-    if (!options.layers)
+  /// The longest sequence, of a model that generates text.
+  Result<void> chooseMaxSeq() {
+    if (!model.generator)
       return {};
-    if (!options.shapesOnly)
-      return userError("--layers leaves weights out, so that the results would be wrong; it goes with --weights none");
-    if (options.layers > facts.layers)
-      return userError(fmt::format("--layers {}: the model {} has {}", options.layers, model.name, facts.layers));
-    std::visit([&](auto &config) { config.layers = options.layers; }, model.config);
-    facts.layers = options.layers;
+    const uint32_t positions = model.generator->maxPositions;
+    if (options.maxSeq > positions)
+      return userError(fmt::format("--max-seq {} is more than the {} positions that the model {} was made for",
+                                   options.maxSeq, positions, model.name));
+    if (!options.maxSeq)
+      options.maxSeq = std::min(positions, defaultMaxSeq);
     return {};
   }
 
@@ -198,8 +174,7 @@ private:
   }
 
   Result<void> import() {
-    auto built = std::visit(
-        [&](const auto &config) { return buildGraph(context, config, options.maxSeq, *model.weights); }, model.config);
+    auto built = model.build(context, options.maxSeq);
     if (!built)
       return built.takeError();
     module = std::move(*built);
@@ -328,10 +303,12 @@ private:
     std::filesystem::path place = std::filesystem::canonical(options.model, failure);
     package->model->directory = (std::filesystem::is_directory(place) ? place : place.parent_path()).string();
     package->shapes_only = options.shapesOnly;
-    package->model->vocab_size = facts.vocabSize;
-    package->model->max_seq = options.maxSeq;
-    package->model->bos = facts.bosToken;
-    package->model->eos = facts.eosTokens;
+    if (model.generator) {
+      package->model->vocab_size = model.generator->vocabSize;
+      package->model->max_seq = options.maxSeq;
+      package->model->bos = model.generator->bosToken;
+      package->model->eos = model.generator->eosTokens;
+    }
     for (const frontend::WeightFileInfo &info : model.weights->files()) {
       auto file = std::make_unique<pkg::WeightFileT>();
       file->path = std::filesystem::canonical(info.path, failure).string();
@@ -355,8 +332,7 @@ private:
   }
 
   CompileOptions options;
-  frontend::hf::Model model;
-  ModelFacts facts;
+  Imported model;
   MLIRContext context;
   OwningOpRef<ModuleOp> module, kernels;
   std::vector<std::unique_ptr<pkg::KernelObjectT>> objects;
