@@ -31,6 +31,11 @@ void addReduce(Registry &registry);
 void addMovement(Registry &registry);
 void addWindow(Registry &registry);
 void addIndex(Registry &registry);
+void addLinear(Registry &registry);
+void addConvolution(Registry &registry);
+void addNormalise(Registry &registry);
+void addAttention(Registry &registry);
+void addQuantise(Registry &registry);
 
 /// Every op that is known.
 const Registry &allOps();
