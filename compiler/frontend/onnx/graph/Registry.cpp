@@ -29,6 +29,11 @@ const Registry &allOps() {
     addMovement(all);
     addWindow(all);
     addIndex(all);
+    addConvolution(all);
+    addPool(all);
+    addChannelNorm(all);
+    addResize(all);
+    addRecurrent(all);
     return all;
   }();
   return registry;

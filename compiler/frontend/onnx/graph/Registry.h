@@ -31,6 +31,11 @@ void addReduce(Registry &registry);
 void addMovement(Registry &registry);
 void addWindow(Registry &registry);
 void addIndex(Registry &registry);
+void addConvolution(Registry &registry);
+void addPool(Registry &registry);
+void addChannelNorm(Registry &registry);
+void addResize(Registry &registry);
+void addRecurrent(Registry &registry);
 
 /// Every op that is known.
 const Registry &allOps();
