@@ -14,12 +14,17 @@ static uint64_t pairKey(int32_t left, int32_t right) {
   return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
 }
 
-Bpe::Bpe(TokenIds tokenIds, BpeOptions options) : ids(std::move(tokenIds)), options(options) {
+std::array<int32_t, 256> byteTokensOf(const TokenIds &ids) {
+  std::array<int32_t, 256> tokens{};
   for (int byte = 0; byte < 256; ++byte) {
     auto found = ids.find(fmt::format("<0x{:02X}>", byte));
-    byteTokens[static_cast<size_t>(byte)] = found == ids.end() ? -1 : found->second;
+    tokens[static_cast<size_t>(byte)] = found == ids.end() ? -1 : found->second;
   }
+  return tokens;
 }
+
+Bpe::Bpe(TokenIds tokenIds, BpeOptions options)
+    : ids(std::move(tokenIds)), options(options), byteTokens(byteTokensOf(ids)) {}
 
 Result<void> Bpe::addMerge(std::string_view left, std::string_view right) {
   std::string whole = std::string(left).append(right);

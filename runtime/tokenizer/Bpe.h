@@ -20,6 +20,9 @@ struct StringHash {
 };
 using TokenIds = std::unordered_map<std::string, int32_t, StringHash, std::equal_to<>>;
 
+/// The tokens "<0xNN>" of the bytes; -1: none.
+std::array<int32_t, 256> byteTokensOf(const TokenIds &ids);
+
 struct BpeOptions {
   std::optional<int32_t> unknown; // the token of a character without one
   bool fuseUnknown = false;       // neighbouring unknown characters become one token

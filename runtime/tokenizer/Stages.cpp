@@ -1,5 +1,6 @@
 #include "runtime/tokenizer/Stages.h"
 
+#include "runtime/tokenizer/StageSteps.h"
 #include "runtime/tokenizer/Utf8.h"
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 namespace weft::runtime {
 
 const char *const gpt2Pattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+const char *const punctuationPattern = R"([!-/:-@\[-`{-~\p{P}])";
 
 namespace {
 /// Printable bytes stand for themselves, the others for U+0100 and up in order.
@@ -82,17 +85,16 @@ Result<std::vector<TextRange>> Pattern::matches(std::string_view text) const {
   return found;
 }
 
-/// What steps may make of `bytes`: several times what any real tokenizer does.
-static size_t growthLimit(size_t bytes) { return 65'536 + 64 * bytes; }
+size_t growthLimit(size_t bytes) { return 65'536 + 64 * bytes; }
 
-static Error growthError() { return userError("the tokenizer's steps make the text more than 64 times as long"); }
+Error growthError() { return userError("the tokenizer's steps make the text more than 64 times as long"); }
 
 static size_t bytesOf(const std::vector<std::string> &tokens) {
   return std::accumulate(tokens.begin(), tokens.end(), size_t{0},
                          [](size_t sum, const std::string &token) { return sum + token.size(); });
 }
 
-static void replaceAll(std::string &text, const std::vector<TextRange> &matches, const std::string &content) {
+void replaceAll(std::string &text, const std::vector<TextRange> &matches, const std::string &content) {
   std::string result;
   size_t done = 0;
   for (TextRange match : matches) {
@@ -100,29 +102,6 @@ static void replaceAll(std::string &text, const std::vector<TextRange> &matches,
     done = match.end;
   }
   text = result.append(text, done);
-}
-
-//===----------------------------------------------------------------------------------------------------------------===//
-// Normalisers
-//===----------------------------------------------------------------------------------------------------------------===//
-
-Result<std::string> normalize(const std::vector<Normalizer> &steps, std::string text) {
-  size_t limit = growthLimit(text.size());
-  for (const Normalizer &step : steps) {
-    if (const auto *prepend = std::get_if<Prepend>(&step)) {
-      if (!text.empty())
-        text.insert(0, prepend->text);
-      continue;
-    }
-    const auto &replace = std::get<Replace>(step);
-    Result<std::vector<TextRange>> matches = replace.pattern.matches(text);
-    if (!matches)
-      return matches.takeError();
-    if (text.size() + matches->size() * replace.content.size() > limit)
-      return growthError();
-    replaceAll(text, *matches, replace.content);
-  }
-  return text;
 }
 
 //===----------------------------------------------------------------------------------------------------------------===//
@@ -218,6 +197,16 @@ static Result<void> apply(const MetaspaceSplit &step, Piece piece, std::vector<P
   return success();
 }
 
+Result<std::vector<PreTokenizer>> bertPreTokenizer() {
+  Result<Regex> space = Regex::compile(R"(\s+)"), punctuation = Regex::compile(punctuationPattern);
+  if (!space)
+    return space.takeError();
+  if (!punctuation)
+    return punctuation.takeError();
+  return std::vector<PreTokenizer>{Split{Pattern{std::move(*space)}, SplitBehavior::Removed, false},
+                                   Split{Pattern{std::move(*punctuation)}, SplitBehavior::Isolated, false}};
+}
+
 Result<std::vector<Piece>> preTokenize(const std::vector<PreTokenizer> &steps, Piece whole) {
   size_t limit = growthLimit(whole.text.size());
   std::vector<Piece> pieces;
@@ -310,6 +299,20 @@ static void apply(const MetaspaceDecoder &step, Tokens &tokens, DecodeTo) {
   Pattern pattern{step.replacement};
   for (size_t i = 0; i < tokens.size(); ++i)
     replaceAll(tokens[i], *pattern.matches(tokens[i]), i == 0 && step.dropFirst ? "" : " ");
+}
+
+static void apply(const WordPieceDecoder &step, Tokens &tokens, DecodeTo) {
+  static constexpr const char *contractions[][2] = {
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
+      {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (i != 0)
+      tokens[i] = !step.prefix.empty() && tokens[i].starts_with(step.prefix) ? tokens[i].substr(step.prefix.size())
+                                                                             : " " + tokens[i];
+    if (step.cleanup)
+      for (const auto &[from, to] : contractions)
+        replaceAll(tokens[i], *Pattern{std::string(from)}.matches(tokens[i]), to);
+  }
 }
 
 Result<std::string> decodeTokens(const std::vector<Decoder> &steps, Tokens tokens, DecodeTo to) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "hw-models/support/Result.h"
+#include "runtime/tokenizer/CharacterMap.h"
 #include "runtime/tokenizer/Regex.h"
+#include "runtime/tokenizer/Unicode.h"
 
 #include <string>
 #include <string_view>
@@ -41,7 +43,25 @@ struct Replace {
   Pattern pattern;
   std::string content;
 };
-using Normalizer = std::variant<Prepend, Replace>;
+struct Precompiled {
+  CharacterMap map;
+};
+struct UnicodeForm {
+  unicode::Form form = unicode::Form::Nfc;
+};
+struct Lowercase {};
+struct StripAccents {};
+/// Removes white space at the ends.
+struct StripSpaces {
+  bool left = true, right = true;
+};
+/// Removes control characters, makes white space spaces, sets CJK characters apart, and takes accents away before it
+/// makes letters small.
+struct BertNormalizer {
+  bool clean = true, separateCjk = true, stripAccents = true, lowercase = true;
+};
+using Normalizer =
+    std::variant<Prepend, Replace, Precompiled, UnicodeForm, Lowercase, StripAccents, StripSpaces, BertNormalizer>;
 
 Result<std::string> normalize(const std::vector<Normalizer> &steps, std::string text);
 
@@ -75,6 +95,10 @@ using PreTokenizer = std::variant<Split, ByteLevelSplit, MetaspaceSplit>;
 
 /// The pattern that ByteLevel implies.
 extern const char *const gpt2Pattern;
+/// What BERT cuts at: ASCII's punctuation and all of Unicode's.
+extern const char *const punctuationPattern;
+/// Words between white space, punctuation alone.
+Result<std::vector<PreTokenizer>> bertPreTokenizer();
 
 /// No piece of the result is empty.
 Result<std::vector<Piece>> preTokenize(const std::vector<PreTokenizer> &steps, Piece whole);
@@ -98,8 +122,14 @@ struct MetaspaceDecoder {
   std::string replacement;
   bool dropFirst = true; // in the first token the replacement vanishes
 };
-using Decoder =
-    std::variant<ByteLevelDecoder, ByteFallbackDecoder, FuseDecoder, ReplaceDecoder, StripDecoder, MetaspaceDecoder>;
+/// Tokens with `prefix` go on where the one before ends, others after a space; `cleanup` takes spaces away before
+/// punctuation and English contractions.
+struct WordPieceDecoder {
+  std::string prefix;
+  bool cleanup = true;
+};
+using Decoder = std::variant<ByteLevelDecoder, ByteFallbackDecoder, FuseDecoder, ReplaceDecoder, StripDecoder,
+                             MetaspaceDecoder, WordPieceDecoder>;
 
 /// Text: valid UTF-8, ill-formed bytes replaced by U+FFFD. Bytes: what the tokens stand for, nothing replaced.
 enum class DecodeTo { Text, Bytes };

@@ -28,7 +28,9 @@ Result<void> Tokenizer::encodePart(std::string_view text, bool atStart, std::vec
     if (!pieces)
       return pieces.takeError();
     for (const Piece &piece : *pieces)
-      if (Result<void> encoded = parts->model->encode(piece.text, ids); !encoded)
+      if (Result<void> encoded =
+              std::visit([&](const auto &kind) { return kind.encode(piece.text, ids); }, *parts->model);
+          !encoded)
         return encoded;
   }
   return success();
@@ -89,8 +91,8 @@ uint32_t Tokenizer::vocabSize() const { return parts->vocabSize; }
 int32_t Tokenizer::idOf(std::string_view token) const {
   if (auto found = parts->addedIds.find(token); found != parts->addedIds.end())
     return found->second;
-  auto found = parts->model->tokens().find(token);
-  return found == parts->model->tokens().end() ? -1 : found->second;
+  auto found = parts->vocabulary().find(token);
+  return found == parts->vocabulary().end() ? -1 : found->second;
 }
 
 bool Tokenizer::isSpecial(int32_t id) const {

@@ -1,8 +1,9 @@
-// Text to token ids and back, as a Hugging Face tokenizer.json says.
+// Text to token ids and back, as a Hugging Face tokenizer.json or the metadata of a GGUF file says.
 #pragma once
 
 #include "hw-models/support/Result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -14,7 +15,7 @@ namespace weft::runtime {
 
 struct TokenizerParts;
 
-/// BPE, byte-level or with byte fallback. Never changes; may be used from several threads.
+/// Never changes; may be used from several threads.
 class Tokenizer {
 public:
   /// TokenizerFile.cpp makes these from a file.
@@ -46,11 +47,13 @@ private:
   std::unique_ptr<const TokenizerParts> parts;
 };
 
-/// Error: the file cannot be read, is not JSON, contradicts itself, or asks for something unsupported; the message
-/// names file and key.
+/// A tokenizer.json or a GGUF file, by content. Error: the file cannot be read, is neither, contradicts itself, or asks
+/// for something unsupported; the message names file and key.
 Result<std::unique_ptr<Tokenizer>> readTokenizer(const std::string &path);
-/// The same from the file's text; `origin` names it in messages.
+/// The same from the text of a tokenizer.json; `origin` names it in messages.
 Result<std::unique_ptr<Tokenizer>> parseTokenizer(std::string_view json, const std::string &origin);
+/// The same from the bytes of a GGUF file.
+Result<std::unique_ptr<Tokenizer>> parseGgufTokenizer(std::span<const std::byte> file, const std::string &origin);
 
 /// Decodes a sequence token by token. What push() and finish() give, put together, is decode() of all ids; only where
 /// byte-fallback tokens make no valid text may the count of U+FFFD differ. A character whose bytes are spread over

@@ -1,6 +1,7 @@
 // One core's share of weights and constants, in the form its kernels read.
 #pragma once
 
+#include "runtime/weights/HalfFloat.h"
 #include "runtime/weights/WeightFiles.h"
 
 #include <cstdint>
@@ -8,13 +9,6 @@
 #include <vector>
 
 namespace weft::runtime {
-
-// Conversions between the 16-bit floats and f32. Widening is exact; narrowing rounds to nearest, ties to even, and
-// keeps infinities, signed zeros and NaNs (quiet) what they are.
-float widenBf16(uint16_t bits);
-float widenF16(uint16_t bits);
-uint16_t narrowBf16(float value);
-uint16_t narrowF16(float value);
 
 /// Core (x, y)'s local matrix of `weight`, gathered from the bytes of its file into the bytes of its resident buffer.
 /// Padding (index -1) becomes zero; the bytes between rows, and other weights' columns of a block, are left alone.

@@ -236,16 +236,6 @@ void qLinearConv(NodeBuilder &n) {
   n.out(0, requantise(n, sum, scale, n.in(6), n.in(7)));
 }
 
-void qLinearMatMul(NodeBuilder &n) {
-  // A scale or zero point a row of the left, or a column of the right operand.
-  auto along = [&](Tensor value, bool row) {
-    return row && value.rank() == 1 && value.elements() > 1 ? n.reshape(value, {value.elements(), 1}) : value;
-  };
-  Tensor a = centred(n, n.in(0), along(n.in(2), true)), b = centred(n, n.in(3), n.in(5));
-  Tensor sum = n.matmul(a, b, ElementType::Int32);
-  n.out(0, requantise(n, sum, n.multiply(along(n.in(1), true), n.in(4)), n.in(6), n.in(7)));
-}
-
 } // namespace
 
 void addConvolution(Registry &r) {
@@ -253,7 +243,6 @@ void addConvolution(Registry &r) {
   r.add("ConvTranspose", convTranspose);
   r.add("ConvInteger", convInteger);
   r.add("QLinearConv", qLinearConv);
-  r.add("QLinearMatMul", qLinearMatMul);
 }
 
 } // namespace weft::frontend::onnx

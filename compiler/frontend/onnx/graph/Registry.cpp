@@ -29,7 +29,11 @@ const Registry &allOps() {
     addMovement(all);
     addWindow(all);
     addIndex(all);
+    addLinear(all);
     addConvolution(all);
+    addNormalise(all);
+    addAttention(all);
+    addQuantise(all);
     addPool(all);
     addChannelNorm(all);
     addResize(all);

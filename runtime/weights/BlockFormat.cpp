@@ -1,0 +1,201 @@
+#include "runtime/weights/BlockFormat.h"
+
+#include "runtime/weights/HalfFloat.h"
+
+#include <cassert>
+#include <cstring>
+
+namespace weft::runtime {
+
+static constexpr std::array<BlockFacts, blockFormatCount> formats{{
+    {"Q4_0", 32, 18, 32, -8, 7, false, false, false},
+    {"Q4_1", 32, 20, 32, 0, 15, false, true, false},
+    {"Q5_0", 32, 22, 32, -16, 15, false, false, false},
+    {"Q5_1", 32, 24, 32, 0, 31, false, true, false},
+    {"Q8_0", 32, 34, 32, -128, 127, false, false, false},
+    {"Q2_K", 256, 84, 16, 0, 3, true, true, false},
+    {"Q3_K", 256, 110, 16, -4, 3, true, false, false},
+    {"Q4_K", 256, 144, 32, 0, 15, true, true, false},
+    {"Q5_K", 256, 176, 32, 0, 31, true, true, false},
+    {"Q6_K", 256, 210, 16, -32, 31, true, false, false},
+    {"IQ4_NL", 32, 18, 32, 0, 15, false, false, true},
+    {"IQ4_XS", 256, 136, 32, 0, 15, true, false, true},
+}};
+
+const BlockFacts &factsOf(BlockFormat format) { return formats[static_cast<size_t>(format)]; }
+
+std::optional<BlockFormat> blockFormatNamed(std::string_view name) {
+  for (size_t i = 0; i < formats.size(); ++i)
+    if (formats[i].name == name)
+      return static_cast<BlockFormat>(i);
+  return std::nullopt;
+}
+
+namespace {
+
+unsigned byteAt(const std::byte *bytes, size_t i) { return std::to_integer<unsigned>(bytes[i]); }
+
+uint16_t halfAt(const std::byte *bytes) { return static_cast<uint16_t>(byteAt(bytes, 0) | byteAt(bytes, 1) << 8); }
+
+/// `count` weights, two to a byte: the first half of them in the lower halves of the bytes.
+void unpackNibbles(const std::byte *bytes, size_t count, int bias, int8_t *codes) {
+  for (size_t i = 0; i < count / 2; ++i) {
+    codes[i] = static_cast<int8_t>(static_cast<int>(byteAt(bytes, i) & 15) - bias);
+    codes[i + count / 2] = static_cast<int8_t>(static_cast<int>(byteAt(bytes, i) >> 4) - bias);
+  }
+}
+
+/// Q5_0 and Q5_1: a fifth bit for each of 32 weights, then nibbles.
+void unpackFive(const std::byte *bytes, int bias, int8_t *codes) {
+  unpackNibbles(bytes + 4, 32, 0, codes);
+  for (size_t i = 0; i < 32; ++i)
+    codes[i] = static_cast<int8_t>(codes[i] + static_cast<int>((byteAt(bytes, i / 8) >> i % 8 & 1) << 4) - bias);
+}
+
+/// The eight 6-bit scales and minimums of Q4_K and Q5_K in 12 bytes.
+void unpackScalesK(const std::byte *bytes, Block &block) {
+  for (size_t i = 0; i < 4; ++i) {
+    block.scales[i] = static_cast<int8_t>(byteAt(bytes, i) & 63);
+    block.minimums[i] = static_cast<uint8_t>(byteAt(bytes, i + 4) & 63);
+    block.scales[i + 4] = static_cast<int8_t>((byteAt(bytes, i + 8) & 15) | (byteAt(bytes, i) >> 6) << 4);
+    block.minimums[i + 4] = static_cast<uint8_t>((byteAt(bytes, i + 8) >> 4) | (byteAt(bytes, i + 4) >> 6) << 4);
+  }
+}
+
+/// Two bits for each of 256 weights: in either half, 32 bytes hold four times 32 of them.
+unsigned twoBits(const std::byte *bytes, size_t i) {
+  return byteAt(bytes, i / 128 * 32 + i % 32) >> (i % 128 / 32 * 2) & 3;
+}
+
+void unpackQ2K(const std::byte *bytes, Block &block) {
+  for (size_t i = 0; i < 16; ++i) {
+    block.scales[i] = static_cast<int8_t>(byteAt(bytes, i) & 15);
+    block.minimums[i] = static_cast<uint8_t>(byteAt(bytes, i) >> 4);
+  }
+  for (size_t i = 0; i < 256; ++i)
+    block.codes[i] = static_cast<int8_t>(twoBits(bytes + 16, i));
+  block.d = halfAt(bytes + 80);
+  block.dmin = halfAt(bytes + 82);
+}
+
+void unpackQ3K(const std::byte *bytes, Block &block) {
+  const std::byte *low = bytes + 32, *packed = bytes + 96;
+  for (size_t i = 0; i < 256; ++i) // the third bit is stored inverted: it takes 4 away where it is 0
+    block.codes[i] =
+        static_cast<int8_t>(static_cast<int>(twoBits(low, i) | (byteAt(bytes, i % 32) >> (i / 32) & 1) << 2) - 4);
+  for (size_t i = 0; i < 16; ++i) {
+    unsigned four = i < 8 ? byteAt(packed, i) & 15 : byteAt(packed, i - 8) >> 4;
+    unsigned two = byteAt(packed, 8 + i % 4) >> (i / 4 * 2) & 3;
+    block.scales[i] = static_cast<int8_t>(static_cast<int>(four | two << 4) - 32);
+  }
+  block.d = halfAt(bytes + 108);
+}
+
+void unpackQ4K(const std::byte *bytes, Block &block) {
+  block.d = halfAt(bytes);
+  block.dmin = halfAt(bytes + 2);
+  unpackScalesK(bytes + 4, block);
+  for (size_t part = 0; part < 4; ++part)
+    unpackNibbles(bytes + 16 + part * 32, 64, 0, block.codes.data() + part * 64);
+}
+
+void unpackQ5K(const std::byte *bytes, Block &block) {
+  block.d = halfAt(bytes);
+  block.dmin = halfAt(bytes + 2);
+  unpackScalesK(bytes + 4, block);
+  for (size_t part = 0; part < 4; ++part)
+    unpackNibbles(bytes + 48 + part * 32, 64, 0, block.codes.data() + part * 64);
+  for (size_t i = 0; i < 256; ++i)
+    block.codes[i] =
+        static_cast<int8_t>(block.codes[i] + static_cast<int>((byteAt(bytes + 16, i % 32) >> i / 32 & 1) << 4));
+}
+
+void unpackQ6K(const std::byte *bytes, Block &block) {
+  const std::byte *high = bytes + 128;
+  for (size_t i = 0; i < 256; ++i) {
+    // In either half of the block four runs of 32 share 64 bytes of lower and 32 bytes of upper bits.
+    size_t half = i / 128, run = i % 128 / 32, at = i % 32;
+    unsigned lower = byteAt(bytes, half * 64 + run % 2 * 32 + at) >> (run / 2 * 4) & 15;
+    unsigned upper = byteAt(high, half * 32 + at) >> (run * 2) & 3;
+    block.codes[i] = static_cast<int8_t>(static_cast<int>(lower | upper << 4) - 32);
+  }
+  for (size_t i = 0; i < 16; ++i)
+    block.scales[i] = static_cast<int8_t>(byteAt(bytes, 192 + i));
+  block.d = halfAt(bytes + 208);
+}
+
+void unpackIq4Xs(const std::byte *bytes, Block &block) {
+  block.d = halfAt(bytes);
+  unsigned high = halfAt(bytes + 2);
+  for (size_t i = 0; i < 8; ++i) {
+    unsigned four = byteAt(bytes, 4 + i / 2) >> (i % 2 * 4) & 15;
+    block.scales[i] = static_cast<int8_t>(static_cast<int>(four | (high >> (2 * i) & 3) << 4) - 32);
+    unpackNibbles(bytes + 8 + i * 16, 32, 0, block.codes.data() + i * 32);
+  }
+}
+
+} // namespace
+
+void unpackBlock(BlockFormat format, const std::byte *bytes, Block &block) {
+  const BlockFacts &facts = factsOf(format);
+  if (!facts.scales)
+    block.scales.fill(1);
+  if (facts.weights == 32) { // these begin with their scale, and those with a minimum have it next, added
+    block.d = halfAt(bytes);
+    block.dmin = facts.minimums ? static_cast<uint16_t>(halfAt(bytes + 2) ^ 0x8000) : uint16_t{0};
+    block.minimums.fill(facts.minimums ? 1 : 0);
+  } else if (!facts.minimums) {
+    block.dmin = 0;
+    block.minimums.fill(0);
+  }
+  switch (format) {
+  case BlockFormat::Q4_0:
+    return unpackNibbles(bytes + 2, 32, 8, block.codes.data());
+  case BlockFormat::IQ4_NL:
+    return unpackNibbles(bytes + 2, 32, 0, block.codes.data());
+  case BlockFormat::Q4_1:
+    return unpackNibbles(bytes + 4, 32, 0, block.codes.data());
+  case BlockFormat::Q5_0:
+    return unpackFive(bytes + 2, 16, block.codes.data());
+  case BlockFormat::Q5_1:
+    return unpackFive(bytes + 4, 0, block.codes.data());
+  case BlockFormat::Q8_0:
+    std::memcpy(block.codes.data(), bytes + 2, 32);
+    return;
+  case BlockFormat::Q2_K:
+    return unpackQ2K(bytes, block);
+  case BlockFormat::Q3_K:
+    return unpackQ3K(bytes, block);
+  case BlockFormat::Q4_K:
+    return unpackQ4K(bytes, block);
+  case BlockFormat::Q5_K:
+    return unpackQ5K(bytes, block);
+  case BlockFormat::Q6_K:
+    return unpackQ6K(bytes, block);
+  case BlockFormat::IQ4_XS:
+    return unpackIq4Xs(bytes, block);
+  }
+}
+
+void dequantiseBlock(BlockFormat format, const std::byte *bytes, float *out) {
+  const BlockFacts &facts = factsOf(format);
+  Block block;
+  unpackBlock(format, bytes, block);
+  float d = widenF16(block.d), dmin = widenF16(block.dmin);
+  for (uint32_t i = 0; i < facts.weights; ++i) {
+    uint32_t group = i / facts.group;
+    float scale = d * float(block.scales[group]);
+    auto code = static_cast<uint8_t>(block.codes[i]);
+    float product = scale * float(facts.codebook ? codebookIq4[code & 15] : block.codes[i]);
+    out[i] = facts.minimums ? product - dmin * float(block.minimums[group]) : product;
+  }
+}
+
+void dequantiseBlocks(BlockFormat format, std::span<const std::byte> bytes, std::span<float> out) {
+  const BlockFacts &facts = factsOf(format);
+  assert(bytes.size() % facts.bytes == 0 && bytes.size() / facts.bytes * facts.weights == out.size());
+  for (size_t block = 0; block * facts.bytes < bytes.size(); ++block)
+    dequantiseBlock(format, bytes.data() + block * facts.bytes, out.data() + block * facts.weights);
+}
+
+} // namespace weft::runtime
