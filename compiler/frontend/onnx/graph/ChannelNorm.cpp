@@ -36,8 +36,8 @@ struct Moments {
 
 Moments momentsOf(NodeBuilder &n, Tensor x, ArrayRef<int64_t> axes) {
   Tensor mean = n.mean(x, axes, true);
-  Tensor centred = n.elementwise(mean.type, {x, mean},
-                                 [&](ArrayRef<Scalar> a) { return cast(a[0], mean.type) - a[1]; });
+  Tensor centred =
+      n.elementwise(mean.type, {x, mean}, [&](ArrayRef<Scalar> a) { return cast(a[0], mean.type) - a[1]; });
   return {mean, n.mean(n.multiply(centred, centred), axes, true)};
 }
 
@@ -102,9 +102,9 @@ void localResponse(NodeBuilder &n) {
   WindowOperand operands[] = {{padded, AffineMap::get(loops, 0, from, n.b.getContext())},
                               {n.empty(x.type, {size}), AffineMap::get(loops, 0, {place}, n.b.getContext())}};
   Tensor zeros = fill(n, computeType(x.type), x.shape(), 0);
-  Tensor squares = x.elements() == 0
-                       ? zeros
-                       : reduceWindows(n, operands, zeros, loops, [](ArrayRef<Scalar> a) { return a[2] + a[0] * a[0]; });
+  Tensor squares = x.elements() == 0 ? zeros : reduceWindows(n, operands, zeros, loops, [](ArrayRef<Scalar> a) {
+    return a[2] + a[0] * a[0];
+  });
   n.out(0, n.elementwise(x.type, {x, squares}, [&](ArrayRef<Scalar> a) {
     Scalar base = a[1] * alpha + bias;
     return a[0] / power(base, base.same(beta));

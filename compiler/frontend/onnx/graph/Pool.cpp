@@ -85,8 +85,7 @@ Tensor placesOfMaxima(NodeBuilder &n, Tensor x, Tensor top, const Window &window
   // In `body` every operand is an int64; so the comparison is a tensor's of its own kind: 0 where the element is the
   // maximum.
   SmallVector<Value> inputs = {padded.value, loops.shape(n, x.type).tensor.value, top.value};
-  Tensor init{n.b.create<linalg::FillOp>(n.loc, n.integer(none).value,
-                                         n.empty(ElementType::Int64, top.shape()).value)
+  Tensor init{n.b.create<linalg::FillOp>(n.loc, n.integer(none).value, n.empty(ElementType::Int64, top.shape()).value)
                   .getResult(0),
               ElementType::Int64};
   SmallVector<AffineMap> maps = {loops.input(n), loops.shape(n, x.type).map, loops.output(n), loops.output(n)};
@@ -125,9 +124,8 @@ Tensor placesOfMaxima(NodeBuilder &n, Tensor x, Tensor top, const Window &window
 void maxPool(NodeBuilder &n) {
   Tensor x = n.in(0);
   const Window window = poolWindow(n, x);
-  Tensor top = n.castTo(pool(n, x, window, least(x.type), least(x.type),
-                             [](ArrayRef<Scalar> a) { return maximum(a[2], a[0]); }),
-                        x.type);
+  Tensor top = n.castTo(
+      pool(n, x, window, least(x.type), least(x.type), [](ArrayRef<Scalar> a) { return maximum(a[2], a[0]); }), x.type);
   n.out(0, top);
   if (n.wants(1))
     n.out(1, placesOfMaxima(n, x, top, window, n.number("storage_order", 0) != 0));
@@ -188,8 +186,8 @@ Scalar rootOf(Scalar x, int64_t p) {
 void lpPool(NodeBuilder &n) {
   Tensor x = n.in(0);
   const int64_t p = n.number("p", 2);
-  Tensor sum = pool(n, x, poolWindow(n, x), 0, 0,
-                    [&](ArrayRef<Scalar> a) { return a[2] + toPower(absolute(a[0]), p); });
+  Tensor sum =
+      pool(n, x, poolWindow(n, x), 0, 0, [&](ArrayRef<Scalar> a) { return a[2] + toPower(absolute(a[0]), p); });
   n.out(0, n.castTo(n.map(sum, [&](Scalar s) { return rootOf(s, p); }), x.type));
 }
 
@@ -213,8 +211,7 @@ void globalMax(NodeBuilder &n) {
 void globalLp(NodeBuilder &n) {
   Tensor x = n.in(0);
   const int64_t p = n.number("p", 2);
-  Tensor sum = n.reduce(x, spatialAxes(n, x), Reduction::Sum, true,
-                        [&](Scalar s) { return toPower(absolute(s), p); });
+  Tensor sum = n.reduce(x, spatialAxes(n, x), Reduction::Sum, true, [&](Scalar s) { return toPower(absolute(s), p); });
   n.out(0, n.castTo(n.map(sum, [&](Scalar s) { return rootOf(s, p); }), x.type));
 }
 
@@ -237,7 +234,8 @@ void maxUnpool(NodeBuilder &n) {
   n.require(shape.size() == natural.size() && llvm::all_of(shape, [](int64_t size) { return size >= 0; }),
             "its result cannot have the shape [{}]", fmt::join(shape, ", "));
   const int64_t count = x.elements(), size = elementsOf(natural);
-  n.require(elementsOf(shape) >= size, "its result [{}] is smaller than what its windows cover", fmt::join(shape, ", "));
+  n.require(elementsOf(shape) >= size, "its result [{}] is smaller than what its windows cover",
+            fmt::join(shape, ", "));
   Tensor flat = fill(n, x.type, {size}, 0);
   Tensor from = n.reshape(x, {count}), to = n.reshape(places, {count});
   if (count != 0 && size != 0) {

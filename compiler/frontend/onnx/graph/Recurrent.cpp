@@ -46,9 +46,10 @@ Scalar activate(Scalar x, const Activation &f) {
 /// The activations of all directions, with the parameters that they have by default.
 std::vector<Activation> activations(NodeBuilder &n, ArrayRef<StringRef> defaults, size_t directions) {
   static const std::map<std::string, std::pair<double, double>> parameters = {
-      {"Sigmoid", {0, 0}},     {"Tanh", {0, 0}},         {"Relu", {0, 0}}, {"LeakyRelu", {0.01, 0}},
-      {"Affine", {1, 0}},      {"ThresholdedRelu", {1, 0}}, {"Elu", {1, 0}},  {"ScaledTanh", {1, 1}},
-      {"HardSigmoid", {0.2, 0.5}}, {"Softsign", {0, 0}}, {"Softplus", {0, 0}}};
+      {"Sigmoid", {0, 0}},      {"Tanh", {0, 0}},       {"Relu", {0, 0}},
+      {"LeakyRelu", {0.01, 0}}, {"Affine", {1, 0}},     {"ThresholdedRelu", {1, 0}},
+      {"Elu", {1, 0}},          {"ScaledTanh", {1, 1}}, {"HardSigmoid", {0.2, 0.5}},
+      {"Softsign", {0, 0}},     {"Softplus", {0, 0}}};
   std::vector<std::string> names;
   if (const Attribute *given = n.find("activations"))
     names = given->texts;
@@ -62,7 +63,8 @@ std::vector<Activation> activations(NodeBuilder &n, ArrayRef<StringRef> defaults
   std::vector<Activation> out;
   size_t alpha = 0, beta = 0;
   for (const std::string &name : names) {
-    auto known = llvm::find_if(parameters, [&](const auto &entry) { return StringRef(entry.first).equals_insensitive(name); });
+    auto known =
+        llvm::find_if(parameters, [&](const auto &entry) { return StringRef(entry.first).equals_insensitive(name); });
     n.require(known != parameters.end(), "its activation '{}' is not known", name);
     Activation f{known->first, known->second.first, known->second.second};
     // The lists hold numbers only for those that have parameters, in order.
@@ -89,9 +91,7 @@ struct State {
   Tensor h, c;
 };
 
-Scalar gate(Scalar x, const Activation &f, double clip) {
-  return activate(clip > 0 ? clamp(x, -clip, clip) : x, f);
-}
+Scalar gate(Scalar x, const Activation &f, double clip) { return activate(clip > 0 ? clamp(x, -clip, clip) : x, f); }
 
 /// Gate `i` of a row of gates.
 Tensor gateOf(NodeBuilder &n, Tensor gates, const Layer &layer, int64_t i) {
@@ -116,9 +116,7 @@ Tensor gateTensor(NodeBuilder &n, Tensor x, const Activation &f, const Layer &la
 }
 
 /// x·Wᵀ, for all gates.
-Tensor project(NodeBuilder &n, Tensor x, Tensor w) {
-  return n.contract({x, w}, {{0, 2}, {1, 2}}, {0, 1}, x.type);
-}
+Tensor project(NodeBuilder &n, Tensor x, Tensor w) { return n.contract({x, w}, {{0, 2}, {1, 2}}, {0, 1}, x.type); }
 
 State rnnStep(NodeBuilder &n, const Layer &l, Tensor x, State s) {
   return {gateTensor(n, sumOf(n, {x, project(n, s.h, l.r), l.wBias, l.rBias}), l.f[0], l), {}};
@@ -129,8 +127,8 @@ State gruStep(NodeBuilder &n, const Layer &l, Tensor x, State s) {
   auto biasOf = [&](Tensor bias, int64_t i) { return bias ? gateOf(n, bias, l, i) : Tensor{}; };
   auto recurrent = [&](int64_t i, Tensor h) { return project(n, h, n.sliceAxis(l.r, 0, i * l.hidden, l.hidden)); };
   auto plain = [&](int64_t i) {
-    return gateTensor(
-        n, sumOf(n, {gateOf(n, x, l, i), recurrent(i, s.h), biasOf(l.wBias, i), biasOf(l.rBias, i)}), l.f[0], l);
+    return gateTensor(n, sumOf(n, {gateOf(n, x, l, i), recurrent(i, s.h), biasOf(l.wBias, i), biasOf(l.rBias, i)}),
+                      l.f[0], l);
   };
   Tensor z = plain(0), r = plain(1), candidate;
   if (l.linearBeforeReset) {
@@ -139,12 +137,13 @@ State gruStep(NodeBuilder &n, const Layer &l, Tensor x, State s) {
       inner = n.add(inner, biasOf(l.rBias, 2));
     candidate = sumOf(n, {gateOf(n, x, l, 2), n.multiply(r, inner), biasOf(l.wBias, 2)});
   } else {
-    candidate = sumOf(n, {gateOf(n, x, l, 2), recurrent(2, n.multiply(r, s.h)), biasOf(l.wBias, 2), biasOf(l.rBias, 2)});
+    candidate =
+        sumOf(n, {gateOf(n, x, l, 2), recurrent(2, n.multiply(r, s.h)), biasOf(l.wBias, 2), biasOf(l.rBias, 2)});
   }
   candidate = gateTensor(n, candidate, l.f[1], l);
-  return {n.elementwise(x.type, {z, candidate, s.h},
-                        [](ArrayRef<Scalar> a) { return (1.0 - a[0]) * a[1] + a[0] * a[2]; }),
-          {}};
+  return {
+      n.elementwise(x.type, {z, candidate, s.h}, [](ArrayRef<Scalar> a) { return (1.0 - a[0]) * a[1] + a[0] * a[2]; }),
+      {}};
 }
 
 /// Gates i, o, f, c; peepholes i, o, f.
@@ -155,8 +154,8 @@ State lstmStep(NodeBuilder &n, const Layer &l, Tensor x, State s) {
     return l.peephole ? n.add(own, n.multiply(gateOf(n, l.peephole, l, p), c)) : own;
   };
   Tensor input = gateTensor(n, withPeephole(0, 0, s.c), l.f[0], l);
-  Tensor forget = l.coupled ? n.map(input, [](Scalar i) { return 1.0 - i; })
-                            : gateTensor(n, withPeephole(2, 2, s.c), l.f[0], l);
+  Tensor forget =
+      l.coupled ? n.map(input, [](Scalar i) { return 1.0 - i; }) : gateTensor(n, withPeephole(2, 2, s.c), l.f[0], l);
   Tensor candidate = gateTensor(n, gateOf(n, all, l, 3), l.f[1], l);
   Tensor c = n.elementwise(x.type, {forget, s.c, input, candidate},
                            [](ArrayRef<Scalar> a) { return a[0] * a[1] + a[2] * a[3]; });
@@ -198,7 +197,8 @@ std::pair<Tensor, State> runLayer(NodeBuilder &n, const Layer &layer, Step step,
             return here < cast(a[0], ElementType::Int64);
           });
           auto keep = [&](Tensor yes, Tensor no) {
-            return n.elementwiseRaw(x.type, {alive, yes, no}, [](ArrayRef<Scalar> a) { return select(a[0], a[1], a[2]); });
+            return n.elementwiseRaw(x.type, {alive, yes, no},
+                                    [](ArrayRef<Scalar> a) { return select(a[0], a[1], a[2]); });
           };
           shown = keep(after.h, n.scalar(x.type, 0));
           after.h = keep(after.h, before.h);
@@ -206,8 +206,8 @@ std::pair<Tensor, State> runLayer(NodeBuilder &n, const Layer &layer, Step step,
             after.c = keep(after.c, before.c);
         }
         auto [to, width] = row(layer.hidden);
-        Tensor whole{n.b.create<tensor::InsertSliceOp>(loc, n.reshape(shown, {1, batch, layer.hidden}).value, now[0], to,
-                                                       width, ones),
+        Tensor whole{n.b.create<tensor::InsertSliceOp>(loc, n.reshape(shown, {1, batch, layer.hidden}).value, now[0],
+                                                       to, width, ones),
                      x.type};
         SmallVector<Value> next = {whole.value, after.h.value};
         if (after.c)
@@ -272,7 +272,8 @@ void recurrent(NodeBuilder &n, const Kind &kind) {
     if (kind.hasCell)
       layer.peephole = directionOf(n, wide(n.optional(7)), d);
     const size_t own = kind.activations.size();
-    layer.f.assign(functions.begin() + static_cast<int64_t>(own) * d, functions.begin() + static_cast<int64_t>(own) * (d + 1));
+    layer.f.assign(functions.begin() + static_cast<int64_t>(own) * d,
+                   functions.begin() + static_cast<int64_t>(own) * (d + 1));
     layer.clip = n.real("clip", 0);
     layer.hidden = hidden;
     layer.coupled = n.number("input_forget", 0) != 0;

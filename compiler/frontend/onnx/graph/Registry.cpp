@@ -38,6 +38,8 @@ const Registry &allOps() {
     addChannelNorm(all);
     addResize(all);
     addRecurrent(all);
+    addContribAttention(all);
+    addContrib(all);
     return all;
   }();
   return registry;

@@ -40,6 +40,9 @@ void addPool(Registry &registry);
 void addChannelNorm(Registry &registry);
 void addResize(Registry &registry);
 void addRecurrent(Registry &registry);
+void addContribAttention(Registry &registry);
+/// After those of ONNX itself.
+void addContrib(Registry &registry);
 
 /// Every op that is known.
 const Registry &allOps();

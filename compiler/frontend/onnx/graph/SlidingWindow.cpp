@@ -11,8 +11,7 @@ namespace {
 void padToSame(Window &window, bool upper) {
   for (size_t i = 0; i < window.rank(); ++i) {
     window.out[i] = (window.in[i] + window.strides[i] - 1) / window.strides[i];
-    int64_t total =
-        std::max<int64_t>(0, (window.out[i] - 1) * window.strides[i] + window.extent(i) - window.in[i]);
+    int64_t total = std::max<int64_t>(0, (window.out[i] - 1) * window.strides[i] + window.extent(i) - window.in[i]);
     window.before[i] = upper ? total / 2 : total - total / 2;
     window.after[i] = total - window.before[i];
   }
@@ -94,15 +93,15 @@ Tensor reduceWindows(NodeBuilder &n, ArrayRef<WindowOperand> operands, Tensor in
   maps.push_back(AffineMap::get(loops, 0, results, n.b.getContext()));
   SmallVector<utils::IteratorType> iterators(loops, utils::IteratorType::reduction);
   std::fill(iterators.begin(), iterators.begin() + parallel, utils::IteratorType::parallel);
-  auto op = n.b.create<linalg::GenericOp>(
-      n.loc, init.value.getType(), inputs, init.value, maps, iterators,
-      [&](OpBuilder &inner, Location at, ValueRange arguments) {
-        SmallVector<Scalar> scalars;
-        for (auto [operand, argument] : llvm::zip(operands, arguments))
-          scalars.push_back(cast(Scalar{argument, operand.tensor.type, &inner, at}, init.type));
-        scalars.push_back({arguments.back(), init.type, &inner, at});
-        inner.create<linalg::YieldOp>(at, body(scalars).value);
-      });
+  auto op = n.b.create<linalg::GenericOp>(n.loc, init.value.getType(), inputs, init.value, maps, iterators,
+                                          [&](OpBuilder &inner, Location at, ValueRange arguments) {
+                                            SmallVector<Scalar> scalars;
+                                            for (auto [operand, argument] : llvm::zip(operands, arguments))
+                                              scalars.push_back(
+                                                  cast(Scalar{argument, operand.tensor.type, &inner, at}, init.type));
+                                            scalars.push_back({arguments.back(), init.type, &inner, at});
+                                            inner.create<linalg::YieldOp>(at, body(scalars).value);
+                                          });
   return {op.getResult(0), init.type};
 }
 

@@ -35,7 +35,6 @@ struct WindowOperand {
 
 /// A reduction over windows: `body` gets an element of each operand, and last the running result, all of its type.
 /// Of the `loops` those of the result come first, in its order; the others are reduced.
-Tensor reduceWindows(NodeBuilder &n, llvm::ArrayRef<WindowOperand> operands, Tensor init, unsigned loops,
-                     Body body);
+Tensor reduceWindows(NodeBuilder &n, llvm::ArrayRef<WindowOperand> operands, Tensor init, unsigned loops, Body body);
 
 } // namespace weft::frontend::onnx
