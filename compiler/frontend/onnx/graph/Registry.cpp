@@ -34,6 +34,12 @@ const Registry &allOps() {
     addNormalise(all);
     addAttention(all);
     addQuantise(all);
+    addPool(all);
+    addChannelNorm(all);
+    addResize(all);
+    addRecurrent(all);
+    addContribAttention(all);
+    addContrib(all);
     return all;
   }();
   return registry;
