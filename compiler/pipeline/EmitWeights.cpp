@@ -38,8 +38,17 @@ pkg::ElementType elementType(frontend::WeightType type) {
     return pkg::ElementType::F16;
   case frontend::WeightType::BF16:
     return pkg::ElementType::BF16;
+  case frontend::WeightType::I8:
+    return pkg::ElementType::I8;
+  case frontend::WeightType::I32:
+    return pkg::ElementType::I32;
+  case frontend::WeightType::F64:
+  case frontend::WeightType::I16:
+  case frontend::WeightType::I64:
+  case frontend::WeightType::Bool:
+    break; // no layout of the mesh has them
   }
-  llvm_unreachable("all types are handled");
+  llvm_unreachable("a type that weights on the mesh have");
 }
 
 place::HeadLayout headLayout(std::optional<ArrayRef<int64_t>> heads, const place::Mesh &mesh) {
