@@ -13,6 +13,8 @@ find_package(Eigen3 REQUIRED)
 find_package(Threads REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(Pagmo REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(ONNX REQUIRED CONFIG) # the classes of its files only; they know opset 17, so types and shapes are ours
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
 if(WEFT_TESTS)

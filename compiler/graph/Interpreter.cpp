@@ -1,17 +1,10 @@
 #include "compiler/graph/Interpreter.h"
 
+#include "compiler/graph/HostCall.h"
 #include "compiler/graph/InterpreterLowering.h"
 
-#include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/IR/BuiltinTypes.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 
-#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
-#include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
-
-#include <cstring>
 #include <fmt/format.h>
 
 using namespace mlir;
@@ -26,90 +19,6 @@ struct Interpreter::Program {
   bool hasPosition = false;
   int64_t maxSeq = 0, vocab = 0;
 };
-
-namespace {
-
-int64_t elementsOf(const std::vector<int64_t> &shape) {
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  return count;
-}
-
-/// A memref descriptor as the C interface takes it: allocated, aligned, offset, sizes, strides; eight bytes each.
-std::vector<int64_t> descriptor(void *data, const std::vector<int64_t> &shape) {
-  auto address = static_cast<int64_t>(reinterpret_cast<intptr_t>(data));
-  std::vector<int64_t> fields = {address, address, 0};
-  fields.insert(fields.end(), shape.begin(), shape.end());
-  std::vector<int64_t> strides(shape.size(), 1);
-  for (size_t i = shape.size(); i-- > 1;)
-    strides[i - 1] = strides[i] * shape[i];
-  fields.insert(fields.end(), strides.begin(), strides.end());
-  return fields;
-}
-
-/// The packed arguments of one call: what stays alive until it returns.
-class Call {
-public:
-  void addIndex(int64_t value) { slots.push_back({{value}, false, {}}); }
-  void addBuffer(void *data, const std::vector<int64_t> &shape) {
-    slots.push_back({descriptor(data, shape), true, {}});
-  }
-  /// Weights lie where their file has them; generated code wants them aligned to their type, and only reads them.
-  void addWeight(std::span<const std::byte> bytes, const std::vector<int64_t> &shape, unsigned alignment) {
-    auto *data = const_cast<std::byte *>(bytes.data());
-    std::vector<std::byte> aligned;
-    if (reinterpret_cast<uintptr_t>(data) % alignment != 0) {
-      aligned.assign(bytes.begin(), bytes.end());
-      data = aligned.data();
-    }
-    slots.push_back({descriptor(data, shape), true, std::move(aligned)});
-  }
-
-  llvm::Error invoke(ExecutionEngine &engine, const std::string &entry) {
-    std::vector<void *> pointers(slots.size()), packed(slots.size());
-    for (size_t i = 0; i < slots.size(); ++i) {
-      pointers[i] = slots[i].fields.data();
-      packed[i] = slots[i].byReference ? static_cast<void *>(&pointers[i]) : pointers[i];
-    }
-    return engine.invokePacked(entry, packed);
-  }
-
-private:
-  struct Slot {
-    std::vector<int64_t> fields;
-    bool byReference;
-    std::vector<std::byte> copy;
-  };
-  std::vector<Slot> slots;
-};
-
-Error fromLlvm(const std::string &doing, llvm::Error error) {
-  return internalError(doing + ": " + llvm::toString(std::move(error)));
-}
-
-Result<std::unique_ptr<ExecutionEngine>> compile(ModuleOp module) {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
-  registerBuiltinDialectTranslation(*module.getContext());
-  registerLLVMDialectTranslation(*module.getContext());
-  auto host = llvm::orc::JITTargetMachineBuilder::detectHost();
-  if (!host)
-    return fromLlvm("detecting this machine", host.takeError());
-  auto machine = host->createTargetMachine();
-  if (!machine)
-    return fromLlvm("preparing code generation", machine.takeError());
-  ExecutionEngineOptions options;
-  // LLVM's own optimizer stays off: it takes ten times as long as all the rest, to make small loops a little faster.
-  options.enableGDBNotificationListener = false;
-  options.enablePerfNotificationListener = false;
-  auto engine = ExecutionEngine::create(module, options, std::move(*machine));
-  if (!engine)
-    return fromLlvm("compiling for this machine", engine.takeError());
-  return std::move(*engine);
-}
-
-} // namespace
 
 Interpreter::Interpreter(std::unique_ptr<Program> program) : program(std::move(program)) {}
 Interpreter::Interpreter(Interpreter &&) noexcept = default;
@@ -131,7 +40,7 @@ Result<Interpreter> Interpreter::create(ModuleOp module, const std::string &func
   program->layers = (program->outputs.size() - 1) / 2;
   program->vocab = program->outputs[0].shape.back();
   program->maxSeq = program->outputs[1].shape.front();
-  Result<std::unique_ptr<ExecutionEngine>> engine = compile(*lowered->module);
+  Result<std::unique_ptr<ExecutionEngine>> engine = compileForHost(*lowered->module);
   if (!engine)
     return engine.takeError();
   program->engine = std::move(*engine);
@@ -172,7 +81,7 @@ Result<std::vector<float>> Interpreter::run(std::span<const int32_t> ids, int64_
     if (caches[i].keys.size() != after[i].keys.size() || caches[i].values.size() != after[i].values.size())
       return internalError(fmt::format("the cache of layer {} has the wrong size", i));
 
-  Call call;
+  HostCall call;
   call.addBuffer(idsCopy.data(), {count});
   if (p.hasPosition)
     call.addIndex(position);

@@ -6,6 +6,7 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/BufferDeallocationOpInterfaceImpl.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
@@ -16,10 +17,14 @@
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/Transforms/BufferDeallocationOpInterfaceImpl.h"
+#include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -34,6 +39,7 @@ void registerBufferizationModels(MLIRContext &context) {
   bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(registry);
   linalg::registerBufferizableOpInterfaceExternalModels(registry);
   scf::registerBufferDeallocationOpInterfaceExternalModels(registry);
+  scf::registerBufferizableOpInterfaceExternalModels(registry);
   tensor::registerBufferizableOpInterfaceExternalModels(registry);
   context.appendDialectRegistry(registry);
   context.loadDialect<bufferization::BufferizationDialect, LLVM::LLVMDialect, memref::MemRefDialect>();
@@ -86,6 +92,7 @@ void returnThroughBuffers(func::FuncOp function) {
 void buildPipeline(PassManager &manager) {
   bufferization::OneShotBufferizationOptions options;
   options.bufferizeFunctionBoundaries = true;
+  options.allowReturnAllocsFromLoops = true;
   options.setFunctionBoundaryTypeConversion(bufferization::LayoutMapOption::IdentityLayoutMap);
   // A linalg copy: memref.copy of a slice would call a runtime library that is not linked.
   options.memCpyFn = [](OpBuilder &builder, Location loc, Value from, Value to) {
@@ -93,6 +100,13 @@ void buildPipeline(PassManager &manager) {
     return mlir::success();
   };
   manager.addPass(createCSEPass());
+  // What machines compute in f32 and round: 16-bit floats.
+  arith::ArithEmulateUnsupportedFloatsOptions narrow;
+  SmallVector<std::string, 2> narrowTypes = {"bf16", "f16"};
+  narrow.sourceTypeStrs = narrowTypes;
+  narrow.targetTypeStr = "f32";
+  manager.addNestedPass<func::FuncOp>(math::createMathLegalizeToF32());
+  manager.addNestedPass<func::FuncOp>(arith::createArithEmulateUnsupportedFloats(narrow));
   manager.addPass(bufferization::createOneShotBufferizePass(options));
   bufferization::buildBufferDeallocationPipeline(manager, {});
   manager.addPass(createBufferizationToMemRefPass());
@@ -101,7 +115,11 @@ void buildPipeline(PassManager &manager) {
   manager.addPass(createLowerAffinePass());
   manager.addPass(createConvertSCFToCFPass());
   manager.addPass(createCanonicalizerPass());
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  manager.addNestedPass<func::FuncOp>(arith::createArithExpandOpsPass(expand));
   manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createConvertMathToLibmPass());
   manager.addPass(createConvertIndexToLLVMPass());
   manager.addPass(createArithToLLVMConversionPass());
   manager.addPass(createFinalizeMemRefToLLVMConversionPass());
@@ -125,6 +143,11 @@ Result<LoweredFunction> lowerForHost(ModuleOp module, const std::string &name) {
   decompose.addPass(xf::createDecomposeToLinalgPass());
   if (failed(decompose.run(*lowered.module)))
     return internalError("@" + name + " does not decompose to linalg");
+
+  RewritePatternSet concats(&context);
+  tensor::populateDecomposeTensorConcatPatterns(concats);
+  if (failed(applyPatternsAndFoldGreedily(*lowered.module, std::move(concats))))
+    return internalError("@" + name + ": a tensor.concat does not decompose");
 
   auto function = lowered.module->lookupSymbol<func::FuncOp>(name);
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {

@@ -25,7 +25,7 @@ def Xf_ParamOp : XfOp<"param"> {
     * X3: the name is not empty.
   }];
   let arguments = (ins StrAttr:$name);
-  let results = (outs AnyTypeOf<[XfMatrix, XfVector]>:$result);
+  let results = (outs AnyStaticShapeTensor:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

@@ -1,0 +1,28 @@
+// Reads an ONNX file: protobuf, limits, external data, and an order of the nodes.
+#pragma once
+
+#include "compiler/frontend/onnx/Model.h"
+#include "hw-models/support/Result.h"
+
+#include <span>
+#include <string>
+
+namespace weft::frontend::onnx {
+
+/// Tensors of more bytes stay in their file and become weights; smaller ones are read.
+constexpr uint64_t largestInline = 4096;
+
+/// Reads and checks the model at `path`. Every name has one definition, values are made before they are used (nodes are
+/// sorted if need be), sizes do not overflow, each tensor has the bytes that its shape and type call for, and external
+/// data lie in files below the model's folder.
+/// Errors name the file and the node, value or initializer.
+Result<Model> readModel(const std::string &path);
+
+/// The same of bytes in memory, with `path` for messages and for the folder of external data.
+Result<Model> parseModel(std::span<const std::byte> file, const std::string &path);
+
+/// One TensorProto, as the data sets of ONNX's tests have them. Sequences and optionals give their tensors in order.
+Result<std::vector<TensorData>> parseTensors(std::span<const std::byte> file, ValueType::Container container,
+                                             const std::string &origin);
+
+} // namespace weft::frontend::onnx

@@ -1,0 +1,304 @@
+#include "compiler/frontend/onnx/graph/Evaluate.h"
+
+#include "compiler/frontend/onnx/graph/Blocks.h"
+#include "dialects/xf/XfDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cmath>
+#include <set>
+
+using namespace mlir;
+
+namespace weft::frontend::onnx {
+namespace {
+
+/// Shapes, axes and small tables. What has more elements is computed when the program runs.
+constexpr int64_t mostElements = 4096, mostSteps = 1 << 16;
+
+ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
+
+/// Calls `visit` for each index of `shape`, row-major; false as soon as `visit` says so.
+bool forEachIndex(ArrayRef<int64_t> shape, llvm::function_ref<bool(ArrayRef<int64_t>)> visit) {
+  Sizes at(shape.size(), 0);
+  if (elementsOf(shape) == 0)
+    return true;
+  while (true) {
+    if (!visit(at))
+      return false;
+    size_t d = shape.size();
+    while (d-- > 0) {
+      if (++at[d] < shape[d])
+        break;
+      at[d] = 0;
+    }
+    if (d == SIZE_MAX)
+      return true;
+  }
+}
+
+size_t flat(ArrayRef<int64_t> index, ArrayRef<int64_t> shape) {
+  int64_t at = 0;
+  for (auto [i, size] : llvm::zip(index, shape))
+    at = at * size + i;
+  return static_cast<size_t>(at);
+}
+
+std::optional<int64_t> integerOf(Attribute attribute) {
+  auto integer = dyn_cast_or_null<IntegerAttr>(attribute);
+  if (!integer)
+    return std::nullopt;
+  return integer.getValue().getSExtValue();
+}
+
+/// What MLIR's own folding leaves alone: rounding to a narrower float, and functions.
+Attribute foldMore(Operation &op, ArrayRef<Attribute> operands) {
+  if (op.getNumOperands() != 1 || op.getNumResults() != 1)
+    return {};
+  auto number = dyn_cast_or_null<FloatAttr>(operands[0]);
+  auto type = dyn_cast<FloatType>(op.getResult(0).getType());
+  if (!number || !type)
+    return {};
+  if (isa<arith::TruncFOp, arith::ExtFOp>(op)) {
+    APFloat value = number.getValue();
+    bool loses = false;
+    value.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &loses);
+    return FloatAttr::get(type, value);
+  }
+  double x = number.getValueAsDouble();
+  auto give = [&](double y) { return FloatAttr::get(type, type.isF32() ? static_cast<float>(y) : y); };
+  return llvm::TypeSwitch<Operation *, Attribute>(&op)
+      .Case<math::FloorOp>([&](auto) { return give(std::floor(x)); })
+      .Case<math::CeilOp>([&](auto) { return give(std::ceil(x)); })
+      .Case<math::TruncOp>([&](auto) { return give(std::trunc(x)); })
+      .Case<math::RoundEvenOp>([&](auto) { return give(std::nearbyint(x)); })
+      .Case<math::SqrtOp>([&](auto) { return give(std::sqrt(x)); })
+      .Case<math::ExpOp>([&](auto) { return give(std::exp(x)); })
+      .Case<math::LogOp>([&](auto) { return give(std::log(x)); })
+      .Case<math::AbsFOp>([&](auto) { return give(std::fabs(x)); })
+      .Default([](Operation *) { return Attribute(); });
+}
+
+} // namespace
+
+std::vector<BlockArgument> Evaluator::argumentsBehind(Value value) {
+  std::set<unsigned> numbers;
+  std::vector<BlockArgument> found;
+  llvm::DenseSet<Operation *> seen;
+  SmallVector<Value> open = {value};
+  auto take = [&](Operation *op) {
+    if (op && seen.insert(op).second)
+      op->walk([&](Operation *inner) { open.append(inner->operand_begin(), inner->operand_end()); });
+  };
+  while (!open.empty()) {
+    Value next = open.pop_back_val();
+    if (auto argument = dyn_cast<BlockArgument>(next)) {
+      if (isa_and_nonnull<func::FuncOp>(argument.getOwner()->getParentOp()) &&
+          numbers.insert(argument.getArgNumber()).second)
+        found.push_back(argument);
+      continue;
+    }
+    take(next.getDefiningOp());
+  }
+  llvm::sort(found, [](BlockArgument a, BlockArgument b) { return a.getArgNumber() < b.getArgNumber(); });
+  return found;
+}
+
+const std::vector<Attribute> *Evaluator::evaluate(Value tensor) {
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || type.getNumElements() > mostElements)
+    return nullptr;
+  auto found = memo.find(tensor.getAsOpaquePointer());
+  if (found == memo.end()) {
+    std::optional<Elements> elements = compute(tensor);
+    found = memo.emplace(tensor.getAsOpaquePointer(), std::move(elements)).first;
+  }
+  return found->second ? &*found->second : nullptr;
+}
+
+std::optional<Evaluator::Elements> Evaluator::compute(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  const auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.getNumElements() == 0)
+    return Elements();
+  if (!op)
+    return std::nullopt;
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+    if (!dense)
+      return std::nullopt;
+    auto values = dense.getValues<Attribute>();
+    return Elements(values.begin(), values.end());
+  }
+  if (auto param = dyn_cast<xf::ParamOp>(op)) {
+    std::optional<std::vector<std::byte>> bytes = readParam ? readParam(param.getName().str()) : std::nullopt;
+    if (!bytes || type.getElementType().isInteger(1))
+      return std::nullopt;
+    ArrayRef<char> raw(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+    auto values = DenseElementsAttr::getFromRawBuffer(type, raw).getValues<Attribute>();
+    return Elements(values.begin(), values.end());
+  }
+  if (isa<tensor::EmptyOp>(op)) // never read where it matters
+    return Elements(static_cast<size_t>(type.getNumElements()), Builder(op).getZeroAttr(type.getElementType()));
+  if (isa<linalg::LinalgOp>(op))
+    return computeGeneric(op, cast<OpResult>(tensor).getResultNumber());
+  return computeMove(op);
+}
+
+std::optional<Evaluator::Elements> Evaluator::computeMove(Operation *op) {
+  if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op)) {
+    const Elements *source = evaluate(op->getOperand(0));
+    return source ? std::optional(*source) : std::nullopt;
+  }
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+    auto isStatic = [](ArrayRef<int64_t> numbers) { return !llvm::is_contained(numbers, ShapedType::kDynamic); };
+    const Elements *source = evaluate(slice.getSource());
+    if (!source || !isStatic(slice.getStaticOffsets()) || !isStatic(slice.getStaticStrides()) ||
+        slice.getType().getRank() != slice.getSourceType().getRank())
+      return std::nullopt;
+    Elements out;
+    forEachIndex(slice.getType().getShape(), [&](ArrayRef<int64_t> at) {
+      Sizes from;
+      for (auto [i, offset, stride] : llvm::zip(at, slice.getStaticOffsets(), slice.getStaticStrides()))
+        from.push_back(offset + i * stride);
+      out.push_back((*source)[flat(from, slice.getSourceType().getShape())]);
+      return true;
+    });
+    return out;
+  }
+  if (auto insert = dyn_cast<tensor::InsertSliceOp>(op)) {
+    const Elements *into = evaluate(insert.getDest());
+    if (!into || llvm::is_contained(insert.getStaticOffsets(), ShapedType::kDynamic) ||
+        insert.getSourceType().getRank() != insert.getType().getRank())
+      return std::nullopt;
+    Elements out = *into;
+    const Elements *part = evaluate(insert.getSource());
+    if (!part)
+      return std::nullopt;
+    size_t next = 0;
+    forEachIndex(insert.getSourceType().getShape(), [&](ArrayRef<int64_t> at) {
+      Sizes to;
+      for (auto [i, offset, stride] : llvm::zip(at, insert.getStaticOffsets(), insert.getStaticStrides()))
+        to.push_back(offset + i * stride);
+      out[flat(to, insert.getType().getShape())] = (*part)[next++];
+      return true;
+    });
+    return out;
+  }
+  return std::nullopt;
+}
+
+std::optional<Evaluator::Elements> Evaluator::computeGeneric(Operation *operation, unsigned result) {
+  auto op = cast<linalg::LinalgOp>(operation);
+  SmallVector<int64_t> loops = op.getStaticLoopRanges();
+  if (elementsOf(loops) > mostSteps || op.hasDynamicShape() || op.getNumDpsInits() != 1)
+    return std::nullopt;
+  std::vector<Elements> operands;
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType())) {
+      Attribute scalar = scalarOf(operand.get(), Scalars());
+      if (!scalar)
+        return std::nullopt;
+      operands.push_back(Elements(1, scalar));
+      continue;
+    }
+    const Elements *elements = evaluate(operand.get());
+    if (!elements)
+      return std::nullopt;
+    operands.push_back(*elements);
+  }
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  Block &block = *op.getBlock();
+  Elements &out = operands.back();
+  OpOperand *init = op.getDpsInitOperand(result);
+  bool done = forEachIndex(loops, [&](ArrayRef<int64_t> at) {
+    Scalars known;
+    size_t place = 0;
+    for (auto [i, operand] : llvm::enumerate(op->getOpOperands())) {
+      SmallVector<int64_t> from = maps[i].compose(at);
+      auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+      size_t here = type ? flat(from, type.getShape()) : 0;
+      if (&operand == init)
+        place = here;
+      if (Attribute value = operands[i][here])
+        known[block.getArgument(static_cast<unsigned>(i))] = value;
+    }
+    if (!runBody(block, at, known))
+      return false;
+    Attribute value = scalarOf(block.getTerminator()->getOperand(result), known);
+    out[place] = value;
+    return static_cast<bool>(value);
+  });
+  return done ? std::optional(std::move(out)) : std::nullopt;
+}
+
+Attribute Evaluator::scalarOf(Value value, const Scalars &known) {
+  if (auto found = known.find(value); found != known.end())
+    return found->second;
+  Attribute constant;
+  return matchPattern(value, m_Constant(&constant)) ? constant : Attribute();
+}
+
+bool Evaluator::runBody(Block &block, ArrayRef<int64_t> indices, Scalars &known) {
+  for (Operation &op : block.without_terminator())
+    if (!runOp(op, indices, known))
+      return false;
+  return true;
+}
+
+bool Evaluator::runOp(Operation &op, ArrayRef<int64_t> indices, Scalars &known) {
+  if (auto index = dyn_cast<linalg::IndexOp>(op)) {
+    known[index] = Builder(&op).getIndexAttr(indices[index.getDim()]);
+    return true;
+  }
+  if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
+    Sizes at;
+    for (Value index : extract.getIndices()) {
+      std::optional<int64_t> number = integerOf(scalarOf(index, known));
+      if (!number || *number < 0 || *number >= extract.getTensor().getType().getDimSize(static_cast<unsigned>(at.size())))
+        return false;
+      at.push_back(*number);
+    }
+    const Elements *source = evaluate(extract.getTensor());
+    if (!source)
+      return false;
+    known[extract] = (*source)[flat(at, shapeOf(extract.getTensor()))];
+    return true;
+  }
+  SmallVector<Attribute> operands;
+  for (Value operand : op.getOperands())
+    operands.push_back(scalarOf(operand, known));
+  // A selection needs only what it selects.
+  if (auto select = dyn_cast<arith::SelectOp>(op)) {
+    std::optional<int64_t> condition = integerOf(operands[0]);
+    Attribute chosen = !condition ? Attribute() : *condition ? operands[1] : operands[2];
+    if (chosen)
+      known[select] = chosen;
+    return static_cast<bool>(chosen);
+  }
+  if (llvm::any_of(operands, [](Attribute a) { return !a; }))
+    return false;
+  SmallVector<OpFoldResult> results;
+  if (Attribute more = foldMore(op, operands))
+    results.push_back(more);
+  else if (failed(op.fold(operands, results)) || results.size() != op.getNumResults())
+    return false;
+  for (auto [value, result] : llvm::zip(op.getResults(), results)) {
+    Attribute attribute = dyn_cast<Attribute>(result);
+    if (!attribute)
+      attribute = scalarOf(cast<Value>(result), known);
+    if (!attribute)
+      return false;
+    known[value] = attribute;
+  }
+  return true;
+}
+
+} // namespace weft::frontend::onnx

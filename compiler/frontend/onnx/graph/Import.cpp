@@ -1,0 +1,151 @@
+#include "compiler/frontend/onnx/graph/Import.h"
+
+#include "compiler/frontend/onnx/Tensors.h"
+#include "compiler/frontend/onnx/graph/Importer.h"
+#include "dialects/xf/XfDialect.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <filesystem>
+#include <xxhash.h>
+
+using namespace mlir;
+
+namespace weft::frontend::onnx {
+namespace {
+
+using Fixed = std::map<std::string, std::vector<int64_t>>;
+
+/// All ways to take `count` of `shape`'s sizes, in order.
+void chooseSizes(const std::vector<int64_t> &shape, size_t count, size_t from, std::vector<int64_t> &chosen,
+                 std::set<std::vector<int64_t>> &out) {
+  if (chosen.size() == count) {
+    out.insert(chosen);
+    return;
+  }
+  for (size_t i = from; i < shape.size(); ++i) {
+    chosen.push_back(shape[i]);
+    chooseSizes(shape, count, i + 1, chosen, out);
+    chosen.pop_back();
+  }
+}
+
+/// What the integers of `input` could be, if they are sizes of an output: each choice of declared sizes.
+std::set<std::vector<int64_t>> candidates(const Model &model, const ValueInfo &input) {
+  std::set<std::vector<int64_t>> out;
+  if (!input.type.shape || input.type.shape->size() > 1 || !isInteger(input.type.element))
+    return out;
+  int64_t count = input.type.shape->empty() ? 1 : input.type.shape->front().size;
+  for (const ValueInfo &output : model.graph.outputs) {
+    if (!output.type.shape || output.type.shape->size() > 8 || count < 1)
+      continue;
+    std::vector<int64_t> shape, chosen;
+    for (const Dimension &dimension : *output.type.shape)
+      shape.push_back(dimension.size);
+    if (std::find(shape.begin(), shape.end(), -1) == shape.end())
+      chooseSizes(shape, static_cast<size_t>(count), 0, chosen, out);
+  }
+  return out;
+}
+
+/// Imports with ever more inputs fixed: where an input decides the shape of a value in between, the shapes that the model
+/// declares for its outputs decide the input. What does not lead to them is refused.
+OwningOpRef<ModuleOp> importFixing(MLIRContext &context, const Model &model, const GraphOptions &options,
+                                   const Fixed &fixed, unsigned depth, Error &error) {
+  Importer importer(context, model, options, fixed);
+  if (OwningOpRef<ModuleOp> module = importer.run())
+    return module;
+  ImportError failure = importer.takeFailure();
+  error = failure.error;
+  if (depth == 0)
+    return {};
+  for (const std::string &name : failure.decidedBy)
+    for (const ValueInfo &input : model.graph.inputs) {
+      if (input.name != name || fixed.contains(name))
+        continue;
+      for (const std::vector<int64_t> &value : candidates(model, input)) {
+        Fixed more = fixed;
+        more[name] = value;
+        Error ignored;
+        if (OwningOpRef<ModuleOp> module = importFixing(context, model, options, more, depth - 1, ignored))
+          return module;
+      }
+    }
+  return {};
+}
+
+WeightType weightTypeOf(ElementType type) {
+  switch (type) {
+  case ElementType::Float16:
+    return WeightType::F16;
+  case ElementType::BFloat16:
+    return WeightType::BF16;
+  default:
+    return WeightType::F32;
+  }
+}
+
+class Weights : public WeightSource {
+public:
+  explicit Weights(const Model &model) {
+    for (const std::string &path : model.files) {
+      std::error_code failed;
+      uint64_t size = std::filesystem::file_size(path, failed);
+      infos.push_back({path, failed ? 0 : size, 0});
+    }
+    for (const TensorData &initializer : model.graph.initializers)
+      if (initializer.range)
+        weights[initializer.name] = {initializer.name, weightTypeOf(initializer.type),
+                                     {initializer.shape.begin(), initializer.shape.end()}, initializer.range->file,
+                                     initializer.range->offset};
+  }
+  const WeightInfo *find(const std::string &name) const override {
+    auto found = weights.find(name);
+    return found == weights.end() ? nullptr : &found->second;
+  }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> out;
+    for (const auto &[name, info] : weights)
+      out.push_back(name);
+    return out;
+  }
+  const std::vector<WeightFileInfo> &files() const override { return infos; }
+
+private:
+  std::map<std::string, WeightInfo> weights;
+  std::vector<WeightFileInfo> infos;
+};
+
+} // namespace
+
+Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const Model &model, const GraphOptions &options) {
+  if (Result<void> checked = checkDims(model, options); !checked)
+    return checked.takeError();
+  context.loadDialect<func::FuncDialect, arith::ArithDialect, linalg::LinalgDialect, math::MathDialect,
+                      scf::SCFDialect, tensor::TensorDialect, xf::XfDialect>();
+  Error error;
+  constexpr unsigned mostFixed = 2;
+  if (OwningOpRef<ModuleOp> module = importFixing(context, model, options, {}, mostFixed, error))
+    return module;
+  return error;
+}
+
+std::unique_ptr<WeightSource> weightsOf(const Model &model) { return std::make_unique<Weights>(model); }
+
+Result<void> checkDims(const Model &model, const GraphOptions &options) {
+  std::set<std::string> open;
+  for (const ValueInfo &input : model.graph.inputs)
+    for (std::string &name : openDims(input))
+      open.insert(std::move(name));
+  for (const auto &[name, size] : options.dims) {
+    if (!open.contains(name))
+      return userError(fmt::format("{}: --dim {}: the model has no such dimension; it has {}", model.path, name,
+                                   open.empty() ? "none" : fmt::format("{}", fmt::join(open, ", "))));
+    if (size < 0 || size > (int64_t(1) << 32))
+      return userError(fmt::format("{}: --dim {}={}: a dimension has between 0 and 2^32 elements", model.path, name, size));
+  }
+  return success();
+}
+
+} // namespace weft::frontend::onnx

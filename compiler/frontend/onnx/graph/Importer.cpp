@@ -1,0 +1,332 @@
+#include "compiler/frontend/onnx/graph/Importer.h"
+
+#include "compiler/frontend/onnx/graph/Registry.h"
+#include "compiler/graph/TensorInterpreter.h"
+#include "dialects/xf/XfDialect.h"
+#include "runtime/support/MappedFile.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+#include <cstring>
+
+using namespace mlir;
+
+namespace weft::frontend::onnx {
+namespace {
+
+using Container = ValueType::Container;
+
+bool isSequence(const ValueType &type) {
+  return type.container == Container::Sequence || type.container == Container::OptionalSequence;
+}
+
+std::string dimensionName(const ValueInfo &value, size_t i) {
+  const Dimension &dimension = (*value.type.shape)[i];
+  return dimension.name.empty() ? fmt::format("{}.{}", value.name, i) : dimension.name;
+}
+
+std::optional<std::vector<std::byte>> readRange(const Model &model, const FileRange &range) {
+  Result<runtime::MappedFile> file = runtime::MappedFile::open(model.files[range.file]);
+  if (!file || range.offset > file->bytes().size() || range.bytes > file->bytes().size() - range.offset)
+    return std::nullopt;
+  auto bytes = file->bytes().subspan(range.offset, range.bytes);
+  return std::vector<std::byte>(bytes.begin(), bytes.end());
+}
+
+} // namespace
+
+std::vector<std::string> openDims(const ValueInfo &value) {
+  std::vector<std::string> names;
+  if (isSequence(value.type))
+    names.push_back(value.name);
+  if (value.type.shape)
+    for (size_t i = 0; i < value.type.shape->size(); ++i)
+      if ((*value.type.shape)[i].size < 0)
+        names.push_back(dimensionName(value, i));
+  return names;
+}
+
+Importer::Importer(MLIRContext &context, const Model &model, const GraphOptions &options,
+                   const std::map<std::string, std::vector<int64_t>> &fixed)
+    : evaluator([this](const std::string &name) -> std::optional<std::vector<std::byte>> {
+        for (const TensorData &initializer : this->model.graph.initializers)
+          if (initializer.name == name && initializer.range)
+            return readRange(this->model, *initializer.range);
+        return std::nullopt;
+      }),
+      model(model), builder(&context), options(options), fixed(fixed) {}
+
+void Importer::fail(const std::string &message) {
+  throw LoweringFailure{userError(fmt::format("{}: {}", model.path, message))};
+}
+
+void Importer::noteDecidedBy(Value value) {
+  decidedBy.clear();
+  for (BlockArgument argument : Evaluator::argumentsBehind(value))
+    if (auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), graph::nameAttr))
+      decidedBy.push_back(name.str());
+}
+
+OwningOpRef<ModuleOp> Importer::run() {
+  module = ModuleOp::create(builder.getUnknownLoc());
+  try {
+    main.graph = &model.graph;
+    main.opsets = &model.opsets;
+    createFunction();
+    bindInputs();
+    lowerNodes(model.graph.nodes, main);
+    returnOutputs();
+  } catch (const LoweringFailure &lowering) {
+    failure = ImportError{lowering.error, decidedBy};
+    return {};
+  }
+  // What was made only to know its value goes.
+  IRRewriter rewriter(builder.getContext());
+  (void)runRegionDCE(rewriter, function->getRegions());
+  ScopedDiagnosticHandler quiet(builder.getContext(), [&](Diagnostic &diagnostic) {
+    if (!failure)
+      failure = ImportError{internalError(fmt::format("{}: the imported graph is not valid: {}", model.path,
+                                                      diagnostic.str())),
+                            {}};
+    return mlir::success();
+  });
+  if (mlir::failed(mlir::verify(*module)))
+    return {};
+  return std::move(module);
+}
+
+Sizes Importer::staticShape(const ValueInfo &value) {
+  if (!value.type.shape)
+    fail(fmt::format("input '{}' has no shape", value.name));
+  Sizes shape;
+  for (size_t i = 0; i < value.type.shape->size(); ++i) {
+    int64_t size = (*value.type.shape)[i].size;
+    if (size < 0) {
+      std::string name = dimensionName(value, i);
+      auto bound = options.dims.find(name);
+      if (bound == options.dims.end())
+        fail(fmt::format("dimension '{}' of input '{}' has no size; bind it with --dim {}=N", name, value.name, name));
+      size = bound->second;
+    }
+    shape.push_back(size);
+  }
+  return shape;
+}
+
+DictionaryAttr Importer::tensorAttributes(const std::string &name, ElementType type) {
+  return builder.getDictionaryAttr({builder.getNamedAttr(graph::nameAttr, builder.getStringAttr(name)),
+                                    builder.getNamedAttr(graph::dtypeAttr, builder.getStringAttr(nameOf(type)))});
+}
+
+void Importer::addInput(const ValueInfo &input, SmallVectorImpl<Type> &types, SmallVectorImpl<mlir::Attribute> &attributes) {
+  if (input.type.container == Container::None || storedBits(input.type.element) == 0)
+    fail(fmt::format("input '{}' has elements of {}, which cannot be computed with", input.name,
+                     nameOf(input.type.element)));
+  Sizes shape = staticShape(input);
+  const bool sequence = isSequence(input.type);
+  int64_t count = 1;
+  if (sequence) {
+    auto bound = options.dims.find(input.name);
+    if (bound == options.dims.end())
+      fail(fmt::format("input '{}' is a sequence of unknown length; bind it with --dim {}=N", input.name, input.name));
+    count = bound->second;
+  }
+  auto type = RankedTensorType::get(shape, storageType(builder.getContext(), input.type.element));
+  for (int64_t i = 0; i < count; ++i) {
+    types.push_back(type);
+    std::string name = sequence ? fmt::format("{}.{}", input.name, i) : input.name;
+    DictionaryAttr own = tensorAttributes(name, input.type.element);
+    if (auto value = fixed.find(input.name); value != fixed.end()) {
+      NamedAttrList list(own);
+      list.set("xf.value", builder.getDenseI64ArrayAttr(value->second));
+      own = list.getDictionary(builder.getContext());
+    }
+    attributes.push_back(own);
+  }
+  inputs.push_back({&input, std::vector<Sizes>(static_cast<size_t>(count), shape), sequence});
+}
+
+void Importer::createFunction() {
+  std::set<std::string> initialized;
+  for (const TensorData &initializer : model.graph.initializers)
+    initialized.insert(initializer.name);
+  SmallVector<Type> types;
+  SmallVector<mlir::Attribute> attributes;
+  for (const ValueInfo &input : model.graph.inputs)
+    if (!initialized.contains(input.name)) // else the initializer is its value (IR version 3)
+      addInput(input, types, attributes);
+  builder.setInsertionPointToEnd(module->getBody());
+  function = builder.create<func::FuncOp>(NameLoc::get(builder.getStringAttr(model.graph.name)), graph::mainFunction,
+                                          builder.getFunctionType(types, {}));
+  function.setAllArgAttrs(attributes);
+  builder.setInsertionPointToStart(function.addEntryBlock());
+}
+
+void Importer::bindInputs() {
+  unsigned next = 0;
+  for (const Input &input : inputs) {
+    Bound bound;
+    bound.isSequence = input.isSequence;
+    for (const Sizes &shape : input.shapes) {
+      Value argument = function.getArgument(next++);
+      Tensor tensor{argument, input.info->type.element};
+      if (auto value = fixed.find(input.info->name); value != fixed.end())
+        tensor = Blocks(builder, argument.getLoc()).integers(tensor.type, value->second, shape);
+      bound.parts.push_back(tensor);
+    }
+    main.values[input.info->name] = std::move(bound);
+  }
+}
+
+const Bound *Importer::lookup(Scope &scope, const std::string &name) {
+  if (auto found = scope.values.find(name); found != scope.values.end())
+    return &found->second;
+  if (scope.graph)
+    for (const TensorData &initializer : scope.graph->initializers)
+      if (initializer.name == name) {
+        // Where every use sees it, within loops and branches too.
+        OpBuilder::InsertionGuard guard(builder);
+        builder.setInsertionPointToStart(&function.getBody().front());
+        return &(scope.values[name] = Bound{{constant(initializer, name)}, false});
+      }
+  return scope.parent ? lookup(*scope.parent, name) : nullptr;
+}
+
+std::optional<Sizes> Importer::declaredShape(const Scope &scope, const std::string &name) {
+  if (!scope.graph)
+    return std::nullopt;
+  const ValueType *type = nullptr;
+  if (auto found = scope.graph->values.find(name); found != scope.graph->values.end())
+    type = &found->second;
+  for (const ValueInfo &output : scope.graph->outputs)
+    if (output.name == name)
+      type = &output.type;
+  if (!type || !type->shape || type->container != Container::Tensor)
+    return std::nullopt;
+  Sizes shape;
+  for (const Dimension &dimension : *type->shape) {
+    auto bound = options.dims.find(dimension.name);
+    if (dimension.size < 0 && (dimension.name.empty() || bound == options.dims.end()))
+      return std::nullopt;
+    shape.push_back(dimension.size < 0 ? bound->second : dimension.size);
+  }
+  return shape;
+}
+
+Tensor Importer::constant(const TensorData &data, const std::string &name) {
+  Location loc = NameLoc::get(builder.getStringAttr(name));
+  Type element = storageType(builder.getContext(), data.type);
+  auto type = RankedTensorType::get(data.shape, element);
+  if (data.range) {
+    if (storedBits(data.type) < 8)
+      fail(fmt::format("initializer '{}' has {} bytes of {}, which are supported only up to {} bytes", name,
+                       data.range->bytes, nameOf(data.type), 4096));
+    return {builder.create<xf::ParamOp>(loc, type, name), data.type};
+  }
+  if (data.type == ElementType::Bool) {
+    SmallVector<bool> bits;
+    for (std::byte byte : data.bytes)
+      bits.push_back(byte != std::byte(0));
+    return {builder.create<arith::ConstantOp>(loc, DenseElementsAttr::get(type, bits)), data.type};
+  }
+  ArrayRef<char> raw(reinterpret_cast<const char *>(data.bytes.data()), data.bytes.size());
+  return {builder.create<arith::ConstantOp>(loc, DenseElementsAttr::getFromRawBuffer(type, raw)), data.type};
+}
+
+void Importer::lowerNodes(const std::vector<Node> &nodes, Scope &scope) {
+  for (const Node &node : nodes)
+    lowerNode(node, scope);
+}
+
+void Importer::lowerNode(const Node &node, Scope &scope) {
+  auto function = model.functions.find({node.domain, node.op});
+  if (function != model.functions.end())
+    return callFunction(function->second, node, scope);
+  auto opset = scope.opsets->find(node.domain);
+  if (opset == scope.opsets->end() && node.domain.empty())
+    fail(fmt::format("the model does not say which opset its ops are of"));
+  const int64_t version = opset == scope.opsets->end() ? 1 : opset->second;
+  NodeBuilder nodeBuilder(*this, scope, node, version, builder);
+  Lowering lowering = allOps().find(node.domain, node.op, version);
+  if (!lowering)
+    nodeBuilder.fail("the op is not known{}", node.domain.empty() ? fmt::format(" (opset {})", version)
+                                                                  : fmt::format(" (domain {})", node.domain));
+  lowering(nodeBuilder);
+  for (const std::string &output : node.outputs)
+    if (!output.empty() && !scope.values.contains(output))
+      nodeBuilder.fail("its output '{}' is not supported", output);
+}
+
+void Importer::callFunction(const Function &function, const Node &node, Scope &scope) {
+  // Functions may call others, but not themselves: the depth of calls is bounded by their number.
+  static thread_local size_t depth = 0;
+  struct Depth {
+    Depth() { ++depth; }
+    ~Depth() { --depth; }
+  } deeper;
+  if (depth > model.functions.size())
+    fail(fmt::format("node '{}': function '{}' calls itself", node.name, function.name));
+  std::map<std::string, Attribute> attributes;
+  NodeBuilder caller(*this, scope, node, 1, builder);
+  for (const auto &[name, otherwise] : function.attributes)
+    if (const Attribute *given = caller.find(name))
+      attributes[name] = *given;
+    else if (otherwise)
+      attributes[name] = *otherwise;
+  Scope body;
+  body.attributes = &attributes;
+  body.opsets = &function.opsets;
+  for (size_t i = 0; i < function.inputs.size(); ++i)
+    body.values[function.inputs[i]] = caller.has(i) ? caller.bound(i) : Bound{{Tensor{}}, false};
+  lowerNodes(function.nodes, body);
+  for (size_t i = 0; i < function.outputs.size() && i < node.outputs.size(); ++i)
+    if (caller.wants(i))
+      caller.outBound(i, *lookup(body, function.outputs[i]));
+}
+
+std::vector<Bound> Importer::runGraph(const Graph &graph, Scope &around, ArrayRef<Tensor> arguments) {
+  Scope scope;
+  scope.parent = &around;
+  scope.graph = &graph;
+  scope.opsets = around.opsets;
+  scope.attributes = around.attributes;
+  for (auto [input, argument] : llvm::zip(graph.inputs, arguments))
+    scope.values[input.name] = Bound{{argument}, false};
+  lowerNodes(graph.nodes, scope);
+  std::vector<Bound> results;
+  for (const ValueInfo &output : graph.outputs)
+    results.push_back(*lookup(scope, output.name));
+  return results;
+}
+
+void Importer::returnOutputs() {
+  SmallVector<Value> values;
+  SmallVector<Type> types;
+  SmallVector<mlir::Attribute> attributes;
+  for (const ValueInfo &output : model.graph.outputs) {
+    const Bound *bound = lookup(main, output.name);
+    std::optional<Sizes> declared = declaredShape(main, output.name);
+    for (size_t i = 0; i < bound->parts.size(); ++i) {
+      const Tensor &part = bound->parts[i];
+      if (!part)
+        fail(fmt::format("output '{}' is an optional without a value", output.name));
+      if (declared && ArrayRef<int64_t>(*declared) != part.shape())
+        fail(fmt::format("output '{}' is declared as [{}], but its node gives [{}]", output.name,
+                         fmt::join(*declared, ", "), fmt::join(part.shape(), ", ")));
+      if (output.type.container != Container::None && output.type.element != part.type)
+        fail(fmt::format("output '{}' is declared as {}, but its node gives {}", output.name,
+                         nameOf(output.type.element), nameOf(part.type)));
+      values.push_back(part.value);
+      types.push_back(part.value.getType());
+      attributes.push_back(tensorAttributes(
+          bound->isSequence ? fmt::format("{}.{}", output.name, i) : output.name, part.type));
+    }
+  }
+  builder.create<func::ReturnOp>(function.getLoc(), values);
+  function.setType(builder.getFunctionType(function.getArgumentTypes(), types));
+  function.setAllResultAttrs(attributes);
+}
+
+} // namespace weft::frontend::onnx

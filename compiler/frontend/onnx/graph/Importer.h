@@ -1,0 +1,83 @@
+// Lowers a whole model, node by node. Internal to this folder; Import.h is its face.
+#pragma once
+
+#include "compiler/frontend/onnx/Model.h"
+#include "compiler/frontend/onnx/graph/Evaluate.h"
+#include "compiler/frontend/onnx/graph/Import.h"
+#include "compiler/frontend/onnx/graph/Node.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <set>
+
+namespace weft::frontend::onnx {
+
+/// Names and what they stand for: of the main graph, of a subgraph within it, or of a function's body.
+struct Scope {
+  Scope *parent = nullptr;      // names of the graph around are seen, too; none for a function
+  const Graph *graph = nullptr; // none for a function
+  const std::map<std::string, Attribute> *attributes = nullptr; // what a function's attributes are bound to
+  const std::map<std::string, int64_t> *opsets = nullptr;
+  std::map<std::string, Bound> values;
+};
+
+/// An error, and the program's inputs that decide what had to be known.
+struct ImportError {
+  Error error;
+  std::vector<std::string> decidedBy;
+};
+
+class Importer {
+public:
+  /// `fixed`: integers that inputs are taken to have, by name.
+  Importer(mlir::MLIRContext &context, const Model &model, const GraphOptions &options,
+           const std::map<std::string, std::vector<int64_t>> &fixed);
+
+  /// Null: see failure().
+  mlir::OwningOpRef<mlir::ModuleOp> run();
+  ImportError takeFailure() { return std::move(*failure); }
+
+  // ---- for NodeBuilder
+  const Bound *lookup(Scope &scope, const std::string &name);
+  std::optional<Sizes> declaredShape(const Scope &scope, const std::string &name);
+  std::vector<Bound> runGraph(const Graph &graph, Scope &around, llvm::ArrayRef<Tensor> arguments);
+  Tensor constant(const TensorData &data, const std::string &name);
+  /// Remembers which inputs of the program decide `value`, for the error that follows.
+  void noteDecidedBy(mlir::Value value);
+  Evaluator evaluator;
+  const Model &model;
+  mlir::OpBuilder builder;
+
+private:
+  void createFunction();
+  void addInput(const ValueInfo &input, llvm::SmallVectorImpl<mlir::Type> &types,
+                llvm::SmallVectorImpl<mlir::Attribute> &attributes);
+  void bindInputs();
+  void returnOutputs();
+  void lowerNodes(const std::vector<Node> &nodes, Scope &scope);
+  void lowerNode(const Node &node, Scope &scope);
+  void callFunction(const Function &function, const Node &node, Scope &scope);
+  Sizes staticShape(const ValueInfo &value);
+  mlir::DictionaryAttr tensorAttributes(const std::string &name, ElementType type);
+  [[noreturn]] void fail(const std::string &message);
+
+  const GraphOptions &options;
+  const std::map<std::string, std::vector<int64_t>> &fixed;
+  std::optional<ImportError> failure;
+  std::vector<std::string> decidedBy;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::func::FuncOp function;
+  Scope main;
+  /// The tensors of each input of the graph, as arguments of @main.
+  struct Input {
+    const ValueInfo *info;
+    std::vector<Sizes> shapes;
+    bool isSequence;
+  };
+  std::vector<Input> inputs;
+};
+
+/// Dimensions of `value` that have no number, as GraphOptions names them; of a sequence also its length.
+std::vector<std::string> openDims(const ValueInfo &value);
+
+} // namespace weft::frontend::onnx

@@ -1,0 +1,218 @@
+#include "compiler/frontend/onnx/graph/Node.h"
+
+#include "compiler/frontend/onnx/graph/Importer.h"
+
+#include "mlir/IR/Location.h"
+
+using namespace mlir;
+
+namespace weft::frontend::onnx {
+
+NodeBuilder::NodeBuilder(Importer &importer, Scope &scope, const Node &node, int64_t opset, OpBuilder &builder)
+    : Blocks(builder, NameLoc::get(builder.getStringAttr(node.name))), node(node), opset(opset), importer(importer),
+      scope(scope) {}
+
+void NodeBuilder::failWith(const std::string &what) {
+  std::string shapes;
+  for (const std::string &name : node.inputs) {
+    const Bound *input = name.empty() ? nullptr : importer.lookup(scope, name);
+    if (!input || input->parts.empty() || !input->parts[0])
+      continue;
+    shapes += fmt::format("{}{} {}[{}]", shapes.empty() ? "" : ", ", name, nameOf(input->parts[0].type),
+                          fmt::join(input->parts[0].shape(), "x"));
+  }
+  throw LoweringFailure{userError(fmt::format("{}: node '{}' ({}{}): {}", importer.model.path, node.name, node.op,
+                                              shapes.empty() ? "" : " of " + shapes, what))};
+}
+
+bool NodeBuilder::has(size_t i) {
+  if (i >= node.inputs.size() || node.inputs[i].empty())
+    return false;
+  // An optional input of a function that its caller has left out has a name, but no value.
+  const Bound *found = importer.lookup(scope, node.inputs[i]);
+  return !found || found->isSequence || found->parts.empty() || found->parts[0];
+}
+
+const Bound &NodeBuilder::bound(size_t i) {
+  require(has(i), "input {} is missing", i);
+  const Bound *found = importer.lookup(scope, node.inputs[i]);
+  require(found != nullptr, "input '{}' has no value", node.inputs[i]);
+  return *found;
+}
+
+Tensor NodeBuilder::in(size_t i) {
+  const Bound &value = bound(i);
+  require(!value.isSequence, "input '{}' is a sequence, but must be a tensor", node.inputs[i]);
+  return value.parts[0];
+}
+
+std::vector<Tensor> NodeBuilder::all() {
+  std::vector<Tensor> tensors;
+  for (size_t i = 0; i < inputs(); ++i)
+    tensors.push_back(in(i));
+  return tensors;
+}
+
+void NodeBuilder::out(size_t i, Tensor tensor) { outBound(i, Bound{{tensor}, false}); }
+
+void NodeBuilder::outBound(size_t i, Bound bound) {
+  if (wants(i))
+    scope.values[node.outputs[i]] = std::move(bound);
+}
+
+const Attribute *NodeBuilder::find(const std::string &name) const {
+  auto found = node.attributes.find(name);
+  if (found == node.attributes.end())
+    return nullptr;
+  if (found->second.kind != Attribute::Kind::Reference)
+    return &found->second;
+  if (!scope.attributes)
+    return nullptr;
+  auto given = scope.attributes->find(found->second.text);
+  return given == scope.attributes->end() ? nullptr : &given->second;
+}
+
+int64_t NodeBuilder::number(const std::string &name, int64_t otherwise) const {
+  const Attribute *attribute = find(name);
+  return attribute ? attribute->number : otherwise;
+}
+int64_t NodeBuilder::number(const std::string &name) {
+  const Attribute *attribute = find(name);
+  require(attribute && attribute->kind == Attribute::Kind::Int, "the attribute '{}' is missing or no integer", name);
+  return attribute->number;
+}
+double NodeBuilder::real(const std::string &name, double otherwise) const {
+  const Attribute *attribute = find(name);
+  return attribute ? attribute->real : otherwise;
+}
+std::string NodeBuilder::text(const std::string &name, const std::string &otherwise) const {
+  const Attribute *attribute = find(name);
+  return attribute ? attribute->text : otherwise;
+}
+std::vector<int64_t> NodeBuilder::numbers(const std::string &name) const {
+  const Attribute *attribute = find(name);
+  return attribute ? attribute->numbers : std::vector<int64_t>();
+}
+std::vector<float> NodeBuilder::reals(const std::string &name) const {
+  const Attribute *attribute = find(name);
+  return attribute ? attribute->reals : std::vector<float>();
+}
+
+std::optional<std::vector<int64_t>> NodeBuilder::known(Tensor tensor) {
+  const std::vector<mlir::Attribute> *elements = tensor ? importer.evaluator.evaluate(tensor.value) : nullptr;
+  if (!elements)
+    return std::nullopt;
+  std::vector<int64_t> numbers;
+  for (mlir::Attribute element : *elements) {
+    auto integer = dyn_cast<IntegerAttr>(element);
+    if (!integer)
+      return std::nullopt;
+    const bool plain = isUnsigned(tensor.type) || tensor.type == ElementType::Bool;
+    numbers.push_back(plain ? static_cast<int64_t>(integer.getValue().getZExtValue())
+                            : integer.getValue().getSExtValue());
+  }
+  return numbers;
+}
+
+std::optional<std::vector<int64_t>> NodeBuilder::known(size_t i) {
+  return has(i) ? known(in(i)) : std::nullopt;
+}
+
+std::optional<std::vector<double>> NodeBuilder::knownReals(Tensor tensor) {
+  const std::vector<mlir::Attribute> *elements = tensor ? importer.evaluator.evaluate(tensor.value) : nullptr;
+  if (!elements)
+    return std::nullopt;
+  std::vector<double> numbers;
+  for (mlir::Attribute element : *elements) {
+    if (auto real = dyn_cast<FloatAttr>(element))
+      numbers.push_back(real.getValueAsDouble());
+    else if (auto integer = dyn_cast<IntegerAttr>(element))
+      numbers.push_back(static_cast<double>(integer.getValue().getSExtValue()));
+    else
+      return std::nullopt;
+  }
+  return numbers;
+}
+
+std::vector<int64_t> NodeBuilder::mustKnow(size_t i) {
+  if (std::optional<std::vector<int64_t>> numbers = known(i))
+    return *numbers;
+  decidesShape(i);
+}
+
+void NodeBuilder::decidesShape(size_t i) {
+  importer.noteDecidedBy(in(i).value);
+  fail("its input '{}' decides the shape of the result, but is known only when the program runs", node.inputs[i]);
+}
+
+std::optional<std::vector<int64_t>> NodeBuilder::attributeOrKnown(const std::string &name, size_t i) {
+  if (hasAttribute(name))
+    return numbers(name);
+  if (!has(i))
+    return std::nullopt;
+  return mustKnow(i);
+}
+
+std::optional<Sizes> NodeBuilder::declared(size_t i) {
+  return wants(i) ? importer.declaredShape(scope, node.outputs[i]) : std::nullopt;
+}
+
+Sizes NodeBuilder::mustDeclare(size_t i) {
+  if (std::optional<Sizes> shape = declared(0))
+    return *shape;
+  decidesShape(i);
+}
+
+int64_t NodeBuilder::axisOf(int64_t axis, int64_t rank) {
+  require(axis >= -rank && axis < rank, "axis {} does not exist in a tensor of {} dimensions", axis, rank);
+  return axis < 0 ? axis + rank : axis;
+}
+
+Sizes NodeBuilder::axesOf(ArrayRef<int64_t> axes, int64_t rank) {
+  std::optional<Sizes> normalized = normalizedAxes(axes, rank);
+  require(normalized.has_value(), "axes [{}] are twice the same or do not exist in a tensor of {} dimensions",
+          fmt::join(axes, ", "), rank);
+  return *normalized;
+}
+
+void NodeBuilder::requireSameType(ArrayRef<Tensor> tensors) {
+  for (const Tensor &tensor : tensors)
+    require(tensor.type == tensors[0].type, "its operands are of {} and {}, but must be of one type",
+            nameOf(tensors[0].type), nameOf(tensor.type));
+}
+
+Sizes NodeBuilder::broadcastOf(ArrayRef<Tensor> tensors) {
+  Sizes shape;
+  for (const Tensor &tensor : tensors) {
+    std::optional<Sizes> both = broadcastShapes(shape, tensor.shape());
+    require(both.has_value(), "shapes [{}] and [{}] cannot be broadcast to one", fmt::join(shape, ", "),
+            fmt::join(tensor.shape(), ", "));
+    shape = *both;
+  }
+  return shape;
+}
+
+Tensor NodeBuilder::combined(ElementType out, ArrayRef<Tensor> operands, Body body) {
+  requireSameType(operands);
+  broadcastOf(operands);
+  return elementwise(out, operands, body);
+}
+
+const Graph &NodeBuilder::graphOf(const std::string &name) {
+  const Attribute *attribute = find(name);
+  require(attribute && attribute->graph, "the graph '{}' is missing", name);
+  return *attribute->graph;
+}
+
+std::vector<Bound> NodeBuilder::runGraph(const std::string &name, ArrayRef<Tensor> arguments) {
+  const Graph &graph = graphOf(name);
+  require(graph.inputs.size() == arguments.size(), "its graph '{}' has {} inputs instead of {}", name,
+          graph.inputs.size(), arguments.size());
+  return importer.runGraph(graph, scope, arguments);
+}
+
+Tensor NodeBuilder::constant(const TensorData &data) {
+  return importer.constant(data, data.name.empty() ? node.name : data.name);
+}
+
+} // namespace weft::frontend::onnx

@@ -1,0 +1,109 @@
+// What the lowering of one node sees: its inputs, attributes and known values, and where its results go.
+#pragma once
+
+#include "compiler/frontend/onnx/Model.h"
+#include "compiler/frontend/onnx/graph/Blocks.h"
+#include "hw-models/support/Result.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace weft::frontend::onnx {
+
+class Importer;
+struct Scope;
+
+/// Thrown by NodeBuilder::fail() and caught where the node's lowering was called, both in this folder; it crosses no
+/// frame of MLIR. It is what keeps a lowering a few lines long.
+struct LoweringFailure {
+  Error error;
+};
+
+/// A name's value: one tensor, or the tensors of a sequence.
+struct Bound {
+  std::vector<Tensor> parts;
+  bool isSequence = false;
+};
+
+class NodeBuilder : public Blocks {
+public:
+  NodeBuilder(Importer &importer, Scope &scope, const Node &node, int64_t opset, mlir::OpBuilder &builder);
+
+  const Node &node;
+  const int64_t opset;
+
+  /// Ends the lowering with a message about this node.
+  template <typename... Args> [[noreturn]] void fail(fmt::format_string<Args...> format, Args &&...args) {
+    failWith(fmt::format(format, std::forward<Args>(args)...));
+  }
+  template <typename... Args> void require(bool holds, fmt::format_string<Args...> format, Args &&...args) {
+    if (!holds)
+      failWith(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  // ---- inputs and outputs
+  size_t inputs() const { return node.inputs.size(); }
+  size_t outputs() const { return node.outputs.size(); }
+  bool has(size_t i);
+  bool wants(size_t i) const { return i < node.outputs.size() && !node.outputs[i].empty(); }
+  /// Input `i`; it fails if there is none, or if it is a sequence.
+  Tensor in(size_t i);
+  Tensor optional(size_t i) { return has(i) ? in(i) : Tensor{}; }
+  std::vector<Tensor> all();
+  const Bound &bound(size_t i);
+  void out(size_t i, Tensor tensor);
+  void outBound(size_t i, Bound bound);
+
+  // ---- attributes
+  bool hasAttribute(const std::string &name) const { return find(name) != nullptr; }
+  int64_t number(const std::string &name, int64_t otherwise) const;
+  int64_t number(const std::string &name); // required
+  double real(const std::string &name, double otherwise) const;
+  std::string text(const std::string &name, const std::string &otherwise) const;
+  std::vector<int64_t> numbers(const std::string &name) const;
+  std::vector<float> reals(const std::string &name) const;
+  const Attribute *find(const std::string &name) const;
+
+  // ---- what is known at compile time
+  /// The integers of input `i`, if its value is known.
+  std::optional<std::vector<int64_t>> known(size_t i);
+  std::optional<std::vector<int64_t>> known(Tensor tensor);
+  std::optional<std::vector<double>> knownReals(Tensor tensor);
+  /// The same, or a message that names the input and what would help.
+  std::vector<int64_t> mustKnow(size_t i);
+  /// The message that input `i` decides a shape, but is known only when the program runs.
+  [[noreturn]] void decidesShape(size_t i);
+  /// An attribute of that name (older opsets), else the known input `i`, else nothing if it is not given.
+  std::optional<std::vector<int64_t>> attributeOrKnown(const std::string &name, size_t i);
+  /// The static shape that the model declares for output `i`, if it does.
+  std::optional<Sizes> declared(size_t i);
+  /// The declared shape of the first output, or a message that input `i` decides it and is not known.
+  Sizes mustDeclare(size_t i);
+
+  // ---- checks
+  int64_t axisOf(int64_t axis, int64_t rank);
+  Sizes axesOf(llvm::ArrayRef<int64_t> axes, int64_t rank);
+  void requireSameType(llvm::ArrayRef<Tensor> tensors);
+  Sizes broadcastOf(llvm::ArrayRef<Tensor> tensors);
+  /// elementwise() of this node's operands after the checks.
+  Tensor combined(ElementType out, llvm::ArrayRef<Tensor> operands, Body body);
+
+  /// Runs a subgraph (attribute `name`) where the builder stands; `arguments` are its inputs.
+  std::vector<Bound> runGraph(const std::string &name, llvm::ArrayRef<Tensor> arguments);
+  /// The graph of an attribute, or a message.
+  const Graph &graphOf(const std::string &name);
+  /// A tensor of the model: a constant, or a weight if it is large.
+  Tensor constant(const TensorData &data);
+
+private:
+  [[noreturn]] void failWith(const std::string &what);
+
+  Importer &importer;
+  Scope &scope;
+};
+
+} // namespace weft::frontend::onnx
