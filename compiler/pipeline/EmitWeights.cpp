@@ -38,6 +38,18 @@ pkg::ElementType elementType(frontend::WeightType type) {
     return pkg::ElementType::F16;
   case frontend::WeightType::BF16:
     return pkg::ElementType::BF16;
+  case frontend::WeightType::I8:
+    return pkg::ElementType::I8;
+  case frontend::WeightType::I32:
+    return pkg::ElementType::I32;
+  case frontend::WeightType::F64:
+    return pkg::ElementType::F64;
+  case frontend::WeightType::I16:
+    return pkg::ElementType::I16;
+  case frontend::WeightType::I64:
+    return pkg::ElementType::I64;
+  case frontend::WeightType::Bool:
+    return pkg::ElementType::Bool;
   }
   llvm_unreachable("all types are handled");
 }
