@@ -38,6 +38,7 @@ std::string opName(const WeightRef &ref) {
   return name.str();
 }
 
+/// Null: a type that no op of a transformer multiplies by.
 static Type elementType(OpBuilder &builder, WeightType type) {
   switch (type) {
   case WeightType::F32:
@@ -46,8 +47,9 @@ static Type elementType(OpBuilder &builder, WeightType type) {
     return builder.getF16Type();
   case WeightType::BF16:
     return builder.getBF16Type();
+  default:
+    return {};
   }
-  llvm_unreachable("a weight type of ModelConfig.h");
 }
 
 static SmallVector<int64_t> sizesOf(ArrayRef<uint64_t> shape) { return {shape.begin(), shape.end()}; }
@@ -64,6 +66,12 @@ Value Blocks::weight(const WeightRef &ref) {
   Value &param = params[ref.name];
   if (!param) {
     Type element = elementType(builder, info ? info->type : WeightType::F32);
+    if (!element) {
+      fail(userError(fmt::format("tensor '{}' of model '{}' is of a type that transformers' weights do not have; they "
+                                 "are F32, F16 or BF16",
+                                 ref.name, model)));
+      element = builder.getF32Type();
+    }
     param = builder.create<xf::ParamOp>(named(ref.name), RankedTensorType::get(sizesOf(ref.stored), element), ref.name);
   }
   Value value = param;
