@@ -298,14 +298,14 @@ void Importer::callFunction(const Function &function, const Node &node, Scope &s
       caller.outBound(i, *lookup(body, function.outputs[i]));
 }
 
-std::vector<Bound> Importer::runGraph(const Graph &graph, Scope &around, ArrayRef<Tensor> arguments) {
+std::vector<Bound> Importer::runGraph(const Graph &graph, Scope &around, ArrayRef<Bound> arguments) {
   Scope scope;
   scope.parent = &around;
   scope.graph = &graph;
   scope.opsets = around.opsets;
   scope.attributes = around.attributes;
   for (auto [input, argument] : llvm::zip(graph.inputs, arguments))
-    scope.values[input.name] = Bound{{argument}, false};
+    scope.values[input.name] = argument;
   lowerNodes(graph.nodes, scope);
   std::vector<Bound> results;
   for (const ValueInfo &output : graph.outputs)

@@ -40,7 +40,7 @@ public:
   // ---- for NodeBuilder
   const Bound *lookup(Scope &scope, const std::string &name);
   std::optional<Sizes> declaredShape(const Scope &scope, const std::string &name);
-  std::vector<Bound> runGraph(const Graph &graph, Scope &around, llvm::ArrayRef<Tensor> arguments);
+  std::vector<Bound> runGraph(const Graph &graph, Scope &around, llvm::ArrayRef<Bound> arguments);
   Tensor constant(const TensorData &data, const std::string &name);
   /// Remembers which inputs of the program decide `value`, for the error that follows.
   void noteDecidedBy(mlir::Value value);

@@ -204,7 +204,34 @@ const Graph &NodeBuilder::graphOf(const std::string &name) {
   return *attribute->graph;
 }
 
-std::vector<Bound> NodeBuilder::runGraph(const std::string &name, ArrayRef<Tensor> arguments) {
+ElementType NodeBuilder::typeOfResult(const std::string &name, size_t i) {
+  const Graph &graph = graphOf(name);
+  require(i < graph.outputs.size() && storedBits(graph.outputs[i].type.element) != 0, "the type of its result {} is not declared", i);
+  return graph.outputs[i].type.element;
+}
+
+bool NodeBuilder::goesOnAlways(const std::string &name) {
+  const Graph &graph = graphOf(name);
+  if (graph.outputs.empty() || graph.inputs.size() < 2)
+    return false;
+  std::string value = graph.outputs[0].name;
+  for (auto made = graph.nodes.rbegin(); made != graph.nodes.rend(); ++made) { // in order, so that one pass is enough
+    if (!llvm::is_contained(made->outputs, value))
+      continue;
+    if (made->op == "Identity" && made->inputs.size() == 1) {
+      value = made->inputs[0];
+      continue;
+    }
+    auto constant = made->attributes.find("value");
+    return made->op == "Constant" && constant != made->attributes.end() && constant->second.tensor &&
+           constant->second.tensor->bytes == std::vector<std::byte>(1, std::byte(1));
+  }
+  return value == graph.inputs[1].name;
+}
+
+void NodeBuilder::forgetKnown() { importer.evaluator.forget(); }
+
+std::vector<Bound> NodeBuilder::runGraph(const std::string &name, ArrayRef<Bound> arguments) {
   const Graph &graph = graphOf(name);
   require(graph.inputs.size() == arguments.size(), "its graph '{}' has {} inputs instead of {}", name,
           graph.inputs.size(), arguments.size());
