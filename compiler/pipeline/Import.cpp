@@ -13,7 +13,7 @@ struct Format {
 
 bool claimsAnything(const std::string &) { return true; }
 
-constexpr Format formats[] = {{isOnnx, importOnnx}, {claimsAnything, importHuggingFace}};
+constexpr Format formats[] = {{claimsOnnx, importOnnx}, {claimsMlir, importMlir}, {claimsAnything, importHuggingFace}};
 
 } // namespace
 

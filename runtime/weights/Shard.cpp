@@ -1,5 +1,6 @@
 #include "runtime/weights/Shard.h"
 
+#include "runtime/package/Elements.h"
 #include "runtime/package/QuantisedLayout.h"
 
 #include <fmt/format.h>
@@ -14,10 +15,6 @@ namespace weft::runtime {
 namespace {
 
 using pkg::ElementType;
-
-uint32_t elementSize(ElementType element) {
-  return element == ElementType::F16 || element == ElementType::BF16 ? 2 : 4;
-}
 
 uint32_t shareOf(pkg::Axis axis, uint32_t x, uint32_t y) {
   return axis == pkg::Axis::X ? x : axis == pkg::Axis::Y ? y : 0;
@@ -56,10 +53,20 @@ template <typename Stored, typename Local, typename Convert> Gather<Stored, Loca
 /// Calls `use` with the Gather for the pair of element types; false if there is none.
 template <typename Use> bool withGather(ElementType from, ElementType to, Use use) {
   auto is = [&](ElementType a, ElementType b) { return from == a && to == b; };
-  if (from == to && elementSize(from) == 4)
-    use(gather<uint32_t, uint32_t>([](uint32_t bits) { return bits; }));
-  else if (from == to)
-    use(gather<uint16_t, uint16_t>([](uint16_t bits) { return bits; }));
+  if (from == to)
+    switch (elementBytes(from)) {
+    case 1:
+      use(gather<uint8_t, uint8_t>([](uint8_t bits) { return bits; }));
+      break;
+    case 2:
+      use(gather<uint16_t, uint16_t>([](uint16_t bits) { return bits; }));
+      break;
+    case 4:
+      use(gather<uint32_t, uint32_t>([](uint32_t bits) { return bits; }));
+      break;
+    default:
+      use(gather<uint64_t, uint64_t>([](uint64_t bits) { return bits; }));
+    }
   else if (is(ElementType::BF16, ElementType::F32))
     use(gather<uint16_t, float>(widenBf16));
   else if (is(ElementType::F16, ElementType::F32))
@@ -81,7 +88,7 @@ template <typename Use> bool withGather(ElementType from, ElementType to, Use us
 float storedNumber(ElementType element, const std::byte *from) {
   uint32_t word = 0;
   uint16_t half = 0;
-  if (elementSize(element) == 4) {
+  if (elementBytes(element) == 4) {
     std::memcpy(&word, from, sizeof word);
     return std::bit_cast<float>(word);
   }
@@ -121,7 +128,7 @@ private:
     if (weight.transposed)
       std::swap(row, column);
     return storedNumber(weight.file_element,
-                        stored.data() + (row * weight.shape.back() + column) * elementSize(weight.file_element));
+                        stored.data() + (row * weight.shape.back() + column) * elementBytes(weight.file_element));
   }
 
   const pkg::WeightT &weight;
@@ -154,13 +161,13 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
                        std::span<std::byte> buffer) {
   std::span<const int32_t> rows = slice(weight.row_index, shareOf(weight.row_axis, x, y), weight.rows_local);
   std::span<const int32_t> cols = slice(weight.col_index, shareOf(weight.col_axis, x, y), weight.cols_local);
-  const uint64_t rowBytes = uint64_t(weight.cols_local) * elementSize(weight.element);
-  const uint64_t storedCols = weight.shape.empty() ? 0 : weight.shape.back();
+  const uint64_t rowBytes = uint64_t(weight.cols_local) * elementBytes(weight.element);
+  const uint64_t storedCols = weight.shape.empty() ? 1 : weight.shape.back();
   const uint64_t localEnd = weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride + rowBytes;
-  uint64_t storedBytes = elementSize(weight.file_element);
+  uint64_t storedBytes = elementBytes(weight.file_element);
   for (uint64_t extent : weight.shape)
     storedBytes *= extent;
-  if (rows.empty() || cols.empty() || weight.shape.empty() || weight.file_offset > file.size() ||
+  if (rows.empty() || cols.empty() || (weight.shape.empty() && !weight.linear) || weight.file_offset > file.size() ||
       storedBytes > file.size() - weight.file_offset ||
       !(weight.quantised ? blocksFit(weight, buffer.size()) : localEnd <= buffer.size()))
     return internalError(
@@ -169,7 +176,10 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
     QuantisedFill(weight, file.subspan(weight.file_offset), buffer.subspan(weight.offset))(rows, cols);
     return success();
   }
-  const uint64_t rowStep = weight.transposed ? 1 : storedCols, colStep = weight.transposed ? storedCols : 1;
+  const uint64_t rowStep = weight.transposed || weight.linear ? 1 : storedCols;
+  const uint64_t colStep = weight.transposed ? storedCols : 1;
+  if (weight.linear) // checkPackage() has seen that base and offsets stay inside
+    file = file.subspan(weight.base * elementBytes(weight.file_element));
   const bool known = withGather(weight.file_element, weight.element, [&](const auto &gatherer) {
     gatherer(rows, cols, rowStep, colStep, file.data() + weight.file_offset, buffer.data() + weight.offset,
              weight.row_stride);
