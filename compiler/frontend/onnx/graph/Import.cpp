@@ -177,4 +177,12 @@ Result<void> checkDims(const Model &model, const GraphOptions &options) {
   return success();
 }
 
+std::optional<std::string> firstOpenDim(const Model &model, const GraphOptions &options) {
+  for (const ValueInfo &input : model.graph.inputs)
+    for (std::string &name : openDims(input))
+      if (!options.dims.contains(name))
+        return std::move(name);
+  return std::nullopt;
+}
+
 } // namespace weft::frontend::onnx

@@ -86,10 +86,13 @@ OwningOpRef<ModuleOp> Importer::run() {
   // What was made only to know its value goes.
   IRRewriter rewriter(builder.getContext());
   (void)runRegionDCE(rewriter, function->getRegions());
+  // What no lowering has checked: a node whose types or shapes do not fit makes IR that is not valid.
   ScopedDiagnosticHandler quiet(builder.getContext(), [&](Diagnostic &diagnostic) {
+    auto node = dyn_cast<NameLoc>(diagnostic.getLocation());
     if (!failure)
-      failure = ImportError{
-          internalError(fmt::format("{}: the imported graph is not valid: {}", model.path, diagnostic.str())), {}};
+      failure = ImportError{userError(fmt::format("{}: node '{}': its types or shapes do not fit ({})", model.path,
+                                                  node ? node.getName().str() : "?", diagnostic.str())),
+                            {}};
     return mlir::success();
   });
   if (mlir::failed(mlir::verify(*module)))
