@@ -7,6 +7,7 @@
 // `launch` is the i32 buffer [n, id...], `ranks` is H, the number of cores that share the sequence.
 #pragma once
 
+#include "runtime/package/BlockShape.h"
 #include "runtime/package/QuantisedLayout.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -70,6 +71,11 @@ enum class BlockFormat { Q8, Q4 };
 /// operations. (a, weights i8[k x n], or [k/2 x n] for Q4, scales f16[k/32 x n], sums[rows x n], c; m); `sums` is
 /// scratch.
 TileKernel buildGemmBlocks(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, BlockFormat format);
+/// C[rows x n] += A[rows x k] * B for m rows; B's k rows of n columns lie in the block `shape` (BlockShape.h). It
+/// computes what buildGemm() does with the f32 numbers that the block stands for, bit for bit. `scratch` has
+/// storedScratchRows() rows of n; bytes are aligned to 4. (a, i8 b[shape.bytes()], scratch, c; m)
+TileKernel buildGemmStored(mlir::ModuleOp module, int64_t rows, const runtime::BlockShape &shape);
+int64_t storedScratchRows(const runtime::BlockShape &shape);
 /// Packs src[rows x n] into `blocks` column blocks as buildPackColumns() does, quantised: each row of a block is
 /// quantisedRowBytes(width) bytes, its scale and its integers, zero beyond n (QuantisedLayout.h). The bytes are
 /// aligned to 4. (src, i8 dst[blocks x rows x row bytes]; m)
@@ -88,6 +94,13 @@ TileKernel buildTranspose(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// Packs src[rows x n] into `blocks` column blocks dst[blocks x rows x width], zero beyond n; block stride rows*width.
 /// (src, dst; m)
 TileKernel buildPackColumns(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t blocks, int64_t width);
+
+// ---- layouts --------------------------------------------------------------------------------------------------
+/// A dimension of `extent` elements lies on `ranks` ranks in blocks of `block`, that of rank r beginning at
+/// min(r*block, extent - block). Copies src[outer x block x inner], the block of rank (rank + first + step) mod ranks,
+/// to its place in dst[outer x extent x inner]. Elements of any type. (src, dst; rank, first, step)
+TileKernel buildPlaceBlock(mlir::ModuleOp module, mlir::Type element, int64_t outer, int64_t block, int64_t extent,
+                           int64_t inner, int64_t ranks);
 
 // ---- embedding ------------------------------------------------------------------------------------------------
 /// Adds to acc[rows x n] the embedding rows of sequence block `(rank + step) mod ranks` that this core owns: the core's

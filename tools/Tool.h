@@ -33,6 +33,7 @@ struct CompileOptions {
   std::optional<uint32_t> maxSeq{};      // absent: the compiler's choice
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
   std::string gemm{};                    // meshgemm, cannon; empty or auto: by predicted cost
+  std::string place{};                   // whole, general; empty or auto: the first where it can
   std::string reduce{};                  // core, router; the same
   bool shapesOnly = false;               // no weights: a config file is enough
   std::string phase{};                   // prefill, decode; empty: both
@@ -52,6 +53,14 @@ struct DeviceOptions {
   std::optional<std::string> modelDirectory; // where the weight files are now, if they moved
 };
 
+/// An architecture of model directories, as `weft inspect --architectures` lists it.
+struct KnownArchitecture {
+  std::string name;   // as config.json gives it
+  std::string family; // "Llama"
+  bool generates = false;
+  std::string example, notes;
+};
+
 struct Tool {
   /// Compiles in memory. The result has passed checkPackage.
   std::function<Result<std::unique_ptr<runtime::Package>>(const CompileOptions &, const runtime::Progress &)> compile;
@@ -65,6 +74,8 @@ struct Tool {
   /// What cores compute and links carry in a launch that ran on a device of makeDevice.
   std::function<Result<runtime::LoadMap>(runtime::Device &, const runtime::Launch &, const runtime::LaunchReport &)>
       loadMap{};
+  /// What the compiler knows to read, in the order of families.
+  std::function<std::vector<KnownArchitecture>()> architectures{};
 };
 
 /// The machine a model is compiled for when none is named.
@@ -73,12 +84,12 @@ inline constexpr const char *defaultHardware = "rvv-mesh-16";
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
 /// --phase, --layers, --dim, --tune-db and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{}, tuneDb{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{}, place{}, reduce{}, weights{}, phase{}, tuneDb{};
   std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{}, dims{};
 
   bool any() const {
-    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() ||
+    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !place.empty() || !reduce.empty() ||
            !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq || layers || !settings.empty() ||
            !dims.empty();
   }

@@ -7,4 +7,12 @@ namespace weft::compiler {
 
 Result<Imported> importHuggingFace(const ImportOptions &options);
 
+/// Whether a file is text in MLIR: its name says so, or a function begins in it.
+bool claimsMlir(const std::string &path);
+/// linalg on tensors: @main, or the only public function. It has no weights but constants.
+Result<Imported> importMlir(const ImportOptions &options);
+/// A file that begins as ONNX's protobuf does, or has its suffix.
+bool isOnnx(const std::string &path);
+Result<Imported> importOnnx(const ImportOptions &options);
+
 } // namespace weft::compiler

@@ -18,6 +18,13 @@ namespace weft::grid {
 LayoutAttr layoutOf(mlir::Type type);
 /// The extents of a core's shard, padding included.
 llvm::SmallVector<int64_t> localShape(mlir::RankedTensorType type);
+/// What a core can hold; a boolean is a byte.
+bool isElement(mlir::Type type);
+inline int64_t elementBytes(mlir::Type element) { return (element.getIntOrFloatBitWidth() + 7) / 8; }
+/// Bytes of a core's shard.
+int64_t localBytes(mlir::RankedTensorType type);
+/// Whether every core has all of the tensor.
+bool isWhole(mlir::Type type);
 } // namespace weft::grid
 
 #define GET_OP_CLASSES

@@ -34,21 +34,7 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 void writeModel(const TestModel &model, const std::string &folder) {
-  const frontend::LlamaConfig &config = model.config;
-  nlohmann::json json = {{"architectures", {"LlamaForCausalLM"}},
-                         {"model_type", "llama"},
-                         {"hidden_size", config.hiddenSize},
-                         {"intermediate_size", config.intermediateSize},
-                         {"num_hidden_layers", config.layers},
-                         {"num_attention_heads", config.heads},
-                         {"num_key_value_heads", config.kvHeads},
-                         {"head_dim", config.headDim},
-                         {"vocab_size", config.vocabSize},
-                         {"max_position_embeddings", config.maxPositions},
-                         {"rms_norm_eps", config.rmsNormEps},
-                         {"rope_theta", config.rope.theta},
-                         {"tie_word_embeddings", config.tiedEmbeddings}};
-  std::ofstream(folder + "/config.json") << json.dump();
+  std::ofstream(folder + "/config.json") << model.config.json().dump();
   constexpr const char *types[] = {"F32", "F16", "BF16"};
   nlohmann::json header = nlohmann::json::object();
   std::string bytes;
@@ -85,7 +71,7 @@ Engine::Engine(const runtime::Package &package, const hw::Hardware &hardware, Fi
 std::vector<float> Engine::run(const std::string &program, std::span<const int32_t> ids, uint32_t tokensInCache) {
   runtime::Launch launch{program, tokensInCache, {{"tokens", {static_cast<int32_t>(tokensInCache)}}}};
   launch.inputs[0].words.insert(launch.inputs[0].words.end(), ids.begin(), ids.end());
-  return take(device->run(launch)).logits;
+  return take(device->run(launch)).logits();
 }
 
 std::vector<float> Engine::resident(const std::string &name, uint32_t x, uint32_t y) {

@@ -3,12 +3,15 @@
 #include "compiler/frontend/onnx/Tensors.h"
 #include "compiler/frontend/onnx/graph/Importer.h"
 #include "dialects/xf/XfDialect.h"
+#include "runtime/support/MappedFile.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
-#include <filesystem>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include <cstring>
 
 using namespace mlir;
 
@@ -49,8 +52,8 @@ std::set<std::vector<int64_t>> candidates(const Model &model, const ValueInfo &i
   return out;
 }
 
-/// Imports with ever more inputs fixed: where an input decides the shape of a value in between, the shapes that the model
-/// declares for its outputs decide the input. What does not lead to them is refused.
+/// Imports with ever more inputs fixed: where an input decides the shape of a value in between, the shapes that the
+/// model declares for its outputs decide the input. What does not lead to them is refused.
 OwningOpRef<ModuleOp> importFixing(MLIRContext &context, const Model &model, const GraphOptions &options,
                                    const Fixed &fixed, unsigned depth, Error &error) {
   Importer importer(context, model, options, fixed);
@@ -77,27 +80,52 @@ OwningOpRef<ModuleOp> importFixing(MLIRContext &context, const Model &model, con
 
 WeightType weightTypeOf(ElementType type) {
   switch (type) {
+  case ElementType::Float:
+    return WeightType::F32;
   case ElementType::Float16:
     return WeightType::F16;
   case ElementType::BFloat16:
     return WeightType::BF16;
-  default:
-    return WeightType::F32;
+  case ElementType::Double:
+    return WeightType::F64;
+  case ElementType::Bool:
+    return WeightType::Bool;
+  default: // integers by their bytes; codes of small floats are bytes, too
+    switch (storageBytes(type)) {
+    case 1:
+      return WeightType::I8;
+    case 2:
+      return WeightType::I16;
+    case 4:
+      return WeightType::I32;
+    default:
+      return WeightType::I64;
+    }
   }
+}
+
+/// Of the first bytes, as many as the first eight say: the rule of safetensors, which the runtime has for every file.
+uint64_t digestOf(std::span<const std::byte> file) {
+  uint64_t length = 0;
+  if (file.size() < sizeof(length))
+    return XXH3_64bits(file.data(), file.size());
+  std::memcpy(&length, file.data(), sizeof(length));
+  return XXH3_64bits(file.data(), sizeof(length) + std::min<uint64_t>(length, file.size() - sizeof(length)));
 }
 
 class Weights : public WeightSource {
 public:
   explicit Weights(const Model &model) {
     for (const std::string &path : model.files) {
-      std::error_code failed;
-      uint64_t size = std::filesystem::file_size(path, failed);
-      infos.push_back({path, failed ? 0 : size, 0});
+      Result<runtime::MappedFile> file = runtime::MappedFile::open(path);
+      infos.push_back({path, file ? file->bytes().size() : 0, file ? digestOf(file->bytes()) : 0});
     }
     for (const TensorData &initializer : model.graph.initializers)
       if (initializer.range)
-        weights[initializer.name] = {initializer.name, weightTypeOf(initializer.type),
-                                     {initializer.shape.begin(), initializer.shape.end()}, initializer.range->file,
+        weights[initializer.name] = {initializer.name,
+                                     weightTypeOf(initializer.type),
+                                     {initializer.shape.begin(), initializer.shape.end()},
+                                     initializer.range->file,
                                      initializer.range->offset};
   }
   const WeightInfo *find(const std::string &name) const override {
@@ -122,8 +150,8 @@ private:
 Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const Model &model, const GraphOptions &options) {
   if (Result<void> checked = checkDims(model, options); !checked)
     return checked.takeError();
-  context.loadDialect<func::FuncDialect, arith::ArithDialect, linalg::LinalgDialect, math::MathDialect,
-                      scf::SCFDialect, tensor::TensorDialect, xf::XfDialect>();
+  context.loadDialect<func::FuncDialect, arith::ArithDialect, linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
+                      tensor::TensorDialect, xf::XfDialect>();
   Error error;
   constexpr unsigned mostFixed = 2;
   if (OwningOpRef<ModuleOp> module = importFixing(context, model, options, {}, mostFixed, error))
@@ -143,9 +171,18 @@ Result<void> checkDims(const Model &model, const GraphOptions &options) {
       return userError(fmt::format("{}: --dim {}: the model has no such dimension; it has {}", model.path, name,
                                    open.empty() ? "none" : fmt::format("{}", fmt::join(open, ", "))));
     if (size < 0 || size > (int64_t(1) << 32))
-      return userError(fmt::format("{}: --dim {}={}: a dimension has between 0 and 2^32 elements", model.path, name, size));
+      return userError(
+          fmt::format("{}: --dim {}={}: a dimension has between 0 and 2^32 elements", model.path, name, size));
   }
   return success();
+}
+
+std::optional<std::string> firstOpenDim(const Model &model, const GraphOptions &options) {
+  for (const ValueInfo &input : model.graph.inputs)
+    for (std::string &name : openDims(input))
+      if (!options.dims.contains(name))
+        return std::move(name);
+  return std::nullopt;
 }
 
 } // namespace weft::frontend::onnx

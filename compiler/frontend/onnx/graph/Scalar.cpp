@@ -76,8 +76,8 @@ Scalar floatToInteger(Scalar x, ElementType to) {
     Scalar large = x >= twoTo63;
     Scalar low = select(large, x - twoTo63, x);
     Scalar whole = x.with(b.create<arith::FPToSIOp>(x.loc, b.getI64Type(), clamp(low, -twoTo63, top).value), to);
-    Scalar bit63 = x.with(
-        b.create<arith::ConstantOp>(x.loc, b.getI64IntegerAttr(std::numeric_limits<int64_t>::min())), to);
+    Scalar bit63 =
+        x.with(b.create<arith::ConstantOp>(x.loc, b.getI64IntegerAttr(std::numeric_limits<int64_t>::min())), to);
     return select(large, whole ^ bit63, whole);
   }
   bool wide = to == ElementType::Int64 || to == ElementType::UInt32 || to == ElementType::Int32;
@@ -86,8 +86,8 @@ Scalar floatToInteger(Scalar x, ElementType to) {
         x.with(b.create<arith::FPToSIOp>(x.loc, b.getI64Type(), clamp(x, -twoTo63, top).value), ElementType::Int64);
     return to == ElementType::Int64 ? whole : integerToInteger(whole, to);
   }
-  Scalar whole = x.with(
-      b.create<arith::FPToSIOp>(x.loc, b.getI32Type(), clamp(x, -2147483648.0, 2147483520.0).value), ElementType::Int32);
+  Scalar whole = x.with(b.create<arith::FPToSIOp>(x.loc, b.getI32Type(), clamp(x, -2147483648.0, 2147483520.0).value),
+                        ElementType::Int32);
   return integerToInteger(whole, to);
 }
 
@@ -248,17 +248,32 @@ Scalar remainderFloor(Scalar a, Scalar b) {
   return select(wrong, rest + b, rest);
 }
 
+namespace {
+/// Exact modulo 2^64, by squares: a float has too few bits. Of exponents of 64 and more only the parity counts, since
+/// only powers of 0, 1 and -1 are numbers then.
+Scalar integerPower(Scalar base, Scalar exponent) {
+  Scalar one = base.same(1), zero = base.same(0);
+  Scalar times = absolute(exponent);
+  times = select(times > 63, (times & one) + 62, times);
+  Scalar result = one, square = base;
+  for (int bit = 0; bit < 6; ++bit) {
+    Scalar set = notEqual(times & base.same(1 << bit), zero);
+    result = select(set, result * square, result);
+    square = square * square;
+  }
+  Scalar unit = equal(base, one) | equal(base, base.same(-1));
+  return select((exponent < 0) & !unit, zero, result);
+}
+} // namespace
+
 Scalar power(Scalar base, Scalar exponent) {
-  OpBuilder &b = *base.builder;
   if (!base.floating() && !exponent.floating()) {
-    // Exact: a float has too few bits for the powers of wide integers.
-    Scalar wide = cast(base, ElementType::Int64), times = cast(exponent, ElementType::Int64);
-    return cast(wide.with(b.create<math::IPowIOp>(base.loc, wide.value, times.value)), base.type);
+    return cast(integerPower(cast(base, ElementType::Int64), cast(exponent, ElementType::Int64)), base.type);
   }
   if (!base.floating())
     return cast(power(cast(base, ElementType::Double), cast(exponent, ElementType::Double)), base.type);
   Scalar to = cast(exponent, base.type);
-  return base.with(b.create<math::PowFOp>(base.loc, base.value, to.value));
+  return base.with(base.builder->create<math::PowFOp>(base.loc, base.value, to.value));
 }
 
 Scalar exponential(Scalar x) { return unary<math::ExpOp>(x); }
@@ -278,9 +293,7 @@ Scalar sigmoid(Scalar x) {
   return select(x < 0, e, one) / (one + e);
 }
 
-Scalar softplus(Scalar x) {
-  return maximum(x, x.same(0)) + unary<math::Log1pOp>(exponential(-absolute(x)));
-}
+Scalar softplus(Scalar x) { return maximum(x, x.same(0)) + unary<math::Log1pOp>(exponential(-absolute(x))); }
 
 Scalar cast(Scalar x, ElementType to, Saturate saturate, RoundScale roundScale) {
   if (x.type == to)

@@ -76,8 +76,8 @@ Scalar encodeScale(Bits bits, Scalar x, Saturate saturate, RoundScale round) {
 
 Scalar decodeSmallFloat(Scalar small) {
   Bits bits{*small.builder, small.loc};
-  Scalar code = small.with(bits.b.create<arith::ExtUIOp>(small.loc, bits.b.getI32Type(), small.value),
-                           ElementType::UInt32);
+  Scalar code =
+      small.with(bits.b.create<arith::ExtUIOp>(small.loc, bits.b.getI32Type(), small.value), ElementType::UInt32);
   if (small.type == ElementType::Float8E8M0)
     return decodeScale(bits, code);
   const Format f = formatOf(small.type);
@@ -123,8 +123,8 @@ Scalar encodeSmallFloat(Scalar x, ElementType to, Saturate saturate, RoundScale 
     return store(select(nan, bits.number(0x80), code));
   }
   code = code | sign;
-  if (f.firstNan < 0) // no NaN: the largest
-    return store(select(nan, bits.number(f.largest) | sign, code));
+  if (f.firstNan < 0) // no NaN: the code of -0
+    return store(select(nan, bits.number(int64_t(1) << f.signBit), code));
   return store(select(nan, bits.number(to == ElementType::Float8E5M2 ? 0x7e : 0x7f) | sign, code));
 }
 
