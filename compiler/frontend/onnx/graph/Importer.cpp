@@ -51,8 +51,8 @@ std::vector<std::string> openDims(const ValueInfo &value) {
 Importer::Importer(MLIRContext &context, const Model &model, const GraphOptions &options,
                    const std::map<std::string, std::vector<int64_t>> &fixed)
     : evaluator([this](const std::string &name) -> std::optional<std::vector<std::byte>> {
-        const TensorData *initializer = initializerOf(this->model.graph, name);
-        return initializer && initializer->range ? readRange(this->model, *initializer->range) : std::nullopt;
+        auto weight = this->model.weights.find(name);
+        return weight == this->model.weights.end() ? std::nullopt : readRange(this->model, *weight->second.range);
       }),
       model(model), builder(&context), options(options), fixed(fixed) {}
 
@@ -243,16 +243,35 @@ std::optional<Sizes> Importer::declaredShape(const Scope &scope, const std::stri
   return shape;
 }
 
+Tensor Importer::unpacked(const TensorData &data, Location loc) {
+  // Two or four elements a byte, the first in the lowest bits; in memory each has a byte, signed ones extended.
+  const unsigned bits = storedBits(data.type), perByte = 8 / bits;
+  auto type = RankedTensorType::get({static_cast<int64_t>(data.range->bytes)}, builder.getI8Type());
+  Tensor packed{builder.create<xf::ParamOp>(loc, type, data.weight), ElementType::UInt8};
+  Blocks blocks(builder, loc);
+  return blocks.generate(data.type, data.shape, [&](ArrayRef<Scalar> at) {
+    Scalar flat = blocks.integer(0);
+    for (auto [index, size] : llvm::zip(at, data.shape))
+      flat = flat * blocks.integer(size) + index;
+    Scalar place = flat.with(flat.value, ElementType::UInt64);
+    Scalar byte = blocks.at(packed, {shiftRight(place, place.same(perByte == 2 ? 1 : 2))});
+    Scalar low = cast(place & place.same(perByte - 1), ElementType::UInt8) * byte.same(bits);
+    Scalar code = shiftLeft(shiftRight(byte, low), byte.same(8 - bits)); // its bits at the top
+    const bool isSigned = data.type == ElementType::Int4 || data.type == ElementType::Int2;
+    code = code.with(code.value, isSigned ? ElementType::Int8 : ElementType::UInt8);
+    Scalar whole = shiftRight(code, code.same(8 - bits));
+    return whole.with(whole.value, data.type);
+  });
+}
+
 Tensor Importer::constant(const TensorData &data, const std::string &name) {
   Location loc = NameLoc::get(builder.getStringAttr(name));
   Type element = storageType(builder.getContext(), data.type);
   auto type = RankedTensorType::get(data.shape, element);
-  if (data.range) {
-    if (storedBits(data.type) < 8)
-      fail(fmt::format("initializer '{}' has {} bytes of {}, which are supported only up to {} bytes", name,
-                       data.range->bytes, nameOf(data.type), 4096));
-    return {builder.create<xf::ParamOp>(loc, type, name), data.type};
-  }
+  if (data.range && storedBits(data.type) < 8)
+    return unpacked(data, loc);
+  if (data.range)
+    return {builder.create<xf::ParamOp>(loc, type, data.weight), data.type};
   if (data.type == ElementType::Bool) {
     SmallVector<bool> bits;
     for (std::byte byte : data.bytes)

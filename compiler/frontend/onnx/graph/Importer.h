@@ -49,6 +49,7 @@ public:
   mlir::OpBuilder builder;
 
 private:
+  Tensor unpacked(const TensorData &data, mlir::Location loc);
   const TensorData *initializerOf(const Graph &graph, const std::string &name);
   std::optional<Sizes> shapeOfUser(const Scope &scope, const std::string &name, unsigned depth);
   void createFunction();
