@@ -1,6 +1,7 @@
 #include "compiler/frontend/onnx/graph/Importer.h"
 
 #include "compiler/frontend/onnx/graph/Registry.h"
+#include "compiler/frontend/onnx/raise/Raise.h"
 #include "compiler/graph/TensorInterpreter.h"
 #include "dialects/xf/XfDialect.h"
 #include "runtime/support/MappedFile.h"
@@ -69,6 +70,8 @@ void Importer::noteDecidedBy(Value value) {
       decidedBy.push_back(name.str());
 }
 
+Importer::~Importer() = default;
+
 OwningOpRef<ModuleOp> Importer::run() {
   module = ModuleOp::create(builder.getUnknownLoc());
   try {
@@ -76,6 +79,8 @@ OwningOpRef<ModuleOp> Importer::run() {
     main.opsets = &model.opsets;
     createFunction();
     bindInputs();
+    if (options.raise)
+      raiser = std::make_unique<Raiser>(*this, main);
     lowerNodes(model.graph.nodes, main);
     returnOutputs();
   } catch (const LoweringFailure &lowering) {
@@ -87,9 +92,8 @@ OwningOpRef<ModuleOp> Importer::run() {
   (void)runRegionDCE(rewriter, function->getRegions());
   ScopedDiagnosticHandler quiet(builder.getContext(), [&](Diagnostic &diagnostic) {
     if (!failure)
-      failure = ImportError{internalError(fmt::format("{}: the imported graph is not valid: {}", model.path,
-                                                      diagnostic.str())),
-                            {}};
+      failure = ImportError{
+          internalError(fmt::format("{}: the imported graph is not valid: {}", model.path, diagnostic.str())), {}};
     return mlir::success();
   });
   if (mlir::failed(mlir::verify(*module)))
@@ -120,7 +124,8 @@ DictionaryAttr Importer::tensorAttributes(const std::string &name, ElementType t
                                     builder.getNamedAttr(graph::dtypeAttr, builder.getStringAttr(nameOf(type)))});
 }
 
-void Importer::addInput(const ValueInfo &input, SmallVectorImpl<Type> &types, SmallVectorImpl<mlir::Attribute> &attributes) {
+void Importer::addInput(const ValueInfo &input, SmallVectorImpl<Type> &types,
+                        SmallVectorImpl<mlir::Attribute> &attributes) {
   if (input.type.container == Container::None || storedBits(input.type.element) == 0)
     fail(fmt::format("input '{}' has elements of {}, which cannot be computed with", input.name,
                      nameOf(input.type.element)));
@@ -196,8 +201,8 @@ const Bound *Importer::lookup(Scope &scope, const std::string &name) {
 
 /// The declared shape of what is computed from `name` element by element: it has the same.
 std::optional<Sizes> Importer::shapeOfUser(const Scope &scope, const std::string &name) {
-  static const std::set<std::string> keepShape = {"Abs", "Cast", "CastLike", "Exp", "Identity", "Log", "Neg", "Reciprocal",
-                                                  "Relu", "Sigmoid", "Sqrt", "Tanh"};
+  static const std::set<std::string> keepShape = {"Abs", "Cast",       "CastLike", "Exp",     "Identity", "Log",
+                                                  "Neg", "Reciprocal", "Relu",     "Sigmoid", "Sqrt",     "Tanh"};
   for (const Node &node : scope.graph->nodes)
     if (!node.inputs.empty() && node.inputs[0] == name && node.domain.empty() && keepShape.contains(node.op) &&
         node.outputs[0] != name)
@@ -247,6 +252,10 @@ Tensor Importer::constant(const TensorData &data, const std::string &name) {
   return {builder.create<arith::ConstantOp>(loc, DenseElementsAttr::getFromRawBuffer(type, raw)), data.type};
 }
 
+std::optional<std::vector<std::byte>> Importer::bytesOf(const TensorData &data) const {
+  return data.range ? readRange(model, *data.range) : data.bytes;
+}
+
 void Importer::lowerNodes(const std::vector<Node> &nodes, Scope &scope) {
   for (const Node &node : nodes)
     lowerNode(node, scope);
@@ -266,6 +275,8 @@ void Importer::lowerNode(const Node &node, Scope &scope) {
     nodeBuilder.fail("the op is not known{}", node.domain.empty() ? fmt::format(" (opset {})", version)
                                                                   : fmt::format(" (domain {})", node.domain));
   lowering(nodeBuilder);
+  if (raiser && &scope == &main)
+    raiser->visit(nodeBuilder);
   for (const std::string &output : node.outputs)
     if (!output.empty() && !scope.values.contains(output))
       nodeBuilder.fail("its output '{}' is not supported", output);
@@ -332,8 +343,8 @@ void Importer::returnOutputs() {
                          nameOf(output.type.element), nameOf(part.type)));
       values.push_back(part.value);
       types.push_back(part.value.getType());
-      attributes.push_back(tensorAttributes(
-          bound->isSequence ? fmt::format("{}.{}", output.name, i) : output.name, part.type));
+      attributes.push_back(
+          tensorAttributes(bound->isSequence ? fmt::format("{}.{}", output.name, i) : output.name, part.type));
     }
   }
   builder.create<func::ReturnOp>(function.getLoc(), values);
