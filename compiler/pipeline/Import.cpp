@@ -13,7 +13,7 @@ struct Format {
 
 bool claimsAnything(const std::string &) { return true; }
 
-constexpr Format formats[] = {{claimsOnnx, importOnnx}, {claimsMlir, importMlir}, {claimsAnything, importHuggingFace}};
+constexpr Format formats[] = {{isOnnx, importOnnx}, {claimsMlir, importMlir}, {claimsAnything, importHuggingFace}};
 
 } // namespace
 
