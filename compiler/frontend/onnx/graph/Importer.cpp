@@ -1,6 +1,7 @@
 #include "compiler/frontend/onnx/graph/Importer.h"
 
 #include "compiler/frontend/onnx/graph/Registry.h"
+#include "compiler/frontend/onnx/raise/Raise.h"
 #include "compiler/graph/TensorInterpreter.h"
 #include "dialects/xf/XfDialect.h"
 #include "runtime/support/MappedFile.h"
@@ -67,6 +68,8 @@ void Importer::noteDecidedBy(Value value) {
       decidedBy.push_back(name.str());
 }
 
+Importer::~Importer() = default;
+
 OwningOpRef<ModuleOp> Importer::run() {
   module = ModuleOp::create(builder.getUnknownLoc());
   try {
@@ -74,6 +77,8 @@ OwningOpRef<ModuleOp> Importer::run() {
     main.opsets = &model.opsets;
     createFunction();
     bindInputs();
+    if (options.raise)
+      raiser = std::make_unique<Raiser>(*this, main);
     lowerNodes(model.graph.nodes, main);
     returnOutputs();
   } catch (const LoweringFailure &lowering) {
@@ -282,6 +287,10 @@ Tensor Importer::constant(const TensorData &data, const std::string &name) {
   return {builder.create<arith::ConstantOp>(loc, DenseElementsAttr::getFromRawBuffer(type, raw)), data.type};
 }
 
+std::optional<std::vector<std::byte>> Importer::bytesOf(const TensorData &data) const {
+  return data.range ? readRange(model, *data.range) : data.bytes;
+}
+
 void Importer::lowerNodes(const std::vector<Node> &nodes, Scope &scope) {
   for (const Node &node : nodes)
     lowerNode(node, scope);
@@ -301,6 +310,8 @@ void Importer::lowerNode(const Node &node, Scope &scope) {
     nodeBuilder.fail("the op is not known{}", node.domain.empty() ? fmt::format(" (opset {})", version)
                                                                   : fmt::format(" (domain {})", node.domain));
   lowering(nodeBuilder);
+  if (raiser && &scope == &main)
+    raiser->visit(nodeBuilder);
   for (const std::string &output : node.outputs)
     if (!output.empty() && !scope.values.contains(output))
       nodeBuilder.fail("its output '{}' is not supported", output);
