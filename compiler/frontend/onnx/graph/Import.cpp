@@ -120,13 +120,13 @@ public:
       Result<runtime::MappedFile> file = runtime::MappedFile::open(path);
       infos.push_back({path, file ? file->bytes().size() : 0, file ? digestOf(file->bytes()) : 0});
     }
-    for (const TensorData &initializer : model.graph.initializers)
-      if (initializer.range)
-        weights[initializer.name] = {initializer.name,
-                                     weightTypeOf(initializer.type),
-                                     {initializer.shape.begin(), initializer.shape.end()},
-                                     initializer.range->file,
-                                     initializer.range->offset};
+    for (const auto &[name, tensor] : model.weights) {
+      // Types below a byte are packed; the program unpacks them.
+      std::vector<uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
+      if (storedBits(tensor.type) < 8)
+        shape = {tensor.range->bytes};
+      weights[name] = {name, weightTypeOf(tensor.type), shape, tensor.range->file, tensor.range->offset};
+    }
   }
   const WeightInfo *find(const std::string &name) const override {
     auto found = weights.find(name);

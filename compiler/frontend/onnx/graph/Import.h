@@ -20,6 +20,8 @@ struct GraphOptions {
   /// Sizes of symbolic dimensions by name. A dimension without a name is INPUT.INDEX ("x.0"), and the length of a
   /// sequence has the name of the input.
   std::map<std::string, int64_t> dims;
+  /// Whether ops of transformers are found in the graph and made ops of xf (raise/Raise.h).
+  bool raise = true;
 };
 
 /// Builds @main of `model`: `xf` and linalg ops on static tensors, weights by name (those of `weightsOf`).
