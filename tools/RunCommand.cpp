@@ -74,7 +74,8 @@ Result<std::vector<int32_t>> parseTokens(std::string_view text) {
 /// The tokenizer beside the model; null if the model has none.
 Result<std::unique_ptr<runtime::Tokenizer>> openTokenizer(const runtime::Package &package, const RunOptions &options) {
   const std::filesystem::path directory = options.modelDirectory.value_or(package.model->directory);
-  const std::string path = (directory / "tokenizer.json").string();
+  const std::string &named = package.model->tokenizer;
+  const std::string path = (directory / (named.empty() ? "tokenizer.json" : named)).string();
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
     if (options.hasPrompt)
@@ -304,7 +305,7 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
 void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto options = std::make_shared<RunOptions>();
   CLI::App *command = app.add_subcommand("run", "Run a package, or a model compiled in memory, and report its cycles");
-  command->add_option("input", options->input, "A .weft file, or a model's directory")
+  command->add_option("input", options->input, "A .weft file, or a model: a directory or a file")
       ->type_name("OUT.weft|MODEL")
       ->required();
   CLI::Option *prompt =

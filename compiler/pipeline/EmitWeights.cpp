@@ -1,6 +1,7 @@
 #include "compiler/pipeline/EmitWeights.h"
 
 #include "dialects/grid/GridDialect.h"
+#include "runtime/weights/StoredBlocks.h"
 
 #include <cmath>
 #include <cstring>
@@ -14,7 +15,7 @@ namespace {
 pkg::ElementType elementType(Type type) {
   return type.isF32()        ? pkg::ElementType::F32
          : type.isF16()      ? pkg::ElementType::F16
-         : type.isInteger(8) ? pkg::ElementType::I8
+         : type.isInteger(8) || isa<grid::BlocksType>(type) ? pkg::ElementType::I8
                              : pkg::ElementType::BF16;
 }
 
@@ -83,6 +84,20 @@ PartColumns columnsOf(fabric::WeightOp op, size_t part, grid::ShardAttr shard, i
   return columns;
 }
 
+std::unique_ptr<pkg::BlocksT> describe(const runtime::BlockShape &shape) {
+  auto blocks = std::make_unique<pkg::BlocksT>();
+  blocks->rows = static_cast<uint32_t>(shape.rows);
+  blocks->columns = static_cast<uint32_t>(shape.columns);
+  blocks->bits = static_cast<uint8_t>(shape.bits);
+  blocks->least = static_cast<int8_t>(shape.least);
+  blocks->group = static_cast<uint16_t>(shape.group);
+  blocks->super_group = static_cast<uint16_t>(shape.super);
+  blocks->scales = shape.scales;
+  blocks->minimums = shape.minimums;
+  blocks->codebook = shape.codebook;
+  return blocks;
+}
+
 } // namespace
 
 Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
@@ -90,7 +105,8 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
   auto type = cast<RankedTensorType>(op.getType());
   ArrayRef<grid::ShardAttr> dims = grid::layoutOf(type).getDims();
   place::HeadLayout heads = headLayout(op.getHeads(), mesh);
-  int64_t elementBytes = type.getElementTypeBitWidth() / 8, columnDim = type.getRank() - 1;
+  auto blocks = dyn_cast<grid::BlocksType>(type.getElementType());
+  int64_t elementBytes = blocks ? 1 : type.getElementTypeBitWidth() / 8, columnDim = type.getRank() - 1;
   for (auto [part, name] : llvm::enumerate(op.getParts().getAsValueRange<StringAttr>())) {
     const frontend::WeightInfo *info = weights.find(name.str());
     if (!info)
@@ -102,6 +118,8 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
     weight->file_offset = info->offset;
     weight->file_element = elementType(info->type);
     weight->shape = info->shape;
+    if (info->blocks)
+      weight->file_blocks = runtime::packageFormat(*info->blocks);
     weight->buffer = op.getBuffer().str();
     weight->offset = static_cast<uint32_t>(columns.offset * elementBytes);
     weight->element = elementType(type.getElementType());
@@ -121,6 +139,11 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
       weight->quantised->columns = static_cast<uint32_t>(dims[columnDim].getLocal());
       weight->quantised->first_column = static_cast<uint32_t>(columns.offset);
       weight->quantised->order = static_cast<pkg::ByteOrder>((*quantised)[1]);
+    }
+    if (blocks) {
+      weight->offset = weight->row_stride = 0;
+      weight->blocks = describe(grid::blockShape(blocks, dims[0].getLocal() / mesh.blocksY, dims[1].getLocal()));
+      weight->blocks->first_column = static_cast<uint32_t>(columns.offset);
     }
     package.weights.push_back(std::move(weight));
   }

@@ -13,7 +13,7 @@ struct Format {
 
 bool claimsAnything(const std::string &) { return true; }
 
-constexpr Format formats[] = {{claimsAnything, importHuggingFace}};
+constexpr Format formats[] = {{isGguf, importGguf}, {claimsAnything, importHuggingFace}};
 
 } // namespace
 

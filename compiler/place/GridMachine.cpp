@@ -295,10 +295,10 @@ static void convertElement(const std::byte *stored, Type storedType, int64_t fro
 }
 
 Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weights) const {
+  if (!isa<FloatType>(cast<RankedTensorType>(op.getResult().getType()).getElementType()))
+    return internalError("grid interpreter: products are f32 here; quantised ones are run by the mesh engine");
   Shards result = allocate(cast<RankedTensorType>(op.getResult().getType()), std::byte{0});
   RankedTensorType type = result.type;
-  if (type.getElementType().isInteger())
-    return internalError("grid interpreter: products are f32 here; quantised ones are run by the mesh engine");
   ArrayRef<grid::ShardAttr> dims = grid::layoutOf(type).getDims();
   HeadLayout heads = headLayout(op.getHeads());
   bool matrix = type.getRank() == 2, qkv = op.getOrder() == grid::WeightOrder::Qkv;

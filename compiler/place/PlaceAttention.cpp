@@ -74,7 +74,8 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   int64_t inputs = cast<RankedTensorType>(x->getType()).getDimSize(1);
   int64_t outputs = (op.getHeads() + 2 * cache.getKvHeads()) * cache.getHeadDim();
   ShardAttr columnShard = shard(Axis::X, ShardKind::Heads, shape.ld());
-  Type element = matrixElement({pattern->q.getW(), pattern->k.getW(), pattern->v.getW()});
+  Type element =
+      productElement({pattern->q.getW(), pattern->k.getW(), pattern->v.getW()}, contractionY(inputs), shape.ld());
   Value w = weight(names, WeightOrder::Qkv, tensor({inputs, outputs}, element, {contractionY(inputs), columnShard}),
                    true, &heads);
   Value qkv = product(*x, w, headTensor(sequence, outputs, shape.ld()));

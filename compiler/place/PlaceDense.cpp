@@ -1,5 +1,6 @@
 // Types and building blocks of the placer; embedding, norms, linear layers and the gated MLP.
 #include "compiler/place/Placer.h"
+#include "runtime/weights/BlockShapes.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -88,6 +89,32 @@ Type Placer::matrixElement(ValueRange parts) const {
     if (cast<RankedTensorType>(part.getType()).getElementType() != common)
       common = Float32Type::get(common.getContext());
   return matrixElement(common);
+}
+
+Type Placer::productElement(ValueRange parts, ShardAttr rows, int64_t columns, const HeadLayout *heads) const {
+  std::optional<runtime::BlockShape> shape;
+  for (Value part : parts) {
+    auto param = part.getDefiningOp<xf::ParamOp>();
+    auto format = param && param.getStored() && !options.weightType
+                      ? runtime::blockFormatNamed(param.getStored()->str())
+                      : std::nullopt;
+    if (!format)
+      return matrixElement(parts);
+    shape = shape ? common(*shape, runtime::shapeFor(*format)) : runtime::shapeFor(*format);
+  }
+  int64_t extent = cast<RankedTensorType>(parts[0].getType()).getDimSize(1), local = rows.getLocal();
+  auto indexOf = [&](int64_t rank, int64_t i) {
+    return rows.getKind() == ShardKind::Packed ? packedIndex(mesh, *heads, local / mesh.blocksY, rank, i)
+                                               : blockIndex(extent, local, rank, i);
+  };
+  shape->rows = local / mesh.blocksY;
+  shape->columns = columns;
+  // A code of 0 is a weight of 0 where nothing is subtracted and there is no codebook.
+  const bool paddingJoins = !shape->minimums && !shape->codebook;
+  shape->group = sharedRun(mesh.height, local, shape->rows, shape->group, paddingJoins, indexOf);
+  shape->super = sharedRun(mesh.height, local, shape->rows, shape->super, paddingJoins, indexOf);
+  const bool pays = shape->bytes() < 4 * shape->rows * columns;
+  return pays ? Type(blocksType(builder.getContext(), *shape)) : matrixElement(parts);
 }
 
 Value Placer::product(Value x, Value w, RankedTensorType result) {
@@ -199,7 +226,8 @@ LogicalResult Placer::placeLinear(xf::LinearOp op) {
   bool final = llvm::any_of(op->getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
   ShardAttr columnShard =
       final ? shard(Axis::X, ShardKind::Block, plainLocal(outputs, mesh.width)) : contractionX(outputs);
-  auto weightType = tensor({inputs, outputs}, matrixElement(stored.getElementType()), {rowsShard, columnShard});
+  auto weightType = tensor({inputs, outputs}, productElement(op.getW(), rowsShard, columnShard.getLocal(), fromHeads),
+                           {rowsShard, columnShard});
   Value w = weight({*name}, WeightOrder::Single, weightType, true, fromHeads);
   values[op.getResult()] = product(*x, w, activation(isSequence(op.getResult()), outputs, columnShard));
   return success();
@@ -215,7 +243,7 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   int64_t inner = stored.getDimSize(0), columns = stored.getDimSize(1);
   ShardAttr innerShard = contractionX(inner);
   ShardAttr pairShard = shard(Axis::X, ShardKind::Block, 2 * innerShard.getLocal());
-  Type element = matrixElement({op.getGate(), op.getUp()});
+  Type element = productElement({op.getGate(), op.getUp()}, contractionY(columns), pairShard.getLocal());
   Value gateUp = weight({*gate, *up}, WeightOrder::SideBySide,
                         tensor({columns, 2 * inner}, element, {contractionY(columns), pairShard}), true);
   Value both = product(*x, gateUp, activation(sequence, 2 * inner, pairShard));
@@ -223,7 +251,8 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   Value hidden = call(kernel, {both}, {empty(activation(sequence, inner, innerShard))}, {0, 1}, {rows(sequence)})[0];
   Value downWeight =
       weight({*down}, WeightOrder::Single,
-             tensor({inner, columns}, matrixElement(cast<RankedTensorType>(op.getDown().getType()).getElementType()),
+             tensor({inner, columns},
+                    productElement(op.getDown(), contractionY(inner), contractionX(columns).getLocal()),
                     {contractionY(inner), contractionX(columns)}),
              true);
   values[op.getResult()] = product(hidden, downWeight, activation(sequence, columns, contractionX(columns)));

@@ -43,6 +43,11 @@ private:
   mlir::Type weightElement(mlir::Type stored) const {
     return options.weightType && !options.weightType.isInteger() ? options.weightType : stored;
   }
+  /// The element of the matrix that `parts` make side by side, divided so on y and `columns` wide on a core: blocks as
+  /// the file has them, if all parts have some and that takes less room; otherwise as above. `heads`: of a row order that
+  /// is packed.
+  mlir::Type productElement(mlir::ValueRange parts, grid::ShardAttr rows, int64_t columns,
+                            const HeadLayout *heads = nullptr) const;
   mlir::Type matrixElement(mlir::Type stored) const { return options.weightType ? options.weightType : stored; }
   /// Of one matrix made of several weights: none of them may be rounded because it is stored wider than another.
   mlir::Type matrixElement(mlir::ValueRange parts) const;

@@ -1,5 +1,7 @@
 #include "dialects/grid/GridDialect.h"
 
+#include "mlir/IR/DialectImplementation.h"
+
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <numeric>
@@ -10,6 +12,8 @@ using namespace mlir;
 #include "dialects/grid/GridEnums.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/grid/GridAttributes.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/grid/GridTypes.cpp.inc"
 #define GET_OP_CLASSES
 #include "dialects/grid/Grid.cpp.inc"
 
@@ -79,6 +83,10 @@ void GridDialect::initialize() {
 #define GET_ATTRDEF_LIST
 #include "dialects/grid/GridAttributes.cpp.inc"
       >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/grid/GridTypes.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "dialects/grid/Grid.cpp.inc"
@@ -96,6 +104,36 @@ SmallVector<int64_t> localShape(RankedTensorType type) {
   for (ShardAttr shard : layoutOf(type).getDims())
     shape.push_back(shard.getLocal());
   return shape;
+}
+
+runtime::BlockShape blockShape(BlocksType type, int64_t rows, int64_t columns) {
+  return {rows,
+          columns,
+          type.getBits(),
+          type.getLeast(),
+          type.getGroup(),
+          type.getSuperGroup(),
+          type.getScales() != 0,
+          type.getMinimums() != 0,
+          type.getCodebook() != 0};
+}
+
+BlocksType blocksType(MLIRContext *context, const runtime::BlockShape &shape) {
+  return BlocksType::get(context, shape.bits, shape.least, shape.group, shape.super, shape.scales, shape.minimums,
+                         shape.codebook);
+}
+
+LogicalResult BlocksType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t least,
+                                 int64_t group, int64_t superGroup, int64_t scales, int64_t minimums,
+                                 int64_t codebook) {
+  if (bits < 2 || bits == 7 || bits > 8 || least > 0 || least < -128)
+    return emitError() << "blocks have codes of 2 to 6 or of 8 bits that begin at -128 to 0";
+  auto isPower = [](int64_t n) { return n > 0 && n <= 256 && (n & (n - 1)) == 0; };
+  if (!isPower(group) || !isPower(superGroup) || group > superGroup)
+    return emitError() << "blocks have groups of a power of two, up to 256, in groups at least as large";
+  if ((scales | minimums | codebook) >> 1)
+    return emitError() << "the flags of blocks are 0 or 1";
+  return success();
 }
 
 LogicalResult LayoutAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, FlatSymbolRefAttr mesh,
@@ -136,7 +174,8 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
     return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor "
                              << type.getRank();
   Type element = type.getElementType();
-  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32) && !element.isInteger(8))
+  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32) && !element.isInteger(8) &&
+      !(isa<BlocksType>(element) && isa<WeightOp, GemmOp, GemvOp>(op)))
     return op->emitOpError() << "has elements of " << element << "; a core holds f32, f16, bf16, i8 or i32";
   if (shardElements(type) >= maxElements)
     return op->emitOpError() << "has a shard of 2^31 elements or more";
