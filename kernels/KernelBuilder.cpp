@@ -224,26 +224,41 @@ static MemRefType typeOf(MLIRContext *context, const BufferSpec &spec) {
   return MemRefType::get(spec.extents, element);
 }
 
-void define(ModuleOp module, const std::string &name, ArrayRef<BufferSpec> buffers, unsigned scalars,
-            llvm::function_ref<void(KernelBody &)> write) {
-  if (module.lookupSymbol(name))
-    return;
+static void defineWith(ModuleOp module, const std::string &name, SmallVector<Type> inputs, unsigned scalars,
+                       llvm::function_ref<void(KernelBody &)> write) {
   MLIRContext *context = module.getContext();
   context->loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
                        memref::MemRefDialect, rv::RvDialect, scf::SCFDialect>();
-  SmallVector<Type> inputs;
-  for (const BufferSpec &spec : buffers)
-    inputs.push_back(typeOf(context, spec));
+  unsigned buffers = inputs.size();
   inputs.append(scalars, IndexType::get(context));
-
   OpBuilder builder(context);
   builder.setInsertionPointToEnd(module.getBody());
   auto location = NameLoc::get(builder.getStringAttr(name));
   auto function = builder.create<func::FuncOp>(location, name, builder.getFunctionType(inputs, {}));
   function->setAttr("weft.kernel", builder.getUnitAttr());
-  KernelBody body(function, buffers.size());
+  KernelBody body(function, buffers);
   write(body);
   body.create<func::ReturnOp>();
+}
+
+void define(ModuleOp module, const std::string &name, ArrayRef<BufferSpec> buffers, unsigned scalars,
+            llvm::function_ref<void(KernelBody &)> write) {
+  if (module.lookupSymbol(name))
+    return;
+  SmallVector<Type> inputs;
+  for (const BufferSpec &spec : buffers)
+    inputs.push_back(typeOf(module.getContext(), spec));
+  defineWith(module, name, std::move(inputs), scalars, write);
+}
+
+void defineOn(ModuleOp module, const std::string &name, Type element, ArrayRef<SmallVector<int64_t, 4>> buffers,
+              unsigned scalars, llvm::function_ref<void(KernelBody &)> write) {
+  if (module.lookupSymbol(name))
+    return;
+  SmallVector<Type> inputs;
+  for (ArrayRef<int64_t> extents : buffers)
+    inputs.push_back(MemRefType::get(extents, element));
+  defineWith(module, name, std::move(inputs), scalars, write);
 }
 
 // ---- how its cost is measured -----------------------------------------------------------------------------------

@@ -122,6 +122,11 @@ mlir::Value launchWord(KernelBody &body, mlir::Value launch, mlir::Value positio
 void define(mlir::ModuleOp module, const std::string &name, llvm::ArrayRef<BufferSpec> buffers, unsigned scalars,
             llvm::function_ref<void(KernelBody &)> write);
 
+/// The same with buffers of any element type, all of one.
+void defineOn(mlir::ModuleOp module, const std::string &name, mlir::Type element,
+              llvm::ArrayRef<llvm::SmallVector<int64_t, 4>> buffers, unsigned scalars,
+              llvm::function_ref<void(KernelBody &)> write);
+
 /// States how the cost of kernel `name` is measured.
 void setProbe(mlir::ModuleOp module, const std::string &name, const Probe &probe);
 

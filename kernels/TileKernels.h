@@ -95,6 +95,13 @@ TileKernel buildTranspose(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// (src, dst; m)
 TileKernel buildPackColumns(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t blocks, int64_t width);
 
+// ---- layouts --------------------------------------------------------------------------------------------------
+/// A dimension of `extent` elements lies on `ranks` ranks in blocks of `block`, that of rank r beginning at
+/// min(r*block, extent - block). Copies src[outer x block x inner], the block of rank (rank + first + step) mod ranks,
+/// to its place in dst[outer x extent x inner]. Elements of any type. (src, dst; rank, first, step)
+TileKernel buildPlaceBlock(mlir::ModuleOp module, mlir::Type element, int64_t outer, int64_t block, int64_t extent,
+                           int64_t inner, int64_t ranks);
+
 // ---- embedding ------------------------------------------------------------------------------------------------
 /// Adds to acc[rows x n] the embedding rows of sequence block `(rank + step) mod ranks` that this core owns: the core's
 /// table holds vocabulary entries [rank*vocab, rank*vocab + vocab) of the whole. Row i of the block is token

@@ -51,7 +51,13 @@ struct LaunchReport {
 
 struct LaunchInput {
   std::string name;
-  std::vector<int32_t> words;
+  std::vector<std::byte> bytes;
+
+  LaunchInput() = default;
+  LaunchInput(std::string name, const std::vector<int32_t> &words) : name(std::move(name)) {
+    const auto *first = reinterpret_cast<const std::byte *>(words.data());
+    bytes.assign(first, first + words.size() * sizeof(int32_t));
+  }
 };
 
 struct Launch {
@@ -60,9 +66,22 @@ struct Launch {
   std::vector<LaunchInput> inputs;
 };
 
+/// What a program gives the host: all elements in their order.
+struct LaunchOutput {
+  std::string name;
+  pkg::ElementType element = pkg::ElementType::F32;
+  std::vector<std::byte> bytes;
+
+  /// 16-bit floats widened, 32-bit integers converted; none of other types.
+  std::vector<float> floats() const;
+};
+
 struct LaunchResult {
   LaunchReport report;
-  std::vector<float> logits; // empty in timing mode
+  std::vector<LaunchOutput> outputs; // in the program's order; none in timing mode
+
+  /// The values of output "logits"; empty without it.
+  std::vector<float> logits() const;
 };
 
 /// Called now and then with a fraction done in [0, 1].

@@ -205,9 +205,8 @@ uint64_t RunReport::totalDecodeCycles() const {
   return std::accumulate(decodeCycles.begin(), decodeCycles.end(), uint64_t(0));
 }
 
-Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt, Generation generation,
-                             std::optional<std::string> text) {
-  const Package &package = session.package();
+/// What a report says of package and device, whatever ran.
+static Result<RunReport> reportOn(const Package &package, const Device &device, bool timingOnly) {
   Result<hw::Hardware> hardware = hw::parse(package.hardware_yaml, "the package's hardware description");
   if (!hardware)
     return hardware.takeError();
@@ -224,12 +223,37 @@ Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt
   report.clockGhz = hardware->parallelism.clockGhz;
   report.machine = *hardware;
   report.sramBudgetBytes = hardware->usableBytes();
-  report.timingOnly = session.isTimingOnly();
+  report.timingOnly = timingOnly;
+  report.sram = sramUse(package);
+  report.kernels = device.kernelFacts();
+  return report;
+}
+
+Result<RunReport> makeTensorReport(const Package &package, const Device &device, bool timingOnly,
+                                   const LaunchReport &launch) {
+  Result<RunReport> report = reportOn(package, device, timingOnly);
+  if (!report)
+    return report;
+  report->tensorProgram = true;
+  report->mainCycles = launch.cycles;
+  add(report->prefillCounters, launch.counters);
+  report->busyCoreCycles = launch.busyCoreCycles;
+  if (launch.why)
+    report->why.push_back(launch.why);
+  report->ops = sumOps(package, std::string(tensorProgram), {&launch, 1});
+  return report;
+}
+
+Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt, Generation generation,
+                             std::optional<std::string> text) {
+  const Package &package = session.package();
+  Result<RunReport> made = reportOn(package, session.device(), session.isTimingOnly());
+  if (!made)
+    return made;
+  RunReport &report = *made;
   report.promptTokens = std::move(prompt);
   report.generation = std::move(generation);
   report.text = std::move(text);
-  report.sram = sramUse(package);
-  report.kernels = session.device().kernelFacts();
   const std::span<const LaunchReport> launches = session.reports();
   const size_t prefills = session.hasProgram("prefill") && !launches.empty() ? 1 : 0;
   for (size_t i = 0; i < launches.size(); ++i) {
@@ -247,11 +271,11 @@ Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt
     std::vector<OpReport> decode = sumOps(package, "decode", launches.subspan(prefills));
     report.ops.insert(report.ops.end(), decode.begin(), decode.end());
   }
-  return report;
+  return made;
 }
 
 nlohmann::json toJson(const RunReport &report) {
-  const uint64_t decode = report.totalDecodeCycles(), total = report.prefillCycles + decode;
+  const uint64_t decode = report.totalDecodeCycles(), total = report.prefillCycles + decode + report.mainCycles;
   nlohmann::json json;
   json["schema"] = "weft.run/1";
   json["producer"] = report.producer;
@@ -279,16 +303,19 @@ nlohmann::json toJson(const RunReport &report) {
     json["error_bar"] = {{"extrapolated", true}, {"text", report.error}};
   json["prompt_tokens"] = report.promptTokens;
   json["new_tokens"] = report.generation.tokens.size();
-  if (!report.timingOnly) {
+  if (report.tensorProgram) {
+    json["cycles"]["main"] = report.mainCycles;
+    json["seconds"]["main"] = report.seconds(report.mainCycles);
+  } else if (!report.timingOnly) {
     json["tokens"] = report.generation.tokens;
     json["stop"] = report.generation.stoppedAtEos ? "eos" : "length";
   }
   if (report.text)
     json["text"] = *report.text;
-  json["cycles"] = {{"prefill", report.prefillCycles}, {"decode", report.decodeCycles}, {"total", total}};
-  json["seconds"] = {{"prefill", report.seconds(report.prefillCycles)},
-                     {"decode", report.seconds(decode)},
-                     {"total", report.seconds(total)}};
+  json["cycles"].update({{"prefill", report.prefillCycles}, {"decode", report.decodeCycles}, {"total", total}});
+  json["seconds"].update({{"prefill", report.seconds(report.prefillCycles)},
+                          {"decode", report.seconds(decode)},
+                          {"total", report.seconds(total)}});
   auto rate = [&](size_t tokens, uint64_t cycles) {
     return tokens && cycles ? nlohmann::json(double(tokens) / report.seconds(cycles)) : nlohmann::json();
   };
@@ -328,17 +355,20 @@ nlohmann::json toJson(const RunReport &report) {
 }
 
 std::string toText(const RunReport &report) {
-  const uint64_t total = report.prefillCycles + report.totalDecodeCycles();
+  const uint64_t total = report.prefillCycles + report.totalDecodeCycles() + report.mainCycles;
   std::string text = fmt::format("{} on {}, {} x {} = {} cores at {} GHz{}\n\n", report.model, report.hardware,
                                  report.meshWidth, report.meshHeight, grouped(report.cores()), report.clockGhz,
-                                 report.timingOnly ? "; timing only: cycles without data, no tokens" : "");
-  text += phaseTable(report);
+                                 report.timingOnly ? "; timing only: cycles without data, no results" : "");
+  text += report.tensorProgram ? fmt::format("  {} cycles, {}\n", grouped(report.mainCycles),
+                                             duration(report.seconds(report.mainCycles)))
+                               : phaseTable(report);
   if (total > 0)
     text += fmt::format("  cores in kernels {} of the time\n",
                         percent(double(report.busyCoreCycles) / (double(total) * double(report.cores()))));
   text += kernelLines(report);
   text += opTable(report, "prefill");
   text += opTable(report, "decode");
+  text += opTable(report, "main");
   for (const auto &why : report.why)
     text += toText(*why);
   text += sramTable(report);

@@ -33,8 +33,10 @@ struct RunReport {
   std::optional<std::string> text; // of the generated tokens; absent without a tokenizer and in timing mode
   uint64_t prefillCycles = 0;
   std::vector<uint64_t> decodeCycles; // a launch each
-  std::vector<OpReport> ops;          // of prefill, then of decode, in the order of the programs
-  std::vector<SramClass> sram;        // cores that use their SRAM alike
+  bool tensorProgram = false;         // no text: one launch of its own
+  uint64_t mainCycles = 0;            // of a tensor program
+  std::vector<OpReport> ops;   // of prefill, then of decode, or of the tensor program, in the order of the programs
+  std::vector<SramClass> sram; // cores that use their SRAM alike
   Counters prefillCounters, decodeCounters;
   uint64_t busyCoreCycles = 0;
   KernelFacts kernels; // of the device
@@ -53,6 +55,10 @@ struct RunReport {
 /// The report of `session` after `generate`. Error: the package's hardware description cannot be read.
 Result<RunReport> makeReport(const Session &session, std::vector<int32_t> prompt, Generation generation,
                              std::optional<std::string> text);
+
+/// The report of one launch of a tensor program.
+Result<RunReport> makeTensorReport(const Package &package, const Device &device, bool timingOnly,
+                                   const LaunchReport &launch);
 
 nlohmann::json toJson(const RunReport &report);
 /// Ops that differ only in numbers (layers.0.q, layers.1.q) are folded into one line; the smaller ones share a last

@@ -47,17 +47,18 @@ Result<void> Session::checkToken(int32_t token) const {
 }
 
 Result<std::span<const float>> Session::launch(const char *program, uint32_t tokens, std::span<const int32_t> ids) {
-  Launch launch{program, tokens, {{"tokens", {int32_t(tokens)}}}};
-  std::vector<int32_t> &words = launch.inputs[0].words;
+  std::vector<int32_t> words = {int32_t(tokens)};
   words.insert(words.end(), ids.begin(), ids.end());
+  const Launch launch{program, tokens, {{"tokens", words}}};
   Result<LaunchResult> result = target->run(launch);
   if (!result)
     return result.takeError();
   const size_t expected = timingOnly ? 0 : loaded->model->vocab_size;
-  if (result->logits.size() != expected)
-    return internalError(fmt::format("{} returned {} logits instead of {}", program, result->logits.size(), expected));
+  std::vector<float> values = result->logits();
+  if (values.size() != expected)
+    return internalError(fmt::format("{} returned {} logits instead of {}", program, values.size(), expected));
   cached = tokens;
-  logits = std::move(result->logits);
+  logits = std::move(values);
   launches.push_back(std::move(result->report));
   return std::span<const float>(logits);
 }

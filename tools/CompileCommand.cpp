@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -49,10 +50,16 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
   for (const compiler::PhaseTime &time : compilation.times)
     seconds += time.seconds;
   std::error_code failure;
-  fmt::print("{}: {} on {}x{} cores of {}, up to {} tokens, {} kernels, {:.1f} KiB, compiled in {:.2f} s\n", path,
-             package.model->name, package.mesh_width, package.mesh_height, package.hardware_name,
-             package.model->max_seq, package.kernels.size(),
+  const std::string tokens =
+      runtime::isTensorProgram(package) ? "" : fmt::format(", up to {} tokens", package.model->max_seq);
+  fmt::print("{}: {} on {}x{} cores of {}{}, {} kernels, {:.1f} KiB, compiled in {:.2f} s\n", path, package.model->name,
+             package.mesh_width, package.mesh_height, package.hardware_name, tokens, package.kernels.size(),
              static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
+  if (const auto &ops = compilation.placements; !ops.empty()) {
+    const auto whole = std::count_if(ops.begin(), ops.end(), [](const auto &op) { return !op.distributed; });
+    fmt::print("{} of {} ops are divided among the cores, {} run on every core; --json names them\n",
+               ops.size() - static_cast<size_t>(whole), ops.size(), whole);
+  }
   if (const auto &stages = compilation.stages)
     printStages(*stages, package);
   if (const auto &capacity = compilation.capacity)
@@ -160,6 +167,9 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   }
   result.maxSeq = options.maxSeq.value_or(0);
   result.dtype = options.dtype;
+  result.place = options.place == "whole"     ? compiler::PlaceChoice::Whole
+                 : options.place == "general" ? compiler::PlaceChoice::General
+                                              : compiler::PlaceChoice::Auto;
   result.gemm = options.gemm == "cannon"     ? compiler::GemmChoice::Cannon
                 : options.gemm == "meshgemm" ? compiler::GemmChoice::MeshGemm
                                              : compiler::GemmChoice::Auto;

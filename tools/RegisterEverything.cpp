@@ -2,6 +2,7 @@
 
 #include "compiler/codegen/Passes.h"
 #include "compiler/graph/GraphPasses.h"
+#include "compiler/place/General.h"
 #include "compiler/place/Place.h"
 #include "compiler/plan/FabricBuffers.h"
 #include "compiler/route/FabricChannels.h"
@@ -34,6 +35,7 @@ void weft::registerEverything(mlir::DialectRegistry &registry) {
   xf::registerXfPasses();
   graph::registerGraphPasses();
   place::registerPlacePasses();
+  place::registerGeneralPasses();
   spmd::registerSpmdPasses();
   route::registerRoutePasses();
   plan::registerPlanPasses();

@@ -5,6 +5,7 @@
 #include "runtime/support/WriteFile.h"
 #include "runtime/tokenizer/Tokenizer.h"
 #include "tools/ErrorBar.h"
+#include "tools/RunTensors.h"
 #include "tools/Terminal.h"
 
 #include <CLI/CLI.hpp>
@@ -23,16 +24,27 @@ constexpr uint32_t defaultMaxNew = 64;
 
 Error usageError(std::string message) { return {std::move(message), Fault::Usage}; }
 
+/// What holds whatever runs.
+Result<void> checkEngine(const RunOptions &options) {
+  if (!options.timingOnly && options.evaluator == "maxplus")
+    return usageError("--evaluator maxplus moves no data; it needs --timing-only");
+  if (options.timingOnly && options.engine != "native")
+    return usageError("--engine says how kernels compute, and --timing-only runs without data; cycles are the same");
+  if (!options.cosimUnits.empty() && (options.engine != "iss" || options.timingOnly))
+    return usageError("--cosim needs --engine iss, without --timing-only: only there instructions are executed");
+  return success();
+}
+
 Result<void> checkOptions(const RunOptions &options) {
+  if (!options.inputs.empty() || !options.outputPath.empty())
+    return usageError(fmt::format("{} generates text: it takes --prompt or --tokens; --input and --output go with "
+                                  "tensor programs",
+                                  options.input));
   const bool prompted = options.hasPrompt || !options.tokens.empty();
   if (options.hasPrompt == !options.tokens.empty() && (prompted || !options.timingOnly))
     return usageError("give the prompt, either as --prompt TEXT or as --tokens 1,2,3");
   if (options.timingOnly && !options.logitsPath.empty())
     return usageError("--logits needs data, and --timing-only runs without");
-  if (!options.timingOnly && options.evaluator == "maxplus")
-    return usageError("--evaluator maxplus moves no data; it needs --timing-only");
-  if (options.timingOnly && options.engine != "native")
-    return usageError("--engine says how kernels compute, and --timing-only runs without data; cycles are the same");
   return success();
 }
 
@@ -188,8 +200,8 @@ std::string errorOf(const runtime::RunReport &report) {
 
 Result<void> writeFiles(const RunOptions &options, const runtime::RunReport &report, LogitsLog &&logits) {
   if (!options.logitsPath.empty())
-    if (Result<void> ok =
-            runtime::writeNpy(options.logitsPath, {{logits.rows, report.vocabSize}, std::move(logits.values)});
+    if (Result<void> ok = runtime::writeNpy(options.logitsPath,
+                                            runtime::NpyArray::of({logits.rows, report.vocabSize}, logits.values));
         !ok)
       return ok;
   if (!options.jsonPath.empty())
@@ -243,8 +255,13 @@ Result<void> generateAndReport(const RunOptions &options, const Tool &tool, runt
 } // namespace
 
 Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream &out) {
-  if (Result<void> ok = checkOptions(options); !ok)
+  if (Result<void> ok = checkEngine(options); !ok)
     return ok;
+  // Only the package knows whether it generates text; what cannot be right for either is said at once.
+  const bool tensors = !options.inputs.empty() || !options.outputPath.empty();
+  if (!tensors && !runtime::isPackageFile(options.input))
+    if (Result<void> ok = checkOptions(options); !ok)
+      return ok;
   Result<runtime::Sampling> sampling = runtime::parseSampling(options.sample);
   if (!sampling)
     return sampling.takeError();
@@ -257,6 +274,10 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
   Result<std::unique_ptr<runtime::Package>> package = obtainPackage(options, tool);
   if (!package)
     return package.takeError();
+  if (runtime::isTensorProgram(**package))
+    return runTensors(options, tool, **package, out);
+  if (Result<void> ok = checkOptions(options); !ok)
+    return ok;
   if ((*package)->shapes_only && !options.timingOnly)
     return userError(fmt::format("{} was compiled with --weights none and has nothing to compute with; run it with "
                                  "--timing-only, or compile the model with its weights",
@@ -273,9 +294,6 @@ Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream 
     prompt = (*tokenizer)->encode(options.prompt, true);
   if (!prompt)
     return prompt.takeError();
-  if (!options.cosimUnits.empty() && (options.engine != "iss" || options.timingOnly))
-    return Error{"--cosim needs --engine iss, without --timing-only: only there instructions are executed",
-                 Fault::Usage};
   // Better now than after a long run.
   for (const std::string &path : {options.jsonPath, options.logitsPath})
     if (!path.empty())
@@ -311,6 +329,12 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   CLI::Option *prompt =
       command->add_option("--prompt", options->prompt, "Text that the model continues")->type_name("TEXT");
   command->add_option("--tokens", options->tokens, "The prompt as token ids")->type_name("1,2,3")->excludes(prompt);
+  command
+      ->add_option("--input", options->inputs,
+                   "An input of a tensor program, or an archive with several; more than once if need be")
+      ->type_name("NAME=FILE.npy|FILE.npz")
+      ->allow_extra_args(false);
+  command->add_option("--output", options->outputPath, "Write the results of a tensor program")->type_name("FILE.npz");
   command->add_option("--max-new", options->maxNew, "Tokens to generate (default: 64, or as many as fit)")
       ->type_name("N")
       ->check(CLI::Range(0u, 2147483647u).description(""));

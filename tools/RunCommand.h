@@ -18,9 +18,10 @@ struct RunOptions {
   std::vector<std::string> cosimUnits{}; // with iss: those whose RTL runs beside
   std::string costCache{};               // a file, "none", or empty for the default place
   bool timingOnly = false;
-  std::string evaluator = "auto";                    // with timingOnly: or event, maxplus
-  bool explain = false;                              // say why it takes that long
-  std::string jsonPath{}, tracePath{}, logitsPath{}; // empty: not written
+  std::string evaluator = "auto";                                  // with timingOnly: or event, maxplus
+  bool explain = false;                                            // say why it takes that long
+  std::vector<std::string> inputs{};                               // of a tensor program: NAME=FILE.npy, FILE.npz
+  std::string jsonPath{}, tracePath{}, logitsPath{}, outputPath{}; // empty: not written
   std::optional<std::string> modelDirectory{};
 };
 

@@ -24,6 +24,13 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->check(CLI::IsMember({"auto", "meshgemm", "cannon"}).description(""))
       ->type_name("auto|meshgemm|cannon");
   command
+      .add_option(
+          "--place", arguments.place,
+          "How a text generator's ops are placed: as the layers they are (whole), one by one as those of tensor "
+          "programs (general), or so only where the first has no lowering (auto)")
+      ->check(CLI::IsMember({"auto", "whole", "general"}).description(""))
+      ->type_name("auto|whole|general");
+  command
       .add_option("--reduce", arguments.reduce,
                   "Who adds up what cores send each other: cores, or routers where routing.reduce_stage is not 0; auto "
                   "takes what has fewer predicted cycles")
@@ -102,6 +109,7 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
                          .maxSeq = arguments.maxSeq,
                          .dtype = arguments.dtype,
                          .gemm = arguments.gemm,
+                         .place = arguments.place,
                          .reduce = arguments.reduce,
                          .shapesOnly = arguments.weights == "none",
                          .phase = arguments.phase,

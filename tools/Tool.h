@@ -33,6 +33,7 @@ struct CompileOptions {
   std::optional<uint32_t> maxSeq{};      // absent: the compiler's choice
   std::string dtype{};                   // f32, f16, bf16; empty: weights as stored
   std::string gemm{};                    // meshgemm, cannon; empty or auto: by predicted cost
+  std::string place{};                   // whole, general; empty or auto: the first where it can
   std::string reduce{};                  // core, router; the same
   bool shapesOnly = false;               // no weights: a config file is enough
   std::string phase{};                   // prefill, decode; empty: both
@@ -73,12 +74,12 @@ inline constexpr const char *defaultHardware = "rvv-mesh-16";
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
 /// --phase, --layers, --dim, --tune-db and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{}, gemm{}, reduce{}, weights{}, phase{}, tuneDb{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{}, place{}, reduce{}, weights{}, phase{}, tuneDb{};
   std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{}, dims{};
 
   bool any() const {
-    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !reduce.empty() ||
+    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !place.empty() || !reduce.empty() ||
            !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq || layers || !settings.empty() ||
            !dims.empty();
   }

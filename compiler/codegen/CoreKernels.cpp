@@ -5,8 +5,10 @@
 #include "compiler/codegen/Link.h"
 #include "compiler/codegen/LowerKernels.h"
 #include "compiler/codegen/MachineCode.h"
+#include "compiler/codegen/MathCalls.h"
 #include "compiler/codegen/Passes.h"
 #include "compiler/codegen/UnitCalls.h"
+#include "kernels/General.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
@@ -70,6 +72,8 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
   if (!module)
     return module.takeError();
   result.module = std::move(*module);
+  if (auto linked = linkMathFunctions(*result.module); !linked)
+    return linked.takeError();
   fixVectorLength(*result.module, target.isa);
   optimize(*result.module, *result.machine);
   assembleScalarUnits(*result.module);
@@ -135,12 +139,23 @@ static OwningOpRef<ModuleOp> withLimits(ModuleOp kernels, const RegisterLimits &
   return copy;
 }
 
-static Result<std::vector<LoopSpill>> spillsOf(const pkg::KernelObjectT &object, const CoreTarget &target) {
+static Result<std::vector<LoopSpill>> spillsOf(ModuleOp kernels, const pkg::KernelObjectT &object,
+                                               const CoreTarget &target) {
   auto code = runtime::readCoreCode(object);
   if (!code)
     return code.takeError();
-  return findLoopSpills(*code, target.isa);
+  auto spills = findLoopSpills(*code, target.isa);
+  if (spills) // a function that kernels call is written out as it is
+    std::erase_if(*spills, [&](const LoopSpill &spill) { return !kernels.lookupSymbol(kernelOf(spill)); });
+  return spills;
 }
+
+/// Whether a kernel is as its author wrote it. A loop made from tensors may need more registers than there are,
+/// whatever its tile: it gets one smaller tile, and what it then keeps on the stack stays there.
+static bool isWritten(ModuleOp kernels, const LoopSpill &spill) {
+  return !kernels::isGeneral(cast<func::FuncOp>(kernels.lookupSymbol(kernelOf(spill))));
+}
+static constexpr unsigned generalRegisters = 16;
 
 /// Lowers the limits of the kernels in `spills` until none is left.
 static Result<RegisterLimits> findLimits(ModuleOp kernels, const CoreTarget &target, std::vector<LoopSpill> spills) {
@@ -150,14 +165,15 @@ static Result<RegisterLimits> findLimits(ModuleOp kernels, const CoreTarget &tar
       return all;
     RegisterLimits tried;
     for (const LoopSpill &spill : spills)
-      tried[kernelOf(spill)] = all[kernelOf(spill)] = limit;
+      tried[kernelOf(spill)] = all[kernelOf(spill)] = isWritten(kernels, spill) ? limit : generalRegisters;
     Result<pkg::KernelObjectT> object = compileOnce(*withLimits(kernels, tried, true), target);
     if (!object)
       return object.takeError();
-    auto left = spillsOf(*object, target);
+    auto left = spillsOf(kernels, *object, target);
     if (!left)
       return left.takeError();
     spills = std::move(*left);
+    std::erase_if(spills, [&](const LoopSpill &spill) { return !isWritten(kernels, spill); });
   }
   if (spills.empty())
     return all;
@@ -165,7 +181,7 @@ static Result<RegisterLimits> findLimits(ModuleOp kernels, const CoreTarget &tar
 }
 
 static Result<RegisterLimits> limitsFor(ModuleOp kernels, const CoreTarget &target, const pkg::KernelObjectT &object) {
-  auto spills = spillsOf(object, target);
+  auto spills = spillsOf(kernels, object, target);
   return spills ? findLimits(kernels, target, std::move(*spills)) : spills.takeError();
 }
 
@@ -182,9 +198,10 @@ Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget
   if (!object)
     return object;
   // Kernels were looked at in other company; what is handed on is this.
-  auto spills = spillsOf(*object, target);
+  auto spills = spillsOf(kernels, *object, target);
   if (!spills)
     return spills.takeError();
+  std::erase_if(*spills, [&](const LoopSpill &spill) { return !isWritten(kernels, spill); });
   if (!spills->empty())
     return internalError("core kernels for " + hw::isaText(target.isa) + ": " + spills->front().message);
   return object;
@@ -194,7 +211,7 @@ Result<TunedKernels> compileTunedKernels(ModuleOp kernels, const CoreTarget &tar
   Result<pkg::KernelObjectT> object = compileOnce(kernels, target);
   if (!object)
     return object.takeError();
-  auto spills = spillsOf(*object, target);
+  auto spills = spillsOf(kernels, *object, target);
   if (!spills)
     return spills.takeError();
   TunedKernels result{std::move(*object), {}};

@@ -47,7 +47,12 @@ VectorShape vectorShape(const hw::Isa &isa) {
 }
 
 WideningSupport wideningSupport(const hw::Isa &isa) {
-  return {.scalarF16 = isa.zfhmin, .vectorF16 = isa.zvfhmin, .scalarBf16 = isa.zfbfmin, .vectorBf16 = isa.zvfbfmin};
+  return {.scalarF16 = isa.zfhmin,
+          .vectorF16 = isa.zvfhmin,
+          .scalarBf16 = isa.zfbfmin,
+          .vectorBf16 = isa.zvfbfmin,
+          .narrowsScalarBf16 = isa.zfbfmin,
+          .narrowsVectorBf16 = isa.zvfbfmin};
 }
 
 } // namespace weft::codegen

@@ -1,5 +1,7 @@
 #include "compiler/codegen/ElementBody.h"
 
+#include "compiler/codegen/MathCalls.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -75,7 +77,7 @@ bool isLanewise(linalg::GenericOp op) {
   return llvm::all_of(op.getBody()->without_terminator(), [&](Operation &inner) {
     if (isa<linalg::IndexOp>(inner))
       return llvm::all_of(inner.getUsers(), isNarrowed);
-    return inner.getNumResults() == 1 && inner.getNumRegions() == 0 &&
+    return inner.getNumResults() == 1 && inner.getNumRegions() == 0 && !isCalledFunction(inner) &&
            (isa<arith::ConstantOp>(inner) || OpTrait::hasElementwiseMappableTraits(&inner));
   });
 }

@@ -145,15 +145,19 @@ struct ExpandTanh : OpRewritePattern<math::TanhOp> {
   }
 };
 
+TypedAttr oneOf(Type type, Builder &b) {
+  TypedAttr one = b.getFloatAttr(getElementTypeOrSelf(type), 1.0);
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? DenseElementsAttr::get(vector, ArrayRef<Attribute>{one}) : one;
+}
+
 /// An exact square root and an exact division, not the hardware's estimate.
 struct ExpandRsqrt : OpRewritePattern<math::RsqrtOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::RsqrtOp op, PatternRewriter &rewriter) const final {
-    if (!isF32(op.getType()))
-      return failure();
-    Arithmetic a(op.getLoc(), rewriter, op.getType());
-    Value root = a.create<math::SqrtOp>(op.getOperand());
-    rewriter.replaceOpWithNewOp<arith::DivFOp>(op, a.real(1.0F), root);
+    Value one = rewriter.create<arith::ConstantOp>(op.getLoc(), oneOf(op.getType(), rewriter));
+    Value root = rewriter.create<math::SqrtOp>(op.getLoc(), op.getOperand());
+    rewriter.replaceOpWithNewOp<arith::DivFOp>(op, one, root);
     return success();
   }
 };
@@ -167,6 +171,22 @@ struct ExpandMax : OpRewritePattern<arith::MaxNumFOp> {
     return success();
   }
 };
+
+/// The larger or the smaller, NaN if either is.
+template <typename Op, arith::CmpFPredicate predicate> struct ExpandKeepingNan : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const final {
+    Value x = op.getLhs(), y = op.getRhs();
+    auto choose = [&](arith::CmpFPredicate by, Value a, Value b, Value otherwise) -> Value {
+      return rewriter.create<arith::SelectOp>(op.getLoc(), rewriter.create<arith::CmpFOp>(op.getLoc(), by, a, b), x,
+                                              otherwise);
+    };
+    rewriter.replaceOp(op, choose(arith::CmpFPredicate::UNO, x, x, choose(predicate, x, y, y)));
+    return success();
+  }
+};
+using ExpandMaximum = ExpandKeepingNan<arith::MaximumFOp, arith::CmpFPredicate::OGT>;
+using ExpandMinimum = ExpandKeepingNan<arith::MinimumFOp, arith::CmpFPredicate::OLT>;
 
 Value addend(math::FmaOp op) { return op.getC(); }
 Value addend(vector::FMAOp op) { return op.getAcc(); }
@@ -206,7 +226,7 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<func::FuncOp>> {
   }
   void runOnOperation() final {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandExp, ExpandErf, ExpandTanh, ExpandRsqrt, ExpandMax>(&getContext());
+    patterns.add<ExpandExp, ExpandErf, ExpandTanh, ExpandRsqrt, ExpandMax, ExpandMaximum, ExpandMinimum>(&getContext());
     if (fma)
       patterns.add<FuseVectorFma>(&getContext());
     else

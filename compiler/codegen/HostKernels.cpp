@@ -3,6 +3,7 @@
 #include "compiler/codegen/Link.h"
 #include "compiler/codegen/LowerKernels.h"
 #include "compiler/codegen/MachineCode.h"
+#include "compiler/codegen/MathCalls.h"
 #include "compiler/codegen/Passes.h"
 #include "compiler/codegen/UnitCalls.h"
 #include "kernels/TileKernels.h"
@@ -24,6 +25,8 @@ Result<pkg::KernelObjectT> compileHostKernels(ModuleOp kernels, const HostTarget
   if (!module)
     return module.takeError();
   if (auto linked = callUnitFunctions(**module); !linked)
+    return linked.takeError();
+  if (auto linked = linkMathFunctions(**module); !linked)
     return linked.takeError();
   optimize(**module, **machine);
   Result<std::vector<uint8_t>> object = emitObject(**module, **machine);

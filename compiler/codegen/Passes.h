@@ -33,8 +33,10 @@ inline constexpr const char *registerLimitAttribute = "weft.registers";
 inline constexpr const char *tuningAttribute = "weft.tuning";
 
 /// The 16-bit formats that a target widens to f32 in one instruction; the others are widened with integer operations.
+/// So are they narrowed: f16 where it is widened, bf16 as `narrows` says.
 struct WideningSupport {
   bool scalarF16 = true, vectorF16 = true, scalarBf16 = false, vectorBf16 = false;
+  bool narrowsScalarBf16 = false, narrowsVectorBf16 = false;
 };
 
 /// `linalg` on memrefs to loops over vectors: tiles that fit the registers, accumulators carried by the loops,
@@ -50,6 +52,9 @@ std::unique_ptr<mlir::Pass> createLowerRvPass(WideningSupport native = {});
 /// math.exp, math.erf, math.tanh, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused
 /// multiply-add is two operations.
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);
+
+/// Functions of math/ that are not expanded (MathCalls.h) to calls on f64. The module gets their declarations.
+std::unique_ptr<mlir::Pass> createCallMathPass();
 
 /// To vectors and rv ops: the core level, where a register is a value.
 void buildVectorPipeline(mlir::OpPassManager &manager, VectorShape shape, bool dot = false);

@@ -22,9 +22,11 @@ void buildVectorPipeline(OpPassManager &manager, VectorShape shape, bool dot) {
 
 /// From vectors and rv ops to the LLVM dialect: the same steps for every target.
 static void buildLowering(OpPassManager &manager, WideningSupport native, bool fma) {
+  OpPassManager &arithmetic = manager.nest<func::FuncOp>();
+  arithmetic.addPass(createLowerRvPass(native));
+  arithmetic.addPass(createExpandMathPass(fma));
+  manager.addPass(createCallMathPass());
   OpPassManager &function = manager.nest<func::FuncOp>();
-  function.addPass(createLowerRvPass(native));
-  function.addPass(createExpandMathPass(fma));
   function.addPass(createCSEPass());
   function.addPass(memref::createExpandStridedMetadataPass());
   function.addPass(createLowerAffinePass());
@@ -72,6 +74,7 @@ void registerCodegenPasses() {
   registerPass([] { return createFormUnitOpsPass(); });
   registerPass([] { return createLowerRvPass(); });
   registerPass([] { return createExpandMathPass(); });
+  registerPass([] { return createCallMathPass(); });
   PassPipelineRegistration<>("codegen-host", "Lower tile kernels to the LLVM dialect for this machine",
                              [](OpPassManager &manager) { buildHostPipeline(manager, defaultHostTarget()); });
   PassPipelineRegistration<CoreOptions>("codegen-core", "Lower tile kernels to the LLVM dialect for a RISC-V core",

@@ -132,6 +132,62 @@ struct LowerWidening : OpRewritePattern<arith::ExtFOp> {
   WideningSupport native;
 };
 
+/// Rounded to nearest even; a NaN stays one.
+Value narrowToBf16(OpBuilder &b, Location loc, Value wide) {
+  auto constant = [&](int32_t value) { return integers(b, loc, wide.getType(), value); };
+  Type word = withElement(wide.getType(), b.getI32Type());
+  Value bits = b.create<arith::BitcastOp>(loc, word, wide);
+  auto upper = [&](Value value) -> Value { return b.create<arith::ShRUIOp>(loc, value, constant(16)); };
+  Value last = b.create<arith::AndIOp>(loc, upper(bits), constant(1));
+  Value half = b.create<arith::AddIOp>(loc, last, constant(0x7fff));
+  Value number = upper(b.create<arith::AddIOp>(loc, bits, half));
+  Value nan = b.create<arith::OrIOp>(loc, upper(bits), constant(0x40));
+  return b.create<arith::SelectOp>(loc, b.create<arith::CmpFOp>(loc, arith::CmpFPredicate::UNO, wide, wide), nan,
+                                   number);
+}
+
+/// Rounded to nearest even. From 2^-14 on the bits beyond the mantissa are rounded away; below, an addition of 1/2
+/// makes the steps of f32 those of subnormal f16.
+Value narrowToF16(OpBuilder &b, Location loc, Value wide) {
+  auto constant = [&](int32_t value) { return integers(b, loc, wide.getType(), value); };
+  Type word = withElement(wide.getType(), b.getI32Type());
+  Value bits = b.create<arith::BitcastOp>(loc, word, wide);
+  Value size = b.create<arith::AndIOp>(loc, bits, constant(0x7fffffff));
+  Value sign = b.create<arith::AndIOp>(loc, b.create<arith::ShRUIOp>(loc, bits, constant(16)), constant(0x8000));
+  auto below = [&](Value value, int32_t bound) -> Value {
+    return b.create<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, value, constant(bound));
+  };
+  Value rebased = b.create<arith::SubIOp>(loc, size, constant(112 << 23));
+  Value last = b.create<arith::AndIOp>(loc, b.create<arith::ShRUIOp>(loc, rebased, constant(13)), constant(1));
+  Value half = b.create<arith::AddIOp>(loc, last, constant(0xfff));
+  Value normal = b.create<arith::ShRUIOp>(loc, b.create<arith::AddIOp>(loc, rebased, half), constant(13));
+  Value offset = b.create<arith::BitcastOp>(loc, wide.getType(), constant(0x3f000000));
+  Value sum = b.create<arith::AddFOp>(loc, b.create<arith::BitcastOp>(loc, wide.getType(), size), offset);
+  Value subnormal = b.create<arith::SubIOp>(loc, b.create<arith::BitcastOp>(loc, word, sum), constant(0x3f000000));
+  Value special = b.create<arith::SelectOp>(loc, below(size, 0x7f800001), constant(0x7c00), constant(0x7e00));
+  Value finite = b.create<arith::SelectOp>(loc, below(size, 113 << 23), subnormal, normal);
+  Value result = b.create<arith::SelectOp>(loc, below(size, (16 + 127) << 23), finite, special);
+  return b.create<arith::OrIOp>(loc, result, sign);
+}
+
+struct LowerNarrowing : OpRewritePattern<arith::TruncFOp> {
+  LowerNarrowing(MLIRContext *context, WideningSupport native) : OpRewritePattern(context), native(native) {}
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const final {
+    Type to = getElementTypeOrSelf(op.getType());
+    bool vector = isa<VectorType>(op.getType());
+    if (!getElementTypeOrSelf(op.getIn().getType()).isF32() ||
+        (to.isF16() ? (vector ? native.vectorF16 : native.scalarF16)
+                    : !to.isBF16() || (vector ? native.narrowsVectorBf16 : native.narrowsScalarBf16)))
+      return failure();
+    Value bits =
+        to.isF16() ? narrowToF16(rewriter, op.getLoc(), op.getIn()) : narrowToBf16(rewriter, op.getLoc(), op.getIn());
+    Value low = rewriter.create<arith::TruncIOp>(op.getLoc(), withElement(op.getType(), rewriter.getI16Type()), bits);
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), low);
+    return success();
+  }
+  WideningSupport native;
+};
+
 /// As VectorSelector.cpp finds it again, which knows what the core multiplies without widening it.
 struct LowerWideningFma : OpRewritePattern<rv::WideningFmaOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -178,6 +234,8 @@ struct LowerRv : PassWrapper<LowerRv, OperationPass<func::FuncOp>> {
     vectorF16 = native.vectorF16;
     scalarBf16 = native.scalarBf16;
     vectorBf16 = native.vectorBf16;
+    narrowsScalarBf16 = native.narrowsScalarBf16;
+    narrowsVectorBf16 = native.narrowsVectorBf16;
   }
   LowerRv(const LowerRv &other) : PassWrapper(other) {}
 
@@ -192,7 +250,9 @@ struct LowerRv : PassWrapper<LowerRv, OperationPass<func::FuncOp>> {
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerWideningFma, LowerDot4>(&getContext());
     addUnitLowering(patterns);
-    patterns.add<LowerWidening>(&getContext(), WideningSupport{scalarF16, vectorF16, scalarBf16, vectorBf16});
+    patterns.add<LowerWidening, LowerNarrowing>(
+        &getContext(),
+        WideningSupport{scalarF16, vectorF16, scalarBf16, vectorBf16, narrowsScalarBf16, narrowsVectorBf16});
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
@@ -205,6 +265,12 @@ struct LowerRv : PassWrapper<LowerRv, OperationPass<func::FuncOp>> {
                           llvm::cl::init(WideningSupport().scalarBf16)};
   Option<bool> vectorBf16{*this, "vector-bf16", llvm::cl::desc("the target widens a vector of bf16 in one instruction"),
                           llvm::cl::init(WideningSupport().vectorBf16)};
+  Option<bool> narrowsScalarBf16{*this, "narrows-scalar-bf16",
+                                 llvm::cl::desc("the target rounds to a bf16 in one instruction"),
+                                 llvm::cl::init(WideningSupport().narrowsScalarBf16)};
+  Option<bool> narrowsVectorBf16{*this, "narrows-vector-bf16",
+                                 llvm::cl::desc("the target rounds a vector to bf16 in one instruction"),
+                                 llvm::cl::init(WideningSupport().narrowsVectorBf16)};
 };
 
 } // namespace

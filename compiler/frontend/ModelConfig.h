@@ -29,7 +29,8 @@ struct LlamaConfig {
   std::vector<int32_t> eosTokens;
 };
 
-enum class WeightType { F32, F16, BF16 };
+/// Generators have weights of the first three only; tensor programs of all. Bool is a byte of 0 or 1.
+enum class WeightType { F32, F16, BF16, F64, I8, I16, I32, I64, Bool };
 
 /// Where a weight's bytes lie. Nothing is read until the runtime places it.
 struct WeightInfo {

@@ -99,6 +99,7 @@ void buildPipeline(PassManager &manager) {
     linalg::makeMemRefCopyOp(builder, loc, from, to);
     return mlir::success();
   };
+  manager.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   manager.addPass(createCSEPass());
   // What machines compute in f32 and round: 16-bit floats.
   arith::ArithEmulateUnsupportedFloatsOptions narrow;

@@ -119,6 +119,8 @@ private:
       return builder.getF16Type();
     case frontend::WeightType::BF16:
       return builder.getBF16Type();
+    default:
+      break;
     }
     llvm_unreachable("a weight type of ModelConfig.h");
   }

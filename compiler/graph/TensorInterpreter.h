@@ -3,14 +3,10 @@
 // Bytes are as a program's host sees them: row-major, little-endian, bool a byte of 0 or 1.
 #pragma once
 
+#include "compiler/graph/GraphModule.h"
 #include "compiler/graph/Interpreter.h"
 
 namespace weft::graph {
-
-inline constexpr llvm::StringLiteral mainFunction = "main";
-/// Attributes of arguments and results of @main: the tensor's name, and its type as NumPy or ONNX calls it.
-inline constexpr llvm::StringLiteral nameAttr = "xf.name";
-inline constexpr llvm::StringLiteral dtypeAttr = "xf.dtype";
 
 /// What crosses the border of a tensor program.
 struct TensorSpec {

@@ -20,6 +20,9 @@ namespace weft::compiler {
 enum class GemmChoice { Auto, MeshGemm, Cannon };
 /// Who combines the words of a reduction.
 enum class ReduceChoice { Auto, Core, Router };
+/// How a text generator's ops get onto the mesh: as the layers they are where that has a lowering and one by one else,
+/// only so, or one by one.
+enum class PlaceChoice { Auto, Whole, General };
 /// What a compilation is for: the package, or the code that the mesh's cores run.
 enum class Product { Package, Assembly, Elf };
 
@@ -45,7 +48,8 @@ struct CompileOptions {
   uint32_t maxSeq = 0;                    // 0: what the model was made for, at most defaultMaxSeq
   std::string dtype;                      // of weights in SRAM: "f32", "f16", "bf16", "i8"; empty: as stored
   GemmChoice gemm = GemmChoice::Auto;
-  ReduceChoice reduce = ReduceChoice::Auto;              // Router: an error where the hardware's routers cannot
+  ReduceChoice reduce = ReduceChoice::Auto; // Router: an error where the hardware's routers cannot
+  PlaceChoice place = PlaceChoice::Auto;
   std::map<std::string, std::vector<TunedKernel>> tuned; // by the kernel's symbol, of all its sources
   bool keepKernels = false;                              // Compilation::kernels
   Phase until = Phase::Package;
@@ -69,6 +73,13 @@ struct Decision {
     int64_t predictedCycles = 0;
   };
   std::vector<Alternative> alternatives; // the chosen one among them
+};
+
+/// What became of one op of a tensor program.
+struct OpPlacement {
+  std::string name, op; // the model's name of it; its kind
+  bool distributed = false;
+  std::string how; // which dimension lies on which axis, or why every core computes it
 };
 
 struct PhaseTime {
@@ -107,6 +118,7 @@ struct Compilation {
   std::string code;                          // what Product::Assembly and Product::Elf ask for
   std::vector<PhaseTime> times;
   std::vector<Decision> decisions;
+  std::vector<OpPlacement> placements; // of tensor programs
   std::optional<runtime::KernelCosts> kernelCosts;
   std::string costsProblem; // why there are none, although they were to be measured; the package is good all the same
   TuningUse tuning;

@@ -291,12 +291,23 @@ private:
     instr.work->descriptors = std::make_unique<pkg::Expr>(expr(work.getDescriptors()));
   }
 
+  static std::unique_ptr<pkg::HostTensorT> hostTensor(StringAttr dtype, Type element, ArrayRef<int64_t> shape) {
+    auto result = std::make_unique<pkg::HostTensorT>();
+    result->dtype = dtype.str();
+    result->element = elementType(element);
+    result->shape.assign(shape.begin(), shape.end());
+    return result;
+  }
+
   void emitHost() {
     for (auto input : op.getOps<fabric::InputOp>()) {
       auto result = std::make_unique<pkg::HostInputT>();
       result->name = input.getName().str();
       result->channel = channels.lookup(input.getChannel());
       result->bytes = std::make_unique<pkg::Expr>(expr(input.getBytes()));
+      if (auto type = input.getType())
+        result->tensor = hostTensor(input.getDtypeAttr(), cast<RankedTensorType>(*type).getElementType(),
+                                    cast<RankedTensorType>(*type).getShape());
       program->inputs.push_back(std::move(result));
     }
     for (auto output : op.getOps<fabric::OutputOp>()) {
@@ -304,9 +315,11 @@ private:
       auto result = std::make_unique<pkg::HostOutputT>();
       result->name = output.getName().str();
       result->channel = channels.lookup(output.getChannel());
-      result->element = pkg::ElementType::F32;
-      result->extent = static_cast<uint32_t>(type.getShape().back());
+      result->element = elementType(type.getElementType());
+      result->extent = static_cast<uint32_t>(type.getNumElements());
       result->index = outputIndex(type, mesh);
+      if (auto shape = output.getShape())
+        result->tensor = hostTensor(output.getDtypeAttr(), type.getElementType(), *shape);
       program->outputs.push_back(std::move(result));
     }
   }
@@ -332,8 +345,13 @@ Result<void> emitPrograms(ModuleOp module, const frontend::WeightSource &weights
       for (auto op : module.getOps<fabric::WeightOp>())
         if (auto done = emitWeight(op, mesh, weights, package); !done)
           return done.takeError();
+      for (auto op : module.getOps<fabric::StoredOp>())
+        if (auto done = emitStored(op, mesh, weights, package); !done)
+          return done.takeError();
       for (auto op : module.getOps<fabric::RopeTableOp>())
         emitRopeTable(op, mesh, package);
+      for (auto op : module.getOps<fabric::ConstantOp>())
+        emitConstant(op, package);
     }
     auto emitted = ProgramEmitter(program, module, package).emit();
     if (!emitted)

@@ -5,19 +5,31 @@
 
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 using namespace mlir;
 
 namespace weft::compiler {
 
-namespace {
-
 pkg::ElementType elementType(Type type) {
-  return type.isF32()        ? pkg::ElementType::F32
-         : type.isF16()      ? pkg::ElementType::F16
-         : type.isInteger(8) || isa<grid::BlocksType>(type) ? pkg::ElementType::I8
-                             : pkg::ElementType::BF16;
+  if (type.isF64())
+    return pkg::ElementType::F64;
+  if (type.isF16())
+    return pkg::ElementType::F16;
+  if (type.isBF16())
+    return pkg::ElementType::BF16;
+  if (type.isInteger(1))
+    return pkg::ElementType::Bool;
+  if (type.isInteger(8) || isa<grid::BlocksType>(type))
+    return pkg::ElementType::I8;
+  if (type.isInteger(16))
+    return pkg::ElementType::I16;
+  if (type.isInteger(32))
+    return pkg::ElementType::I32;
+  return type.isInteger(64) ? pkg::ElementType::I64 : pkg::ElementType::F32;
 }
+
+namespace {
 
 pkg::ElementType elementType(frontend::WeightType type) {
   switch (type) {
@@ -27,8 +39,17 @@ pkg::ElementType elementType(frontend::WeightType type) {
     return pkg::ElementType::F16;
   case frontend::WeightType::BF16:
     return pkg::ElementType::BF16;
+  case frontend::WeightType::I8:
+    return pkg::ElementType::I8;
+  case frontend::WeightType::I32:
+    return pkg::ElementType::I32;
+  case frontend::WeightType::F64:
+  case frontend::WeightType::I16:
+  case frontend::WeightType::I64:
+  case frontend::WeightType::Bool:
+    break; // no layout of the mesh has them
   }
-  llvm_unreachable("all types are handled");
+  llvm_unreachable("a type that weights on the mesh have");
 }
 
 place::HeadLayout headLayout(std::optional<ArrayRef<int64_t>> heads, const place::Mesh &mesh) {
@@ -175,7 +196,108 @@ void emitRopeTable(fabric::RopeTableOp op, const place::Mesh &mesh, runtime::Pac
 
 std::vector<int32_t> outputIndex(Type type, const place::Mesh &mesh) {
   auto tensor = cast<RankedTensorType>(type);
-  return indexTable(grid::layoutOf(tensor).getDims().back(), tensor.getShape().back(), mesh, {});
+  ArrayRef<grid::ShardAttr> dims = grid::layoutOf(tensor).getDims();
+  bool divided = llvm::any_of(dims, [](grid::ShardAttr dim) { return dim.getAxis() == grid::Axis::X; });
+  SmallVector<int64_t> local = grid::localShape(tensor);
+  int64_t count = std::accumulate(local.begin(), local.end(), int64_t(1), std::multiplies<>());
+  std::vector<int32_t> table;
+  table.reserve(mesh.width * count);
+  for (int64_t x = 0; x < mesh.width; ++x)
+    for (int64_t i = 0; i < count; ++i) {
+      int64_t element = 0, rest = i, stride = 1;
+      for (int64_t d = tensor.getRank(); d-- > 0; rest /= local[d], stride *= tensor.getDimSize(d)) {
+        int64_t index = rest % local[d], extent = tensor.getDimSize(d);
+        if (dims[d].getAxis() != grid::Axis::None)
+          index = place::ownedIndex(dims[d].getKind() == grid::ShardKind::Overlap, extent, local[d],
+                                    mesh.rankOfCoreX[x], index);
+        element = index < 0 || index >= extent || element < 0 ? -1 : element + index * stride;
+      }
+      table.push_back(divided || x == 0 ? static_cast<int32_t>(element) : -1);
+    }
+  return table;
+}
+
+/// Offsets of the local elements of dimensions [from, to) on each core of the axis that divides one of them.
+static std::vector<int32_t> offsetTable(fabric::StoredOp op, size_t from, size_t to, pkg::Axis &axis,
+                                        const place::Mesh &mesh) {
+  auto type = cast<RankedTensorType>(op.getType());
+  ArrayRef<grid::ShardAttr> dims = grid::layoutOf(type).getDims();
+  axis = pkg::Axis::None;
+  for (size_t d = from; d < to; ++d)
+    if (dims[d].getAxis() != grid::Axis::None)
+      axis = static_cast<pkg::Axis>(dims[d].getAxis());
+  const std::vector<int> &ranks = axis == pkg::Axis::X ? mesh.rankOfCoreX : mesh.rankOfCoreY;
+  std::vector<int32_t> table;
+  for (size_t core = 0, cores = axis == pkg::Axis::None ? 1 : ranks.size(); core < cores; ++core) {
+    std::vector<int64_t> offsets = {0};
+    for (size_t d = from; d < to; ++d) {
+      ArrayRef<int64_t> digits = cast<DenseI64ArrayAttr>(op.getDigits()[d]).asArrayRef();
+      int64_t extent = type.getDimSize(d), local = dims[d].getLocal();
+      int64_t first = dims[d].getAxis() == grid::Axis::None ? 0 : place::overlapStart(extent, local, ranks[core]);
+      std::vector<int64_t> next;
+      next.reserve(offsets.size() * local);
+      for (int64_t offset : offsets)
+        for (int64_t i = 0; i < local; ++i)
+          next.push_back(offset + place::digitOffset(digits, first + i));
+      offsets = std::move(next);
+    }
+    table.insert(table.end(), offsets.begin(), offsets.end());
+  }
+  return table;
+}
+
+Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
+                        runtime::Package &package) {
+  const frontend::WeightInfo *info = weights.find(op.getName().str());
+  if (!info)
+    return internalError("weight '" + op.getName().str() + "' is not among the model's tensors");
+  auto type = cast<RankedTensorType>(op.getType());
+  // Rows are the dimensions up to the first that is divided, so that each table depends on one axis.
+  ArrayRef<grid::ShardAttr> dims = grid::layoutOf(type).getDims();
+  size_t split = 0;
+  while (split < dims.size() && dims[split].getAxis() == grid::Axis::None)
+    ++split;
+  split = split < dims.size() ? split + 1 : dims.size() / 2;
+  auto weight = std::make_unique<pkg::WeightT>();
+  weight->name = info->name;
+  weight->file = info->file;
+  weight->file_offset = info->offset;
+  weight->file_element = elementType(info->type);
+  weight->shape = info->shape;
+  weight->buffer = op.getBuffer().str();
+  weight->element = elementType(type.getElementType());
+  weight->linear = true;
+  weight->base = op.getBase();
+  pkg::Axis axis;
+  weight->row_index = offsetTable(op, 0, split, axis, mesh);
+  weight->row_axis = axis;
+  weight->col_index = offsetTable(op, split, dims.size(), axis, mesh);
+  weight->col_axis = axis;
+  weight->rows_local = weight->cols_local = 1;
+  for (size_t d = 0; d < dims.size(); ++d)
+    (d < split ? weight->rows_local : weight->cols_local) *= static_cast<uint32_t>(dims[d].getLocal());
+  weight->row_stride = static_cast<uint32_t>(weight->cols_local * grid::elementBytes(type.getElementType()));
+  package.weights.push_back(std::move(weight));
+  return {};
+}
+
+void emitConstant(fabric::ConstantOp op, runtime::Package &package) {
+  auto values = cast<DenseElementsAttr>(op.getValue());
+  auto constant = std::make_unique<pkg::ConstantT>();
+  constant->name = constant->buffer = op.getBuffer().str();
+  constant->axis = pkg::Axis::None;
+  const size_t count = values.getNumElements(), size = grid::elementBytes(values.getElementType());
+  constant->data.resize(count * size);
+  if (values.getElementType().isInteger(1)) {
+    for (auto [i, value] : llvm::enumerate(values.getValues<bool>()))
+      constant->data[i] = value;
+  } else {
+    ArrayRef<char> raw = values.getRawData();
+    for (size_t i = 0; i < count; ++i)
+      std::memcpy(constant->data.data() + i * size, raw.data() + (values.isSplat() ? 0 : i * size), size);
+  }
+  constant->bytes_per_core = static_cast<uint32_t>(constant->data.size());
+  package.constants.push_back(std::move(constant));
 }
 
 } // namespace weft::compiler

@@ -13,10 +13,21 @@ namespace weft::compiler {
 Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
                         runtime::Package &package);
 
+/// Adds the pkg::Weight of a tensor of any rank.
+Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
+                        runtime::Package &package);
+
+/// The same bytes on every core.
+void emitConstant(fabric::ConstantOp op, runtime::Package &package);
+
+/// How a core stores an element.
+pkg::ElementType elementType(mlir::Type type);
+
 /// cos and sin of position * frequency, rows x pairs x 2 on each column of cores; computed in double.
 void emitRopeTable(fabric::RopeTableOp op, const place::Mesh &mesh, runtime::Package &package);
 
-/// index[x * local + i]: which element of a vector laid out as `type` the core at x holds at i; -1: padding.
+/// index[x * n + i]: which element of a tensor laid out as `type` the i-th of n is that the core at x holds; -1:
+/// padding, or one that another core gives.
 std::vector<int32_t> outputIndex(mlir::Type type, const place::Mesh &mesh);
 
 } // namespace weft::compiler

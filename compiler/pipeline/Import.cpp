@@ -13,7 +13,10 @@ struct Format {
 
 bool claimsAnything(const std::string &) { return true; }
 
-constexpr Format formats[] = {{isGguf, importGguf}, {claimsAnything, importHuggingFace}};
+constexpr Format formats[] = {{claimsGguf, importGguf},
+                              {claimsOnnx, importOnnx},
+                              {claimsMlir, importMlir},
+                              {claimsAnything, importHuggingFace}};
 
 } // namespace
 

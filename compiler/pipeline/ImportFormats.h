@@ -8,7 +8,16 @@ namespace weft::compiler {
 Result<Imported> importHuggingFace(const ImportOptions &options);
 
 /// A file that begins as GGUF does, or has its suffix.
-bool isGguf(const std::string &path);
+bool claimsGguf(const std::string &path);
 Result<Imported> importGguf(const ImportOptions &options);
+
+/// Whether a file is text in MLIR: its name says so, or a function begins in it.
+bool claimsMlir(const std::string &path);
+/// linalg on tensors: @main, or the only public function. It has no weights but constants.
+Result<Imported> importMlir(const ImportOptions &options);
+
+/// A file that begins as ONNX's protobuf does, or has its suffix.
+bool claimsOnnx(const std::string &path);
+Result<Imported> importOnnx(const ImportOptions &options);
 
 } // namespace weft::compiler

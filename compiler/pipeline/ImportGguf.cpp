@@ -14,7 +14,7 @@ using namespace mlir;
 
 namespace weft::compiler {
 
-bool isGguf(const std::string &path) {
+bool claimsGguf(const std::string &path) {
   if (!std::filesystem::is_regular_file(path))
     return false;
   if (std::filesystem::path(path).extension() == ".gguf")

@@ -60,6 +60,17 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
                                    {"reason", decision.reason},
                                    {"alternatives", alternatives}});
   }
+  if (!compilation.placements.empty()) {
+    nlohmann::json ops = nlohmann::json::array();
+    size_t distributed = 0;
+    for (const OpPlacement &op : compilation.placements) {
+      ops.push_back({{"name", op.name}, {"op", op.op}, {"distributed", op.distributed}, {"how", op.how}});
+      distributed += op.distributed;
+    }
+    report["general"] = {{"distributed", distributed},
+                         {"replicated", compilation.placements.size() - distributed},
+                         {"ops", std::move(ops)}};
+  }
   if (const TuningUse &tuning = compilation.tuning; tuning.kernels)
     report["tuning"] = {{"kernels", tuning.kernels},
                         {"hits", tuning.hits},

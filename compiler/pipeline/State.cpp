@@ -12,6 +12,7 @@
 #include "compiler/pipeline/Import.h"
 #include "compiler/pipeline/Tuned.h"
 #include "compiler/pipeline/UnitChoices.h"
+#include "compiler/place/General.h"
 #include "compiler/place/Place.h"
 #include "compiler/plan/FabricBuffers.h"
 #include "compiler/route/Deadlock.h"
@@ -20,6 +21,7 @@
 #include "runtime/package/CoreCode.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -72,6 +74,8 @@ public:
     case Phase::Import:
       return import();
     case Phase::Graph:
+      if (!model.generator)
+        return collectErrors(Fault::User, [&] { return place::prepareGeneral(*module); });
       return runPasses(Fault::Internal, [&](PassManager &passes) {
         passes.addPass(graph::createSplitPhasesPass(options.program));
         passes.addPass(graph::createVerifyGraphPass());
@@ -128,6 +132,7 @@ public:
   }
   uint32_t maxSeq() const override { return options.maxSeq; }
   std::vector<Decision> takeDecisions() override { return std::move(decisions); }
+  std::vector<OpPlacement> takePlacements() override { return std::move(placements); }
   TuningUse tuning() const override { return tuningUse; }
   std::string kernelText() const override { return keptKernels; }
   std::optional<Stages> stages() const override { return found; }
@@ -160,15 +165,26 @@ private:
 
   /// Runs passes on the module; their diagnostics become the error. `fault`: whose it is that they fail.
   Result<void> runPasses(Fault fault, llvm::function_ref<void(PassManager &)> add) {
+    return collectErrors(fault, [&] {
+      PassManager passes(&context);
+      add(passes);
+      return passes.run(*module);
+    });
+  }
+
+  /// The diagnostics of `work` become the error if it fails. They name the model's op where they know it.
+  Result<void> collectErrors(Fault fault, llvm::function_ref<LogicalResult()> work) {
     std::string messages;
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-      if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-        messages += (messages.empty() ? "" : "\n") + diagnostic.str();
+      if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+        return mlir::success();
+      messages += messages.empty() ? "" : "\n";
+      if (auto name = diagnostic.getLocation()->findInstanceOf<NameLoc>(); name && !model.generator)
+        messages += name.getName().str() + ": ";
+      messages += diagnostic.str();
       return mlir::success();
     });
-    PassManager passes(&context);
-    add(passes);
-    if (failed(passes.run(*module)))
+    if (failed(work()))
       return Error{messages.empty() ? "a pass failed without a message" : messages, fault};
     return {};
   }
@@ -183,12 +199,42 @@ private:
 
   Result<void> place() {
     place::PlaceOptions place = placeOptions(options, context);
+    if (!model.generator)
+      return placeOps(place);
+    if (options.place == PlaceChoice::General)
+      return placeGeneratorOps(place, "requested");
     decisions = chooseAlgorithms(options, *module, place);
-    // What the mesh has no lowering for is the model's matter.
-    return runPasses(Fault::User, [&](PassManager &passes) {
+    OwningOpRef<ModuleOp> graph = module->clone();
+    auto placed = runPasses(Fault::User, [&](PassManager &passes) {
       passes.addPass(place::createPlacePass(place));
       passes.addPass(place::createGridVerifyPass());
     });
+    if (placed || options.place == PlaceChoice::Whole || placed.error().fault != Fault::User || options.shapesOnly)
+      return placed;
+    // What has no lowering of its own goes op by op.
+    module = std::move(graph);
+    decisions.clear();
+    return placeGeneratorOps(place, placed.error().message);
+  }
+
+  Result<void> placeGeneratorOps(const place::PlaceOptions &place, const std::string &why) {
+    if (!options.dtype.empty())
+      return userError(fmt::format("--dtype {}: the ops of {} are placed one by one, where weights stay as they are "
+                                   "stored ({})",
+                                   options.dtype, model.name, why));
+    decisions.push_back({"place", "path", "general", why, {}});
+    auto prepared = collectErrors(Fault::User, [&] { return place::prepareGenerator(*module, options.maxSeq); });
+    return prepared ? placeOps(place) : prepared;
+  }
+
+  Result<void> placeOps(const place::PlaceOptions &place) {
+    place::GeneralReport report;
+    auto placed = collectErrors(Fault::User, [&] { return place::placeGeneral(*module, place, report); });
+    if (!placed)
+      return placed;
+    for (place::OpPlacement &op : report.ops)
+      placements.push_back({std::move(op.name), std::move(op.op), op.distributed, std::move(op.how)});
+    return runPasses(Fault::Internal, [](PassManager &passes) { passes.addPass(place::createGridVerifyPass()); });
   }
 
   Result<void> spmd() {
@@ -231,8 +277,9 @@ private:
   Result<void> collectKernels() {
     kernels = ModuleOp::create(module->getLoc());
     OpBuilder builder = OpBuilder::atBlockEnd(kernels->getBody());
-    for (auto function : module->getOps<func::FuncOp>())
-      builder.clone(*function);
+    for (Operation &op : *module->getBody())
+      if (isa<func::FuncOp, memref::GlobalOp>(op))
+        builder.clone(op);
     std::optional<codegen::CoreTarget> core = coreTarget();
     if (!core)
       return {};
@@ -304,6 +351,8 @@ private:
     package->model->directory = (std::filesystem::is_directory(place) ? place : place.parent_path()).string();
     package->model->tokenizer = std::filesystem::path(model.tokenizer).filename().string();
     package->shapes_only = options.shapesOnly;
+    package->model->max_seq = 1;
+    package->model->bos = -1;
     if (model.generator) {
       package->model->vocab_size = model.generator->vocabSize;
       package->model->max_seq = options.maxSeq;
@@ -340,6 +389,7 @@ private:
   std::vector<std::unique_ptr<pkg::KernelObjectT>> objects;
   std::unique_ptr<runtime::Package> package;
   std::vector<Decision> decisions;
+  std::vector<OpPlacement> placements;
   std::optional<Stages> found;
   TuningUse tuningUse;
   std::string keptKernels;

@@ -25,6 +25,8 @@ public:
   virtual Result<std::string> coreCode(Product product) = 0;
   virtual uint32_t maxSeq() const = 0;
   virtual std::vector<Decision> takeDecisions() = 0;
+  /// Of a tensor program, after the place phase.
+  virtual std::vector<OpPlacement> takePlacements() = 0;
   virtual TuningUse tuning() const = 0;
   /// After the kernels phase, with CompileOptions::keepKernels.
   virtual std::string kernelText() const = 0;

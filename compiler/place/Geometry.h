@@ -4,6 +4,7 @@
 
 #include "hw-models/support/Result.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -58,6 +59,25 @@ struct HeadLayout {
 inline int64_t blockIndex(int64_t extent, int64_t local, int64_t rank, int64_t i) {
   int64_t index = rank * local + i;
   return index < extent ? index : -1;
+}
+
+/// First element that rank `rank` holds of a dimension in blocks that overlap at the end instead of being padded.
+inline int64_t overlapStart(int64_t extent, int64_t local, int64_t rank) {
+  return std::min(rank * local, extent - local);
+}
+/// Element of the whole dimension that local element i on rank `rank` is, if no lower rank has it; else -1.
+inline int64_t ownedIndex(bool overlap, int64_t extent, int64_t local, int64_t rank, int64_t i) {
+  int64_t index = overlap ? overlapStart(extent, local, rank) + i : rank * local + i;
+  return index < extent && index >= rank * local ? index : -1;
+}
+/// Where index i of a dimension lies whose digits are `digits` = [size, stride, …], the outermost first.
+template <typename Digits> int64_t digitOffset(const Digits &digits, int64_t i) {
+  int64_t offset = 0;
+  for (size_t d = digits.size(); d > 0; d -= 2) {
+    offset += i % digits[d - 2] * digits[d - 1];
+    i /= digits[d - 2];
+  }
+  return offset;
 }
 
 /// Element of the attention output that contraction row i on the core of y rank `rankY` is; -1: padding. The

@@ -27,6 +27,7 @@ struct PlaceOptions {
   int64_t keyBlock = 16; // keys scored at once in prefill attention
   mlir::Type weightType; // null: as stored; i8: matrices are quantised, what is looked up and scaled with as stored
   CollectiveCosts costs;
+  uint64_t sramBytes = 0; // of a core for buffers; 0: not known
 };
 
 /// How a line of cores is reduced.

@@ -104,7 +104,7 @@ LogicalResult Placer::place(func::FuncOp source, func::FuncOp target) {
   if (failed(logits))
     return failure();
   builder.setLoc(NameLoc::get(builder.getStringAttr("host_output")));
-  builder.create<OutputOp>(*logits, "logits");
+  builder.create<OutputOp>(*logits, "logits", StringAttr(), DenseI64ArrayAttr());
   builder.create<func::ReturnOp>();
   return success();
 }
@@ -200,7 +200,10 @@ LogicalResult verifyCall(CallOp call, ModuleOp module) {
     int64_t elements = 1;
     for (int64_t extent : localShape(shard))
       elements *= extent;
-    if (!buffer || !buffer.hasStaticShape() || buffer.getElementType() != shard.getElementType() ||
+    // A boolean is a byte in memory.
+    Type element =
+        shard.getElementType().isInteger(1) ? Type(IntegerType::get(module.getContext(), 8)) : shard.getElementType();
+    if (!buffer || !buffer.hasStaticShape() || buffer.getElementType() != element ||
         buffer.getNumElements() != elements)
       return call.emitOpError("gives @") << call.getKernel() << " a shard of " << elements << " "
                                          << shard.getElementType() << " where it takes " << type;

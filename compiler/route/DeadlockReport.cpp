@@ -1,5 +1,6 @@
 // What the untimed run says when it got stuck: who waits for whom.
 #include "compiler/route/DeadlockRun.h"
+#include "runtime/package/Elements.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -154,8 +155,8 @@ Result<void> Run::checkCounts() const {
         for (const auto &output : program.outputs)
           if (static_cast<int>(output->channel) == flow.channel) {
             int lines = program.channels[flow.channel]->axis == pkg::Axis::X ? height : width;
-            bool isHalf = output->element == pkg::ElementType::F16 || output->element == pkg::ElementType::BF16;
-            wanted += wordsOf(static_cast<int64_t>(output->index.size()) / lines * (isHalf ? 2 : 4));
+            wanted +=
+                wordsOf(static_cast<int64_t>(output->index.size()) / lines * runtime::elementBytes(output->element));
           }
       }
       if (flow.issued != wanted || receiver.taken != wanted)

@@ -1,5 +1,7 @@
 #include "compiler/route/DeadlockUnit.h"
 
+#include "runtime/package/Elements.h"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <set>
@@ -229,8 +231,8 @@ int64_t Unit::hostWords(int channel, bool output) const {
     if (output && static_cast<int>(result->channel) == channel) {
       const bool alongX = context.program.channels[channel]->axis == pkg::Axis::X;
       const int64_t lines = alongX ? context.height : context.width;
-      const bool half = result->element == pkg::ElementType::F16 || result->element == pkg::ElementType::BF16;
-      words += (static_cast<int64_t>(result->index.size()) / lines * (half ? 2 : 4) + link - 1) / link;
+      const int64_t bytes = static_cast<int64_t>(result->index.size()) / lines * runtime::elementBytes(result->element);
+      words += (bytes + link - 1) / link;
     }
   return words;
 }

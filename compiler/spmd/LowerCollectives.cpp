@@ -209,18 +209,48 @@ void Lowering::lowerLaunch(grid::LaunchOp op, std::vector<Step> &steps) {
   Expr bytes =
       program.getSymName() == "decode" ? constant(4 * words) : Expr{fabric::Source::Param, param("tokens", {}), 4, 4};
   std::string from = channel(grid::Axis::Y, fabric::PatternKind::HostIn, {}, "host_in");
-  declarations.create<fabric::InputOp>(op.getLoc(), "tokens", from, attribute(bytes, 0));
+  declarations.create<fabric::InputOp>(op.getLoc(), "tokens", from, attribute(bytes, 0), StringAttr(), TypeAttr());
   steps.push_back({opName(op), "host_input", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
                                                  get(b, level, slot, from, bytes);
                                                  wait(b);
                                                }}}});
 }
 
+void Lowering::lowerInput(grid::InputOp op, std::vector<Step> &steps) {
+  Slot slot = slotFor(op.getResult(), fabric::BufferKind::HostIo, "input");
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  Expr bytes = constant(grid::localBytes(type));
+  std::string from = channel(grid::Axis::Y, fabric::PatternKind::HostIn, {}, "host_in");
+  declarations.create<fabric::InputOp>(op.getLoc(), op.getName(), from, attribute(bytes, 0), op.getDtypeAttr(),
+                                       TypeAttr::get(RankedTensorType::get(type.getShape(), type.getElementType())));
+  steps.push_back({opName(op), "host_input", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
+                                                 get(b, level, slot, from, bytes);
+                                                 wait(b);
+                                               }}}});
+}
+
+/// Each core's block is a part of the whole that it has already; the whole's buffer gets room for the last one.
+void Lowering::lowerOwnBlock(grid::OwnBlockOp op) {
+  Slot slot = slots.at(op.getInput());
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  grid::Axis axis = grid::layoutOf(type).getDims()[0].getAxis();
+  int64_t block = grid::localBytes(type), end = alignUp(slot.offset + block * cores(axis));
+  auto buffer = program.lookupSymbol<fabric::BufferOp>(slot.buffer);
+  if (!buffer)
+    buffer = module.lookupSymbol<fabric::BufferOp>(slot.buffer);
+  if (static_cast<int64_t>(buffer.getBytes()) < end)
+    buffer.setBytes(end);
+  fabric::Source rank = axis == grid::Axis::X ? fabric::Source::RankX : fabric::Source::RankY;
+  slot.terms.push_back({0, 0, {rank, 0, 1, 0}, cores(axis), block});
+  slots[op.getResult()] = slot;
+}
+
 void Lowering::lowerOutput(grid::OutputOp op, std::vector<Step> &steps) {
   Slot slot = slots.at(op.getInput());
   Expr bytes = bytesOf(op.getInput().getType());
   std::string to = channel(grid::Axis::Y, fabric::PatternKind::HostOut, {}, "host_out");
-  declarations.create<fabric::OutputOp>(op.getLoc(), op.getName(), to, op.getInput().getType());
+  declarations.create<fabric::OutputOp>(op.getLoc(), op.getName(), to, op.getInput().getType(), op.getDtypeAttr(),
+                                        op.getShapeAttr());
   std::vector<bool> firstRow(mesh.height);
   firstRow[0] = true;
   steps.push_back(

@@ -7,18 +7,8 @@ using namespace mlir;
 
 namespace weft::spmd {
 
-namespace {
-int64_t elementBytes(Type type) { return type.getIntOrFloatBitWidth() / 8; }
-
-int64_t localBytes(RankedTensorType type) {
-  int64_t bytes = elementBytes(type.getElementType());
-  for (int64_t extent : grid::localShape(type))
-    bytes *= extent;
-  return bytes;
-}
-
-int64_t alignUp(int64_t bytes) { return place::roundUp(bytes, 16); }
-} // namespace
+using grid::elementBytes;
+using grid::localBytes;
 
 std::string opName(Operation *op) {
   Location location = op->getLoc();
@@ -99,9 +89,9 @@ int64_t Lowering::param(StringRef name, ArrayRef<int64_t> divisors) {
 Expr Lowering::bytesOf(Type type) {
   auto tensor = cast<RankedTensorType>(type);
   int64_t bytes = localBytes(tensor);
-  grid::ShardAttr first = grid::layoutOf(tensor).getDims()[0];
-  if (first.getKind() != grid::ShardKind::Sequence)
+  if (tensor.getRank() == 0 || grid::layoutOf(tensor).getDims()[0].getKind() != grid::ShardKind::Sequence)
     return constant(bytes);
+  grid::ShardAttr first = grid::layoutOf(tensor).getDims()[0];
   return {fabric::Source::Param, param("rows", {mesh.height}), bytes / first.getLocal(), 0};
 }
 
@@ -268,6 +258,15 @@ void Lowering::lowerResident(Operation *op) {
                                                   table.getRows(), table.getHeads(), type);
         describe(description, "rope.stride" + std::to_string(table.getStride()), fabric::BufferKind::Constants);
       })
+      .Case([&](grid::StoredOp stored) {
+        auto description = residents.create<fabric::StoredOp>(op->getLoc(), "", stored.getName(), stored.getBase(),
+                                                              stored.getDigits(), type);
+        describe(description, "weight." + stored.getName().str(), fabric::BufferKind::Weights);
+      })
+      .Case([&](grid::ConstantOp constant) {
+        auto description = residents.create<fabric::ConstantOp>(op->getLoc(), "", constant.getValue());
+        describe(description, "constant", fabric::BufferKind::Constants);
+      })
       .Case([&](grid::CacheOp cache) {
         std::string name = cache.getName().str();
         if (!module.lookupSymbol(name))
@@ -287,7 +286,9 @@ LogicalResult Lowering::lowerOp(Operation *op, int64_t level, std::vector<Step> 
       .Case([&](grid::LaunchOp op) { return lowerLaunch(op, steps), success(); })
       .Case([&](grid::OutputOp op) { return lowerOutput(op, steps), success(); })
       .Case([&](scf::ForOp op) { return lowerLoop(op, level, steps); })
-      .Case<grid::WeightOp, grid::RopeTableOp, grid::CacheOp>(
+      .Case([&](grid::InputOp op) { return lowerInput(op, steps), success(); })
+      .Case([&](grid::OwnBlockOp op) { return lowerOwnBlock(op), success(); })
+      .Case<grid::WeightOp, grid::RopeTableOp, grid::CacheOp, grid::StoredOp, grid::ConstantOp>(
           [&](Operation *op) { return lowerResident(op), success(); })
       .Case([&](grid::ViewOp op) {
         Slot slot = slots.at(op.getInput());

@@ -103,6 +103,8 @@ private:
   void lowerShift(grid::ShiftOp op, std::vector<Step> &steps);
   mlir::LogicalResult lowerToLayout(grid::ToLayoutOp op, std::vector<Step> &steps);
   void lowerLaunch(grid::LaunchOp op, std::vector<Step> &steps);
+  void lowerInput(grid::InputOp op, std::vector<Step> &steps);
+  void lowerOwnBlock(grid::OwnBlockOp op);
   void lowerOutput(grid::OutputOp op, std::vector<Step> &steps);
 
   // -- products (LowerGemm.cpp)
@@ -164,6 +166,8 @@ private:
   int64_t bufferCount = 0;
   bool pendingTransfers = false; // transfers of a loop's body that its end must wait for
 };
+
+inline int64_t alignUp(int64_t bytes) { return place::roundUp(bytes, 16); }
 
 /// The model's name of what `op` was placed for.
 std::string opName(mlir::Operation *op);

@@ -158,16 +158,31 @@ def Fabric_RopeTableOp : Fabric_Op<"rope_table"> {
   let assemblyFormat = "$buffer $inverse_frequencies `stride` $stride `rows` $rows `heads` $heads $type attr-dict";
 }
 
+def Fabric_StoredOp : Fabric_Op<"stored"> {
+  let summary = "elements of a tensor in the model's files that the loader brings into a resident buffer";
+  let description = [{ `base` and `digits` are those of grid.stored. }];
+  let arguments = (ins FlatSymbolRefAttr:$buffer, StrAttr:$name, I64Attr:$base, ArrayAttr:$digits, TypeAttr:$type);
+  let assemblyFormat = "$buffer $name `at` $base $digits $type attr-dict";
+}
+
+def Fabric_ConstantOp : Fabric_Op<"constant"> {
+  let summary = "values in a resident buffer, the same on every core";
+  let arguments = (ins FlatSymbolRefAttr:$buffer, ElementsAttr:$value);
+  let assemblyFormat = "$buffer $value attr-dict";
+}
+
 def Fabric_InputOp : Fabric_Op<"input"> {
   let summary = "words that the host brings through a channel";
-  let arguments = (ins StrAttr:$name, FlatSymbolRefAttr:$channel, Fabric_ExprAttr:$bytes);
-  let assemblyFormat = "$name `through` $channel $bytes attr-dict";
+  let arguments = (ins StrAttr:$name, FlatSymbolRefAttr:$channel, Fabric_ExprAttr:$bytes, OptionalAttr<StrAttr>:$dtype,
+                       OptionalAttr<TypeAttr>:$type);
+  let assemblyFormat = "$name `through` $channel $bytes ($dtype^ $type)? attr-dict";
 }
 
 def Fabric_OutputOp : Fabric_Op<"output"> {
   let summary = "words that the host takes from a channel; the layout of `type` says where they go in the whole";
-  let arguments = (ins StrAttr:$name, FlatSymbolRefAttr:$channel, TypeAttr:$type);
-  let assemblyFormat = "$name `through` $channel $type attr-dict";
+  let arguments = (ins StrAttr:$name, FlatSymbolRefAttr:$channel, TypeAttr:$type, OptionalAttr<StrAttr>:$dtype,
+                       OptionalAttr<DenseI64ArrayAttr>:$shape);
+  let assemblyFormat = "$name `through` $channel $type ($dtype^ $shape)? attr-dict";
 }
 
 def Fabric_StepOp : Fabric_RegionOp<"step", [HasParent<"ProgramOp">]> {

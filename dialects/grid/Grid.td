@@ -34,7 +34,9 @@ def Grid_ShardKind : Grid_Enum<"ShardKind", "how a dimension is divided", [
   I32EnumAttrCase<"Block", 1, "block">,       // rank r has [r*local, (r+1)*local)
   I32EnumAttrCase<"Sequence", 2, "sequence">, // balanced runs of the tokens in use, docs/program-model.md
   I32EnumAttrCase<"Heads", 3, "heads">,       // attention heads by position, compiler/place/Geometry.h
-  I32EnumAttrCase<"Packed", 4, "packed">]>;   // the contraction order of a `heads` dimension, padded to whole blocks
+  I32EnumAttrCase<"Packed", 4, "packed">,     // the contraction order of a `heads` dimension, padded to whole blocks
+  I32EnumAttrCase<"Overlap", 5, "overlap">]>; // rank r has `local` from min(r*local, extent - local) on: no padding, the
+                                              // last ranks share some
 def Grid_RankOrder : Grid_Enum<"RankOrder", "how logical ring ranks map to cores", [
   I32EnumAttrCase<"Identity", 0, "identity">, I32EnumAttrCase<"Interleave", 1, "interleave">]>;
 def Grid_ReduceKind : Grid_Enum<"ReduceKind", "what an all-reduce computes", [
@@ -126,6 +128,37 @@ def Grid_LaunchOp : Grid_Op<"launch"> {
   let summary = "the launch words [n, token…], brought by the host to every core";
   let results = (outs Grid_Tensor:$words);
   let assemblyFormat = "attr-dict `:` type($words)";
+  let hasVerifier = 1;
+}
+
+def Grid_InputOp : Grid_Op<"input"> {
+  let summary = "a tensor that the host brings to every core; `dtype` is what the host calls its elements";
+  let arguments = (ins StrAttr:$name, StrAttr:$dtype);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$name $dtype attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Grid_ConstantOp : Grid_Op<"constant", [Pure]> {
+  let summary = "values that every core has in SRAM";
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Grid_StoredOp : Grid_Op<"stored", [Pure]> {
+  let summary = "a weight of any rank, resident in SRAM: a view of what the model's files have";
+  let description = [{
+    Element (i, j, …) is the stored element at `base` + offset(i) + offset(j) + …. The offset of an index is the sum over
+    the digits of a mixed radix: `digits` has for each dimension [size, stride, size, stride, …], the outermost digit
+    first, strides in elements.
+
+    - G13: the sizes of a dimension's digits multiply to its extent.
+  }];
+  let arguments = (ins StrAttr:$name, I64Attr:$base, ArrayAttr:$digits);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$name `at` $base $digits attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 
@@ -280,10 +313,22 @@ def Grid_ToLayoutOp : Grid_Op<"to_layout", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Grid_OwnBlockOp : Grid_Op<"own_block", [Pure]> {
+  let summary = "of a vector that every core has whole the block that is the core's, divided on an axis";
+  let arguments = (ins Grid_Tensor:$input);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 def Grid_OutputOp : Grid_Op<"output"> {
-  let summary = "the first row of cores gives a vector divided on x to the host";
-  let arguments = (ins Grid_Tensor:$input, StrAttr:$name);
-  let assemblyFormat = "$name $input attr-dict `:` type($input)";
+  let summary = "the first row of cores gives a tensor that is not divided on y to the host";
+  let description = [{
+    A tensor program's has the `dtype` that the host calls its elements, and their `shape`.
+  }];
+  let arguments = (ins Grid_Tensor:$input, StrAttr:$name, OptionalAttr<StrAttr>:$dtype,
+                       OptionalAttr<DenseI64ArrayAttr>:$shape);
+  let assemblyFormat = "$name $input ($dtype^ $shape)? attr-dict `:` type($input)";
   let hasVerifier = 1;
 }
 

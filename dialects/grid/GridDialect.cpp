@@ -136,13 +136,30 @@ LogicalResult BlocksType::verify(llvm::function_ref<InFlightDiagnostic()> emitEr
   return success();
 }
 
+bool isElement(Type type) {
+  return type.isF32() || type.isF64() || type.isF16() || type.isBF16() || type.isInteger(1) || type.isInteger(8) ||
+         type.isInteger(16) || type.isInteger(32) || type.isInteger(64);
+}
+
+bool isWhole(Type type) {
+  return llvm::all_of(layoutOf(type).getDims(), [](ShardAttr dim) { return dim.getAxis() == Axis::None; });
+}
+
+int64_t localBytes(RankedTensorType type) {
+  int64_t bytes = elementBytes(type.getElementType());
+  for (int64_t extent : localShape(type))
+    bytes *= extent;
+  return bytes;
+}
+
 LogicalResult LayoutAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, FlatSymbolRefAttr mesh,
                                  ArrayRef<ShardAttr> dims, ArrayRef<int64_t> pad, Axis partial) {
   if (pad.size() != dims.size())
     return emitError() << "layout has " << dims.size() << " dimensions but " << pad.size() << " paddings";
   SmallVector<Axis> used;
   for (auto [shard, padding] : llvm::zip(dims, pad)) {
-    if (shard.getLocal() < 1 || shard.getLocal() > maxElements || padding < 0)
+    int64_t least = shard.getAxis() == Axis::None ? 0 : 1; // a tensor may have no elements
+    if (shard.getLocal() < least || shard.getLocal() > maxElements || padding < 0)
       return emitError() << "a shard's local extent must be 1 to 2^31 and its padding not negative";
     if ((shard.getAxis() == Axis::None) != (shard.getKind() == ShardKind::Whole))
       return emitError() << "a dimension is whole exactly if no axis divides it";
@@ -174,9 +191,9 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
     return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor "
                              << type.getRank();
   Type element = type.getElementType();
-  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32) && !element.isInteger(8) &&
-      !(isa<BlocksType>(element) && isa<WeightOp, GemmOp, GemvOp>(op)))
-    return op->emitOpError() << "has elements of " << element << "; a core holds f32, f16, bf16, i8 or i32";
+  if (!isElement(element) && !(isa<BlocksType>(element) && isa<WeightOp, GemmOp, GemvOp>(op)))
+    return op->emitOpError() << "has elements of " << element
+                             << "; a core holds f32, f64, f16, bf16, i1, i8, i16, i32 or i64";
   if (shardElements(type) >= maxElements)
     return op->emitOpError() << "has a shard of 2^31 elements or more";
   for (auto [shard, pad, extent] : llvm::zip(layout.getDims(), layout.getPad(), type.getShape()))
@@ -201,6 +218,52 @@ LogicalResult LaunchOp::verify() {
   auto type = cast<RankedTensorType>(getWords().getType());
   if (type.getRank() != 1 || !type.getElementType().isInteger(32) || shardAxis(type, 0) != Axis::None)
     return emitOpError("brings every core all of its i32 words");
+  return success();
+}
+
+LogicalResult InputOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  if (getName().empty() || !isWhole(getResult().getType()))
+    return emitOpError("has a name and brings every core all of its tensor");
+  return success();
+}
+
+LogicalResult ConstantOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto type = cast<RankedTensorType>(getResult().getType());
+  ShapedType values = getValue().getShapedType();
+  if (!isWhole(type) || values.getShape() != type.getShape() || values.getElementType() != type.getElementType())
+    return emitOpError("gives every core all of its values");
+  return success();
+}
+
+LogicalResult StoredOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto type = cast<RankedTensorType>(getResult().getType());
+  if (getName().empty() || getDigits().size() != static_cast<size_t>(type.getRank()))
+    return emitOpError("has a name, and digits for each dimension");
+  for (auto [attribute, extent] : llvm::zip(getDigits(), type.getShape())) {
+    auto digits = dyn_cast<DenseI64ArrayAttr>(attribute);
+    int64_t product = 1;
+    for (int64_t i = 0; digits && i + 1 < digits.size(); i += 2)
+      product *= digits[i];
+    if (!digits || digits.size() % 2 != 0 || product != extent) // G13
+      return emitOpError("G13: the digits of a dimension must multiply to its extent");
+  }
+  return success();
+}
+
+LogicalResult OwnBlockOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto input = cast<RankedTensorType>(getInput().getType()), result = cast<RankedTensorType>(getResult().getType());
+  if (input.getRank() != 1 || result.getRank() != 1 || !isWhole(input) || isWhole(result) ||
+      input.getShape() != result.getShape() || input.getElementType() != result.getElementType() ||
+      layoutOf(result).getDims()[0].getKind() != ShardKind::Block)
+    return emitOpError("takes a vector that every core has whole to its blocks");
   return success();
 }
 
@@ -373,8 +436,17 @@ LogicalResult OutputOp::verify() {
   if (failed(verifyLayouts(*this)))
     return failure();
   auto type = cast<RankedTensorType>(getInput().getType());
-  if (!isMatrix(type) || !isF32(type) || type.getDimSize(0) != 1 || shardAxis(type, 1) != Axis::X)
-    return emitOpError("gives the host an f32 row that is divided on x");
+  LayoutAttr layout = layoutOf(type);
+  if (layout.getPartial() != Axis::None ||
+      llvm::any_of(layout.getDims(), [](ShardAttr dim) { return dim.getAxis() == Axis::Y; }))
+    return emitOpError("gives the host a tensor that the first row of cores has whole");
+  if (static_cast<bool>(getDtype()) != static_cast<bool>(getShape()))
+    return emitOpError("of a tensor program has a dtype and a shape");
+  int64_t elements = 1;
+  for (int64_t extent : getShape().value_or(type.getShape()))
+    elements *= extent;
+  if (elements != type.getNumElements())
+    return emitOpError("has another number of elements than its shape");
   return success();
 }
 

@@ -26,6 +26,13 @@ llvm::SmallVector<int64_t> localShape(mlir::RankedTensorType type);
 /// Room that blocks of `type` give, `rows` of `columns` each.
 runtime::BlockShape blockShape(BlocksType type, int64_t rows, int64_t columns);
 BlocksType blocksType(mlir::MLIRContext *context, const runtime::BlockShape &shape);
+/// What a core can hold; a boolean is a byte.
+bool isElement(mlir::Type type);
+inline int64_t elementBytes(mlir::Type element) { return (element.getIntOrFloatBitWidth() + 7) / 8; }
+/// Bytes of a core's shard.
+int64_t localBytes(mlir::RankedTensorType type);
+/// Whether every core has all of the tensor.
+bool isWhole(mlir::Type type);
 } // namespace weft::grid
 
 #define GET_OP_CLASSES

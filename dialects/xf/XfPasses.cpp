@@ -60,8 +60,9 @@ LogicalResult paramsToArguments(func::FuncOp function) {
   return success();
 }
 
-/// Arguments and results of type kv_cache become pairs. The body keeps its cache values behind casts.
-void splitCachesInSignature(func::FuncOp function) {
+} // namespace
+
+void weft::xf::splitCachesInSignature(func::FuncOp function) {
   Block &body = function.getBody().front();
   OpBuilder builder = OpBuilder::atBlockBegin(&body);
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
@@ -95,6 +96,8 @@ void splitCachesInSignature(func::FuncOp function) {
   function.setType(
       FunctionType::get(function.getContext(), function.getArgumentTypes(), splitCaches(function.getResultTypes())));
 }
+
+namespace {
 
 struct DecomposeToLinalgPass : PassWrapper<DecomposeToLinalgPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DecomposeToLinalgPass)

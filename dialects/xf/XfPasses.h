@@ -1,6 +1,7 @@
 // Passes of the dialect `xf`.
 #pragma once
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Pass/Pass.h"
 
@@ -12,6 +13,9 @@ inline constexpr llvm::StringLiteral paramNameAttr = "xf.param";
 /// Each computing op to linalg, tensor, arith and math. A kv_cache stays one value, joined and split by
 /// unrealized_conversion_cast; parameters stay xf.param.
 void populateDecomposeToLinalgPatterns(mlir::RewritePatternSet &patterns);
+
+/// Arguments and results of type kv_cache become pairs. The body keeps its cache values behind casts.
+void splitCachesInSignature(mlir::func::FuncOp function);
 
 /// `--xf-decompose-to-linalg`, on a module: the patterns above, and then in each function a kv_cache argument or result
 /// becomes a pair of tensors (keys, values), and each weight becomes one more argument, in the order of its first use,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hw-models/Hardware.h"
+#include "runtime/package/Elements.h"
 #include "runtime/package/PackageFile.h"
 
 #include <fmt/format.h>
@@ -33,7 +34,6 @@ struct ClassExtent {
 };
 ClassExtent extentOf(const pkg::ClassT &cls, uint32_t width, uint32_t height);
 
-uint64_t elementBytes(pkg::ElementType element);
 bool isResident(pkg::BufferKind kind);
 /// Positions along a channel of this axis, and how many such lines there are.
 uint32_t lineLength(const Package &package, pkg::Axis axis);

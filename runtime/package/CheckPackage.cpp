@@ -7,20 +7,6 @@
 namespace weft::runtime {
 namespace check {
 
-uint64_t elementBytes(pkg::ElementType element) {
-  switch (element) {
-  case pkg::ElementType::F16:
-  case pkg::ElementType::BF16:
-    return 2;
-  case pkg::ElementType::I8:
-    return 1;
-  case pkg::ElementType::F32:
-  case pkg::ElementType::I32:
-    break;
-  }
-  return 4;
-}
-
 bool isResident(pkg::BufferKind kind) {
   return kind == pkg::BufferKind::Weights || kind == pkg::BufferKind::Constants || kind == pkg::BufferKind::KvCache;
 }
@@ -109,11 +95,12 @@ Result<void> noNulls(const Package &package) {
   return null ? Result<void>(error("the package lacks its model or an entry of one of its lists")) : success();
 }
 
-Result<void> model(const pkg::ModelT &model) {
+/// `generates`: it is a text generator, which a tensor program is not.
+Result<void> model(const pkg::ModelT &model, bool generates) {
   // Token counts and everything derived from them stay inside 31 bits, so that no expression overflows 63.
   if (model.max_seq < 1 || model.max_seq > INT32_MAX)
     return error("model: max_seq {} is outside 1 to 2147483647", model.max_seq);
-  if (model.vocab_size < 1 || model.vocab_size > INT32_MAX)
+  if ((generates && model.vocab_size < 1) || model.vocab_size > INT32_MAX)
     return error("model: vocab_size {} is outside 1 to 2147483647", model.vocab_size);
   auto outside = [&](int32_t id) { return id < 0 || uint32_t(id) >= model.vocab_size; };
   if (model.bos != -1 && outside(model.bos))
@@ -215,10 +202,14 @@ Result<void> kernels(const Package &package) {
 } // namespace
 } // namespace check
 
+bool isTensorProgram(const Package &package) {
+  return package.programs.size() == 1 && package.programs[0] && package.programs[0]->name == tensorProgram;
+}
+
 Result<void> checkPackage(const Package &package, const hw::Hardware &hardware) {
   if (Result<void> complete = check::noNulls(package); !complete)
     return complete;
-  if (Result<void> modelOk = check::model(*package.model); !modelOk)
+  if (Result<void> modelOk = check::model(*package.model, !isTensorProgram(package)); !modelOk)
     return modelOk;
   if (Result<void> meshOk = check::mesh(package, hardware); !meshOk)
     return meshOk;

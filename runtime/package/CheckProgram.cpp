@@ -78,6 +78,19 @@ Result<void> buffers(const hw::Hardware &hardware, const BuffersByName &resident
   return success();
 }
 
+/// What the host is told of a tensor agrees with its bytes.
+Result<void> hostTensor(const pkg::HostTensorT &tensor, uint64_t bytes, const std::string &where) {
+  if (tensor.element > pkg::ElementType::MAX)
+    return error("{}: unknown element type", where);
+  uint64_t size = elementBytes(tensor.element);
+  for (uint64_t extent : tensor.shape)
+    if (extent > INT32_MAX || __builtin_mul_overflow(size, extent, &size))
+      return error("{}: its shape overflows", where);
+  if (size != bytes)
+    return error("{}: a tensor of {} bytes, {} go through its channel", where, size, bytes);
+  return success();
+}
+
 Result<void> input(const Package &package, const pkg::ProgramT &program, const pkg::HostInputT &input) {
   const std::string where = fmt::format("program {}: input {}", program.name, input.name);
   if (input.channel >= program.channels.size())
@@ -89,6 +102,9 @@ Result<void> input(const Package &package, const pkg::ProgramT &program, const p
     return error("{}: {}", where, bytes.error().message);
   if (bytes->lo < 0 || bytes->hi > UINT32_MAX)
     return error("{}: {} to {} bytes", where, bytes->lo, bytes->hi);
+  if (input.tensor)
+    return bytes->lo == bytes->hi ? hostTensor(*input.tensor, uint64_t(bytes->lo), where)
+                                  : error("{}: a tensor whose length differs from launch to launch", where);
   return success();
 }
 
@@ -97,9 +113,13 @@ Result<void> output(const Package &package, const pkg::ProgramT &program, const 
   const std::string where = fmt::format("program {}: output {}", program.name, output.name);
   if (output.channel >= program.channels.size())
     return error("{}: channel {} of {}", where, output.channel, program.channels.size());
-  if (output.element > pkg::ElementType::MAX || output.element == pkg::ElementType::I8)
+  if (output.element > pkg::ElementType::MAX)
     return error("{}: unknown element type", where);
-  if (output.name == "logits" &&
+  if (output.tensor)
+    if (Result<void> ok = hostTensor(*output.tensor, uint64_t(output.extent) * elementBytes(output.element), where);
+        !ok)
+      return ok;
+  if (output.name == "logits" && program.name != tensorProgram &&
       (output.element != pkg::ElementType::F32 || output.extent != package.model->vocab_size))
     return error("{}: {} values for a vocabulary of {}, or not f32", where, output.extent, package.model->vocab_size);
   const uint32_t lines = lineCount(package, program.channels[output.channel]->axis);

@@ -2,6 +2,9 @@
 #include "runtime/package/QuantisedLayout.h"
 #include "runtime/weights/BlockShapes.h"
 
+#include <algorithm>
+#include <tuple>
+
 namespace weft::runtime::check {
 namespace {
 
@@ -39,7 +42,7 @@ Result<uint64_t> storedSize(const pkg::WeightT &weight, uint64_t count, const st
 
 /// The stored tensor is a vector or a matrix whose bytes lie inside its file.
 Result<void> storedTensor(const pkg::WeightT &weight, uint64_t fileBytes, const std::string &where) {
-  if (weight.shape.empty() || weight.shape.size() > 2)
+  if (!weight.linear && (weight.shape.empty() || weight.shape.size() > 2))
     return error("{}: {} dimensions, a stored weight has 1 or 2", where, weight.shape.size());
   uint64_t count = 1;
   for (uint64_t extent : weight.shape)
@@ -64,6 +67,24 @@ Result<void> localMatrix(const pkg::WeightT &weight, const pkg::BufferT &target,
   if (end > target.bytes || rowBytes > target.bytes - end)
     return error("{}: {} rows of {} bytes at {} do not fit buffer {} of {} bytes", where, weight.rows_local, rowBytes,
                  weight.offset, target.name, target.bytes);
+  return success();
+}
+
+/// Offsets of a linear weight, however they meet, are those of stored elements.
+Result<void> offsets(const Package &package, const pkg::WeightT &weight, const std::string &where) {
+  uint64_t elements = 1; // storedTensor() has seen that they do not overflow
+  for (uint64_t extent : weight.shape)
+    elements *= extent;
+  if (weight.quantised || weight.transposed || weight.base > elements)
+    return error("{}: offsets from {} of {} elements, of a weight that is quantised, transposed or smaller", where,
+                 weight.base, elements);
+  uint64_t room = elements - weight.base;
+  for (const auto &[table, local, axis] : {std::tuple(&weight.row_index, weight.rows_local, weight.row_axis),
+                                           std::tuple(&weight.col_index, weight.cols_local, weight.col_axis)}) {
+    if (Result<void> ok = indexTable(*table, local * shares(package, axis), room, where + ": its offsets"); !ok)
+      return ok;
+    room -= uint64_t(std::max(*std::max_element(table->begin(), table->end()), 0));
+  }
   return success();
 }
 
@@ -124,15 +145,23 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
   const std::string where = fmt::format("weight {}", weight.name);
   if (weight.file >= package.files.size())
     return error("{}: file {} of {}", where, weight.file, package.files.size());
+  auto isFloat = [](pkg::ElementType element) {
+    return element == pkg::ElementType::F32 || element == pkg::ElementType::F16 || element == pkg::ElementType::BF16;
+  };
+  const bool converts =
+      isFloat(weight.file_element) && (isFloat(weight.element) || weight.element == pkg::ElementType::I8);
   if (weight.file_element > pkg::ElementType::MAX || weight.element > pkg::ElementType::MAX ||
-      weight.file_element == pkg::ElementType::I8 ||
-      (weight.file_element == pkg::ElementType::I32) != (weight.element == pkg::ElementType::I32))
+      (weight.file_element != weight.element && !converts) ||
+      (!weight.linear && weight.file_element == pkg::ElementType::I8))
     return error("{}: no conversion from element type {} to {}", where, unsigned(weight.file_element),
                  unsigned(weight.element));
   if (weight.file_blocks > pkg::BlockFormat::MAX)
     return error("{}: unknown format of blocks {}", where, unsigned(weight.file_blocks));
-  if ((weight.element == pkg::ElementType::I8) != (weight.quantised || weight.blocks) ||
-      (weight.quantised && weight.blocks))
+  if (weight.file_blocks != pkg::BlockFormat::None &&
+      (weight.file_element != pkg::ElementType::F32 || weight.shape.empty()))
+    return error("{}: blocks stand for f32 in rows, not for element type {}", where, unsigned(weight.file_element));
+  if ((weight.quantised && weight.blocks) ||
+      (!weight.linear && (weight.element == pkg::ElementType::I8) != (weight.quantised || weight.blocks)))
     return error("{}: elements are i8 where a weight is quantised, and only there", where);
   if (weight.row_axis > pkg::Axis::MAX || weight.col_axis > pkg::Axis::MAX)
     return error("{}: unknown axis", where);
@@ -146,6 +175,8 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
                                             : localMatrix(weight, *target->second, where);
       !local)
     return local;
+  if (weight.linear)
+    return offsets(package, weight, where);
   const uint64_t storedRows = weight.shape.size() == 2 ? weight.shape[0] : 1;
   const uint64_t storedCols = weight.shape.back();
   if (Result<void> rows = indexTable(weight.row_index, weight.rows_local * shares(package, weight.row_axis),

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft::runtime {
@@ -17,6 +18,10 @@ inline constexpr uint32_t packageVersion = 2;
 
 /// A loaded package: the unpacked object tree of the schema, checked for internal consistency.
 using Package = pkg::PackageT;
+
+/// The one program of a package that takes tensors and gives tensors; text generators have others.
+inline constexpr std::string_view tensorProgram = "main";
+bool isTensorProgram(const Package &package);
 
 /// Frame + FlatBuffer of `package`. The same package gives the same bytes.
 std::vector<std::byte> serialize(const Package &package);

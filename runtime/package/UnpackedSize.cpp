@@ -35,8 +35,17 @@ struct Counter {
   void table(const pkg::Instr &t) { (*this)(t.operands()), (*this)(t.scalars()); }
   void table(const pkg::Task &t) { (*this)(t.instrs()); }
   void table(const pkg::Buffer &t) { (*this)(t.name()); }
-  void table(const pkg::HostInput &t) { (*this)(t.name()); }
-  void table(const pkg::HostOutput &t) { (*this)(t.name()), (*this)(t.index()); }
+  void table(const pkg::HostTensor &t) { (*this)(t.dtype()), (*this)(t.shape()); }
+  void table(const pkg::HostInput &t) {
+    (*this)(t.name());
+    if (t.tensor())
+      table(*t.tensor());
+  }
+  void table(const pkg::HostOutput &t) {
+    (*this)(t.name()), (*this)(t.index());
+    if (t.tensor())
+      table(*t.tensor());
+  }
   void table(const pkg::Param &t) { (*this)(t.name()), (*this)(t.divisors()); }
   void table(const pkg::Op &t) { (*this)(t.name()), (*this)(t.kind()); }
   void table(const pkg::Program &t) {

@@ -1,5 +1,6 @@
 #include "runtime/weights/Shard.h"
 
+#include "runtime/package/Elements.h"
 #include "runtime/package/QuantisedLayout.h"
 #include "runtime/weights/StoredBlocks.h"
 
@@ -15,10 +16,6 @@ namespace weft::runtime {
 namespace {
 
 using pkg::ElementType;
-
-uint32_t elementSize(ElementType element) {
-  return element == ElementType::F16 || element == ElementType::BF16 ? 2 : 4;
-}
 
 uint32_t shareOf(pkg::Axis axis, uint32_t x, uint32_t y) {
   return axis == pkg::Axis::X ? x : axis == pkg::Axis::Y ? y : 0;
@@ -57,10 +54,20 @@ template <typename Stored, typename Local, typename Convert> Gather<Stored, Loca
 /// Calls `use` with the Gather for the pair of element types; false if there is none.
 template <typename Use> bool withGather(ElementType from, ElementType to, Use use) {
   auto is = [&](ElementType a, ElementType b) { return from == a && to == b; };
-  if (from == to && elementSize(from) == 4)
-    use(gather<uint32_t, uint32_t>([](uint32_t bits) { return bits; }));
-  else if (from == to)
-    use(gather<uint16_t, uint16_t>([](uint16_t bits) { return bits; }));
+  if (from == to)
+    switch (elementBytes(from)) {
+    case 1:
+      use(gather<uint8_t, uint8_t>([](uint8_t bits) { return bits; }));
+      break;
+    case 2:
+      use(gather<uint16_t, uint16_t>([](uint16_t bits) { return bits; }));
+      break;
+    case 4:
+      use(gather<uint32_t, uint32_t>([](uint32_t bits) { return bits; }));
+      break;
+    default:
+      use(gather<uint64_t, uint64_t>([](uint64_t bits) { return bits; }));
+    }
   else if (is(ElementType::BF16, ElementType::F32))
     use(gather<uint16_t, float>(widenBf16));
   else if (is(ElementType::F16, ElementType::F32))
@@ -82,7 +89,7 @@ template <typename Use> bool withGather(ElementType from, ElementType to, Use us
 float storedNumber(ElementType element, const std::byte *from) {
   uint32_t word = 0;
   uint16_t half = 0;
-  if (elementSize(element) == 4) {
+  if (elementBytes(element) == 4) {
     std::memcpy(&word, from, sizeof word);
     return std::bit_cast<float>(word);
   }
@@ -127,7 +134,7 @@ private:
     if (fromBlocks)
       return fromBlocks->at(row * weight.shape.back() + column);
     return storedNumber(weight.file_element,
-                        stored.data() + (row * weight.shape.back() + column) * elementSize(weight.file_element));
+                        stored.data() + (row * weight.shape.back() + column) * elementBytes(weight.file_element));
   }
 
   const pkg::WeightT &weight;
@@ -145,7 +152,7 @@ uint64_t storedBytesOf(const pkg::WeightT &weight) {
     count *= extent;
   if (auto format = blockFormatOf(weight.file_blocks))
     return count / factsOf(*format).weights * factsOf(*format).bytes;
-  return count * elementSize(weight.file_element);
+  return count * elementBytes(weight.file_element);
 }
 
 /// Numbers that the file has in blocks, as numbers; false: of no type that they become. The stored row is the outer
@@ -155,14 +162,15 @@ bool fillNumbers(const pkg::WeightT &weight, BlockNumbers &stored, std::span<con
   const ElementType element = weight.element;
   if (element != ElementType::F32 && element != ElementType::F16 && element != ElementType::BF16)
     return false;
-  const uint32_t size = elementSize(element);
-  const std::span<const int32_t> outer = weight.transposed ? cols : rows, inner = weight.transposed ? rows : cols;
+  const uint64_t size = elementBytes(element), length = weight.linear ? 1 : weight.shape.back();
+  const bool rowsInside = weight.linear ? rows.size() > 1 && rows[1] - rows[0] == 1 : weight.transposed;
+  const std::span<const int32_t> outer = rowsInside ? cols : rows, inner = rowsInside ? rows : cols;
   for (size_t a = 0; a < outer.size(); ++a)
     for (size_t b = 0; b < inner.size(); ++b) {
       const bool padding = outer[a] < 0 || inner[b] < 0;
-      const float number = padding ? 0 : stored.at(uint64_t(outer[a]) * weight.shape.back() + uint64_t(inner[b]));
+      const float number = padding ? 0 : stored.at(weight.base + uint64_t(outer[a]) * length + uint64_t(inner[b]));
       const uint16_t half = element == ElementType::F16 ? narrowF16(number) : narrowBf16(number);
-      const auto [row, column] = weight.transposed ? std::pair(b, a) : std::pair(a, b);
+      const auto [row, column] = rowsInside ? std::pair(b, a) : std::pair(a, b);
       std::memcpy(local + row * weight.row_stride + column * size,
                   size == 4 ? static_cast<const void *>(&number) : &half, size);
     }
@@ -200,11 +208,11 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
                        std::span<std::byte> buffer) {
   std::span<const int32_t> rows = slice(weight.row_index, shareOf(weight.row_axis, x, y), weight.rows_local);
   std::span<const int32_t> cols = slice(weight.col_index, shareOf(weight.col_axis, x, y), weight.cols_local);
-  const uint64_t rowBytes = uint64_t(weight.cols_local) * elementSize(weight.element);
-  const uint64_t storedCols = weight.shape.empty() ? 0 : weight.shape.back();
+  const uint64_t rowBytes = uint64_t(weight.cols_local) * elementBytes(weight.element);
+  const uint64_t storedCols = weight.shape.empty() ? 1 : weight.shape.back();
   const uint64_t localEnd = weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride + rowBytes;
   const uint64_t storedBytes = storedBytesOf(weight);
-  if (rows.empty() || cols.empty() || weight.shape.empty() || weight.file_offset > file.size() ||
+  if (rows.empty() || cols.empty() || (weight.shape.empty() && !weight.linear) || weight.file_offset > file.size() ||
       storedBytes > file.size() - weight.file_offset ||
       !(weight.quantised ? blocksFit(weight, buffer.size())
         : weight.blocks  ? storedBlocksFit(weight, buffer.size())
@@ -226,7 +234,10 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
                                                            "({}, {})",
                                                            weight.name, factsOf(*format).name, x, y)));
   }
-  const uint64_t rowStep = weight.transposed ? 1 : storedCols, colStep = weight.transposed ? storedCols : 1;
+  const uint64_t rowStep = weight.transposed || weight.linear ? 1 : storedCols;
+  const uint64_t colStep = weight.transposed ? storedCols : 1;
+  if (weight.linear) // checkPackage() has seen that base and offsets stay inside
+    file = file.subspan(weight.base * elementBytes(weight.file_element));
   const bool known = withGather(weight.file_element, weight.element, [&](const auto &gatherer) {
     gatherer(rows, cols, rowStep, colStep, file.data() + weight.file_offset, buffer.data() + weight.offset,
              weight.row_stride);

@@ -55,9 +55,9 @@ Result<runtime::LaunchResult> Execution::run() {
     return deadlock();
   if (auto error = leftovers())
     return *error;
-  auto logits = collectOutputs();
-  if (!logits)
-    return logits.takeError();
+  auto outputs = collectOutputs();
+  if (!outputs)
+    return outputs.takeError();
   runtime::LaunchResult result;
   result.report = report();
   if (options.explain) {
@@ -66,7 +66,7 @@ Result<runtime::LaunchResult> Execution::run() {
       return why.takeError();
     result.report.why = std::make_shared<const runtime::Explanation>(std::move(*why));
   }
-  result.logits = std::move(*logits);
+  result.outputs = std::move(*outputs);
   if (options.trace)
     options.trace->launchEnded(result.report.cycles);
   return result;
@@ -120,11 +120,10 @@ Result<void> Execution::startInput(const HostInputCode &input) {
                             [&](const runtime::LaunchInput &each) { return each.name == input.name; });
   std::vector<std::byte> &data = hostWords.emplace_back();
   if (given != launch.inputs.end()) {
-    if (given->words.size() * sizeof(int32_t) != static_cast<uint64_t>(bytes))
-      return bad(fmt::format("{} values given where the launch takes {} bytes", given->words.size(), bytes));
+    if (given->bytes.size() != static_cast<uint64_t>(bytes))
+      return bad(fmt::format("{} bytes given where the launch takes {}", given->bytes.size(), bytes));
     data.resize(size_t{words} * wordBytes);
-    for (size_t i = 0; i < given->words.size(); ++i)
-      std::memcpy(&data[sizeof(int32_t) * i], &given->words[i], sizeof(int32_t));
+    std::copy(given->bytes.begin(), given->bytes.end(), data.begin());
   } else if (sram) {
     return bad("not given");
   }

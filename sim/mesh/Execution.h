@@ -52,7 +52,7 @@ private:
   Result<void> startInput(const HostInputCode &input);
   void loop();
   runtime::LaunchReport report() const;
-  Result<std::vector<float>> collectOutputs() const;
+  Result<std::vector<runtime::LaunchOutput>> collectOutputs() const;
 
   // Instructions
   void runCore(uint32_t core);

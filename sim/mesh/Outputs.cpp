@@ -1,54 +1,32 @@
 #include "sim/mesh/Outputs.h"
 
+#include "runtime/package/Elements.h"
 #include "sim/mesh/Execution.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
+#include <map>
 
 namespace weft::sim {
 
-static uint32_t bytesOf(pkg::ElementType element) {
-  return element == pkg::ElementType::F16 || element == pkg::ElementType::BF16 ? 2 : 4;
-}
-
-static float halfToFloat(uint16_t half) {
-  int exponent = half >> 10 & 31, mantissa = half & 1023;
-  float magnitude = exponent == 31 ? (mantissa ? NAN : INFINITY)
-                    : exponent     ? std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25)
-                                   : std::ldexp(static_cast<float>(mantissa), -24);
-  return half & 0x8000 ? -magnitude : magnitude;
-}
-
-static float elementAt(pkg::ElementType element, const std::byte *from) {
-  uint32_t bits = 0;
-  std::memcpy(&bits, from, bytesOf(element));
-  switch (element) {
-  case pkg::ElementType::F16:
-    return halfToFloat(static_cast<uint16_t>(bits));
-  case pkg::ElementType::BF16:
-    return std::bit_cast<float>(bits << 16);
-  case pkg::ElementType::I32:
-    return static_cast<float>(std::bit_cast<int32_t>(bits));
-  case pkg::ElementType::F32:
-  case pkg::ElementType::I8: // of no output; checkPackage
-    break;
-  }
-  return std::bit_cast<float>(bits);
-}
-
-Result<std::vector<float>> collectOutputs(const ProgramImage &image, uint32_t wordBytes, bool withData,
-                                          const FindSink &find) {
-  std::vector<float> logits;
+Result<std::vector<runtime::LaunchOutput>> collectOutputs(const ProgramImage &image, uint32_t wordBytes, bool withData,
+                                                          const FindSink &find) {
+  // Outputs on one channel follow each other on each line.
+  auto wordsOf = [&](const HostOutputCode &output) {
+    return (output.index.size() / output.lines * runtime::elementBytes(output.element) + wordBytes - 1) / wordBytes;
+  };
+  std::map<uint32_t, uint64_t> total, taken; // words of a line, by channel
+  for (const HostOutputCode &output : image.outputs)
+    total[output.channel] += wordsOf(output);
+  std::vector<runtime::LaunchOutput> outputs;
   for (const HostOutputCode &output : image.outputs) {
-    bool wanted = withData && output.name == "logits";
-    if (wanted)
-      logits.assign(output.extent, 0);
-    size_t perLine = output.index.size() / output.lines;
-    uint64_t words = (perLine * bytesOf(output.element) + wordBytes - 1) / wordBytes;
+    const size_t size = runtime::elementBytes(output.element), perLine = output.index.size() / output.lines;
+    if (withData)
+      outputs.push_back({output.name, output.element, std::vector<std::byte>(output.extent * size)});
+    const uint64_t words = total[output.channel], first = taken[output.channel] * wordBytes;
+    taken[output.channel] += wordsOf(output);
     for (uint32_t line = 0; line < output.lines; ++line) {
       const int32_t *index = output.index.data() + line * perLine;
       const std::optional<Delivered> sink = find(output.channel, line);
@@ -60,16 +38,16 @@ Result<std::vector<float>> collectOutputs(const ProgramImage &image, uint32_t wo
         return userError(
             fmt::format("program '{}', output '{}': line {} of channel '{}' delivered {} words, it declares {}",
                         image.name, output.name, line, image.channels[output.channel], received, words));
-      for (size_t i = 0; wanted && i < perLine; ++i)
+      for (size_t i = 0; withData && i < perLine; ++i)
         if (index[i] >= 0)
-          logits[static_cast<size_t>(index[i])] =
-              elementAt(output.element, sink->bytes.data() + i * bytesOf(output.element));
+          std::memcpy(outputs.back().bytes.data() + static_cast<size_t>(index[i]) * size,
+                      sink->bytes.data() + first + i * size, size);
     }
   }
-  return logits;
+  return outputs;
 }
 
-Result<std::vector<float>> Execution::collectOutputs() const {
+Result<std::vector<runtime::LaunchOutput>> Execution::collectOutputs() const {
   const std::vector<HostSink> &sinks = fabric.sinkStates();
   return sim::collectOutputs(
       image, wordBytes, sram != nullptr, [&](uint32_t channel, uint32_t line) -> std::optional<Delivered> {

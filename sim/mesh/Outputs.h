@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hw-models/support/Result.h"
+#include "runtime/Device.h"
 #include "sim/mesh/Decode.h"
 
 #include <functional>
@@ -19,8 +20,8 @@ struct Delivered {
 /// Nothing if the channel has no flow to the host on that line.
 using FindSink = std::function<std::optional<Delivered>(uint32_t channel, uint32_t line)>;
 
-/// Checks that every line delivered what the program declares. The logits, if there is data.
-Result<std::vector<float>> collectOutputs(const ProgramImage &image, uint32_t wordBytes, bool withData,
-                                          const FindSink &find);
+/// Checks that every line delivered what the program declares. The outputs, if there is data.
+Result<std::vector<runtime::LaunchOutput>> collectOutputs(const ProgramImage &image, uint32_t wordBytes, bool withData,
+                                                          const FindSink &find);
 
 } // namespace weft::sim

@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <elf.h>
@@ -78,7 +77,7 @@ _start:
 struct ReplayProgram {
   std::vector<uint8_t> elf;
   std::vector<uint8_t> expected; // of the output
-  std::vector<uint8_t> isFloat;  // for each byte of it
+  std::vector<Real> real;        // for each byte of it
   struct Place {
     size_t offset = 0;
     std::string name; // "gemm_…: operand 2"
@@ -131,7 +130,7 @@ std::vector<uint8_t> layOut(const std::vector<HostCall> &calls, const std::map<s
   auto guard = [&](size_t bytes) {
     operands.insert(operands.end(), bytes, guardValue);
     program.expected.insert(program.expected.end(), bytes, guardValue);
-    program.isFloat.insert(program.isFloat.end(), bytes, false);
+    program.real.insert(program.real.end(), bytes, Real::No);
   };
   for (const HostCall &call : calls) {
     append<uint64_t>(head, addresses.at(call.kernel));
@@ -144,7 +143,7 @@ std::vector<uint8_t> layOut(const std::vector<HostCall> &calls, const std::map<s
       append<uint64_t>(lists, operandsAt + operands.size());
       operands.insert(operands.end(), operand.before.begin(), operand.before.end());
       program.expected.insert(program.expected.end(), operand.after.begin(), operand.after.end());
-      program.isFloat.insert(program.isFloat.end(), operand.after.size(), operand.isFloat);
+      program.real.insert(program.real.end(), operand.after.size(), operand.real);
     }
     for (int64_t scalar : call.scalars)
       append(lists, scalar);
@@ -271,14 +270,31 @@ Result<std::vector<uint8_t>> runOnSimulator(const std::vector<uint8_t> &file, co
   return output;
 }
 
+/// Whether the number at `bytes` has the largest exponent and a mantissa that is not zero.
+bool isNan(Real real, const uint8_t *bytes) {
+  auto number = [&](size_t size) {
+    uint64_t bits = 0;
+    std::memcpy(&bits, bytes, size);
+    return bits;
+  };
+  switch (real) {
+  case Real::No:
+    return false;
+  case Real::F32:
+    return (number(4) & 0x7fffffff) > 0x7f800000;
+  case Real::F64:
+    return (number(8) & 0x7fffffffffffffff) > 0x7ff0000000000000;
+  case Real::F16:
+    return (number(2) & 0x7fff) > 0x7c00;
+  case Real::BF16:
+    return (number(2) & 0x7fff) > 0x7f80;
+  }
+  return false;
+}
+
 std::string compare(const ReplayProgram &program, const std::vector<uint8_t> &output) {
   if (output.size() != program.expected.size())
     return fmt::format("{} bytes came out, not {}", output.size(), program.expected.size());
-  auto isNan = [](const std::vector<uint8_t> &bytes, size_t at) {
-    float value;
-    std::memcpy(&value, &bytes[at], 4);
-    return std::isnan(value);
-  };
   for (size_t i = 0; i < output.size(); ++i) {
     if (output[i] == program.expected[i])
       continue;
@@ -288,9 +304,9 @@ std::string compare(const ReplayProgram &program, const std::vector<uint8_t> &ou
       return fmt::format("byte {} before the first operand is written", i);
     const ReplayProgram::Place &place = *std::prev(next);
     size_t element = (i - place.offset) / place.elementBytes, at = place.offset + element * place.elementBytes;
-    if (program.isFloat[i] && isNan(program.expected, at) && isNan(output, at))
+    if (isNan(program.real[i], &program.expected[at]) && isNan(program.real[i], &output[at]))
       continue;
-    uint32_t expected = 0, got = 0;
+    uint64_t expected = 0, got = 0;
     std::memcpy(&expected, &program.expected[at], place.elementBytes);
     std::memcpy(&got, &output[at], place.elementBytes);
     return fmt::format("{}, element {}: {:#x} on the core, {:#x} on the host", place.name, element, got, expected);

@@ -11,12 +11,15 @@
 
 namespace weft::test {
 
+/// Formats of which a NaN is a NaN whatever its bits.
+enum class Real : uint8_t { No, F32, F64, F16, BF16 };
+
 /// A call that the host's code has made.
 struct HostCall {
   struct Operand {
     std::vector<uint8_t> before, after;
     size_t elementBytes = 4;
-    bool isFloat = false; // f32: a NaN is a NaN whatever its payload
+    Real real = Real::No;
   };
   std::string kernel;
   std::vector<int64_t> scalars;

@@ -1,44 +1,19 @@
 // Kernels from functions on tensors, against plain loops, on the host and on cores.
-#include "kernels/General.h"
-#include "kernels_support.h"
-
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Parser/Parser.h"
+#include "general_support.h"
 
 using namespace weft;
 using namespace weft::kernels;
 using namespace weft::test;
 
-namespace {
-
-/// A kernel from a function in text.
-GeneralKernel build(Suite &suite, const std::string &text) {
-  mlir::MLIRContext *context = (*suite)->getContext();
-  context->loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::linalg::LinalgDialect,
-                       mlir::math::MathDialect, mlir::scf::SCFDialect, mlir::tensor::TensorDialect>();
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, context);
-  REQUIRE(module);
-  auto kernel = buildGeneral(*suite, *module->getOps<mlir::func::FuncOp>().begin());
-  REQUIRE(mlir::succeeded(kernel));
-  if (std::getenv("WEFT_TEST_SHOW"))
-    (*suite).dump();
-  return *kernel;
-}
-
-} // namespace
-
 TEST_CASE("sums, products and reductions of tensors are kernels", "[kernels]") {
   Suite suite;
-  GeneralKernel add = build(suite, R"(
+  GeneralKernel add = buildGeneral(suite, R"(
     func.func @add(%a: tensor<3x5xf32>, %b: tensor<3x5xf32>) -> tensor<3x5xf32> {
       %0 = arith.addf %a, %b : tensor<3x5xf32>
       %1 = arith.mulf %0, %b : tensor<3x5xf32>
       return %1 : tensor<3x5xf32>
     })");
-  GeneralKernel product = build(suite, R"(
+  GeneralKernel product = buildGeneral(suite, R"(
     func.func @product(%a: tensor<3x7xf32>, %b: tensor<7x19xf32>) -> tensor<3x19xf32> {
       %zero = arith.constant 0.0 : f32
       %empty = tensor.empty() : tensor<3x19xf32>
@@ -46,7 +21,7 @@ TEST_CASE("sums, products and reductions of tensors are kernels", "[kernels]") {
       %1 = linalg.matmul ins(%a, %b : tensor<3x7xf32>, tensor<7x19xf32>) outs(%0 : tensor<3x19xf32>) -> tensor<3x19xf32>
       return %1 : tensor<3x19xf32>
     })");
-  GeneralKernel sum = build(suite, R"(
+  GeneralKernel sum = buildGeneral(suite, R"(
     func.func @sum(%a: tensor<3x37xf32>) -> tensor<3xf32> {
       %zero = arith.constant 0.0 : f32
       %empty = tensor.empty() : tensor<3xf32>

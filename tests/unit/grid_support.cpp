@@ -85,7 +85,7 @@ Engine::Engine(const runtime::Package &package, const hw::Hardware &hardware, Fi
 std::vector<float> Engine::run(const std::string &program, std::span<const int32_t> ids, uint32_t tokensInCache) {
   runtime::Launch launch{program, tokensInCache, {{"tokens", {static_cast<int32_t>(tokensInCache)}}}};
   launch.inputs[0].words.insert(launch.inputs[0].words.end(), ids.begin(), ids.end());
-  return take(device->run(launch)).logits;
+  return take(device->run(launch)).logits();
 }
 
 std::vector<float> Engine::resident(const std::string &name, uint32_t x, uint32_t y) {

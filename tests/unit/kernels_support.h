@@ -63,6 +63,19 @@ private:
   std::vector<uint8_t> bytes;
 };
 
+/// 16-bit numbers by their bits.
+struct Half {
+  uint16_t bits = 0;
+};
+struct Brain {
+  uint16_t bits = 0;
+};
+template <typename T> inline constexpr Real realOf = Real::No;
+template <> inline constexpr Real realOf<float> = Real::F32;
+template <> inline constexpr Real realOf<double> = Real::F64;
+template <> inline constexpr Real realOf<Half> = Real::F16;
+template <> inline constexpr Real realOf<Brain> = Real::BF16;
+
 /// The core on which all calls of a test are made once more, if the environment names one: WEFT_TEST_CORE=ISA, by
 /// WEFT_TEST_CORE_RUNNER=qemu or simulator.
 struct ReplayCore {
@@ -133,7 +146,7 @@ public:
     Entry entry = find(kernel);
     void *operands[] = {buffers.begin()...};
     if (core)
-      calls.push_back({kernel.name, scalars, {{bytesOf(buffers), {}, sizeof(T), std::is_same_v<T, float>}...}});
+      calls.push_back({kernel.name, scalars, {{bytesOf(buffers), {}, sizeof(T), realOf<T>}...}});
     entry(operands, scalars.data());
     if (core) {
       size_t operand = 0;

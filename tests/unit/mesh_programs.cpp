@@ -225,7 +225,7 @@ Observation runDevice(const runtime::Package &package, const Setup &setup, const
   seen.finished = true;
   seen.report = result->report;
   seen.cycles = result->report.cycles;
-  seen.logits = result->logits;
+  seen.logits = result->logits();
   for (uint32_t core = 0; !setup.timingOnly && core < package.mesh_width * package.mesh_height; ++core) {
     auto memory =
         (*engine)->readSram(core % package.mesh_width, core / package.mesh_width, 0, setup.hardware.memory.sramBytes);

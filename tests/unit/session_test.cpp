@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -22,6 +23,12 @@ using Catch::Matchers::Contains;
 namespace {
 
 /// Predicts the last token plus one, modulo the vocabulary of 5, and remembers what it was asked.
+std::vector<int32_t> wordsOf(const LaunchInput &input) {
+  std::vector<int32_t> words(input.bytes.size() / sizeof(int32_t));
+  std::memcpy(words.data(), input.bytes.data(), input.bytes.size());
+  return words;
+}
+
 class CountingDevice : public Device {
 public:
   Result<void> load(const Package &) override { return success(); }
@@ -37,8 +44,10 @@ public:
     result.report.counters = {7, 11, 13, 17};
     result.report.busyCoreCycles = 60;
     if (!timingOnly) {
-      result.logits.assign(vocabulary, 0.5f);
-      result.logits[size_t(launch.inputs.at(0).words.back() + 1) % 5] = poison ? NAN : 2.0f;
+      std::vector<float> logits(vocabulary, 0.5f);
+      logits[size_t(wordsOf(launch.inputs.at(0)).back() + 1) % 5] = poison ? NAN : 2.0f;
+      const auto bytes = std::as_bytes(std::span(logits));
+      result.outputs.push_back({"logits", pkg::ElementType::F32, {bytes.begin(), bytes.end()}});
     }
     return result;
   }
@@ -82,9 +91,9 @@ TEST_CASE_METHOD(Fixture, "launches carry the count and the ids") {
   CHECK(device.launches[0].program == "prefill");
   CHECK(device.launches[0].tokensInCache == 3);
   CHECK(device.launches[0].inputs.at(0).name == "tokens");
-  CHECK(device.launches[0].inputs.at(0).words == std::vector<int32_t>{3, 1, 0, 2});
+  CHECK(wordsOf(device.launches[0].inputs.at(0)) == std::vector<int32_t>{3, 1, 0, 2});
   CHECK(device.launches[1].program == "decode");
-  CHECK(device.launches[1].inputs.at(0).words == std::vector<int32_t>{4, 3});
+  CHECK(wordsOf(device.launches[1].inputs.at(0)) == std::vector<int32_t>{4, 3});
   CHECK(session.tokensInCache() == 4);
   CHECK(session.reports().size() == 2);
   CHECK(device.resets == 0);
@@ -339,7 +348,7 @@ TEST_CASE("weft run and weft inspect") {
     auto array = readNpy(logits);
     REQUIRE(array);
     CHECK(array->shape == std::vector<uint64_t>{2, 5});
-    CHECK(std::get<0>(array->values)[1] == 2.0f);
+    CHECK(array->values<float>()[1] == 2.0f);
     std::ifstream file(options.jsonPath);
     CHECK(nlohmann::json::parse(file)["tokens"] == std::vector<int>{1, 2});
   }

@@ -40,7 +40,7 @@ public:
 struct LaunchComparison {
   uint64_t words = 0;      // that arrived in cores
   uint64_t hostWords = 0;  // that arrived at the host
-  uint64_t mismatches = 0; // words or ends of cores at another cycle, cores whose SRAM differs, logits that differ
+  uint64_t mismatches = 0; // words or ends of cores at another cycle, cores whose SRAM differs, outputs that differ
   uint64_t engineCycles = 0, routerCycles = 0;
   uint64_t bytesCompared = 0; // of SRAM
   std::string first;          // what differs first

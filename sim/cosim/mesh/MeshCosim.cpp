@@ -44,7 +44,7 @@ private:
   Result<void> clockUntilDone();
   bool finished() const;
   uint64_t nextEvent() const;
-  Result<std::vector<float>> collectOutputs(const Program &program);
+  Result<std::vector<runtime::LaunchOutput>> collectOutputs(const Program &program);
   MeshHost &host(bool alongX, uint32_t line) { return alongX ? *mesh.rows[line] : *mesh.columns[line]; }
 
   hw::Hardware hardware;
@@ -150,7 +150,7 @@ Result<void> Device::startHost(const Program &program, const runtime::Launch &la
     if (given == launch.inputs.end() && shared.sram)
       return userError(fmt::format("program '{}', input '{}': not given", program.image.name, input.name));
     if (given != launch.inputs.end())
-      std::memcpy(data.data(), given->words.data(), std::min(data.size(), 4 * given->words.size()));
+      std::copy_n(given->bytes.begin(), std::min(data.size(), given->bytes.size()), data.begin());
     for (const HostEnd &end : program.plan.sources)
       if (end.channel == input.channel)
         host(end.alongX, end.line).send(end.channel, end.color, data);
@@ -209,7 +209,7 @@ Result<void> Device::clockUntilDone() {
   return success();
 }
 
-Result<std::vector<float>> Device::collectOutputs(const Program &program) {
+Result<std::vector<runtime::LaunchOutput>> Device::collectOutputs(const Program &program) {
   std::vector<std::byte> bytes; // of the line last asked for
   auto find = [&](uint32_t channel, uint32_t line) -> std::optional<sim::Delivered> {
     for (const HostEnd &end : program.plan.sinks)
@@ -242,11 +242,11 @@ Result<runtime::LaunchResult> Device::run(const runtime::Launch &launch) {
   mesh.launch.running = false;
   if (!ran)
     return ran.takeError();
-  auto logits = collectOutputs(*program);
-  if (!logits)
-    return logits.takeError();
+  auto outputs = collectOutputs(*program);
+  if (!outputs)
+    return outputs.takeError();
   runtime::LaunchResult result;
-  result.logits = std::move(*logits);
+  result.outputs = std::move(*outputs);
   result.report.cycles = mesh.launch.lastEnd;
   total.words += mesh.launch.words;
   total.cycles += mesh.launch.lastEnd;

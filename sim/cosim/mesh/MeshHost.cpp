@@ -26,9 +26,10 @@ void MeshHost::send(uint32_t channel, uint8_t color, std::vector<std::byte> word
   port.channel = channel;
   port.lastGrant = color;
   port.credits = launch.hardware->routing.queueWords + launch.hardware->latency.hop;
-  port.words = static_cast<uint32_t>(words.size() / launch.wordBytes());
-  port.data = std::move(words);
-  unsent += port.words;
+  const auto count = static_cast<uint32_t>(words.size() / launch.wordBytes());
+  port.words += count; // behind those of an input before it
+  port.data.insert(port.data.end(), words.begin(), words.end());
+  unsent += count;
 }
 
 void MeshHost::step() {

@@ -326,12 +326,12 @@ func.func @f() {
 
 // -----
 
-// A vector where a row is meant
+// Divided on y, so that the first row has a part only
 grid.mesh @mesh 2 x 2 interleave
 func.func @f() {
-  %a = grid.empty : tensor<7xf32, #grid.layout<@mesh, dims = [<x, block, 4>], pad = [1], partial = none>>
-  // expected-error @below {{gives the host an f32 row that is divided on x}}
-  grid.output "logits" %a : tensor<7xf32, #grid.layout<@mesh, dims = [<x, block, 4>], pad = [1], partial = none>>
+  %a = grid.empty : tensor<7xf32, #grid.layout<@mesh, dims = [<y, block, 4>], pad = [1], partial = none>>
+  // expected-error @below {{gives the host a tensor that the first row of cores has whole}}
+  grid.output "logits" %a : tensor<7xf32, #grid.layout<@mesh, dims = [<y, block, 4>], pad = [1], partial = none>>
   return
 }
 

@@ -3,12 +3,15 @@
 #include "compiler/frontend/onnx/Tensors.h"
 #include "compiler/frontend/onnx/graph/Importer.h"
 #include "dialects/xf/XfDialect.h"
+#include "runtime/support/MappedFile.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
-#include <filesystem>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include <cstring>
 
 using namespace mlir;
 
@@ -77,22 +80,45 @@ OwningOpRef<ModuleOp> importFixing(MLIRContext &context, const Model &model, con
 
 WeightType weightTypeOf(ElementType type) {
   switch (type) {
+  case ElementType::Float:
+    return WeightType::F32;
   case ElementType::Float16:
     return WeightType::F16;
   case ElementType::BFloat16:
     return WeightType::BF16;
-  default:
-    return WeightType::F32;
+  case ElementType::Double:
+    return WeightType::F64;
+  case ElementType::Bool:
+    return WeightType::Bool;
+  default: // integers by their bytes; codes of small floats are bytes, too
+    switch (storageBytes(type)) {
+    case 1:
+      return WeightType::I8;
+    case 2:
+      return WeightType::I16;
+    case 4:
+      return WeightType::I32;
+    default:
+      return WeightType::I64;
+    }
   }
+}
+
+/// Of the first bytes, as many as the first eight say: the rule of safetensors, which the runtime has for every file.
+uint64_t digestOf(std::span<const std::byte> file) {
+  uint64_t length = 0;
+  if (file.size() < sizeof(length))
+    return XXH3_64bits(file.data(), file.size());
+  std::memcpy(&length, file.data(), sizeof(length));
+  return XXH3_64bits(file.data(), sizeof(length) + std::min<uint64_t>(length, file.size() - sizeof(length)));
 }
 
 class Weights : public WeightSource {
 public:
   explicit Weights(const Model &model) {
     for (const std::string &path : model.files) {
-      std::error_code failed;
-      uint64_t size = std::filesystem::file_size(path, failed);
-      infos.push_back({path, failed ? 0 : size, 0});
+      Result<runtime::MappedFile> file = runtime::MappedFile::open(path);
+      infos.push_back({path, file ? file->bytes().size() : 0, file ? digestOf(file->bytes()) : 0});
     }
     for (const TensorData &initializer : model.graph.initializers)
       if (initializer.range)

@@ -194,6 +194,18 @@ const Bound *Importer::lookup(Scope &scope, const std::string &name) {
   return scope.parent ? lookup(*scope.parent, name) : nullptr;
 }
 
+/// The declared shape of what is computed from `name` element by element: it has the same.
+std::optional<Sizes> Importer::shapeOfUser(const Scope &scope, const std::string &name) {
+  static const std::set<std::string> keepShape = {"Abs", "Cast", "CastLike", "Exp", "Identity", "Log", "Neg", "Reciprocal",
+                                                  "Relu", "Sigmoid", "Sqrt", "Tanh"};
+  for (const Node &node : scope.graph->nodes)
+    if (!node.inputs.empty() && node.inputs[0] == name && node.domain.empty() && keepShape.contains(node.op) &&
+        node.outputs[0] != name)
+      if (std::optional<Sizes> shape = declaredShape(scope, node.outputs[0]))
+        return shape;
+  return std::nullopt;
+}
+
 std::optional<Sizes> Importer::declaredShape(const Scope &scope, const std::string &name) {
   if (!scope.graph)
     return std::nullopt;
@@ -204,7 +216,7 @@ std::optional<Sizes> Importer::declaredShape(const Scope &scope, const std::stri
     if (output.name == name)
       type = &output.type;
   if (!type || !type->shape || type->container != Container::Tensor)
-    return std::nullopt;
+    return shapeOfUser(scope, name);
   Sizes shape;
   for (const Dimension &dimension : *type->shape) {
     auto bound = options.dims.find(dimension.name);

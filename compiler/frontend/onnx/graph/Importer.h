@@ -49,6 +49,7 @@ public:
   mlir::OpBuilder builder;
 
 private:
+  std::optional<Sizes> shapeOfUser(const Scope &scope, const std::string &name);
   void createFunction();
   void addInput(const ValueInfo &input, llvm::SmallVectorImpl<mlir::Type> &types,
                 llvm::SmallVectorImpl<mlir::Attribute> &attributes);

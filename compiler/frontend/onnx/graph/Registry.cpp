@@ -29,6 +29,17 @@ const Registry &allOps() {
     addMovement(all);
     addWindow(all);
     addIndex(all);
+    addLinear(all);
+    addConvolution(all);
+    addNormalise(all);
+    addAttention(all);
+    addQuantise(all);
+    addPool(all);
+    addChannelNorm(all);
+    addResize(all);
+    addRecurrent(all);
+    addContribAttention(all);
+    addContrib(all);
     return all;
   }();
   return registry;

@@ -31,6 +31,18 @@ void addReduce(Registry &registry);
 void addMovement(Registry &registry);
 void addWindow(Registry &registry);
 void addIndex(Registry &registry);
+void addLinear(Registry &registry);
+void addConvolution(Registry &registry);
+void addNormalise(Registry &registry);
+void addAttention(Registry &registry);
+void addQuantise(Registry &registry);
+void addPool(Registry &registry);
+void addChannelNorm(Registry &registry);
+void addResize(Registry &registry);
+void addRecurrent(Registry &registry);
+void addContribAttention(Registry &registry);
+/// After those of ONNX itself.
+void addContrib(Registry &registry);
 
 /// Every op that is known.
 const Registry &allOps();

@@ -248,17 +248,32 @@ Scalar remainderFloor(Scalar a, Scalar b) {
   return select(wrong, rest + b, rest);
 }
 
+namespace {
+/// Exact modulo 2^64, by squares: a float has too few bits. Of exponents of 64 and more only the parity counts, since only
+/// powers of 0, 1 and -1 are numbers then.
+Scalar integerPower(Scalar base, Scalar exponent) {
+  Scalar one = base.same(1), zero = base.same(0);
+  Scalar times = absolute(exponent);
+  times = select(times > 63, (times & one) + 62, times);
+  Scalar result = one, square = base;
+  for (int bit = 0; bit < 6; ++bit) {
+    Scalar set = notEqual(times & base.same(1 << bit), zero);
+    result = select(set, result * square, result);
+    square = square * square;
+  }
+  Scalar unit = equal(base, one) | equal(base, base.same(-1));
+  return select((exponent < 0) & !unit, zero, result);
+}
+} // namespace
+
 Scalar power(Scalar base, Scalar exponent) {
-  OpBuilder &b = *base.builder;
   if (!base.floating() && !exponent.floating()) {
-    // Exact: a float has too few bits for the powers of wide integers.
-    Scalar wide = cast(base, ElementType::Int64), times = cast(exponent, ElementType::Int64);
-    return cast(wide.with(b.create<math::IPowIOp>(base.loc, wide.value, times.value)), base.type);
+    return cast(integerPower(cast(base, ElementType::Int64), cast(exponent, ElementType::Int64)), base.type);
   }
   if (!base.floating())
     return cast(power(cast(base, ElementType::Double), cast(exponent, ElementType::Double)), base.type);
   Scalar to = cast(exponent, base.type);
-  return base.with(b.create<math::PowFOp>(base.loc, base.value, to.value));
+  return base.with(base.builder->create<math::PowFOp>(base.loc, base.value, to.value));
 }
 
 Scalar exponential(Scalar x) { return unary<math::ExpOp>(x); }

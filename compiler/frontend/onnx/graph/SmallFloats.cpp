@@ -123,8 +123,8 @@ Scalar encodeSmallFloat(Scalar x, ElementType to, Saturate saturate, RoundScale 
     return store(select(nan, bits.number(0x80), code));
   }
   code = code | sign;
-  if (f.firstNan < 0) // no NaN: the largest
-    return store(select(nan, bits.number(f.largest) | sign, code));
+  if (f.firstNan < 0) // no NaN: the code of -0
+    return store(select(nan, bits.number(int64_t(1) << f.signBit), code));
   return store(select(nan, bits.number(to == ElementType::Float8E5M2 ? 0x7e : 0x7f) | sign, code));
 }
 

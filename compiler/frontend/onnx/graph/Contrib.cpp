@@ -1,0 +1,273 @@
+// Fused ops that ONNX Runtime's transformer tools emit: norms with residuals, activations with biases, products with
+// quantised weights. https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+#include "compiler/frontend/onnx/graph/Registry.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace weft::frontend::onnx {
+namespace {
+
+Scalar geluErf(Scalar x) { return x * 0.5 * (errorFunction(x * std::sqrt(0.5)) + 1.0); }
+Scalar geluTanh(Scalar x) {
+  return x * 0.5 * (hyperbolicTangent((x + x * x * x * 0.044715) * std::sqrt(2 / M_PI)) + 1.0);
+}
+
+/// An activation of the input plus a bias, if there is one.
+template <Scalar (*formula)(Scalar)> void biased(NodeBuilder &n) {
+  Tensor x = n.in(0), bias = n.optional(1);
+  if (!bias)
+    return n.out(0, n.map(x, [](Scalar s) { return formula(s); }));
+  n.out(0, n.combined(x.type, {x, bias}, [](ArrayRef<Scalar> a) { return formula(a[0] + a[1]); }));
+}
+
+void quickGelu(NodeBuilder &n) {
+  const double alpha = n.real("alpha", 1.702);
+  n.out(0, n.map(n.in(0), [&](Scalar x) { return x * sigmoid(x * alpha); }));
+}
+
+/// The halves of the last dimension: left * gelu(right).
+void biasSplitGelu(NodeBuilder &n) {
+  Tensor x = n.combined(n.in(0).type, {n.in(0), n.in(1)}, [](ArrayRef<Scalar> a) { return a[0] + a[1]; });
+  const int64_t last = x.rank() - 1, half = x.size(last) / 2;
+  n.out(0, n.elementwise(x.type, {n.sliceAxis(x, last, 0, half), n.sliceAxis(x, last, half, half)},
+                         [](ArrayRef<Scalar> a) { return a[0] * geluErf(a[1]); }));
+}
+
+struct Norm {
+  Tensor result, mean, inverse;
+};
+
+/// Normalises the last dimensions from `axis` on; with `centre` around the mean. Gamma and beta may be null.
+Norm normalise(NodeBuilder &n, Tensor x, int64_t axis, bool centre, double epsilon, Tensor gamma, Tensor beta,
+               ElementType out) {
+  Sizes axes;
+  for (int64_t d = axis; d < x.rank(); ++d)
+    axes.push_back(d);
+  const ElementType type = computeType(x.type);
+  Norm norm;
+  Tensor centred = n.castTo(x, type);
+  if (centre) {
+    norm.mean = n.mean(centred, axes, true);
+    centred = n.subtract(centred, norm.mean);
+  }
+  norm.inverse =
+      n.map(n.mean(n.multiply(centred, centred), axes, true), [&](Scalar s) { return 1.0 / squareRoot(s + epsilon); });
+  std::vector<Tensor> operands = {centred, norm.inverse};
+  for (Tensor parameter : {gamma, beta})
+    if (parameter)
+      operands.push_back(parameter);
+  n.broadcastOf(operands);
+  norm.result = n.elementwise(out, operands, [&](ArrayRef<Scalar> a) {
+    Scalar y = a[0] * a[1];
+    size_t next = 2;
+    if (gamma)
+      y = y * cast(a[next++], type);
+    return beta ? y + cast(a[next], type) : y;
+  });
+  return norm;
+}
+
+void simplifiedLayerNorm(NodeBuilder &n) {
+  Tensor x = n.in(0);
+  Norm norm = normalise(n, x, n.axisOf(n.number("axis", -1), x.rank()), false, n.real("epsilon", 1e-5), n.in(1), {},
+                        n.in(1).type);
+  n.out(0, norm.result);
+  n.out(1, norm.inverse);
+}
+
+/// The norm of input + skip + bias, and that sum.
+void skipNorm(NodeBuilder &n, bool centre, Tensor gamma, Tensor beta, Tensor bias) {
+  Tensor x = n.in(0), skip = n.in(1);
+  n.requireSameType({x, skip});
+  n.require(n.broadcastOf({x, skip}) == Sizes(x.shape()), "its skip of [{}] does not fit",
+            fmt::join(skip.shape(), ", "));
+  std::vector<Tensor> terms = {x, skip};
+  if (bias)
+    terms.push_back(bias);
+  n.broadcastOf(terms);
+  Tensor sum =
+      n.elementwise(x.type, terms, [](ArrayRef<Scalar> a) { return a.size() > 2 ? a[0] + a[1] + a[2] : a[0] + a[1]; });
+  Norm norm = normalise(n, sum, x.rank() - 1, centre, n.real("epsilon", centre ? 1e-12 : 1e-6), gamma, beta, x.type);
+  n.out(0, norm.result);
+  if (centre)
+    n.out(1, norm.mean);
+  n.out(2, norm.inverse);
+  n.out(3, sum);
+}
+
+void skipLayerNorm(NodeBuilder &n) { skipNorm(n, true, n.in(2), n.optional(3), n.optional(4)); }
+void skipSimplifiedLayerNorm(NodeBuilder &n) { skipNorm(n, false, n.in(2), {}, n.optional(3)); }
+
+/// Rows of `table` by `ids`.
+Tensor lookUp(NodeBuilder &n, Tensor table, Tensor ids) {
+  n.require(table.rank() == 2 && ids.rank() == 2, "a table of [{}] and ids of [{}]", fmt::join(table.shape(), ", "),
+            fmt::join(ids.shape(), ", "));
+  return n.generate(table.type, {ids.size(0), ids.size(1), table.size(1)}, [&](ArrayRef<Scalar> i) {
+    return n.at(table, {n.wrapIndex(n.at(ids, {i[0], i[1]}), table.size(0)), i[2]});
+  });
+}
+
+/// Words, positions and segments, added and normed.
+void embedLayerNorm(NodeBuilder &n) {
+  Tensor ids = n.in(0), segments = n.optional(1), words = n.in(2), positions = n.in(3), mask = n.optional(7);
+  const int64_t batch = ids.size(0), rows = ids.size(1);
+  std::vector<Tensor> terms = {lookUp(n, words, ids)};
+  if (n.has(8)) {
+    Tensor places = n.in(8);
+    terms.push_back(lookUp(n, positions, places.size(0) == batch ? places : n.broadcast(places, ids.shape())));
+  } else {
+    n.require(positions.rank() == 2 && positions.size(0) >= rows, "{} positions for {} tokens", positions.size(0),
+              rows);
+    terms.push_back(n.sliceAxis(positions, 0, 0, rows));
+  }
+  if (segments && n.has(4))
+    terms.push_back(lookUp(n, n.in(4), segments));
+  n.broadcastOf(terms);
+  Tensor sum = n.elementwise(words.type, terms, [](ArrayRef<Scalar> a) {
+    Scalar total = a[0] + a[1];
+    return a.size() > 2 ? total + a[2] : total;
+  });
+  n.out(0, normalise(n, sum, 2, true, n.real("epsilon", 1e-12), n.in(5), n.optional(6), words.type).result);
+  if (n.wants(1)) {
+    Tensor count = n.filled(ElementType::Int32, {batch}, 0);
+    if (mask)
+      count = n.reduce(mask, {1}, Reduction::Sum, false,
+                       [](Scalar s) { return select(equal(s, s.same(1)), s.same(1), s.same(0)); });
+    n.out(1, n.castTo(count, ElementType::Int32));
+  }
+  n.out(2, sum);
+}
+
+/// The last two dimensions exchanged; with `batch` the first moves before the last instead.
+Tensor transposed(NodeBuilder &n, Tensor x, bool matrix, bool batch) {
+  const int64_t rank = x.rank();
+  n.require(rank >= 2 || (!matrix && !batch), "an operand of {} dimensions cannot be transposed", rank);
+  Sizes order;
+  for (int64_t d = 0; d < rank; ++d)
+    order.push_back(d);
+  if (batch) // [M, B…, K] is a batch of B
+    std::rotate(order.begin(), order.begin() + 1, order.end() - 1);
+  if (matrix)
+    std::swap(order[order.size() - 1], order[order.size() - 2]);
+  return n.transpose(x, order);
+}
+
+void fusedMatMul(NodeBuilder &n) {
+  Tensor a = transposed(n, n.in(0), n.number("transA", 0) != 0, n.number("transBatchA", 0) != 0);
+  Tensor b = transposed(n, n.in(1), n.number("transB", 0) != 0, n.number("transBatchB", 0) != 0);
+  n.requireSameType({a, b});
+  n.require(a.rank() >= 1 && b.rank() >= 1 && a.size(a.rank() - 1) == b.size(std::max<int64_t>(b.rank() - 2, 0)),
+            "[{}] times [{}] does not fit", fmt::join(a.shape(), ", "), fmt::join(b.shape(), ", "));
+  const double alpha = n.real("alpha", 1);
+  Tensor y = n.matmul(a, b, computeType(a.type));
+  n.out(0, n.castTo(alpha == 1 ? y : n.map(y, [&](Scalar s) { return s * alpha; }), a.type));
+}
+
+/// Numbers of `bits` that lie in bytes, the lowest first: the element at [row, at] of rows of `rowBytes`.
+Scalar bitsAt(NodeBuilder &n, Tensor bytes, Scalar row, Scalar at, int64_t bits) {
+  const int64_t perByte = 8 / bits;
+  Scalar place = at / n.integer(perByte);
+  Scalar byte = cast(n.at(bytes, {row, place}), ElementType::Int64);
+  if (perByte == 1)
+    return byte;
+  Scalar shift = remainderFloor(at, n.integer(perByte)) * n.integer(bits);
+  return shiftRight(byte, shift) & n.integer((int64_t(1) << bits) - 1);
+}
+
+/// y = a · wᵀ, w being N rows of K numbers of a few bits in blocks that share a scale and a zero point.
+void matMulNBits(NodeBuilder &n) {
+  Tensor a = n.in(0), w = n.in(1), scales = n.in(2), zeros = n.optional(3), bias = n.optional(5);
+  const int64_t inner = n.number("K"), outer = n.number("N"), bits = n.number("bits", 4),
+                block = n.number("block_size");
+  n.require(bits == 2 || bits == 4 || bits == 8, "weights of {} bits are not supported", bits);
+  n.require(inner > 0 && outer > 0 && block > 0 && inner < (int64_t(1) << 31) && outer < (int64_t(1) << 31),
+            "K {}, N {}, block_size {}", inner, outer, block);
+  n.require(a.rank() >= 1 && a.size(a.rank() - 1) == inner, "its input has no {} columns", inner);
+  n.require(!n.has(4), "g_idx is not supported");
+  const int64_t blocks = (inner + block - 1) / block, blockBytes = block * bits / 8;
+  n.require(w.type == ElementType::UInt8 && w.elements() == outer * blocks * blockBytes,
+            "its weights of [{}] are not {} x {} x {} bytes", fmt::join(w.shape(), ", "), outer, blocks, blockBytes);
+  n.require(scales.elements() == outer * blocks, "it has {} scales for {} blocks", scales.elements(), outer * blocks);
+  w = n.reshape(w, {outer, blocks * blockBytes});
+  scales = n.reshape(scales, {outer, blocks});
+  const bool packedZeros = zeros && zeros.type == ElementType::UInt8;
+  if (zeros) {
+    const int64_t each = packedZeros ? (blocks * bits + 7) / 8 : blocks;
+    n.require(zeros.elements() == outer * each, "it has {} zero points for {} blocks", zeros.elements(),
+              outer * blocks);
+    zeros = n.reshape(zeros, {outer, each});
+  }
+  const ElementType type = computeType(scales.type);
+  Tensor plain = n.generate(type, {outer, inner}, [&](ArrayRef<Scalar> i) {
+    Scalar at = i[1] / n.integer(block);
+    Scalar number = cast(bitsAt(n, w, i[0], i[1], bits), type),
+           zero = number.same(std::ldexp(1.0, static_cast<int>(bits) - 1));
+    if (packedZeros)
+      zero = cast(bitsAt(n, zeros, i[0], at, bits), type);
+    else if (zeros)
+      zero = cast(n.at(zeros, {i[0], at}), type);
+    return (number - zero) * cast(n.at(scales, {i[0], at}), type);
+  });
+  const int64_t rows = a.elements() / inner;
+  Sizes shape(a.shape());
+  shape.back() = outer;
+  Tensor y = n.contract({n.reshape(a, {rows, inner}), plain}, {{0, 2}, {1, 2}}, {0, 1}, computeType(a.type));
+  if (bias)
+    y = n.elementwise(y.type, {y, bias}, [&](ArrayRef<Scalar> s) { return s[0] + cast(s[1], y.type); });
+  n.out(0, n.castTo(n.reshape(y, shape), a.type));
+}
+
+/// An integer product scaled back: (a - aZero) · (b - bZero) * aScale * bScale + bias, in `type`.
+Tensor scaledProduct(NodeBuilder &n, Tensor a, Tensor aZero, Tensor b, Tensor bZero, Tensor scale, Tensor bias,
+                     ElementType type) {
+  auto centred = [&](Tensor x, Tensor zero) {
+    Tensor wide = n.castTo(x, ElementType::Int32);
+    if (!zero)
+      return wide;
+    n.broadcastOf({x, zero});
+    return n.subtract(wide, n.castTo(zero, ElementType::Int32));
+  };
+  n.require(a.rank() >= 1 && b.rank() == 2 && a.size(a.rank() - 1) == b.size(0), "[{}] times [{}] does not fit",
+            fmt::join(a.shape(), ", "), fmt::join(b.shape(), ", "));
+  Tensor sum = n.matmul(centred(a, aZero), centred(b, bZero), ElementType::Int32);
+  n.broadcastOf({sum, scale});
+  Tensor y = n.elementwise(type, {sum, scale}, [&](ArrayRef<Scalar> s) { return cast(s[0], type) * cast(s[1], type); });
+  if (!bias)
+    return y;
+  n.broadcastOf({y, bias});
+  return n.elementwise(type, {y, bias}, [](ArrayRef<Scalar> s) { return s[0] + s[1]; });
+}
+
+void matMulIntegerToFloat(NodeBuilder &n) {
+  n.broadcastOf({n.in(2), n.in(3)});
+  Tensor scale = n.multiply(n.in(2), n.in(3));
+  n.out(0, scaledProduct(n, n.in(0), n.optional(4), n.in(1), n.optional(5), scale, n.optional(6), n.in(2).type));
+}
+
+} // namespace
+
+void addContrib(Registry &r) {
+  r.add("Gelu", biased<geluErf>, 1, microsoftDomain);
+  r.add("BiasGelu", biased<geluErf>, 1, microsoftDomain);
+  r.add("FastGelu", biased<geluTanh>, 1, microsoftDomain);
+  r.add("QuickGelu", quickGelu, 1, microsoftDomain);
+  r.add("BiasSplitGelu", biasSplitGelu, 1, microsoftDomain);
+  // ONNX Runtime has this one in ONNX's own domain.
+  r.add("SimplifiedLayerNormalization", simplifiedLayerNorm);
+  r.add("SimplifiedLayerNormalization", simplifiedLayerNorm, 1, microsoftDomain);
+  r.add("SkipLayerNormalization", skipLayerNorm, 1, microsoftDomain);
+  r.add("SkipSimplifiedLayerNormalization", skipSimplifiedLayerNorm, 1, microsoftDomain);
+  r.add("EmbedLayerNormalization", embedLayerNorm, 1, microsoftDomain);
+  r.add("FusedMatMul", fusedMatMul, 1, microsoftDomain);
+  r.add("TransposeMatMul", fusedMatMul, 1, microsoftDomain);
+  r.add("MatMulNBits", matMulNBits, 1, microsoftDomain);
+  r.add("MatMulIntegerToFloat", matMulIntegerToFloat, 1, microsoftDomain);
+  // The same ops as ONNX's.
+  for (const char *op : {"QuantizeLinear", "DequantizeLinear", "Trilu", "GridSample"})
+    if (Lowering lowering = r.find("", op, 21))
+      r.add(op, lowering, 1, microsoftDomain);
+}
+
+} // namespace weft::frontend::onnx

@@ -1,0 +1,112 @@
+// Text in MLIR, for compiler people: linalg on tensors.
+#include "compiler/graph/GraphModule.h"
+#include "compiler/pipeline/ImportFormats.h"
+#include "dialects/xf/XfDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Index/IR/IndexDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Parser/Parser.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+
+using namespace mlir;
+
+namespace weft::compiler {
+
+namespace {
+
+class NoWeights : public frontend::WeightSource {
+public:
+  const frontend::WeightInfo *find(const std::string &) const override { return nullptr; }
+  std::vector<std::string> names() const override { return {}; }
+  const std::vector<frontend::WeightFileInfo> &files() const override { return none; }
+
+private:
+  std::vector<frontend::WeightFileInfo> none;
+};
+
+std::string location(Location loc) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  loc->print(stream);
+  // loc("file":line:column)
+  return text.size() > 5 && text.starts_with("loc(") ? text.substr(4, text.size() - 5) : text;
+}
+
+/// Names the one function @main.
+Result<void> findMain(ModuleOp module, const std::string &path) {
+  if (module.lookupSymbol<func::FuncOp>(graph::mainFunction))
+    return {};
+  SmallVector<func::FuncOp> functions;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isDeclaration() && function.isPublic())
+      functions.push_back(function);
+  if (functions.size() != 1)
+    return userError(fmt::format("{}: {} public functions and none is @main; name the one to compile @main", path,
+                                 functions.size()));
+  functions.front().setName(graph::mainFunction);
+  return {};
+}
+
+Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &path) {
+  context.loadDialect<arith::ArithDialect, func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
+                      math::MathDialect, scf::SCFDialect, tensor::TensorDialect, xf::XfDialect>();
+  std::string problem;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && problem.empty())
+      problem = location(diagnostic.getLocation()) + ": " + diagnostic.str();
+    return mlir::success();
+  });
+  ParserConfig config(&context);
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(path, config);
+  if (!module)
+    return userError(problem.empty() ? path + ": cannot be read" : problem);
+  if (auto found = findMain(*module, path); !found)
+    return found.takeError();
+  xf::ParamOp weight;
+  module->walk([&](xf::ParamOp param) { weight = param; });
+  if (weight)
+    return userError(fmt::format("{}: xf.param \"{}\" names a weight, and a file of MLIR has no weights; give it as an "
+                                 "argument of @main, or its values with arith.constant",
+                                 location(weight.getLoc()), weight.getName().str()));
+  return module;
+}
+
+} // namespace
+
+bool claimsMlir(const std::string &path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
+    return false;
+  if (path.ends_with(".mlir"))
+    return true;
+  std::ifstream file(path, std::ios::binary);
+  std::string head(4096, '\0');
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<size_t>(file.gcount()));
+  return head.find('\0') == std::string::npos && head.find("func.func ") != std::string::npos;
+}
+
+Result<Imported> importMlir(const ImportOptions &options) {
+  if (!options.dims.empty())
+    return userError(fmt::format("--dim {}: shapes in {} are written out", options.dims.begin()->first, options.model));
+  if (options.shapesOnly || options.layers)
+    return userError(fmt::format("{}: --weights none and --layers go with models that have weights", options.model));
+  Imported imported;
+  imported.name = std::filesystem::path(options.model).stem().string();
+  imported.architecture = "mlir";
+  imported.weights = std::make_unique<NoWeights>();
+  imported.build = [path = options.model](MLIRContext &context, uint32_t) { return parse(context, path); };
+  return imported;
+}
+
+} // namespace weft::compiler

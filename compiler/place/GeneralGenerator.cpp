@@ -1,0 +1,161 @@
+// Text generators on the general path: prefill and decode as functions of static tensors.
+//
+// Rows are as many as the cache holds in prefill and one in decode; ids beyond those in use are 0, and what is computed
+// of them nobody reads: attention sees no token after its own. Caches are arguments and results that stay in SRAM.
+#include "compiler/place/GeneralPlacer.h"
+
+#include "compiler/graph/GraphModule.h"
+#include "dialects/xf/XfDialect.h"
+#include "dialects/xf/XfPasses.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace weft::place {
+
+namespace {
+
+Type staticType(Type type, int64_t rows) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || tensor.hasStaticShape())
+    return type;
+  SmallVector<int64_t> shape(tensor.getShape());
+  std::replace(shape.begin(), shape.end(), ShapedType::kDynamic, rows);
+  return RankedTensorType::get(shape, tensor.getElementType());
+}
+
+void setTypes(ValueRange values, int64_t rows) {
+  for (Value value : values)
+    value.setType(staticType(value.getType(), rows));
+}
+
+/// Every dynamic extent becomes `rows`.
+void makeStatic(func::FuncOp function, int64_t rows) {
+  SmallVector<Operation *> ops;
+  function.walk([&](Operation *op) { ops.push_back(op); });
+  setTypes(function.getArguments(), rows);
+  for (Operation *op : ops) {
+    setTypes(op->getResults(), rows);
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        setTypes(block.getArguments(), rows);
+    OpBuilder b(op);
+    auto replace = [&](Value made) {
+      op->getResult(0).replaceAllUsesWith(made);
+      op->erase();
+    };
+    llvm::TypeSwitch<Operation *>(op)
+        .Case([&](tensor::EmptyOp empty) {
+          if (!empty.getDynamicSizes().empty())
+            replace(
+                b.create<tensor::EmptyOp>(op->getLoc(), empty.getType().getShape(), empty.getType().getElementType()));
+        })
+        .Case([&](tensor::ExtractSliceOp slice) {
+          SmallVector<OpFoldResult> sizes = slice.getMixedSizes();
+          if (llvm::all_of(sizes, [](OpFoldResult size) { return isa<Attribute>(size); }))
+            return;
+          for (OpFoldResult &size : sizes)
+            if (isa<Value>(size))
+              size = b.getIndexAttr(rows);
+          replace(b.create<tensor::ExtractSliceOp>(op->getLoc(), slice.getType(), slice.getSource(),
+                                                   slice.getMixedOffsets(), sizes, slice.getMixedStrides()));
+        })
+        .Case([&](tensor::InsertSliceOp slice) {
+          SmallVector<OpFoldResult> sizes = slice.getMixedSizes();
+          if (llvm::all_of(sizes, [](OpFoldResult size) { return isa<Attribute>(size); }))
+            return;
+          for (OpFoldResult &size : sizes)
+            if (isa<Value>(size))
+              size = b.getIndexAttr(rows);
+          replace(b.create<tensor::InsertSliceOp>(op->getLoc(), slice.getSource(), slice.getDest(),
+                                                  slice.getMixedOffsets(), sizes, slice.getMixedStrides()));
+        })
+        .Case([&](tensor::ExpandShapeOp expand) {
+          if (!expand.getOutputShape().empty())
+            replace(b.create<tensor::ExpandShapeOp>(op->getLoc(), expand.getType(), expand.getSrc(),
+                                                    expand.getReassociationIndices()));
+        });
+  }
+  function.setType(FunctionType::get(
+      function.getContext(), function.getArgumentTypes(),
+      llvm::map_to_vector(function.getResultTypes(), [&](Type type) { return staticType(type, rows); })));
+}
+
+/// Arguments (ids, position?, caches…) become (launch words, caches…); the words are [n, id…].
+void takeLaunchWords(func::FuncOp function, int64_t rows, bool decode) {
+  MLIRContext *context = function.getContext();
+  auto wordsType = RankedTensorType::get({1 + rows}, IntegerType::get(context, 32));
+  Location loc = NameLoc::get(StringAttr::get(context, "host_input"));
+  function.insertArgument(0, wordsType, {}, loc);
+  Block &body = function.getBody().front();
+  ImplicitLocOpBuilder b(loc, context);
+  b.setInsertionPointToStart(&body);
+  Value words = body.getArgument(0), zero = b.create<arith::ConstantIndexOp>(0),
+        one = b.create<arith::ConstantIndexOp>(1);
+  Value n = b.create<arith::IndexCastOp>(b.getIndexType(), b.create<tensor::ExtractOp>(words, zero));
+  auto idsType = RankedTensorType::get({rows}, b.getI32Type());
+  Value none = b.create<arith::ConstantIntOp>(0, 32);
+  auto ids = b.create<linalg::GenericOp>(
+      idsType, ValueRange{}, ValueRange{b.create<tensor::EmptyOp>(ArrayRef<int64_t>{rows}, b.getI32Type())},
+      ArrayRef<AffineMap>{b.getMultiDimIdentityMap(1)}, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
+      [&](OpBuilder &nested, Location at, ValueRange) {
+        Value row = nested.create<linalg::IndexOp>(at, 0);
+        Value id = nested.create<tensor::ExtractOp>(at, words, ValueRange{nested.create<arith::AddIOp>(at, row, one)});
+        if (!decode) {
+          Value used = nested.create<arith::CmpIOp>(at, arith::CmpIPredicate::ult, row, n);
+          id = nested.create<arith::SelectOp>(at, used, id, none);
+        }
+        nested.create<linalg::YieldOp>(at, id);
+      });
+  Value last = b.create<arith::SubIOp>(n, one);
+  body.getArgument(1).replaceAllUsesWith(ids.getResult(0));
+  bool position = body.getNumArguments() > 2 && body.getArgument(2).getType().isIndex();
+  if (position)
+    body.getArgument(2).replaceAllUsesWith(decode ? last : zero);
+  if (position)
+    function.eraseArgument(2);
+  function.eraseArgument(1);
+  // The newest token's row is the last one in use.
+  if (!decode)
+    function.walk([&](xf::LastRowOp op) {
+      b.setInsertionPoint(op);
+      b.setLoc(op.getLoc());
+      int64_t columns = cast<RankedTensorType>(op.getType()).getDimSize(1);
+      SmallVector<OpFoldResult> offsets = {last, b.getIndexAttr(0)},
+                                sizes = {b.getIndexAttr(1), b.getIndexAttr(columns)}, strides(2, b.getIndexAttr(1));
+      Value row =
+          b.create<tensor::ExtractSliceOp>(cast<RankedTensorType>(op.getType()), op.getX(), offsets, sizes, strides);
+      op.replaceAllUsesWith(row);
+      op.erase();
+    });
+}
+
+} // namespace
+
+LogicalResult prepareGenerator(ModuleOp module, int64_t maxSeq) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    bool decode = function.getName() == graph::decodeFunction;
+    if (!decode && function.getName() != graph::prefillFunction)
+      return function.emitError("a text generator has the phases prefill and decode");
+    makeStatic(function, decode ? 1 : maxSeq);
+    takeLaunchWords(function, decode ? 1 : maxSeq, decode);
+    xf::splitCachesInSignature(function);
+  }
+  RewritePatternSet decompose(module.getContext());
+  xf::populateDecomposeToLinalgPatterns(decompose);
+  if (failed(applyPatternsAndFoldGreedily(module, std::move(decompose))))
+    return module.emitError("the ops of the model do not decompose to linalg");
+  // What is left are tokens in the cache: all that it holds, since those to come are masked.
+  for (auto function : module.getOps<func::FuncOp>())
+    makeStatic(function, maxSeq);
+  return prepareGeneral(module);
+}
+
+} // namespace weft::place

@@ -1,0 +1,326 @@
+#include "compiler/place/GeneralKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+#include "compiler/place/Geometry.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace weft::place {
+
+static RankedTensorType tensorOf(Value value) { return dyn_cast<RankedTensorType>(value.getType()); }
+
+static bool hasElements(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getNumElements() > 0;
+}
+
+bool isMadeInKernel(Value value) {
+  RankedTensorType type = tensorOf(value);
+  Operation *op = value.getDefiningOp();
+  if (!type) // unless it comes out of an op beside tensors, such as a loop
+    return op && llvm::none_of(op->getResultTypes(), hasElements);
+  if (type.getNumElements() == 0)
+    return true;
+  DenseElementsAttr constant;
+  if (op && matchPattern(op, m_Constant(&constant)))
+    return constant.isSplat();
+  return isa_and_nonnull<tensor::EmptyOp, linalg::FillOp>(op);
+}
+
+LocalBuilder::LocalBuilder(Operation *op, const std::optional<OpLoops> &loops, Split split,
+                           std::array<int64_t, 2> cores, DivisionOf divisionOf)
+    : op(op), loops(loops), split(split), cores(cores), divisionOf(divisionOf), builder(op->getContext()) {}
+
+int64_t LocalBuilder::localExtent(int64_t loop) const {
+  int64_t extent = loops->extents[loop];
+  return split.loops[0] == loop   ? ceilDiv(extent, cores[0])
+         : split.loops[1] == loop ? ceilDiv(extent, cores[1])
+                                  : extent;
+}
+
+Value LocalBuilder::start(int64_t loop) {
+  Value &known = starts[loop];
+  if (known)
+    return known;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&result.function.getBody().front());
+  Location loc = op->getLoc();
+  int64_t local = localExtent(loop);
+  Value size = builder.create<arith::ConstantIndexOp>(loc, local);
+  Value last = builder.create<arith::ConstantIndexOp>(loc, loops->extents[loop] - local);
+  Value first = builder.create<arith::MulIOp>(loc, ranks[split.loops[0] == loop ? 0 : 1], size);
+  return known = builder.create<arith::MinUIOp>(loc, first, last);
+}
+
+RankedTensorType LocalBuilder::localType(RankedTensorType type, ArrayRef<int64_t> loopOfDim) const {
+  SmallVector<int64_t> shape;
+  for (int64_t loop : loopOfDim)
+    shape.push_back(localExtent(loop));
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+// ---- what the kernel reads ------------------------------------------------------------------------------------
+
+Value LocalBuilder::argument(Value value, Division held) {
+  for (auto [i, input] : llvm::enumerate(result.inputs))
+    if (input.value == value && input.held == held)
+      return result.function.getArgument(i);
+  auto type = tensorOf(value);
+  SmallVector<int64_t> shape;
+  if (type)
+    llvm::append_range(shape, type.getShape());
+  for (int axis : {0, 1})
+    if (held[axis] >= 0)
+      shape[held[axis]] = ceilDiv(shape[held[axis]], cores[axis]);
+  Type element = type                        ? type.getElementType()
+                 : value.getType().isIndex() ? Type(builder.getI64Type())
+                                             : value.getType();
+  unsigned position = result.inputs.size();
+  result.function.insertArgument(position, RankedTensorType::get(shape, element), {}, value.getLoc());
+  result.inputs.push_back({value, held});
+  return result.function.getArgument(position);
+}
+
+Value LocalBuilder::operand(Value value, ArrayRef<LoopDim> dims) {
+  RankedTensorType type = tensorOf(value);
+  if (!type || (dims.empty() && type.getRank() > 0))
+    return captured(value);
+  if (isMadeInKernel(value))
+    return made(value, dims);
+  Division held = divisionOf(value, dims);
+  Value local = argument(value, held);
+  SmallVector<OpFoldResult> offsets, sizes, strides(dims.size(), builder.getIndexAttr(1));
+  bool sliced = false;
+  for (auto [d, dim] : llvm::enumerate(dims)) {
+    int64_t size = tensorOf(local).getDimSize(d);
+    OpFoldResult offset = builder.getIndexAttr(0);
+    if (isSplit(dim.loop) && held[split.loops[0] == dim.loop ? 0 : 1] != static_cast<int64_t>(d)) {
+      offset = start(dim.loop);
+      size = localExtent(dim.loop);
+      sliced = true;
+    }
+    Value sum;
+    for (auto [loop, factor] : llvm::enumerate(dim.factors)) {
+      if (!factor || !isSplit(loop))
+        continue;
+      Value scaled = builder.create<arith::MulIOp>(op->getLoc(), start(loop),
+                                                   builder.create<arith::ConstantIndexOp>(op->getLoc(), factor));
+      sum = sum ? builder.create<arith::AddIOp>(op->getLoc(), sum, scaled) : scaled;
+      size -= factor * (loops->extents[loop] - localExtent(loop));
+    }
+    if (sum) {
+      offset = sum;
+      sliced = true;
+    }
+    offsets.push_back(offset);
+    sizes.push_back(builder.getIndexAttr(size));
+  }
+  if (!sliced)
+    return local;
+  return builder.create<tensor::ExtractSliceOp>(op->getLoc(), local, offsets, sizes, strides);
+}
+
+Value LocalBuilder::made(Value value, ArrayRef<LoopDim> dims) {
+  RankedTensorType type = tensorOf(value);
+  SmallVector<int64_t> shape(type.getShape());
+  for (auto [d, dim] : llvm::enumerate(dims)) {
+    if (dim.loop >= 0)
+      shape[d] = localExtent(dim.loop);
+    for (auto [loop, factor] : llvm::enumerate(dim.factors))
+      if (factor && isSplit(loop))
+        shape[d] -= factor * (loops->extents[loop] - localExtent(loop));
+  }
+  auto local = RankedTensorType::get(shape, type.getElementType());
+  Location loc = op->getLoc();
+  DenseElementsAttr constant;
+  if (matchPattern(value, m_Constant(&constant)) && constant.isSplat() && type.getNumElements() > 0)
+    return builder.create<arith::ConstantOp>(loc, constant.resizeSplat(local));
+  Value empty = builder.create<tensor::EmptyOp>(loc, shape, type.getElementType());
+  auto fill = value.getDefiningOp<linalg::FillOp>();
+  if (!fill || type.getNumElements() == 0)
+    return empty;
+  return builder.create<linalg::FillOp>(loc, captured(fill.value()), empty).getResult(0);
+}
+
+Value LocalBuilder::captured(Value value) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  RankedTensorType type = tensorOf(value);
+  Value local;
+  if (!isMadeInKernel(value)) {
+    local = argument(value, divisionOf(value, {}));
+    if (!type) {
+      local = builder.create<tensor::ExtractOp>(value.getLoc(), local, ValueRange{});
+      if (value.getType().isIndex())
+        local = builder.create<arith::IndexCastOp>(value.getLoc(), value.getType(), local);
+    }
+  } else if (type) {
+    SmallVector<LoopDim> none(type.getRank());
+    local = made(value, none);
+  } else {
+    Operation *source = value.getDefiningOp();
+    SmallVector<Value> results = clone(source);
+    local = results[cast<OpResult>(value).getResultNumber()];
+  }
+  mapping.map(value, local);
+  return local;
+}
+
+void LocalBuilder::mapCaptures(Operation *source) {
+  llvm::SetVector<Value> above;
+  getUsedValuesDefinedAbove(source->getRegions(), above);
+  for (Value value : above)
+    captured(value);
+}
+
+SmallVector<Value> LocalBuilder::clone(Operation *source) {
+  for (Value value : source->getOperands())
+    captured(value);
+  mapCaptures(source);
+  return llvm::to_vector_of<Value>(builder.clone(*source, mapping)->getResults());
+}
+
+// ---- what it computes -----------------------------------------------------------------------------------------
+
+/// Adds the first iteration's index to the indices of divided loops, and leaves out what a lower rank adds up.
+SmallVector<Value> LocalBuilder::localiseGeneric() {
+  auto generic = cast<linalg::GenericOp>(op);
+  SmallVector<Value> operands;
+  for (auto [value, dims] : llvm::zip(generic->getOperands(), loops->operands))
+    operands.push_back(operand(value, dims));
+  mapCaptures(generic);
+  IRMapping local = mapping;
+  for (auto [value, made] : llvm::zip(generic->getOperands(), operands))
+    local.map(value, made);
+  for (int64_t loop : split.loops)
+    if (loop >= 0)
+      start(loop);
+  auto copy = cast<linalg::GenericOp>(builder.clone(*generic, local));
+  // Two operands may be one value that is held in two ways: the mapping has only one of them.
+  copy->setOperands(operands);
+  for (auto [i, outcome] : llvm::enumerate(copy->getResults()))
+    outcome.setType(localType(cast<RankedTensorType>(outcome.getType()), loops->results[i]));
+  OpBuilder::InsertionGuard guard(builder);
+  copy.walk([&](linalg::IndexOp index) {
+    auto loop = static_cast<int64_t>(index.getDim());
+    if (!isSplit(loop))
+      return;
+    builder.setInsertionPointAfter(index);
+    auto sum = builder.create<arith::AddIOp>(index.getLoc(), index, start(loop));
+    index.getResult().replaceAllUsesExcept(sum, sum);
+  });
+  for (int axis : {0, 1}) {
+    int64_t loop = split.loops[axis];
+    if (loop < 0 || loops->kinds[loop] != OpLoops::Kind::Sum || loops->extents[loop] % cores[axis] == 0)
+      continue;
+    Operation *yield = copy.getBody()->getTerminator();
+    builder.setInsertionPoint(yield);
+    Location loc = yield->getLoc();
+    Value index = builder.create<arith::AddIOp>(loc, builder.create<linalg::IndexOp>(loc, loop), start(loop));
+    Value size = builder.create<arith::ConstantIndexOp>(loc, localExtent(loop));
+    Value first = builder.create<arith::MulIOp>(loc, ranks[axis], size);
+    Value mine = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::uge, index, first);
+    Value chosen =
+        builder.create<arith::SelectOp>(loc, mine, yield->getOperand(0), copy.getBody()->getArguments().back());
+    yield->setOperand(0, chosen);
+  }
+  return llvm::to_vector_of<Value>(copy->getResults());
+}
+
+SmallVector<Value> LocalBuilder::localise() {
+  if (!loops || !split.any())
+    return clone(op);
+  Location loc = op->getLoc();
+  auto in = [&](unsigned i) { return operand(op->getOperand(i), loops->operands[i]); };
+  auto resultType = [&] { return localType(tensorOf(op->getResult(0)), loops->results[0]); };
+  auto fold = [&](ArrayRef<OpFoldResult> values) {
+    SmallVector<OpFoldResult> folded;
+    for (OpFoldResult value : values)
+      folded.push_back(isa<Value>(value) ? OpFoldResult(captured(cast<Value>(value))) : value);
+    return folded;
+  };
+  return llvm::TypeSwitch<Operation *, SmallVector<Value>>(op)
+      .Case([&](linalg::GenericOp) { return localiseGeneric(); })
+      .Case([&](tensor::ExtractSliceOp slice) -> SmallVector<Value> {
+        SmallVector<OpFoldResult> sizes;
+        llvm::SmallBitVector dropped = slice.getDroppedDims();
+        int64_t next = 0;
+        for (auto [d, size] : llvm::enumerate(slice.getMixedSizes()))
+          sizes.push_back(dropped[d] ? size : builder.getIndexAttr(localExtent(next++)));
+        return {builder.create<tensor::ExtractSliceOp>(loc, resultType(), in(0), fold(slice.getMixedOffsets()), sizes,
+                                                       fold(slice.getMixedStrides()))};
+      })
+      .Case([&](tensor::InsertSliceOp slice) -> SmallVector<Value> {
+        SmallVector<OpFoldResult> sizes;
+        for (auto [d, size] : llvm::enumerate(fold(slice.getMixedSizes())))
+          sizes.push_back(isSplit(d) ? OpFoldResult(builder.getIndexAttr(localExtent(d))) : size);
+        return {builder.create<tensor::InsertSliceOp>(loc, in(0), in(1), fold(slice.getMixedOffsets()), sizes,
+                                                      fold(slice.getMixedStrides()))};
+      })
+      .Case([&](tensor::PadOp pad) -> SmallVector<Value> {
+        return {builder.create<tensor::PadOp>(loc, resultType(), in(0), fold(pad.getMixedLowPad()),
+                                              fold(pad.getMixedHighPad()), captured(pad.getConstantPaddingValue()))};
+      })
+      .Case([&](tensor::ConcatOp concat) -> SmallVector<Value> {
+        SmallVector<Value> parts;
+        for (unsigned i = 0; i < concat->getNumOperands(); ++i)
+          parts.push_back(in(i));
+        return {builder.create<tensor::ConcatOp>(loc, concat.getDim(), parts)};
+      })
+      .Case([&](tensor::GenerateOp generate) -> SmallVector<Value> {
+        mapCaptures(generate);
+        for (int64_t loop : split.loops)
+          if (loop >= 0)
+            start(loop);
+        auto copy = cast<tensor::GenerateOp>(builder.clone(*generate, mapping));
+        copy.getResult().setType(resultType());
+        OpBuilder::InsertionGuard guard(builder);
+        builder.setInsertionPointToStart(&copy.getBody().front());
+        for (BlockArgument index : copy.getBody().getArguments())
+          if (isSplit(index.getArgNumber())) {
+            auto sum = builder.create<arith::AddIOp>(loc, index, start(index.getArgNumber()));
+            index.replaceAllUsesExcept(sum, sum);
+          }
+        return {copy.getResult()};
+      })
+      .Default([&](Operation *) { return clone(op); });
+}
+
+LocalFunction LocalBuilder::build() {
+  MLIRContext *context = op->getContext();
+  result.module = ModuleOp::create(op->getLoc());
+  builder.setInsertionPointToEnd(result.module->getBody());
+  SmallVector<Type> rankTypes(split.any() ? 2 : 0, IndexType::get(context));
+  result.function = builder.create<func::FuncOp>(op->getLoc(), "kernel", builder.getFunctionType(rankTypes, {}));
+  Block *body = result.function.addEntryBlock();
+  for (auto [rank, given] : llvm::zip(ranks, body->getArguments()))
+    rank = given;
+  builder.setInsertionPointToEnd(body);
+  SmallVector<Value> returned;
+  for (Value local : localise()) {
+    RankedTensorType type = tensorOf(local);
+    if (type && type.getNumElements() == 0)
+      continue;
+    if (!type) {
+      if (local.getType().isIndex())
+        local = builder.create<arith::IndexCastOp>(op->getLoc(), builder.getI64Type(), local);
+      local = builder.create<tensor::FromElementsOp>(op->getLoc(), RankedTensorType::get({}, local.getType()), local);
+    }
+    returned.push_back(local);
+  }
+  builder.create<func::ReturnOp>(op->getLoc(), returned);
+  result.function.setType(
+      builder.getFunctionType(body->getArgumentTypes(), llvm::to_vector(ValueRange(returned).getTypes())));
+  return std::move(result);
+}
+
+} // namespace weft::place

@@ -1,0 +1,85 @@
+// The kernel of one op: what a core computes of it from its own blocks. Internal to the general path.
+#pragma once
+
+#include "compiler/place/GeneralLoops.h"
+#include "kernels/TileKernels.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/IR/PatternMatch.h"
+
+#include <array>
+
+namespace weft::place {
+
+/// Which dimension of a tensor each axis divides: [0] x, [1] y; -1: none.
+using Division = std::array<int64_t, 2>;
+inline constexpr Division whole = {-1, -1};
+
+/// How one op is divided: the loop that each axis takes.
+struct Split {
+  Division loops = whole;
+  bool any() const { return loops != whole; }
+};
+
+/// A tensor that the kernel reads, divided as the core holds it.
+struct KernelInput {
+  mlir::Value value;
+  Division held = whole;
+};
+
+/// Whether a kernel makes the value by itself instead of reading it: fills, tensors without elements or contents,
+/// scalars.
+bool isMadeInKernel(mlir::Value value);
+
+/// A function on local tensors for KernelInputs `inputs`, then the ranks on x and y as indices; its results are those
+/// of `op` that have elements. A result that is no tensor becomes a tensor of rank 0.
+struct LocalFunction {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::func::FuncOp function;
+  llvm::SmallVector<KernelInput> inputs;
+};
+
+class LocalBuilder {
+public:
+  /// `cores` on x and y. `divisionOf` a value that is not made in the kernel says how cores hold it when the kernel
+  /// runs as its operand `dims` (empty: it has to be whole).
+  using DivisionOf = llvm::function_ref<Division(mlir::Value, llvm::ArrayRef<LoopDim> dims)>;
+  LocalBuilder(mlir::Operation *op, const std::optional<OpLoops> &loops, Split split, std::array<int64_t, 2> cores,
+               DivisionOf divisionOf);
+
+  LocalFunction build();
+
+private:
+  using Value = mlir::Value;
+  int64_t localExtent(int64_t loop) const;
+  bool isSplit(int64_t loop) const { return loop >= 0 && (split.loops[0] == loop || split.loops[1] == loop); }
+  /// Index of the first iteration that the core does.
+  Value start(int64_t loop);
+  mlir::RankedTensorType localType(mlir::RankedTensorType type, llvm::ArrayRef<int64_t> loopOfDim) const;
+
+  Value argument(Value value, Division held);
+  /// The part of a held tensor that the op works on.
+  Value operand(Value value, llvm::ArrayRef<LoopDim> dims);
+  /// `value`, which is whole, in the kernel.
+  Value captured(Value value);
+  Value made(Value value, llvm::ArrayRef<LoopDim> dims);
+  void mapCaptures(mlir::Operation *op);
+
+  llvm::SmallVector<Value> localise();
+  llvm::SmallVector<Value> localiseGeneric();
+  llvm::SmallVector<Value> clone(mlir::Operation *source);
+
+  mlir::Operation *op;
+  std::optional<OpLoops> loops;
+  Split split;
+  std::array<int64_t, 2> cores;
+  DivisionOf divisionOf;
+  mlir::OpBuilder builder;
+  LocalFunction result;
+  mlir::IRMapping mapping;
+  std::array<Value, 2> ranks;
+  llvm::DenseMap<int64_t, Value> starts;
+};
+
+} // namespace weft::place

@@ -1,0 +1,194 @@
+#include "compiler/place/GeneralLoops.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace weft::place {
+
+namespace {
+
+using Kind = OpLoops::Kind;
+
+RankedTensorType tensorOf(Value value) { return dyn_cast<RankedTensorType>(value.getType()); }
+
+/// The index that `expr` is, as a LoopDim; nothing if it is not linear.
+std::optional<LoopDim> dimOf(AffineExpr expr, unsigned loops) {
+  LoopDim dim;
+  if (auto single = dyn_cast<AffineDimExpr>(expr)) {
+    dim.loop = single.getPosition();
+    return dim;
+  }
+  if (!expr.isPureAffine())
+    return std::nullopt;
+  // f(e_i) - f(0) where the expression is a sum of multiples; floor and mod are not.
+  bool linear = true;
+  expr.walk([&](AffineExpr part) {
+    linear &= part.getKind() == AffineExprKind::Add || part.getKind() == AffineExprKind::Mul ||
+              part.getKind() == AffineExprKind::Constant || part.getKind() == AffineExprKind::DimId;
+  });
+  if (!linear)
+    return std::nullopt;
+  MLIRContext *context = expr.getContext();
+  auto at = [&](unsigned unit) {
+    SmallVector<AffineExpr> values;
+    for (unsigned i = 0; i < loops; ++i)
+      values.push_back(getAffineConstantExpr(i == unit ? 1 : 0, context));
+    return cast<AffineConstantExpr>(simplifyAffineExpr(expr.replaceDims(values), 0, 0)).getValue();
+  };
+  int64_t origin = at(loops);
+  for (unsigned i = 0; i < loops; ++i)
+    dim.factors.push_back(at(i) - origin);
+  return dim;
+}
+
+/// Whether the op adds up f32 in its first output, beginning with zeros.
+bool addsFromZero(linalg::GenericOp op) {
+  if (op.getNumDpsInits() != 1 || !tensorOf(op.getDpsInits()[0]).getElementType().isF32())
+    return false;
+  auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
+  if (!fill || !matchPattern(fill.value(), m_AnyZeroFloat()))
+    return false;
+  auto add = op.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  BlockArgument sum = op.getBody()->getArguments().back();
+  return add && sum.hasOneUse() && (add.getLhs() == sum || add.getRhs() == sum);
+}
+
+std::optional<OpLoops> loopsOfGeneric(linalg::GenericOp op) {
+  OpLoops loops;
+  llvm::append_range(loops.extents, op.getStaticLoopRanges());
+  bool adds = addsFromZero(op);
+  for (utils::IteratorType kind : op.getIteratorTypesArray())
+    loops.kinds.push_back(kind == utils::IteratorType::parallel ? Kind::Parallel : adds ? Kind::Sum : Kind::Fixed);
+  unsigned count = loops.extents.size();
+  for (OpOperand &operand : op->getOpOperands()) {
+    loops.operands.emplace_back();
+    for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
+      auto dim = dimOf(expr, count);
+      if (!dim || llvm::any_of(dim->factors, [](int64_t factor) { return factor < 0; })) { // its loops stay whole
+        dim.emplace();
+        for (unsigned i = 0; i < count; ++i)
+          if (expr.isFunctionOfDim(i))
+            loops.kinds[i] = Kind::Fixed;
+      }
+      loops.operands.back().push_back(*dim);
+    }
+  }
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    loops.results.emplace_back();
+    llvm::SmallDenseSet<int64_t> used;
+    for (AffineExpr expr : op.getMatchingIndexingMap(&init).getResults()) {
+      auto single = dyn_cast<AffineDimExpr>(expr);
+      if (!single)
+        return std::nullopt;
+      loops.results.back().push_back(single.getPosition());
+      used.insert(single.getPosition());
+    }
+    for (unsigned i = 0; i < count; ++i) // a parallel loop that a result does not follow is written many times
+      if (loops.kinds[i] == Kind::Parallel && !used.contains(i))
+        loops.kinds[i] = Kind::Fixed;
+  }
+  return loops;
+}
+
+/// Loops over the dimensions of the one result.
+OpLoops overResult(Operation *op) {
+  OpLoops loops;
+  RankedTensorType type = tensorOf(op->getResult(0));
+  llvm::append_range(loops.extents, type.getShape());
+  loops.kinds.assign(type.getRank(), Kind::Parallel);
+  loops.operands.resize(op->getNumOperands());
+  loops.results.emplace_back(llvm::to_vector<4>(llvm::seq<int64_t>(0, type.getRank())));
+  return loops;
+}
+
+OpLoops loopsOfExtract(tensor::ExtractSliceOp op) {
+  OpLoops loops = overResult(op);
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  int64_t next = 0;
+  for (auto [d, extent] : llvm::enumerate(op.getSourceType().getShape())) {
+    LoopDim dim;
+    if (!dropped[d]) {
+      auto offset = getConstantIntValue(op.getMixedOffsets()[d]);
+      int64_t stride = getConstantIntValue(op.getMixedStrides()[d]).value_or(0);
+      if (offset == 0 && stride == 1 && loops.extents[next] == extent) {
+        dim.loop = next;
+      } else if (stride) { // the result may be divided where the source is whole
+        dim.factors.assign(loops.extents.size(), 0);
+        dim.factors[next] = stride;
+      } else {
+        loops.kinds[next] = Kind::Fixed;
+      }
+      ++next;
+    }
+    loops.operands[0].push_back(dim);
+  }
+  return loops;
+}
+
+OpLoops loopsOfInsert(tensor::InsertSliceOp op) {
+  OpLoops loops = overResult(op);
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  for (int64_t d = 0; d < op.getDestType().getRank(); ++d) {
+    loops.operands[1].push_back({d, {}});
+    bool all = getConstantIntValue(op.getMixedOffsets()[d]) == 0 && getConstantIntValue(op.getMixedStrides()[d]) == 1 &&
+               getConstantIntValue(op.getMixedSizes()[d]) == op.getDestType().getDimSize(d);
+    if (!all || dropped[d])
+      loops.kinds[d] = Kind::Fixed;
+    if (!dropped[d])
+      loops.operands[0].push_back({all ? d : -1, {}});
+  }
+  return loops;
+}
+
+OpLoops loopsOfPad(tensor::PadOp op) {
+  OpLoops loops = overResult(op);
+  for (int64_t d = 0; d < op.getResultType().getRank(); ++d) {
+    bool none = op.getSourceType().getDimSize(d) == op.getResultType().getDimSize(d);
+    if (!none)
+      loops.kinds[d] = Kind::Fixed;
+    loops.operands[0].push_back({none ? d : -1, {}});
+  }
+  // Indices in the padding's region would be local ones.
+  if (!op.getConstantPaddingValue())
+    loops.kinds.assign(loops.kinds.size(), Kind::Fixed);
+  return loops;
+}
+
+OpLoops loopsOfConcat(tensor::ConcatOp op) {
+  OpLoops loops = overResult(op);
+  auto along = static_cast<int64_t>(op.getDim());
+  loops.kinds[along] = Kind::Fixed;
+  for (auto &dims : loops.operands)
+    for (int64_t d = 0; d < op.getResultType().getRank(); ++d)
+      dims.push_back({d == along ? -1 : d, {}});
+  return loops;
+}
+
+} // namespace
+
+double OpLoops::trips() const {
+  double product = 1;
+  for (int64_t extent : extents)
+    product *= static_cast<double>(extent);
+  return product;
+}
+
+std::optional<OpLoops> loopsOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, std::optional<OpLoops>>(op)
+      .Case([](linalg::GenericOp generic) { return loopsOfGeneric(generic); })
+      .Case([](tensor::ExtractSliceOp slice) { return loopsOfExtract(slice); })
+      .Case([](tensor::InsertSliceOp slice) { return loopsOfInsert(slice); })
+      .Case([](tensor::PadOp pad) { return loopsOfPad(pad); })
+      .Case([](tensor::ConcatOp concat) { return loopsOfConcat(concat); })
+      .Case([](tensor::GenerateOp generate) { return overResult(generate); })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+} // namespace weft::place

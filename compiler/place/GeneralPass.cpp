@@ -1,0 +1,159 @@
+// The general path: preparation and the pass.
+#include "compiler/place/GeneralPlacer.h"
+
+#include "compiler/graph/GraphModule.h"
+#include "dialects/xf/XfDialect.h"
+#include "dialects/xf/XfPasses.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace weft::place {
+
+namespace {
+
+/// linalg.map, whose body does not see what its output was before.
+linalg::GenericOp generalMap(IRRewriter &rewriter, linalg::MapOp map) {
+  auto type = cast<RankedTensorType>(map.getInit().getType());
+  SmallVector<AffineMap> maps(map.getInputs().size() + 1, rewriter.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  auto generic =
+      rewriter.create<linalg::GenericOp>(map.getLoc(), type, map.getInputs(), map.getInit(), maps, iterators);
+  Block *body = rewriter.createBlock(&generic.getRegion());
+  for (Value operand : generic->getOperands())
+    body->addArgument(cast<RankedTensorType>(operand.getType()).getElementType(), map.getLoc());
+  rewriter.mergeBlocks(map.getBody(), body, body->getArguments().drop_back());
+  rewriter.replaceOp(map, generic);
+  return generic;
+}
+
+/// Named structured ops as linalg.generic, but for those that a kernel makes by itself, views of weights, and ops that
+/// are more than one loop nest.
+void generalise(ModuleOp module) {
+  IRRewriter rewriter(module.getContext());
+  SmallVector<linalg::LinalgOp> ops;
+  module.walk([&](linalg::LinalgOp op) {
+    bool top = isa<func::FuncOp>(op->getParentOp());
+    bool view = isa<linalg::TransposeOp>(op.getOperation()) && storedView(op->getResult(0));
+    if (top && !view && !isa<linalg::FillOp, linalg::GenericOp>(op.getOperation()))
+      ops.push_back(op);
+  });
+  for (linalg::LinalgOp op : ops) {
+    rewriter.setInsertionPoint(op);
+    Location loc = op->getLoc();
+    FailureOr<linalg::GenericOp> made = failure();
+    if (auto map = dyn_cast<linalg::MapOp>(op.getOperation()))
+      made = generalMap(rewriter, map);
+    else
+      made = linalg::generalizeNamedOp(rewriter, op);
+    if (succeeded(made))
+      (*made)->setLoc(loc);
+  }
+}
+
+/// A producer joins its only consumer where nothing is computed twice.
+bool fuses(OpOperand *operand) {
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  return producer && consumer && producer->hasOneUse() && producer.getNumLoops() == consumer.getNumLoops() &&
+         producer.getNumReductionLoops() == 0 && consumer.getNumReductionLoops() == 0;
+}
+
+struct GeneralPlacePass : PassWrapper<GeneralPlacePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(GeneralPlacePass)
+  GeneralPlacePass() = default;
+  GeneralPlacePass(const GeneralPlacePass &other) : PassWrapper(other) {
+    width = other.width;
+    height = other.height;
+  }
+  StringRef getArgument() const override { return "place-general"; }
+  StringRef getDescription() const override { return "Place the ops of a tensor program on a mesh, one by one"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<grid::GridDialect, scf::SCFDialect, arith::ArithDialect, linalg::LinalgDialect,
+                    memref::MemRefDialect, math::MathDialect, tensor::TensorDialect>();
+  }
+  void runOnOperation() override {
+    PlaceOptions options;
+    options.width = width;
+    options.height = height;
+    GeneralReport report;
+    if (failed(prepareGeneral(getOperation())) || failed(placeGeneral(getOperation(), options, report)))
+      signalPassFailure();
+  }
+  Option<int64_t> width{*this, "width", llvm::cl::desc("cores along x"), llvm::cl::init(1)};
+  Option<int64_t> height{*this, "height", llvm::cl::desc("cores along y"), llvm::cl::init(1)};
+};
+
+} // namespace
+
+LogicalResult prepareGeneral(ModuleOp module) {
+  MLIRContext *context = module.getContext();
+  context->loadDialect<arith::ArithDialect, linalg::LinalgDialect, math::MathDialect, tensor::TensorDialect,
+                       scf::SCFDialect>();
+  RewritePatternSet decompose(context);
+  xf::populateDecomposeToLinalgPatterns(decompose);
+  if (failed(applyPatternsAndFoldGreedily(module, std::move(decompose))))
+    return module.emitError("the ops of the model do not decompose to linalg");
+  PassManager passes(context);
+  passes.addPass(createInlinerPass());
+  passes.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  passes.addPass(createCanonicalizerPass());
+  passes.addPass(createCSEPass());
+  if (failed(passes.run(module)))
+    return failure();
+  generalise(module);
+  RewritePatternSet fuse(context);
+  linalg::populateElementwiseOpsFusionPatterns(fuse, fuses);
+  linalg::GenericOp::getCanonicalizationPatterns(fuse, context);
+  if (failed(applyPatternsAndFoldGreedily(module, std::move(fuse))))
+    return module.emitError("elementwise ops cannot be fused");
+  PassManager clean(context);
+  clean.addPass(createCSEPass());
+  return clean.run(module);
+}
+
+LogicalResult placeGeneral(ModuleOp module, const PlaceOptions &options, GeneralReport &report) {
+  SmallVector<func::FuncOp> sources;
+  for (StringRef name : {graph::mainFunction, graph::prefillFunction, graph::decodeFunction})
+    if (auto source = module.lookupSymbol<func::FuncOp>(name)) {
+      if (source.isDeclaration() || !source.getBody().hasOneBlock())
+        return source.emitError("a program is a function of one block");
+      sources.push_back(source);
+    }
+  if (sources.empty())
+    return module.emitError("a tensor program is a function @main");
+  module.getContext()->loadDialect<grid::GridDialect>();
+  Mesh mesh = Mesh::make(options.width, options.height, !options.cannon);
+  OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+  builder.create<grid::MeshOp>(module.getLoc(), "mesh", mesh.width, mesh.height,
+                               options.cannon ? grid::RankOrder::Identity : grid::RankOrder::Interleave);
+  SmallVector<func::FuncOp> targets;
+  for (func::FuncOp source : sources) {
+    std::string name = source.getName().str();
+    source.setName(graphName(name));
+    builder.setInsertionPointAfter(source);
+    targets.push_back(builder.create<func::FuncOp>(source.getLoc(), name, builder.getFunctionType({}, {})));
+    if (failed(GeneralPlacer(module, mesh, options, report).place(source, targets.back())))
+      return failure();
+  }
+  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+    if (!llvm::is_contained(targets, function) && !function->hasAttr(workAttribute))
+      function.erase();
+  return success();
+}
+
+void registerGeneralPasses() { PassRegistration<GeneralPlacePass>(); }
+
+} // namespace weft::place

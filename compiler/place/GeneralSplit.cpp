@@ -1,0 +1,134 @@
+// Which loops of an op the axes take: the split with the least predicted cost.
+#include "compiler/place/GeneralPlacer.h"
+
+using namespace mlir;
+
+namespace weft::place {
+
+namespace {
+
+/// Cycles for one run of an op's body, about: what matters is how it compares with a word on a link.
+constexpr double cyclesPerTrip = 0.5;
+/// Cycles that a kernel call or the start of a transfer takes beside its work.
+constexpr double cyclesPerStep = 30;
+
+double bytesOf(RankedTensorType type, Division division, std::array<int64_t, 2> cores) {
+  auto bytes = static_cast<double>(grid::elementBytes(type.getElementType()));
+  for (auto [d, extent] : llvm::enumerate(type.getShape())) {
+    int axis = division[0] == static_cast<int64_t>(d) ? 0 : division[1] == static_cast<int64_t>(d) ? 1 : -1;
+    bytes *= static_cast<double>(axis < 0 ? extent : ceilDiv(extent, cores[axis]));
+  }
+  return bytes;
+}
+
+} // namespace
+
+Division GeneralPlacer::wanted(Value value, ArrayRef<LoopDim> dims, const Split &split) {
+  Division follows = whole;
+  for (int axis : {0, 1})
+    for (auto [d, dim] : llvm::enumerate(dims))
+      if (split.loops[axis] >= 0 && dim.loop == split.loops[axis] && cores(axis) > 1)
+        follows[axis] = static_cast<int64_t>(d);
+  if (isResident(value))
+    return storedView(value) ? follows : whole;
+  // An axis that divides what the op does not divide, or divides otherwise, is gathered; what is whole the kernel
+  // slices.
+  auto found = values.find(value);
+  if (found == values.end())
+    return whole;
+  Division best = found->second.forms.front().first;
+  for (int axis : {0, 1})
+    if (best[axis] != follows[axis])
+      best[axis] = -1;
+  for (auto &[form, ignored] : found->second.forms)
+    if (llvm::all_of(ArrayRef<int>{0, 1}, [&](int axis) { return form[axis] < 0 || form[axis] == follows[axis]; }))
+      return form;
+  return best;
+}
+
+double GeneralPlacer::cost(Operation *op, const OpLoops &loops, const Split &split) {
+  const std::array<int64_t, 2> size = {mesh.width, mesh.height};
+  double trips = loops.trips();
+  for (int axis : {0, 1})
+    if (int64_t loop = split.loops[axis]; loop >= 0)
+      trips *= static_cast<double>(ceilDiv(loops.extents[loop], size[axis])) / static_cast<double>(loops.extents[loop]);
+  double cycles = trips * cyclesPerTrip;
+  // A byte of SRAM is worth the more the less of it there is.
+  auto room = static_cast<double>(options.sramBytes ? options.sramBytes : 1 << 16);
+  auto memory = [&](double bytes) { return bytes * (0.25 + 8 * bytes / room); };
+  for (auto [i, value] : llvm::enumerate(op->getOperands())) {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type || isMadeInKernel(value))
+      continue;
+    ArrayRef<LoopDim> dims = loops.operands[i];
+    Division held = wanted(value, dims, split);
+    double bytes = bytesOf(type, held, size);
+    if (isResident(value)) {
+      cycles += bytes * std::clamp(weightPressure, 0.05, 16.0);
+      continue;
+    }
+    Division from = divisionOf(value);
+    if (from == held || llvm::any_of(values[value].forms, [&](auto &form) { return form.first == held; }))
+      continue;
+    for (int axis : {0, 1})
+      if (from[axis] != held[axis]) { // a ring of blocks
+        from[axis] = -1;
+        cycles += bytesOf(type, from, size) / 4 + cyclesPerStep * static_cast<double>(size[axis]);
+      }
+    cycles += memory(bytes);
+  }
+  for (auto [i, result] : llvm::enumerate(op->getResults())) {
+    auto type = dyn_cast<RankedTensorType>(result.getType());
+    if (!type)
+      continue;
+    Division division = whole;
+    for (int axis : {0, 1})
+      if (int64_t loop = split.loops[axis]; loop >= 0 && loops.kinds[loop] == OpLoops::Kind::Parallel)
+        division[axis] = llvm::find(loops.results[i], loop) - loops.results[i].begin();
+    double bytes = bytesOf(type, division, size);
+    cycles += memory(bytes);
+    for (int axis : {0, 1})
+      if (int64_t loop = split.loops[axis]; loop >= 0 && loops.kinds[loop] == OpLoops::Kind::Sum)
+        cycles += bytes / 2 + cyclesPerStep * static_cast<double>(size[axis]);
+  }
+  return cycles;
+}
+
+Split GeneralPlacer::chooseSplit(Operation *op, const OpLoops &loops) {
+  Split best;
+  double least = cost(op, loops, best);
+  auto takes = [&](int axis, int64_t loop) {
+    return loop < 0 || (cores(axis) > 1 && loops.extents[loop] > 1 && loops.kinds[loop] != OpLoops::Kind::Fixed);
+  };
+  auto count = static_cast<int64_t>(loops.extents.size());
+  for (int64_t x = -1; x < count; ++x)
+    for (int64_t y = -1; y < count; ++y) {
+      if ((x >= 0 && x == y) || !takes(0, x) || !takes(1, y))
+        continue;
+      bool sums = x >= 0 && y >= 0 && loops.kinds[x] == OpLoops::Kind::Sum && loops.kinds[y] == OpLoops::Kind::Sum;
+      if (sums) // a value is partial along one axis
+        continue;
+      Split split{{x, y}};
+      if (double cycles = cost(op, loops, split); cycles < least) {
+        best = split;
+        least = cycles;
+      }
+    }
+  return best;
+}
+
+std::string GeneralPlacer::describe(const OpLoops &loops, const Split &split) const {
+  std::string text;
+  for (int axis : {0, 1}) {
+    int64_t loop = split.loops[axis];
+    if (loop < 0)
+      continue;
+    bool sum = loops.kinds[loop] == OpLoops::Kind::Sum;
+    auto dim = llvm::find(loops.results[0], loop) - loops.results[0].begin();
+    text += (text.empty() ? "" : ", ") + std::string(axis == 0 ? "x: " : "y: ") +
+            (sum ? "sum over " : "dimension " + std::to_string(dim) + " of ") + std::to_string(loops.extents[loop]);
+  }
+  return text;
+}
+
+} // namespace weft::place

@@ -1,0 +1,23 @@
+// Views of stored weights: what slices, transpositions and reshapes of an xf.param come to in the model's file.
+#pragma once
+
+#include "mlir/IR/Value.h"
+
+#include "llvm/ADT/SmallVector.h"
+
+#include <optional>
+#include <string>
+
+namespace weft::place {
+
+/// Element (i, j, …) is the stored element at base + offset(i) + offset(j) + …, as grid.stored has it.
+struct StoredView {
+  std::string name;
+  int64_t base = 0;
+  llvm::SmallVector<llvm::SmallVector<int64_t, 2>, 4> digits; // by dimension: size, stride, …
+};
+
+/// Nothing: `value` is no weight, or more than a view of one.
+std::optional<StoredView> storedView(mlir::Value value);
+
+} // namespace weft::place

@@ -1,0 +1,88 @@
+#include "runtime/TensorProgram.h"
+
+#include "runtime/package/Elements.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace weft::runtime {
+namespace {
+
+/// What NumPy calls the elements of an array that holds those of `tensor`.
+std::string numpyName(const pkg::HostTensorT &tensor) {
+  const uint32_t bytes = elementBytes(tensor.element);
+  if (npyElementBytes(tensor.dtype) == bytes)
+    return tensor.dtype;
+  return bytes == 1 ? "uint8" : bytes == 2 ? "uint16" : bytes == 4 ? "uint32" : "uint64";
+}
+
+bool holds(const NpyArray &array, const pkg::HostTensorT &tensor) {
+  if (npyElementBytes(tensor.dtype) == elementBytes(tensor.element))
+    return array.dtype == tensor.dtype;
+  // Bits of a format that NumPy does not have.
+  return npyElementBytes(array.dtype) == elementBytes(tensor.element) &&
+         (array.dtype.starts_with("uint") || array.dtype.starts_with("int") || array.dtype.starts_with("void"));
+}
+
+std::string names(const pkg::ProgramT &program) {
+  std::vector<std::string> all;
+  for (const auto &input : program.inputs)
+    all.push_back(input->name);
+  return all.empty() ? "it has none" : fmt::format("it has {}", fmt::join(all, ", "));
+}
+
+} // namespace
+
+std::string describe(const pkg::HostTensorT &tensor) {
+  return fmt::format("{} [{}]", tensor.dtype, fmt::join(tensor.shape, ", "));
+}
+
+Result<std::vector<LaunchInput>> tensorInputs(const pkg::ProgramT &program, const NamedArrays &given) {
+  for (auto entry = given.begin(); entry != given.end(); ++entry) {
+    auto sameName = [&](const auto &other) { return other.first == entry->first; };
+    if (std::find_if(given.begin(), entry, sameName) != entry)
+      return userError(fmt::format("input '{}' is given twice", entry->first));
+    if (std::none_of(program.inputs.begin(), program.inputs.end(),
+                     [&](const auto &input) { return input->name == entry->first; }))
+      return userError(fmt::format("the program has no input '{}': {}", entry->first, names(program)));
+  }
+  std::vector<LaunchInput> inputs;
+  for (const auto &input : program.inputs) {
+    if (!input->tensor)
+      return internalError(fmt::format("input '{}' has no shape", input->name));
+    const pkg::HostTensorT &tensor = *input->tensor;
+    auto array = std::find_if(given.begin(), given.end(), [&](const auto &each) { return each.first == input->name; });
+    if (array == given.end())
+      return userError(fmt::format("input '{}' is missing; give it with --input {}=FILE.npy, {}", input->name,
+                                   input->name, describe(tensor)));
+    const NpyArray &found = array->second;
+    if (!holds(found, tensor))
+      return userError(fmt::format(
+          "input '{}' has elements of type {}, the program takes {}{}", input->name, found.dtype, tensor.dtype,
+          numpyName(tensor) == tensor.dtype ? "" : fmt::format(", given as their bits in {}", numpyName(tensor))));
+    if (found.shape != tensor.shape)
+      return userError(fmt::format("input '{}' has the shape [{}], the program takes [{}]", input->name,
+                                   fmt::join(found.shape, ", "), fmt::join(tensor.shape, ", ")));
+    LaunchInput launch;
+    launch.name = input->name;
+    launch.bytes = found.bytes;
+    inputs.push_back(std::move(launch));
+  }
+  return inputs;
+}
+
+Result<NamedArrays> tensorOutputs(const pkg::ProgramT &program, const LaunchResult &result) {
+  NamedArrays arrays;
+  for (const auto &output : program.outputs) {
+    auto found = std::find_if(result.outputs.begin(), result.outputs.end(),
+                              [&](const LaunchOutput &each) { return each.name == output->name; });
+    if (found == result.outputs.end() || !output->tensor)
+      return internalError(fmt::format("the launch gave no '{}'", output->name));
+    arrays.emplace_back(output->name, NpyArray{output->tensor->shape, numpyName(*output->tensor), found->bytes});
+  }
+  return arrays;
+}
+
+} // namespace weft::runtime

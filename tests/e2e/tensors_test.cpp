@@ -1,0 +1,141 @@
+// Tensor programs through the whole chain on odd meshes, against their interpretation at the graph level.
+#include "tests/e2e/Tensors.h"
+
+#include <fmt/format.h>
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+const MeshSize meshes[] = {{1, 1}, {3, 2}, {4, 4}, {5, 3}};
+
+void checkOn(TensorCase &program, MeshSize mesh, const std::vector<Bytes> &inputs, double rtol = 1e-5,
+             double atol = 1e-6) {
+  INFO("mesh " << nameOf(mesh));
+  std::vector<Bytes> expected = program.interpret(inputs), seen = program.run(mesh, inputs);
+  REQUIRE(seen.size() == expected.size());
+  for (size_t i = 0; i < seen.size(); ++i)
+    checkClose(seen[i], expected[i], program.outputs()[i].dtype, rtol, atol);
+}
+
+void check(const std::string &text, bool wild = false) {
+  for (MeshSize mesh : meshes) {
+    TensorCase program(text);
+    std::mt19937 random(7);
+    checkOn(program, mesh, randomInputs(program.inputs(), random, wild));
+  }
+}
+
+} // namespace
+
+TEST_CASE("elementwise ops, several inputs and outputs of several types") {
+  check(R"(
+    func.func @main(%a: tensor<7x5xf32> {xf.name = "a", xf.dtype = "float32"},
+                    %b: tensor<5xf32> {xf.name = "b", xf.dtype = "float32"},
+                    %n: tensor<3xi64> {xf.name = "n", xf.dtype = "int64"})
+        -> (tensor<7x5xf32> {xf.name = "sum", xf.dtype = "float32"}, tensor<7x5xi1> {xf.name = "more", xf.dtype = "bool"},
+            tensor<3xi64> {xf.name = "twice", xf.dtype = "int64"}, tensor<f64> {xf.name = "c", xf.dtype = "float64"}) {
+      %e = tensor.empty() : tensor<7x5xf32>
+      %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>],
+                           iterator_types = ["parallel", "parallel"]}
+          ins(%a, %b : tensor<7x5xf32>, tensor<5xf32>) outs(%e : tensor<7x5xf32>) {
+        ^bb0(%x: f32, %y: f32, %o: f32):
+          %z = arith.addf %x, %y : f32
+          linalg.yield %z : f32
+      } -> tensor<7x5xf32>
+      %f = tensor.empty() : tensor<7x5xi1>
+      %m = linalg.map ins(%a, %s : tensor<7x5xf32>, tensor<7x5xf32>) outs(%f : tensor<7x5xi1>) (%x: f32, %y: f32) {
+        %c = arith.cmpf olt, %x, %y : f32
+        linalg.yield %c : i1
+      }
+      %t = arith.addi %n, %n : tensor<3xi64>
+      %c = arith.constant dense<2.5> : tensor<f64>
+      return %s, %m, %t, %c : tensor<7x5xf32>, tensor<7x5xi1>, tensor<3xi64>, tensor<f64>
+    })");
+}
+
+TEST_CASE("matrix products, reductions and transpositions") {
+  const std::string text = R"(
+    func.func @main(%a: tensor<9x14xf32> {xf.name = "a", xf.dtype = "float32"},
+                    %b: tensor<14x11xf32> {xf.name = "b", xf.dtype = "float32"})
+        -> (tensor<9x11xf32> {xf.dtype = "float32"}, tensor<11x9xf32> {xf.dtype = "float32"},
+            tensor<9xf32> {xf.dtype = "float32"}, tensor<f32> {xf.dtype = "float32"}, tensor<11xf32> {xf.dtype = "float32"}) {
+      %zero = arith.constant 0.0 : f32
+      %least = arith.constant 0xff800000 : f32
+      %e = tensor.empty() : tensor<9x11xf32>
+      %i = linalg.fill ins(%zero : f32) outs(%e : tensor<9x11xf32>) -> tensor<9x11xf32>
+      %c = linalg.matmul ins(%a, %b : tensor<9x14xf32>, tensor<14x11xf32>) outs(%i : tensor<9x11xf32>) -> tensor<9x11xf32>
+      %f = tensor.empty() : tensor<11x9xf32>
+      %t = linalg.transpose ins(%c : tensor<9x11xf32>) outs(%f : tensor<11x9xf32>) permutation = [1, 0]
+      %g = tensor.empty() : tensor<9xf32>
+      %h = linalg.fill ins(%zero : f32) outs(%g : tensor<9xf32>) -> tensor<9xf32>
+      %r = linalg.reduce {arith.addf} ins(%c : tensor<9x11xf32>) outs(%h : tensor<9xf32>) dimensions = [1]
+      %k = tensor.empty() : tensor<f32>
+      %l = linalg.fill ins(%zero : f32) outs(%k : tensor<f32>) -> tensor<f32>
+      %s = linalg.reduce {arith.addf} ins(%r : tensor<9xf32>) outs(%l : tensor<f32>) dimensions = [0]
+      %m = tensor.empty() : tensor<11xf32>
+      %n = linalg.fill ins(%least : f32) outs(%m : tensor<11xf32>) -> tensor<11xf32>
+      %x = linalg.reduce {arith.maximumf} ins(%t : tensor<11x9xf32>) outs(%n : tensor<11xf32>) dimensions = [1]
+      return %c, %t, %r, %s, %x : tensor<9x11xf32>, tensor<11x9xf32>, tensor<9xf32>, tensor<f32>, tensor<11xf32>
+    })";
+  check(text);
+}
+
+TEST_CASE("slices, padding, concatenation and reshapes, also of infinities and NaN") {
+  check(R"(
+    func.func @main(%a: tensor<6x10xf32> {xf.dtype = "float32"}, %n: tensor<1xi64> {xf.dtype = "int64"})
+        -> (tensor<3x4xf32> {xf.dtype = "float32"}, tensor<8x10xf32> {xf.dtype = "float32"},
+            tensor<6x20xf32> {xf.dtype = "float32"}, tensor<60xf32> {xf.dtype = "float32"},
+            tensor<2x3x10xf32> {xf.dtype = "float32"}, tensor<1x10xf32> {xf.dtype = "float32"},
+            tensor<6x10xf32> {xf.dtype = "float32"}, tensor<0x4xf32> {xf.dtype = "float32"}) {
+      %zero = arith.constant 1.5 : f32
+      %0 = tensor.extract_slice %a[1, 2] [3, 4] [2, 1] : tensor<6x10xf32> to tensor<3x4xf32>
+      %1 = tensor.pad %a low[2, 0] high[0, 0] {
+        ^bb0(%i: index, %j: index):
+          tensor.yield %zero : f32
+      } : tensor<6x10xf32> to tensor<8x10xf32>
+      %2 = tensor.concat dim(1) %a, %a : (tensor<6x10xf32>, tensor<6x10xf32>) -> tensor<6x20xf32>
+      %3 = tensor.collapse_shape %a [[0, 1]] : tensor<6x10xf32> into tensor<60xf32>
+      %4 = tensor.expand_shape %a [[0, 1], [2]] output_shape [2, 3, 10] : tensor<6x10xf32> into tensor<2x3x10xf32>
+      %c0 = arith.constant 0 : index
+      %c5 = arith.constant 5 : i64
+      %v = tensor.extract %n[%c0] : tensor<1xi64>
+      %w = arith.minsi %v, %c5 : i64
+      %at = arith.index_cast %w : i64 to index
+      %5 = tensor.extract_slice %a[%at, 0] [1, 10] [1, 1] : tensor<6x10xf32> to tensor<1x10xf32>
+      %6 = tensor.insert_slice %5 into %a[0, 0] [1, 10] [1, 1] : tensor<1x10xf32> into tensor<6x10xf32>
+      %7 = tensor.extract_slice %a[0, 0] [0, 4] [1, 1] : tensor<6x10xf32> to tensor<0x4xf32>
+      return %0, %1, %2, %3, %4, %5, %6, %7 : tensor<3x4xf32>, tensor<8x10xf32>, tensor<6x20xf32>, tensor<60xf32>,
+          tensor<2x3x10xf32>, tensor<1x10xf32>, tensor<6x10xf32>, tensor<0x4xf32>
+    })",
+        true);
+}
+
+TEST_CASE("gathers, loops and constants") {
+  check(R"(
+    func.func @main(%table: tensor<8x6xf32> {xf.dtype = "float32"}, %ids: tensor<5xi64> {xf.dtype = "int64"},
+                    %n: tensor<i64> {xf.dtype = "int64"})
+        -> (tensor<5x6xf32> {xf.dtype = "float32"}, tensor<8x6xf32> {xf.dtype = "float32"}, tensor<3xf32> {xf.dtype = "float32"}) {
+      %e = tensor.empty() : tensor<5x6xf32>
+      %g = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>],
+                           iterator_types = ["parallel", "parallel"]}
+          ins(%ids : tensor<5xi64>) outs(%e : tensor<5x6xf32>) {
+        ^bb0(%id: i64, %o: f32):
+          %row = arith.index_cast %id : i64 to index
+          %column = linalg.index 1 : index
+          %v = tensor.extract %table[%row, %column] : tensor<8x6xf32>
+          linalg.yield %v : f32
+      } -> tensor<5x6xf32>
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %bound = tensor.extract %n[] : tensor<i64>
+      %times = arith.index_cast %bound : i64 to index
+      %loop = scf.for %i = %c0 to %times step %c1 iter_args(%t = %table) -> tensor<8x6xf32> {
+        %u = arith.addf %t, %table : tensor<8x6xf32>
+        scf.yield %u : tensor<8x6xf32>
+      }
+      %k = arith.constant dense<[1.0, 2.0, 4.0]> : tensor<3xf32>
+      return %g, %loop, %k : tensor<5x6xf32>, tensor<8x6xf32>, tensor<3xf32>
+    })");
+}
