@@ -133,6 +133,10 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
     if (!info)
       return internalError("weight '" + name.str() + "' is not among the model's tensors");
     PartColumns columns = columnsOf(op, part, dims[columnDim], type.getDimSize(columnDim), mesh, heads);
+    if (op.getRows())
+      for (int32_t &index : columns.index)
+        index =
+            static_cast<int32_t>(place::storedRow(cast<DenseI64ArrayAttr>((*op.getRows())[part]).asArrayRef(), index));
     auto weight = std::make_unique<pkg::WeightT>();
     weight->name = info->name;
     weight->file = info->file;

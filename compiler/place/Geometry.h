@@ -85,6 +85,18 @@ template <typename Digits> int64_t digitOffset(const Digits &digits, int64_t i) 
 /// blocks of `width`.
 int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, int64_t rankY, int64_t i);
 
+/// The stored row that column i of a part is, by the entry of grid.weight's `rows`.
+template <typename Rows> int64_t storedRow(const Rows &rows, int64_t i) {
+  if (rows.empty() || i < 0)
+    return i;
+  int64_t row = rows[0];
+  for (size_t d = rows.size(); d > 1; d -= 2) {
+    row += i % rows[d - 2] * rows[d - 1];
+    i /= rows[d - 2];
+  }
+  return row;
+}
+
 /// The largest power of two up to `most`, a power of two, such that each run of so many rows of a block on a core, from
 /// the block's beginning on, lies in one run of `most` elements of the whole. `indexOf(rank, i)` is the element that
 /// local row i is; the block has `rows` rows, a core `local`. `paddingJoins`: padding may lie in any run.

@@ -325,6 +325,8 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
                                          : heads.keyIndex(x, c);
             if (row < 0 || column < 0)
               continue;
+            if (op.getRows())
+              column = storedRow(cast<DenseI64ArrayAttr>((*op.getRows())[part]).asArrayRef(), column);
             int64_t from = op.getTransposed() ? column * storedColumns + row : row * storedColumns + column;
             if ((from + 1) * storedType.getIntOrFloatBitWidth() / 8 > static_cast<int64_t>(bytes.size()))
               return internalError("grid interpreter: weight '" + name + "' is smaller than its layout");

@@ -174,12 +174,18 @@ def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
   let summary = "weights resident in SRAM, by their names in the model's files";
   let description = [{
     `transposed`: stored out x in, as linear layers are. `heads` = [kv heads, query heads a kv head, head dimension] where a
-    dimension is divided by heads.
+    dimension is divided by heads. `rows` has for each part of a transposed weight [base, size, stride, size, stride, …]:
+    column i of the part is the stored row at base + the sum of the digits of i in a mixed radix, the outermost first, times
+    their strides. Empty: row i.
+
+    - G14: `rows` has an entry a part, each a base and pairs.
   }];
   let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order, UnitAttr:$transposed,
-                       OptionalAttr<DenseI64ArrayAttr>:$heads);
+                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$rows);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? (`rows` $rows^)? attr-dict `:` type($result)
+  }];
   let hasVerifier = 1;
 }
 

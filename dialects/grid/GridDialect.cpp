@@ -282,6 +282,14 @@ LogicalResult WeightOp::verify() {
   if (getHeads() && !areHeads(*getHeads()))
     return emitOpError("heads are [kv heads, query heads a kv head, an even head dimension]");
   int64_t parts = static_cast<int64_t>(getParts().size());
+  auto isRows = [](Attribute entry) {
+    auto digits = dyn_cast<DenseI64ArrayAttr>(entry);
+    return digits && (digits.empty() || digits.size() % 2 == 1) &&
+           llvm::all_of(digits.asArrayRef(), [](int64_t value) { return value >= 0; });
+  };
+  if (getRows() && (!getTransposed() || static_cast<int64_t>(getRows()->size()) != parts ||
+                    !llvm::all_of(*getRows(), isRows))) // G14
+    return emitOpError("G14: the rows of a transposed weight are a base and pairs of size and stride a part");
   bool byHeads = getOrder() == WeightOrder::Qkv || llvm::any_of(layoutOf(type).getDims(), [](ShardAttr dim) {
                    return dim.getKind() == ShardKind::Packed;
                  });
