@@ -71,6 +71,12 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
       return op.emitOpError("works on tensors; kernels are written on memrefs");
     rewriter.setInsertionPoint(op);
     auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
+    if (isa<linalg::MapOp>(op.getOperation())) { // has no generic form; padding and tensor.generate become one
+      if (failed(linalg::linalgOpToLoops(rewriter, op)))
+        return op.emitOpError("cannot be written as loops");
+      rewriter.eraseOp(op);
+      return success();
+    }
     if (!generic) {
       FailureOr<linalg::GenericOp> made = linalg::generalizeNamedOp(rewriter, op);
       if (failed(made))

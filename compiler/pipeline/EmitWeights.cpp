@@ -44,12 +44,15 @@ pkg::ElementType elementType(frontend::WeightType type) {
   case frontend::WeightType::I32:
     return pkg::ElementType::I32;
   case frontend::WeightType::F64:
+    return pkg::ElementType::F64;
   case frontend::WeightType::I16:
+    return pkg::ElementType::I16;
   case frontend::WeightType::I64:
+    return pkg::ElementType::I64;
   case frontend::WeightType::Bool:
-    break; // no layout of the mesh has them
+    return pkg::ElementType::Bool;
   }
-  llvm_unreachable("a type that weights on the mesh have");
+  llvm_unreachable("all types are handled");
 }
 
 place::HeadLayout headLayout(std::optional<ArrayRef<int64_t>> heads, const place::Mesh &mesh) {

@@ -14,7 +14,7 @@ namespace weft::compiler {
 
 namespace onnx = frontend::onnx;
 
-bool claimsOnnx(const std::string &path) {
+bool isOnnx(const std::string &path) {
   if (!std::filesystem::is_regular_file(path))
     return false;
   if (std::filesystem::path(path).extension() == ".onnx")

@@ -75,7 +75,7 @@ Result<void> offsets(const Package &package, const pkg::WeightT &weight, const s
   uint64_t elements = 1; // storedTensor() has seen that they do not overflow
   for (uint64_t extent : weight.shape)
     elements *= extent;
-  if (weight.quantised || weight.transposed || weight.base > elements)
+  if (weight.quantised || weight.blocks || weight.transposed || weight.base > elements)
     return error("{}: offsets from {} of {} elements, of a weight that is quantised, transposed or smaller", where,
                  weight.base, elements);
   uint64_t room = elements - weight.base;

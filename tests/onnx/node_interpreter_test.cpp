@@ -6,15 +6,11 @@
 // counts as one.
 #include "compiler/frontend/onnx/graph/Import.h"
 #include "compiler/graph/TensorInterpreter.h"
-#include "tests/onnx/NodeTest.h"
+#include "tests/onnx/NodeRunner.h"
 
 #include "mlir/IR/MLIRContext.h"
 
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace weft;
 using namespace weft::frontend::onnx;
@@ -57,48 +53,6 @@ std::string runTest(const fs::path &folder) {
   return {};
 }
 
-/// The same in a child process; what it prints before it ends is the reason.
-std::string runApart(const fs::path &folder) {
-  int ends[2];
-  if (pipe(ends) != 0)
-    return "no pipe";
-  pid_t child = fork();
-  if (child == 0) {
-    close(ends[0]);
-    std::string reason = runTest(folder);
-    [[maybe_unused]] auto written = write(ends[1], reason.data(), reason.size());
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string reason;
-  char buffer[4096];
-  for (ssize_t got; (got = read(ends[0], buffer, sizeof(buffer))) > 0;)
-    reason.append(buffer, static_cast<size_t>(got));
-  close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (WIFSIGNALED(status))
-    return fmt::format("ended by signal {}", WTERMSIG(status));
-  return reason;
-}
-
 } // namespace
 
-int main(int argc, char **argv) {
-  if (argc < 2)
-    return 2;
-  std::vector<fs::path> folders;
-  for (const auto &entry : fs::directory_iterator(argv[1]))
-    if (argc < 3 || entry.path().filename().string().find(argv[2]) != std::string::npos)
-      folders.push_back(entry.path());
-  std::sort(folders.begin(), folders.end());
-  size_t passed = 0;
-  for (const fs::path &folder : folders) {
-    std::string reason = runApart(folder);
-    passed += reason.empty();
-    if (!reason.empty())
-      fmt::print("FAIL {}: {}\n", folder.filename().string(), reason);
-  }
-  fmt::print("{} of {} node tests pass in the graph interpreter\n", passed, folders.size());
-  return passed == folders.size() ? 0 : 1;
-}
+int main(int argc, char **argv) { return test::runNodeTests(argc, argv, "in the graph interpreter", runTest); }

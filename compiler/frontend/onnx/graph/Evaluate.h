@@ -28,6 +28,9 @@ public:
   /// The elements of a tensor, row-major; null: not known, or too large to be worth it. Valid as long as this object.
   const std::vector<mlir::Attribute> *evaluate(mlir::Value tensor);
 
+  /// Needed when values are erased: another may get the place of one.
+  void forget() { memo.clear(); }
+
   /// Arguments of the function that `value` depends on, in order of their number.
   static std::vector<mlir::BlockArgument> argumentsBehind(mlir::Value value);
 
@@ -43,6 +46,7 @@ private:
   bool runOp(mlir::Operation &op, llvm::ArrayRef<int64_t> indices, Scalars &known);
 
   ReadParam readParam;
+  unsigned depth = 0;                                   // of evaluate() in itself
   std::map<const void *, std::optional<Elements>> memo; // by value; elements stay where they are
 };
 

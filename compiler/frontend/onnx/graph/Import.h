@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,5 +33,8 @@ std::unique_ptr<WeightSource> weightsOf(const Model &model);
 
 /// Whether each dimension in `options` is one of the model, and each of the model's is bound.
 Result<void> checkDims(const Model &model, const GraphOptions &options);
+
+/// A dimension of the model's inputs that has no size yet, if there is one.
+std::optional<std::string> firstOpenDim(const Model &model, const GraphOptions &options);
 
 } // namespace weft::frontend::onnx

@@ -46,6 +46,19 @@ Tensor NodeBuilder::in(size_t i) {
   return value.parts[0];
 }
 
+Tensor NodeBuilder::floats(size_t i) {
+  Tensor x = in(i);
+  require(isFloat(x.type), "its input '{}' is of {}, but must be of floats", node.inputs[i], nameOf(x.type));
+  return x;
+}
+
+Tensor NodeBuilder::numeric(size_t i) {
+  Tensor x = in(i);
+  require(isFloat(x.type) || (isInteger(x.type) && storedBits(x.type) >= 8), "it is not defined for {}",
+          nameOf(x.type));
+  return x;
+}
+
 std::vector<Tensor> NodeBuilder::all() {
   std::vector<Tensor> tensors;
   for (size_t i = 0; i < inputs(); ++i)
@@ -56,6 +69,9 @@ std::vector<Tensor> NodeBuilder::all() {
 void NodeBuilder::out(size_t i, Tensor tensor) { outBound(i, Bound{{tensor}, false}); }
 
 void NodeBuilder::outBound(size_t i, Bound bound) {
+  for (const Tensor &part : bound.parts)
+    require(!part || part.elements() <= mostElementsOfTensor, "its result of [{}] is too large",
+            fmt::join(part.shape(), ", "));
   if (wants(i))
     scope.values[node.outputs[i]] = std::move(bound);
 }
@@ -114,9 +130,7 @@ std::optional<std::vector<int64_t>> NodeBuilder::known(Tensor tensor) {
   return numbers;
 }
 
-std::optional<std::vector<int64_t>> NodeBuilder::known(size_t i) {
-  return has(i) ? known(in(i)) : std::nullopt;
-}
+std::optional<std::vector<int64_t>> NodeBuilder::known(size_t i) { return has(i) ? known(in(i)) : std::nullopt; }
 
 std::optional<std::vector<double>> NodeBuilder::knownReals(Tensor tensor) {
   const std::vector<mlir::Attribute> *elements = tensor ? importer.evaluator.evaluate(tensor.value) : nullptr;
@@ -175,6 +189,11 @@ Sizes NodeBuilder::axesOf(ArrayRef<int64_t> axes, int64_t rank) {
   return *normalized;
 }
 
+int64_t NodeBuilder::sizeOf(int64_t size) {
+  require(size >= 0 && size <= mostElementsOfTensor, "a size of {}", size);
+  return size;
+}
+
 void NodeBuilder::requireSameType(ArrayRef<Tensor> tensors) {
   for (const Tensor &tensor : tensors)
     require(tensor.type == tensors[0].type, "its operands are of {} and {}, but must be of one type",
@@ -204,7 +223,35 @@ const Graph &NodeBuilder::graphOf(const std::string &name) {
   return *attribute->graph;
 }
 
-std::vector<Bound> NodeBuilder::runGraph(const std::string &name, ArrayRef<Tensor> arguments) {
+ElementType NodeBuilder::typeOfResult(const std::string &name, size_t i) {
+  const Graph &graph = graphOf(name);
+  require(i < graph.outputs.size() && storedBits(graph.outputs[i].type.element) != 0,
+          "the type of its result {} is not declared", i);
+  return graph.outputs[i].type.element;
+}
+
+bool NodeBuilder::goesOnAlways(const std::string &name) {
+  const Graph &graph = graphOf(name);
+  if (graph.outputs.empty() || graph.inputs.size() < 2)
+    return false;
+  std::string value = graph.outputs[0].name;
+  for (auto made = graph.nodes.rbegin(); made != graph.nodes.rend(); ++made) { // in order, so that one pass is enough
+    if (!llvm::is_contained(made->outputs, value))
+      continue;
+    if (made->op == "Identity" && made->inputs.size() == 1) {
+      value = made->inputs[0];
+      continue;
+    }
+    auto constant = made->attributes.find("value");
+    return made->op == "Constant" && constant != made->attributes.end() && constant->second.tensor &&
+           constant->second.tensor->bytes == std::vector<std::byte>(1, std::byte(1));
+  }
+  return value == graph.inputs[1].name;
+}
+
+void NodeBuilder::forgetKnown() { importer.evaluator.forget(); }
+
+std::vector<Bound> NodeBuilder::runGraph(const std::string &name, ArrayRef<Bound> arguments) {
   const Graph &graph = graphOf(name);
   require(graph.inputs.size() == arguments.size(), "its graph '{}' has {} inputs instead of {}", name,
           graph.inputs.size(), arguments.size());

@@ -52,6 +52,9 @@ public:
   bool wants(size_t i) const { return i < node.outputs.size() && !node.outputs[i].empty(); }
   /// Input `i`; it fails if there is none, or if it is a sequence.
   Tensor in(size_t i);
+  /// The same of floats, and of floats or integers of a byte and more.
+  Tensor floats(size_t i);
+  Tensor numeric(size_t i);
   Tensor optional(size_t i) { return has(i) ? in(i) : Tensor{}; }
   std::vector<Tensor> all();
   const Bound &bound(size_t i);
@@ -87,13 +90,21 @@ public:
   // ---- checks
   int64_t axisOf(int64_t axis, int64_t rank);
   Sizes axesOf(llvm::ArrayRef<int64_t> axes, int64_t rank);
+  /// `size`, which must be one that a dimension can have.
+  int64_t sizeOf(int64_t size);
   void requireSameType(llvm::ArrayRef<Tensor> tensors);
   Sizes broadcastOf(llvm::ArrayRef<Tensor> tensors);
   /// elementwise() of this node's operands after the checks.
   Tensor combined(ElementType out, llvm::ArrayRef<Tensor> operands, Body body);
 
-  /// Runs a subgraph (attribute `name`) where the builder stands; `arguments` are its inputs.
-  std::vector<Bound> runGraph(const std::string &name, llvm::ArrayRef<Tensor> arguments);
+  /// Lowers a subgraph (attribute `name`) where the builder stands; `arguments` are its inputs.
+  std::vector<Bound> runGraph(const std::string &name, llvm::ArrayRef<Bound> arguments);
+  /// The element type that a subgraph declares for its output `i`.
+  ElementType typeOfResult(const std::string &name, size_t i);
+  /// Whether the first result of a loop's body is plainly its second input, or true: it never ends the loop.
+  bool goesOnAlways(const std::string &name);
+  /// After values have been thrown away, what is known of them must be, too.
+  void forgetKnown();
   /// The graph of an attribute, or a message.
   const Graph &graphOf(const std::string &name);
   /// A tensor of the model: a constant, or a weight if it is large.

@@ -29,6 +29,8 @@ const Registry &allOps() {
     addMovement(all);
     addWindow(all);
     addIndex(all);
+    addControl(all);
+    addSequence(all);
     addLinear(all);
     addConvolution(all);
     addNormalise(all);

@@ -31,6 +31,8 @@ void addReduce(Registry &registry);
 void addMovement(Registry &registry);
 void addWindow(Registry &registry);
 void addIndex(Registry &registry);
+void addControl(Registry &registry);
+void addSequence(Registry &registry);
 void addLinear(Registry &registry);
 void addConvolution(Registry &registry);
 void addNormalise(Registry &registry);
