@@ -271,6 +271,8 @@ Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const fron
   weight->file_offset = info->offset;
   weight->file_element = elementType(info->type);
   weight->shape = info->shape;
+  if (info->blocks)
+    weight->file_blocks = runtime::packageFormat(*info->blocks);
   weight->buffer = op.getBuffer().str();
   weight->element = elementType(type.getElementType());
   weight->linear = true;

@@ -28,6 +28,8 @@ Result<Imported> importGguf(const ImportOptions &options) {
   if (options.shapesOnly)
     return userError(fmt::format(
         "--weights none: {} has its weights; the option goes with a directory or a config.json", options.model));
+  if (options.layers)
+    return userError("--layers leaves weights out, so that the results would be wrong; it goes with --weights none");
   auto model = frontend::gguf::readModel(options.model);
   if (!model)
     return model.takeError();
