@@ -355,6 +355,7 @@ private:
     std::error_code failure;
     std::filesystem::path place = std::filesystem::canonical(options.model, failure);
     package->model->directory = (std::filesystem::is_directory(place) ? place : place.parent_path()).string();
+    package->model->tokenizer = std::filesystem::path(model.tokenizer).filename().string();
     package->shapes_only = options.shapesOnly;
     package->model->max_seq = 1;
     package->model->bos = -1;
@@ -369,6 +370,7 @@ private:
       file->path = std::filesystem::canonical(info.path, failure).string();
       file->size = info.size;
       file->header_digest = info.headerDigest;
+      file->header_bytes = info.headerBytes;
       package->files.push_back(std::move(file));
     }
     package->kernels = codegen::describeKernels(*kernels);
