@@ -4,6 +4,7 @@
 #include "compiler/plan/FabricBuffers.h"
 #include "compiler/plan/Stages.h"
 #include "dialects/fabric/FabricDialect.h"
+#include "dialects/grid/GridDialect.h"
 #include "runtime/package/CoreCode.h"
 
 #include <fmt/format.h>
