@@ -70,8 +70,9 @@ void NodeBuilder::out(size_t i, Tensor tensor) { outBound(i, Bound{{tensor}, fal
 
 void NodeBuilder::outBound(size_t i, Bound bound) {
   for (const Tensor &part : bound.parts)
-    require(!part || part.elements() <= mostElementsOfTensor, "its result of [{}] is too large",
-            fmt::join(part.shape(), ", "));
+    if (part)
+      require(part.elements() <= mostElementsOfTensor, "its result of [{}] is too large",
+              fmt::join(part.shape(), ", "));
   if (wants(i))
     scope.values[node.outputs[i]] = std::move(bound);
 }

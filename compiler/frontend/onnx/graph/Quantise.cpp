@@ -58,8 +58,9 @@ void quantizeLinear(NodeBuilder &n) {
   const ElementType type = zero ? zero.type : named != ElementType::Undefined ? named : ElementType::UInt8;
   n.require(isSmallFloat(type) || (isInteger(type) && storedBits(type) <= 32), "it cannot quantise to {}",
             nameOf(type));
-  n.require(!zero || zero.elements() == scale.elements(), "it has {} zero points for {} scales", zero.elements(),
-            scale.elements());
+  if (zero)
+    n.require(zero.elements() == scale.elements(), "it has {} zero points for {} scales", zero.elements(),
+              scale.elements());
   const auto given = static_cast<ElementType>(n.number("precision", 0));
   const ElementType precision = given != ElementType::Undefined ? given : isFloat(x.type) ? x.type : scale.type;
   n.require(isFloat(precision), "it computes in {}", nameOf(precision));
