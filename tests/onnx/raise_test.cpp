@@ -240,6 +240,45 @@ TEST_CASE("what only looks alike stays as it is") {
   CHECK(raisedAndEqual(g.model).empty());
 }
 
+TEST_CASE("attention that is one node") {
+  GraphMaker g(23);
+  std::string x = g.floats("x", {batch, tokens, width});
+  const Attributes four = {{"num_heads", heads}};
+  SECTION("ONNX's own, causal, with fewer heads of keys and a cap") {
+    g.output(g.node("Attention",
+                    {project(g, x, width, width), project(g, x, width, 2 * size), project(g, x, width, 2 * size)},
+                    {{"q_num_heads", heads},
+                     {"kv_num_heads", int64_t(2)},
+                     {"is_causal", int64_t(1)},
+                     {"softcap", 3.0},
+                     {"scale", 0.3}}));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 3}, {"attend", 1}});
+  }
+  SECTION("ONNX's own of four dimensions, with a mask that is known") {
+    std::string q = split(g, project(g, x, width, width), heads), v = split(g, x, heads);
+    g.output(join(g, g.node("Attention", {q, q, v, g.random({tokens, tokens})})));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 1}, {"attend", 1}});
+  }
+  SECTION("a mask that only the input knows may hide all keys of a row") {
+    std::string mask = g.node("Greater", {g.floats("mask", {batch, 1, tokens, tokens}), g.constant(-9)});
+    std::string q = split(g, project(g, x, width, width), heads);
+    g.output(join(g, g.node("Attention", {q, q, q, mask})));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 1}});
+  }
+  SECTION("one weight for queries, keys and values") {
+    g.output(g.node("Attention", {x, g.random({width, 3 * width}, 0.3F), g.random({3 * width})},
+                    {{"num_heads", heads}, {"unidirectional", int64_t(1)}}, "com.microsoft"));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 3}, {"attend", 1}});
+  }
+  SECTION("one bias for queries, keys and values, and a bias of scores") {
+    g.output(g.node("MultiHeadAttention",
+                    {project(g, x, width, width), project(g, x, width, width), project(g, x, width, width),
+                     g.random({3 * width}), "", g.floats("scores", {1, heads, tokens, tokens})},
+                    four, "com.microsoft"));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 3}, {"attend", 1}});
+  }
+}
+
 TEST_CASE("softmax over another axis is no attention") {
   GraphMaker g;
   std::string x = g.floats("x", {batch, tokens, width}), q = split(g, x, heads);

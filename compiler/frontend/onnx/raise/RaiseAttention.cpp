@@ -40,7 +40,8 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
   if (!value || value.rank() != 4 || value.type != ElementType::Float)
     return std::nullopt;
   if (auto product = p.operands(name, "MatMul")) {
-    if (p.value(product->first).rank() != 4 || p.value(product->second).rank() != 4)
+    Tensor q = p.value(product->first), k = p.value(product->second);
+    if (q.rank() != 4 || k.rank() != 4 || q.elements() == 0 || k.elements() == 0)
       return std::nullopt;
     return Scores{product->first, product->second, 1, 0, {}};
   }

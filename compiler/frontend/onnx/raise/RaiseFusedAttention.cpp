@@ -71,12 +71,17 @@ bool Raiser::raiseStandardAttention(NodeBuilder &n) {
   FusedAttention a;
   const int64_t count = flat ? n.number("q_num_heads", 0) : q.size(1);
   a.kvHeads = flat ? n.number("kv_num_heads", 0) : k.size(1);
-  auto rows = [&](size_t i, Tensor x) {
-    return flat ? rowsOf(n, n.node.inputs[i], x.size(2)) : headsOf(n, n.node.inputs[i])->rows;
+  auto rows = [&](size_t i, Tensor x) -> Tensor {
+    if (flat)
+      return rowsOf(n, n.node.inputs[i], x.size(2));
+    std::optional<Heads> own = headsOf(n, n.node.inputs[i]);
+    return own && own->factor == 1 ? own->rows : Tensor{};
   };
   a.q = rows(0, q);
   a.k = rows(1, k);
   a.v = rows(2, v);
+  if (!a.q || !a.k || !a.v)
+    return false;
   a.scale = n.real("scale", 0);
   a.softcap = n.real("softcap", 0);
   a.causal = n.number("is_causal", 0) != 0;
@@ -158,10 +163,15 @@ bool Raiser::raiseRuntimeAttention(NodeBuilder &n) {
 }
 
 bool Raiser::raiseFusedAttention(NodeBuilder &n) {
-  const bool contrib = n.node.domain == "com.microsoft";
-  if (n.node.op == "Attention")
+  const bool contrib = n.node.domain == "com.microsoft", attention = n.node.op == "Attention";
+  if (!attention && !(contrib && n.node.op == "MultiHeadAttention"))
+    return false;
+  for (size_t i = 0; i < std::min<size_t>(3, n.inputs()); ++i)
+    if (Tensor x = n.optional(i); x && (x.elements() == 0 || x.type != ElementType::Float))
+      return false;
+  if (attention)
     return contrib ? raiseRuntimeAttention(n) : raiseStandardAttention(n);
-  return contrib && n.node.op == "MultiHeadAttention" && raiseMultiHead(n);
+  return raiseMultiHead(n);
 }
 
 } // namespace weft::frontend::onnx

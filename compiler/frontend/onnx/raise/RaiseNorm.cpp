@@ -141,7 +141,7 @@ bool Raiser::raiseFused(NodeBuilder &n) {
     return false;
   Tensor x = p.value(n.node.inputs[0]), skip = p.value(n.node.inputs[1]);
   const size_t biasAt = centred ? 4 : 3;
-  if (!x || x.type != ElementType::Float || x.shape() != skip.shape() || n.has(biasAt))
+  if (!x || x.type != ElementType::Float || x.elements() == 0 || x.shape() != skip.shape() || n.has(biasAt))
     return false;
   const int64_t columns = x.size(x.rank() - 1);
   Value sum = n.b.create<xf::AddOp>(n.loc, rowsOf(n, n.node.inputs[0], columns).value,
