@@ -3,6 +3,7 @@
 #include "kernels/GeneralSteps.h"
 #include "kernels/KernelBuilder.h"
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -105,8 +106,9 @@ GeneralKernel describeGeneral(func::FuncOp kernel) {
 
 FailureOr<GeneralKernel> buildGeneral(ModuleOp module, func::FuncOp function, StringRef kind) {
   MLIRContext *context = function.getContext();
-  context->loadDialect<arith::ArithDialect, func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
-                       math::MathDialect, memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect>();
+  context->loadDialect<arith::ArithDialect, bufferization::BufferizationDialect, func::FuncDialect, index::IndexDialect,
+                       linalg::LinalgDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
+                       tensor::TensorDialect>();
   if (failed(checkSignature(function)))
     return failure();
   OwningOpRef<ModuleOp> made = copyOf(function);

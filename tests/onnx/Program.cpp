@@ -23,7 +23,8 @@ std::string modelFile(const std::string &body, int64_t opset) {
   return model.SerializeAsString();
 }
 
-Result<std::vector<std::vector<std::byte>>> runModel(const std::string &file, const std::vector<std::vector<std::byte>> &inputs,
+Result<std::vector<std::vector<std::byte>>> runModel(const std::string &file,
+                                                     const std::vector<std::vector<std::byte>> &inputs,
                                                      const std::map<std::string, int64_t> &dims) {
   namespace onnx = frontend::onnx;
   Result<onnx::Model> model = onnx::parseModel(std::as_bytes(std::span(file)), "test.onnx");

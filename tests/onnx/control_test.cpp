@@ -8,7 +8,8 @@ using namespace weft::test;
 
 namespace {
 
-std::vector<float> runFloats(const std::string &body, const std::vector<std::vector<std::byte>> &inputs, size_t output = 0) {
+std::vector<float> runFloats(const std::string &body, const std::vector<std::vector<std::byte>> &inputs,
+                             size_t output = 0) {
   auto outputs = runModel(modelFile(body), inputs);
   INFO((outputs ? "" : outputs.error().message));
   REQUIRE(outputs);
@@ -26,8 +27,10 @@ const std::string branches = R"(
   else_branch = no () => (float[2] b) { b = Neg(x) })";
 
 std::string loop(const std::string &count, const std::string &condition, const std::string &rows) {
-  return "g (" + count + ", bool c, float[2] x) => (float[2] last, float[" + rows + "] all) {\n  last, all = Loop <body = step (int64 i, bool on, float[2] v) => "
-         "(bool next, float[2] w, float[2] row) {\n    f = Cast<to = 1>(i)\n    w = Add(v, f)\n    row = Mul(w, x)\n    " +
+  return "g (" + count + ", bool c, float[2] x) => (float[2] last, float[" + rows +
+         "] all) {\n  last, all = Loop <body = step (int64 i, bool on, float[2] v) => "
+         "(bool next, float[2] w, float[2] row) {\n    f = Cast<to = 1>(i)\n    w = Add(v, f)\n    row = Mul(w, x)\n   "
+         " " +
          condition + "\n  }>(n, c, x)\n}";
 }
 

@@ -40,7 +40,8 @@ std::map<std::string, runtime::NpyArray> readNpz(const fs::path &path) {
   for (int i = 0; i < count; ++i) {
     REQUIRE(load<uint16_t>(bytes, entry + 10) == 0); // stored
     auto size = load<uint32_t>(bytes, entry + 20);
-    auto name = load<uint16_t>(bytes, entry + 28), extra = load<uint16_t>(bytes, entry + 30), comment = load<uint16_t>(bytes, entry + 32);
+    auto name = load<uint16_t>(bytes, entry + 28), extra = load<uint16_t>(bytes, entry + 30),
+         comment = load<uint16_t>(bytes, entry + 32);
     size_t local = load<uint32_t>(bytes, entry + 42);
     std::string text(reinterpret_cast<const char *>(bytes.data()) + entry + 46, name);
     size_t data = local + 30 + load<uint16_t>(bytes, local + 26) + load<uint16_t>(bytes, local + 28);
@@ -96,7 +97,8 @@ TEST_CASE("exported models give their references in the graph interpreter", "[on
 
   auto arrays = readNpz(shared / name / "reference.npz");
   const auto &input = arrays.at(interpreter->inputs()[0].name);
-  std::span<const std::byte> bytes = std::visit([](const auto &values) { return std::as_bytes(std::span(values)); }, input.values);
+  std::span<const std::byte> bytes =
+      std::visit([](const auto &values) { return std::as_bytes(std::span(values)); }, input.values);
   Weights weights(*model);
   auto outputs = interpreter->run(std::array{bytes}, [&](const std::string &weight) { return weights(weight); });
   INFO((outputs ? "" : outputs.error().message));
