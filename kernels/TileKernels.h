@@ -7,6 +7,7 @@
 // `launch` is the i32 buffer [n, id...], `ranks` is H, the number of cores that share the sequence.
 #pragma once
 
+#include "runtime/package/BlockShape.h"
 #include "runtime/package/QuantisedLayout.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -70,6 +71,11 @@ enum class BlockFormat { Q8, Q4 };
 /// operations. (a, weights i8[k x n], or [k/2 x n] for Q4, scales f16[k/32 x n], sums[rows x n], c; m); `sums` is
 /// scratch.
 TileKernel buildGemmBlocks(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, BlockFormat format);
+/// C[rows x n] += A[rows x k] * B for m rows; B's k rows of n columns lie in the block `shape` (BlockShape.h). It
+/// computes what buildGemm() does with the f32 numbers that the block stands for, bit for bit. `scratch` has
+/// storedScratchRows() rows of n; bytes are aligned to 4. (a, i8 b[shape.bytes()], scratch, c; m)
+TileKernel buildGemmStored(mlir::ModuleOp module, int64_t rows, const runtime::BlockShape &shape);
+int64_t storedScratchRows(const runtime::BlockShape &shape);
 /// Packs src[rows x n] into `blocks` column blocks as buildPackColumns() does, quantised: each row of a block is
 /// quantisedRowBytes(width) bytes, its scale and its integers, zero beyond n (QuantisedLayout.h). The bytes are
 /// aligned to 4. (src, i8 dst[blocks x rows x row bytes]; m)

@@ -1,4 +1,4 @@
-// What the architecture builders need to know of a model, whatever file it came from.
+// Where the weights of a model lie, whatever file it came from.
 #pragma once
 
 #include <cstdint>
@@ -7,25 +7,6 @@
 #include <vector>
 
 namespace weft::frontend {
-
-/// Rotary position embedding. `inverseFrequencies` has headDim/2 entries, any scaling already applied.
-struct RopeConfig {
-  double theta = 10000.0;
-  std::vector<double> inverseFrequencies;
-};
-
-/// A decoder-only Llama: pre-norm, rotary positions, grouped-query attention, SiLU-gated MLP.
-struct LlamaConfig {
-  std::string name; // of the model, for people: the directory's name
-  uint32_t vocabSize = 0, hiddenSize = 0, intermediateSize = 0, layers = 0;
-  uint32_t heads = 0, kvHeads = 0, headDim = 0;
-  uint32_t maxPositions = 0;
-  double rmsNormEps = 1e-5;
-  RopeConfig rope;
-  bool tiedEmbeddings = false, attentionBias = false, mlpBias = false;
-  int32_t bosToken = -1; // -1: none
-  std::vector<int32_t> eosTokens;
-};
 
 /// Generators have weights of the first three only; tensor programs of all. Bool is a byte of 0 or 1.
 enum class WeightType { F32, F16, BF16, F64, I8, I16, I32, I64, Bool };

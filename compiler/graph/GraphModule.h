@@ -11,6 +11,13 @@
 //
 //     func.func @prefill(%ids: tensor<?xi32>, caches…) -> (logits, caches…)
 //     func.func @decode(%ids: tensor<1xi32>, %position: index, caches…) -> (logits, caches…)
+//
+// A model that sees whole sequences or anything else at once is a tensor program instead: a module with
+//
+//     func.func @main(%ids: tensor<1x12xi64> {xf.name = "input_ids", xf.dtype = "int64"}, …)
+//         -> (tensor<1x12x64xf32> {xf.name = "last_hidden_state", xf.dtype = "float32"}, …)
+//
+// An input with `xf.default = N : i64` may be left out and is then filled with N.
 #pragma once
 
 #include "llvm/ADT/StringRef.h"
@@ -20,6 +27,7 @@ namespace weft::graph {
 inline constexpr llvm::StringLiteral forwardFunction = "forward";
 inline constexpr llvm::StringLiteral prefillFunction = "prefill";
 inline constexpr llvm::StringLiteral decodeFunction = "decode";
+inline constexpr llvm::StringLiteral mainFunction = "main";
 
 /// The one function of a tensor program, from static tensors to static tensors. Attributes of its arguments and
 /// results: the tensor's name, and the type of its elements as NumPy or ONNX calls it.
@@ -36,5 +44,11 @@ inline constexpr llvm::StringLiteral headsAttr = "xf.heads";
 inline constexpr llvm::StringLiteral kvHeadsAttr = "xf.kv_heads";
 inline constexpr llvm::StringLiteral headDimAttr = "xf.head_dim";
 inline constexpr llvm::StringLiteral maxSeqAttr = "xf.max_seq";
+inline constexpr llvm::StringLiteral valueDimAttr = "xf.value_dim"; // only where it is not xf.head_dim
+
+// Of arguments and results of @main: the tensor's name, and its type as NumPy or ONNX calls it.
+inline constexpr llvm::StringLiteral nameAttr = "xf.name";
+inline constexpr llvm::StringLiteral dtypeAttr = "xf.dtype";
+inline constexpr llvm::StringLiteral defaultAttr = "xf.default"; // of arguments: an i64
 
 } // namespace weft::graph

@@ -3,7 +3,7 @@
 //  P1 the module carries the attributes of GraphModule.h;
 //  P2 its functions are @prefill, @decode or both and no other, each of one block;
 //  P3 their signatures are those of GraphModule.h, for the vocabulary and the caches that the attributes tell;
-//  P4 each op in them is of `xf`, an index constant, or the return;
+//  P4 each op in them is of `xf`, a view of a weight, an index constant, or the return;
 //  P5 each cache is appended to once, attention reads only the result of that, and result i is the appended argument i;
 //  P6 every position is 0 in @prefill, and the argument in @decode;
 //  P7 both phases use the same weights, and one name has one type.
@@ -54,8 +54,9 @@ private:
 
   LogicalResult checkSignature() { // P3
     Builder builder(module.getContext());
-    Type cache = xf::KvCacheType::get(module.getContext(), number(kvHeadsAttr), number(headDimAttr), number(maxSeqAttr),
-                                      builder.getF32Type());
+    Type cache =
+        xf::KvCacheType::get(module.getContext(), number(kvHeadsAttr), number(headDimAttr), number(maxSeqAttr),
+                             builder.getF32Type(), number(module->hasAttr(valueDimAttr) ? valueDimAttr : headDimAttr));
     SmallVector<Type> caches(number(layersAttr), cache);
     SmallVector<Type> arguments = {RankedTensorType::get({prefill ? ShapedType::kDynamic : 1}, builder.getI32Type())};
     if (!prefill)
@@ -73,13 +74,26 @@ private:
   LogicalResult checkOps() {
     for (Operation &op : function.getBody().front()) {
       bool indexConstant = isa<arith::ConstantIndexOp>(op);
-      if (!isa_and_nonnull<xf::XfDialect>(op.getDialect()) && !indexConstant && !isa<func::ReturnOp>(op)) // P4
-        return op.emitOpError("does not belong in a graph: only xf ops, index constants and the return do");
+      if (!isa_and_nonnull<xf::XfDialect>(op.getDialect()) && !indexConstant && !isa<func::ReturnOp>(op) &&
+          !isWeightView(op)) // P4
+        return op.emitOpError("does not belong in a graph: only xf ops, views of weights, index constants and the "
+                              "return do");
       for (Value operand : op.getOperands())
         if (operand.getType().isIndex() && !isPosition(operand)) // P6
           return op.emitOpError() << "must be at position " << (prefill ? "0 in @prefill" : "%arg1 of @decode");
     }
     return success();
+  }
+
+  /// A step from a weight as it is stored to what the model multiplies by.
+  static bool isWeightView(Operation &op) {
+    if (isa<tensor::EmptyOp>(op))
+      return llvm::all_of(op.getUsers(), llvm::IsaPred<linalg::TransposeOp>);
+    if (!isa<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, linalg::TransposeOp>(op))
+      return false;
+    Operation *source = op.getOperand(0).getDefiningOp();
+    return source && cast<RankedTensorType>(op.getResult(0).getType()).hasStaticShape() &&
+           (isa<xf::ParamOp>(source) || isWeightView(*source));
   }
 
   bool isPosition(Value value) {

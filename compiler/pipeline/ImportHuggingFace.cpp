@@ -1,7 +1,7 @@
 #include "compiler/pipeline/ImportFormats.h"
 
 #include "compiler/frontend/huggingface/Architectures.h"
-#include "compiler/graph/LlamaBuilder.h"
+#include "compiler/graph/TransformerBuilder.h"
 
 #include <fmt/format.h>
 
@@ -11,25 +11,16 @@ namespace weft::compiler {
 
 namespace {
 
-// One pair of these an architecture (docs/adding.md).
-GeneratorFacts factsOf(const frontend::LlamaConfig &config) {
-  return {config.vocabSize, config.maxPositions, config.layers, config.bosToken, config.eosTokens};
-}
-Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const frontend::LlamaConfig &config, uint32_t maxSeq,
-                                         const frontend::WeightSource &weights) {
-  return graph::buildLlama(context, config, maxSeq, weights);
-}
-
 /// Leaves the first layers of the model, if fewer than all are asked for.
 Result<void> cutLayers(frontend::hf::Model &model, const ImportOptions &options) {
   if (!options.layers)
     return {};
   if (!options.shapesOnly)
     return userError("--layers leaves weights out, so that the results would be wrong; it goes with --weights none");
-  const uint32_t all = std::visit([](const auto &config) { return config.layers; }, model.config);
-  if (options.layers > all)
-    return userError(fmt::format("--layers {}: the model {} has {}", options.layers, model.name, all));
-  std::visit([&](auto &config) { config.layers = options.layers; }, model.config);
+  auto &layers = model.config.layers;
+  if (options.layers > layers.size())
+    return userError(fmt::format("--layers {}: the model {} has {}", options.layers, model.name, layers.size()));
+  layers.resize(options.layers);
   return {};
 }
 
@@ -37,10 +28,6 @@ Result<void> cutLayers(frontend::hf::Model &model, const ImportOptions &options)
 
 Result<Imported> importHuggingFace(const ImportOptions &options) {
   using frontend::hf::ReadWeights;
-  if (!options.dims.empty())
-    return userError(fmt::format("--dim {}: {} has no symbolic dimensions; a text generator's longest sequence is "
-                                 "--max-seq",
-                                 options.dims.begin()->first, options.model));
   auto model = frontend::hf::readModel(options.model, options.shapesOnly ? ReadWeights::Shapes : ReadWeights::Yes);
   if (!model)
     return model.takeError();
@@ -49,11 +36,14 @@ Result<Imported> importHuggingFace(const ImportOptions &options) {
   Imported imported;
   imported.name = model->name;
   imported.architecture = model->architecture;
-  imported.generator = std::visit([](const auto &config) { return factsOf(config); }, model->config);
+  const frontend::TransformerConfig &config = model->config;
+  if (config.kind == frontend::ModelKind::Generator)
+    imported.generator = {config.vocabSize, config.maxPositions, static_cast<uint32_t>(config.layers.size()),
+                          config.bosToken, config.eosTokens};
   imported.weights = std::move(model->weights);
-  imported.build = [config = std::move(model->config), weights = imported.weights.get()](MLIRContext &context,
-                                                                                         uint32_t maxSeq) {
-    return std::visit([&](const auto &known) { return buildGraph(context, known, maxSeq, *weights); }, config);
+  imported.build = [config = std::move(model->config), weights = imported.weights.get(),
+                    dims = options.dims](MLIRContext &context, uint32_t maxSeq) {
+    return graph::buildTransformer(context, config, maxSeq, *weights, dims);
   };
   return imported;
 }

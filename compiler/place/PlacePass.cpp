@@ -75,8 +75,39 @@ FailureOr<Value> Placer::placed(Value xfValue, Operation *user) {
   return user->emitOpError("reads a value that has no place on the mesh");
 }
 
+/// What `op` asks for beyond the mesh kernels; empty: nothing.
+static StringRef beyondKernels(Operation *op) {
+  return llvm::TypeSwitch<Operation *, StringRef>(op)
+      .Case([](xf::LinearOp op) { return op.getBias() ? "a bias" : ""; })
+      .Case([](xf::RmsNormOp op) -> StringRef {
+        if (op.getOffset())
+          return "an offset to gamma";
+        return op.getGamma().getType().getDimSize(0) == op.getX().getType().getDimSize(1) ? "" : "norms of heads";
+      })
+      .Case([](xf::RopeOp op) -> StringRef {
+        if (op.getInterleaved() || op.getScale() || op.getLongFrom() || op.getBatch() != 1)
+          return "pairs, scales or frequencies of another kind";
+        return op.getInverseFrequencies().getNumElements() * 2 == static_cast<int64_t>(op.getHeadDim())
+                   ? ""
+                   : "heads that turn in part";
+      })
+      .Case([](xf::KvAppendOp op) -> StringRef {
+        xf::KvCacheType cache = op.getCache().getType();
+        return cache.getHeadDim() == cache.getValueDim() ? "" : "values of another size than keys";
+      })
+      .Case([](xf::AttentionOp op) { return op.getWindow()    ? "a window"
+                                            : op.getSoftcap() ? "a soft cap"
+                                                              : ""; })
+      .Case([](xf::GatedMlpOp op) {
+        return op.getActivation() == xf::Activation::Silu ? "" : "an activation other than silu";
+      })
+      .Default([](Operation *) { return ""; });
+}
+
 LogicalResult Placer::placeOp(Operation *op) {
   builder.setLoc(op->getLoc());
+  if (StringRef beyond = beyondKernels(op); !beyond.empty())
+    return op->emitOpError("has ") << beyond << ", which has no lowering to a mesh yet";
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](xf::EmbeddingOp op) { return placeEmbedding(op); })
       .Case([&](xf::RmsNormOp op) { return placeNorm(op); })

@@ -1,105 +1,9 @@
 // What each `xf` op means, in linalg. A kv_cache is a pair of tensors here, joined and split by casts that fold away
 // when the whole function has been decomposed.
-#include "dialects/xf/XfDialect.h"
+#include "dialects/xf/XfEmit.h"
 
 using namespace mlir;
 using namespace weft::xf;
-
-namespace {
-
-/// Builds the linalg ops of one decomposition, all at one location.
-struct Emit {
-  OpBuilder &builder;
-  Location loc;
-
-  AffineExpr dim(unsigned index) { return builder.getAffineDimExpr(index); }
-  AffineMap map(unsigned dims, ArrayRef<AffineExpr> results) {
-    return AffineMap::get(dims, 0, results, builder.getContext());
-  }
-  Value index(int64_t value) { return builder.create<arith::ConstantIndexOp>(loc, value); }
-  Value f32(double value) {
-    return builder.create<arith::ConstantOp>(loc, builder.getF32FloatAttr(static_cast<float>(value)));
-  }
-  OpFoldResult size(Value tensor, int64_t dimension) { return tensor::getMixedSize(builder, loc, tensor, dimension); }
-  Value toValue(OpFoldResult size) { return getValueOrCreateConstantIndexOp(builder, loc, size); }
-
-  Value empty(ArrayRef<OpFoldResult> sizes) {
-    return builder.create<tensor::EmptyOp>(loc, sizes, builder.getF32Type());
-  }
-  Value filled(ArrayRef<OpFoldResult> sizes, double value) {
-    return builder.create<linalg::FillOp>(loc, f32(value), empty(sizes)).getResult(0);
-  }
-
-  using Body = function_ref<Value(OpBuilder &, ValueRange)>;
-
-  /// A linalg.generic with one result over `init`; `reduced` names the reduction dimensions.
-  Value generic(ValueRange inputs, Value init, ArrayRef<AffineMap> maps, ArrayRef<unsigned> reduced, Body body) {
-    SmallVector<utils::IteratorType> iterators(maps.front().getNumDims(), utils::IteratorType::parallel);
-    for (unsigned dimension : reduced)
-      iterators[dimension] = utils::IteratorType::reduction;
-    auto op = builder.create<linalg::GenericOp>(
-        loc, init.getType(), inputs, init, maps, iterators, [&](OpBuilder &inner, Location, ValueRange arguments) {
-          OpBuilder::InsertionGuard guard(builder);
-          builder.setInsertionPoint(inner.getInsertionBlock(), inner.getInsertionPoint());
-          Value result = body(builder, arguments);
-          builder.create<linalg::YieldOp>(loc, result);
-        });
-    return op.getResult(0);
-  }
-
-  // Arithmetic in a body, f32 unless the operands say otherwise.
-  Value add(Value a, Value b) { return builder.create<arith::AddFOp>(loc, a, b); }
-  Value sub(Value a, Value b) { return builder.create<arith::SubFOp>(loc, a, b); }
-  Value mul(Value a, Value b) { return builder.create<arith::MulFOp>(loc, a, b); }
-  Value div(Value a, Value b) { return builder.create<arith::DivFOp>(loc, a, b); }
-  Value addIndex(Value a, Value b) { return builder.create<arith::AddIOp>(loc, a, b); }
-  Value loopIndex(int64_t dimension) { return builder.create<linalg::IndexOp>(loc, dimension); }
-  Value widen(Value a) {
-    return a.getType().isF32() ? a : Value(builder.create<arith::ExtFOp>(loc, builder.getF32Type(), a));
-  }
-
-  /// x · wᵀ in f32.
-  Value linear(Value x, Value w) {
-    SmallVector<OpFoldResult> sizes = {size(x, 0), size(w, 0)};
-    Value zero = filled(sizes, 0.0);
-    return builder.create<linalg::MatmulTransposeBOp>(loc, zero.getType(), ValueRange{x, w}, zero).getResult(0);
-  }
-
-  /// rows × columns seen as rows × `inner`, whose product is the columns.
-  Value expandColumns(Value rows, ArrayRef<int64_t> inner) {
-    SmallVector<int64_t> shape = {cast<RankedTensorType>(rows.getType()).getDimSize(0)};
-    SmallVector<OpFoldResult> sizes = {size(rows, 0)};
-    ReassociationIndices columns;
-    for (int64_t extent : inner) {
-      columns.push_back(static_cast<int64_t>(shape.size()));
-      shape.push_back(extent);
-      sizes.push_back(builder.getIndexAttr(extent));
-    }
-    SmallVector<ReassociationIndices> groups = {{0}, columns};
-    auto type = RankedTensorType::get(shape, builder.getF32Type());
-    return builder.create<tensor::ExpandShapeOp>(loc, type, rows, groups, sizes);
-  }
-
-  /// The inverse of expandColumns.
-  Value collapseColumns(Value expanded) {
-    ReassociationIndices columns;
-    for (int64_t i = 1; i < cast<RankedTensorType>(expanded.getType()).getRank(); ++i)
-      columns.push_back(i);
-    SmallVector<ReassociationIndices> groups = {{0}, columns};
-    return builder.create<tensor::CollapseShapeOp>(loc, expanded, groups);
-  }
-
-  /// The cache's keys and values.
-  std::pair<Value, Value> split(Value cache) {
-    Type half = cast<KvCacheType>(cache.getType()).getTensorType();
-    auto cast = builder.create<UnrealizedConversionCastOp>(loc, TypeRange{half, half}, cache);
-    return {cast.getResult(0), cast.getResult(1)};
-  }
-};
-
-using Decomposed = FailureOr<SmallVector<Value>>;
-
-} // namespace
 
 Decomposed EmbeddingOp::decomposeOperation(OpBuilder &builder) {
   Emit e{builder, getLoc()};
@@ -114,145 +18,190 @@ Decomposed EmbeddingOp::decomposeOperation(OpBuilder &builder) {
 
 Decomposed LinearOp::decomposeOperation(OpBuilder &builder) {
   Emit e{builder, getLoc()};
-  return SmallVector<Value>{e.linear(getX(), getW())};
+  Value product = e.linear(getX(), getW());
+  if (!getBias())
+    return SmallVector<Value>{product};
+  AffineMap all = e.map(2, {e.dim(0), e.dim(1)}), column = e.map(2, {e.dim(1)});
+  Value init = e.empty({e.size(product, 0), e.size(product, 1)});
+  return SmallVector<Value>{e.generic({product, getBias()}, init, {all, column, all}, {},
+                                      [&](OpBuilder &, ValueRange in) { return e.add(in[0], e.widen(in[1])); })};
 }
+
+Decomposed HeadLinearOp::decomposeOperation(OpBuilder &builder) {
+  Emit e{builder, getLoc()};
+  ArrayRef<int64_t> shape = getW().getType().getShape(); // heads, out, in
+  Value x = e.expandColumns(getX(), {shape[0], shape[2]});
+  AffineExpr r = e.dim(0), h = e.dim(1), out = e.dim(2), in = e.dim(3);
+  SmallVector<OpFoldResult> sizes = {e.size(getX(), 0), builder.getIndexAttr(shape[0]), builder.getIndexAttr(shape[1])};
+  Value product = e.generic({x, getW()}, e.filled(sizes, 0.0),
+                            {e.map(4, {r, h, in}), e.map(4, {h, out, in}), e.map(4, {r, h, out})}, {3},
+                            [&](OpBuilder &, ValueRange v) { return e.add(v[2], e.mul(v[0], e.widen(v[1]))); });
+  return SmallVector<Value>{e.collapseColumns(product)};
+}
+
+Decomposed JoinHeadsOp::decomposeOperation(OpBuilder &builder) {
+  Emit e{builder, getLoc()};
+  auto heads = static_cast<int64_t>(getHeads());
+  int64_t left = getA().getType().getDimSize(1) / heads, right = getB().getType().getDimSize(1) / heads;
+  OpFoldResult zero = builder.getIndexAttr(0), rows = e.size(getA(), 0), all = builder.getIndexAttr(heads);
+  OpFoldResult first = builder.getIndexAttr(left), second = builder.getIndexAttr(right);
+  Value joined = e.empty({rows, all, builder.getIndexAttr(left + right)});
+  joined = e.insert(e.expandColumns(getA(), {heads, left}), joined, {zero, zero, zero}, {rows, all, first});
+  joined = e.insert(e.expandColumns(getB(), {heads, right}), joined, {zero, zero, first}, {rows, all, second});
+  return SmallVector<Value>{e.collapseColumns(joined)};
+}
+
+namespace {
+
+/// Rows seen as groups of `size` columns, each normed for itself. One group a row stays rank 2.
+struct Groups {
+  Groups(Emit &e, Value x, int64_t size) : e(e), size(size) {
+    int64_t columns = cast<RankedTensorType>(x.getType()).getDimSize(1);
+    expanded = columns != size;
+    values = expanded ? e.expandColumns(x, {columns / size, size}) : x;
+    for (unsigned i = 0; i < (expanded ? 2 : 1); ++i) {
+      lead.push_back(e.dim(i));
+      leadSizes.push_back(e.size(values, i));
+    }
+    unsigned dims = lead.size() + 1;
+    all = e.builder.getMultiDimIdentityMap(dims);
+    group = e.map(dims, lead);
+    column = e.map(dims, {e.dim(dims - 1)});
+  }
+  /// The sum over a group of `term`.
+  Value sum(ValueRange inputs, ArrayRef<AffineMap> inputMaps, function_ref<Value(ValueRange)> term) {
+    SmallVector<AffineMap> maps(inputMaps);
+    maps.push_back(group);
+    return e.generic(inputs, e.filled(leadSizes, 0.0), maps, {static_cast<unsigned>(lead.size())},
+                     [&](OpBuilder &, ValueRange in) { return e.add(in.back(), term(in)); });
+  }
+  Value map(ValueRange inputs, ArrayRef<AffineMap> inputMaps, Emit::Body body) {
+    SmallVector<AffineMap> maps(inputMaps);
+    maps.push_back(all);
+    SmallVector<OpFoldResult> sizes = leadSizes;
+    sizes.push_back(e.builder.getIndexAttr(size));
+    Value result = e.generic(inputs, e.empty(sizes), maps, {}, body);
+    return expanded ? e.collapseColumns(result) : result;
+  }
+
+  Emit &e;
+  int64_t size;
+  bool expanded = false;
+  Value values;
+  SmallVector<AffineExpr> lead;
+  SmallVector<OpFoldResult> leadSizes;
+  AffineMap all, group, column;
+};
+
+} // namespace
 
 Decomposed RmsNormOp::decomposeOperation(OpBuilder &builder) {
   Emit e{builder, getLoc()};
-  Value x = getX();
-  AffineMap all = e.map(2, {e.dim(0), e.dim(1)}), row = e.map(2, {e.dim(0)}), column = e.map(2, {e.dim(1)});
-  Value squares = e.generic(x, e.filled({e.size(x, 0)}, 0.0), {all, row}, {1},
-                            [&](OpBuilder &, ValueRange in) { return e.add(in[1], e.mul(in[0], in[0])); });
-  Value count = e.f32(static_cast<double>(getX().getType().getDimSize(1)));
+  Groups groups(e, getX(), getGamma().getType().getDimSize(0));
+  Value squares = groups.sum(groups.values, groups.all, [&](ValueRange in) { return e.mul(in[0], in[0]); });
+  Value count = e.f32(static_cast<double>(groups.size));
   Value epsilon = e.f32(getEpsilon().convertToDouble());
-  Value init = e.empty({e.size(x, 0), e.size(x, 1)});
-  return SmallVector<Value>{
-      e.generic({x, squares, getGamma()}, init, {all, row, column, all}, {}, [&](OpBuilder &b, ValueRange in) {
-        Value mean = e.div(in[1], count);
-        Value scale = b.create<math::RsqrtOp>(e.loc, e.add(mean, epsilon));
-        return e.mul(e.mul(in[0], scale), e.widen(in[2]));
-      })};
+  Value offset = getOffset() ? e.f32(getOffset()->convertToDouble()) : Value();
+  return SmallVector<Value>{groups.map({groups.values, squares, getGamma()}, {groups.all, groups.group, groups.column},
+                                       [&](OpBuilder &b, ValueRange in) {
+                                         Value mean = e.div(in[1], count);
+                                         Value scale = b.create<math::RsqrtOp>(e.loc, e.add(mean, epsilon));
+                                         Value gamma = e.widen(in[2]);
+                                         if (offset)
+                                           gamma = e.add(gamma, offset);
+                                         return e.mul(e.mul(in[0], scale), gamma);
+                                       })};
 }
 
-Decomposed RopeOp::decomposeOperation(OpBuilder &builder) {
+Decomposed LayerNormOp::decomposeOperation(OpBuilder &builder) {
   Emit e{builder, getLoc()};
-  auto headDim = static_cast<int64_t>(getHeadDim());
-  int64_t half = headDim / 2, heads = getX().getType().getDimSize(1) / headDim;
-  Value position = getPosition();
-  Value frequencies = builder.create<arith::ConstantOp>(e.loc, cast<TypedAttr>(getInverseFrequencies()));
-
-  // Cosine and sine of (position + row) * frequency, once for all heads.
-  AffineMap pair = e.map(2, {e.dim(0), e.dim(1)}), frequency = e.map(2, {e.dim(1)});
-  auto table = [&](auto function) {
-    return e.generic(frequencies, e.empty({e.size(getX(), 0), builder.getIndexAttr(half)}), {frequency, pair}, {},
-                     [&](OpBuilder &b, ValueRange in) -> Value {
-                       Value token = e.addIndex(position, e.loopIndex(0));
-                       Value integer = b.create<arith::IndexCastOp>(e.loc, b.getI64Type(), token);
-                       Value angle = e.mul(b.create<arith::SIToFPOp>(e.loc, b.getF64Type(), integer), in[0]);
-                       return b.create<arith::TruncFOp>(e.loc, b.getF32Type(), function(b, angle));
-                     });
-  };
-  Value cosines = table([&](OpBuilder &b, Value angle) -> Value { return b.create<math::CosOp>(e.loc, angle); });
-  Value sines = table([&](OpBuilder &b, Value angle) -> Value { return b.create<math::SinOp>(e.loc, angle); });
-
-  // row, head, half, pair: the first half becomes x·cos - partner·sin, the second x·cos + partner·sin.
-  Value x = e.expandColumns(getX(), {heads, 2, half});
-  AffineMap all = e.map(4, {e.dim(0), e.dim(1), e.dim(2), e.dim(3)}), angle = e.map(4, {e.dim(0), e.dim(3)});
-  Value init =
-      e.empty({e.size(x, 0), builder.getIndexAttr(heads), builder.getIndexAttr(2), builder.getIndexAttr(half)});
-  Value one = e.index(1), zero = e.index(0);
-  Value turned = e.generic({x, cosines, sines}, init, {all, angle, angle, all}, {}, [&](OpBuilder &b, ValueRange in) {
-    Value side = e.loopIndex(2);
-    Value other = b.create<arith::SubIOp>(e.loc, one, side);
-    Value partner =
-        b.create<tensor::ExtractOp>(e.loc, x, ValueRange{e.loopIndex(0), e.loopIndex(1), other, e.loopIndex(3)});
-    Value first = b.create<arith::CmpIOp>(e.loc, arith::CmpIPredicate::eq, side, zero);
-    Value straight = e.mul(in[0], in[1]), crossed = e.mul(partner, in[2]);
-    return Value(b.create<arith::SelectOp>(e.loc, first, e.sub(straight, crossed), e.add(straight, crossed)));
+  Groups groups(e, getX(), getGamma() ? getGamma().getType().getDimSize(0) : getX().getType().getDimSize(1));
+  Value count = e.f32(static_cast<double>(groups.size));
+  Value epsilon = e.f32(getEpsilon().convertToDouble());
+  Value sums = groups.sum(groups.values, groups.all, [](ValueRange in) { return in[0]; });
+  auto centred = [&](ValueRange in) { return e.sub(in[0], e.div(in[1], count)); };
+  Value squares = groups.sum({groups.values, sums}, {groups.all, groups.group}, [&](ValueRange in) {
+    Value difference = centred(in);
+    return e.mul(difference, difference);
   });
-  return SmallVector<Value>{e.collapseColumns(turned)};
+  SmallVector<Value> inputs = {groups.values, sums, squares};
+  SmallVector<AffineMap> maps = {groups.all, groups.group, groups.group};
+  for (Value vector : {Value(getGamma()), Value(getBeta())})
+    if (vector) {
+      inputs.push_back(vector);
+      maps.push_back(groups.column);
+    }
+  return SmallVector<Value>{groups.map(inputs, maps, [&](OpBuilder &b, ValueRange in) {
+    Value scale = b.create<math::RsqrtOp>(e.loc, e.add(e.div(in[2], count), epsilon));
+    Value normed = e.mul(centred(in), scale);
+    if (getGamma())
+      normed = e.mul(normed, e.widen(in[3]));
+    return getBeta() ? e.add(normed, e.widen(in[4])) : normed;
+  })};
 }
 
-Decomposed KvAppendOp::decomposeOperation(OpBuilder &builder) {
-  Emit e{builder, getLoc()};
-  KvCacheType type = getCache().getType();
-  auto [keys, values] = e.split(getCache());
-  auto append = [&](Value tensor, Value rows) -> Value {
-    Value expanded = e.expandColumns(rows, {type.getKvHeads(), type.getHeadDim()});
-    OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
-    SmallVector<OpFoldResult> offsets = {getPosition(), zero, zero}, strides(3, one);
-    SmallVector<OpFoldResult> sizes = {e.size(rows, 0), builder.getIndexAttr(type.getKvHeads()),
-                                       builder.getIndexAttr(type.getHeadDim())};
-    return builder.create<tensor::InsertSliceOp>(e.loc, expanded, tensor, offsets, sizes, strides);
+Value Emit::bend(Activation activation, Value a) {
+  auto logistic = [&](Value x) { // 1 + exp(-x), what silu and its kin divide by
+    Value power = builder.create<math::ExpOp>(loc, builder.create<arith::NegFOp>(loc, x));
+    return add(f32(1.0), power);
   };
-  Value newKeys = append(keys, getK()), newValues = append(values, getV());
-  auto joined = builder.create<UnrealizedConversionCastOp>(e.loc, TypeRange{type}, ValueRange{newKeys, newValues});
-  return SmallVector<Value>{joined.getResult(0)};
-}
-
-Decomposed AttentionOp::decomposeOperation(OpBuilder &builder) {
-  Emit e{builder, getLoc()};
-  KvCacheType type = getCache().getType();
-  int64_t kvHeads = type.getKvHeads(), group = static_cast<int64_t>(getHeads()) / kvHeads, headDim = type.getHeadDim();
-  auto [keys, values] = e.split(getCache());
-  Value position = getPosition(), scale = e.f32(getScale().convertToDouble());
-
-  // Of the cache only the tokens that exist: position + rows.
-  OpFoldResult rows = e.size(getQ(), 0);
-  Value tokens = e.addIndex(position, e.toValue(rows));
-  OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
-  SmallVector<OpFoldResult> offsets(3, zero), strides(3, one);
-  SmallVector<OpFoldResult> filled = {tokens, builder.getIndexAttr(kvHeads), builder.getIndexAttr(headDim)};
-  Value k = builder.create<tensor::ExtractSliceOp>(e.loc, keys, offsets, filled, strides);
-  Value v = builder.create<tensor::ExtractSliceOp>(e.loc, values, offsets, filled, strides);
-  Value q = e.expandColumns(getQ(), {kvHeads, group, headDim});
-
-  // Dimensions: r row, h kv head, g query head of the group, t token, c column.
-  AffineExpr r = e.dim(0), h = e.dim(1), g = e.dim(2), t = e.dim(3), c = e.dim(4);
-  SmallVector<OpFoldResult> perHead = {rows, builder.getIndexAttr(kvHeads), builder.getIndexAttr(group)};
-  SmallVector<OpFoldResult> perToken = perHead, perColumn = perHead;
-  perToken.push_back(tokens);
-  perColumn.push_back(builder.getIndexAttr(headDim));
-
-  Value products =
-      e.generic({q, k}, e.filled(perToken, 0.0), {e.map(5, {r, h, g, c}), e.map(5, {t, h, c}), e.map(5, {r, h, g, t})},
-                {4}, [&](OpBuilder &, ValueRange in) { return e.add(in[2], e.mul(in[0], in[1])); });
-  AffineMap scoreMap = e.map(4, {r, h, g, t}), headMap = e.map(4, {r, h, g});
-  Value hidden = e.f32(-std::numeric_limits<double>::infinity());
-  Value scores =
-      e.generic(products, e.empty(perToken), {scoreMap, scoreMap}, {}, [&](OpBuilder &b, ValueRange in) -> Value {
-        Value last = e.addIndex(position, e.loopIndex(0));
-        Value seen = b.create<arith::CmpIOp>(e.loc, arith::CmpIPredicate::ule, e.loopIndex(3), last);
-        return b.create<arith::SelectOp>(e.loc, seen, e.mul(in[0], scale), hidden);
-      });
-  Value largest =
-      e.generic(scores, e.filled(perHead, -std::numeric_limits<double>::infinity()), {scoreMap, headMap}, {3},
-                [&](OpBuilder &b, ValueRange in) -> Value { return b.create<arith::MaximumFOp>(e.loc, in[0], in[1]); });
-  Value weights = e.generic(
-      {scores, largest}, e.empty(perToken), {scoreMap, headMap, scoreMap}, {},
-      [&](OpBuilder &b, ValueRange in) -> Value { return b.create<math::ExpOp>(e.loc, e.sub(in[0], in[1])); });
-  Value sums = e.generic(weights, e.filled(perHead, 0.0), {scoreMap, headMap}, {3},
-                         [&](OpBuilder &, ValueRange in) { return e.add(in[0], in[1]); });
-  Value mixed = e.generic({weights, v}, e.filled(perColumn, 0.0),
-                          {e.map(5, {r, h, g, t}), e.map(5, {t, h, c}), e.map(5, {r, h, g, c})}, {3},
-                          [&](OpBuilder &, ValueRange in) { return e.add(in[2], e.mul(in[0], in[1])); });
-  // Here dimension 3 is the column.
-  Value result = e.generic({mixed, sums}, e.empty(perColumn), {scoreMap, headMap, scoreMap}, {},
-                           [&](OpBuilder &, ValueRange in) { return e.div(in[0], in[1]); });
-  return SmallVector<Value>{e.collapseColumns(result)};
+  switch (activation) {
+  case Activation::Silu:
+    return div(a, logistic(a));
+  case Activation::QuickGelu:
+    return div(a, logistic(mul(a, f32(1.702))));
+  case Activation::Sigmoid:
+    return div(f32(1.0), logistic(a));
+  case Activation::Gelu: {
+    Value error = builder.create<math::ErfOp>(loc, mul(a, f32(1.0 / std::numbers::sqrt2)));
+    return mul(mul(f32(0.5), a), add(f32(1.0), error));
+  }
+  case Activation::GeluTanh: {
+    Value cube = mul(mul(a, a), mul(a, f32(0.044715)));
+    Value bent =
+        builder.create<math::TanhOp>(loc, mul(f32(std::numbers::sqrt2 * std::numbers::inv_sqrtpi), add(a, cube)));
+    return mul(mul(f32(0.5), a), add(f32(1.0), bent));
+  }
+  case Activation::Relu:
+    return builder.create<arith::MaximumFOp>(loc, a, f32(0.0));
+  case Activation::ReluSquared: {
+    Value positive = builder.create<arith::MaximumFOp>(loc, a, f32(0.0));
+    return mul(positive, positive);
+  }
+  case Activation::Tanh:
+    return builder.create<math::TanhOp>(loc, a);
+  }
+  llvm_unreachable("an activation of XfDialect.td");
 }
 
 Decomposed GatedMlpOp::decomposeOperation(OpBuilder &builder) {
   Emit e{builder, getLoc()};
-  Value gate = e.linear(getX(), getGate()), up = e.linear(getX(), getUp());
-  Value one = e.f32(1.0);
-  AffineMap all = e.map(2, {e.dim(0), e.dim(1)});
-  Value product = e.generic({gate, up}, e.empty({e.size(gate, 0), e.size(gate, 1)}), {all, all, all}, {},
-                            [&](OpBuilder &b, ValueRange in) {
-                              Value inverse = b.create<math::ExpOp>(e.loc, b.create<arith::NegFOp>(e.loc, in[0]));
-                              return e.mul(e.div(in[0], e.add(one, inverse)), in[1]);
-                            });
-  return SmallVector<Value>{e.linear(product, getDown())};
+  return SmallVector<Value>{e.gatedMlp(getActivation(), getX(), getGate(), getUp(), getDown())};
+}
+
+Value Emit::gatedMlp(Activation activation, Value x, Value gate, Value up, Value down) {
+  Value product = elementwise({linear(x, gate), linear(x, up)},
+                              [&](OpBuilder &, ValueRange in) { return mul(bend(activation, in[0]), in[1]); });
+  return linear(product, down);
+}
+
+Decomposed ActivationOp::decomposeOperation(OpBuilder &builder) {
+  Emit e{builder, getLoc()};
+  return SmallVector<Value>{
+      e.elementwise(getX(), [&](OpBuilder &, ValueRange in) { return e.bend(getActivation(), in[0]); })};
+}
+
+Decomposed ScaleOp::decomposeOperation(OpBuilder &builder) {
+  Emit e{builder, getLoc()};
+  Value factor = e.f32(getFactor().convertToDouble());
+  return SmallVector<Value>{e.elementwise(getX(), [&](OpBuilder &, ValueRange in) { return e.mul(in[0], factor); })};
+}
+
+Decomposed MulOp::decomposeOperation(OpBuilder &builder) {
+  Emit e{builder, getLoc()};
+  Value init = e.empty({e.size(getA(), 0), e.size(getA(), 1)});
+  return SmallVector<Value>{
+      builder.create<linalg::MulOp>(e.loc, init.getType(), ValueRange{getA(), getB()}, init).getResult(0)};
 }
 
 Decomposed AddOp::decomposeOperation(OpBuilder &builder) {

@@ -47,25 +47,33 @@ Type KvCacheType::parse(AsmParser &parser) {
   if (parser.parseLess())
     return {};
   SMLoc location = parser.getCurrentLocation();
-  if (parser.parseDimensionList(sizes, /*allowDynamic=*/false) || parser.parseType(elementType) ||
+  int64_t valueDim = 0;
+  if (parser.parseDimensionList(sizes, /*allowDynamic=*/false) || parser.parseType(elementType))
+    return {};
+  const bool hasValueDim = succeeded(parser.parseOptionalComma());
+  if ((hasValueDim && (parser.parseKeyword("values") || parser.parseEqual() || parser.parseInteger(valueDim))) ||
       parser.parseGreater())
     return {};
   if (sizes.size() != 3) {
     parser.emitError(location, "a kv_cache has three sizes: kv heads x head dimension x longest sequence");
     return {};
   }
-  return parser.getChecked<KvCacheType>(location, parser.getContext(), sizes[0], sizes[1], sizes[2], elementType);
+  return parser.getChecked<KvCacheType>(location, parser.getContext(), sizes[0], sizes[1], sizes[2], elementType,
+                                        hasValueDim ? valueDim : sizes[1]);
 }
 
 void KvCacheType::print(AsmPrinter &printer) const {
-  printer << "<" << getKvHeads() << "x" << getHeadDim() << "x" << getMaxSeq() << "x" << getElementType() << ">";
+  printer << "<" << getKvHeads() << "x" << getHeadDim() << "x" << getMaxSeq() << "x" << getElementType();
+  if (getValueDim() != getHeadDim())
+    printer << ", values = " << getValueDim();
+  printer << ">";
 }
 
 LogicalResult KvCacheType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t kvHeads, int64_t headDim,
-                                  int64_t maxSeq, Type elementType) {
-  if (kvHeads <= 0 || headDim <= 0 || maxSeq <= 0) // X1
+                                  int64_t maxSeq, Type elementType, int64_t valueDim) {
+  if (kvHeads <= 0 || headDim <= 0 || maxSeq <= 0 || valueDim <= 0) // X1
     return emitError() << "the sizes of a kv_cache are positive, but these are " << kvHeads << ", " << headDim << ", "
-                       << maxSeq;
+                       << maxSeq << ", and " << valueDim << " for values";
   if (!elementType.isF32()) // X2
     return emitError() << "a kv_cache holds f32, not " << elementType;
   return success();
@@ -73,6 +81,10 @@ LogicalResult KvCacheType::verify(function_ref<InFlightDiagnostic()> emitError, 
 
 RankedTensorType KvCacheType::getTensorType() const {
   return RankedTensorType::get({getMaxSeq(), getKvHeads(), getHeadDim()}, getElementType());
+}
+
+RankedTensorType KvCacheType::getValueTensorType() const {
+  return RankedTensorType::get({getMaxSeq(), getKvHeads(), getValueDim()}, getElementType());
 }
 
 //===----------------------------------------------------------------------===//
@@ -117,80 +129,41 @@ LogicalResult LastRowOp::inferReturnTypes(MLIRContext *context, std::optional<Lo
   return success();
 }
 
-//===----------------------------------------------------------------------===//
-// Verifiers
-//===----------------------------------------------------------------------===//
-
-static int64_t columnsOf(Value rows) { return cast<RankedTensorType>(rows.getType()).getDimSize(1); }
-
-LogicalResult ParamOp::verify() {
-  if (getName().empty()) // X3
-    return emitOpError("has no name; a weight is known by the model's own name for it");
+LogicalResult HeadLinearOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                             SmallVectorImpl<Type> &results) {
+  RankedTensorType x = typeOfRank(adaptor.getX(), 2), w = typeOfRank(adaptor.getW(), 3);
+  if (!x || !w)
+    return emitOptionalError(location, "head_linear takes a matrix and a stack of matrices");
+  results.push_back(rowsType(x, w.getDimSize(0) * w.getDimSize(1)));
   return success();
 }
 
-LogicalResult LinearOp::verify() {
-  if (columnsOf(getX()) != columnsOf(getW())) // X4
-    return emitOpError() << "multiplies " << columnsOf(getX()) << " columns by a weight of " << columnsOf(getW())
-                         << " columns";
+LogicalResult JoinHeadsOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  RankedTensorType a = typeOfRank(adaptor.getA(), 2), b = typeOfRank(adaptor.getB(), 2);
+  if (!a || !b)
+    return emitOptionalError(location, "join_heads takes two matrices");
+  results.push_back(rowsType(a, a.getDimSize(1) + b.getDimSize(1)));
   return success();
 }
 
-LogicalResult RmsNormOp::verify() {
-  int64_t entries = cast<RankedTensorType>(getGamma().getType()).getDimSize(0);
-  if (entries != columnsOf(getX())) // X5
-    return emitOpError() << "scales " << columnsOf(getX()) << " columns by " << entries << " entries of gamma";
-  double epsilon = getEpsilon().convertToDouble();
-  if (!std::isfinite(epsilon) || epsilon < 0) // X6
-    return emitOpError() << "needs a finite epsilon of at least 0, not " << epsilon;
+LogicalResult AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                            SmallVectorImpl<Type> &results) {
+  RankedTensorType q = typeOfRank(adaptor.getQ(), 2);
+  auto cache = dyn_cast<KvCacheType>(adaptor.getCache().getType());
+  if (!q || !cache)
+    return emitOptionalError(location, "attention takes queries and a cache");
+  // Attributes are not there yet when an op is parsed; the operands say it, too.
+  results.push_back(rowsType(q, q.getDimSize(1) / cache.getHeadDim() * cache.getValueDim()));
   return success();
 }
 
-LogicalResult RopeOp::verify() {
-  int64_t headDim = static_cast<int64_t>(getHeadDim());
-  if (headDim <= 0 || headDim % 2 != 0 || columnsOf(getX()) % headDim != 0) // X7
-    return emitOpError() << "needs an even head_dim that divides its " << columnsOf(getX()) << " columns, not "
-                         << headDim;
-  auto frequencies = dyn_cast<DenseFPElementsAttr>(getInverseFrequencies());
-  if (!frequencies || !frequencies.getElementType().isF64() || frequencies.getType().getRank() != 1 ||
-      frequencies.getNumElements() != headDim / 2) // X8
-    return emitOpError() << "needs inverse_frequencies of type tensor<" << headDim / 2 << "xf64>";
-  return success();
-}
-
-LogicalResult KvAppendOp::verify() {
-  KvCacheType cache = getCache().getType();
-  if (columnsOf(getK()) != cache.getRowSize() || columnsOf(getV()) != cache.getRowSize()) // X9
-    return emitOpError() << "appends keys of " << columnsOf(getK()) << " columns and values of " << columnsOf(getV())
-                         << " to a cache whose rows have " << cache.getRowSize();
-  for (Value rows : {getK(), getV()}) {
-    int64_t count = cast<RankedTensorType>(rows.getType()).getDimSize(0);
-    if (!ShapedType::isDynamic(count) && count > cache.getMaxSeq()) // X10
-      return emitOpError() << "appends " << count << " tokens to a cache with room for " << cache.getMaxSeq();
-  }
-  return success();
-}
-
-LogicalResult AttentionOp::verify() {
-  KvCacheType cache = getCache().getType();
-  int64_t heads = static_cast<int64_t>(getHeads());
-  if (heads <= 0 || heads % cache.getKvHeads() != 0) // X11
-    return emitOpError() << "has " << heads << " heads, not a positive multiple of the cache's " << cache.getKvHeads();
-  if (columnsOf(getQ()) != heads * cache.getHeadDim()) // X12
-    return emitOpError() << "has queries of " << columnsOf(getQ()) << " columns; " << heads << " heads of "
-                         << cache.getHeadDim() << " have " << heads * cache.getHeadDim();
-  if (!std::isfinite(getScale().convertToDouble())) // X13
-    return emitOpError("needs a finite scale");
-  return success();
-}
-
-LogicalResult GatedMlpOp::verify() {
-  RankedTensorType down = getDown().getType();
-  SmallVector<int64_t> expected = {down.getDimSize(1), columnsOf(getX())};
-  if (down.getDimSize(0) != columnsOf(getX()) || getGate().getType().getShape() != ArrayRef<int64_t>(expected) ||
-      getUp().getType().getShape() != ArrayRef<int64_t>(expected)) // X14
-    return emitOpError() << "needs gate and up of I x " << columnsOf(getX()) << " and down of " << columnsOf(getX())
-                         << " x I for one I, not " << getGate().getType() << ", " << getUp().getType() << " and "
-                         << down;
+LogicalResult AttendOp::inferReturnTypes(MLIRContext *, std::optional<Location> location, Adaptor adaptor,
+                                         SmallVectorImpl<Type> &results) {
+  RankedTensorType q = typeOfRank(adaptor.getQ(), 2), k = typeOfRank(adaptor.getK(), 2);
+  RankedTensorType v = typeOfRank(adaptor.getV(), 2);
+  if (!q || !k || !v || k.getDimSize(1) <= 0)
+    return emitOptionalError(location, "attend takes queries, keys and values");
+  results.push_back(rowsType(q, q.getDimSize(1) * v.getDimSize(1) / k.getDimSize(1)));
   return success();
 }

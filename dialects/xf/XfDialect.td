@@ -37,33 +37,67 @@ def XfKvCacheType : TypeDef<XfDialect, "KvCache"> {
     Keys and values of up to `maxSeq` tokens, each `kvHeads` × `headDim` values.
 
     ```mlir
-    !xf.kv_cache<2x16x128xf32>   // 2 kv heads, head dimension 16, room for 128 tokens
+    !xf.kv_cache<2x16x128xf32>              // 2 kv heads, head dimension 16, room for 128 tokens
+    !xf.kv_cache<1x40x128xf32, values = 32> // keys of 40 values, values of 32: latent attention
     ```
 
-    It converts to a pair of `tensor<maxSeq x kvHeads x headDim>`, the keys first. What lies beyond the tokens appended so
-    far has no meaning.
+    It converts to a pair of `tensor<maxSeq x kvHeads x headDim>`, the keys first; the values' last size is `valueDim`,
+    which is `headDim` unless it is said. What lies beyond the tokens appended so far has no meaning.
 
-    * X1: the three sizes are positive.
+    * X1: the sizes are positive.
     * X2: the element type is f32.
   }];
-  let parameters = (ins "int64_t":$kvHeads, "int64_t":$headDim, "int64_t":$maxSeq, "::mlir::Type":$elementType);
+  let parameters = (ins "int64_t":$kvHeads, "int64_t":$headDim, "int64_t":$maxSeq, "::mlir::Type":$elementType,
+                        "int64_t":$valueDim);
+  let builders = [TypeBuilder<(ins "int64_t":$kvHeads, "int64_t":$headDim, "int64_t":$maxSeq,
+                                   "::mlir::Type":$elementType), [{
+    return $_get($_ctxt, kvHeads, headDim, maxSeq, elementType, headDim);
+  }]>];
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Values a token adds to the keys, and as many to the values: kvHeads * headDim.
+    /// Values that a token adds to the keys: kvHeads * headDim.
     int64_t getRowSize() const { return getKvHeads() * getHeadDim(); }
-    /// tensor<maxSeq x kvHeads x headDim>: what the keys convert to, and what the values convert to.
+    /// Values that a token adds to the values: kvHeads * valueDim.
+    int64_t getValueRowSize() const { return getKvHeads() * getValueDim(); }
+    /// tensor<maxSeq x kvHeads x headDim>: what the keys convert to.
     ::mlir::RankedTensorType getTensorType() const;
+    /// tensor<maxSeq x kvHeads x valueDim>: what the values convert to.
+    ::mlir::RankedTensorType getValueTensorType() const;
   }];
 }
 
-def XfActivation : I32EnumAttr<"Activation", "how a gated MLP bends its gate", [
-    I32EnumAttrCase<"Silu", 0, "silu">
+def XfActivation : I32EnumAttr<"Activation", "a function of one number", [
+    I32EnumAttrCase<"Silu", 0, "silu">,               // a / (1 + exp(-a))
+    I32EnumAttrCase<"Gelu", 1, "gelu">,               // a / 2 · (1 + erf(a / √2))
+    I32EnumAttrCase<"GeluTanh", 2, "gelu_tanh">,      // a / 2 · (1 + tanh(√(2/π) · (a + 0.044715 a³)))
+    I32EnumAttrCase<"QuickGelu", 3, "quick_gelu">,    // a / (1 + exp(-1.702 a))
+    I32EnumAttrCase<"Relu", 4, "relu">,               // max(a, 0)
+    I32EnumAttrCase<"ReluSquared", 5, "relu_squared">,
+    I32EnumAttrCase<"Tanh", 6, "tanh">,
+    I32EnumAttrCase<"Sigmoid", 7, "sigmoid">          // 1 / (1 + exp(-a))
   ]> {
   let cppNamespace = "::weft::xf";
   let genSpecializedAttr = 0;
 }
 def XfActivationAttr : EnumAttr<XfDialect, XfActivation, "activation">;
+
+def XfScoring : I32EnumAttr<"Scoring", "how a router's logits become scores", [
+    I32EnumAttrCase<"Softmax", 0, "softmax">, I32EnumAttrCase<"Sigmoid", 1, "sigmoid">
+  ]> {
+  let cppNamespace = "::weft::xf";
+  let genSpecializedAttr = 0;
+}
+def XfScoringAttr : EnumAttr<XfDialect, XfScoring, "scoring">;
+
+def XfGroupScore : I32EnumAttr<"GroupScore", "what a group of experts is ranked by", [
+    I32EnumAttrCase<"Max", 0, "max">,     // its best expert's score
+    I32EnumAttrCase<"TopTwo", 1, "top_two"> // the sum of its two best experts' scores
+  ]> {
+  let cppNamespace = "::weft::xf";
+  let genSpecializedAttr = 0;
+}
+def XfGroupScoreAttr : EnumAttr<XfDialect, XfGroupScore, "group_score">;
 
 // Rank-2 f32, rows of any number, a known number of columns.
 def XfRows : Type<
@@ -80,6 +114,15 @@ def XfVector : Type<
     And<[TensorRankOf<[F32, F16, BF16], [1]>.predicate, HasStaticShapePred]>,
     "a weight vector of f32, f16 or bf16 with a known shape", "::mlir::RankedTensorType">;
 
-def XfIds : Type<TensorRankOf<[I32], [1]>.predicate, "a list of i32 token ids", "::mlir::RankedTensorType">;
+def XfStack : Type<
+    And<[TensorRankOf<[F32, F16, BF16], [3]>.predicate, HasStaticShapePred]>,
+    "a stack of weight matrices (heads x out x in) of f32, f16 or bf16 with a known shape", "::mlir::RankedTensorType">;
+
+def XfIds : Type<TensorRankOf<[I32, I64], [1]>.predicate, "a list of i32 or i64 ids", "::mlir::RankedTensorType">;
+
+// What is added to scores: batch or 1, heads or 1, rows or 1, tokens.
+def XfScoreBias : Type<
+    And<[TensorRankOf<[F32], [4]>.predicate, HasStaticShapePred]>,
+    "f32 of rank 4 and a known shape: batch, heads, rows, tokens", "::mlir::RankedTensorType">;
 
 #endif

@@ -32,7 +32,7 @@ SmallVector<Type> splitCaches(TypeRange types) {
   SmallVector<Type> result;
   for (Type type : types) {
     if (auto cache = dyn_cast<KvCacheType>(type))
-      result.append(2, cache.getTensorType());
+      result.append({cache.getTensorType(), cache.getValueTensorType()});
     else
       result.push_back(type);
   }
@@ -72,8 +72,8 @@ void weft::xf::splitCachesInSignature(func::FuncOp function) {
       continue;
     // Type attributes of the one argument go to both halves.
     DictionaryAttr attributes = function.getArgAttrDict(i);
-    for (unsigned half : {1, 2})
-      function.insertArgument(i + half, cache.getTensorType(), attributes, argument.getLoc());
+    function.insertArgument(i + 1, cache.getTensorType(), attributes, argument.getLoc());
+    function.insertArgument(i + 2, cache.getValueTensorType(), attributes, argument.getLoc());
     auto joined = builder.create<UnrealizedConversionCastOp>(
         argument.getLoc(), TypeRange{cache}, ValueRange{function.getArgument(i + 1), function.getArgument(i + 2)});
     argument.replaceAllUsesWith(joined.getResult(0));

@@ -1,6 +1,6 @@
 #include "explore/workloads/Models.h"
 
-#include "compiler/frontend/huggingface/Llama.h"
+#include "compiler/frontend/huggingface/Architectures.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +15,26 @@ double ModelShape::macsOfToken(double context) const {
   return double(layers) * layer + double(hidden) * double(vocabulary);
 }
 
+/// The sizes of a decoder whose layers are alike, each with a gated MLP: what costs of a layer are told for.
+static Result<ModelShape> shapeOf(const nlohmann::json &json, const std::string &path) {
+  auto names = json.find("architectures");
+  const bool named = names != json.end() && names->is_array() && !names->empty() && names->front().is_string();
+  auto config = frontend::hf::readConfig(json, named ? names->front().get<std::string>() : "LlamaForCausalLM", path);
+  if (!config)
+    return config.takeError();
+  const frontend::LayerConfig &layer = config->layers.front();
+  if (config->kind != frontend::ModelKind::Generator || layer.moe || layer.attention.latent || !layer.mlp.gate)
+    return userError(fmt::format("{}: searches know models of attention and gated MLPs, which {} is not", path,
+                                 config->architecture));
+  return ModelShape{.hidden = config->hiddenSize,
+                    .intermediate = static_cast<uint32_t>(layer.mlp.up.weight.shape().front()),
+                    .layers = static_cast<uint32_t>(config->layers.size()),
+                    .heads = layer.attention.heads,
+                    .keyValueHeads = layer.attention.kvHeads,
+                    .headSize = layer.attention.headDim,
+                    .vocabulary = config->vocabSize};
+}
+
 Result<ModelShape> Models::shapeOf(const Workload &workload) const {
   const std::lock_guard lock(mutex);
   if (auto found = known.find(workload.modelText); found != known.end())
@@ -22,17 +42,10 @@ Result<ModelShape> Models::shapeOf(const Workload &workload) const {
   const nlohmann::json json = nlohmann::json::parse(workload.modelText, nullptr, false);
   if (!json.is_object())
     return userError(fmt::format("{}: no JSON object", workload.modelPath));
-  auto config = frontend::hf::parseLlamaConfig(json, workload.modelPath);
-  if (!config)
-    return config.takeError();
-  const ModelShape shape{.hidden = config->hiddenSize,
-                         .intermediate = config->intermediateSize,
-                         .layers = config->layers,
-                         .heads = config->heads,
-                         .keyValueHeads = config->kvHeads,
-                         .headSize = config->headDim,
-                         .vocabulary = config->vocabSize};
-  known.emplace(workload.modelText, shape);
+  auto shape = explore::shapeOf(json, workload.modelPath);
+  if (!shape)
+    return shape;
+  known.emplace(workload.modelText, *shape);
   return shape;
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/package/Check.h"
 #include "runtime/package/QuantisedLayout.h"
+#include "runtime/weights/BlockShapes.h"
 
 #include <algorithm>
 #include <tuple>
@@ -22,16 +23,36 @@ Result<void> indexTable(const std::vector<int32_t> &table, uint64_t entries, uin
   return success();
 }
 
+/// Bytes of `count` numbers as the file has them, the last dimension being `row` long; an error if rows are no whole
+/// blocks.
+Result<uint64_t> storedSize(const pkg::WeightT &weight, uint64_t count, const std::string &where) {
+  uint64_t bytes = 0;
+  if (weight.file_blocks == pkg::BlockFormat::None) {
+    if (__builtin_mul_overflow(elementBytes(weight.file_element), count, &bytes))
+      return error("{}: {} stored elements have no size", where, count);
+    return bytes;
+  }
+  const BlockFacts &facts = factsOf(static_cast<BlockFormat>(static_cast<int>(weight.file_blocks) - 1));
+  if (weight.shape.back() % facts.weights != 0)
+    return error("{}: its rows of {} are no whole blocks of {}", where, weight.shape.back(), facts.weights);
+  if (__builtin_mul_overflow(count / facts.weights, uint64_t(facts.bytes), &bytes))
+    return error("{}: {} stored elements have no size", where, count);
+  return bytes;
+}
+
 /// The stored tensor is a vector or a matrix whose bytes lie inside its file.
 Result<void> storedTensor(const pkg::WeightT &weight, uint64_t fileBytes, const std::string &where) {
   if (!weight.linear && (weight.shape.empty() || weight.shape.size() > 2))
     return error("{}: {} dimensions, a stored weight has 1 or 2", where, weight.shape.size());
-  uint64_t bytes = elementBytes(weight.file_element);
+  uint64_t count = 1;
   for (uint64_t extent : weight.shape)
-    if (extent == 0 || extent > INT32_MAX || __builtin_mul_overflow(bytes, extent, &bytes))
+    if (extent == 0 || extent > INT32_MAX || __builtin_mul_overflow(count, extent, &count))
       return error("{}: extent {} of its shape is out of range", where, extent);
-  if (weight.file_offset > fileBytes || bytes > fileBytes - weight.file_offset)
-    return error("{}: its {} bytes at {} lie outside its file of {} bytes", where, bytes, weight.file_offset,
+  Result<uint64_t> bytes = storedSize(weight, count, where);
+  if (!bytes)
+    return bytes.takeError();
+  if (weight.file_offset > fileBytes || *bytes > fileBytes - weight.file_offset)
+    return error("{}: its {} bytes at {} lie outside its file of {} bytes", where, *bytes, weight.file_offset,
                  fileBytes);
   return success();
 }
@@ -54,7 +75,7 @@ Result<void> offsets(const Package &package, const pkg::WeightT &weight, const s
   uint64_t elements = 1; // storedTensor() has seen that they do not overflow
   for (uint64_t extent : weight.shape)
     elements *= extent;
-  if (weight.quantised || weight.transposed || weight.base > elements)
+  if (weight.quantised || weight.blocks || weight.transposed || weight.base > elements)
     return error("{}: offsets from {} of {} elements, of a weight that is quantised, transposed or smaller", where,
                  weight.base, elements);
   uint64_t room = elements - weight.base;
@@ -87,6 +108,39 @@ Result<void> quantisedBlocks(const pkg::WeightT &weight, const pkg::BufferT &tar
   return success();
 }
 
+/// Blocks as the file has them lie in the buffer, and have room for what the file's format has.
+Result<void> storedBlocks(const pkg::WeightT &weight, const pkg::BufferT &target, const std::string &where) {
+  const pkg::BlocksT &blocks = *weight.blocks;
+  auto isPower = [](uint64_t n) { return n > 0 && n <= 256 && (n & (n - 1)) == 0; };
+  if (weight.file_blocks == pkg::BlockFormat::None || !weight.transposed || weight.shape.size() != 2 ||
+      weight.file_element != pkg::ElementType::F32)
+    return error("{}: stays in blocks, but is no transposed matrix that the file has in blocks", where);
+  if (blocks.bits < 2 || blocks.bits == 7 || blocks.bits > 8 || blocks.least > 0 || !isPower(blocks.group) ||
+      !isPower(blocks.super_group) || blocks.group > blocks.super_group)
+    return error("{}: no blocks have {} bits from {} on in groups of {} in {}", where, blocks.bits, blocks.least,
+                 blocks.group, blocks.super_group);
+  if (blocks.rows == 0 || weight.rows_local == 0 || weight.rows_local % blocks.rows != 0)
+    return error("{}: {} rows do not make blocks of {}", where, weight.rows_local, blocks.rows);
+  if (weight.cols_local == 0 || uint64_t(blocks.first_column) + weight.cols_local > blocks.columns)
+    return error("{}: columns {} to {} of a block that has {}", where, blocks.first_column,
+                 uint64_t(blocks.first_column) + weight.cols_local, blocks.columns);
+  // Extents are below 2^31, so that a block is below 2^60 bytes; together they are compared with what the buffer has.
+  if (blocks.rows > INT32_MAX || blocks.columns > INT32_MAX)
+    return error("{}: blocks of {} rows and {} columns", where, blocks.rows, blocks.columns);
+  const BlockShape shape{blocks.rows,        blocks.columns, blocks.bits,     blocks.least,   blocks.group,
+                         blocks.super_group, blocks.scales,  blocks.minimums, blocks.codebook};
+  const auto number = static_cast<uint64_t>(weight.rows_local / blocks.rows);
+  uint64_t bytes = 0;
+  if (weight.offset % 4 != 0 || __builtin_mul_overflow(static_cast<uint64_t>(shape.bytes()), number, &bytes) ||
+      weight.offset > target.bytes || bytes > target.bytes - weight.offset)
+    return error("{}: {} blocks of {} rows and {} columns at {} do not fit buffer {} of {} bytes", where, number,
+                 blocks.rows, blocks.columns, weight.offset, target.name, target.bytes);
+  const auto format = static_cast<BlockFormat>(static_cast<int>(weight.file_blocks) - 1);
+  if (!holds(shape, format))
+    return error("{}: its blocks have no room for those of {}", where, factsOf(format).name);
+  return success();
+}
+
 Result<void> weight(const Package &package, const BuffersByName &resident, const pkg::WeightT &weight) {
   const std::string where = fmt::format("weight {}", weight.name);
   if (weight.file >= package.files.size())
@@ -101,7 +155,10 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
       (!weight.linear && weight.file_element == pkg::ElementType::I8))
     return error("{}: no conversion from element type {} to {}", where, unsigned(weight.file_element),
                  unsigned(weight.element));
-  if (!weight.linear && (weight.element == pkg::ElementType::I8) != bool(weight.quantised))
+  if (weight.file_blocks > pkg::BlockFormat::MAX)
+    return error("{}: unknown format of blocks {}", where, unsigned(weight.file_blocks));
+  if ((!weight.linear && (weight.element == pkg::ElementType::I8) != (weight.quantised || weight.blocks)) ||
+      (weight.quantised && weight.blocks))
     return error("{}: elements are i8 where a weight is quantised, and only there", where);
   if (weight.row_axis > pkg::Axis::MAX || weight.col_axis > pkg::Axis::MAX)
     return error("{}: unknown axis", where);
@@ -111,6 +168,7 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
   if (target == resident.end())
     return error("{}: no resident buffer is named {}", where, weight.buffer);
   if (Result<void> local = weight.quantised ? quantisedBlocks(weight, *target->second, where)
+                           : weight.blocks  ? storedBlocks(weight, *target->second, where)
                                             : localMatrix(weight, *target->second, where);
       !local)
     return local;

@@ -2,6 +2,7 @@
 
 #include "runtime/package/Elements.h"
 #include "runtime/package/QuantisedLayout.h"
+#include "runtime/weights/StoredBlocks.h"
 
 #include <fmt/format.h>
 
@@ -100,7 +101,10 @@ float storedNumber(ElementType element, const std::byte *from) {
 class QuantisedFill {
 public:
   QuantisedFill(const pkg::WeightT &weight, std::span<const std::byte> stored, std::span<std::byte> local)
-      : weight(weight), blocks(*weight.quantised), stored(stored), local(local), numbers(blocks.block_rows) {}
+      : weight(weight), blocks(*weight.quantised), stored(stored), local(local), numbers(blocks.block_rows) {
+    if (auto format = blockFormatOf(weight.file_blocks))
+      fromBlocks.emplace(*format, stored);
+  }
 
   void operator()(std::span<const int32_t> rows, std::span<const int32_t> cols) {
     const auto blockBytes = uint64_t(quantisedBlockBytes(blocks.block_rows, blocks.columns));
@@ -124,9 +128,11 @@ private:
           std::byte(i < int64_t(rows.size()) ? scale.quantise(numbers[size_t(i)]) : 0);
   }
 
-  float numberAt(uint64_t row, uint64_t column) const {
+  float numberAt(uint64_t row, uint64_t column) {
     if (weight.transposed)
       std::swap(row, column);
+    if (fromBlocks)
+      return fromBlocks->at(row * weight.shape.back() + column);
     return storedNumber(weight.file_element,
                         stored.data() + (row * weight.shape.back() + column) * elementBytes(weight.file_element));
   }
@@ -136,7 +142,40 @@ private:
   std::span<const std::byte> stored;
   std::span<std::byte> local; // from the block at hand on
   std::vector<float> numbers; // of one column
+  std::optional<BlockNumbers> fromBlocks;
 };
+
+/// The bytes of a stored tensor.
+uint64_t storedBytesOf(const pkg::WeightT &weight) {
+  uint64_t count = 1;
+  for (uint64_t extent : weight.shape)
+    count *= extent;
+  if (auto format = blockFormatOf(weight.file_blocks))
+    return count / factsOf(*format).weights * factsOf(*format).bytes;
+  return count * elementBytes(weight.file_element);
+}
+
+/// Numbers that the file has in blocks, as numbers; false: of no type that they become. The stored row is the outer
+/// loop, so that each block is read once.
+bool fillNumbers(const pkg::WeightT &weight, BlockNumbers &stored, std::span<const int32_t> rows,
+                 std::span<const int32_t> cols, std::byte *local) {
+  const ElementType element = weight.element;
+  if (element != ElementType::F32 && element != ElementType::F16 && element != ElementType::BF16)
+    return false;
+  const uint32_t size = elementBytes(element);
+  const std::span<const int32_t> outer = weight.transposed ? cols : rows, inner = weight.transposed ? rows : cols;
+  const uint64_t outerStep = weight.linear ? 1 : weight.shape.back(), base = weight.linear ? weight.base : 0;
+  for (size_t a = 0; a < outer.size(); ++a)
+    for (size_t b = 0; b < inner.size(); ++b) {
+      const bool padding = outer[a] < 0 || inner[b] < 0;
+      const float number = padding ? 0 : stored.at(base + uint64_t(outer[a]) * outerStep + uint64_t(inner[b]));
+      const uint16_t half = element == ElementType::F16 ? narrowF16(number) : narrowBf16(number);
+      const auto [row, column] = weight.transposed ? std::pair(b, a) : std::pair(a, b);
+      std::memcpy(local + row * weight.row_stride + column * size,
+                  size == 4 ? static_cast<const void *>(&number) : &half, size);
+    }
+  return true;
+}
 
 /// Whether the blocks of a quantised weight end within `bytes`, its columns within theirs.
 bool blocksFit(const pkg::WeightT &weight, uint64_t bytes) {
@@ -146,6 +185,14 @@ bool blocksFit(const pkg::WeightT &weight, uint64_t bytes) {
          weight.offset + weight.rows_local / blocks.block_rows *
                              uint64_t(quantisedBlockBytes(blocks.block_rows, blocks.columns)) <=
              bytes;
+}
+
+/// The same of a weight that stays in the file's blocks.
+bool storedBlocksFit(const pkg::WeightT &weight, uint64_t bytes) {
+  const pkg::BlocksT &blocks = *weight.blocks;
+  return weight.transposed && blocks.rows > 0 && blocks.columns > 0 && weight.rows_local % blocks.rows == 0 &&
+         uint64_t(blocks.first_column) + weight.cols_local <= blocks.columns &&
+         weight.offset + weight.rows_local / blocks.rows * uint64_t(shapeOf(blocks).bytes()) <= bytes;
 }
 
 /// Entries [share * count, (share + 1) * count) of an index table; empty if the table is too short.
@@ -164,17 +211,28 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
   const uint64_t rowBytes = uint64_t(weight.cols_local) * elementBytes(weight.element);
   const uint64_t storedCols = weight.shape.empty() ? 1 : weight.shape.back();
   const uint64_t localEnd = weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride + rowBytes;
-  uint64_t storedBytes = elementBytes(weight.file_element);
-  for (uint64_t extent : weight.shape)
-    storedBytes *= extent;
+  const uint64_t storedBytes = storedBytesOf(weight);
   if (rows.empty() || cols.empty() || (weight.shape.empty() && !weight.linear) || weight.file_offset > file.size() ||
       storedBytes > file.size() - weight.file_offset ||
-      !(weight.quantised ? blocksFit(weight, buffer.size()) : localEnd <= buffer.size()))
+      !(weight.quantised ? blocksFit(weight, buffer.size())
+        : weight.blocks  ? storedBlocksFit(weight, buffer.size())
+                         : localEnd <= buffer.size()))
     return internalError(
         fmt::format("weight {}: its file, buffer or core ({}, {}) does not go with it", weight.name, x, y));
   if (weight.quantised) {
     QuantisedFill(weight, file.subspan(weight.file_offset), buffer.subspan(weight.offset))(rows, cols);
     return success();
+  }
+  if (auto format = blockFormatOf(weight.file_blocks)) {
+    std::span<const std::byte> stored = file.subspan(weight.file_offset, storedBytes);
+    BlockNumbers numbers(*format, stored);
+    const bool filled = weight.blocks
+                            ? fillStoredBlocks(weight, stored, storedCols, rows, cols, buffer.subspan(weight.offset))
+                            : fillNumbers(weight, numbers, rows, cols, buffer.data() + weight.offset);
+    return filled ? success()
+                  : Result<void>(internalError(fmt::format("weight {}: its blocks of {} do not go with those of core "
+                                                           "({}, {})",
+                                                           weight.name, factsOf(*format).name, x, y)));
   }
   const uint64_t rowStep = weight.transposed || weight.linear ? 1 : storedCols;
   const uint64_t colStep = weight.transposed ? storedCols : 1;

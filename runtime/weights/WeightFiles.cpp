@@ -22,8 +22,10 @@ std::string locate(const std::string &path, const std::string &modelDirectory,
 
 } // namespace
 
-uint64_t headerDigest(std::span<const std::byte> file) {
+uint64_t headerDigest(std::span<const std::byte> file, uint64_t headerBytes) {
   uint64_t length = 0;
+  if (headerBytes > 0)
+    return XXH3_64bits(file.data(), std::min<uint64_t>(headerBytes, file.size()));
   if (file.size() < sizeof length)
     return XXH3_64bits(file.data(), file.size());
   std::memcpy(&length, file.data(), sizeof length);
@@ -43,7 +45,7 @@ Result<WeightFiles> WeightFiles::open(const Package &package, const std::optiona
       return userError(fmt::format("{}: {} bytes, but {} when the package was compiled: the file changed; compile the "
                                    "model again",
                                    path, file->bytes().size(), entry->size));
-    if (headerDigest(file->bytes()) != entry->header_digest)
+    if (headerDigest(file->bytes(), entry->header_bytes) != entry->header_digest)
       return userError(fmt::format("{}: its header is not the one the package was compiled from: the file changed; "
                                    "compile the model again",
                                    path));

@@ -11,9 +11,10 @@
 
 namespace weft::runtime {
 
-/// XXH3-64 of a safetensors header: its length word (u64, little endian) and the JSON after it. Files that are
-/// shorter than their header are digested whole. This is `WeightFile.header_digest`.
-uint64_t headerDigest(std::span<const std::byte> file);
+/// XXH3-64 of the first `headerBytes`, or, where those are 0, of a safetensors header: its length word (u64, little
+/// endian) and the JSON after it. Files that are shorter than their header are digested whole. This is
+/// `WeightFile.header_digest`.
+uint64_t headerDigest(std::span<const std::byte> file, uint64_t headerBytes = 0);
 
 /// The weight files of a package, mapped read-only and proven to be those that it was compiled from.
 class WeightFiles {

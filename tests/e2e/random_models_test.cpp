@@ -3,7 +3,7 @@
 // one alone.
 #include "compiler/graph/GraphPasses.h"
 #include "compiler/graph/Interpreter.h"
-#include "compiler/graph/LlamaBuilder.h"
+#include "compiler/graph/TransformerBuilder.h"
 #include "tests/e2e/Runner.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -25,7 +25,7 @@ class Oracle {
 public:
   Oracle(const TestModel &model, uint32_t maxSeq)
       : model(model), context(mlir::MLIRContext::Threading::DISABLED),
-        module(take(graph::buildLlama(context, model.config, maxSeq, model))),
+        module(take(graph::buildTransformer(context, model.config.transformer(), maxSeq, model))),
         forward(take(Interpreter::create(*module))), caches(forward.freshCaches()) {}
 
   std::vector<float> run(std::span<const int32_t> ids) {
@@ -53,7 +53,7 @@ struct Case {
   std::vector<int32_t> ids; // prompt + steps of them
 
   std::string text() const {
-    const frontend::LlamaConfig &c = model.config;
+    const LlamaSizes &c = model.config;
     return fmt::format(
         "mesh {} gemm {} reduce_stage {} prompt {} steps {} max-seq {}; vocab {} hidden {} inner {} layers {} heads {} "
         "kv {} head_dim {} {}",
@@ -66,7 +66,7 @@ Case randomCase(uint32_t seed) {
   std::mt19937 random(seed);
   auto pick = [&](uint32_t low, uint32_t high) { return std::uniform_int_distribution<uint32_t>(low, high)(random); };
   Case each;
-  frontend::LlamaConfig &config = each.model.config;
+  LlamaSizes &config = each.model.config;
   config.hiddenSize = pick(3, 48);
   config.headDim = 2 * pick(1, 9);
   config.kvHeads = pick(1, 5);

@@ -14,11 +14,13 @@
 
 namespace weft::test {
 
-/// The bytes of the .onnx file. `body` is a graph; `opset` is of the standard domain, and com.microsoft is imported too.
+/// The bytes of the .onnx file. `body` is a graph; `opset` is of the standard domain, and com.microsoft is imported
+/// too.
 std::string modelFile(const std::string &body, int64_t opset = 18);
 
 /// Imports `file` with `dims` and runs it on `inputs`, a tensor's bytes each. The outputs' bytes, or the first message.
-Result<std::vector<std::vector<std::byte>>> runModel(const std::string &file, const std::vector<std::vector<std::byte>> &inputs,
+Result<std::vector<std::vector<std::byte>>> runModel(const std::string &file,
+                                                     const std::vector<std::vector<std::byte>> &inputs,
                                                      const std::map<std::string, int64_t> &dims = {});
 
 template <typename T> std::vector<std::byte> bytesOf(const std::vector<T> &values) {

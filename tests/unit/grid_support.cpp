@@ -34,21 +34,7 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 void writeModel(const TestModel &model, const std::string &folder) {
-  const frontend::LlamaConfig &config = model.config;
-  nlohmann::json json = {{"architectures", {"LlamaForCausalLM"}},
-                         {"model_type", "llama"},
-                         {"hidden_size", config.hiddenSize},
-                         {"intermediate_size", config.intermediateSize},
-                         {"num_hidden_layers", config.layers},
-                         {"num_attention_heads", config.heads},
-                         {"num_key_value_heads", config.kvHeads},
-                         {"head_dim", config.headDim},
-                         {"vocab_size", config.vocabSize},
-                         {"max_position_embeddings", config.maxPositions},
-                         {"rms_norm_eps", config.rmsNormEps},
-                         {"rope_theta", config.rope.theta},
-                         {"tie_word_embeddings", config.tiedEmbeddings}};
-  std::ofstream(folder + "/config.json") << json.dump();
+  std::ofstream(folder + "/config.json") << model.config.json().dump();
   constexpr const char *types[] = {"F32", "F16", "BF16"};
   nlohmann::json header = nlohmann::json::object();
   std::string bytes;

@@ -2,7 +2,7 @@
 // computes, and the mesh engine with data computes the very same bits.
 #include "compiler/graph/GraphPasses.h"
 #include "compiler/graph/Interpreter.h"
-#include "compiler/graph/LlamaBuilder.h"
+#include "compiler/graph/TransformerBuilder.h"
 #include "compiler/pipeline/Compile.h"
 #include "tests/unit/grid_support.h"
 #include "tools/RegisterEverything.h"
@@ -49,7 +49,7 @@ Case randomCase(uint32_t seed) {
 
 Rows runGraph(const Case &tested) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  auto module = take(graph::buildLlama(context, tested.model.config, tested.maxSeq, tested.model));
+  auto module = take(graph::buildTransformer(context, tested.model.config.transformer(), tested.maxSeq, tested.model));
   mlir::PassManager passes(&context);
   passes.addPass(graph::createSplitPhasesPass());
   REQUIRE(mlir::succeeded(passes.run(*module)));

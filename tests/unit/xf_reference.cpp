@@ -1,5 +1,7 @@
 #include "tests/unit/xf_reference.h"
 
+#include "compiler/frontend/huggingface/Architectures.h"
+
 #include <Eigen/Dense>
 #include <cmath>
 #include <cstring>
@@ -56,7 +58,7 @@ Vector normed(const Vector &x, const Matrix &gamma, double epsilon) {
 }
 
 /// Turns each head of `x` by the angles of token `position`.
-void rotate(Vector &x, size_t position, const frontend::LlamaConfig &config) {
+void rotate(Vector &x, size_t position, const LlamaSizes &config) {
   Eigen::Index half = config.headDim / 2;
   for (Eigen::Index head = 0; head < x.size(); head += config.headDim)
     for (Eigen::Index j = 0; j < half; ++j) {
@@ -69,7 +71,7 @@ void rotate(Vector &x, size_t position, const frontend::LlamaConfig &config) {
 
 /// Attention of the last token over all; `keys` and `values` have an entry a token.
 Vector attend(const Vector &q, const std::vector<Vector> &keys, const std::vector<Vector> &values,
-              const frontend::LlamaConfig &config) {
+              const LlamaSizes &config) {
   Eigen::Index headDim = config.headDim;
   Vector result(q.size());
   for (uint32_t head = 0; head < config.heads; ++head) {
@@ -147,6 +149,22 @@ std::vector<double> parseNpy(const char *data) {
 
 } // namespace
 
+nlohmann::json LlamaSizes::json() const {
+  return {{"architectures", {"LlamaForCausalLM"}},   {"model_type", "llama"},       {"hidden_size", hiddenSize},
+          {"intermediate_size", intermediateSize},   {"num_hidden_layers", layers}, {"num_attention_heads", heads},
+          {"num_key_value_heads", kvHeads},          {"head_dim", headDim},         {"vocab_size", vocabSize},
+          {"max_position_embeddings", maxPositions}, {"rms_norm_eps", rmsNormEps},  {"rope_theta", rope.theta},
+          {"tie_word_embeddings", tiedEmbeddings}};
+}
+
+frontend::TransformerConfig LlamaSizes::transformer() const {
+  auto config = frontend::hf::readConfig(json(), "LlamaForCausalLM", "config.json");
+  if (!config)
+    throw std::runtime_error(config.error().message);
+  config->name = name;
+  return std::move(*config);
+}
+
 std::vector<std::string> TestModel::names() const {
   std::vector<std::string> result;
   result.reserve(weights.size());
@@ -166,7 +184,7 @@ frontend::RopeConfig plainRope(double theta, uint32_t headDim) {
 TestModel randomModel(std::mt19937 &random) {
   auto pick = [&](uint32_t low, uint32_t high) { return std::uniform_int_distribution<uint32_t>(low, high)(random); };
   TestModel model;
-  frontend::LlamaConfig &config = model.config;
+  LlamaSizes &config = model.config;
   config.name = "random";
   config.hiddenSize = pick(6, 40);
   config.headDim = 2 * pick(1, 6);
@@ -185,7 +203,7 @@ TestModel randomModel(std::mt19937 &random) {
 }
 
 void addRandomWeights(TestModel &model, std::mt19937 &random, std::optional<WeightType> onlyType) {
-  const frontend::LlamaConfig &config = model.config;
+  const LlamaSizes &config = model.config;
   auto add = [&](const std::string &name, std::vector<uint64_t> shape) {
     auto type = onlyType.value_or(static_cast<WeightType>(std::uniform_int_distribution<int>(0, 2)(random)));
     size_t count = shape[0] * (shape.size() == 2 ? shape[1] : 1);
@@ -231,7 +249,7 @@ TestModel loadModel(const std::string &folder) {
   std::vector<char> configText = readFile(folder + "/config.json");
   auto json = nlohmann::json::parse(configText);
   TestModel model;
-  frontend::LlamaConfig &config = model.config;
+  LlamaSizes &config = model.config;
   config.name = folder.substr(folder.rfind('/') + 1);
   config.hiddenSize = json.at("hidden_size");
   config.intermediateSize = json.at("intermediate_size");

@@ -2,10 +2,11 @@
 // nothing with the compiler: token by token, matrix by matrix, without a cache.
 #pragma once
 
-#include "compiler/frontend/ModelConfig.h"
+#include "compiler/frontend/TransformerConfig.h"
 
 #include <cstddef>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
 #include <span>
@@ -14,6 +15,22 @@
 
 namespace weft::test {
 
+/// The sizes of a Llama without biases.
+struct LlamaSizes {
+  std::string name = "random";
+  uint32_t vocabSize = 0, hiddenSize = 0, intermediateSize = 0, layers = 0;
+  uint32_t heads = 0, kvHeads = 0, headDim = 0;
+  uint32_t maxPositions = 0;
+  double rmsNormEps = 1e-5;
+  frontend::RopeConfig rope; // unscaled
+  bool tiedEmbeddings = false;
+
+  /// As config.json has them.
+  nlohmann::json json() const;
+  /// As the reader of config.json understands that.
+  frontend::TransformerConfig transformer() const;
+};
+
 /// A model in memory; it lists no files.
 struct TestModel : frontend::WeightSource {
   struct Weight {
@@ -21,7 +38,7 @@ struct TestModel : frontend::WeightSource {
     std::vector<std::byte> bytes;
   };
 
-  frontend::LlamaConfig config;
+  LlamaSizes config;
   std::map<std::string, Weight> weights;
   std::vector<frontend::WeightFileInfo> noFiles;
 

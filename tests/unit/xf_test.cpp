@@ -2,7 +2,7 @@
 #include "compiler/graph/GraphModule.h"
 #include "compiler/graph/GraphPasses.h"
 #include "compiler/graph/Interpreter.h"
-#include "compiler/graph/LlamaBuilder.h"
+#include "compiler/graph/TransformerBuilder.h"
 #include "tests/unit/xf_reference.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -14,6 +14,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 using namespace weft;
@@ -43,7 +44,7 @@ mlir::OwningOpRef<mlir::ModuleOp> splitPhases(mlir::ModuleOp forward) {
 /// A model's two phases, ready to run, and one sequence.
 struct Sequence {
   Sequence(const TestModel &model, uint32_t maxSeq, mlir::MLIRContext &context)
-      : model(model), forward(take(graph::buildLlama(context, model.config, maxSeq, model))),
+      : model(model), forward(take(graph::buildTransformer(context, model.config.transformer(), maxSeq, model))),
         phases(splitPhases(*forward)), prefillPhase(take(Interpreter::create(*phases, "prefill"))),
         decodePhase(take(Interpreter::create(*phases, "decode"))) {}
 
@@ -94,7 +95,7 @@ std::vector<int32_t> toIds(const std::vector<double> &values) { return {values.b
 
 std::string errorOf(const TestModel &model, uint32_t maxSeq) {
   mlir::MLIRContext context;
-  auto module = graph::buildLlama(context, model.config, maxSeq, model);
+  auto module = graph::buildTransformer(context, model.config.transformer(), maxSeq, model);
   REQUIRE_FALSE(module);
   return module.error().message;
 }
@@ -220,25 +221,25 @@ TEST_CASE("the builder names what is wrong with a model", "[xf]") {
   narrow.weights.at(name).info.shape[1] += 1;
   CHECK_THAT(errorOf(narrow, 8), Catch::Contains(name) && Catch::Contains("config asks for"));
 
-  TestModel biased = good;
-  biased.config.attentionBias = true;
-  CHECK_THAT(errorOf(biased, 8), Catch::Contains("attention_bias"));
-
-  TestModel odd = good;
-  odd.config.headDim = 3;
-  CHECK_THAT(errorOf(odd, 8), Catch::Contains("head_dim is 3"));
-
-  TestModel uneven = good;
-  uneven.config.kvHeads = 2;
-  uneven.config.heads = 3;
-  CHECK_THAT(errorOf(uneven, 8), Catch::Contains("num_key_value_heads"));
-
-  TestModel empty = good;
-  empty.config.layers = 0;
-  CHECK_THAT(errorOf(empty, 8), Catch::Contains("num_hidden_layers is 0"));
-
   CHECK_THAT(errorOf(good, 65), Catch::Contains("--max-seq"));
   CHECK_THAT(errorOf(good, 0), Catch::Contains("--max-seq"));
+
+  // What no config file can say.
+  auto errorOfConfig = [&](const std::function<void(frontend::TransformerConfig &)> &change) {
+    frontend::TransformerConfig config = good.config.transformer();
+    change(config);
+    mlir::MLIRContext context;
+    auto module = graph::buildTransformer(context, config, 8, good);
+    REQUIRE_FALSE(module);
+    return module.error().message;
+  };
+  CHECK_THAT(errorOfConfig([](auto &config) { config.layers.clear(); }), Catch::Contains("num_hidden_layers is 0"));
+  CHECK_THAT(errorOfConfig([](auto &config) { config.layers.front().attention.kvHeads = 0; }),
+             Catch::Contains("num_key_value_heads is 0"));
+  CHECK_THAT(errorOfConfig([](auto &config) { config.rope.inverseFrequencies.resize(1000, 1.0); }),
+             Catch::Contains("values of a head turn"));
+  CHECK_THAT(errorOfConfig([](auto &config) { config.layers.front().mlpNorms.pre.epsilon = -1; }),
+             Catch::Contains("epsilon of a norm"));
 }
 
 TEST_CASE("the interpreter refuses what the graph does not define", "[xf]") {

@@ -1,47 +1,27 @@
 #include "compiler/frontend/huggingface/Architectures.h"
 
 #include "compiler/frontend/Weights.h"
+#include "compiler/frontend/huggingface/Architecture.h"
 #include "compiler/frontend/huggingface/ConfigReader.h"
-#include "compiler/frontend/huggingface/Llama.h"
 #include "runtime/support/Json.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 namespace weft::frontend::hf {
 
-namespace {
-struct Architecture {
-  std::string_view name;
-  /// Parses `directory.config` and checks `directory.weights`, if there are any.
-  Result<ArchitectureConfig> (*read)(const ModelDirectory &directory);
-  /// The weights that a config of `read` calls for.
-  std::vector<ExpectedWeight> (*weights)(const ArchitectureConfig &config);
-};
-} // namespace
+static constexpr const Architecture *architectures[] = {
+    &llama, &mistral, &mixtral, &qwen2,      &qwen3,      &qwen3Moe, &gemma,   &gemma2,    &phi3, &olmo2,
+    &gpt2,  &gptNeoX, &opt,     &deepseekV2, &deepseekV3, &bert,     &roberta, &t5Encoder, &vit};
 
-static Result<ArchitectureConfig> readLlama(const ModelDirectory &directory) {
-  Result<LlamaConfig> config = parseLlamaConfig(directory.config, directory.configPath);
-  if (!config)
-    return config.takeError();
-  config->name = directory.name;
-  if (directory.weights) {
-    auto ignorable = [&](const std::string &name) { return llamaIgnoresWeight(*config, name); };
-    Result<void> checked = checkWeights(*directory.weights, llamaWeights(*config), ignorable, directory.name);
-    if (!checked)
-      return checked.takeError();
-  }
-  return ArchitectureConfig(std::move(*config));
+static const Architecture *findArchitecture(const std::string &name) {
+  for (const Architecture *architecture : architectures)
+    if (std::find(architecture->classes.begin(), architecture->classes.end(), name) != architecture->classes.end())
+      return architecture;
+  return nullptr;
 }
-
-static std::vector<ExpectedWeight> weightsOfLlama(const ArchitectureConfig &config) {
-  return llamaWeights(std::get<LlamaConfig>(config));
-}
-
-static constexpr std::array<Architecture, 1> architectures{{{"LlamaForCausalLM", readLlama, weightsOfLlama}}};
 
 /// The type that the config says its weights are stored in; bfloat16, as published models have it, if it says nothing.
 static Result<WeightType> storedType(const ModelDirectory &directory) {
@@ -58,13 +38,41 @@ static Result<WeightType> storedType(const ModelDirectory &directory) {
   return *reader.failure();
 }
 
-std::vector<std::string> knownArchitectures() {
+std::vector<KnownArchitecture> knownArchitectures() {
+  std::vector<KnownArchitecture> known;
+  for (const Architecture *architecture : architectures)
+    for (std::string_view name : architecture->classes)
+      known.push_back({.name = std::string(name),
+                       .family = std::string(architecture->family),
+                       .generates = name.ends_with("ForCausalLM") || name.ends_with("LMHeadModel"),
+                       .example = std::string(architecture->example),
+                       .notes = std::string(architecture->notes)});
+  return known;
+}
+
+static Error unknownArchitecture(const std::string &architecture, const std::string &origin) {
   std::vector<std::string> names;
-  names.reserve(architectures.size());
-  for (const Architecture &architecture : architectures)
-    names.emplace_back(architecture.name);
+  for (const KnownArchitecture &known : knownArchitectures())
+    names.push_back(known.name);
   std::sort(names.begin(), names.end());
-  return names;
+  return userError(fmt::format("{}: the architecture '{}' is not known; known are: {}", runtime::printable(origin),
+                               runtime::printable(architecture), fmt::join(names, ", ")));
+}
+
+Result<TransformerConfig> readConfig(const nlohmann::json &json, const std::string &architecture,
+                                     const std::string &origin, const WeightSource *weights) {
+  if (!json.is_object())
+    return userError(runtime::printable(origin) + ": the config is not a JSON object");
+  const Architecture *found = findArchitecture(architecture);
+  if (!found)
+    return unknownArchitecture(architecture, origin);
+  ConfigReader keys(json, origin);
+  Reading reading{.keys = keys, .architecture = architecture, .origin = origin, .weights = weights};
+  TransformerConfig config = found->read(reading);
+  if (keys.failure())
+    return *keys.failure();
+  config.architecture = architecture;
+  return config;
 }
 
 Result<Model> readModel(const std::string &path, ReadWeights readWeights) {
@@ -72,27 +80,30 @@ Result<Model> readModel(const std::string &path, ReadWeights readWeights) {
   Result<ModelDirectory> directory = readModelDirectory(path, ReadWeights::No);
   if (!directory)
     return directory.takeError();
-  const auto *found = std::find_if(architectures.begin(), architectures.end(), [&](const Architecture &candidate) {
-    return candidate.name == directory->architecture;
-  });
-  if (found == architectures.end())
-    return userError(fmt::format("{}: the architecture '{}' is not known; known are: {}",
-                                 runtime::printable(directory->configPath), runtime::printable(directory->architecture),
-                                 fmt::join(knownArchitectures(), ", ")));
+  if (!findArchitecture(directory->architecture))
+    return unknownArchitecture(directory->architecture, directory->configPath);
   if (readWeights == ReadWeights::Yes) {
     Result<std::unique_ptr<WeightSource>> weights = openModelWeights(path);
     if (!weights)
       return weights.takeError();
     directory->weights = std::move(*weights);
   }
-  Result<ArchitectureConfig> config = found->read(*directory);
+  Result<TransformerConfig> config =
+      readConfig(directory->config, directory->architecture, directory->configPath, directory->weights.get());
   if (!config)
     return config.takeError();
+  config->name = directory->name;
+  const std::vector<ExpectedWeight> expected = storedWeights(*config);
+  if (directory->weights) {
+    auto ignorable = [&](const std::string &name) { return ignoresWeight(*config, name); };
+    if (auto checked = checkWeights(*directory->weights, expected, ignorable, directory->name); !checked)
+      return checked.takeError();
+  }
   if (readWeights == ReadWeights::Shapes) {
     Result<WeightType> type = storedType(*directory);
     if (!type)
       return type.takeError();
-    directory->weights = makeShapesOnly(found->weights(*config), *type);
+    directory->weights = makeShapesOnly(expected, *type);
   }
   return Model{directory->name, directory->architecture, std::move(*config), std::move(directory->weights),
                directory->tokenizerPath};

@@ -110,6 +110,59 @@ std::vector<int32_t> ConfigReader::tokens(const std::string &key, uint32_t vocab
   return ids;
 }
 
+std::vector<double> ConfigReader::numbers(const std::string &key, double low, double high) {
+  const Json *value = lookUp(key);
+  std::vector<double> result;
+  if (value && !value->is_array())
+    complain(key, fmt::format("must be a list of numbers, not {}", shown(*value)));
+  if (!value || problem)
+    return result;
+  for (const Json &item : *value) {
+    double number = item.is_number() ? item.get<double>() : low - 1;
+    if (!(number >= low && number <= high))
+      complain(key, fmt::format("must hold numbers from {} to {}, not {}", low, high, shown(item)));
+    result.push_back(number);
+  }
+  return result;
+}
+
+std::vector<std::string> ConfigReader::texts(const std::string &key) {
+  const Json *value = lookUp(key);
+  std::vector<std::string> result;
+  if (value && !value->is_array())
+    complain(key, fmt::format("must be a list of strings, not {}", shown(*value)));
+  if (!value || problem)
+    return result;
+  for (const Json &item : *value) {
+    if (!item.is_string())
+      complain(key, fmt::format("must hold strings, not {}", shown(item)));
+    else
+      result.push_back(item.get<std::string>());
+  }
+  return result;
+}
+
+bool ConfigReader::isNull(const std::string &key) const {
+  if (!root.is_object())
+    return false;
+  auto found = root.find(key);
+  return found != root.end() && found->is_null();
+}
+
+bool ConfigReader::isList(const std::string &key) const {
+  const Json *value = lookUp(key);
+  return value && value->is_array();
+}
+
+size_t ConfigReader::entries(const std::string &key) {
+  const Json *value = lookUp(key);
+  if (value && !value->is_array() && !value->is_object()) {
+    complain(key, fmt::format("must be a list or an object, not {}", shown(*value)));
+    return 0;
+  }
+  return value ? value->size() : 0;
+}
+
 const Json *ConfigReader::object(const std::string &key) {
   const Json *value = lookUp(key);
   if (value && !value->is_object()) {

@@ -30,6 +30,15 @@ public:
   std::optional<std::string> text(const std::string &key);
   /// A token id below `vocabSize`, a list of them, or nothing.
   std::vector<int32_t> tokens(const std::string &key, uint32_t vocabSize);
+  /// A list of numbers, each from `low` to `high`; empty: absent.
+  std::vector<double> numbers(const std::string &key, double low, double high);
+  /// A list of strings; empty: absent.
+  std::vector<std::string> texts(const std::string &key);
+  /// Whether the key is there with the value null.
+  bool isNull(const std::string &key) const;
+  bool isList(const std::string &key) const;
+  /// The number of entries of the list or object under `key`; 0: absent.
+  size_t entries(const std::string &key);
   /// The object under `key`; null: absent.
   const nlohmann::json *object(const std::string &key);
 

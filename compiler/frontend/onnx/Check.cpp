@@ -37,7 +37,7 @@ void collectNeeds(const Node &node, std::set<std::string> &needs) {
 }
 
 /// The nodes of one body; `known` holds what exists before the first of them, and in the end all names.
-Result<void> sortNodes(std::vector<Node> &nodes, std::set<std::string> &known, const std::string &path) {
+Result<void> sortNodes(std::vector<Node> &nodes, KnownNames &known, const std::string &path) {
   std::map<std::string, size_t> maker;
   for (size_t i = 0; i < nodes.size(); ++i)
     for (const std::string &output : nodes[i].outputs)
@@ -54,8 +54,8 @@ Result<void> sortNodes(std::vector<Node> &nodes, std::set<std::string> &known, c
         continue;
       auto found = maker.find(need);
       if (found == maker.end())
-        return userError(
-            fmt::format("{}: node '{}' uses '{}', which no input, initializer or node gives", path, nodes[i].name, need));
+        return userError(fmt::format("{}: node '{}' uses '{}', which no input, initializer or node gives", path,
+                                     nodes[i].name, need));
       users[found->second].push_back(i);
       ++waitsFor[i];
     }
@@ -73,7 +73,7 @@ Result<void> sortNodes(std::vector<Node> &nodes, std::set<std::string> &known, c
     for (size_t user : users[next])
       if (--waitsFor[user] == 0)
         ready.push(user);
-    known.insert(nodes[next].outputs.begin(), nodes[next].outputs.end());
+    known.names.insert(nodes[next].outputs.begin(), nodes[next].outputs.end());
     sorted.push_back(std::move(nodes[next]));
   }
   if (sorted.size() != nodes.size())
@@ -85,12 +85,12 @@ Result<void> sortNodes(std::vector<Node> &nodes, std::set<std::string> &known, c
 }
 
 /// Subgraphs are shared with the attribute, so a sorted copy takes their place.
-Result<void> checkSubgraphs(std::vector<Node> &nodes, const std::set<std::string> &known, const std::string &path) {
+Result<void> checkSubgraphs(std::vector<Node> &nodes, const KnownNames &known, const std::string &path) {
   for (Node &node : nodes)
     for (auto &[name, attribute] : node.attributes)
       if (attribute.graph) {
         auto copy = std::make_shared<Graph>(*attribute.graph);
-        if (Result<void> checked = checkAndSort(*copy, known, path); !checked)
+        if (Result<void> checked = checkAndSort(*copy, &known, path); !checked)
           return checked.takeError();
         attribute.graph = std::move(copy);
       }
@@ -99,8 +99,9 @@ Result<void> checkSubgraphs(std::vector<Node> &nodes, const std::set<std::string
 
 } // namespace
 
-Result<void> checkAndSort(Graph &graph, const std::set<std::string> &outer, const std::string &path) {
-  std::set<std::string> known = outer, inputs;
+Result<void> checkAndSort(Graph &graph, const KnownNames *outer, const std::string &path) {
+  KnownNames known{outer, {}};
+  std::set<std::string> inputs;
   for (const ValueInfo &input : graph.inputs)
     if (input.name.empty() || !inputs.insert(input.name).second)
       return userError(fmt::format("{}: graph '{}' has the input '{}' twice, or an input without a name", path,
@@ -110,8 +111,8 @@ Result<void> checkAndSort(Graph &graph, const std::set<std::string> &outer, cons
     if (initializer.name.empty() || !initializers.insert(initializer.name).second)
       return userError(fmt::format("{}: graph '{}' has the initializer '{}' twice, or one without a name", path,
                                    graph.name, initializer.name));
-  known.insert(inputs.begin(), inputs.end());
-  known.insert(initializers.begin(), initializers.end());
+  known.names.insert(inputs.begin(), inputs.end());
+  known.names.insert(initializers.begin(), initializers.end());
   if (Result<void> sorted = sortNodes(graph.nodes, known, path); !sorted)
     return sorted;
   std::set<std::string> outputs;
@@ -119,14 +120,14 @@ Result<void> checkAndSort(Graph &graph, const std::set<std::string> &outer, cons
     if (!known.contains(output.name))
       return userError(
           fmt::format("{}: graph '{}' has the output '{}', which no node makes", path, graph.name, output.name));
-    if (outer.empty() && !outputs.insert(output.name).second)
+    if (!outer && !outputs.insert(output.name).second)
       return userError(fmt::format("{}: graph '{}' has the output '{}' twice", path, graph.name, output.name));
   }
   return checkSubgraphs(graph.nodes, known, path);
 }
 
 Result<void> checkAndSort(Function &function, const std::string &path) {
-  std::set<std::string> known(function.inputs.begin(), function.inputs.end());
+  KnownNames known{nullptr, {function.inputs.begin(), function.inputs.end()}};
   if (Result<void> sorted = sortNodes(function.nodes, known, path); !sorted)
     return sorted;
   for (const std::string &output : function.outputs)

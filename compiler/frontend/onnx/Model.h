@@ -14,7 +14,8 @@
 
 namespace weft::frontend::onnx {
 
-/// Where a tensor's bytes lie, if not in memory. They are as ONNX stores them: little-endian, types below a byte packed.
+/// Where a tensor's bytes lie, if not in memory. They are as ONNX stores them: little-endian, types below a byte
+/// packed.
 struct FileRange {
   uint32_t file = 0; // index in Model::files
   uint64_t offset = 0, bytes = 0;

@@ -43,7 +43,7 @@ public:
     for (const auto &function : proto.functions())
       if (Result<void> done = readFunction(function); !done)
         return done;
-    return checkAndSort(model.graph, {}, model.path);
+    return checkAndSort(model.graph, nullptr, model.path);
   }
 
 private:
@@ -65,8 +65,8 @@ private:
       graph.initializers.push_back(std::move(*tensor));
     }
     if (proto.sparse_initializer_size() > 0)
-      return userError(fmt::format("{}: graph '{}' has sparse initializers, which are not supported", model.path,
-                                   graph.name));
+      return userError(
+          fmt::format("{}: graph '{}' has sparse initializers, which are not supported", model.path, graph.name));
     if (Result<void> inputs = readValues(proto.input(), graph.inputs); !inputs)
       return inputs;
     if (Result<void> outputs = readValues(proto.output(), graph.outputs); !outputs)
@@ -85,8 +85,8 @@ private:
       if (proto.has_type())
         readType(proto.type(), value.type);
       if (value.type.shape && value.type.shape->size() > 64)
-        return userError(fmt::format("{}: value '{}' has {} dimensions", model.path, value.name,
-                                     value.type.shape->size()));
+        return userError(
+            fmt::format("{}: value '{}' has {} dimensions", model.path, value.name, value.type.shape->size()));
       values.push_back(std::move(value));
     }
     return success();

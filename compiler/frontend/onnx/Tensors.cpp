@@ -112,15 +112,15 @@ Result<TensorData> TensorReader::read(const ::onnx::TensorProto &proto, std::opt
   tensor.type = static_cast<ElementType>(proto.data_type());
   tensor.shape.assign(proto.dims().begin(), proto.dims().end());
   if (storedBits(tensor.type) == 0)
-    return userError(fmt::format("{}: {} has elements of {}, which cannot be computed with", path, what,
-                                 nameOf(tensor.type)));
+    return userError(
+        fmt::format("{}: {} has elements of {}, which cannot be computed with", path, what, nameOf(tensor.type)));
   std::optional<uint64_t> elements = countElements(tensor.shape);
   if (!elements || tensor.shape.size() > 64)
     return userError(
         fmt::format("{}: {} has the shape [{}], which no tensor can have", path, what, fmt::join(tensor.shape, ", ")));
   if (proto.has_segment())
-    return userError(fmt::format("{}: {} is stored in segments, which ONNX no longer uses; save the model again", path,
-                                 what));
+    return userError(
+        fmt::format("{}: {} is stored in segments, which ONNX no longer uses; save the model again", path, what));
   const uint64_t bytes = packedBytes(tensor.type, *elements);
   auto wrongSize = [&](uint64_t found) {
     return userError(fmt::format("{}: {} has {} bytes, but {} [{}] takes {}", path, what, found, nameOf(tensor.type),
@@ -155,8 +155,8 @@ Result<uint32_t> TensorReader::fileIndex(const std::string &location, const std:
   fs::path relative = fs::path(location).lexically_normal();
   if (location.empty() || location.find('\0') != std::string::npos || relative.is_absolute() ||
       *relative.begin() == "..")
-    return userError(fmt::format("{}: {} lies in '{}'; external data must lie below the model's own folder", path, what,
-                                 location));
+    return userError(
+        fmt::format("{}: {} lies in '{}'; external data must lie below the model's own folder", path, what, location));
   std::string full = (fs::path(path).parent_path() / relative).string();
   for (uint32_t i = 1; i < files.size(); ++i)
     if (files[i] == full)
@@ -182,8 +182,8 @@ Result<void> TensorReader::readExternal(const ::onnx::TensorProto &proto, uint64
     else if (entry.key() == "length" && number)
       length = *number;
     else if (entry.key() == "offset" || entry.key() == "length")
-      return userError(fmt::format("{}: {} has the external {} '{}', which is no number", path, what, entry.key(),
-                                   entry.value()));
+      return userError(
+          fmt::format("{}: {} has the external {} '{}', which is no number", path, what, entry.key(), entry.value()));
   }
   if (length != bytes)
     return userError(fmt::format("{}: {} has {} bytes of external data, but {} [{}] takes {}", path, what, length,
@@ -195,7 +195,8 @@ Result<void> TensorReader::readExternal(const ::onnx::TensorProto &proto, uint64
   uint64_t size = std::filesystem::file_size(files[*file], failed);
   if (failed || offset > size || bytes > size - offset)
     return userError(fmt::format("{}: {} lies at bytes {} to {} of '{}', which has {}", path, what, offset,
-                                 static_cast<double>(offset) + static_cast<double>(bytes), files[*file], failed ? 0 : size));
+                                 static_cast<double>(offset) + static_cast<double>(bytes), files[*file],
+                                 failed ? 0 : size));
   tensor.range = FileRange{*file, offset, bytes};
   if (bytes > largestInline)
     return success();

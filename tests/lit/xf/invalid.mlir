@@ -63,10 +63,10 @@ func.func @x6_nan(%x: tensor<?x4xf32>, %gamma: tensor<4xf32>) {
 
 // -----
 
-func.func @x7_odd(%x: tensor<?x6xf32>, %position: index) {
+func.func @x7_positive(%x: tensor<?x6xf32>, %position: index) {
   // X7
-  // expected-error @below {{needs an even head_dim that divides its 6 columns, not 3}}
-  %y = xf.rope %x, %position {head_dim = 3 : i64, inverse_frequencies = dense<1.0> : tensor<1xf64>} : tensor<?x6xf32>
+  // expected-error @below {{needs a positive head_dim that divides its 6 columns, not -3}}
+  %y = xf.rope %x, %position {head_dim = -3 : i64, inverse_frequencies = dense<1.0> : tensor<1xf64>} : tensor<?x6xf32>
   return
 }
 
@@ -74,7 +74,7 @@ func.func @x7_odd(%x: tensor<?x6xf32>, %position: index) {
 
 func.func @x7_divides(%x: tensor<?x6xf32>, %position: index) {
   // X7
-  // expected-error @below {{needs an even head_dim that divides its 6 columns, not 4}}
+  // expected-error @below {{needs a positive head_dim that divides its 6 columns, not 4}}
   %y = xf.rope %x, %position {head_dim = 4 : i64, inverse_frequencies = dense<1.0> : tensor<2xf64>} : tensor<?x6xf32>
   return
 }
@@ -83,7 +83,7 @@ func.func @x7_divides(%x: tensor<?x6xf32>, %position: index) {
 
 func.func @x8_entries(%x: tensor<?x8xf32>, %position: index) {
   // X8
-  // expected-error @below {{needs inverse_frequencies of type tensor<2xf64>}}
+  // expected-error @below {{needs inverse_frequencies of type f64, 1 to 2 of them}}
   %y = xf.rope %x, %position {head_dim = 4 : i64, inverse_frequencies = dense<1.0> : tensor<4xf64>} : tensor<?x8xf32>
   return
 }
@@ -92,7 +92,7 @@ func.func @x8_entries(%x: tensor<?x8xf32>, %position: index) {
 
 func.func @x8_type(%x: tensor<?x8xf32>, %position: index) {
   // X8
-  // expected-error @below {{needs inverse_frequencies of type tensor<2xf64>}}
+  // expected-error @below {{needs inverse_frequencies of type f64, 1 to 2 of them}}
   %y = xf.rope %x, %position {head_dim = 4 : i64, inverse_frequencies = dense<1.0> : tensor<2xf32>} : tensor<?x8xf32>
   return
 }

@@ -53,7 +53,8 @@ Tensor masked(NodeBuilder &n, Tensor scores, const Parts &p, bool causal) {
     n.require(n.broadcastOf({scores, mask}) == Sizes(scores.shape()), "its mask of [{}] does not fit scores of [{}]",
               fmt::join(p.mask.shape(), ", "), fmt::join(scores.shape(), ", "));
     if (mask.type == ElementType::Bool)
-      scores = n.elementwiseRaw(scores.type, {mask, scores}, [&](ArrayRef<Scalar> a) { return select(a[0], a[1], a[1].same(nothing)); });
+      scores = n.elementwiseRaw(scores.type, {mask, scores},
+                                [&](ArrayRef<Scalar> a) { return select(a[0], a[1], a[1].same(nothing)); });
     else
       scores = n.combined(scores.type, {scores, mask}, [](ArrayRef<Scalar> a) { return a[0] + a[1]; });
   }
@@ -78,15 +79,15 @@ Tensor probabilities(NodeBuilder &n, Tensor scores) {
   });
 }
 
-/// Heads of queries in groups that share one of keys: [B, kv, group, S, size]. Labels: 0 batch, 1 key head, 2 group, 3 query,
-/// 4 key, 5 size.
+/// Heads of queries in groups that share one of keys: [B, kv, group, S, size]. Labels: 0 batch, 1 key head, 2 group, 3
+/// query, 4 key, 5 size.
 Tensor grouped(NodeBuilder &n, Tensor q, int64_t kvHeads) {
   return n.reshape(q, {q.size(0), kvHeads, q.size(1) / kvHeads, q.size(2), q.size(3)});
 }
 
 void attention(NodeBuilder &n) {
-  Parts p{splitHeads(n, n.in(0), "q_num_heads"), splitHeads(n, n.in(1), "kv_num_heads"), splitHeads(n, n.in(2), "kv_num_heads"),
-          n.optional(3), n.optional(6)};
+  Parts p{splitHeads(n, n.in(0), "q_num_heads"), splitHeads(n, n.in(1), "kv_num_heads"),
+          splitHeads(n, n.in(2), "kv_num_heads"), n.optional(3), n.optional(6)};
   const bool flat = n.in(0).rank() == 3;
   if (n.has(4) && n.has(5)) {
     p.past = n.in(4).size(2);
@@ -94,10 +95,10 @@ void attention(NodeBuilder &n) {
     p.v = n.concat({n.in(5), p.v}, 2);
   }
   const int64_t batch = p.q.size(0), heads = p.q.size(1), kvHeads = p.k.size(1), rows = p.q.size(2), keys = p.k.size(2);
-  n.require(kvHeads > 0 && heads % kvHeads == 0 && p.v.size(1) == kvHeads && p.k.size(3) == p.q.size(3) && p.v.size(2) == keys &&
-                p.k.size(0) == batch && p.v.size(0) == batch,
-            "queries of [{}], keys of [{}] and values of [{}] do not fit", fmt::join(p.q.shape(), ", "), fmt::join(p.k.shape(), ", "),
-            fmt::join(p.v.shape(), ", "));
+  n.require(kvHeads > 0 && heads % kvHeads == 0 && p.v.size(1) == kvHeads && p.k.size(3) == p.q.size(3) &&
+                p.v.size(2) == keys && p.k.size(0) == batch && p.v.size(0) == batch,
+            "queries of [{}], keys of [{}] and values of [{}] do not fit", fmt::join(p.q.shape(), ", "),
+            fmt::join(p.k.shape(), ", "), fmt::join(p.v.shape(), ", "));
   const ElementType type = p.q.type;
   const double scale = std::sqrt(n.real("scale", 1 / std::sqrt(static_cast<double>(p.q.size(3)))));
   const double cap = n.real("softcap", 0);
@@ -107,8 +108,8 @@ void attention(NodeBuilder &n) {
 
   // Both factors are scaled, so that half floats do not overflow.
   auto scaled = [&](Tensor x) { return n.map(x, [&](Scalar s) { return s * scale; }); };
-  Tensor scores = n.contract({grouped(n, scaled(p.q), kvHeads), scaled(p.k)}, {{0, 1, 2, 3, 5}, {0, 1, 4, 5}}, {0, 1, 2, 3, 4},
-                             computeType(type));
+  Tensor scores = n.contract({grouped(n, scaled(p.q), kvHeads), scaled(p.k)}, {{0, 1, 2, 3, 5}, {0, 1, 4, 5}},
+                             {0, 1, 2, 3, 4}, computeType(type));
   scores = n.reshape(n.castTo(scores, type), {batch, heads, rows, keys});
   Tensor shown = scores;
   if (cap > 0)
@@ -121,8 +122,8 @@ void attention(NodeBuilder &n) {
   Tensor weights = probabilities(n, n.castTo(scores, precision));
   if (mode == 3)
     shown = weights;
-  Tensor y = n.contract({grouped(n, n.castTo(weights, type), kvHeads), p.v}, {{0, 1, 2, 3, 4}, {0, 1, 4, 5}}, {0, 1, 2, 3, 5},
-                        computeType(type));
+  Tensor y = n.contract({grouped(n, n.castTo(weights, type), kvHeads), p.v}, {{0, 1, 2, 3, 4}, {0, 1, 4, 5}},
+                        {0, 1, 2, 3, 5}, computeType(type));
   y = n.reshape(n.castTo(y, type), {batch, heads, rows, p.v.size(3)});
   if (flat)
     y = n.reshape(n.transpose(y, {0, 2, 1, 3}), {batch, rows, heads * p.v.size(3)});
@@ -148,17 +149,22 @@ Tensor tableRows(NodeBuilder &n, Tensor table, Tensor positions) {
 void rotaryEmbedding(NodeBuilder &n) {
   Tensor given = n.in(0), positions = n.optional(3), x = splitHeads(n, given, "num_heads");
   Tensor cosines = tableRows(n, n.in(1), positions), sines = tableRows(n, n.in(2), positions);
-  const int64_t size = x.size(3), asked = n.number("rotary_embedding_dim", 0), turned = asked == 0 ? size : asked, half = turned / 2;
-  n.require(turned % 2 == 0 && turned <= size && cosines.size(3) == half && sines.size(3) == half && cosines.size(2) == x.size(2),
+  const int64_t size = x.size(3), asked = n.number("rotary_embedding_dim", 0), turned = asked == 0 ? size : asked,
+                half = turned / 2;
+  n.require(turned % 2 == 0 && turned <= size && cosines.size(3) == half && sines.size(3) == half &&
+                cosines.size(2) == x.size(2),
             "its tables of [{}] do not fit {} of {} columns", fmt::join(n.in(1).shape(), ", "), turned, size);
   n.broadcastOf({x, n.slice(cosines, {0, 0, 0, 0}, {cosines.size(0), 1, cosines.size(2), 1})});
   const bool interleaved = n.number("interleaved", 0) != 0;
   Sizes part(x.shape());
   part[3] = half;
   Sizes steps = {1, 1, 1, interleaved ? 2 : 1};
-  Tensor first = n.slice(x, {0, 0, 0, 0}, part, steps), second = n.slice(x, {0, 0, 0, interleaved ? 1 : half}, part, steps);
-  Tensor real = n.elementwise(x.type, {first, second, cosines, sines}, [](ArrayRef<Scalar> a) { return a[0] * a[2] - a[1] * a[3]; });
-  Tensor imaginary = n.elementwise(x.type, {first, second, cosines, sines}, [](ArrayRef<Scalar> a) { return a[0] * a[3] + a[1] * a[2]; });
+  Tensor first = n.slice(x, {0, 0, 0, 0}, part, steps),
+         second = n.slice(x, {0, 0, 0, interleaved ? 1 : half}, part, steps);
+  Tensor real = n.elementwise(x.type, {first, second, cosines, sines},
+                              [](ArrayRef<Scalar> a) { return a[0] * a[2] - a[1] * a[3]; });
+  Tensor imaginary = n.elementwise(x.type, {first, second, cosines, sines},
+                                   [](ArrayRef<Scalar> a) { return a[0] * a[3] + a[1] * a[2]; });
   Tensor rotated = n.concat({real, imaginary}, 3);
   if (interleaved) {
     Sizes pairs(part);

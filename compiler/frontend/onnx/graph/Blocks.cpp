@@ -61,7 +61,12 @@ Scalar combine(Reduction kind, Scalar a, Scalar b) {
 } // namespace
 
 int64_t elementsOf(ArrayRef<int64_t> shape) {
-  return std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<>());
+  int64_t count = 1;
+  bool overflow = false;
+  for (int64_t size : shape)
+    overflow |= __builtin_mul_overflow(count, size, &count);
+  // Beyond int64 only the comparison with a limit counts, unless a size is 0.
+  return !overflow ? count : llvm::is_contained(shape, 0) ? 0 : std::numeric_limits<int64_t>::max();
 }
 
 int64_t Tensor::elements() const { return elementsOf(shape()); }
@@ -108,8 +113,8 @@ Tensor Blocks::integers(ElementType type, ArrayRef<int64_t> values, ArrayRef<int
   Type storage = storageType(b.getContext(), type);
   SmallVector<Attribute> attributes;
   for (int64_t value : values)
-    attributes.push_back(b.getIntegerAttr(storage, APInt(64, static_cast<uint64_t>(value), true)
-                                                       .trunc(storage.getIntOrFloatBitWidth())));
+    attributes.push_back(b.getIntegerAttr(
+        storage, APInt(64, static_cast<uint64_t>(value), true).trunc(storage.getIntOrFloatBitWidth())));
   return {b.create<arith::ConstantOp>(loc, DenseElementsAttr::get(RankedTensorType::get(shape, storage), attributes)),
           type};
 }
@@ -138,16 +143,16 @@ Tensor Blocks::generic(ElementType out, ArrayRef<Tensor> operands, Body body, bo
   maps.push_back(b.getMultiDimIdentityMap(static_cast<unsigned>(shape.size())));
   SmallVector<Iterator> iterators(shape.size(), Iterator::parallel);
   Value init = emptyOf(b, loc, out, shape);
-  auto op = b.create<linalg::GenericOp>(
-      loc, init.getType(), inputs, init, maps, iterators, [&](OpBuilder &inner, Location at, ValueRange arguments) {
-        SmallVector<Scalar> scalars;
-        for (auto [operand, argument] : llvm::zip(operands, arguments)) {
-          Scalar element{argument, operand.type, &inner, at};
-          scalars.push_back(widen ? widened(element) : element);
-        }
-        Scalar result = body(scalars);
-        inner.create<linalg::YieldOp>(at, cast(result, out).value);
-      });
+  auto op = b.create<linalg::GenericOp>(loc, init.getType(), inputs, init, maps, iterators,
+                                        [&](OpBuilder &inner, Location at, ValueRange arguments) {
+                                          SmallVector<Scalar> scalars;
+                                          for (auto [operand, argument] : llvm::zip(operands, arguments)) {
+                                            Scalar element{argument, operand.type, &inner, at};
+                                            scalars.push_back(widen ? widened(element) : element);
+                                          }
+                                          Scalar result = body(scalars);
+                                          inner.create<linalg::YieldOp>(at, cast(result, out).value);
+                                        });
   return {op.getResult(0), out};
 }
 
@@ -199,8 +204,8 @@ Tensor Blocks::reduce(Tensor x, ArrayRef<int64_t> axes, Reduction kind, bool kee
     outShape.push_back(x.size(i));
     results.push_back(b.getAffineDimExpr(i));
   }
-  Value init = b.create<linalg::FillOp>(loc, neutral(b, loc, type, kind).value, emptyOf(b, loc, type, outShape))
-                   .getResult(0);
+  Value init =
+      b.create<linalg::FillOp>(loc, neutral(b, loc, type, kind).value, emptyOf(b, loc, type, outShape)).getResult(0);
   Tensor result{init, type};
   if (x.elements() != 0) {
     AffineMap maps[] = {b.getMultiDimIdentityMap(rank), AffineMap::get(rank, 0, results, b.getContext())};

@@ -18,15 +18,16 @@ struct Tensor {
   ElementType type = ElementType::Undefined;
 
   explicit operator bool() const { return static_cast<bool>(value); }
-  llvm::ArrayRef<int64_t> shape() const {
-    return llvm::cast<mlir::RankedTensorType>(value.getType()).getShape();
-  }
+  llvm::ArrayRef<int64_t> shape() const { return llvm::cast<mlir::RankedTensorType>(value.getType()).getShape(); }
   int64_t rank() const { return static_cast<int64_t>(shape().size()); }
   int64_t size(int64_t dim) const { return shape()[static_cast<size_t>(dim)]; }
   int64_t elements() const;
 };
 
+/// The product of `shape`; the largest number if it is beyond int64.
 int64_t elementsOf(llvm::ArrayRef<int64_t> shape);
+/// More elements no tensor may have; a size that is checked against it cannot overflow in a few sums and products.
+constexpr int64_t mostElementsOfTensor = int64_t(1) << 40;
 /// The shape that NumPy broadcasts both to; none: they do not fit.
 std::optional<Sizes> broadcastShapes(llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b);
 

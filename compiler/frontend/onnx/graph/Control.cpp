@@ -1,5 +1,5 @@
-// Branches and loops over subgraphs. A subgraph is lowered into a block of its own before the op that holds it is made, so
-// that a node of it may fail without a frame of MLIR around it.
+// Branches and loops over subgraphs. A subgraph is lowered into a block of its own before the op that holds it is made,
+// so that a node of it may fail without a frame of MLIR around it.
 #include "compiler/frontend/onnx/graph/Registry.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -109,7 +109,8 @@ Iteration iterate(NodeBuilder &n, Tensor number, Tensor condition, ArrayRef<Boun
   std::vector<Bound> arguments = {Bound{{number}, false}, Bound{{condition}, false}};
   arguments.insert(arguments.end(), carried.begin(), carried.end());
   std::vector<Bound> results = n.runGraph("body", arguments);
-  n.require(results.size() >= 1 + carried.size(), "its body gives {} results for {} carried values", results.size(), carried.size());
+  n.require(results.size() >= 1 + carried.size(), "its body gives {} results for {} carried values", results.size(),
+            carried.size());
   Iteration iteration;
   iteration.condition = results[0].parts.at(0);
   iteration.carried.assign(results.begin() + 1, results.begin() + 1 + static_cast<int64_t>(carried.size()));
@@ -177,7 +178,8 @@ bool asFor(NodeBuilder &n, int64_t times, Region &body, ArrayRef<Value> initial,
 }
 
 /// As scf: carried values keep their shapes, and what is kept has as many rows as declared or as there are iterations.
-bool asLoop(NodeBuilder &n, Tensor count, std::optional<int64_t> times, Tensor condition, const std::vector<Bound> &start) {
+bool asLoop(NodeBuilder &n, Tensor count, std::optional<int64_t> times, Tensor condition,
+            const std::vector<Bound> &start) {
   std::vector<Tensor> initial = tensorsOf(n, start);
   Region before, after;
   Block &test = before.emplaceBlock(), &body = after.emplaceBlock();
@@ -195,7 +197,8 @@ bool asLoop(NodeBuilder &n, Tensor count, std::optional<int64_t> times, Tensor c
     Value index = body.getArgument(0);
     Value number = n.b.create<arith::IndexCastOp>(n.loc, n.b.getI64Type(), index);
     std::vector<Bound> carried = rebound(start, body.getArguments().drop_front(2));
-    iteration = iterate(n, scalarTensor(n, number, ElementType::Int64), scalarTensor(n, body.getArgument(1), ElementType::Bool), carried);
+    iteration = iterate(n, scalarTensor(n, number, ElementType::Int64),
+                        scalarTensor(n, body.getArgument(1), ElementType::Bool), carried);
     if (!sameTypes(iteration.carried, start))
       return false;
     carriedOn = {n.b.create<arith::AddIOp>(n.loc, index, n.index(1)), scalarIn(n, iteration.condition)};
@@ -210,8 +213,8 @@ bool asLoop(NodeBuilder &n, Tensor count, std::optional<int64_t> times, Tensor c
     n.require(declared ? declared->size() == shape.size() + 1 : times.has_value(),
               "how many rows its result {} has is known only when the program runs", start.size() + k);
     shape.insert(shape.begin(), declared ? (*declared)[0] : *times);
-    n.require(!declared || *declared == shape, "its result {} is declared as [{}], but its rows are [{}]", start.size() + k,
-              fmt::join(*declared, ", "), fmt::join(row.shape(), ", "));
+    n.require(!declared || *declared == shape, "its result {} is declared as [{}], but its rows are [{}]",
+              start.size() + k, fmt::join(*declared, ", "), fmt::join(row.shape(), ", "));
     Tensor rows = n.filled(row.type, shape, 0);
     initialValues.push_back(rows.value);
     Value sofar = body.addArgument(rows.value.getType(), n.loc);
@@ -320,7 +323,8 @@ void scanOp(NodeBuilder &n) {
     n.require(results.size() >= n.outputs(), "its body gives {} results", results.size());
     std::vector<Bound> after(results.begin(), results.begin() + static_cast<int64_t>(states));
     yielded = valuesOf(after);
-    n.require(TypeRange(ValueRange(yielded)) == TypeRange(ValueRange(start)), "its states change their shapes or types");
+    n.require(TypeRange(ValueRange(yielded)) == TypeRange(ValueRange(start)),
+              "its states change their shapes or types");
   }
   for (size_t k = 0; k < kept; ++k) {
     Tensor row = results[states + k].parts.at(0);
@@ -345,7 +349,9 @@ void scanOp(NodeBuilder &n) {
     n.out(i, {loop.getResult(static_cast<unsigned>(i)), results[i].parts.at(0).type});
 }
 
-void oldScan(NodeBuilder &n) { n.fail("Scan of opset 8, with a batch dimension, is not supported; convert the model to a newer opset"); }
+void oldScan(NodeBuilder &n) {
+  n.fail("Scan of opset 8, with a batch dimension, is not supported; convert the model to a newer opset");
+}
 
 } // namespace
 

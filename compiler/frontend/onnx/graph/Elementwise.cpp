@@ -10,32 +10,58 @@ namespace {
 
 using Scalars = llvm::ArrayRef<Scalar>;
 
+/// What types an op is defined for. Numbers are floats and integers of a byte and more.
+enum class For { Numbers, Floats, Integers, Bools, Any };
+
+bool isOf(ElementType type, For allowed) {
+  const bool whole = isInteger(type) && storedBits(type) >= 8;
+  switch (allowed) {
+  case For::Numbers:
+    return whole || isFloat(type);
+  case For::Floats:
+    return isFloat(type);
+  case For::Integers:
+    return whole;
+  case For::Bools:
+    return type == ElementType::Bool;
+  case For::Any:
+    return whole || isFloat(type) || type == ElementType::Bool;
+  }
+  llvm_unreachable("a class of types");
+}
+
+void requireTypes(NodeBuilder &n, For allowed) {
+  for (size_t i = 0; i < n.inputs(); ++i)
+    if (Tensor x = n.optional(i))
+      n.require(isOf(x.type, allowed), "it is not defined for {}", nameOf(x.type));
+}
+
 /// `formula` of the operands' elements, with the operands' type.
-template <Scalar (*formula)(Scalar, Scalar)> void binaryOp(NodeBuilder &n) {
+template <Scalar (*formula)(Scalar, Scalar), For allowed = For::Numbers> void binaryOp(NodeBuilder &n) {
+  requireTypes(n, allowed);
   Tensor a = n.in(0), b = n.in(1);
   n.out(0, n.combined(a.type, {a, b}, [](Scalars x) { return formula(x[0], x[1]); }));
 }
 
-template <Scalar (*formula)(Scalar, Scalar)> void comparisonOp(NodeBuilder &n) {
+template <Scalar (*formula)(Scalar, Scalar), For allowed = For::Numbers> void comparisonOp(NodeBuilder &n) {
+  requireTypes(n, allowed);
   Tensor a = n.in(0), b = n.in(1);
   n.out(0, n.combined(ElementType::Bool, {a, b}, [](Scalars x) { return formula(x[0], x[1]); }));
 }
 
-template <Scalar (*formula)(Scalar)> void unaryOp(NodeBuilder &n) {
+template <Scalar (*formula)(Scalar), For allowed = For::Numbers> void unaryOp(NodeBuilder &n) {
+  requireTypes(n, allowed);
   Tensor x = n.in(0);
   n.out(0, n.map(x, [](Scalar s) { return formula(s); }));
 }
 
-/// A function that is defined on floats only.
-template <Scalar (*formula)(Scalar)> void floatOp(NodeBuilder &n) {
-  n.require(n.in(0).type == ElementType::Undefined || isFloat(n.in(0).type), "it is defined for floats, not for {}",
-            nameOf(n.in(0).type));
-  unaryOp<formula>(n);
-}
+/// A function on floats only.
+template <Scalar (*formula)(Scalar)> void floatOp(NodeBuilder &n) { unaryOp<formula, For::Floats>(n); }
 
 template <typename Op> Scalar mathOf(Scalar x) { return unary<Op>(x); }
 
 template <Scalar (*formula)(Scalar, Scalar)> Tensor foldOperands(NodeBuilder &n) {
+  requireTypes(n, For::Numbers);
   std::vector<Tensor> operands = n.all();
   n.require(!operands.empty(), "it has no operands");
   Tensor result = operands[0];
@@ -71,12 +97,14 @@ void mean(NodeBuilder &n) {
 }
 
 void pow(NodeBuilder &n) {
+  requireTypes(n, For::Numbers);
   Tensor base = n.in(0), exponent = n.in(1);
   n.broadcastOf({base, exponent});
   n.out(0, n.elementwise(base.type, {base, exponent}, [](Scalars x) { return power(x[0], x[1]); }));
 }
 
 void mod(NodeBuilder &n) {
+  requireTypes(n, For::Numbers);
   Tensor a = n.in(0), b = n.in(1);
   const bool truncate = n.number("fmod", 0) != 0;
   n.out(0, n.combined(a.type, {a, b}, [&](Scalars x) {
@@ -85,15 +113,16 @@ void mod(NodeBuilder &n) {
 }
 
 void bitShift(NodeBuilder &n) {
+  requireTypes(n, For::Integers);
   Tensor a = n.in(0), b = n.in(1);
   const bool left = n.text("direction", "LEFT") == "LEFT";
-  n.out(0, n.combined(a.type, {a, b}, [&](Scalars x) {
-    return left ? shiftLeft(x[0], x[1]) : shiftRight(x[0], x[1]);
-  }));
+  n.out(0,
+        n.combined(a.type, {a, b}, [&](Scalars x) { return left ? shiftLeft(x[0], x[1]) : shiftRight(x[0], x[1]); }));
 }
 
 /// Least and largest as inputs (opset 11 on) or attributes.
 void clip(NodeBuilder &n) {
+  requireTypes(n, For::Numbers);
   Tensor x = n.in(0);
   if (n.hasAttribute("min") || n.hasAttribute("max")) {
     const double low = n.real("min", -INFINITY), high = n.real("max", INFINITY);
@@ -115,6 +144,7 @@ void where(NodeBuilder &n) {
 }
 
 void isInf(NodeBuilder &n) {
+  requireTypes(n, For::Floats);
   const bool positive = n.number("detect_positive", 1) != 0, negative = n.number("detect_negative", 1) != 0;
   n.out(0, n.elementwise(ElementType::Bool, {n.in(0)}, [&](Scalars x) {
     Scalar none = constantInteger(*x[0].builder, x[0].loc, ElementType::Bool, 0);
@@ -125,20 +155,20 @@ void isInf(NodeBuilder &n) {
 }
 
 void isNanOp(NodeBuilder &n) {
+  requireTypes(n, For::Floats);
   n.out(0, n.elementwise(ElementType::Bool, {n.in(0)}, [](Scalars x) { return isNan(x[0]); }));
 }
 
 /// An activation with the parameters that it has in ONNX.
 template <Scalar (*formula)(Scalar x, double alpha, double beta)>
 void activation(NodeBuilder &n, double alpha, double beta = 0) {
+  requireTypes(n, For::Floats);
   const double a = n.real("alpha", alpha), b = n.real("beta", beta);
   n.out(0, n.map(n.in(0), [&](Scalar x) { return formula(x, a, b); }));
 }
 
 Scalar leakyFormula(Scalar x, double alpha, double) { return select(x < 0, x * alpha, x); }
-Scalar eluFormula(Scalar x, double alpha, double) {
-  return select(x < 0, unary<mlir::math::ExpM1Op>(x) * alpha, x);
-}
+Scalar eluFormula(Scalar x, double alpha, double) { return select(x < 0, unary<mlir::math::ExpM1Op>(x) * alpha, x); }
 Scalar celuFormula(Scalar x, double alpha, double) {
   Scalar zero = x.same(0);
   return maximum(x, zero) + minimum(unary<mlir::math::ExpM1Op>(x / alpha) * alpha, zero);
@@ -148,11 +178,13 @@ Scalar thresholdFormula(Scalar x, double alpha, double) { return select(x > alph
 Scalar swishFormula(Scalar x, double alpha, double) { return x * sigmoid(x * alpha); }
 
 void selu(NodeBuilder &n) {
+  requireTypes(n, For::Floats);
   const double alpha = n.real("alpha", 1.67326319217681884765625), gamma = n.real("gamma", 1.05070102214813232421875);
   n.out(0, n.map(n.in(0), [&](Scalar x) { return eluFormula(x, alpha, 0) * gamma; }));
 }
 
 void shrink(NodeBuilder &n) {
+  requireTypes(n, For::Numbers);
   const double lambda = n.real("lambd", 0.5), bias = n.real("bias", 0);
   n.out(0, n.map(n.in(0), [&](Scalar x) {
     return select(x < x.same(-lambda), x + bias, select(x > x.same(lambda), x - bias, x.same(0)));
@@ -160,11 +192,13 @@ void shrink(NodeBuilder &n) {
 }
 
 void prelu(NodeBuilder &n) {
+  requireTypes(n, For::Numbers);
   Tensor x = n.in(0), slope = n.in(1);
   n.out(0, n.combined(x.type, {x, slope}, [](Scalars s) { return select(s[0] < 0, s[0] * s[1], s[0]); }));
 }
 
 void gelu(NodeBuilder &n) {
+  requireTypes(n, For::Floats);
   const bool approximate = n.text("approximate", "none") == "tanh";
   n.out(0, n.map(n.in(0), [&](Scalar x) {
     if (!approximate)
@@ -219,20 +253,20 @@ void addElementwise(Registry &r) {
   r.add("Sub", binaryOp<minus>);
   r.add("Mul", binaryOp<times>);
   r.add("Div", binaryOp<over>);
-  r.add("And", binaryOp<both>);
-  r.add("Or", binaryOp<either>);
-  r.add("Xor", binaryOp<one>);
-  r.add("BitwiseAnd", binaryOp<both>);
-  r.add("BitwiseOr", binaryOp<either>);
-  r.add("BitwiseXor", binaryOp<one>);
-  r.add("BitwiseNot", unaryOp<inverted>);
-  r.add("Not", unaryOp<inverted>);
+  r.add("And", binaryOp<both, For::Bools>);
+  r.add("Or", binaryOp<either, For::Bools>);
+  r.add("Xor", binaryOp<one, For::Bools>);
+  r.add("BitwiseAnd", binaryOp<both, For::Integers>);
+  r.add("BitwiseOr", binaryOp<either, For::Integers>);
+  r.add("BitwiseXor", binaryOp<one, For::Integers>);
+  r.add("BitwiseNot", unaryOp<inverted, For::Integers>);
+  r.add("Not", unaryOp<inverted, For::Bools>);
   r.add("BitShift", bitShift);
   r.add("Less", comparisonOp<below>);
   r.add("LessOrEqual", comparisonOp<notAbove>);
   r.add("Greater", comparisonOp<above>);
   r.add("GreaterOrEqual", comparisonOp<notBelow>);
-  r.add("Equal", comparisonOp<equal>);
+  r.add("Equal", comparisonOp<equal, For::Any>);
   r.add("Max", variadicOp<maximum>);
   r.add("Min", variadicOp<minimum>);
   r.add("Sum", variadicOp<plus>);

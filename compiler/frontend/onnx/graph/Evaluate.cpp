@@ -22,6 +22,8 @@ namespace {
 
 /// Shapes, axes and small tables. What has more elements is computed when the program runs.
 constexpr int64_t mostElements = 4096, mostSteps = 1 << 16;
+/// Of a value made from a value made from … : what the stack has room for.
+constexpr unsigned deepest = 1000;
 
 ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
@@ -117,7 +119,11 @@ const std::vector<Attribute> *Evaluator::evaluate(Value tensor) {
     return nullptr;
   auto found = memo.find(tensor.getAsOpaquePointer());
   if (found == memo.end()) {
+    if (depth == deepest)
+      return nullptr;
+    ++depth;
     std::optional<Elements> elements = compute(tensor);
+    --depth;
     found = memo.emplace(tensor.getAsOpaquePointer(), std::move(elements)).first;
   }
   return found->second ? &*found->second : nullptr;
@@ -262,7 +268,8 @@ bool Evaluator::runOp(Operation &op, ArrayRef<int64_t> indices, Scalars &known) 
     Sizes at;
     for (Value index : extract.getIndices()) {
       std::optional<int64_t> number = integerOf(scalarOf(index, known));
-      if (!number || *number < 0 || *number >= extract.getTensor().getType().getDimSize(static_cast<unsigned>(at.size())))
+      if (!number || *number < 0 ||
+          *number >= extract.getTensor().getType().getDimSize(static_cast<unsigned>(at.size())))
         return false;
       at.push_back(*number);
     }

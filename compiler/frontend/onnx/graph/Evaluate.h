@@ -46,6 +46,7 @@ private:
   bool runOp(mlir::Operation &op, llvm::ArrayRef<int64_t> indices, Scalars &known);
 
   ReadParam readParam;
+  unsigned depth = 0;                                   // of evaluate() in itself
   std::map<const void *, std::optional<Elements>> memo; // by value; elements stay where they are
 };
 

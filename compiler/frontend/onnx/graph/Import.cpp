@@ -52,8 +52,8 @@ std::set<std::vector<int64_t>> candidates(const Model &model, const ValueInfo &i
   return out;
 }
 
-/// Imports with ever more inputs fixed: where an input decides the shape of a value in between, the shapes that the model
-/// declares for its outputs decide the input. What does not lead to them is refused.
+/// Imports with ever more inputs fixed: where an input decides the shape of a value in between, the shapes that the
+/// model declares for its outputs decide the input. What does not lead to them is refused.
 OwningOpRef<ModuleOp> importFixing(MLIRContext &context, const Model &model, const GraphOptions &options,
                                    const Fixed &fixed, unsigned depth, Error &error) {
   Importer importer(context, model, options, fixed);
@@ -122,8 +122,10 @@ public:
     }
     for (const TensorData &initializer : model.graph.initializers)
       if (initializer.range)
-        weights[initializer.name] = {initializer.name, weightTypeOf(initializer.type),
-                                     {initializer.shape.begin(), initializer.shape.end()}, initializer.range->file,
+        weights[initializer.name] = {initializer.name,
+                                     weightTypeOf(initializer.type),
+                                     {initializer.shape.begin(), initializer.shape.end()},
+                                     initializer.range->file,
                                      initializer.range->offset};
   }
   const WeightInfo *find(const std::string &name) const override {
@@ -148,8 +150,8 @@ private:
 Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const Model &model, const GraphOptions &options) {
   if (Result<void> checked = checkDims(model, options); !checked)
     return checked.takeError();
-  context.loadDialect<func::FuncDialect, arith::ArithDialect, linalg::LinalgDialect, math::MathDialect,
-                      scf::SCFDialect, tensor::TensorDialect, xf::XfDialect>();
+  context.loadDialect<func::FuncDialect, arith::ArithDialect, linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
+                      tensor::TensorDialect, xf::XfDialect>();
   Error error;
   constexpr unsigned mostFixed = 2;
   if (OwningOpRef<ModuleOp> module = importFixing(context, model, options, {}, mostFixed, error))
@@ -169,7 +171,8 @@ Result<void> checkDims(const Model &model, const GraphOptions &options) {
       return userError(fmt::format("{}: --dim {}: the model has no such dimension; it has {}", model.path, name,
                                    open.empty() ? "none" : fmt::format("{}", fmt::join(open, ", "))));
     if (size < 0 || size > (int64_t(1) << 32))
-      return userError(fmt::format("{}: --dim {}={}: a dimension has between 0 and 2^32 elements", model.path, name, size));
+      return userError(
+          fmt::format("{}: --dim {}={}: a dimension has between 0 and 2^32 elements", model.path, name, size));
   }
   return success();
 }

@@ -51,10 +51,8 @@ std::vector<std::string> openDims(const ValueInfo &value) {
 Importer::Importer(MLIRContext &context, const Model &model, const GraphOptions &options,
                    const std::map<std::string, std::vector<int64_t>> &fixed)
     : evaluator([this](const std::string &name) -> std::optional<std::vector<std::byte>> {
-        for (const TensorData &initializer : this->model.graph.initializers)
-          if (initializer.name == name && initializer.range)
-            return readRange(this->model, *initializer.range);
-        return std::nullopt;
+        const TensorData *initializer = initializerOf(this->model.graph, name);
+        return initializer && initializer->range ? readRange(this->model, *initializer->range) : std::nullopt;
       }),
       model(model), builder(&context), options(options), fixed(fixed) {}
 
@@ -81,15 +79,17 @@ OwningOpRef<ModuleOp> Importer::run() {
   } catch (const LoweringFailure &lowering) {
     failure = ImportError{lowering.error, decidedBy};
     return {};
+  } catch (const std::exception &error) { // of the standard library
+    failure = ImportError{internalError(fmt::format("{}: {}", model.path, error.what())), {}};
+    return {};
   }
   // What was made only to know its value goes.
   IRRewriter rewriter(builder.getContext());
   (void)runRegionDCE(rewriter, function->getRegions());
   ScopedDiagnosticHandler quiet(builder.getContext(), [&](Diagnostic &diagnostic) {
     if (!failure)
-      failure = ImportError{internalError(fmt::format("{}: the imported graph is not valid: {}", model.path,
-                                                      diagnostic.str())),
-                            {}};
+      failure = ImportError{
+          internalError(fmt::format("{}: the imported graph is not valid: {}", model.path, diagnostic.str())), {}};
     return mlir::success();
   });
   if (mlir::failed(mlir::verify(*module)))
@@ -120,7 +120,8 @@ DictionaryAttr Importer::tensorAttributes(const std::string &name, ElementType t
                                     builder.getNamedAttr(graph::dtypeAttr, builder.getStringAttr(nameOf(type)))});
 }
 
-void Importer::addInput(const ValueInfo &input, SmallVectorImpl<Type> &types, SmallVectorImpl<mlir::Attribute> &attributes) {
+void Importer::addInput(const ValueInfo &input, SmallVectorImpl<Type> &types,
+                        SmallVectorImpl<mlir::Attribute> &attributes) {
   if (input.type.container == Container::None || storedBits(input.type.element) == 0)
     fail(fmt::format("input '{}' has elements of {}, which cannot be computed with", input.name,
                      nameOf(input.type.element)));
@@ -133,6 +134,8 @@ void Importer::addInput(const ValueInfo &input, SmallVectorImpl<Type> &types, Sm
       fail(fmt::format("input '{}' is a sequence of unknown length; bind it with --dim {}=N", input.name, input.name));
     count = bound->second;
   }
+  if (elementsOf(shape) > mostElementsOfTensor || count < 0 || count > 1 << 16)
+    fail(fmt::format("input '{}' of [{}] is too large", input.name, fmt::join(shape, ", ")));
   auto type = RankedTensorType::get(shape, storageType(builder.getContext(), input.type.element));
   for (int64_t i = 0; i < count; ++i) {
     types.push_back(type);
@@ -180,33 +183,43 @@ void Importer::bindInputs() {
   }
 }
 
+const TensorData *Importer::initializerOf(const Graph &graph, const std::string &name) {
+  auto [known, isNew] = initializers.try_emplace(&graph);
+  if (isNew)
+    for (const TensorData &initializer : graph.initializers)
+      known->second.emplace(initializer.name, &initializer);
+  auto found = known->second.find(name);
+  return found == known->second.end() ? nullptr : found->second;
+}
+
 const Bound *Importer::lookup(Scope &scope, const std::string &name) {
   if (auto found = scope.values.find(name); found != scope.values.end())
     return &found->second;
-  if (scope.graph)
-    for (const TensorData &initializer : scope.graph->initializers)
-      if (initializer.name == name) {
-        // Where every use sees it, within loops and branches too.
-        OpBuilder::InsertionGuard guard(builder);
-        builder.setInsertionPointToStart(&function.getBody().front());
-        return &(scope.values[name] = Bound{{constant(initializer, name)}, false});
-      }
+  if (const TensorData *initializer = scope.graph ? initializerOf(*scope.graph, name) : nullptr) {
+    // Where every use sees it, within loops and branches too.
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(&function.getBody().front());
+    return &(scope.values[name] = Bound{{constant(*initializer, name)}, false});
+  }
   return scope.parent ? lookup(*scope.parent, name) : nullptr;
 }
 
 /// The declared shape of what is computed from `name` element by element: it has the same.
-std::optional<Sizes> Importer::shapeOfUser(const Scope &scope, const std::string &name) {
-  static const std::set<std::string> keepShape = {"Abs", "Cast", "CastLike", "Exp", "Identity", "Log", "Neg", "Reciprocal",
-                                                  "Relu", "Sigmoid", "Sqrt", "Tanh"};
+std::optional<Sizes> Importer::shapeOfUser(const Scope &scope, const std::string &name, unsigned depth) {
+  constexpr unsigned deepest = 16;
+  if (depth == deepest)
+    return std::nullopt;
+  static const std::set<std::string> keepShape = {"Abs", "Cast",       "CastLike", "Exp",     "Identity", "Log",
+                                                  "Neg", "Reciprocal", "Relu",     "Sigmoid", "Sqrt",     "Tanh"};
   for (const Node &node : scope.graph->nodes)
     if (!node.inputs.empty() && node.inputs[0] == name && node.domain.empty() && keepShape.contains(node.op) &&
-        node.outputs[0] != name)
-      if (std::optional<Sizes> shape = declaredShape(scope, node.outputs[0]))
+        !node.outputs.empty() && node.outputs[0] != name)
+      if (std::optional<Sizes> shape = declaredShape(scope, node.outputs[0], depth + 1))
         return shape;
   return std::nullopt;
 }
 
-std::optional<Sizes> Importer::declaredShape(const Scope &scope, const std::string &name) {
+std::optional<Sizes> Importer::declaredShape(const Scope &scope, const std::string &name, unsigned depth) {
   if (!scope.graph)
     return std::nullopt;
   const ValueType *type = nullptr;
@@ -216,7 +229,7 @@ std::optional<Sizes> Importer::declaredShape(const Scope &scope, const std::stri
     if (output.name == name)
       type = &output.type;
   if (!type || !type->shape || type->container != Container::Tensor)
-    return shapeOfUser(scope, name);
+    return shapeOfUser(scope, name, depth);
   Sizes shape;
   for (const Dimension &dimension : *type->shape) {
     auto bound = options.dims.find(dimension.name);
@@ -332,8 +345,8 @@ void Importer::returnOutputs() {
                          nameOf(output.type.element), nameOf(part.type)));
       values.push_back(part.value);
       types.push_back(part.value.getType());
-      attributes.push_back(tensorAttributes(
-          bound->isSequence ? fmt::format("{}.{}", output.name, i) : output.name, part.type));
+      attributes.push_back(
+          tensorAttributes(bound->isSequence ? fmt::format("{}.{}", output.name, i) : output.name, part.type));
     }
   }
   builder.create<func::ReturnOp>(function.getLoc(), values);

@@ -39,7 +39,7 @@ public:
 
   // ---- for NodeBuilder
   const Bound *lookup(Scope &scope, const std::string &name);
-  std::optional<Sizes> declaredShape(const Scope &scope, const std::string &name);
+  std::optional<Sizes> declaredShape(const Scope &scope, const std::string &name, unsigned depth = 0);
   std::vector<Bound> runGraph(const Graph &graph, Scope &around, llvm::ArrayRef<Bound> arguments);
   Tensor constant(const TensorData &data, const std::string &name);
   /// Remembers which inputs of the program decide `value`, for the error that follows.
@@ -49,7 +49,8 @@ public:
   mlir::OpBuilder builder;
 
 private:
-  std::optional<Sizes> shapeOfUser(const Scope &scope, const std::string &name);
+  const TensorData *initializerOf(const Graph &graph, const std::string &name);
+  std::optional<Sizes> shapeOfUser(const Scope &scope, const std::string &name, unsigned depth);
   void createFunction();
   void addInput(const ValueInfo &input, llvm::SmallVectorImpl<mlir::Type> &types,
                 llvm::SmallVectorImpl<mlir::Attribute> &attributes);
@@ -66,6 +67,7 @@ private:
   const std::map<std::string, std::vector<int64_t>> &fixed;
   std::optional<ImportError> failure;
   std::vector<std::string> decidedBy;
+  std::map<const Graph *, std::map<std::string_view, const TensorData *>> initializers;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp function;
   Scope main;

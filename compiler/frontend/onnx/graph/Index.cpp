@@ -5,6 +5,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <algorithm>
+
 using namespace mlir;
 
 namespace weft::frontend::onnx {
@@ -77,26 +79,31 @@ Scalar combineBy(const std::string &reduction, Scalar old, Scalar update) {
     return update;
   const ElementType type = old.type, wide = computeType(type);
   Scalar a = cast(old, wide), b = cast(update, wide);
-  Scalar result = reduction == "add" ? a + b : reduction == "mul" ? a * b : reduction == "max" ? maximum(a, b) : minimum(a, b);
+  Scalar result = reduction == "add"   ? a + b
+                  : reduction == "mul" ? a * b
+                  : reduction == "max" ? maximum(a, b)
+                                       : minimum(a, b);
   return cast(result, type);
 }
 
 std::string reductionOf(NodeBuilder &n) {
   std::string reduction = n.text("reduction", "none");
-  n.require(llvm::is_contained({"none", "add", "mul", "max", "min"}, StringRef(reduction)), "reduction '{}' is not known",
-            reduction);
+  n.require(llvm::is_contained({"none", "add", "mul", "max", "min"}, StringRef(reduction)),
+            "reduction '{}' is not known", reduction);
   return reduction;
 }
 
-/// Writes each element of a tensor of `shape` into a copy of `x`, in order, so that of two for one place the last counts.
-/// `place` is where the element at `indices` goes, `update` what it is.
+/// Writes each element of a tensor of `shape` into a copy of `x`, in order, so that of two for one place the last
+/// counts. `place` is where the element at `indices` goes, `update` what it is.
 Tensor scatter(NodeBuilder &n, Tensor x, ArrayRef<int64_t> shape, const std::string &reduction,
-               llvm::function_ref<Scalars(ArrayRef<Scalar>)> place, llvm::function_ref<Scalar(ArrayRef<Scalar>)> update) {
+               llvm::function_ref<Scalars(ArrayRef<Scalar>)> place,
+               llvm::function_ref<Scalar(ArrayRef<Scalar>)> update) {
   const int64_t count = elementsOf(shape);
   if (count == 0)
     return x;
   auto loop = n.b.create<scf::ForOp>(
-      n.loc, n.index(0), n.index(count), n.index(1), x.value, [&](OpBuilder &, Location loc, Value step, ValueRange carried) {
+      n.loc, n.index(0), n.index(count), n.index(1), x.value,
+      [&](OpBuilder &, Location loc, Value step, ValueRange carried) {
         Scalar rest{n.b.create<arith::IndexCastOp>(loc, n.b.getI64Type(), step), ElementType::UInt64, &n.b, loc};
         Scalars indices(shape.size(), n.integer(0));
         for (size_t d = shape.size(); d-- > 0;) {
@@ -178,14 +185,22 @@ void tensorScatter(NodeBuilder &n) {
   }));
 }
 
+/// Size `axis` of the declared result, where input `i` decides it.
+int64_t sizeOfDeclared(NodeBuilder &n, size_t i, int64_t axis) {
+  Sizes shape = n.mustDeclare(i);
+  n.require(axis < static_cast<int64_t>(shape.size()), "it is declared with {} dimensions", shape.size());
+  return shape[static_cast<size_t>(axis)];
+}
+
 void oneHot(NodeBuilder &n) {
   Tensor places = n.in(0), depth = n.in(1), values = n.in(2);
   const int64_t axis = n.axisOf(n.number("axis", -1), places.rank() + 1);
   int64_t count = 0;
+  n.require(depth.elements() == 1 && values.elements() == 2, "its depth or its values have too many elements");
   if (std::optional<std::vector<double>> known = n.knownReals(depth))
-    count = static_cast<int64_t>((*known)[0]);
+    count = n.sizeOf(static_cast<int64_t>(std::clamp((*known)[0], -1.0, 0x1p50)));
   else
-    count = n.mustDeclare(1)[static_cast<size_t>(axis)];
+    count = sizeOfDeclared(n, 1, axis);
   Sizes shape(places.shape());
   shape.insert(shape.begin() + axis, count);
   const auto along = static_cast<size_t>(axis);
@@ -205,10 +220,11 @@ void topK(NodeBuilder &n) {
   const bool largest = n.number("largest", 1) != 0;
   int64_t k = n.number("k", 0);
   if (n.has(1)) {
+    n.require(n.in(1).elements() == 1, "its k has {} elements", n.in(1).elements());
     if (std::optional<std::vector<int64_t>> known = n.known(1))
       k = (*known)[0];
     else
-      k = n.mustDeclare(1)[static_cast<size_t>(axis)];
+      k = sizeOfDeclared(n, 1, axis);
   }
   n.require(k >= 0 && k <= size, "it asks for {} of {} elements", k, size);
   const auto along = static_cast<size_t>(axis);
@@ -240,7 +256,8 @@ void topK(NodeBuilder &n) {
         });
         Reduction kind = largest ? Reduction::Maximum : Reduction::Minimum;
         Tensor worst = n.castTo(n.reduce(x, {axis}, largest ? Reduction::Minimum : Reduction::Maximum, true), x.type);
-        Tensor masked = n.elementwiseRaw(x.type, {open, x, worst}, [](ArrayRef<Scalar> a) { return select(a[0], a[1], a[2]); });
+        Tensor masked =
+            n.elementwiseRaw(x.type, {open, x, worst}, [](ArrayRef<Scalar> a) { return select(a[0], a[1], a[2]); });
         Tensor best = n.castTo(n.reduce(masked, {axis}, kind, true), x.type);
         Tensor where = n.elementwiseRaw(ElementType::Int64, {open, x, best}, [&](ArrayRef<Scalar> a) {
           Scalar found = a[0] & equal(cast(a[1], computeType(x.type)), cast(a[2], computeType(x.type)));

@@ -41,7 +41,8 @@ void gemm(NodeBuilder &n) {
   if (c && beta != 0) {
     n.requireSameType({a, c});
     std::optional<Sizes> shape = broadcastShapes(y.shape(), c.shape());
-    n.require(shape && ArrayRef<int64_t>(*shape) == y.shape(), "its addend of [{}] does not fit", fmt::join(c.shape(), ", "));
+    n.require(shape && ArrayRef<int64_t>(*shape) == y.shape(), "its addend of [{}] does not fit",
+              fmt::join(c.shape(), ", "));
     y = n.elementwise(y.type, {y, c}, [&](ArrayRef<Scalar> s) { return s[0] + (beta == 1 ? s[1] : s[1] * beta); });
   }
   n.out(0, n.castTo(y, type));
@@ -131,7 +132,8 @@ void einsum(NodeBuilder &n) {
   SmallVector<StringRef> terms;
   left.split(terms, ',');
   std::vector<Tensor> operands = n.all();
-  n.require(!operands.empty() && terms.size() == operands.size(), "its equation '{}' is not for {} operands", equation, operands.size());
+  n.require(!operands.empty() && terms.size() == operands.size(), "its equation '{}' is not for {} operands", equation,
+            operands.size());
   n.requireSameType(operands);
   int64_t ellipsis = 0;
   for (auto [term, operand] : llvm::zip(terms, operands))
@@ -171,8 +173,8 @@ void einsum(NodeBuilder &n) {
         out.push_back(label);
   }
   for (int64_t label : out)
-    n.require(sizes.contains(label) && llvm::count(out, label) == 1, "its equation '{}' has a result that no operand gives",
-              equation);
+    n.require(sizes.contains(label) && llvm::count(out, label) == 1,
+              "its equation '{}' has a result that no operand gives", equation);
   n.out(0, n.castTo(n.contract(operands, labels, out, computeType(operands[0].type)), operands[0].type));
 }
 

@@ -49,7 +49,7 @@ Sizes shapeFrom(NodeBuilder &n, size_t i) {
   if (!known)
     return n.mustDeclare(i);
   for (int64_t size : *known)
-    n.require(size >= 0, "the shape [{}] has a negative size", fmt::join(*known, ", "));
+    n.sizeOf(size);
   return Sizes(known->begin(), known->end());
 }
 
@@ -86,7 +86,8 @@ void reshapeOp(NodeBuilder &n) {
   int64_t open = -1, product = 1;
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == 0 && !keepZero && n.known(1)) {
-      n.require(static_cast<int64_t>(i) < x.rank(), "size {} of the new shape is 0, but its input has no such dimension", i);
+      n.require(static_cast<int64_t>(i) < x.rank(),
+                "size {} of the new shape is 0, but its input has no such dimension", i);
       shape[i] = x.shape()[i];
     }
     n.require(shape[i] >= -1 && (shape[i] != -1 || open < 0), "the new shape [{}] has more than one open size",
@@ -94,7 +95,7 @@ void reshapeOp(NodeBuilder &n) {
     if (shape[i] == -1)
       open = static_cast<int64_t>(i);
     else
-      product *= shape[i];
+      product = elementsOf({product, shape[i]});
   }
   if (open >= 0) {
     n.require(product != 0 ? x.elements() % product == 0 : x.elements() == 0, "its elements do not fill [{}]",
@@ -184,7 +185,7 @@ void tile(NodeBuilder &n) {
   // Each dimension becomes two, the outer one repeated.
   Sizes split, full, shape;
   for (auto [size, times] : llvm::zip(x.shape(), repeats)) {
-    n.require(times >= 0, "it cannot be repeated {} times", times);
+    n.sizeOf(times);
     split.append({1, size});
     full.append({times, size});
     shape.push_back(size * times);
@@ -221,7 +222,8 @@ void split(NodeBuilder &n) {
       sizes.push_back((*shape)[static_cast<size_t>(axis)]);
     }
   } else {
-    const int64_t count = n.number("num_outputs", parts), size = (x.size(axis) + count - 1) / std::max<int64_t>(count, 1);
+    const int64_t count = n.number("num_outputs", parts),
+                  size = (x.size(axis) + count - 1) / std::max<int64_t>(count, 1);
     for (int64_t i = 0; i < count; ++i)
       sizes.push_back(std::min(size, x.size(axis) - std::min(x.size(axis), size * i)));
   }
@@ -240,13 +242,14 @@ void split(NodeBuilder &n) {
 void rangeOp(NodeBuilder &n) {
   Tensor start = n.in(0), limit = n.in(1), delta = n.in(2);
   n.requireSameType({start, limit, delta});
+  n.require(start.elements() == 1 && limit.elements() == 1 && delta.elements() == 1, "its bounds are no numbers");
   std::optional<std::vector<double>> from = n.knownReals(start), to = n.knownReals(limit), by = n.knownReals(delta);
   std::optional<Sizes> declared = n.declared(0);
   int64_t count = 0;
   if (from && to && by) {
     n.require((*by)[0] != 0, "its step is 0");
     const double steps = std::ceil(((*to)[0] - (*from)[0]) / (*by)[0]);
-    n.require(steps < 1e12, "it has too many elements");
+    n.require(steps < static_cast<double>(mostElementsOfTensor), "it has too many elements");
     count = steps > 0 ? static_cast<int64_t>(steps) : 0;
   } else if (declared && declared->size() == 1) {
     count = (*declared)[0];

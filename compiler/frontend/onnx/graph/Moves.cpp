@@ -161,10 +161,9 @@ Tensor Blocks::broadcast(Tensor x, ArrayRef<int64_t> shape) {
   const auto rank = static_cast<unsigned>(shape.size());
   AffineMap maps[] = {AffineMap::get(rank, 0, results, b.getContext()), b.getMultiDimIdentityMap(rank)};
   SmallVector<Iterator> iterators(rank, Iterator::parallel);
-  auto op = b.create<linalg::GenericOp>(loc, like.value.getType(), reshape(x, kept).value, like.value, maps, iterators,
-                                        [](OpBuilder &inner, Location at, ValueRange arguments) {
-                                          inner.create<linalg::YieldOp>(at, arguments[0]);
-                                        });
+  auto op = b.create<linalg::GenericOp>(
+      loc, like.value.getType(), reshape(x, kept).value, like.value, maps, iterators,
+      [](OpBuilder &inner, Location at, ValueRange arguments) { inner.create<linalg::YieldOp>(at, arguments[0]); });
   return {op.getResult(0), x.type};
 }
 
@@ -180,17 +179,17 @@ Tensor Blocks::generate(ElementType out, ArrayRef<int64_t> shape, Body body) {
     return init;
   const auto rank = static_cast<unsigned>(shape.size());
   SmallVector<Iterator> iterators(rank, Iterator::parallel);
-  auto op = b.create<linalg::GenericOp>(
-      loc, init.value.getType(), ValueRange(), init.value, b.getMultiDimIdentityMap(rank), iterators,
-      [&](OpBuilder &inner, Location at, ValueRange) {
-        SmallVector<Scalar> indices;
-        for (unsigned i = 0; i < rank; ++i) {
-          Value here = inner.create<linalg::IndexOp>(at, i);
-          indices.push_back(
-              {inner.create<arith::IndexCastOp>(at, inner.getI64Type(), here), ElementType::Int64, &inner, at});
-        }
-        inner.create<linalg::YieldOp>(at, cast(body(indices), out).value);
-      });
+  auto op =
+      b.create<linalg::GenericOp>(loc, init.value.getType(), ValueRange(), init.value, b.getMultiDimIdentityMap(rank),
+                                  iterators, [&](OpBuilder &inner, Location at, ValueRange) {
+                                    SmallVector<Scalar> indices;
+                                    for (unsigned i = 0; i < rank; ++i) {
+                                      Value here = inner.create<linalg::IndexOp>(at, i);
+                                      indices.push_back({inner.create<arith::IndexCastOp>(at, inner.getI64Type(), here),
+                                                         ElementType::Int64, &inner, at});
+                                    }
+                                    inner.create<linalg::YieldOp>(at, cast(body(indices), out).value);
+                                  });
   return {op.getResult(0), out};
 }
 
@@ -256,7 +255,8 @@ Tensor Blocks::contract(ArrayRef<Tensor> operands, ArrayRef<Sizes> labels, Array
 
 Tensor Blocks::matmul(Tensor a, Tensor c, ElementType out) {
   const bool row = a.rank() == 1, column = c.rank() == 1;
-  // Labels: 0 rows, 1 columns, 2 the summed, 3 and above batch. A batch dimension of one that the other repeats is dropped.
+  // Labels: 0 rows, 1 columns, 2 the summed, 3 and above batch. A batch dimension of one that the other repeats is
+  // dropped.
   auto batchOf = [](Tensor x) { return x.shape().drop_back(std::min<size_t>(2, x.shape().size())); };
   ArrayRef<int64_t> left = row ? ArrayRef<int64_t>() : batchOf(a), right = column ? ArrayRef<int64_t>() : batchOf(c);
   Sizes batch = *broadcastShapes(left, right);

@@ -56,6 +56,9 @@ std::vector<Tensor> NodeBuilder::all() {
 void NodeBuilder::out(size_t i, Tensor tensor) { outBound(i, Bound{{tensor}, false}); }
 
 void NodeBuilder::outBound(size_t i, Bound bound) {
+  for (const Tensor &part : bound.parts)
+    require(!part || part.elements() <= mostElementsOfTensor, "its result of [{}] is too large",
+            fmt::join(part.shape(), ", "));
   if (wants(i))
     scope.values[node.outputs[i]] = std::move(bound);
 }
@@ -114,9 +117,7 @@ std::optional<std::vector<int64_t>> NodeBuilder::known(Tensor tensor) {
   return numbers;
 }
 
-std::optional<std::vector<int64_t>> NodeBuilder::known(size_t i) {
-  return has(i) ? known(in(i)) : std::nullopt;
-}
+std::optional<std::vector<int64_t>> NodeBuilder::known(size_t i) { return has(i) ? known(in(i)) : std::nullopt; }
 
 std::optional<std::vector<double>> NodeBuilder::knownReals(Tensor tensor) {
   const std::vector<mlir::Attribute> *elements = tensor ? importer.evaluator.evaluate(tensor.value) : nullptr;
@@ -175,6 +176,11 @@ Sizes NodeBuilder::axesOf(ArrayRef<int64_t> axes, int64_t rank) {
   return *normalized;
 }
 
+int64_t NodeBuilder::sizeOf(int64_t size) {
+  require(size >= 0 && size <= mostElementsOfTensor, "a size of {}", size);
+  return size;
+}
+
 void NodeBuilder::requireSameType(ArrayRef<Tensor> tensors) {
   for (const Tensor &tensor : tensors)
     require(tensor.type == tensors[0].type, "its operands are of {} and {}, but must be of one type",
@@ -206,7 +212,8 @@ const Graph &NodeBuilder::graphOf(const std::string &name) {
 
 ElementType NodeBuilder::typeOfResult(const std::string &name, size_t i) {
   const Graph &graph = graphOf(name);
-  require(i < graph.outputs.size() && storedBits(graph.outputs[i].type.element) != 0, "the type of its result {} is not declared", i);
+  require(i < graph.outputs.size() && storedBits(graph.outputs[i].type.element) != 0,
+          "the type of its result {} is not declared", i);
   return graph.outputs[i].type.element;
 }
 

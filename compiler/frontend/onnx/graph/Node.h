@@ -87,6 +87,8 @@ public:
   // ---- checks
   int64_t axisOf(int64_t axis, int64_t rank);
   Sizes axesOf(llvm::ArrayRef<int64_t> axes, int64_t rank);
+  /// `size`, which must be one that a dimension can have.
+  int64_t sizeOf(int64_t size);
   void requireSameType(llvm::ArrayRef<Tensor> tensors);
   Sizes broadcastOf(llvm::ArrayRef<Tensor> tensors);
   /// elementwise() of this node's operands after the checks.

@@ -49,7 +49,8 @@ void rmsNormalization(NodeBuilder &n) {
   Tensor x = n.in(0), scale = n.in(1);
   const Sizes axes = axesFrom(n.axisOf(n.number("axis", -1), x.rank()), x.rank());
   const double epsilon = n.real("epsilon", 1e-5);
-  Tensor wide = stashed(n, x), squares = n.elementwise(computeType(wide.type), {wide}, [](ArrayRef<Scalar> a) { return a[0] * a[0]; });
+  Tensor wide = stashed(n, x),
+         squares = n.elementwise(computeType(wide.type), {wide}, [](ArrayRef<Scalar> a) { return a[0] * a[0]; });
   Tensor inverse = n.map(n.mean(squares, axes, true), [&](Scalar s) { return 1.0 / squareRoot(s + epsilon); });
   Tensor y = n.elementwise(x.type, {wide, inverse}, [](ArrayRef<Scalar> a) { return a[0] * a[1]; });
   n.out(0, n.combined(x.type, {y, scale}, [](ArrayRef<Scalar> a) { return a[0] * a[1]; }));
@@ -66,9 +67,11 @@ Tensor alongChannels(NodeBuilder &n, Tensor vector, int64_t rank) {
 void groupNormalization(NodeBuilder &n) {
   Tensor x = n.in(0), scale = n.in(1), bias = n.in(2);
   const int64_t groups = n.number("num_groups");
-  n.require(x.rank() >= 2 && groups > 0 && x.size(1) % groups == 0, "{} channels in {} groups", x.rank() < 2 ? 0 : x.size(1), groups);
+  n.require(x.rank() >= 2 && groups > 0 && x.size(1) % groups == 0, "{} channels in {} groups",
+            x.rank() < 2 ? 0 : x.size(1), groups);
   const int64_t channels = x.size(1), inGroup = channels / groups;
-  Tensor wide = n.reshape(stashed(n, x), {x.size(0), groups, inGroup, x.elements() / std::max<int64_t>(x.size(0) * channels, 1)});
+  Tensor wide =
+      n.reshape(stashed(n, x), {x.size(0), groups, inGroup, x.elements() / std::max<int64_t>(x.size(0) * channels, 1)});
   Tensor y = n.reshape(n.castTo(normalise(n, wide, {2, 3}, n.real("epsilon", 1e-5)).value, x.type), x.shape());
   auto perChannel = [&](Tensor vector) { // before opset 21 a number a group
     if (vector.elements() != channels)

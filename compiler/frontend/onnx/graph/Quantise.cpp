@@ -6,14 +6,15 @@ using namespace mlir;
 namespace weft::frontend::onnx {
 namespace {
 
-/// A scale or zero point, spread so that it broadcasts against `x`: one number, one for each place of `axis`, or one for
-/// each block of `block` places.
+/// A scale or zero point, spread so that it broadcasts against `x`: one number, one for each place of `axis`, or one
+/// for each block of `block` places.
 Tensor spread(NodeBuilder &n, Tensor scale, Tensor x, int64_t block) {
   if (scale.elements() == 1)
     return n.reshape(scale, {});
   const int64_t axis = n.axisOf(n.number("axis", 1), x.rank());
   if (scale.rank() == 1 && block == 0) {
-    n.require(scale.elements() == x.size(axis), "{} scales for the {} places of axis {}", scale.elements(), x.size(axis), axis);
+    n.require(scale.elements() == x.size(axis), "{} scales for the {} places of axis {}", scale.elements(),
+              x.size(axis), axis);
     Sizes shape(x.shape().size(), 1);
     shape[static_cast<size_t>(axis)] = scale.elements();
     return n.reshape(scale, shape);
@@ -38,8 +39,10 @@ std::pair<double, double> rangeOf(ElementType type) {
 }
 
 /// round(x / scale) + zero, kept in the range of `type`; small floats have no zero point and are not rounded first.
-Scalar quantised(Scalar x, Scalar scale, std::optional<Scalar> zero, ElementType type, ElementType precision, Saturate saturate) {
-  Scalar ratio = cast(cast(cast(x, computeType(precision)) / cast(scale, computeType(precision)), precision), computeType(precision));
+Scalar quantised(Scalar x, Scalar scale, std::optional<Scalar> zero, ElementType type, ElementType precision,
+                 Saturate saturate) {
+  Scalar ratio = cast(cast(cast(x, computeType(precision)) / cast(scale, computeType(precision)), precision),
+                      computeType(precision));
   if (isSmallFloat(type))
     return cast(ratio, type, saturate);
   Scalar whole = cast(roundEven(ratio), ElementType::Int64);
@@ -53,7 +56,8 @@ void quantizeLinear(NodeBuilder &n) {
   Tensor x = n.in(0), scale = n.in(1), zero = n.optional(2);
   const auto named = static_cast<ElementType>(n.number("output_dtype", 0));
   const ElementType type = zero ? zero.type : named != ElementType::Undefined ? named : ElementType::UInt8;
-  n.require(isSmallFloat(type) || (isInteger(type) && storedBits(type) <= 32), "it cannot quantise to {}", nameOf(type));
+  n.require(isSmallFloat(type) || (isInteger(type) && storedBits(type) <= 32), "it cannot quantise to {}",
+            nameOf(type));
   const auto given = static_cast<ElementType>(n.number("precision", 0));
   const ElementType precision = given != ElementType::Undefined ? given : isFloat(x.type) ? x.type : scale.type;
   const Saturate saturate = n.number("saturate", 1) ? Saturate::Yes : Saturate::No;

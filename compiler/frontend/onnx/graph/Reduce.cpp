@@ -22,7 +22,8 @@ struct Kind {
 Scalar squared(Scalar x) { return x * x; }
 
 Tensor reduceOver(NodeBuilder &n, Tensor x, const Sizes &axes, bool keepDims, const Kind &kind) {
-  Tensor result = n.reduce(x, axes, kind.reduction, keepDims, [&](Scalar s) { return kind.before ? kind.before(s) : s; });
+  Tensor result =
+      n.reduce(x, axes, kind.reduction, keepDims, [&](Scalar s) { return kind.before ? kind.before(s) : s; });
   double count = 1;
   for (int64_t axis : axes)
     count *= static_cast<double>(x.size(axis));
@@ -95,8 +96,18 @@ Tensor chooseByAxes(NodeBuilder &n, size_t i, const std::vector<Sizes> &sets, in
   return from(0);
 }
 
-void reduceOp(NodeBuilder &n, const Kind &kind) {
+/// A float or an integer of a byte and more; `boolToo`: an extreme of bools is one.
+Tensor numbersIn(NodeBuilder &n, bool boolToo = false) {
   Tensor x = n.in(0);
+  n.require(isFloat(x.type) || (isInteger(x.type) && storedBits(x.type) >= 8) ||
+                (boolToo && x.type == ElementType::Bool),
+            "it is not defined for {}", nameOf(x.type));
+  return x;
+}
+
+void reduceOp(NodeBuilder &n, const Kind &kind) {
+  const bool extreme = kind.reduction == Reduction::Maximum || kind.reduction == Reduction::Minimum;
+  Tensor x = numbersIn(n, extreme);
   const bool keepDims = n.number("keepdims", 1) != 0;
   Sizes every(static_cast<size_t>(x.rank()));
   std::iota(every.begin(), every.end(), 0);
@@ -119,8 +130,7 @@ void reduceOp(NodeBuilder &n, const Kind &kind) {
   std::vector<Sizes> sets;
   possibleAxes(x.shape(), shape, keepDims, 0, chosen, sets);
   n.require(!sets.empty(), "no axes reduce its input to the declared [{}]", fmt::join(shape, ", "));
-  n.out(0, chooseByAxes(n, 1, sets, x.rank(),
-                        [&](const Sizes &set) { return reduceOver(n, x, set, keepDims, kind); }));
+  n.out(0, chooseByAxes(n, 1, sets, x.rank(), [&](const Sizes &set) { return reduceOver(n, x, set, keepDims, kind); }));
 }
 
 template <Reduction reduction, Scalar (*before)(Scalar) = nullptr, Scalar (*after)(Scalar) = nullptr, bool mean = false>
@@ -130,7 +140,7 @@ void reduceWith(NodeBuilder &n) {
 
 /// max + log(sum(exp(x - max))), with a finite max.
 void logSumExp(NodeBuilder &n) {
-  Tensor x = n.in(0);
+  Tensor x = numbersIn(n);
   const bool keepDims = n.number("keepdims", 1) != 0;
   std::optional<std::vector<int64_t>> given = n.hasAttribute("axes") ? n.numbers("axes") : n.known(1);
   if (n.has(1) && !given)
@@ -158,7 +168,7 @@ void logSumExp(NodeBuilder &n) {
 
 /// Before opset 13 an axis stood for itself and all after it.
 template <bool logarithmic> void softmaxOp(NodeBuilder &n) {
-  Tensor x = n.in(0);
+  Tensor x = numbersIn(n);
   Sizes axes = {n.axisOf(n.number("axis", n.opset < 13 ? 1 : -1), x.rank())};
   if (n.opset < 13)
     for (int64_t axis = axes[0] + 1; axis < x.rank(); ++axis)
@@ -184,7 +194,7 @@ Tensor placeOfExtreme(NodeBuilder &n, Tensor x, int64_t axis, bool largest, bool
 }
 
 template <bool largest> void argExtreme(NodeBuilder &n) {
-  Tensor x = n.in(0);
+  Tensor x = numbersIn(n);
   const int64_t axis = n.axisOf(n.number("axis", 0), x.rank());
   n.require(x.size(axis) > 0, "its axis {} has no elements", axis);
   Tensor place = placeOfExtreme(n, x, axis, largest, n.number("select_last_index", 0) != 0);
@@ -195,7 +205,7 @@ template <bool largest> void argExtreme(NodeBuilder &n) {
 }
 
 void hardmax(NodeBuilder &n) {
-  Tensor x = n.in(0);
+  Tensor x = numbersIn(n);
   Sizes original(x.shape());
   int64_t axis = n.axisOf(n.number("axis", n.opset < 13 ? 1 : -1), x.rank());
   if (n.opset < 13) { // the axis and all after it as one
@@ -204,11 +214,11 @@ void hardmax(NodeBuilder &n) {
     axis = 1;
   }
   Tensor place = placeOfExtreme(n, x, axis, true, false);
-  Tensor one = n.elementwise(x.type, {n.generate(ElementType::Int64, x.shape(), [&](ArrayRef<Scalar> i) {
-                               return i[static_cast<size_t>(axis)];
-                             }),
-                             place},
-                             [](ArrayRef<Scalar> a) { return equal(a[0], a[1]); });
+  Tensor one = n.elementwise(
+      x.type,
+      {n.generate(ElementType::Int64, x.shape(), [&](ArrayRef<Scalar> i) { return i[static_cast<size_t>(axis)]; }),
+       place},
+      [](ArrayRef<Scalar> a) { return equal(a[0], a[1]); });
   n.out(0, n.reshape(one, original));
 }
 
@@ -246,8 +256,9 @@ Tensor running(NodeBuilder &n, Tensor x, int64_t axis, bool exclusive, bool reve
 }
 
 template <Reduction kind> void cumulative(NodeBuilder &n) {
-  Tensor x = n.in(0);
+  Tensor x = numbersIn(n);
   const bool exclusive = n.number("exclusive", 0) != 0, reverse = n.number("reverse", 0) != 0;
+  n.require(n.in(1).elements() == 1, "it has {} axes", n.in(1).elements());
   auto make = [&](const Sizes &axes) { return running(n, x, axes[0], exclusive, reverse, kind); };
   if (std::optional<std::vector<int64_t>> axis = n.known(1))
     return n.out(0, make({n.axisOf((*axis)[0], x.rank())}));

@@ -76,8 +76,8 @@ Scalar floatToInteger(Scalar x, ElementType to) {
     Scalar large = x >= twoTo63;
     Scalar low = select(large, x - twoTo63, x);
     Scalar whole = x.with(b.create<arith::FPToSIOp>(x.loc, b.getI64Type(), clamp(low, -twoTo63, top).value), to);
-    Scalar bit63 = x.with(
-        b.create<arith::ConstantOp>(x.loc, b.getI64IntegerAttr(std::numeric_limits<int64_t>::min())), to);
+    Scalar bit63 =
+        x.with(b.create<arith::ConstantOp>(x.loc, b.getI64IntegerAttr(std::numeric_limits<int64_t>::min())), to);
     return select(large, whole ^ bit63, whole);
   }
   bool wide = to == ElementType::Int64 || to == ElementType::UInt32 || to == ElementType::Int32;
@@ -86,8 +86,8 @@ Scalar floatToInteger(Scalar x, ElementType to) {
         x.with(b.create<arith::FPToSIOp>(x.loc, b.getI64Type(), clamp(x, -twoTo63, top).value), ElementType::Int64);
     return to == ElementType::Int64 ? whole : integerToInteger(whole, to);
   }
-  Scalar whole = x.with(
-      b.create<arith::FPToSIOp>(x.loc, b.getI32Type(), clamp(x, -2147483648.0, 2147483520.0).value), ElementType::Int32);
+  Scalar whole = x.with(b.create<arith::FPToSIOp>(x.loc, b.getI32Type(), clamp(x, -2147483648.0, 2147483520.0).value),
+                        ElementType::Int32);
   return integerToInteger(whole, to);
 }
 
@@ -249,8 +249,8 @@ Scalar remainderFloor(Scalar a, Scalar b) {
 }
 
 namespace {
-/// Exact modulo 2^64, by squares: a float has too few bits. Of exponents of 64 and more only the parity counts, since only
-/// powers of 0, 1 and -1 are numbers then.
+/// Exact modulo 2^64, by squares: a float has too few bits. Of exponents of 64 and more only the parity counts, since
+/// only powers of 0, 1 and -1 are numbers then.
 Scalar integerPower(Scalar base, Scalar exponent) {
   Scalar one = base.same(1), zero = base.same(0);
   Scalar times = absolute(exponent);
@@ -293,9 +293,7 @@ Scalar sigmoid(Scalar x) {
   return select(x < 0, e, one) / (one + e);
 }
 
-Scalar softplus(Scalar x) {
-  return maximum(x, x.same(0)) + unary<math::Log1pOp>(exponential(-absolute(x)));
-}
+Scalar softplus(Scalar x) { return maximum(x, x.same(0)) + unary<math::Log1pOp>(exponential(-absolute(x))); }
 
 Scalar cast(Scalar x, ElementType to, Saturate saturate, RoundScale roundScale) {
   if (x.type == to)

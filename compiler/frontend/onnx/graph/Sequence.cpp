@@ -82,7 +82,8 @@ void concatFromSequence(NodeBuilder &n) {
   for (Tensor &part : sequence.parts) {
     n.require(part.rank() == rank, "its tensors have {} and {} dimensions", rank, part.rank());
     for (int64_t d = 0; d < rank; ++d)
-      n.require((d == axis && !stack) || part.size(d) == sequence.parts[0].size(d), "its tensors differ in dimension {}", d);
+      n.require((d == axis && !stack) || part.size(d) == sequence.parts[0].size(d),
+                "its tensors differ in dimension {}", d);
     if (stack)
       part = n.unsqueeze(part, axis);
   }
@@ -135,7 +136,8 @@ void sequenceMap(NodeBuilder &n) {
     std::vector<Bound> arguments;
     for (size_t i = 0; i < n.inputs(); ++i) {
       Bound bound = n.bound(i);
-      n.require(!bound.isSequence || bound.parts.size() == count, "its sequences have {} and {} tensors", count, bound.parts.size());
+      n.require(!bound.isSequence || bound.parts.size() == count, "its sequences have {} and {} tensors", count,
+                bound.parts.size());
       arguments.push_back(bound.isSequence ? Bound{{bound.parts[k]}, false} : bound);
     }
     std::vector<Bound> made = n.runGraph("body", arguments);

@@ -76,8 +76,8 @@ Scalar encodeScale(Bits bits, Scalar x, Saturate saturate, RoundScale round) {
 
 Scalar decodeSmallFloat(Scalar small) {
   Bits bits{*small.builder, small.loc};
-  Scalar code = small.with(bits.b.create<arith::ExtUIOp>(small.loc, bits.b.getI32Type(), small.value),
-                           ElementType::UInt32);
+  Scalar code =
+      small.with(bits.b.create<arith::ExtUIOp>(small.loc, bits.b.getI32Type(), small.value), ElementType::UInt32);
   if (small.type == ElementType::Float8E8M0)
     return decodeScale(bits, code);
   const Format f = formatOf(small.type);

@@ -172,8 +172,11 @@ void padOp(NodeBuilder &n) {
       const auto axis = static_cast<size_t>(n.axisOf((*axes)[k], x.rank()));
       low[axis] = (*pads)[k];
       high[axis] = (*pads)[count + k];
+      n.sizeOf(std::abs(std::max(low[axis], -mostElementsOfTensor)));
+      n.sizeOf(std::abs(std::max(high[axis], -mostElementsOfTensor)));
       shape[axis] += low[axis] + high[axis];
-      n.require(shape[axis] >= 0 && low[axis] >= -x.shape()[axis], "its pads leave less than nothing of axis {}", axis);
+      n.require(shape[axis] >= 0 && shape[axis] <= mostElementsOfTensor && low[axis] >= -x.shape()[axis],
+                "its pads leave less than nothing of axis {}", axis);
     }
     if (mode == PadMode::Constant && !value)
       return n.out(0, n.pad(x, low, high, n.real("value", 0)));
@@ -201,7 +204,7 @@ void centerCropPad(NodeBuilder &n) {
   if (std::optional<std::vector<int64_t>> wanted = n.known(1)) {
     n.require(wanted->size() == axes.size(), "{} sizes for {} axes", wanted->size(), axes.size());
     for (size_t k = 0; k < axes.size(); ++k)
-      shape[static_cast<size_t>(n.axisOf(axes[k], x.rank()))] = (*wanted)[k];
+      shape[static_cast<size_t>(n.axisOf(axes[k], x.rank()))] = n.sizeOf((*wanted)[k]);
   } else {
     shape = n.mustDeclare(1);
     n.require(shape.size() == x.shape().size(), "it is declared with {} dimensions", shape.size());

@@ -1,0 +1,213 @@
+// Products with weights in the blocks of a model's file: what the loader puts on a core and the kernel multiplies is
+// the product with the numbers that the blocks stand for, bit for bit.
+#include "kernels_support.h"
+#include "runtime/weights/Shard.h"
+#include "runtime/weights/StoredBlocks.h"
+
+#include <cstring>
+
+using namespace weft;
+using kernels::buildGemm;
+using kernels::buildGemmStored;
+using kernels::storedScratchRows;
+using kernels::TileKernel;
+using namespace weft::test;
+using runtime::BlockFormat;
+using runtime::BlockShape;
+
+namespace {
+
+/// A stored matrix of random blocks, outputs x inputs, and its numbers.
+struct Stored {
+  Stored(BlockFormat format, int64_t outputs, int64_t inputs, std::mt19937 &random)
+      : format(format), outputs(outputs), inputs(inputs) {
+    const runtime::BlockFacts &facts = runtime::factsOf(format);
+    bytes.resize(size_t(outputs * inputs / facts.weights * facts.bytes));
+    for (std::byte &byte : bytes)
+      byte = static_cast<std::byte>(random());
+    // Scales and minimums are finite: exponents of f16 below the largest.
+    for (size_t block = 0; block * facts.bytes < bytes.size(); ++block)
+      for (uint32_t at : halvesOf(format))
+        bytes[block * facts.bytes + at + 1] &= std::byte{0xb7};
+    numbers.resize(size_t(outputs * inputs));
+    runtime::dequantiseBlocks(format, bytes, numbers);
+  }
+  /// Where a block has its 16-bit numbers.
+  static std::vector<uint32_t> halvesOf(BlockFormat format) {
+    switch (format) {
+    case BlockFormat::Q2_K:
+      return {80, 82};
+    case BlockFormat::Q3_K:
+      return {108};
+    case BlockFormat::Q6_K:
+      return {208};
+    case BlockFormat::Q4_1:
+    case BlockFormat::Q5_1:
+    case BlockFormat::Q4_K:
+    case BlockFormat::Q5_K:
+      return {0, 2};
+    default:
+      return {0};
+    }
+  }
+  BlockFormat format;
+  int64_t outputs, inputs;
+  std::vector<std::byte> bytes;
+  std::vector<float> numbers;
+};
+
+/// A weight of one core: some of the stored rows and columns.
+pkg::WeightT weightOf(const Stored &stored, const BlockShape &shape, std::vector<int32_t> rows,
+                      std::vector<int32_t> cols, int64_t firstColumn) {
+  pkg::WeightT weight;
+  weight.name = "w";
+  weight.file_blocks = runtime::packageFormat(stored.format);
+  weight.shape = {uint64_t(stored.outputs), uint64_t(stored.inputs)};
+  weight.element = pkg::ElementType::I8;
+  weight.transposed = true;
+  weight.rows_local = uint32_t(rows.size());
+  weight.cols_local = uint32_t(cols.size());
+  weight.row_index = std::move(rows);
+  weight.col_index = std::move(cols);
+  weight.blocks = std::make_unique<pkg::BlocksT>();
+  weight.blocks->rows = uint32_t(shape.rows);
+  weight.blocks->columns = uint32_t(shape.columns);
+  weight.blocks->first_column = uint32_t(firstColumn);
+  weight.blocks->bits = uint8_t(shape.bits);
+  weight.blocks->least = int8_t(shape.least);
+  weight.blocks->group = uint16_t(shape.group);
+  weight.blocks->super_group = uint16_t(shape.super);
+  weight.blocks->scales = shape.scales;
+  weight.blocks->minimums = shape.minimums;
+  weight.blocks->codebook = shape.codebook;
+  return weight;
+}
+
+constexpr std::array allFormats{BlockFormat::Q4_0, BlockFormat::Q4_1, BlockFormat::Q5_0,   BlockFormat::Q5_1,
+                                BlockFormat::Q8_0, BlockFormat::Q2_K, BlockFormat::Q3_K,   BlockFormat::Q4_K,
+                                BlockFormat::Q5_K, BlockFormat::Q6_K, BlockFormat::IQ4_NL, BlockFormat::IQ4_XS};
+
+struct Cut {
+  int64_t rows, from, k, n; // rows of A; the core has k rows of the stored columns from `from` on
+  int64_t group, super;     // what still lies together there
+};
+
+void checkProduct(const Cut &cut, const std::vector<BlockFormat> &formats, std::mt19937 &random) {
+  BlockShape shape = runtime::shapeFor(formats[0]);
+  for (BlockFormat format : formats)
+    shape = common(shape, runtime::shapeFor(format));
+  shape.rows = cut.k;
+  shape.columns = cut.n * int64_t(formats.size());
+  shape.group = std::min(shape.group, cut.group);
+  shape.super = std::min(shape.super, cut.super);
+  Suite suite;
+  TileKernel kernel = buildGemmStored(*suite, cut.rows, shape);
+  TileKernel plain = buildGemm(*suite, cut.rows, cut.k, shape.columns, kernels::Element::F32);
+  suite.compile();
+  INFO(kernel.name);
+  Buffer<int8_t> block(size_t(shape.bytes()), 0x55);
+  Buffer<float> numbers(size_t(cut.k * shape.columns));
+  for (size_t part = 0; part < formats.size(); ++part) {
+    REQUIRE(holds(shape, formats[part]));
+    Stored stored(formats[part], cut.n + 3, 512, random);
+    std::vector<int32_t> rows, cols;
+    for (int64_t i = 0; i < cut.k; ++i)
+      rows.push_back(int32_t(cut.from + i < stored.inputs ? cut.from + i : -1));
+    for (int64_t j = 0; j < cut.n; ++j)
+      cols.push_back(int32_t(j == 1 ? -1 : j + 2));
+    pkg::WeightT weight = weightOf(stored, shape, rows, cols, int64_t(part) * cut.n);
+    std::span<std::byte> buffer = std::as_writable_bytes(std::span(block.begin(), block.size()));
+    auto filled = runtime::fillShard(weight, stored.bytes, 0, 0, buffer);
+    INFO((filled ? "" : filled.error().message));
+    REQUIRE(filled);
+    for (int64_t i = 0; i < cut.k; ++i)
+      for (int64_t j = 0; j < cut.n; ++j)
+        numbers[size_t(i * shape.columns + int64_t(part) * cut.n + j)] =
+            rows[size_t(i)] < 0 || cols[size_t(j)] < 0
+                ? 0
+                : stored.numbers[size_t(cols[size_t(j)] * stored.inputs + rows[size_t(i)])];
+  }
+  for (int64_t m : {int64_t{1}, cut.rows}) {
+    Buffer<float> x(size_t(cut.rows * cut.k), random), y(size_t(cut.rows * shape.columns), random), expected = y;
+    // What is padding of the weights is zero in A.
+    for (int64_t i = 0; i < cut.rows; ++i)
+      for (int64_t p = 512 - cut.from; p < cut.k; ++p)
+        x[size_t(i * cut.k + p)] = 0;
+    Buffer<float> scratch(size_t(storedScratchRows(shape) * shape.columns));
+    suite.call(kernel, {m}, x, block, scratch, y);
+    suite.call(plain, {m}, x, numbers, expected);
+    REQUIRE(y.sameBits(expected));
+  }
+}
+
+} // namespace
+
+TEST_CASE("products with weights in the file's blocks, every format", "[kernels][blocks]") {
+  std::mt19937 random(19);
+  for (BlockFormat format : allFormats)
+    for (Cut cut : {Cut{3, 0, 256, 24, 256, 256}, Cut{1, 64, 96, 7, 32, 32}, Cut{2, 44, 11, 5, 4, 4},
+                    Cut{2, 80, 43, 12, 16, 16}, Cut{1, 3, 6, 3, 1, 1}})
+      checkProduct(cut, {format}, random);
+}
+
+TEST_CASE("weights of several formats side by side in one product", "[kernels][blocks]") {
+  std::mt19937 random(23);
+  for (auto formats : {std::vector{BlockFormat::Q4_K, BlockFormat::Q6_K},
+                       {BlockFormat::Q4_0, BlockFormat::Q4_1},
+                       {BlockFormat::Q4_K, BlockFormat::Q4_K, BlockFormat::Q5_K},
+                       {BlockFormat::IQ4_XS, BlockFormat::Q5_K},
+                       {BlockFormat::Q2_K, BlockFormat::Q3_K, BlockFormat::Q8_0}})
+    checkProduct({2, 32, 64, 9, 32, 32}, formats, random);
+}
+
+TEST_CASE("rows beyond the end of a tensor are padding", "[kernels][blocks]") {
+  std::mt19937 random(29);
+  for (BlockFormat format : {BlockFormat::Q4_0, BlockFormat::Q8_0, BlockFormat::Q6_K, BlockFormat::Q3_K})
+    checkProduct({2, 496, 32, 6, 16, 16}, {format}, random);
+}
+
+TEST_CASE("rows that are to share a scale and do not are an error", "[blocks]") {
+  std::mt19937 random(31);
+  Stored stored(BlockFormat::Q4_0, 4, 64, random);
+  BlockShape shape = runtime::shapeFor(stored.format);
+  shape.rows = 32;
+  shape.columns = 4;
+  std::vector<std::byte> buffer(size_t(shape.bytes()));
+  std::vector<int32_t> rows(32);
+  for (int32_t i = 0; i < 32; ++i)
+    rows[size_t(i)] = i + 16;
+  auto filled = runtime::fillShard(weightOf(stored, shape, rows, {0, 1, 2, 3}, 0), stored.bytes, 0, 0, buffer);
+  REQUIRE(!filled);
+  CHECK_THAT(filled.error().message,
+             Catch::Matchers::Contains("its blocks of Q4_0 do not go with those of core (0, 0)"));
+}
+
+TEST_CASE("numbers of blocks as plain numbers, and quantised again", "[blocks]") {
+  std::mt19937 random(37);
+  for (BlockFormat format : allFormats) {
+    Stored stored(format, 6, 512, random);
+    for (bool transposed : {false, true}) {
+      pkg::WeightT weight = weightOf(stored, runtime::shapeFor(format), {}, {}, 0);
+      weight.blocks = nullptr;
+      weight.element = pkg::ElementType::F32;
+      weight.transposed = transposed;
+      weight.row_index = {5, -1, 300, 31, 2};
+      weight.col_index = {1, 5, -1, 4};
+      if (!transposed)
+        std::swap(weight.row_index, weight.col_index);
+      weight.rows_local = uint32_t(weight.row_index.size());
+      weight.cols_local = uint32_t(weight.col_index.size());
+      weight.row_stride = weight.cols_local * 4;
+      std::vector<float> local(weight.rows_local * weight.cols_local, -1);
+      REQUIRE(runtime::fillShard(weight, stored.bytes, 0, 0, std::as_writable_bytes(std::span(local))));
+      for (size_t i = 0; i < weight.rows_local; ++i)
+        for (size_t j = 0; j < weight.cols_local; ++j) {
+          auto row = weight.row_index[i], column = weight.col_index[j];
+          float expected = row < 0 || column < 0 ? 0.0f
+                           : transposed          ? stored.numbers[size_t(column * 512 + row)]
+                                                 : stored.numbers[size_t(row * 512 + column)];
+          CHECK(local[i * weight.cols_local + j] == expected);
+        }
+    }
+  }
+}
