@@ -29,12 +29,6 @@ inline constexpr llvm::StringLiteral prefillFunction = "prefill";
 inline constexpr llvm::StringLiteral decodeFunction = "decode";
 inline constexpr llvm::StringLiteral mainFunction = "main";
 
-/// The one function of a tensor program, from static tensors to static tensors. Attributes of its arguments and
-/// results: the tensor's name, and the type of its elements as NumPy or ONNX calls it.
-inline constexpr llvm::StringLiteral mainFunction = "main";
-inline constexpr llvm::StringLiteral nameAttr = "xf.name";
-inline constexpr llvm::StringLiteral dtypeAttr = "xf.dtype";
-
 inline constexpr llvm::StringLiteral modelAttr = "xf.model"; // a string: the model's name
 // Integers (i64):
 inline constexpr llvm::StringLiteral vocabAttr = "xf.vocab";
