@@ -309,6 +309,7 @@ nlohmann::json kernelsJson(const Package &package, const runtime::KernelCosts *c
 struct Arguments {
   std::string path, jsonPath, kernel, costCache, decisions;
   bool disassembles = false, costs = false;
+  bool architectures = false;
 };
 
 Result<void> showCode(const Package &package, const std::string &kernel, const Tool &tool) {
@@ -357,6 +358,29 @@ Result<void> inspect(const Arguments &arguments, const Tool &tool) {
   return runtime::writeJson(arguments.jsonPath, json);
 }
 
+std::string architecturesText(const std::vector<KnownArchitecture> &known) {
+  Table table({{"family"}, {"architectures in config.json"}, {"gives"}, {"for example"}, {"has"}});
+  std::string family;
+  for (const KnownArchitecture &each : known) {
+    const bool isFirst = each.family != family;
+    family = each.family;
+    table.row({isFirst ? each.family : "", each.name, each.generates ? "text" : "tensors", isFirst ? each.example : "",
+               isFirst ? each.notes : ""});
+  }
+  return "Model directories with a config.json of these architectures compile:\n" + table.text();
+}
+
+nlohmann::json architecturesJson(const std::vector<KnownArchitecture> &known) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const KnownArchitecture &each : known)
+    list.push_back({{"name", each.name},
+                    {"family", each.family},
+                    {"gives", each.generates ? "text" : "tensors"},
+                    {"example", each.example},
+                    {"has", each.notes}});
+  return {{"schema", "weft.architectures/1"}, {"architectures", std::move(list)}};
+}
+
 } // namespace
 
 std::string inspectText(const Package &package, const runtime::KernelCosts *costs) {
@@ -403,8 +427,12 @@ nlohmann::json inspectJson(const Package &package, const runtime::KernelCosts *c
 
 void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto options = std::make_shared<Arguments>();
-  CLI::App *command = app.add_subcommand("inspect", "Show what is in a package");
-  command->add_option("package", options->path, "A .weft file")->type_name("OUT.weft")->required();
+  CLI::App *command = app.add_subcommand("inspect", "Show what is in a package, or which models compile");
+  CLI::Option *package = command->add_option("package", options->path, "A .weft file")->type_name("OUT.weft");
+  command
+      ->add_flag("--architectures", options->architectures,
+                 "List the architectures of model directories that compile, instead")
+      ->excludes(package);
   command->add_option("--json", options->jsonPath, "Write the same as JSON (docs/json.md)")->type_name("FILE");
   CLI::Option *disassembly =
       command->add_option("--disasm", options->kernel, "Print the cores' machine code instead, of one kernel or of all")
@@ -419,7 +447,18 @@ void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->type_name("FILE")
       ->excludes(disassembly);
   addCostCacheOption(*command, options->costCache);
-  command->callback([options, disassembly, &tool, &exitCode] {
+  command->callback([options, disassembly, package, &tool, &exitCode] {
+    if (options->architectures) {
+      const std::vector<KnownArchitecture> known = tool.architectures();
+      std::cout << architecturesText(known) << std::flush;
+      Result<void> written = success();
+      if (!options->jsonPath.empty())
+        written = runtime::writeJson(options->jsonPath, architecturesJson(known));
+      exitCode = written ? 0 : reportError(written.error());
+      return;
+    }
+    if (package->count() == 0)
+      throw CLI::RequiredError("package");
     options->disassembles = disassembly->count() > 0;
     Result<void> done = inspect(*options, tool);
     exitCode = done ? 0 : reportError(done.error());

@@ -53,6 +53,14 @@ struct DeviceOptions {
   std::optional<std::string> modelDirectory; // where the weight files are now, if they moved
 };
 
+/// An architecture of model directories, as `weft inspect --architectures` lists it.
+struct KnownArchitecture {
+  std::string name;   // as config.json gives it
+  std::string family; // "Llama"
+  bool generates = false;
+  std::string example, notes;
+};
+
 struct Tool {
   /// Compiles in memory. The result has passed checkPackage.
   std::function<Result<std::unique_ptr<runtime::Package>>(const CompileOptions &, const runtime::Progress &)> compile;
@@ -66,6 +74,8 @@ struct Tool {
   /// What cores compute and links carry in a launch that ran on a device of makeDevice.
   std::function<Result<runtime::LoadMap>(runtime::Device &, const runtime::Launch &, const runtime::LaunchReport &)>
       loadMap{};
+  /// What the compiler knows to read, in the order of families.
+  std::function<std::vector<KnownArchitecture>()> architectures{};
 };
 
 /// The machine a model is compiled for when none is named.

@@ -1,5 +1,6 @@
 // The `weft` tool: the one place that knows the compiler and the devices both.
 #include "compiler/codegen/Disassembler.h"
+#include "compiler/frontend/huggingface/Architectures.h"
 #include "tools/CompileCommand.h"
 #include "tools/CosimMeshCommand.h"
 #include "tools/CosimPortCommand.h"
@@ -52,6 +53,13 @@ std::string usageMessage(const CLI::App *app, const CLI::Error &error) {
   return "weft: error: " + message + "\nTry `" + path + " --help`.\n";
 }
 
+std::vector<KnownArchitecture> knownArchitectures() {
+  std::vector<KnownArchitecture> known;
+  for (const auto &each : frontend::hf::knownArchitectures())
+    known.push_back({each.name, each.family, each.generates, each.example, each.notes});
+  return known;
+}
+
 } // namespace
 } // namespace weft::tools
 
@@ -65,8 +73,8 @@ int main(int argc, char **argv) {
   auto makeDevice = [](const runtime::Package &package, const tools::DeviceOptions &options) {
     return tools::makeLoadedEngine(package, options);
   };
-  tools::Tool tool{tools::compileInMemory, makeDevice, tools::measureKernelCosts, codegen::disassemble,
-                   tools::loadMapOf};
+  tools::Tool tool{tools::compileInMemory, makeDevice,       tools::measureKernelCosts,
+                   codegen::disassemble,   tools::loadMapOf, tools::knownArchitectures};
   tools::addCompileCommand(app, tool, exitCode);
   tools::addRunCommand(app, tool, exitCode);
   tools::addInspectCommand(app, tool, exitCode);

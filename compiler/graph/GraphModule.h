@@ -27,7 +27,11 @@ namespace weft::graph {
 inline constexpr llvm::StringLiteral forwardFunction = "forward";
 inline constexpr llvm::StringLiteral prefillFunction = "prefill";
 inline constexpr llvm::StringLiteral decodeFunction = "decode";
+/// The one function of a tensor program, from static tensors to static tensors. Attributes of its arguments and
+/// results: the tensor's name, and the type of its elements as NumPy or ONNX calls it.
 inline constexpr llvm::StringLiteral mainFunction = "main";
+inline constexpr llvm::StringLiteral nameAttr = "xf.name";
+inline constexpr llvm::StringLiteral dtypeAttr = "xf.dtype";
 
 inline constexpr llvm::StringLiteral modelAttr = "xf.model"; // a string: the model's name
 // Integers (i64):
@@ -40,9 +44,6 @@ inline constexpr llvm::StringLiteral headDimAttr = "xf.head_dim";
 inline constexpr llvm::StringLiteral maxSeqAttr = "xf.max_seq";
 inline constexpr llvm::StringLiteral valueDimAttr = "xf.value_dim"; // only where it is not xf.head_dim
 
-// Of arguments and results of @main: the tensor's name, and its type as NumPy or ONNX calls it.
-inline constexpr llvm::StringLiteral nameAttr = "xf.name";
-inline constexpr llvm::StringLiteral dtypeAttr = "xf.dtype";
 inline constexpr llvm::StringLiteral defaultAttr = "xf.default"; // of arguments: an i64
 
 } // namespace weft::graph

@@ -203,7 +203,7 @@ class Config(TestCase):
 
     def test_missing_keys(self):
         for key in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size",
-                    "max_position_embeddings", "rms_norm_eps", "architectures"):
+                    "architectures"):
             with self.subTest(key=key):
                 model = self.model()
                 self.edit_config(model, {key: None})
@@ -211,12 +211,12 @@ class Config(TestCase):
                 shutil.rmtree(model)
 
     def test_what_is_not_supported_is_named(self):
-        for changes, word in (({"hidden_act": "gelu"}, "hidden_act"), ({"attention_bias": True}, "attention_bias"),
-                              ({"mlp_bias": True}, "mlp_bias"), ({"rms_norm_eps": 2}, "rms_norm_eps"),
+        for changes, word in (({"hidden_act": "mish"}, "hidden_act"), ({"attention_bias": True}, "q_proj.bias"),
+                              ({"mlp_bias": True}, "gate_proj.bias"), ({"rms_norm_eps": 2}, "rms_norm_eps"),
                               ({"rms_norm_eps": "tiny"}, "rms_norm_eps"), ({"num_key_value_heads": 3}, "num_key_value"),
                               ({"head_dim": 31}, "head_dim"), ({"quantization_config": {}}, "quantization_config"),
                               ({"eos_token_id": 5000}, "eos_token_id"), ({"bos_token_id": -3}, "bos_token_id"),
-                              ({"rope_parameters": {"rope_type": "yarn"}}, "yarn"),
+                              ({"rope_parameters": {"rope_type": "mrope"}}, "mrope"),
                               ({"rope_parameters": {"rope_type": "llama3"}}, "factor"),
                               ({"rope_parameters": {"rope_theta": -1}}, "rope_theta"),
                               ({"tie_word_embeddings": False}, "lm_head.weight")):
@@ -228,8 +228,8 @@ class Config(TestCase):
 
     def test_unknown_architecture_lists_the_known(self):
         model = self.model()
-        self.edit_config(model, {"architectures": ["GPT2LMHeadModel"]})
-        self.refused_model(model, "GPT2LMHeadModel", "LlamaForCausalLM")
+        self.edit_config(model, {"architectures": ["GPTJForCausalLM"]})
+        self.refused_model(model, "GPTJForCausalLM", "LlamaForCausalLM")
 
 
 class Tokenizer(TestCase):

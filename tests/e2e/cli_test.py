@@ -332,6 +332,20 @@ class Hardware(TestCase):
 
 
 class Inspect(TestCase):
+    def test_architectures(self):
+        out = self.folder / "a.json"
+        text = self.weft("inspect", "--architectures", "--json", out).stdout
+        report = json.loads(out.read_text())
+        self.assertEqual(report["schema"], "weft.architectures/1")
+        known = {each["name"]: each for each in report["architectures"]}
+        self.assertGreaterEqual(len({each["family"] for each in known.values()}), 19)
+        self.assertEqual(known["LlamaForCausalLM"]["gives"], "text")
+        self.assertEqual(known["BertModel"]["gives"], "tensors")
+        for name in known:
+            self.assertIn(name, text)
+        self.refused("inspect", says="package is required", status=2)
+        self.refused("inspect", out, "--architectures", says="excludes", status=2)
+
     def test_sections(self):
         package, out = self.folder / "o.weft", self.folder / "i.json"
         self.weft("compile", BARD, *FITS, "-o", package)

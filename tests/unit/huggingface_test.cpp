@@ -160,6 +160,120 @@ TEST_CASE("configs that are refused", "[huggingface]") {
   CHECK_FALSE(read(Json::array()));
 }
 
+/// A fixture's config of another architecture, patched.
+static Result<TransformerConfig> readPatched(const std::string &fixture, const std::string &patch) {
+  Json json = readJson(fs::path(WEFT_SOURCE_DIR) / "tests/data/architectures" / (fixture + ".json"))["config"];
+  json.merge_patch(Json::parse(patch));
+  return read(json);
+}
+
+TEST_CASE("configs of other architectures that are refused", "[huggingface]") {
+  struct Case {
+    const char *fixture, *patch, *message;
+  };
+  auto check = GENERATE(values<Case>({
+      {"mistral", R"({"sliding_window": 0})", "'sliding_window' must be an integer from 1"},
+      {"mistral", R"({"quantization_config": {}})", "'quantization_config' is given"},
+      {"qwen2", R"({"layer_types": ["full_attention"]})", "'layer_types' has 1 entries for 2 layers"},
+      {"qwen2", R"({"layer_types": ["full_attention", "linear_attention"]})", "'layer_types' has 'linear_attention'"},
+      {"qwen2", R"({"layer_types": [1, 2]})", "'layer_types' must hold strings"},
+      {"qwen2", R"({"use_sliding_window": "yes"})", "'use_sliding_window' must be true or false"},
+      {"qwen3_moe", R"({"num_experts_per_tok": 6})", "'num_experts_per_tok' must be an integer from 1 to 5"},
+      {"qwen3_moe", R"({"num_local_experts": 100000})", "'num_local_experts' must be an integer from 1 to 4096"},
+      {"qwen3_moe", R"({"mlp_only_layers": "all"})", "'mlp_only_layers' must be a list of numbers"},
+      {"mixtral", R"({"num_experts_per_tok": 9})", "'num_experts_per_tok' is 9 of 5 experts"},
+      {"gemma2", R"({"attn_logit_softcapping": -1})", "'attn_logit_softcapping' must be a number from"},
+      {"gemma2", R"({"hidden_activation": "mish"})", "'hidden_activation' is 'mish'"},
+      {"gemma", R"({"use_bidirectional_attention": true})", "'use_bidirectional_attention' is true"},
+      {"phi3", R"({"rope_parameters": {"short_factor": [1]}})", "'rope_parameters.short_factor' must be a list of 2"},
+      {"phi3", R"({"rope_parameters": {"partial_rotary_factor": 0.01}})", "must be even and at least 2, not 0"},
+      {"gpt2", R"({"n_head": 3})", "'n_head' (3) does not divide the width of 20"},
+      {"gpt2", R"({"n_embd": null})", "'n_embd' is missing"},
+      {"gpt2", R"({"add_cross_attention": true})", "'add_cross_attention' is true"},
+      {"gpt_neox", R"({"rope_parameters": {"partial_rotary_factor": 2}})", "'rope_parameters.partial_rotary_factor'"},
+      {"opt", R"({"activation_function": 7})", "'activation_function' must be a string"},
+      {"opt", R"({"word_embed_proj_dim": -1})", "'word_embed_proj_dim' must be an integer"},
+      {"deepseek_v2", R"({"topk_method": "random"})", "'topk_method' is 'random'"},
+      {"deepseek_v2", R"({"norm_topk_prob": true})", "'norm_topk_prob' is true"},
+      {"deepseek_v2", R"({"n_group": 4})", "'n_group' (4) does not divide the 6 experts"},
+      {"deepseek_v2", R"({"num_key_value_heads": 2})", "'num_key_value_heads' differs from num_attention_heads"},
+      {"deepseek_v2", R"({"qk_rope_head_dim": 3, "head_dim": null})", "must be even"},
+      {"deepseek_v2", R"({"moe_layer_freq": 2})", "'moe_layer_freq' other than 1"},
+      {"deepseek_v3", R"({"n_group": 6})", "'n_group' (6) does not divide the 6 experts into groups of two"},
+      {"deepseek_v3", R"({"topk_group": 4})", "4 of 3 groups"},
+      {"deepseek_v3", R"({"scoring_func": "softmax"})", "'scoring_func' is 'softmax'"},
+      {"bert", R"({"position_embedding_type": "relative_key"})", "'position_embedding_type' is 'relative_key'"},
+      {"bert", R"({"is_decoder": true})", "'is_decoder' is true"},
+      {"roberta", R"({"pad_token_id": 15})", "leaves none after the pad_token_id of 15"},
+      {"t5", R"({"feed_forward_proj": "gated-mish"})", "'feed_forward_proj' is 'gated-mish'"},
+      {"t5", R"({"relative_attention_num_buckets": 6})", "is not a multiple of 4"},
+      {"t5", R"({"relative_attention_max_distance": 2})", "must be more than a quarter of the buckets"},
+      {"vit", R"({"patch_size": [3, 6, 9]})", "'patch_size' must be an integer or a list of height and width"},
+      {"vit", R"({"patch_size": 100})", "is larger than the image_size"},
+      {"vit", R"({"image_size": [4000000, 4000000]})", "asks for an image of more than 2^32 values"},
+  }));
+  INFO(check.fixture << ": " << check.patch);
+  Result<TransformerConfig> config = readPatched(check.fixture, check.patch);
+  REQUIRE_FALSE(config);
+  CHECK_THAT(config.error().message, Catch::StartsWith("config.json: ") && Catch::Contains(check.message));
+}
+
+TEST_CASE("older spellings mean the same", "[huggingface]") {
+  struct Case {
+    const char *fixture, *patch;
+  };
+  // As versions before 5 of transformers write it. A null takes the newer key away.
+  auto check = GENERATE(values<Case>({
+      {"llama", R"({"rope_parameters": null, "rope_theta": 1e4, "rope_scaling": {"type": "llama3", "factor": 8.0,
+          "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}})"},
+      {"llama_yarn", R"({"rope_parameters": null, "rope_theta": 1e4, "rope_scaling": {"rope_type": "yarn",
+          "factor": 4.0, "original_max_position_embeddings": 12}})"},
+      {"phi3", R"({"rope_parameters": null, "rope_theta": 1e4, "partial_rotary_factor": 0.5, "rope_scaling":
+          {"type": "su", "short_factor": [1.0, 1.5], "long_factor": [2.0, 5.0]}})"},
+      {"gpt_neox", R"({"rope_parameters": null, "rotary_pct": 0.25, "rotary_emb_base": 10000})"},
+      {"gpt_neox", R"({"rope_parameters": null})"},
+      {"deepseek_v3", R"({"rope_parameters": null, "rope_scaling": {"type": "yarn", "factor": 4.0, "mscale": 1.0,
+          "original_max_position_embeddings": 12, "mscale_all_dim": 0.8}})"},
+  }));
+  INFO(check.fixture << ": " << check.patch);
+  Result<TransformerConfig> newer = readPatched(check.fixture, "{}"), older = readPatched(check.fixture, check.patch);
+  REQUIRE(newer);
+  INFO((older ? "" : older.error().message));
+  REQUIRE(older);
+  CHECK(newer->rope.inverseFrequencies == older->rope.inverseFrequencies);
+  CHECK(newer->rope.longInverseFrequencies == older->rope.longInverseFrequencies);
+  CHECK(newer->rope.longFrom == older->rope.longFrom);
+  CHECK(newer->rope.scale == older->rope.scale);
+  CHECK(newer->layers[0].attention.scale == older->layers[0].attention.scale);
+}
+
+TEST_CASE("any single key of any config may be broken", "[huggingface]") {
+  const std::vector<Json> junk = {Json(),           Json(-1),         Json(0),        Json(1e300),
+                                  Json("x"),        Json::array(),    Json::object(), Json({1, "a", nullptr}),
+                                  Json(4294967296), Json(2147483647), Json(0.5),      Json(true)};
+  for (const fs::directory_entry &entry :
+       fs::directory_iterator(fs::path(WEFT_SOURCE_DIR) / "tests/data/architectures")) {
+    if (entry.path().extension() != ".json")
+      continue;
+    const Json config = readJson(entry.path())["config"];
+    for (const auto &[key, value] : config.items())
+      for (const Json &broken : junk) {
+        if (key == "architectures")
+          continue;
+        Json json = config;
+        json[key] = broken;
+        INFO(entry.path().filename() << ": " << key << " = " << broken.dump());
+        Result<TransformerConfig> result = read(json);
+        if (result)
+          CHECK_FALSE(result->layers.empty()); // and storedWeights() counts in 64 bits
+        else
+          CHECK_THAT(result.error().message, Catch::StartsWith("config.json: '"));
+        if (result)
+          CHECK_FALSE(storedWeights(*result).empty());
+      }
+  }
+}
+
 TEST_CASE("published Llama configs", "[huggingface]") {
   if (!hasShared())
     return;

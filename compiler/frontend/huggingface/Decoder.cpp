@@ -138,6 +138,14 @@ Decoder startDecoder(Reading &reading, const DecoderDefaults &defaults) {
   return decoder;
 }
 
+uint32_t readExpertCount(Reading &reading, const std::string &key, uint32_t layers, uint32_t fallback) {
+  const uint32_t experts = reading.keys.count(key, 1, maxExperts).value_or(fallback);
+  if (uint64_t{experts} * layers > maxExpertsInAll)
+    reading.keys.complain(
+        key, fmt::format("({}) in {} layers makes more than {} experts", experts, layers, maxExpertsInAll));
+  return experts;
+}
+
 std::vector<MlpConfig> readExperts(const Reading &reading, const Decoder &decoder, const std::string &name,
                                    uint32_t count, uint64_t inner, const std::array<const char *, 3> &parts) {
   const DecoderSizes &sizes = decoder.sizes;

@@ -57,6 +57,9 @@ std::vector<bool> readSlidingLayers(Reading &reading, uint32_t layers, const std
 /// `sliding_window` where it is given and not null, else 0. `fallback`: where it is absent.
 uint32_t readWindow(Reading &reading, uint32_t fallback = 0);
 
+/// `key` experts in each of so many layers, or `fallback`. Complains of more than any machine could list.
+uint32_t readExpertCount(Reading &reading, const std::string &key, uint32_t layers, uint32_t fallback);
+
 /// Experts as a checkpoint has them under `name`: one tensor each, `spell(expert, "gate")` and so on, or, from newer
 /// versions, all in "experts.gate_up_proj" and "experts.down_proj".
 std::vector<MlpConfig> readExperts(const Reading &reading, const Decoder &decoder, const std::string &name,

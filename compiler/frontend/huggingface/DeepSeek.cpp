@@ -136,7 +136,7 @@ TransformerConfig read(Reading &reading, Version version) {
     keys.complain("num_key_value_heads", "differs from num_attention_heads; latent attention has one kind of head");
   const bool mlpBias = !version.three && keys.flag("mlp_bias", false);
   const char *expertsKey = keys.has("n_routed_experts") ? "n_routed_experts" : "num_local_experts";
-  version.experts = keys.count(expertsKey, 1, maxExperts).value_or(version.experts);
+  version.experts = readExpertCount(reading, expertsKey, sizes.layers, version.experts);
   version.shared = keys.count("n_shared_experts", 0, maxExperts).value_or(version.shared);
   const uint32_t dense = keys.count("first_k_dense_replace", 0, maxLayers).value_or(version.denseLayers);
   const uint64_t inner = keys.count("moe_intermediate_size", 1, maxWidth).value_or(version.inner);

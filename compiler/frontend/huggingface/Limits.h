@@ -7,6 +7,7 @@
 namespace weft::frontend::hf {
 
 inline constexpr uint32_t maxVocab = 1U << 24, maxWidth = 1U << 22, maxLayers = 1U << 12, maxHeads = 1U << 14,
-                          maxHeadDim = 1U << 14, maxContext = 1U << 28, maxExperts = 1U << 12;
+                          maxHeadDim = 1U << 14, maxContext = 1U << 28, maxExperts = 1U << 12,
+                          maxExpertsInAll = 1U << 17;
 
 } // namespace weft::frontend::hf

@@ -10,7 +10,7 @@ static TransformerConfig read(Reading &reading) {
   Decoder decoder =
       startDecoder(reading, {.maxPositions = 4096 * 32, .epsilon = 1e-5, .kvHeads = 8, .rope = {.theta = 1e6}});
   const uint32_t window = readWindow(reading);
-  const uint32_t experts = keys.count("num_local_experts", 1, maxExperts).value_or(8);
+  const uint32_t experts = readExpertCount(reading, "num_local_experts", decoder.sizes.layers, 8);
   const uint32_t topK = keys.count("num_experts_per_tok", 1, maxExperts).value_or(2);
   if (topK > experts)
     keys.complain("num_experts_per_tok", fmt::format("is {} of {} experts", topK, experts));

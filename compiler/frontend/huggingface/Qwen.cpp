@@ -56,8 +56,8 @@ static TransformerConfig readQwen3Moe(Reading &reading) {
   Decoder decoder = startDecoder(reading, {.maxPositions = 32768, .kvHeads = 4, .rope = {}});
   const bool bias = keys.flag("attention_bias", false);
   const std::vector<uint32_t> windows = readWindows(reading, decoder.sizes.layers, false);
-  const uint32_t experts =
-      keys.count(keys.has("num_local_experts") ? "num_local_experts" : "num_experts", 1, maxExperts).value_or(128);
+  const uint32_t experts = readExpertCount(reading, keys.has("num_local_experts") ? "num_local_experts" : "num_experts",
+                                           decoder.sizes.layers, 128);
   const uint32_t inner = keys.count("moe_intermediate_size", 1, maxWidth).value_or(768);
   const uint32_t topK = keys.count("num_experts_per_tok", 1, experts).value_or(8);
   const uint32_t step = keys.count("decoder_sparse_step", 1, maxLayers).value_or(1);

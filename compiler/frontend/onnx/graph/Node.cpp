@@ -46,6 +46,19 @@ Tensor NodeBuilder::in(size_t i) {
   return value.parts[0];
 }
 
+Tensor NodeBuilder::floats(size_t i) {
+  Tensor x = in(i);
+  require(isFloat(x.type), "its input '{}' is of {}, but must be of floats", node.inputs[i], nameOf(x.type));
+  return x;
+}
+
+Tensor NodeBuilder::numeric(size_t i) {
+  Tensor x = in(i);
+  require(isFloat(x.type) || (isInteger(x.type) && storedBits(x.type) >= 8), "it is not defined for {}",
+          nameOf(x.type));
+  return x;
+}
+
 std::vector<Tensor> NodeBuilder::all() {
   std::vector<Tensor> tensors;
   for (size_t i = 0; i < inputs(); ++i)
