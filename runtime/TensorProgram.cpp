@@ -26,6 +26,26 @@ bool holds(const NpyArray &array, const pkg::HostTensorT &tensor) {
          (array.dtype.starts_with("uint") || array.dtype.starts_with("int") || array.dtype.starts_with("void"));
 }
 
+/// An input that is left out.
+LaunchInput filled(const std::string &name, const pkg::HostTensorT &tensor) {
+  std::vector<std::byte> element(elementBytes(tensor.element));
+  auto write = [&](auto value) { std::memcpy(element.data(), &value, std::min(element.size(), sizeof value)); };
+  if (tensor.element == pkg::ElementType::F32)
+    write(float(tensor.default_value));
+  else if (tensor.element == pkg::ElementType::F64)
+    write(double(tensor.default_value));
+  else
+    write(tensor.default_value); // little-endian
+  uint64_t count = 1;
+  for (uint64_t extent : tensor.shape)
+    count *= extent;
+  LaunchInput input;
+  input.name = name;
+  for (uint64_t i = 0; i < count; ++i)
+    input.bytes.insert(input.bytes.end(), element.begin(), element.end());
+  return input;
+}
+
 std::string names(const pkg::ProgramT &program) {
   std::vector<std::string> all;
   for (const auto &input : program.inputs)
@@ -54,6 +74,10 @@ Result<std::vector<LaunchInput>> tensorInputs(const pkg::ProgramT &program, cons
       return internalError(fmt::format("input '{}' has no shape", input->name));
     const pkg::HostTensorT &tensor = *input->tensor;
     auto array = std::find_if(given.begin(), given.end(), [&](const auto &each) { return each.first == input->name; });
+    if (array == given.end() && tensor.has_default) {
+      inputs.push_back(filled(input->name, tensor));
+      continue;
+    }
     if (array == given.end())
       return userError(fmt::format("input '{}' is missing; give it with --input {}=FILE.npy, {}", input->name,
                                    input->name, describe(tensor)));

@@ -308,6 +308,10 @@ private:
       if (auto type = input.getType())
         result->tensor = hostTensor(input.getDtypeAttr(), cast<RankedTensorType>(*type).getElementType(),
                                     cast<RankedTensorType>(*type).getShape());
+      if (auto fallback = input.getFallback()) {
+        result->tensor->has_default = true;
+        result->tensor->default_value = static_cast<int64_t>(*fallback);
+      }
       program->inputs.push_back(std::move(result));
     }
     for (auto output : op.getOps<fabric::OutputOp>()) {

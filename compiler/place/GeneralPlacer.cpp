@@ -212,7 +212,9 @@ LogicalResult GeneralPlacer::placeInputs(func::FuncOp source) {
     std::string name = textOf(attributes, graph::nameAttr, "input" + std::to_string(argument.getArgNumber()));
     builder.setLoc(NameLoc::get(builder.getStringAttr(name)));
     std::string dtype = textOf(attributes, graph::dtypeAttr, defaultDtype(type.getElementType()));
-    Value input = builder.create<InputOp>(gridType(type, whole), name, dtype);
+    Value input =
+        builder.create<InputOp>(gridType(type, whole), builder.getStringAttr(name), builder.getStringAttr(dtype),
+                                attributes ? attributes.getAs<IntegerAttr>(graph::defaultAttr) : IntegerAttr());
     values[argument].forms.emplace_back(whole, input);
   }
   return success();

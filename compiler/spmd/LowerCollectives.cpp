@@ -209,7 +209,8 @@ void Lowering::lowerLaunch(grid::LaunchOp op, std::vector<Step> &steps) {
   Expr bytes =
       program.getSymName() == "decode" ? constant(4 * words) : Expr{fabric::Source::Param, param("tokens", {}), 4, 4};
   std::string from = channel(grid::Axis::Y, fabric::PatternKind::HostIn, {}, "host_in");
-  declarations.create<fabric::InputOp>(op.getLoc(), "tokens", from, attribute(bytes, 0), StringAttr(), TypeAttr());
+  declarations.create<fabric::InputOp>(op.getLoc(), "tokens", from, attribute(bytes, 0), StringAttr(), TypeAttr(),
+                                       IntegerAttr());
   steps.push_back({opName(op), "host_input", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
                                                  get(b, level, slot, from, bytes);
                                                  wait(b);
@@ -222,7 +223,8 @@ void Lowering::lowerInput(grid::InputOp op, std::vector<Step> &steps) {
   Expr bytes = constant(grid::localBytes(type));
   std::string from = channel(grid::Axis::Y, fabric::PatternKind::HostIn, {}, "host_in");
   declarations.create<fabric::InputOp>(op.getLoc(), op.getName(), from, attribute(bytes, 0), op.getDtypeAttr(),
-                                       TypeAttr::get(RankedTensorType::get(type.getShape(), type.getElementType())));
+                                       TypeAttr::get(RankedTensorType::get(type.getShape(), type.getElementType())),
+                                       op.getFallbackAttr());
   steps.push_back({opName(op), "host_input", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
                                                  get(b, level, slot, from, bytes);
                                                  wait(b);

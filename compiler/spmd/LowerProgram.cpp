@@ -64,7 +64,8 @@ std::string Lowering::ring(grid::Axis axis, int64_t direction) {
 
 std::string Lowering::newBuffer(fabric::BufferKind kind, int64_t bytes, StringRef hint) {
   std::string name = (hint + std::to_string(bufferCount++)).str();
-  declarations.create<fabric::BufferOp>(program.getLoc(), name, kind, alignUp(bytes), IntegerAttr());
+  declarations.create<fabric::BufferOp>(program.getLoc(), name, kind, alignUp(std::max<int64_t>(bytes, 1)),
+                                        IntegerAttr()); // a tensor may have no elements
   return name;
 }
 

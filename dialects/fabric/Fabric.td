@@ -175,8 +175,8 @@ def Fabric_ConstantOp : Fabric_Op<"constant"> {
 def Fabric_InputOp : Fabric_Op<"input"> {
   let summary = "words that the host brings through a channel";
   let arguments = (ins StrAttr:$name, FlatSymbolRefAttr:$channel, Fabric_ExprAttr:$bytes, OptionalAttr<StrAttr>:$dtype,
-                       OptionalAttr<TypeAttr>:$type);
-  let assemblyFormat = "$name `through` $channel $bytes ($dtype^ $type)? attr-dict";
+                       OptionalAttr<TypeAttr>:$type, OptionalAttr<I64Attr>:$fallback);
+  let assemblyFormat = "$name `through` $channel $bytes ($dtype^ $type)? (`else` $fallback^)? attr-dict";
 }
 
 def Fabric_OutputOp : Fabric_Op<"output"> {

@@ -133,9 +133,10 @@ def Grid_LaunchOp : Grid_Op<"launch"> {
 
 def Grid_InputOp : Grid_Op<"input"> {
   let summary = "a tensor that the host brings to every core; `dtype` is what the host calls its elements";
-  let arguments = (ins StrAttr:$name, StrAttr:$dtype);
+  let description = [{ With `fallback` it may be left out, and all its elements are that number then. }];
+  let arguments = (ins StrAttr:$name, StrAttr:$dtype, OptionalAttr<I64Attr>:$fallback);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$name $dtype attr-dict `:` type($result)";
+  let assemblyFormat = "$name $dtype (`else` $fallback^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 

@@ -25,6 +25,7 @@ std::unique_ptr<runtime::Package> compileModel(const Setup &setup) {
   options.dtype = setup.dtype;
   options.gemm = setup.gemm;
   options.reduce = setup.reduce;
+  options.place = setup.place;
   return take(compiler::compile(options)).package;
 }
 

@@ -40,6 +40,7 @@ struct Setup {
   compiler::GemmChoice gemm = compiler::GemmChoice::Auto;
   compiler::ReduceChoice reduce = compiler::ReduceChoice::Auto;
   uint32_t reduceStage = 0;
+  compiler::PlaceChoice place = compiler::PlaceChoice::Auto;
 };
 std::unique_ptr<runtime::Package> compileModel(const Setup &setup);
 

@@ -216,7 +216,7 @@ func.func @f() {
 // Elements that no core holds
 grid.mesh @mesh 2 x 2 interleave
 func.func @f() {
-  // expected-error @below {{has elements of 'index'; a core holds f32, f16, bf16, i8 or i32}}
+  // expected-error @below {{has elements of 'index'; a core holds f32, f64, f16, bf16, i1, i8, i16, i32 or i64}}
   %0 = grid.empty : tensor<1x7xindex, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
   return
 }
@@ -332,6 +332,44 @@ func.func @f() {
   %a = grid.empty : tensor<7xf32, #grid.layout<@mesh, dims = [<y, block, 4>], pad = [1], partial = none>>
   // expected-error @below {{gives the host a tensor that the first row of cores has whole}}
   grid.output "logits" %a : tensor<7xf32, #grid.layout<@mesh, dims = [<y, block, 4>], pad = [1], partial = none>>
+  return
+}
+
+// -----
+
+// A tensor program's ops
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{has a name and brings every core all of its tensor}}
+  %a = grid.input "x" "float32" : tensor<7xf32, #grid.layout<@mesh, dims = [<y, block, 4>], pad = [1], partial = none>>
+  return
+}
+
+// -----
+
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G13: the digits of a dimension must multiply to its extent}}
+  %a = grid.stored "w" at 0 [array<i64: 3, 1>] : tensor<7xf32, #grid.layout<@mesh, dims = [<none, whole, 7>], pad = [0], partial = none>>
+  return
+}
+
+// -----
+
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{gives every core all of its values}}
+  %a = grid.constant dense<1.0> : tensor<3xf32> : tensor<7xf32, #grid.layout<@mesh, dims = [<none, whole, 7>], pad = [0], partial = none>>
+  return
+}
+
+// -----
+
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<7xf32, #grid.layout<@mesh, dims = [<none, whole, 7>], pad = [0], partial = none>>
+  // expected-error @below {{takes a vector that every core has whole to its blocks}}
+  %b = grid.own_block %a : tensor<7xf32, #grid.layout<@mesh, dims = [<none, whole, 7>], pad = [0], partial = none>> -> tensor<7xf32, #grid.layout<@mesh, dims = [<none, whole, 7>], pad = [0], partial = none>>
   return
 }
 

@@ -65,3 +65,19 @@ func.func @ops() {
   grid.output "logits" %y : tensor<1x7xf32, #rowx>
   return
 }
+
+// Tensor programs
+// CHECK-LABEL: func.func @tensors
+func.func @tensors() {
+  // CHECK: grid.input "x" "int64" : tensor<7xi64
+  %x = grid.input "x" "int64" : tensor<7xi64, #grid.layout<@mesh, dims = [<none, whole, 7>], pad = [0], partial = none>>
+  // CHECK: grid.constant dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf64>
+  %c = grid.constant dense<[1.0, 2.0]> : tensor<2xf64> : tensor<2xf64, #grid.layout<@mesh, dims = [<none, whole, 2>], pad = [0], partial = none>>
+  // CHECK: grid.stored "w" at 3 [array<i64: 2, 12, 2, 4>, array<i64: 4, 1>] : tensor<4x4xbf16
+  %w = grid.stored "w" at 3 [array<i64: 2, 12, 2, 4>, array<i64: 4, 1>] : tensor<4x4xbf16, #grid.layout<@mesh, dims = [<x, overlap, 2>, <none, whole, 4>], pad = [0, 0], partial = none>>
+  // CHECK: grid.own_block
+  %b = grid.own_block %x : tensor<7xi64, #grid.layout<@mesh, dims = [<none, whole, 7>], pad = [0], partial = none>> -> tensor<7xi64, #grid.layout<@mesh, dims = [<x, block, 4>], pad = [1], partial = none>>
+  // CHECK: grid.output "y" %{{.*}} "uint64" [7, 1]
+  grid.output "y" %b "uint64" [7, 1] : tensor<7xi64, #grid.layout<@mesh, dims = [<x, block, 4>], pad = [1], partial = none>>
+  return
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""`weft compile model.mlir` and `weft run --input … --output …`, as their users call them."""
+import json
+import struct
+import zipfile
+
+from cli_support import TestCase, main
+
+PROGRAM = """
+func.func @main(%a: tensor<2x3xf32> {xf.name = "a", xf.dtype = "float32"},
+                %n: tensor<3xi64> {xf.name = "n", xf.dtype = "int64", xf.default = 2 : i64})
+    -> (tensor<2x3xf32> {xf.name = "twice", xf.dtype = "float32"}, tensor<3xi64> {xf.name = "n2", xf.dtype = "int64"}) {
+  %0 = arith.addf %a, %a : tensor<2x3xf32>
+  %1 = arith.muli %n, %n : tensor<3xi64>
+  return %0, %1 : tensor<2x3xf32>, tensor<3xi64>
+}
+"""
+
+
+def npy(path, descr, shape, data):
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data)
+    return path
+
+
+def values(archive, name, form):
+    data = zipfile.ZipFile(archive).read(f"{name}.npy")
+    start = 10 + struct.unpack("<H", data[8:10])[0]
+    return list(struct.unpack(f"<{(len(data) - start) // struct.calcsize(form)}{form}", data[start:]))
+
+
+class Tensors(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.program = self.folder / "twice.mlir"
+        self.program.write_text(PROGRAM)
+        self.a = npy(self.folder / "a.npy", "<f4", (2, 3), struct.pack("<6f", 1, 2, 3, -4, 5, 6))
+        self.n = npy(self.folder / "n.npy", "<i8", (3,), struct.pack("<3q", 1, -2, 3))
+
+    def compiled(self):
+        package = self.folder / "twice.weft"
+        self.weft("compile", self.program, "--mesh", "3x2", "-o", package, "--json", self.folder / "c.json")
+        return package
+
+    def test_runs(self):
+        package = self.compiled()
+        report = json.loads((self.folder / "c.json").read_text())
+        self.assertEqual(report["general"]["distributed"] + report["general"]["replicated"], len(report["general"]["ops"]))
+        out = self.folder / "out.npz"
+        done = self.weft("run", package, "--input", f"a={self.a}", "--input", f"n={self.n}", "--output", out, "--json",
+                         self.folder / "r.json")
+        self.assertIn("twice float32 [2, 3]", done.stdout)
+        self.assertEqual(values(out, "twice", "f"), [2, 4, 6, -8, 10, 12])
+        self.assertEqual(values(out, "n2", "q"), [1, 4, 9])
+        run = json.loads((self.folder / "r.json").read_text())
+        self.assertGreater(run["cycles"]["main"], 0)
+        timing = self.weft("run", package, "--timing-only")
+        self.assertIn("main by op", timing.stdout)
+        # Archives are inputs, too, and an input with a default may be left out.
+        with zipfile.ZipFile(self.folder / "in.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(self.a, "a.npy")
+        self.weft("run", package, "--input", self.folder / "in.npz", "--output", out)
+        self.assertEqual(values(out, "n2", "q"), [4, 4, 4])
+
+    def test_inputs_that_are_wrong(self):
+        package = self.compiled()
+        self.refused("run", package, "--output", "o.npz", says="input 'a' is missing; give it with --input a=FILE.npy, float32 [2, 3]")
+        self.refused("run", package, "--input", f"b={self.a}", says="no input 'b': it has a, n")
+        self.refused("run", package, "--input", f"a={self.a}", "--input", f"a={self.a}", says="'a' is given twice")
+        self.refused("run", package, "--input", f"a={self.n}", says="elements of type int64, the program takes float32")
+        flat = npy(self.folder / "flat.npy", "<f4", (6,), bytes(24))
+        self.refused("run", package, "--input", f"a={flat}", says="the shape [6], the program takes [2, 3]")
+        self.refused("run", package, "--input", "a=nowhere.npy", says="nowhere.npy")
+        self.refused("run", package, "--input", str(self.a), says="neither NAME=FILE.npy nor FILE.npz", status=2)
+        self.refused("run", package, "--prompt", "once", says="generates no text", status=2)
+        self.refused("run", package, "--timing-only", "--input", f"a={self.a}", says="need data", status=2)
+
+    def test_modules_that_are_wrong(self):
+        def refused(text, says):
+            self.program.write_text(text)
+            self.refused("compile", self.program, says=says)
+
+        refused("func.func @main() { this is no op }", "twice.mlir\":1:")
+        refused("func.func @f() { return }\nfunc.func @g() { return }", "2 public functions and none is @main")
+        refused('func.func @main() -> tensor<2xf32> {\n  %w = xf.param "w" : tensor<2xf32>\n  return %w : tensor<2xf32>\n}',
+                'xf.param "w" names a weight')
+        refused("func.func @main(%a: tensor<?xf32>) -> tensor<?xf32> {\n  return %a : tensor<?xf32>\n}", "fixed shape")
+        refused("func.func @main(%a: tensor<2xcomplex<f32>>) -> tensor<2xcomplex<f32>> {\n"
+                "  return %a : tensor<2xcomplex<f32>>\n}", "tensor<2xcomplex<f32>>")
+
+
+if __name__ == "__main__":
+    main()
