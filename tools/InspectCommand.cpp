@@ -308,7 +308,7 @@ nlohmann::json kernelsJson(const Package &package, const runtime::KernelCosts *c
 
 struct Arguments {
   std::string path, jsonPath, kernel, costCache, decisions;
-  bool disassembles = false, costs = false;
+  bool disassembles = false, costs = false, architectures = false;
 };
 
 Result<void> showCode(const Package &package, const std::string &kernel, const Tool &tool) {
@@ -428,9 +428,10 @@ void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   auto options = std::make_shared<Arguments>();
   CLI::App *command = app.add_subcommand("inspect", "Show what is in a package, or which models compile");
   CLI::Option *package = command->add_option("package", options->path, "A .weft file")->type_name("OUT.weft");
-  CLI::Option *architectures =
-      command->add_flag("--architectures", "List the architectures of model directories that compile, instead")
-          ->excludes(package);
+  command
+      ->add_flag("--architectures", options->architectures,
+                 "List the architectures of model directories that compile, instead")
+      ->excludes(package);
   command->add_option("--json", options->jsonPath, "Write the same as JSON (docs/json.md)")->type_name("FILE");
   CLI::Option *disassembly =
       command->add_option("--disasm", options->kernel, "Print the cores' machine code instead, of one kernel or of all")
@@ -445,8 +446,8 @@ void addInspectCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->type_name("FILE")
       ->excludes(disassembly);
   addCostCacheOption(*command, options->costCache);
-  command->callback([options, disassembly, package, architectures, &tool, &exitCode] {
-    if (architectures->count() > 0) {
+  command->callback([options, disassembly, package, &tool, &exitCode] {
+    if (options->architectures) {
       const std::vector<KnownArchitecture> known = tool.architectures();
       std::cout << architecturesText(known) << std::flush;
       Result<void> written = success();
