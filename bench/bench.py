@@ -17,6 +17,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 
+import big_model
 import wafers
 from tuning import bench_tuning
 
@@ -239,6 +240,7 @@ def main():
     rows += bench_units(programs / "weft") + bench_reductions(programs / "weft")
     rows += bench_tuning(programs / "weft", Row)
     rows += [Row(*each) for each in wafers.measure(programs / "weft", args.repetitions)]
+    rows += [Row(*each) for each in big_model.measure(programs / "weft")]
     for program in sorted(programs.glob("*_bench")):
         rows += bench_program(program, args.repetitions)
     # A promise about a row that is not there could never be broken.

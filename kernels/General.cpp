@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 
 #include "llvm/Support/xxhash.h"
 
@@ -74,6 +75,20 @@ std::string nameOf(func::FuncOp function, StringRef kind) {
   return fmt::format("{}_{:016x}", kind.str(), llvm::xxh3_64bits(text));
 }
 
+LogicalResult onBuffers(func::FuncOp function, bool trust) {
+  return failure(failed(prepareTensors(function, trust)) || failed(bufferize(function)));
+}
+
+bool hasLoops(func::FuncOp function) {
+  return function.walk([](LoopLikeOpInterface) { return WalkResult::interrupt(); }).wasInterrupted();
+}
+
+/// The form with the fewest copies, which cannot always be had.
+LogicalResult tryOnBuffers(func::FuncOp function) {
+  ScopedDiagnosticHandler silence(function.getContext(), [](Diagnostic &) { return success(); });
+  return onBuffers(function, /*trust=*/true);
+}
+
 /// The kernel and its constants, which are called after it.
 void moveInto(ModuleOp module, ModuleOp made, func::FuncOp kernel, const std::string &name) {
   unsigned next = 0;
@@ -107,6 +122,7 @@ FailureOr<GeneralKernel> buildGeneral(ModuleOp module, func::FuncOp function, St
   MLIRContext *context = function.getContext();
   context->loadDialect<arith::ArithDialect, func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
                        math::MathDialect, memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect>();
+  registerBufferization(context);
   if (failed(checkSignature(function)))
     return failure();
   OwningOpRef<ModuleOp> made = copyOf(function);
@@ -114,7 +130,12 @@ FailureOr<GeneralKernel> buildGeneral(ModuleOp module, func::FuncOp function, St
   std::string name = nameOf(kernel, kind);
   if (auto known = module.lookupSymbol<func::FuncOp>(name))
     return describeGeneral(known);
-  if (failed(prepareTensors(kernel)) || failed(bufferize(kernel)) || failed(defineArithmetic(kernel)))
+  bool done = hasLoops(kernel) && succeeded(tryOnBuffers(kernel));
+  if (!done) {
+    made = copyOf(function);
+    kernel = *made->getOps<func::FuncOp>().begin();
+  }
+  if ((!done && failed(onBuffers(kernel, /*trust=*/false))) || failed(defineArithmetic(kernel)))
     return failure();
   storeBooleansAsBytes(kernel);
   int64_t scratchBytes = shareScratch(kernel);

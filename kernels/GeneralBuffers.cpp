@@ -23,7 +23,7 @@ using namespace mlir;
 
 namespace weft::kernels {
 
-static void registerModels(MLIRContext *context) {
+void registerBufferization(MLIRContext *context) {
   DialectRegistry registry;
   arith::registerBufferizableOpInterfaceExternalModels(registry);
   bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(registry);
@@ -39,6 +39,38 @@ static void registerModels(MLIRContext *context) {
 static MemRefType bufferOf(Type tensor) {
   auto type = cast<RankedTensorType>(tensor);
   return MemRefType::get(type.getShape(), type.getElementType());
+}
+
+/// The operand whose tensor `value` is an update of; null if it is none.
+static OpOperand *updatedBy(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (auto destination = dyn_cast_if_present<DestinationStyleOpInterface>(op))
+    return destination.getTiedOpOperand(cast<OpResult>(value));
+  if (auto loop = dyn_cast_if_present<scf::ForOp>(op))
+    return &loop.getInitsMutable()[cast<OpResult>(value).getResultNumber()];
+  if (auto loop = dyn_cast_if_present<scf::WhileOp>(op))
+    return &loop.getInitsMutable()[cast<OpResult>(value).getResultNumber()];
+  return nullptr;
+}
+
+/// A result that is an argument with some updates: the argument is copied to where the result is wanted, and updated
+/// there.
+static void updateInPlace(bufferization::MaterializeInDestinationOp write) {
+  OpOperand *link = &write.getSourceMutable();
+  while (!link->get().getDefiningOp<bufferization::ToTensorOp>()) {
+    OpOperand *next = link->get().hasOneUse() ? updatedBy(link->get()) : nullptr;
+    if (!next)
+      return;
+    link = next;
+  }
+  if (link->getOwner() == write)
+    return;
+  OpBuilder b(link->getOwner());
+  Location loc = write.getLoc();
+  Value out = b.create<bufferization::ToTensorOp>(loc, link->get().getType(), write.getDest(), /*restrict=*/true,
+                                                  /*writable=*/true);
+  link->set(b.create<linalg::CopyOp>(loc, link->get(), out).getResult(0));
+  write.setRestrict(false);
 }
 
 /// Arguments become buffers that are read, results arguments that are written.
@@ -58,13 +90,15 @@ static void passBuffers(func::FuncOp function) {
     argument.replaceAllUsesExcept(tensor, tensor);
   }
   b.setInsertionPoint(ret);
-  for (Value result : ret.getOperands()) {
+  SmallVector<Value> results(ret.getOperands());
+  ret.getOperandsMutable().clear();
+  for (Value result : results) {
     Value out = entry.insertArgument(tensors++, bufferOf(result.getType()), result.getLoc());
     auto write = b.create<bufferization::MaterializeInDestinationOp>(result.getLoc(), result, out);
     write.setRestrict(true);
     write.setWritable(true);
+    updateInPlace(write);
   }
-  ret.getOperandsMutable().clear();
   function.setType(b.getFunctionType(entry.getArgumentTypes(), {}));
 }
 
@@ -93,6 +127,16 @@ static LogicalResult runPasses(func::FuncOp function) {
   return tidy.run(function);
 }
 
+/// What has no element is not looked at; some of its types the lowering of functions does not know.
+static void emptyArguments(func::FuncOp function) {
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    if (type && type.getNumElements() == 0 && argument.use_empty())
+      argument.setType(MemRefType::get({0}, type.getElementType()));
+  }
+  function.setType(FunctionType::get(function.getContext(), function.getBody().getArgumentTypes(), {}));
+}
+
 /// Ops that do nothing: copies of a buffer to itself, loops of no step.
 static void removeIdle(func::FuncOp function) {
   function.walk([](linalg::LinalgOp op) {
@@ -109,21 +153,30 @@ static void hoistAllocations(func::FuncOp function) {
   function.walk([&](memref::AllocOp op) { op->moveBefore(&entry, entry.begin()); });
 }
 
+/// An op that has no form on buffers.
+static LogicalResult checkOps(func::FuncOp function) {
+  auto isTensor = [](Type type) { return isa<TensorType>(type); };
+  WalkResult result = function.walk([&](Operation *op) {
+    bool isKnown = isa<bufferization::BufferizableOpInterface, func::FuncOp, func::ReturnOp>(op) ||
+                   (llvm::none_of(op->getResultTypes(), isTensor) && llvm::none_of(op->getOperandTypes(), isTensor));
+    if (isKnown)
+      return WalkResult::advance();
+    op->emitOpError("cannot be part of a kernel");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 LogicalResult bufferize(func::FuncOp function) {
-  registerModels(function.getContext());
+  if (failed(checkOps(function)))
+    return failure();
   passBuffers(function);
   if (failed(runPasses(function)))
     return failure();
   removeIdle(function);
+  emptyArguments(function);
   hoistAllocations(function);
-  WalkResult tensors = function.walk([](Operation *op) {
-    auto isTensor = [](Type type) { return isa<TensorType>(type); };
-    if (llvm::none_of(op->getResultTypes(), isTensor) && llvm::none_of(op->getOperandTypes(), isTensor))
-      return WalkResult::advance();
-    op->emitOpError("cannot be part of a kernel: it has no form on buffers");
-    return WalkResult::interrupt();
-  });
-  return failure(tensors.wasInterrupted());
+  return success();
 }
 
 // ---- booleans ---------------------------------------------------------------------------------------------------

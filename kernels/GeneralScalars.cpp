@@ -59,11 +59,15 @@ Value roundToOdd(Writer &w, Value x) {
 Value widenInteger(Writer &w, Value x, bool isSigned) {
   unsigned bits = x.getType().getIntOrFloatBitWidth();
   Type wide = bits <= 16 ? w.getF32Type() : w.getF64Type();
-  if (bits > 53) { // what is below the 53 leading bits counts as one bit if it is not zero
+  if (bits > 53) { // of large ones what is below the 53 leading bits counts as one bit if it is not zero
     Type type = x.getType();
     Value low = w.create<arith::AndIOp>(x, w.whole(type, 0x7ff)), zero = w.whole(type, 0);
     Value sticky = w.choose(w.compare(CmpIPredicate::ne, low, zero), w.whole(type, 0x800), zero);
-    x = w.create<arith::OrIOp>(w.create<arith::AndIOp>(x, w.whole(type, ~int64_t(0x7ff))), sticky);
+    Value large = w.create<arith::OrIOp>(w.create<arith::AndIOp>(x, w.whole(type, ~int64_t(0x7ff))), sticky);
+    constexpr int64_t exact = int64_t(1) << 53;
+    Value moved = isSigned ? w.create<arith::AddIOp>(x, w.whole(type, exact)) : x;
+    Value isLarge = w.compare(CmpIPredicate::uge, moved, w.whole(type, isSigned ? 2 * exact : exact));
+    x = w.choose(isLarge, large, x);
   }
   Value real =
       isSigned ? w.create<arith::SIToFPOp>(wide, x).getResult() : w.create<arith::UIToFPOp>(wide, x).getResult();
@@ -252,6 +256,20 @@ void define(Operation *op) {
       .Case<linalg::GenericOp>([](linalg::GenericOp each) { fuse(each); });
 }
 
+/// Any structured op as a linalg.generic.
+void generalize(linalg::LinalgOp op, RewriterBase &rewriter) {
+  rewriter.setInsertionPoint(op);
+  if (succeeded(linalg::generalizeNamedOp(rewriter, op)))
+    return;
+  auto generic = rewriter.create<linalg::GenericOp>(op.getLoc(), TypeRange(), op.getDpsInputs(), op.getDpsInits(),
+                                                    op.getIndexingMapsArray(), op.getIteratorTypesArray());
+  rewriter.inlineRegionBefore(op->getRegion(0), generic.getRegion(), generic.getRegion().begin());
+  Block *body = generic.getBody();
+  for (unsigned i = body->getNumArguments(); i < generic->getNumOperands(); ++i) // linalg.map does not read its output
+    body->addArgument(getElementTypeOrSelf(generic->getOperand(i).getType()), op.getLoc());
+  rewriter.eraseOp(op);
+}
+
 /// All ops of `function` that `wanted` holds for, before any is changed.
 void forEach(func::FuncOp function, llvm::function_ref<bool(Operation *)> wanted,
              llvm::function_ref<void(Operation *)> visit) {
@@ -270,10 +288,7 @@ LogicalResult defineArithmetic(func::FuncOp function) {
   IRRewriter rewriter(function.getContext());
   forEach(
       function, [](Operation *op) { return isa<linalg::LinalgOp>(op) && !isa<linalg::GenericOp>(op); },
-      [&](Operation *op) {
-        rewriter.setInsertionPoint(op);
-        (void)linalg::generalizeNamedOp(rewriter, cast<linalg::LinalgOp>(op));
-      });
+      [&](Operation *op) { generalize(cast<linalg::LinalgOp>(op), rewriter); });
   RewritePatternSet patterns(function.getContext());
   arith::populateCeilFloorDivExpandOpsPatterns(patterns);
   if (failed(applyPatternsAndFoldGreedily(function, std::move(patterns))))

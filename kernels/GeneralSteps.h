@@ -9,10 +9,13 @@ namespace weft::kernels {
 
 /// Ops on tensors that one-shot bufferization does not know, or copies for, as ops that it does well: concat, pad,
 /// reshape, softmax; element by element ops fused into one another; loops that carry tensors write the carried ones.
-mlir::LogicalResult prepareTensors(mlir::func::FuncOp function);
+/// With `trust` updates of those are left as they are, which takes no copy, but which bufferize() may refuse.
+mlir::LogicalResult prepareTensors(mlir::func::FuncOp function, bool trust);
 /// Arithmetic on scalars, wherever it stands: f16 and bf16 are computed in f32; division, shifts and conversions of all
 /// values are defined.
 mlir::LogicalResult defineArithmetic(mlir::func::FuncOp function);
+/// What the next function needs to know of ops.
+void registerBufferization(mlir::MLIRContext *context);
 /// Tensors become buffers: results of `function` are written to new arguments after its tensors, copies are linalg ops,
 /// and what remains to be allocated is an op at the beginning of the function.
 mlir::LogicalResult bufferize(mlir::func::FuncOp function);

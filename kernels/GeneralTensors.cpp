@@ -84,8 +84,8 @@ std::pair<bool, BlockArgument> originOf(Value value) {
 }
 
 /// Writes the tensors of `yielded` to those of `carried`. One that may lie in another's place is moved out of it before
-/// any is written.
-void writeCarried(Operation *terminator, MutableOperandRange yielded, ValueRange carried) {
+/// any is written. With `trust` an update of a carried tensor is taken to lie where that does.
+void writeCarried(Operation *terminator, MutableOperandRange yielded, ValueRange carried, bool trust) {
   OpBuilder b(terminator);
   SmallVector<Value> values;
   for (auto [operand, into] : llvm::zip_equal(yielded, carried)) {
@@ -99,14 +99,14 @@ void writeCarried(Operation *terminator, MutableOperandRange yielded, ValueRange
     values.push_back(value);
   }
   for (auto [operand, value, into] : llvm::zip_equal(yielded, values, carried))
-    if (isa<TensorType>(value.getType()) && value != into)
+    if (isa<TensorType>(value.getType()) && value != into && !(trust && originOf(value).second == into))
       operand.set(
           b.create<bufferization::MaterializeInDestinationOp>(value.getLoc(), into.getType(), value, into).getResult());
 }
 
-void writeCarried(scf::ForOp loop) {
+void writeCarried(scf::ForOp loop, bool trust) {
   Operation *yield = loop.getBody()->getTerminator();
-  writeCarried(yield, MutableOperandRange(yield), loop.getRegionIterArgs());
+  writeCarried(yield, MutableOperandRange(yield), loop.getRegionIterArgs(), trust);
 }
 
 /// Whether both parts of the loop see the same values in the same order.
@@ -144,14 +144,14 @@ scf::WhileOp makePassOn(scf::WhileOp loop, RewriterBase &rewriter) {
   return made;
 }
 
-void writeCarried(scf::WhileOp loop) {
+void writeCarried(scf::WhileOp loop, bool trust) {
   scf::ConditionOp condition = loop.getConditionOp();
-  writeCarried(condition, condition.getArgsMutable(), loop.getBeforeArguments());
+  writeCarried(condition, condition.getArgsMutable(), loop.getBeforeArguments(), trust);
   Operation *yield = loop.getAfterBody()->getTerminator();
-  writeCarried(yield, MutableOperandRange(yield), loop.getAfterArguments());
+  writeCarried(yield, MutableOperandRange(yield), loop.getAfterArguments(), trust);
 }
 
-void writeCarried(func::FuncOp function) {
+void writeCarried(func::FuncOp function, bool trust) {
   SmallVector<Operation *> loops;
   function.walk([&](Operation *op) {
     if (isa<scf::ForOp, scf::WhileOp>(op))
@@ -160,17 +160,17 @@ void writeCarried(func::FuncOp function) {
   IRRewriter rewriter(function.getContext());
   for (Operation *op : loops) {
     if (auto loop = dyn_cast<scf::ForOp>(op)) {
-      writeCarried(loop);
+      writeCarried(loop, trust);
       continue;
     }
     auto loop = cast<scf::WhileOp>(op);
-    writeCarried(passesOn(loop) ? loop : makePassOn(loop, rewriter));
+    writeCarried(passesOn(loop) ? loop : makePassOn(loop, rewriter), trust);
   }
 }
 
 } // namespace
 
-LogicalResult prepareTensors(func::FuncOp function) {
+LogicalResult prepareTensors(func::FuncOp function, bool trust) {
   MLIRContext *context = function.getContext();
   bool done = succeeded(rewrite(function,
                                 [&](RewritePatternSet &patterns) {
@@ -186,7 +186,7 @@ LogicalResult prepareTensors(func::FuncOp function) {
               }));
   if (!done)
     return function.emitError("the rewriting of tensors does not come to an end");
-  writeCarried(function);
+  writeCarried(function, trust);
   return success();
 }
 

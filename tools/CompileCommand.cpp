@@ -55,6 +55,12 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
   fmt::print("{}: {} on {}x{} cores of {}{}, {} kernels, {:.1f} KiB, compiled in {:.2f} s\n", path, package.model->name,
              package.mesh_width, package.mesh_height, package.hardware_name, tokens, package.kernels.size(),
              static_cast<double>(std::filesystem::file_size(path, failure)) / 1024.0, seconds);
+  if (const auto &ops = compilation.ops; ops && !ops->raised.empty()) {
+    std::string raised;
+    for (const auto &[name, count] : ops->raised)
+      raised += fmt::format("{}{} {}", raised.empty() ? "" : ", ", count, name);
+    fmt::print("ops of transformers found in the graph: {}; {} others stay as they are\n", raised, ops->generic.size());
+  }
   if (const auto &ops = compilation.placements; !ops.empty()) {
     const auto whole = std::count_if(ops.begin(), ops.end(), [](const auto &op) { return !op.distributed; });
     fmt::print("{} of {} ops are divided among the cores, {} run on every core; --json names them\n",

@@ -308,7 +308,8 @@ nlohmann::json kernelsJson(const Package &package, const runtime::KernelCosts *c
 
 struct Arguments {
   std::string path, jsonPath, kernel, costCache, decisions;
-  bool disassembles = false, costs = false, architectures = false;
+  bool disassembles = false, costs = false;
+  bool architectures = false;
 };
 
 Result<void> showCode(const Package &package, const std::string &kernel, const Tool &tool) {

@@ -86,7 +86,8 @@ Result<std::vector<int32_t>> parseTokens(std::string_view text) {
 /// The tokenizer beside the model; null if the model has none.
 Result<std::unique_ptr<runtime::Tokenizer>> openTokenizer(const runtime::Package &package, const RunOptions &options) {
   const std::filesystem::path directory = options.modelDirectory.value_or(package.model->directory);
-  const std::string path = (directory / "tokenizer.json").string();
+  const std::string &named = package.model->tokenizer;
+  const std::string path = (directory / (named.empty() ? "tokenizer.json" : named)).string();
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
     if (options.hasPrompt)

@@ -1,6 +1,8 @@
 // Where the weights of a model lie, whatever file it came from.
 #pragma once
 
+#include "runtime/weights/BlockFormat.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,12 +20,14 @@ struct WeightInfo {
   std::vector<uint64_t> shape; // as stored, row-major
   uint32_t file = 0;           // index in WeightSource::files()
   uint64_t offset = 0;         // bytes from the start of the file
+  std::optional<runtime::BlockFormat> blocks = {}; // stored so; `type` is F32, what its numbers are
 };
 
 struct WeightFileInfo {
   std::string path;
   uint64_t size = 0;
   uint64_t headerDigest = 0; // XXH3-64 of the header; safetensors: of the length prefix and the JSON, bytes [0, 8 + N)
+  uint64_t headerBytes = 0;  // that were digested; 0: those of a safetensors header
 };
 
 /// Weights by name, in whatever format they are stored. Knows nothing of architectures.

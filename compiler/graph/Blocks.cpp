@@ -72,7 +72,9 @@ Value Blocks::weight(const WeightRef &ref) {
                                  ref.name, model)));
       element = builder.getF32Type();
     }
-    param = builder.create<xf::ParamOp>(named(ref.name), RankedTensorType::get(sizesOf(ref.stored), element), ref.name);
+    auto stored = info && info->blocks ? builder.getStringAttr(factsOf(*info->blocks).name) : StringAttr();
+    param = builder.create<xf::ParamOp>(named(ref.name), RankedTensorType::get(sizesOf(ref.stored), element),
+                                        builder.getStringAttr(ref.name), stored);
   }
   Value value = param;
   for (const ViewStep &step : ref.steps)

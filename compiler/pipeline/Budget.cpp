@@ -4,6 +4,7 @@
 #include "compiler/plan/FabricBuffers.h"
 #include "compiler/plan/Stages.h"
 #include "dialects/fabric/FabricDialect.h"
+#include "dialects/grid/GridDialect.h"
 #include "runtime/package/CoreCode.h"
 
 #include <fmt/format.h>
@@ -92,7 +93,10 @@ uint64_t modelBytes(const CompileOptions &options, mlir::ModuleOp module) {
   uint64_t bytes = 0;
   for (auto weight : module.getOps<fabric::WeightOp>()) {
     auto type = mlir::cast<mlir::RankedTensorType>(weight.getType());
-    bytes += static_cast<uint64_t>(type.getNumElements()) * type.getElementTypeBitWidth() / 8;
+    // Stored blocks without their scales.
+    auto blocks = mlir::dyn_cast<grid::BlocksType>(type.getElementType());
+    const int64_t bits = blocks ? blocks.getBits() : type.getElementTypeBitWidth();
+    bytes += static_cast<uint64_t>(type.getNumElements()) * bits / 8;
   }
   // A cache's bytes on a core hold rows of the sequence, the same on all.
   for (const plan::PlanBuffer &buffer : plan::collectBuffers(module).resident)

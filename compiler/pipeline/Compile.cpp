@@ -56,6 +56,7 @@ Result<Compilation> compile(const CompileOptions &options) {
   }
   result.maxSeq = (*state)->maxSeq();
   result.decisions = (*state)->takeDecisions();
+  result.ops = (*state)->takeOps();
   result.placements = (*state)->takePlacements();
   result.tuning = (*state)->tuning();
   result.kernels = (*state)->kernelText();

@@ -112,12 +112,19 @@ struct TuningUse {
            notReordered = 0; // of the hits: loops in another order; loops that are no more what they were
 };
 
+/// What a tensor program is made of when it is imported.
+struct ImportedOps {
+  std::map<std::string, int64_t> raised; // ops of transformers, by name: how many there are
+  std::vector<std::string> generic;      // the model's own names of what else computes
+};
+
 struct Compilation {
   std::unique_ptr<runtime::Package> package; // null if stopped before the package phase
   std::string ir;                            // after the last phase run
   std::string code;                          // what Product::Assembly and Product::Elf ask for
   std::vector<PhaseTime> times;
   std::vector<Decision> decisions;
+  std::optional<ImportedOps> ops;      // of tensor programs
   std::vector<OpPlacement> placements; // of tensor programs
   std::optional<runtime::KernelCosts> kernelCosts;
   std::string costsProblem; // why there are none, although they were to be measured; the package is good all the same

@@ -1,6 +1,7 @@
 #include "compiler/pipeline/EmitWeights.h"
 
 #include "dialects/grid/GridDialect.h"
+#include "runtime/weights/StoredBlocks.h"
 
 #include <cmath>
 #include <cstring>
@@ -19,7 +20,7 @@ pkg::ElementType elementType(Type type) {
     return pkg::ElementType::BF16;
   if (type.isInteger(1))
     return pkg::ElementType::Bool;
-  if (type.isInteger(8))
+  if (type.isInteger(8) || isa<grid::BlocksType>(type))
     return pkg::ElementType::I8;
   if (type.isInteger(16))
     return pkg::ElementType::I16;
@@ -107,6 +108,20 @@ PartColumns columnsOf(fabric::WeightOp op, size_t part, grid::ShardAttr shard, i
   return columns;
 }
 
+std::unique_ptr<pkg::BlocksT> describe(const runtime::BlockShape &shape) {
+  auto blocks = std::make_unique<pkg::BlocksT>();
+  blocks->rows = static_cast<uint32_t>(shape.rows);
+  blocks->columns = static_cast<uint32_t>(shape.columns);
+  blocks->bits = static_cast<uint8_t>(shape.bits);
+  blocks->least = static_cast<int8_t>(shape.least);
+  blocks->group = static_cast<uint16_t>(shape.group);
+  blocks->super_group = static_cast<uint16_t>(shape.super);
+  blocks->scales = shape.scales;
+  blocks->minimums = shape.minimums;
+  blocks->codebook = shape.codebook;
+  return blocks;
+}
+
 } // namespace
 
 Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
@@ -114,18 +129,25 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
   auto type = cast<RankedTensorType>(op.getType());
   ArrayRef<grid::ShardAttr> dims = grid::layoutOf(type).getDims();
   place::HeadLayout heads = headLayout(op.getHeads(), mesh);
-  int64_t elementBytes = type.getElementTypeBitWidth() / 8, columnDim = type.getRank() - 1;
+  auto blocks = dyn_cast<grid::BlocksType>(type.getElementType());
+  int64_t elementBytes = blocks ? 1 : type.getElementTypeBitWidth() / 8, columnDim = type.getRank() - 1;
   for (auto [part, name] : llvm::enumerate(op.getParts().getAsValueRange<StringAttr>())) {
     const frontend::WeightInfo *info = weights.find(name.str());
     if (!info)
       return internalError("weight '" + name.str() + "' is not among the model's tensors");
     PartColumns columns = columnsOf(op, part, dims[columnDim], type.getDimSize(columnDim), mesh, heads);
+    if (op.getRows())
+      for (int32_t &index : columns.index)
+        index =
+            static_cast<int32_t>(place::storedRow(cast<DenseI64ArrayAttr>((*op.getRows())[part]).asArrayRef(), index));
     auto weight = std::make_unique<pkg::WeightT>();
     weight->name = info->name;
     weight->file = info->file;
     weight->file_offset = info->offset;
     weight->file_element = elementType(info->type);
     weight->shape = info->shape;
+    if (info->blocks)
+      weight->file_blocks = runtime::packageFormat(*info->blocks);
     weight->buffer = op.getBuffer().str();
     weight->offset = static_cast<uint32_t>(columns.offset * elementBytes);
     weight->element = elementType(type.getElementType());
@@ -145,6 +167,11 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
       weight->quantised->columns = static_cast<uint32_t>(dims[columnDim].getLocal());
       weight->quantised->first_column = static_cast<uint32_t>(columns.offset);
       weight->quantised->order = static_cast<pkg::ByteOrder>((*quantised)[1]);
+    }
+    if (blocks) {
+      weight->offset = weight->row_stride = 0;
+      weight->blocks = describe(grid::blockShape(blocks, dims[0].getLocal() / mesh.blocksY, dims[1].getLocal()));
+      weight->blocks->first_column = static_cast<uint32_t>(columns.offset);
     }
     package.weights.push_back(std::move(weight));
   }
@@ -244,6 +271,8 @@ Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const fron
   weight->file_offset = info->offset;
   weight->file_element = elementType(info->type);
   weight->shape = info->shape;
+  if (info->blocks)
+    weight->file_blocks = runtime::packageFormat(*info->blocks);
   weight->buffer = op.getBuffer().str();
   weight->element = elementType(type.getElementType());
   weight->linear = true;

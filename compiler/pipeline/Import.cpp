@@ -13,7 +13,8 @@ struct Format {
 
 bool claimsAnything(const std::string &) { return true; }
 
-constexpr Format formats[] = {{isOnnx, importOnnx}, {claimsMlir, importMlir}, {claimsAnything, importHuggingFace}};
+constexpr Format formats[] = {
+    {claimsGguf, importGguf}, {isOnnx, importOnnx}, {claimsMlir, importMlir}, {claimsAnything, importHuggingFace}};
 
 } // namespace
 

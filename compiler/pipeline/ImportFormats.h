@@ -7,6 +7,10 @@ namespace weft::compiler {
 
 Result<Imported> importHuggingFace(const ImportOptions &options);
 
+/// A file that begins as GGUF does, or has its suffix.
+bool claimsGguf(const std::string &path);
+Result<Imported> importGguf(const ImportOptions &options);
+
 /// Whether a file is text in MLIR: its name says so, or a function begins in it.
 bool claimsMlir(const std::string &path);
 /// linalg on tensors: @main, or the only public function. It has no weights but constants.

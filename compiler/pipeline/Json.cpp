@@ -60,6 +60,8 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
                                    {"reason", decision.reason},
                                    {"alternatives", alternatives}});
   }
+  if (compilation.ops)
+    report["ops"] = {{"raised", compilation.ops->raised}, {"generic", compilation.ops->generic}};
   if (!compilation.placements.empty()) {
     nlohmann::json ops = nlohmann::json::array();
     size_t distributed = 0;

@@ -5,6 +5,7 @@
 #include "compiler/codegen/HostKernels.h"
 #include "compiler/codegen/Passes.h"
 #include "compiler/graph/GraphPasses.h"
+#include "compiler/graph/OpSummary.h"
 #include "compiler/pipeline/Budget.h"
 #include "compiler/pipeline/Capacity.h"
 #include "compiler/pipeline/Choices.h"
@@ -132,6 +133,7 @@ public:
   }
   uint32_t maxSeq() const override { return options.maxSeq; }
   std::vector<Decision> takeDecisions() override { return std::move(decisions); }
+  std::optional<ImportedOps> takeOps() override { return std::move(ops); }
   std::vector<OpPlacement> takePlacements() override { return std::move(placements); }
   TuningUse tuning() const override { return tuningUse; }
   std::string kernelText() const override { return keptKernels; }
@@ -194,6 +196,10 @@ private:
     if (!built)
       return built.takeError();
     module = std::move(*built);
+    if (!model.generator) {
+      graph::OpSummary summary = graph::summarizeOps(*module);
+      ops = ImportedOps{std::move(summary.transformer), std::move(summary.generic)};
+    }
     return {};
   }
 
@@ -349,6 +355,7 @@ private:
     std::error_code failure;
     std::filesystem::path place = std::filesystem::canonical(options.model, failure);
     package->model->directory = (std::filesystem::is_directory(place) ? place : place.parent_path()).string();
+    package->model->tokenizer = std::filesystem::path(model.tokenizer).filename().string();
     package->shapes_only = options.shapesOnly;
     package->model->max_seq = 1;
     package->model->bos = -1;
@@ -363,6 +370,7 @@ private:
       file->path = std::filesystem::canonical(info.path, failure).string();
       file->size = info.size;
       file->header_digest = info.headerDigest;
+      file->header_bytes = info.headerBytes;
       package->files.push_back(std::move(file));
     }
     package->kernels = codegen::describeKernels(*kernels);
@@ -387,6 +395,7 @@ private:
   std::vector<std::unique_ptr<pkg::KernelObjectT>> objects;
   std::unique_ptr<runtime::Package> package;
   std::vector<Decision> decisions;
+  std::optional<ImportedOps> ops;
   std::vector<OpPlacement> placements;
   std::optional<Stages> found;
   TuningUse tuningUse;

@@ -26,6 +26,7 @@ public:
   virtual uint32_t maxSeq() const = 0;
   virtual std::vector<Decision> takeDecisions() = 0;
   /// Of a tensor program, after the place phase.
+  virtual std::optional<ImportedOps> takeOps() = 0;
   virtual std::vector<OpPlacement> takePlacements() = 0;
   virtual TuningUse tuning() const = 0;
   /// After the kernels phase, with CompileOptions::keepKernels.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 namespace weft::place {
 
@@ -76,6 +77,34 @@ int64_t HeadLayout::queryIndex(int64_t x, int64_t c) const {
 int64_t HeadLayout::keyIndex(int64_t x, int64_t c) const {
   int64_t head = kvHead(x, c / width), dim = dimension(x, c % width);
   return head < 0 || dim < 0 ? -1 : head * headDim + dim;
+}
+
+/// Whether each run of `run` rows of a block lies in one run of as many elements.
+static bool runsLieTogether(const std::vector<int64_t> &elements, int64_t rows, int64_t run, bool paddingJoins) {
+  for (size_t block = 0; block < elements.size(); block += rows)
+    for (int64_t first = 0; first < rows; first += run) {
+      std::optional<int64_t> where; // which run of elements; -1: padding
+      for (int64_t i = first; i < std::min(first + run, rows); ++i) {
+        const int64_t element = elements[block + i], its = element < 0 ? -1 : element / run;
+        if (element < 0 && paddingJoins)
+          continue;
+        if (where.value_or(its) != its)
+          return false;
+        where = its;
+      }
+    }
+  return true;
+}
+
+int64_t sharedRun(int64_t ranks, int64_t local, int64_t rows, int64_t most, bool paddingJoins,
+                  const std::function<int64_t(int64_t, int64_t)> &indexOf) {
+  std::vector<int64_t> elements;
+  for (int64_t rank = 0; rank < ranks; ++rank)
+    for (int64_t i = 0; i < local; ++i)
+      elements.push_back(indexOf(rank, i));
+  while (most > 1 && !runsLieTogether(elements, rows, most, paddingJoins))
+    most /= 2;
+  return most;
 }
 
 int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, int64_t rankY, int64_t i) {

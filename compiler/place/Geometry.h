@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace weft::place {
@@ -83,6 +84,24 @@ template <typename Digits> int64_t digitOffset(const Digits &digits, int64_t i) 
 /// contraction runs over the attention output as it lies on x: local columns of each core in rank order, cut into
 /// blocks of `width`.
 int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, int64_t rankY, int64_t i);
+
+/// The stored row that column i of a part is, by the entry of grid.weight's `rows`.
+template <typename Rows> int64_t storedRow(const Rows &rows, int64_t i) {
+  if (rows.empty() || i < 0)
+    return i;
+  int64_t row = rows[0];
+  for (size_t d = rows.size(); d > 1; d -= 2) {
+    row += i % rows[d - 2] * rows[d - 1];
+    i /= rows[d - 2];
+  }
+  return row;
+}
+
+/// The largest power of two up to `most`, a power of two, such that each run of so many rows of a block on a core, from
+/// the block's beginning on, lies in one run of `most` elements of the whole. `indexOf(rank, i)` is the element that
+/// local row i is; the block has `rows` rows, a core `local`. `paddingJoins`: padding may lie in any run.
+int64_t sharedRun(int64_t ranks, int64_t local, int64_t rows, int64_t most, bool paddingJoins,
+                  const std::function<int64_t(int64_t, int64_t)> &indexOf);
 
 /// Tokens of rank k before it when n tokens are spread over `ranks` ranks; docs/program-model.md, "Sequence rows".
 inline int64_t sequenceStart(int64_t k, int64_t n, int64_t ranks) {

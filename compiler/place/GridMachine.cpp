@@ -295,10 +295,10 @@ static void convertElement(const std::byte *stored, Type storedType, int64_t fro
 }
 
 Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weights) const {
+  if (!isa<FloatType>(cast<RankedTensorType>(op.getResult().getType()).getElementType()))
+    return internalError("grid interpreter: products are f32 here; quantised ones are run by the mesh engine");
   Shards result = allocate(cast<RankedTensorType>(op.getResult().getType()), std::byte{0});
   RankedTensorType type = result.type;
-  if (type.getElementType().isInteger())
-    return internalError("grid interpreter: products are f32 here; quantised ones are run by the mesh engine");
   ArrayRef<grid::ShardAttr> dims = grid::layoutOf(type).getDims();
   HeadLayout heads = headLayout(op.getHeads());
   bool matrix = type.getRank() == 2, qkv = op.getOrder() == grid::WeightOrder::Qkv;
@@ -325,6 +325,8 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
                                          : heads.keyIndex(x, c);
             if (row < 0 || column < 0)
               continue;
+            if (op.getRows())
+              column = storedRow(cast<DenseI64ArrayAttr>((*op.getRows())[part]).asArrayRef(), column);
             int64_t from = op.getTransposed() ? column * storedColumns + row : row * storedColumns + column;
             if ((from + 1) * storedType.getIntOrFloatBitWidth() / 8 > static_cast<int64_t>(bytes.size()))
               return internalError("grid interpreter: weight '" + name + "' is smaller than its layout");

@@ -49,12 +49,12 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   auto x = placed(pattern->q.getX(), op);
   if (failed(x))
     return failure();
-  SmallVector<StringRef> names;
+  SmallVector<WeightPart> parts;
   for (xf::LinearOp linear : {pattern->q, pattern->k, pattern->v}) {
-    auto param = linear.getW().getDefiningOp<xf::ParamOp>();
-    if (!param)
-      return linear.emitOpError("needs its weight to be a parameter of the model");
-    names.push_back(param.getName());
+    auto part = matrixPart(linear.getW(), linear);
+    if (failed(part))
+      return failure();
+    parts.push_back(*part);
   }
   bool sequence = isSequence(op.getResult());
   auto cache = cast<xf::KvCacheType>(op.getCache().getType());
@@ -74,8 +74,9 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   int64_t inputs = cast<RankedTensorType>(x->getType()).getDimSize(1);
   int64_t outputs = (op.getHeads() + 2 * cache.getKvHeads()) * cache.getHeadDim();
   ShardAttr columnShard = shard(Axis::X, ShardKind::Heads, shape.ld());
-  Type element = matrixElement({pattern->q.getW(), pattern->k.getW(), pattern->v.getW()});
-  Value w = weight(names, WeightOrder::Qkv, tensor({inputs, outputs}, element, {contractionY(inputs), columnShard}),
+  Type element =
+      productElement({pattern->q.getW(), pattern->k.getW(), pattern->v.getW()}, contractionY(inputs), shape.ld());
+  Value w = weight(parts, WeightOrder::Qkv, tensor({inputs, outputs}, element, {contractionY(inputs), columnShard}),
                    true, &heads);
   Value qkv = product(*x, w, headTensor(sequence, outputs, shape.ld()));
 

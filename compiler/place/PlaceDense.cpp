@@ -1,7 +1,11 @@
 // Types and building blocks of the placer; embedding, norms, linear layers and the gated MLP.
+#include "compiler/place/GeneralWeights.h"
 #include "compiler/place/Placer.h"
+#include "runtime/weights/BlockShapes.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace weft::grid;
@@ -56,10 +60,49 @@ SmallVector<Value> Placer::call(const kernels::TileKernel &kernel, ArrayRef<Valu
   return llvm::to_vector_of<Value>(op.getResults());
 }
 
-Value Placer::weight(ArrayRef<StringRef> parts, WeightOrder order, RankedTensorType type, bool transposed,
+Value Placer::weight(ArrayRef<WeightPart> parts, WeightOrder order, RankedTensorType type, bool transposed,
                      const HeadLayout *heads) {
-  return builder.create<WeightOp>(type, builder.getStrArrayAttr(parts), order, transposed,
-                                  heads ? headsAttr(*heads) : DenseI64ArrayAttr());
+  SmallVector<StringRef> names;
+  SmallVector<Attribute> rows;
+  for (const WeightPart &part : parts) {
+    names.push_back(part.name);
+    rows.push_back(builder.getDenseI64ArrayAttr(part.rows));
+  }
+  const bool anyRows = llvm::any_of(parts, [](const WeightPart &part) { return !part.rows.empty(); });
+  return builder.create<WeightOp>(type, builder.getStrArrayAttr(names), order, transposed,
+                                  heads ? headsAttr(*heads) : DenseI64ArrayAttr(),
+                                  anyRows ? builder.getArrayAttr(rows) : ArrayAttr());
+}
+
+/// The parameter that `value` is a view of; null if it is more than that.
+static xf::ParamOp paramOf(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (
+      isa_and_nonnull<tensor::ExtractSliceOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp, linalg::TransposeOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return dyn_cast_or_null<xf::ParamOp>(op);
+}
+
+FailureOr<WeightPart> Placer::matrixPart(Value value, Operation *user) {
+  xf::ParamOp param = paramOf(value);
+  if (!param)
+    return user->emitOpError("needs its weight to be a parameter of the model");
+  if (value == param.getResult())
+    return WeightPart{param.getName()};
+  auto stored = cast<RankedTensorType>(param.getType());
+  std::optional<StoredView> view = storedView(value);
+  int64_t length = stored.getShape().back();
+  // Whole rows of a matrix, in whatever order.
+  if (!view || stored.getRank() != 2 || view->digits.size() != 2 || view->base % length != 0 ||
+      view->digits[1] != SmallVector<int64_t, 2>{length, 1})
+    return user->emitOpError("needs its weight to be rows of a stored matrix");
+  WeightPart part{param.getName(), {view->base / length}};
+  for (auto [i, digit] : llvm::enumerate(view->digits[0])) {
+    if (i % 2 == 1 && digit % length != 0)
+      return user->emitOpError("needs its weight to be rows of a stored matrix");
+    part.rows.push_back(i % 2 == 1 ? digit / length : digit);
+  }
+  return part;
 }
 
 Reduction Placer::reduction(int64_t cores, int64_t words) const {
@@ -88,6 +131,32 @@ Type Placer::matrixElement(ValueRange parts) const {
     if (cast<RankedTensorType>(part.getType()).getElementType() != common)
       common = Float32Type::get(common.getContext());
   return matrixElement(common);
+}
+
+Type Placer::productElement(ValueRange parts, ShardAttr rows, int64_t columns, const HeadLayout *heads) const {
+  std::optional<runtime::BlockShape> shape;
+  for (Value part : parts) {
+    xf::ParamOp param = paramOf(part);
+    auto format = param && param.getStored() && !options.weightType
+                      ? runtime::blockFormatNamed(param.getStored()->str())
+                      : std::nullopt;
+    if (!format)
+      return matrixElement(parts);
+    shape = shape ? common(*shape, runtime::shapeFor(*format)) : runtime::shapeFor(*format);
+  }
+  int64_t extent = cast<RankedTensorType>(parts[0].getType()).getDimSize(1), local = rows.getLocal();
+  auto indexOf = [&](int64_t rank, int64_t i) {
+    return rows.getKind() == ShardKind::Packed ? packedIndex(mesh, *heads, local / mesh.blocksY, rank, i)
+                                               : blockIndex(extent, local, rank, i);
+  };
+  shape->rows = local / mesh.blocksY;
+  shape->columns = columns;
+  // A code of 0 is a weight of 0 where nothing is subtracted and there is no codebook.
+  const bool paddingJoins = !shape->minimums && !shape->codebook;
+  shape->group = sharedRun(mesh.height, local, shape->rows, shape->group, paddingJoins, indexOf);
+  shape->super = sharedRun(mesh.height, local, shape->rows, shape->super, paddingJoins, indexOf);
+  const bool pays = shape->bytes() < 4 * shape->rows * columns;
+  return pays ? Type(blocksType(builder.getContext(), *shape)) : matrixElement(parts);
 }
 
 Value Placer::product(Value x, Value w, RankedTensorType result) {
@@ -128,7 +197,7 @@ LogicalResult Placer::placeEmbedding(xf::EmbeddingOp op) {
   auto columnShard = contractionX(columns);
   auto tableType = tensor({vocabulary, columns}, weightElement(stored.getElementType()),
                           {shard(Axis::Y, ShardKind::Block, local), columnShard});
-  Value table = weight({*name}, WeightOrder::Single, tableType, false);
+  Value table = weight({WeightPart{*name}}, WeightOrder::Single, tableType, false);
   Attribute rankY = scalar(ScalarKind::RankY);
   if (!isSequence(op.getResult())) {
     auto kernel = kernels::buildEmbedOne(module, local, columnShard.getLocal(), elementOf(table));
@@ -166,7 +235,7 @@ LogicalResult Placer::placeNorm(xf::RmsNormOp op) {
           local = localShape(cast<RankedTensorType>(x->getType()))[1];
   auto gammaType = tensor({columns}, weightElement(cast<RankedTensorType>(op.getGamma().getType()).getElementType()),
                           {contractionX(columns)});
-  Value gamma = weight({*name}, WeightOrder::Single, gammaType, false);
+  Value gamma = weight({WeightPart{*name}}, WeightOrder::Single, gammaType, false);
   auto squares = kernels::buildSumSquares(module, rowLocal(sequence), local);
   auto scale = kernels::buildRmsScale(module, rowLocal(sequence), local, columns, op.getEpsilon().convertToDouble(),
                                       elementOf(gamma));
@@ -183,8 +252,8 @@ LogicalResult Placer::placeLinear(xf::LinearOp op) {
   if (llvm::any_of(op->getUsers(), [](Operation *user) { return isa<xf::RopeOp, xf::KvAppendOp>(user); }))
     return success();
   auto x = placed(op.getX(), op);
-  auto name = weightName(op.getW(), op);
-  if (failed(x) || failed(name))
+  auto part = matrixPart(op.getW(), op);
+  if (failed(x) || failed(part))
     return failure();
   auto stored = cast<RankedTensorType>(op.getW().getType());
   int64_t outputs = stored.getDimSize(0), inputs = stored.getDimSize(1);
@@ -199,15 +268,16 @@ LogicalResult Placer::placeLinear(xf::LinearOp op) {
   bool final = llvm::any_of(op->getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); });
   ShardAttr columnShard =
       final ? shard(Axis::X, ShardKind::Block, plainLocal(outputs, mesh.width)) : contractionX(outputs);
-  auto weightType = tensor({inputs, outputs}, matrixElement(stored.getElementType()), {rowsShard, columnShard});
-  Value w = weight({*name}, WeightOrder::Single, weightType, true, fromHeads);
+  auto weightType = tensor({inputs, outputs}, productElement(op.getW(), rowsShard, columnShard.getLocal(), fromHeads),
+                           {rowsShard, columnShard});
+  Value w = weight({*part}, WeightOrder::Single, weightType, true, fromHeads);
   values[op.getResult()] = product(*x, w, activation(isSequence(op.getResult()), outputs, columnShard));
   return success();
 }
 
 LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   auto x = placed(op.getX(), op);
-  auto gate = weightName(op.getGate(), op), up = weightName(op.getUp(), op), down = weightName(op.getDown(), op);
+  auto gate = matrixPart(op.getGate(), op), up = matrixPart(op.getUp(), op), down = matrixPart(op.getDown(), op);
   if (failed(x) || failed(gate) || failed(up) || failed(down))
     return failure();
   bool sequence = isSequence(op.getResult());
@@ -215,17 +285,17 @@ LogicalResult Placer::placeMlp(xf::GatedMlpOp op) {
   int64_t inner = stored.getDimSize(0), columns = stored.getDimSize(1);
   ShardAttr innerShard = contractionX(inner);
   ShardAttr pairShard = shard(Axis::X, ShardKind::Block, 2 * innerShard.getLocal());
-  Type element = matrixElement({op.getGate(), op.getUp()});
+  Type element = productElement({op.getGate(), op.getUp()}, contractionY(columns), pairShard.getLocal());
   Value gateUp = weight({*gate, *up}, WeightOrder::SideBySide,
                         tensor({columns, 2 * inner}, element, {contractionY(columns), pairShard}), true);
   Value both = product(*x, gateUp, activation(sequence, 2 * inner, pairShard));
   auto kernel = kernels::buildGate(module, rowLocal(sequence), innerShard.getLocal(), kernels::Activation::Silu);
   Value hidden = call(kernel, {both}, {empty(activation(sequence, inner, innerShard))}, {0, 1}, {rows(sequence)})[0];
-  Value downWeight =
-      weight({*down}, WeightOrder::Single,
-             tensor({inner, columns}, matrixElement(cast<RankedTensorType>(op.getDown().getType()).getElementType()),
-                    {contractionY(inner), contractionX(columns)}),
-             true);
+  Value downWeight = weight({*down}, WeightOrder::Single,
+                            tensor({inner, columns},
+                                   productElement(op.getDown(), contractionY(inner), contractionX(columns).getLocal()),
+                                   {contractionY(inner), contractionX(columns)}),
+                            true);
   values[op.getResult()] = product(hidden, downWeight, activation(sequence, columns, contractionX(columns)));
   return success();
 }

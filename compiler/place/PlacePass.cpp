@@ -116,8 +116,9 @@ LogicalResult Placer::placeOp(Operation *op) {
       .Case([&](xf::AddOp op) { return placeAdd(op); })
       .Case([&](xf::LastRowOp op) { return placeLastRow(op); })
       .Case([&](xf::AttentionOp op) { return placeAttention(op); })
-      // Weights are placed where they are used; rotation and append with their attention.
-      .Case<xf::ParamOp, xf::RopeOp, xf::KvAppendOp, arith::ConstantOp>([](Operation *) { return success(); })
+      // Weights and their views are placed where they are used; rotation and append with their attention.
+      .Case<xf::ParamOp, xf::RopeOp, xf::KvAppendOp, arith::ConstantOp, tensor::ExtractSliceOp, tensor::ExpandShapeOp,
+            tensor::CollapseShapeOp, tensor::EmptyOp, linalg::TransposeOp>([](Operation *) { return success(); })
       .Default([](Operation *op) { return op->emitOpError("has no lowering to a mesh yet"); });
 }
 

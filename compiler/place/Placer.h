@@ -15,6 +15,12 @@ namespace weft::place {
 
 using mlir::success; // not weft::success of plain C++ libraries
 
+/// A weight by the model's own name, and which of its stored rows (grid.weight, `rows`); empty: all as they are.
+struct WeightPart {
+  llvm::StringRef name;
+  llvm::SmallVector<int64_t, 3> rows = {};
+};
+
 class Placer {
 public:
   Placer(mlir::ModuleOp module, const Mesh &mesh, const PlaceOptions &options, bool decode)
@@ -43,6 +49,11 @@ private:
   mlir::Type weightElement(mlir::Type stored) const {
     return options.weightType && !options.weightType.isInteger() ? options.weightType : stored;
   }
+  /// The element of the matrix that `parts` make side by side, divided so on y and `columns` wide on a core: blocks as
+  /// the file has them, if all parts have some and that takes less room; otherwise as above. `heads`: of a row order
+  /// that is packed.
+  mlir::Type productElement(mlir::ValueRange parts, grid::ShardAttr rows, int64_t columns,
+                            const HeadLayout *heads = nullptr) const;
   mlir::Type matrixElement(mlir::Type stored) const { return options.weightType ? options.weightType : stored; }
   /// Of one matrix made of several weights: none of them may be rounded because it is stored wider than another.
   mlir::Type matrixElement(mlir::ValueRange parts) const;
@@ -60,8 +71,10 @@ private:
                                 llvm::ArrayRef<Value> outs, llvm::ArrayRef<int64_t> order,
                                 llvm::ArrayRef<mlir::Attribute> scalars);
   /// `transposed`: stored out x in, as linear layers are.
-  Value weight(llvm::ArrayRef<llvm::StringRef> parts, grid::WeightOrder order, mlir::RankedTensorType type,
-               bool transposed, const HeadLayout *heads = nullptr);
+  Value weight(llvm::ArrayRef<WeightPart> parts, grid::WeightOrder order, mlir::RankedTensorType type, bool transposed,
+               const HeadLayout *heads = nullptr);
+  /// The part of a product that `value` is: rows of a parameter of the model.
+  mlir::FailureOr<WeightPart> matrixPart(Value value, mlir::Operation *user);
   mlir::DenseI64ArrayAttr headsAttr(const HeadLayout &heads) {
     return builder.getDenseI64ArrayAttr({heads.kvHeads, heads.group, heads.headDim});
   }

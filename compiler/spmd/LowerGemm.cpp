@@ -61,6 +61,8 @@ Part Lowering::alignPart(const BlockQueue &queue, grid::Axis rankAxis, bool up) 
 /// Operands of the kernel that multiplies a block of A by one of B into C. A quantised block of B begins with its
 /// scales.
 static SmallVector<Slot> operandsOf(const Product &product, const Slot &a, const Slot &b) {
+  if (product.stored)
+    return {a, b, product.sums, product.result};
   if (!product.quantised)
     return {a, b, product.result};
   Slot bytes = b;
@@ -72,6 +74,14 @@ Product Lowering::makeProduct(RankedTensorType weight, int64_t rows, const Slot 
   int64_t width = blockRows(weight), outputs = grid::localShape(weight)[1];
   Product product;
   product.result = result;
+  if (auto blocks = dyn_cast<grid::BlocksType>(weight.getElementType())) {
+    runtime::BlockShape shape = grid::blockShape(blocks, width, outputs);
+    product.stored = true;
+    product.kernel = use(kernels::buildGemmStored(module, rows, shape));
+    product.sums = {
+        newBuffer(fabric::BufferKind::Activations, kernels::storedScratchRows(shape) * outputs * 4, "numbers"), 0, {}};
+    return product;
+  }
   product.quantised = weight.getElementType().isInteger(8);
   if (!product.quantised) {
     product.kernel = use(kernels::buildGemm(module, rows, width, outputs, elementOf(weight.getElementType())));
@@ -185,24 +195,33 @@ Emit Lowering::multiplyBlocks(grid::GemvOp op) {
   int64_t rows = grid::localShape(weight)[0], width = blockRows(weight), outputs = grid::localShape(weight)[1];
   Slot x = slots.at(op.getX()), w = slots.at(op.getW()), y = slots.at(op.getY());
   Type element = weight.getElementType();
-  if (!element.isInteger(8)) {
-    std::string multiply = use(kernels::buildGemm(module, 1, rows, outputs, elementOf(element)));
-    return [=, this](OpBuilder &b, int64_t level) { kernelCall(b, level, multiply, {x, w, y}, {constant(1)}); };
-  }
-  Product product = makeProduct(weight, 1, y);
-  int64_t blocks = mesh.blocksY, rowBytes = runtime::quantisedRowBytes(width), bytes = blockBytes(weight);
-  Slot packed{newBuffer(fabric::BufferKind::Activations, blocks * rowBytes, "quantised"), 0, {}};
-  std::string pack = use(kernels::buildPackQuantised(module, 1, rows, blocks, width));
-  return [=, this](OpBuilder &b, int64_t level) {
-    kernelCall(b, level, pack, {x, packed}, {constant(1)});
+  int64_t blocks = mesh.blocksY, bytes = blockBytes(weight);
+  // Blocks one after the other, `stride` bytes of x for each.
+  auto eachBlock = [=, this](OpBuilder &b, int64_t level, const Product &product, const Slot &from, int64_t stride) {
     auto loop = b.create<fabric::LoopOp>(b.getUnknownLoc(), attribute(constant(blocks), level));
     OpBuilder body = OpBuilder::atBlockEnd(&loop.getBody().emplaceBlock());
     auto blockOf = [&](Slot slot, int64_t stride) {
       slot.terms.push_back({level, 1, constant(0), blocks, stride});
       return slot;
     };
-    kernelCall(body, level + 1, product.kernel, operandsOf(product, blockOf(packed, rowBytes), blockOf(w, bytes)),
+    kernelCall(body, level + 1, product.kernel, operandsOf(product, blockOf(from, stride), blockOf(w, bytes)),
                {constant(1)});
+  };
+  if (isa<grid::BlocksType>(element)) {
+    Product product = makeProduct(weight, 1, y);
+    return [=](OpBuilder &b, int64_t level) { eachBlock(b, level, product, x, width * 4); };
+  }
+  if (!element.isInteger(8)) {
+    std::string multiply = use(kernels::buildGemm(module, 1, rows, outputs, elementOf(element)));
+    return [=, this](OpBuilder &b, int64_t level) { kernelCall(b, level, multiply, {x, w, y}, {constant(1)}); };
+  }
+  Product product = makeProduct(weight, 1, y);
+  int64_t rowBytes = runtime::quantisedRowBytes(width);
+  Slot packed{newBuffer(fabric::BufferKind::Activations, blocks * rowBytes, "quantised"), 0, {}};
+  std::string pack = use(kernels::buildPackQuantised(module, 1, rows, blocks, width));
+  return [=, this](OpBuilder &b, int64_t level) {
+    kernelCall(b, level, pack, {x, packed}, {constant(1)});
+    eachBlock(b, level, product, packed, rowBytes);
   };
 }
 

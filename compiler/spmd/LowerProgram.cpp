@@ -100,11 +100,15 @@ int64_t Lowering::blockRows(RankedTensorType weight) const { return grid::localS
 int64_t Lowering::blockBytes(RankedTensorType weight) const {
   int64_t rows = blockRows(weight), columns = grid::localShape(weight)[1];
   Type element = weight.getElementType();
+  if (auto blocks = dyn_cast<grid::BlocksType>(element))
+    return grid::blockShape(blocks, rows, columns).bytes();
   return element.isInteger(8) ? runtime::quantisedBlockBytes(rows, columns) : rows * columns * elementBytes(element);
 }
 
 int64_t Lowering::weightBytes(RankedTensorType weight) const {
-  return weight.getElementType().isInteger(8) ? mesh.blocksY * blockBytes(weight) : localBytes(weight);
+  Type element = weight.getElementType();
+  return element.isInteger(8) || isa<grid::BlocksType>(element) ? mesh.blocksY * blockBytes(weight)
+                                                                : localBytes(weight);
 }
 
 Expr Lowering::scalar(grid::ScalarAttr attribute, int64_t level) {
@@ -243,7 +247,7 @@ void Lowering::lowerResident(Operation *op) {
           quantised = residents.getDenseI64ArrayAttr({blockRows(type), static_cast<int64_t>(options.byteOrder)});
         auto description = residents.create<fabric::WeightOp>(
             op->getLoc(), "", weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),
-            weight.getHeadsAttr(), quantised, type);
+            weight.getHeadsAttr(), weight.getRowsAttr(), quantised, type);
         std::string first = cast<StringAttr>(weight.getParts()[0]).getValue().str();
         describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
                  fabric::BufferKind::Weights);

@@ -65,7 +65,8 @@ struct Product {
   std::string kernel;
   Slot result;
   bool quantised = false;
-  Slot sums;              // scratch of a quantised product
+  bool stored = false;    // B is in the blocks of the model's file
+  Slot sums;              // scratch of a quantised product, and of one with stored blocks
   int64_t scaleBytes = 0; // of the scales before a block's integers
 };
 

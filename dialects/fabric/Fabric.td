@@ -141,13 +141,14 @@ def Fabric_BufferOp : Fabric_Op<"buffer", [Symbol]> {
 def Fabric_WeightOp : Fabric_Op<"weight"> {
   let summary = "what the loader brings into a resident buffer; the layout of `type` says which core gets what";
   let description = [{
-    `quantised` = [rows of a block, order of its bytes] where elements are i8: runtime/package/QuantisedLayout.h.
+    `rows` is that of grid.weight. `quantised` = [rows of a block, order of its bytes] where elements are i8: runtime/package/QuantisedLayout.h.
   }];
   let arguments = (ins FlatSymbolRefAttr:$buffer, StrArrayAttr:$parts, StrAttr:$order, UnitAttr:$transposed,
-                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<DenseI64ArrayAttr>:$quantised,
-                       TypeAttr:$type);
+                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$rows,
+                       OptionalAttr<DenseI64ArrayAttr>:$quantised, TypeAttr:$type);
   let assemblyFormat = [{
-    $buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? (`quantised` $quantised^)? $type attr-dict
+    $buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? (`rows` $rows^)? (`quantised` $quantised^)?
+    $type attr-dict
   }];
 }
 

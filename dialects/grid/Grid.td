@@ -18,6 +18,7 @@ def Grid_Dialect : Dialect {
     (compiler/place/Interpreter.h) defines what the ops mean by running them on every core of a mesh.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
 }
 
 // ---- attributes -----------------------------------------------------------------------------------------------
@@ -58,6 +59,25 @@ def Grid_GemmAlgoAttr : EnumAttr<Grid_Dialect, Grid_GemmAlgo, "algo">;
 def Grid_RelayoutAlgoAttr : EnumAttr<Grid_Dialect, Grid_RelayoutAlgo, "relayout">;
 def Grid_WeightOrderAttr : EnumAttr<Grid_Dialect, Grid_WeightOrder, "weight_order">;
 def Grid_AxisAttr : EnumAttr<Grid_Dialect, Grid_Axis, "axis">;
+
+// ---- types ----------------------------------------------------------------------------------------------------
+
+def Grid_BlocksType : TypeDef<Grid_Dialect, "Blocks"> {
+  let mnemonic = "blocks";
+  let summary = "a weight that stays as the model's file has it: a small number, and scales that a core's rows share";
+  let description = [{
+    The element of a matrix that is multiplied by; what it stands for is an f32. Codes have `bits` bits and begin at
+    `least`; `group` rows on a core share a scale, `superGroup` rows what that is multiplied with. The flags, each 0 or
+    1, say whether groups have scales and minimums, and whether codes stand for those of a codebook.
+    runtime/package/BlockShape.h has the layout.
+  }];
+  let parameters = (ins "int64_t":$bits, "int64_t":$least, "int64_t":$group, "int64_t":$superGroup, "int64_t":$scales,
+                        "int64_t":$minimums, "int64_t":$codebook);
+  let assemblyFormat = [{
+    `<` $bits `from` $least `,` $group `in` $superGroup `,` $scales `,` $minimums `,` $codebook `>`
+  }];
+  let genVerifyDecl = 1;
+}
 
 class Grid_Attr<string name, string mnemonicName> : AttrDef<Grid_Dialect, name> { let mnemonic = mnemonicName; }
 
@@ -154,12 +174,18 @@ def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
   let summary = "weights resident in SRAM, by their names in the model's files";
   let description = [{
     `transposed`: stored out x in, as linear layers are. `heads` = [kv heads, query heads a kv head, head dimension] where a
-    dimension is divided by heads.
+    dimension is divided by heads. `rows` has for each part of a transposed weight [base, size, stride, size, stride, …]:
+    column i of the part is the stored row at base + the sum of the digits of i in a mixed radix, the outermost first, times
+    their strides. Empty: row i.
+
+    - G14: `rows` has an entry a part, each a base and pairs.
   }];
   let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order, UnitAttr:$transposed,
-                       OptionalAttr<DenseI64ArrayAttr>:$heads);
+                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$rows);
   let results = (outs Grid_Tensor:$result);
-  let assemblyFormat = "$parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? (`rows` $rows^)? attr-dict `:` type($result)
+  }];
   let hasVerifier = 1;
 }
 

@@ -1,5 +1,7 @@
 #include "dialects/grid/GridDialect.h"
 
+#include "mlir/IR/DialectImplementation.h"
+
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <numeric>
@@ -10,6 +12,8 @@ using namespace mlir;
 #include "dialects/grid/GridEnums.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "dialects/grid/GridAttributes.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/grid/GridTypes.cpp.inc"
 #define GET_OP_CLASSES
 #include "dialects/grid/Grid.cpp.inc"
 
@@ -79,6 +83,10 @@ void GridDialect::initialize() {
 #define GET_ATTRDEF_LIST
 #include "dialects/grid/GridAttributes.cpp.inc"
       >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/grid/GridTypes.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "dialects/grid/Grid.cpp.inc"
@@ -96,6 +104,36 @@ SmallVector<int64_t> localShape(RankedTensorType type) {
   for (ShardAttr shard : layoutOf(type).getDims())
     shape.push_back(shard.getLocal());
   return shape;
+}
+
+runtime::BlockShape blockShape(BlocksType type, int64_t rows, int64_t columns) {
+  return {rows,
+          columns,
+          type.getBits(),
+          type.getLeast(),
+          type.getGroup(),
+          type.getSuperGroup(),
+          type.getScales() != 0,
+          type.getMinimums() != 0,
+          type.getCodebook() != 0};
+}
+
+BlocksType blocksType(MLIRContext *context, const runtime::BlockShape &shape) {
+  return BlocksType::get(context, shape.bits, shape.least, shape.group, shape.super, shape.scales, shape.minimums,
+                         shape.codebook);
+}
+
+LogicalResult BlocksType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t least,
+                                 int64_t group, int64_t superGroup, int64_t scales, int64_t minimums,
+                                 int64_t codebook) {
+  if (bits < 2 || bits == 7 || bits > 8 || least > 0 || least < -128)
+    return emitError() << "blocks have codes of 2 to 6 or of 8 bits that begin at -128 to 0";
+  auto isPower = [](int64_t n) { return n > 0 && n <= 256 && (n & (n - 1)) == 0; };
+  if (!isPower(group) || !isPower(superGroup) || group > superGroup)
+    return emitError() << "blocks have groups of a power of two, up to 256, in groups at least as large";
+  if ((scales | minimums | codebook) >> 1)
+    return emitError() << "the flags of blocks are 0 or 1";
+  return success();
 }
 
 bool isElement(Type type) {
@@ -153,7 +191,7 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
     return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor "
                              << type.getRank();
   Type element = type.getElementType();
-  if (!isElement(element))
+  if (!isElement(element) && !(isa<BlocksType>(element) && isa<WeightOp, GemmOp, GemvOp>(op)))
     return op->emitOpError() << "has elements of " << element
                              << "; a core holds f32, f64, f16, bf16, i1, i8, i16, i32 or i64";
   if (shardElements(type) >= maxElements)
@@ -244,6 +282,14 @@ LogicalResult WeightOp::verify() {
   if (getHeads() && !areHeads(*getHeads()))
     return emitOpError("heads are [kv heads, query heads a kv head, an even head dimension]");
   int64_t parts = static_cast<int64_t>(getParts().size());
+  auto isRows = [](Attribute entry) {
+    auto digits = dyn_cast<DenseI64ArrayAttr>(entry);
+    return digits && (digits.empty() || digits.size() % 2 == 1) &&
+           llvm::all_of(digits.asArrayRef(), [](int64_t value) { return value >= 0; });
+  };
+  if (getRows() && (!getTransposed() || static_cast<int64_t>(getRows()->size()) != parts ||
+                    !llvm::all_of(*getRows(), isRows))) // G14
+    return emitOpError("G14: the rows of a transposed weight are a base and pairs of size and stride a part");
   bool byHeads = getOrder() == WeightOrder::Qkv || llvm::any_of(layoutOf(type).getDims(), [](ShardAttr dim) {
                    return dim.getKind() == ShardKind::Packed;
                  });

@@ -1,6 +1,8 @@
 // C++ face of the grid dialect; Grid.td holds the documentation.
 #pragma once
 
+#include "runtime/package/BlockShape.h"
+
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
@@ -13,11 +15,17 @@
 #define GET_ATTRDEF_CLASSES
 #include "dialects/grid/GridAttributes.h.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/grid/GridTypes.h.inc"
+
 namespace weft::grid {
 /// The layout of a tensor type, or null.
 LayoutAttr layoutOf(mlir::Type type);
 /// The extents of a core's shard, padding included.
 llvm::SmallVector<int64_t> localShape(mlir::RankedTensorType type);
+/// Room that blocks of `type` give, `rows` of `columns` each.
+runtime::BlockShape blockShape(BlocksType type, int64_t rows, int64_t columns);
+BlocksType blocksType(mlir::MLIRContext *context, const runtime::BlockShape &shape);
 /// What a core can hold; a boolean is a byte.
 bool isElement(mlir::Type type);
 inline int64_t elementBytes(mlir::Type element) { return (element.getIntOrFloatBitWidth() + 7) / 8; }

@@ -24,10 +24,16 @@ def Xf_ParamOp : XfOp<"param"> {
     %w = xf.param "model.layers.0.self_attn.q_proj.weight" : tensor<64x64xbf16>
     ```
 
+    `stored` names the format of blocks that share scales in which the file has it (runtime/weights/BlockFormat.h). What
+    the values are is f32.
+
     * X3: the name is not empty.
   }];
-  let arguments = (ins StrAttr:$name);
+  let arguments = (ins StrAttr:$name, OptionalAttr<StrAttr>:$stored);
   let results = (outs AnyStaticShapeTensor:$result);
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::llvm::StringRef":$name), [{
+    build($_builder, $_state, type, $_builder.getStringAttr(name), ::mlir::StringAttr());
+  }]>];
   let assemblyFormat = "$name attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

@@ -157,8 +157,11 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
                  unsigned(weight.element));
   if (weight.file_blocks > pkg::BlockFormat::MAX)
     return error("{}: unknown format of blocks {}", where, unsigned(weight.file_blocks));
-  if ((!weight.linear && (weight.element == pkg::ElementType::I8) != (weight.quantised || weight.blocks)) ||
-      (weight.quantised && weight.blocks))
+  if (weight.file_blocks != pkg::BlockFormat::None &&
+      (weight.file_element != pkg::ElementType::F32 || weight.shape.empty()))
+    return error("{}: blocks stand for f32 in rows, not for element type {}", where, unsigned(weight.file_element));
+  if ((weight.quantised && weight.blocks) || (weight.linear && (weight.quantised || weight.blocks)) ||
+      (!weight.linear && (weight.element == pkg::ElementType::I8) != (weight.quantised || weight.blocks)))
     return error("{}: elements are i8 where a weight is quantised, and only there", where);
   if (weight.row_axis > pkg::Axis::MAX || weight.col_axis > pkg::Axis::MAX)
     return error("{}: unknown axis", where);

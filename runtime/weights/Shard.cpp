@@ -162,15 +162,15 @@ bool fillNumbers(const pkg::WeightT &weight, BlockNumbers &stored, std::span<con
   const ElementType element = weight.element;
   if (element != ElementType::F32 && element != ElementType::F16 && element != ElementType::BF16)
     return false;
-  const uint32_t size = elementBytes(element);
-  const std::span<const int32_t> outer = weight.transposed ? cols : rows, inner = weight.transposed ? rows : cols;
-  const uint64_t outerStep = weight.linear ? 1 : weight.shape.back(), base = weight.linear ? weight.base : 0;
+  const uint64_t size = elementBytes(element), length = weight.linear ? 1 : weight.shape.back();
+  const bool rowsInside = weight.linear ? rows.size() > 1 && rows[1] - rows[0] == 1 : weight.transposed;
+  const std::span<const int32_t> outer = rowsInside ? cols : rows, inner = rowsInside ? rows : cols;
   for (size_t a = 0; a < outer.size(); ++a)
     for (size_t b = 0; b < inner.size(); ++b) {
       const bool padding = outer[a] < 0 || inner[b] < 0;
-      const float number = padding ? 0 : stored.at(base + uint64_t(outer[a]) * outerStep + uint64_t(inner[b]));
+      const float number = padding ? 0 : stored.at(weight.base + uint64_t(outer[a]) * length + uint64_t(inner[b]));
       const uint16_t half = element == ElementType::F16 ? narrowF16(number) : narrowBf16(number);
-      const auto [row, column] = weight.transposed ? std::pair(b, a) : std::pair(a, b);
+      const auto [row, column] = rowsInside ? std::pair(b, a) : std::pair(a, b);
       std::memcpy(local + row * weight.row_stride + column * size,
                   size == 4 ? static_cast<const void *>(&number) : &half, size);
     }

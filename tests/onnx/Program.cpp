@@ -38,7 +38,10 @@ Result<std::vector<std::vector<std::byte>>> runModel(const std::string &file,
   if (!interpreter)
     return interpreter.takeError();
   std::vector<std::span<const std::byte>> spans(inputs.begin(), inputs.end());
-  return interpreter->run(spans);
+  return interpreter->run(spans, [&](const std::string &name) {
+    const onnx::FileRange &range = *model->weights.at(name).range;
+    return std::as_bytes(std::span(file)).subspan(range.offset, range.bytes);
+  });
 }
 
 } // namespace weft::test

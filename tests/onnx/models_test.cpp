@@ -97,13 +97,12 @@ TEST_CASE("exported models give their references in the graph interpreter", "[on
 
   auto arrays = readNpz(shared / name / "reference.npz");
   const auto &input = arrays.at(interpreter->inputs()[0].name);
-  std::span<const std::byte> bytes =
-      std::visit([](const auto &values) { return std::as_bytes(std::span(values)); }, input.values);
+  std::span<const std::byte> bytes(input.bytes);
   Weights weights(*model);
   auto outputs = interpreter->run(std::array{bytes}, [&](const std::string &weight) { return weights(weight); });
   INFO((outputs ? "" : outputs.error().message));
   REQUIRE(outputs);
-  const auto &expected = std::get<std::vector<float>>(arrays.at("output").values);
+  const auto expected = arrays.at("output").values<float>();
   std::vector<float> got(expected.size());
   REQUIRE((*outputs)[0].size() == got.size() * sizeof(float));
   std::memcpy(got.data(), (*outputs)[0].data(), (*outputs)[0].size());

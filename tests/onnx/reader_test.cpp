@@ -3,6 +3,8 @@
 #include "compiler/frontend/onnx/graph/Import.h"
 #include "tests/onnx/Program.h"
 
+#include "mlir/IR/MLIRContext.h"
+
 #include <catch2/catch.hpp>
 #include <onnx/onnx_pb.h>
 
@@ -206,6 +208,51 @@ TEST_CASE("large initializers stay in the file", "[onnx]") {
     CHECK(read->graph.initializers[i].bytes.empty());
     CHECK(std::memcmp(file.data() + range->offset, values.data(), range->bytes) == 0);
   }
+}
+
+TEST_CASE("large tensors of one name, and in nodes, are weights of their own", "[onnx]") {
+  ::onnx::ModelProto model;
+  REQUIRE(model.ParseFromString(modelFile(R"(g (bool c, float[2048] x) => (float[2048] y) {
+    k = Constant <value = float[1] {0}>()
+    z = If <then_branch = yes () => (float[2048] a) { a = Add(x, k) }, else_branch = no () => (float[2048] b) { b = Neg(x) }>(c)
+    y = Add(z, k)
+  })")));
+  std::string bytes(8192, '\x3f');
+  for (auto &node : *model.mutable_graph()->mutable_node())
+    if (node.op_type() == "Constant") {
+      auto *tensor = node.mutable_attribute(0)->mutable_t();
+      tensor->Clear();
+      tensor->set_data_type(1);
+      tensor->add_dims(2048);
+      tensor->set_raw_data(bytes);
+    }
+  addTensor(model, "w", 1, {2048})->set_raw_data(bytes);
+  std::string file = model.SerializeAsString();
+  auto read = frontend::onnx::parseModel(std::as_bytes(std::span(file)), "large.onnx");
+  REQUIRE(read);
+  CHECK(read->weights.size() == 2);
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  auto module = frontend::onnx::buildGraph(context, *read, {});
+  INFO((module ? "" : module.error().message));
+  CHECK(module);
+}
+
+TEST_CASE("large tensors of types below a byte stay packed in the file", "[onnx]") {
+  ::onnx::ModelProto model;
+  std::string body = "g (float[9001] x) => (float[9001] y) { f = Cast <to = 1>(w) y = Add(x, f) }";
+  REQUIRE(model.ParseFromString(modelFile(body)));
+  std::string packed(4501, '\0');
+  std::vector<float> expected(9001);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const int value = static_cast<int>(i * 7 % 16) - 8;
+    expected[i] = static_cast<float>(value);
+    packed[i / 2] = static_cast<char>(packed[i / 2] | (value & 15) << (i % 2 * 4));
+  }
+  addTensor(model, "w", 22, {9001})->set_raw_data(packed);
+  auto outputs = runModel(model.SerializeAsString(), {bytesOf(std::vector<float>(9001, 0.0f))});
+  INFO((outputs ? "" : outputs.error().message));
+  REQUIRE(outputs);
+  CHECK(valuesOf<float>((*outputs)[0]) == expected);
 }
 
 TEST_CASE("functions of a model are inlined, and may not call themselves", "[onnx]") {

@@ -21,6 +21,8 @@ inline kernels::GeneralKernel buildGeneral(Suite &suite, const std::string &text
   REQUIRE(module);
   auto kernel = kernels::buildGeneral(*suite, *module->getOps<mlir::func::FuncOp>().begin());
   REQUIRE(mlir::succeeded(kernel));
+  if (std::getenv("WEFT_TEST_SHOW"))
+    (*suite).lookupSymbol(kernel->name)->dump();
   return *kernel;
 }
 
@@ -59,6 +61,8 @@ template <typename T> uint16_t bitsOfNearest(double x) {
   x = std::abs(x);
   if (std::isnan(x))
     return sign | infinity | 1 << (mantissa - 1);
+  if (x == 0)
+    return sign;
   int exponent = 0;
   std::frexp(x, &exponent);
   const int unit = std::max(exponent - 1 - mantissa, Format<T>::leastExponent);

@@ -29,6 +29,7 @@ struct TensorData {
   /// Little-endian, row-major, storageBytes(type) each: types below a byte have one byte an element, sign-extended.
   std::vector<std::byte> bytes;
   std::optional<FileRange> range;
+  std::string weight; // of one in a file: its name among all of the model's, which is `name` if no other has that
 
   int64_t elements() const;
 };
@@ -95,6 +96,7 @@ struct Model {
   std::map<std::string, int64_t> opsets; // by domain; "" is ai.onnx
   Graph graph;
   std::map<std::pair<std::string, std::string>, Function> functions; // by domain and name
+  std::map<std::string, TensorData> weights;                         // those in files, by TensorData::weight
   std::vector<std::string> files;                                    // the first is the model itself
 };
 

@@ -31,7 +31,7 @@ template <typename Proto> Result<Proto> parseProto(const std::string &message, c
 class ModelReader {
 public:
   ModelReader(const Stripped &stripped, Model &model)
-      : stripped(stripped), model(model), tensors(model.path, model.files, largestInline) {}
+      : stripped(stripped), model(model), tensors(model, largestInline) {}
 
   Result<void> read(const ::onnx::ModelProto &proto) {
     model.producer = proto.producer_name() + (proto.producer_version().empty() ? "" : " ") + proto.producer_version();
@@ -262,8 +262,10 @@ Result<Model> readModel(const std::string &path) {
 Result<std::vector<TensorData>> parseTensors(std::span<const std::byte> file, ValueType::Container container,
                                              const std::string &origin) {
   using Container = ValueType::Container;
-  std::vector<std::string> files = {origin};
-  TensorReader reader(origin, files, UINT64_MAX);
+  Model model;
+  model.path = origin;
+  model.files.push_back(origin);
+  TensorReader reader(model, UINT64_MAX);
   std::string message(reinterpret_cast<const char *>(file.data()), file.size());
   bool sequence = container == Container::Sequence || container == Container::OptionalSequence;
   // An optional's value, and a sequence's tensors, are in one field each. Debian's classes for them are in a header of

@@ -113,29 +113,29 @@ Result<TensorData> TensorReader::read(const ::onnx::TensorProto &proto, std::opt
   tensor.shape.assign(proto.dims().begin(), proto.dims().end());
   if (storedBits(tensor.type) == 0)
     return userError(
-        fmt::format("{}: {} has elements of {}, which cannot be computed with", path, what, nameOf(tensor.type)));
+        fmt::format("{}: {} has elements of {}, which cannot be computed with", model.path, what, nameOf(tensor.type)));
   std::optional<uint64_t> elements = countElements(tensor.shape);
   if (!elements || tensor.shape.size() > 64)
-    return userError(
-        fmt::format("{}: {} has the shape [{}], which no tensor can have", path, what, fmt::join(tensor.shape, ", ")));
+    return userError(fmt::format("{}: {} has the shape [{}], which no tensor can have", model.path, what,
+                                 fmt::join(tensor.shape, ", ")));
   if (proto.has_segment())
     return userError(
-        fmt::format("{}: {} is stored in segments, which ONNX no longer uses; save the model again", path, what));
+        fmt::format("{}: {} is stored in segments, which ONNX no longer uses; save the model again", model.path, what));
   const uint64_t bytes = packedBytes(tensor.type, *elements);
   auto wrongSize = [&](uint64_t found) {
-    return userError(fmt::format("{}: {} has {} bytes, but {} [{}] takes {}", path, what, found, nameOf(tensor.type),
-                                 fmt::join(tensor.shape, ", "), bytes));
+    return userError(fmt::format("{}: {} has {} bytes, but {} [{}] takes {}", model.path, what, found,
+                                 nameOf(tensor.type), fmt::join(tensor.shape, ", "), bytes));
   };
   if (proto.data_location() == ::onnx::TensorProto::EXTERNAL) {
     if (Result<void> external = readExternal(proto, bytes, tensor, what); !external)
       return external.takeError();
-    return tensor;
+    return tensor.range ? entered(std::move(tensor), what) : std::move(tensor);
   }
   if (where) {
     if (where->size != bytes)
       return wrongSize(where->size);
     tensor.range = FileRange{0, where->offset, bytes};
-    return tensor;
+    return entered(std::move(tensor), what);
   }
   if (proto.has_raw_data()) {
     auto raw = std::as_bytes(std::span(proto.raw_data()));
@@ -150,23 +150,31 @@ Result<TensorData> TensorReader::read(const ::onnx::TensorProto &proto, std::opt
   return tensor;
 }
 
+TensorData TensorReader::entered(TensorData tensor, const std::string &what) {
+  const std::string name = tensor.name.empty() ? what : tensor.name;
+  tensor.weight = name;
+  for (int i = 2; model.weights.contains(tensor.weight); ++i)
+    tensor.weight = fmt::format("{} ({})", name, i);
+  return model.weights[tensor.weight] = std::move(tensor);
+}
+
 Result<uint32_t> TensorReader::fileIndex(const std::string &location, const std::string &what) {
   namespace fs = std::filesystem;
   fs::path relative = fs::path(location).lexically_normal();
   if (location.empty() || location.find('\0') != std::string::npos || relative.is_absolute() ||
       *relative.begin() == "..")
-    return userError(
-        fmt::format("{}: {} lies in '{}'; external data must lie below the model's own folder", path, what, location));
-  std::string full = (fs::path(path).parent_path() / relative).string();
-  for (uint32_t i = 1; i < files.size(); ++i)
-    if (files[i] == full)
+    return userError(fmt::format("{}: {} lies in '{}'; external data must lie below the model's own folder", model.path,
+                                 what, location));
+  std::string full = (fs::path(model.path).parent_path() / relative).string();
+  for (uint32_t i = 1; i < model.files.size(); ++i)
+    if (model.files[i] == full)
       return i;
   std::error_code ignored;
   if (!fs::is_regular_file(full, ignored))
-    return userError(fmt::format("{}: {} lies in '{}', which is no file; put the model's external data beside it", path,
-                                 what, full));
-  files.push_back(full);
-  return static_cast<uint32_t>(files.size() - 1);
+    return userError(fmt::format("{}: {} lies in '{}', which is no file; put the model's external data beside it",
+                                 model.path, what, full));
+  model.files.push_back(full);
+  return static_cast<uint32_t>(model.files.size() - 1);
 }
 
 Result<void> TensorReader::readExternal(const ::onnx::TensorProto &proto, uint64_t bytes, TensorData &tensor,
@@ -182,29 +190,29 @@ Result<void> TensorReader::readExternal(const ::onnx::TensorProto &proto, uint64
     else if (entry.key() == "length" && number)
       length = *number;
     else if (entry.key() == "offset" || entry.key() == "length")
-      return userError(
-          fmt::format("{}: {} has the external {} '{}', which is no number", path, what, entry.key(), entry.value()));
+      return userError(fmt::format("{}: {} has the external {} '{}', which is no number", model.path, what, entry.key(),
+                                   entry.value()));
   }
   if (length != bytes)
-    return userError(fmt::format("{}: {} has {} bytes of external data, but {} [{}] takes {}", path, what, length,
+    return userError(fmt::format("{}: {} has {} bytes of external data, but {} [{}] takes {}", model.path, what, length,
                                  nameOf(tensor.type), fmt::join(tensor.shape, ", "), bytes));
   Result<uint32_t> file = fileIndex(location, what);
   if (!file)
     return file.takeError();
   std::error_code failed;
-  uint64_t size = std::filesystem::file_size(files[*file], failed);
+  uint64_t size = std::filesystem::file_size(model.files[*file], failed);
   if (failed || offset > size || bytes > size - offset)
-    return userError(fmt::format("{}: {} lies at bytes {} to {} of '{}', which has {}", path, what, offset,
-                                 static_cast<double>(offset) + static_cast<double>(bytes), files[*file],
+    return userError(fmt::format("{}: {} lies at bytes {} to {} of '{}', which has {}", model.path, what, offset,
+                                 static_cast<double>(offset) + static_cast<double>(bytes), model.files[*file],
                                  failed ? 0 : size));
   tensor.range = FileRange{*file, offset, bytes};
   if (bytes > largestInline)
     return success();
-  Result<runtime::MappedFile> mapped = runtime::MappedFile::open(files[*file]);
+  Result<runtime::MappedFile> mapped = runtime::MappedFile::open(model.files[*file]);
   if (!mapped)
     return mapped.takeError();
   if (offset > mapped->bytes().size() || bytes > mapped->bytes().size() - offset)
-    return userError(fmt::format("'{}' became shorter while it was read", files[*file]));
+    return userError(fmt::format("'{}' became shorter while it was read", model.files[*file]));
   auto content = mapped->bytes().subspan(offset, bytes);
   tensor.bytes.assign(content.begin(), content.end());
   if (storedBits(tensor.type) < 8)

@@ -14,11 +14,11 @@
 
 namespace weft::frontend::onnx {
 
-/// Reads tensors of one model. Files of external data are entered in `files` as they are met.
+/// Reads tensors of one model. Files of external data, and tensors that stay in a file, are entered in it as they are
+/// met.
 class TensorReader {
 public:
-  TensorReader(std::string path, std::vector<std::string> &files, uint64_t largestInline)
-      : path(std::move(path)), files(files), largestInline(largestInline) {}
+  TensorReader(Model &model, uint64_t largestInline) : model(model), largestInline(largestInline) {}
 
   /// `where`: the bytes that stripLargeTensors() has left out of `proto`. `what` names the tensor in messages.
   Result<TensorData> read(const ::onnx::TensorProto &proto, std::optional<Bytes> where, const std::string &what);
@@ -26,10 +26,10 @@ public:
 private:
   Result<void> readExternal(const ::onnx::TensorProto &proto, uint64_t bytes, TensorData &tensor,
                             const std::string &what);
+  TensorData entered(TensorData tensor, const std::string &what);
   Result<uint32_t> fileIndex(const std::string &location, const std::string &what);
 
-  std::string path;
-  std::vector<std::string> &files;
+  Model &model;
   uint64_t largestInline;
 };
 

@@ -86,8 +86,8 @@ Tensor grouped(NodeBuilder &n, Tensor q, int64_t kvHeads) {
 }
 
 void attention(NodeBuilder &n) {
-  Parts p{splitHeads(n, n.in(0), "q_num_heads"), splitHeads(n, n.in(1), "kv_num_heads"),
-          splitHeads(n, n.in(2), "kv_num_heads"), n.optional(3), n.optional(6)};
+  Parts p{splitHeads(n, n.floats(0), "q_num_heads"), splitHeads(n, n.floats(1), "kv_num_heads"),
+          splitHeads(n, n.floats(2), "kv_num_heads"), n.optional(3), n.optional(6)};
   const bool flat = n.in(0).rank() == 3;
   if (n.has(4) && n.has(5)) {
     p.past = n.in(4).size(2);
@@ -147,8 +147,8 @@ Tensor tableRows(NodeBuilder &n, Tensor table, Tensor positions) {
 }
 
 void rotaryEmbedding(NodeBuilder &n) {
-  Tensor given = n.in(0), positions = n.optional(3), x = splitHeads(n, given, "num_heads");
-  Tensor cosines = tableRows(n, n.in(1), positions), sines = tableRows(n, n.in(2), positions);
+  Tensor given = n.floats(0), positions = n.optional(3), x = splitHeads(n, given, "num_heads");
+  Tensor cosines = tableRows(n, n.floats(1), positions), sines = tableRows(n, n.floats(2), positions);
   const int64_t size = x.size(3), asked = n.number("rotary_embedding_dim", 0), turned = asked == 0 ? size : asked,
                 half = turned / 2;
   n.require(turned % 2 == 0 && turned <= size && cosines.size(3) == half && sines.size(3) == half &&

@@ -1,5 +1,7 @@
 // Attention as ONNX Runtime's fused ops have it: Attention, MultiHeadAttention, GroupQueryAttention, RotaryEmbedding.
 // https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+#include "compiler/frontend/onnx/graph/ContribAttention.h"
+
 #include "compiler/frontend/onnx/graph/Registry.h"
 
 #include <cmath>
@@ -72,35 +74,6 @@ Tensor attend(NodeBuilder &n, const Core &c, Visible visible) {
   weights = n.reshape(weights, {batch, kvHeads, heads / kvHeads, rows, keys});
   Tensor y = n.contract({weights, c.v}, {{0, 1, 2, 3, 4}, {0, 1, 4, 5}}, {0, 1, 2, 3, 5}, type);
   return n.castTo(n.reshape(y, {batch, heads, rows, c.v.size(3)}), c.q.type);
-}
-
-/// What a mask adds to the scores, as [B, 1, S or 1, T]; null without one.
-Tensor maskBias(NodeBuilder &n, Tensor mask, int64_t batch, int64_t rows, int64_t keys, double filter) {
-  if (!mask)
-    return mask;
-  auto add = [&](Tensor flags) {
-    return n.elementwise(ElementType::Float, {flags}, [&](ArrayRef<Scalar> a) {
-      Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
-      return select(a[0] > a[0].same(0), zero, zero.same(filter));
-    });
-  };
-  if (mask.rank() == 1 && mask.elements() == batch) // lengths
-    return n.generate(ElementType::Float, {batch, 1, 1, keys}, [&](ArrayRef<Scalar> i) {
-      Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
-      return select(i[3] < cast(n.at(mask, {i[0]}), ElementType::Int64), zero, zero.same(filter));
-    });
-  if (mask.rank() == 1 && mask.elements() == 2 * batch) // ends, then starts
-    return n.generate(ElementType::Float, {batch, 1, 1, keys}, [&](ArrayRef<Scalar> i) {
-      Scalar end = cast(n.at(mask, {i[0]}), ElementType::Int64);
-      Scalar start = cast(n.at(mask, {i[0] + n.integer(batch)}), ElementType::Int64);
-      Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
-      return select((i[3] >= start) & (i[3] < end), zero, zero.same(filter));
-    });
-  if (ArrayRef<int64_t>({batch, keys}) == mask.shape())
-    return add(n.reshape(mask, {batch, 1, 1, keys}));
-  if (ArrayRef<int64_t>({batch, rows, keys}) == mask.shape())
-    return add(n.reshape(mask, {batch, 1, rows, keys}));
-  n.fail("a mask of [{}] is not supported for {} batches of {} keys", fmt::join(mask.shape(), ", "), batch, keys);
 }
 
 Tensor sumOf(NodeBuilder &n, Tensor a, Tensor b) {
@@ -334,6 +307,34 @@ void groupQueryAttention(NodeBuilder &n) {
 }
 
 } // namespace
+
+Tensor maskBias(NodeBuilder &n, Tensor mask, int64_t batch, int64_t rows, int64_t keys, double filter) {
+  if (!mask)
+    return mask;
+  auto add = [&](Tensor flags) {
+    return n.elementwise(ElementType::Float, {flags}, [&](ArrayRef<Scalar> a) {
+      Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
+      return select(a[0] > a[0].same(0), zero, zero.same(filter));
+    });
+  };
+  if (mask.rank() == 1 && mask.elements() == batch) // lengths
+    return n.generate(ElementType::Float, {batch, 1, 1, keys}, [&](ArrayRef<Scalar> i) {
+      Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
+      return select(i[3] < cast(n.at(mask, {i[0]}), ElementType::Int64), zero, zero.same(filter));
+    });
+  if (mask.rank() == 1 && mask.elements() == 2 * batch) // ends, then starts
+    return n.generate(ElementType::Float, {batch, 1, 1, keys}, [&](ArrayRef<Scalar> i) {
+      Scalar end = cast(n.at(mask, {i[0]}), ElementType::Int64);
+      Scalar start = cast(n.at(mask, {i[0] + n.integer(batch)}), ElementType::Int64);
+      Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
+      return select((i[3] >= start) & (i[3] < end), zero, zero.same(filter));
+    });
+  if (ArrayRef<int64_t>({batch, keys}) == mask.shape())
+    return add(n.reshape(mask, {batch, 1, 1, keys}));
+  if (ArrayRef<int64_t>({batch, rows, keys}) == mask.shape())
+    return add(n.reshape(mask, {batch, 1, rows, keys}));
+  n.fail("a mask of [{}] is not supported for {} batches of {} keys", fmt::join(mask.shape(), ", "), batch, keys);
+}
 
 void addContribAttention(Registry &r) {
   r.add("Attention", attention, 1, microsoftDomain);

@@ -213,8 +213,9 @@ bool asLoop(NodeBuilder &n, Tensor count, std::optional<int64_t> times, Tensor c
     n.require(declared ? declared->size() == shape.size() + 1 : times.has_value(),
               "how many rows its result {} has is known only when the program runs", start.size() + k);
     shape.insert(shape.begin(), declared ? (*declared)[0] : *times);
-    n.require(!declared || *declared == shape, "its result {} is declared as [{}], but its rows are [{}]",
-              start.size() + k, fmt::join(*declared, ", "), fmt::join(row.shape(), ", "));
+    if (declared)
+      n.require(*declared == shape, "its result {} is declared as [{}], but its rows are [{}]", start.size() + k,
+                fmt::join(*declared, ", "), fmt::join(row.shape(), ", "));
     Tensor rows = n.filled(row.type, shape, 0);
     initialValues.push_back(rows.value);
     Value sofar = body.addArgument(rows.value.getType(), n.loc);

@@ -236,12 +236,48 @@ void qLinearConv(NodeBuilder &n) {
   n.out(0, requantise(n, sum, scale, n.in(6), n.in(7)));
 }
 
+/// Adds up blocks where they overlap: each pixel is the sum over the places of the kernel whose block holds it.
+void columnsToImage(NodeBuilder &n) {
+  Tensor x = n.in(0);
+  std::vector<int64_t> image = n.mustKnow(1), kernel = n.mustKnow(2);
+  const size_t rank = kernel.size();
+  n.require(x.rank() == 3 && rank >= 1 && image.size() == rank, "an image of [{}] and blocks of [{}] do not fit",
+            fmt::join(image, ", "), fmt::join(kernel, ", "));
+  const Window window = windowOf(n, image, kernel);
+  const int64_t places = elementsOf(kernel);
+  n.require(places <= 1024 && x.size(1) % places == 0 && x.size(2) == elementsOf(window.out),
+            "[{}] are not blocks of {} at {} places", fmt::join(x.shape(), ", "), places, elementsOf(window.out));
+  Sizes shape = {x.size(0), x.size(1) / places};
+  shape.append(image.begin(), image.end());
+  n.out(0, n.generate(x.type, shape, [&](ArrayRef<Scalar> i) {
+    Scalar sum = constantScalar(n.b, n.loc, computeType(x.type), 0);
+    for (int64_t place = 0; place < places; ++place) {
+      int64_t rest = place;
+      Scalar block = n.integer(0), inside = constantInteger(n.b, n.loc, ElementType::Bool, 1);
+      Sizes at(rank);
+      for (size_t d = rank; d-- > 0; rest /= kernel[d])
+        at[d] = rest % kernel[d];
+      for (size_t d = 0; d < rank; ++d) {
+        Scalar from = i[2 + d] + n.integer(window.before[d] - at[d] * window.dilations[d]);
+        Scalar stride = n.integer(window.strides[d]), number = from / stride;
+        inside = inside & (from >= n.integer(0)) & equal(number * stride, from) & (number < n.integer(window.out[d]));
+        block = block * n.integer(window.out[d]) + number;
+      }
+      Scalar row = i[1] * n.integer(places) + n.integer(place);
+      Scalar value = cast(n.at(x, {i[0], row, n.wrapIndex(block, x.size(2))}), sum.type);
+      sum = sum + select(inside, value, value.same(0));
+    }
+    return sum;
+  }));
+}
+
 } // namespace
 
 void addConvolution(Registry &r) {
   r.add("Conv", conv);
   r.add("ConvTranspose", convTranspose);
   r.add("ConvInteger", convInteger);
+  r.add("Col2Im", columnsToImage);
   r.add("QLinearConv", qLinearConv);
 }
 

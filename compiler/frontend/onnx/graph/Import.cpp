@@ -120,13 +120,13 @@ public:
       Result<runtime::MappedFile> file = runtime::MappedFile::open(path);
       infos.push_back({path, file ? file->bytes().size() : 0, file ? digestOf(file->bytes()) : 0});
     }
-    for (const TensorData &initializer : model.graph.initializers)
-      if (initializer.range)
-        weights[initializer.name] = {initializer.name,
-                                     weightTypeOf(initializer.type),
-                                     {initializer.shape.begin(), initializer.shape.end()},
-                                     initializer.range->file,
-                                     initializer.range->offset};
+    for (const auto &[name, tensor] : model.weights) {
+      // Types below a byte are packed; the program unpacks them.
+      std::vector<uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
+      if (storedBits(tensor.type) < 8)
+        shape = {tensor.range->bytes};
+      weights[name] = {name, weightTypeOf(tensor.type), shape, tensor.range->file, tensor.range->offset};
+    }
   }
   const WeightInfo *find(const std::string &name) const override {
     auto found = weights.find(name);
@@ -175,6 +175,14 @@ Result<void> checkDims(const Model &model, const GraphOptions &options) {
           fmt::format("{}: --dim {}={}: a dimension has between 0 and 2^32 elements", model.path, name, size));
   }
   return success();
+}
+
+std::optional<std::string> firstOpenDim(const Model &model, const GraphOptions &options) {
+  for (const ValueInfo &input : model.graph.inputs)
+    for (std::string &name : openDims(input))
+      if (!options.dims.contains(name))
+        return std::move(name);
+  return std::nullopt;
 }
 
 } // namespace weft::frontend::onnx

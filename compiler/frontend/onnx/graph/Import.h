@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct GraphOptions {
   /// Sizes of symbolic dimensions by name. A dimension without a name is INPUT.INDEX ("x.0"), and the length of a
   /// sequence has the name of the input.
   std::map<std::string, int64_t> dims;
+  /// Whether ops of transformers are found in the graph and made ops of xf (raise/Raise.h).
+  bool raise = true;
 };
 
 /// Builds @main of `model`: `xf` and linalg ops on static tensors, weights by name (those of `weightsOf`).
@@ -32,5 +35,8 @@ std::unique_ptr<WeightSource> weightsOf(const Model &model);
 
 /// Whether each dimension in `options` is one of the model, and each of the model's is bound.
 Result<void> checkDims(const Model &model, const GraphOptions &options);
+
+/// A dimension of the model's inputs that has no size yet, if there is one.
+std::optional<std::string> firstOpenDim(const Model &model, const GraphOptions &options);
 
 } // namespace weft::frontend::onnx

@@ -1,6 +1,7 @@
 #include "compiler/frontend/onnx/graph/Importer.h"
 
 #include "compiler/frontend/onnx/graph/Registry.h"
+#include "compiler/frontend/onnx/raise/Raise.h"
 #include "compiler/graph/TensorInterpreter.h"
 #include "dialects/xf/XfDialect.h"
 #include "runtime/support/MappedFile.h"
@@ -51,8 +52,8 @@ std::vector<std::string> openDims(const ValueInfo &value) {
 Importer::Importer(MLIRContext &context, const Model &model, const GraphOptions &options,
                    const std::map<std::string, std::vector<int64_t>> &fixed)
     : evaluator([this](const std::string &name) -> std::optional<std::vector<std::byte>> {
-        const TensorData *initializer = initializerOf(this->model.graph, name);
-        return initializer && initializer->range ? readRange(this->model, *initializer->range) : std::nullopt;
+        auto weight = this->model.weights.find(name);
+        return weight == this->model.weights.end() ? std::nullopt : readRange(this->model, *weight->second.range);
       }),
       model(model), builder(&context), options(options), fixed(fixed) {}
 
@@ -67,6 +68,8 @@ void Importer::noteDecidedBy(Value value) {
       decidedBy.push_back(name.str());
 }
 
+Importer::~Importer() = default;
+
 OwningOpRef<ModuleOp> Importer::run() {
   module = ModuleOp::create(builder.getUnknownLoc());
   try {
@@ -74,6 +77,8 @@ OwningOpRef<ModuleOp> Importer::run() {
     main.opsets = &model.opsets;
     createFunction();
     bindInputs();
+    if (options.raise)
+      raiser = std::make_unique<Raiser>(*this, main);
     lowerNodes(model.graph.nodes, main);
     returnOutputs();
   } catch (const LoweringFailure &lowering) {
@@ -86,10 +91,13 @@ OwningOpRef<ModuleOp> Importer::run() {
   // What was made only to know its value goes.
   IRRewriter rewriter(builder.getContext());
   (void)runRegionDCE(rewriter, function->getRegions());
+  // What no lowering has checked: a node whose types or shapes do not fit makes IR that is not valid.
   ScopedDiagnosticHandler quiet(builder.getContext(), [&](Diagnostic &diagnostic) {
+    auto node = dyn_cast<NameLoc>(diagnostic.getLocation());
     if (!failure)
-      failure = ImportError{
-          internalError(fmt::format("{}: the imported graph is not valid: {}", model.path, diagnostic.str())), {}};
+      failure = ImportError{userError(fmt::format("{}: node '{}': its types or shapes do not fit ({})", model.path,
+                                                  node ? node.getName().str() : "?", diagnostic.str())),
+                            {}};
     return mlir::success();
   });
   if (mlir::failed(mlir::verify(*module)))
@@ -240,16 +248,35 @@ std::optional<Sizes> Importer::declaredShape(const Scope &scope, const std::stri
   return shape;
 }
 
+Tensor Importer::unpacked(const TensorData &data, Location loc) {
+  // Two or four elements a byte, the first in the lowest bits; in memory each has a byte, signed ones extended.
+  const unsigned bits = storedBits(data.type), perByte = 8 / bits;
+  auto type = RankedTensorType::get({static_cast<int64_t>(data.range->bytes)}, builder.getI8Type());
+  Tensor packed{builder.create<xf::ParamOp>(loc, type, data.weight), ElementType::UInt8};
+  Blocks blocks(builder, loc);
+  return blocks.generate(data.type, data.shape, [&](ArrayRef<Scalar> at) {
+    Scalar flat = blocks.integer(0);
+    for (auto [index, size] : llvm::zip(at, data.shape))
+      flat = flat * blocks.integer(size) + index;
+    Scalar place = flat.with(flat.value, ElementType::UInt64);
+    Scalar byte = blocks.at(packed, {shiftRight(place, place.same(perByte == 2 ? 1 : 2))});
+    Scalar low = cast(place & place.same(perByte - 1), ElementType::UInt8) * byte.same(bits);
+    Scalar code = shiftLeft(shiftRight(byte, low), byte.same(8 - bits)); // its bits at the top
+    const bool isSigned = data.type == ElementType::Int4 || data.type == ElementType::Int2;
+    code = code.with(code.value, isSigned ? ElementType::Int8 : ElementType::UInt8);
+    Scalar whole = shiftRight(code, code.same(8 - bits));
+    return whole.with(whole.value, data.type);
+  });
+}
+
 Tensor Importer::constant(const TensorData &data, const std::string &name) {
   Location loc = NameLoc::get(builder.getStringAttr(name));
   Type element = storageType(builder.getContext(), data.type);
   auto type = RankedTensorType::get(data.shape, element);
-  if (data.range) {
-    if (storedBits(data.type) < 8)
-      fail(fmt::format("initializer '{}' has {} bytes of {}, which are supported only up to {} bytes", name,
-                       data.range->bytes, nameOf(data.type), 4096));
-    return {builder.create<xf::ParamOp>(loc, type, name), data.type};
-  }
+  if (data.range && storedBits(data.type) < 8)
+    return unpacked(data, loc);
+  if (data.range)
+    return {builder.create<xf::ParamOp>(loc, type, data.weight), data.type};
   if (data.type == ElementType::Bool) {
     SmallVector<bool> bits;
     for (std::byte byte : data.bytes)
@@ -258,6 +285,10 @@ Tensor Importer::constant(const TensorData &data, const std::string &name) {
   }
   ArrayRef<char> raw(reinterpret_cast<const char *>(data.bytes.data()), data.bytes.size());
   return {builder.create<arith::ConstantOp>(loc, DenseElementsAttr::getFromRawBuffer(type, raw)), data.type};
+}
+
+std::optional<std::vector<std::byte>> Importer::bytesOf(const TensorData &data) const {
+  return data.range ? readRange(model, *data.range) : data.bytes;
 }
 
 void Importer::lowerNodes(const std::vector<Node> &nodes, Scope &scope) {
@@ -279,6 +310,8 @@ void Importer::lowerNode(const Node &node, Scope &scope) {
     nodeBuilder.fail("the op is not known{}", node.domain.empty() ? fmt::format(" (opset {})", version)
                                                                   : fmt::format(" (domain {})", node.domain));
   lowering(nodeBuilder);
+  if (raiser && &scope == &main)
+    raiser->visit(nodeBuilder);
   for (const std::string &output : node.outputs)
     if (!output.empty() && !scope.values.contains(output))
       nodeBuilder.fail("its output '{}' is not supported", output);

@@ -12,6 +12,8 @@
 
 namespace weft::frontend::onnx {
 
+class Raiser;
+
 /// Names and what they stand for: of the main graph, of a subgraph within it, or of a function's body.
 struct Scope {
   Scope *parent = nullptr;      // names of the graph around are seen, too; none for a function
@@ -33,6 +35,8 @@ public:
   Importer(mlir::MLIRContext &context, const Model &model, const GraphOptions &options,
            const std::map<std::string, std::vector<int64_t>> &fixed);
 
+  ~Importer();
+
   /// Null: see failure().
   mlir::OwningOpRef<mlir::ModuleOp> run();
   ImportError takeFailure() { return std::move(*failure); }
@@ -42,6 +46,8 @@ public:
   std::optional<Sizes> declaredShape(const Scope &scope, const std::string &name, unsigned depth = 0);
   std::vector<Bound> runGraph(const Graph &graph, Scope &around, llvm::ArrayRef<Bound> arguments);
   Tensor constant(const TensorData &data, const std::string &name);
+  /// The bytes of a tensor of the model, from its file if need be.
+  std::optional<std::vector<std::byte>> bytesOf(const TensorData &data) const;
   /// Remembers which inputs of the program decide `value`, for the error that follows.
   void noteDecidedBy(mlir::Value value);
   Evaluator evaluator;
@@ -49,6 +55,7 @@ public:
   mlir::OpBuilder builder;
 
 private:
+  Tensor unpacked(const TensorData &data, mlir::Location loc);
   const TensorData *initializerOf(const Graph &graph, const std::string &name);
   std::optional<Sizes> shapeOfUser(const Scope &scope, const std::string &name, unsigned depth);
   void createFunction();
@@ -71,6 +78,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp function;
   Scope main;
+  std::unique_ptr<Raiser> raiser; // null: graphs stay as they are exported
   /// The tensors of each input of the graph, as arguments of @main.
   struct Input {
     const ValueInfo *info;

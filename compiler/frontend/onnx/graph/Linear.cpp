@@ -18,14 +18,14 @@ void checkMatmul(NodeBuilder &n, Tensor a, Tensor b) {
 }
 
 void matmulOp(NodeBuilder &n) {
-  Tensor a = n.in(0), b = n.in(1);
+  Tensor a = n.numeric(0), b = n.numeric(1);
   n.requireSameType({a, b});
   checkMatmul(n, a, b);
   n.out(0, n.matmul(a, b, a.type));
 }
 
 void gemm(NodeBuilder &n) {
-  Tensor a = n.in(0), b = n.in(1), c = n.optional(2);
+  Tensor a = n.numeric(0), b = n.numeric(1), c = n.optional(2);
   n.requireSameType({a, b});
   n.require(a.rank() == 2 && b.rank() == 2, "its operands must have two dimensions");
   const bool turnA = n.number("transA", 0) != 0, turnB = n.number("transB", 0) != 0;

@@ -46,6 +46,19 @@ Tensor NodeBuilder::in(size_t i) {
   return value.parts[0];
 }
 
+Tensor NodeBuilder::floats(size_t i) {
+  Tensor x = in(i);
+  require(isFloat(x.type), "its input '{}' is of {}, but must be of floats", node.inputs[i], nameOf(x.type));
+  return x;
+}
+
+Tensor NodeBuilder::numeric(size_t i) {
+  Tensor x = in(i);
+  require(isFloat(x.type) || (isInteger(x.type) && storedBits(x.type) >= 8), "it is not defined for {}",
+          nameOf(x.type));
+  return x;
+}
+
 std::vector<Tensor> NodeBuilder::all() {
   std::vector<Tensor> tensors;
   for (size_t i = 0; i < inputs(); ++i)
@@ -57,8 +70,9 @@ void NodeBuilder::out(size_t i, Tensor tensor) { outBound(i, Bound{{tensor}, fal
 
 void NodeBuilder::outBound(size_t i, Bound bound) {
   for (const Tensor &part : bound.parts)
-    require(!part || part.elements() <= mostElementsOfTensor, "its result of [{}] is too large",
-            fmt::join(part.shape(), ", "));
+    if (part)
+      require(part.elements() <= mostElementsOfTensor, "its result of [{}] is too large",
+              fmt::join(part.shape(), ", "));
   if (wants(i))
     scope.values[node.outputs[i]] = std::move(bound);
 }

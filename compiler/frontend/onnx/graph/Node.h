@@ -52,6 +52,9 @@ public:
   bool wants(size_t i) const { return i < node.outputs.size() && !node.outputs[i].empty(); }
   /// Input `i`; it fails if there is none, or if it is a sequence.
   Tensor in(size_t i);
+  /// The same of floats, and of floats or integers of a byte and more.
+  Tensor floats(size_t i);
+  Tensor numeric(size_t i);
   Tensor optional(size_t i) { return has(i) ? in(i) : Tensor{}; }
   std::vector<Tensor> all();
   const Bound &bound(size_t i);

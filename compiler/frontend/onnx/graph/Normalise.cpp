@@ -33,7 +33,7 @@ Tensor stashed(NodeBuilder &n, Tensor x) {
 }
 
 void layerNormalization(NodeBuilder &n) {
-  Tensor x = n.in(0), scale = n.in(1), bias = n.optional(2);
+  Tensor x = n.floats(0), scale = n.in(1), bias = n.optional(2);
   const Sizes axes = axesFrom(n.axisOf(n.number("axis", -1), x.rank()), x.rank());
   Normalised result = normalise(n, stashed(n, x), axes, n.real("epsilon", 1e-5));
   Tensor y = n.castTo(result.value, x.type);
@@ -46,7 +46,7 @@ void layerNormalization(NodeBuilder &n) {
 }
 
 void rmsNormalization(NodeBuilder &n) {
-  Tensor x = n.in(0), scale = n.in(1);
+  Tensor x = n.floats(0), scale = n.in(1);
   const Sizes axes = axesFrom(n.axisOf(n.number("axis", -1), x.rank()), x.rank());
   const double epsilon = n.real("epsilon", 1e-5);
   Tensor wide = stashed(n, x),
@@ -65,7 +65,7 @@ Tensor alongChannels(NodeBuilder &n, Tensor vector, int64_t rank) {
 }
 
 void groupNormalization(NodeBuilder &n) {
-  Tensor x = n.in(0), scale = n.in(1), bias = n.in(2);
+  Tensor x = n.floats(0), scale = n.in(1), bias = n.in(2);
   const int64_t groups = n.number("num_groups");
   n.require(x.rank() >= 2 && groups > 0 && x.size(1) % groups == 0, "{} channels in {} groups",
             x.rank() < 2 ? 0 : x.size(1), groups);

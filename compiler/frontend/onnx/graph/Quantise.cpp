@@ -53,13 +53,17 @@ Scalar quantised(Scalar x, Scalar scale, std::optional<Scalar> zero, ElementType
 }
 
 void quantizeLinear(NodeBuilder &n) {
-  Tensor x = n.in(0), scale = n.in(1), zero = n.optional(2);
+  Tensor x = n.numeric(0), scale = n.floats(1), zero = n.optional(2);
   const auto named = static_cast<ElementType>(n.number("output_dtype", 0));
   const ElementType type = zero ? zero.type : named != ElementType::Undefined ? named : ElementType::UInt8;
   n.require(isSmallFloat(type) || (isInteger(type) && storedBits(type) <= 32), "it cannot quantise to {}",
             nameOf(type));
+  if (zero)
+    n.require(zero.elements() == scale.elements(), "it has {} zero points for {} scales", zero.elements(),
+              scale.elements());
   const auto given = static_cast<ElementType>(n.number("precision", 0));
   const ElementType precision = given != ElementType::Undefined ? given : isFloat(x.type) ? x.type : scale.type;
+  n.require(isFloat(precision), "it computes in {}", nameOf(precision));
   const Saturate saturate = n.number("saturate", 1) ? Saturate::Yes : Saturate::No;
   const int64_t block = n.number("block_size", 0);
   scale = spread(n, scale, x, block);
@@ -72,9 +76,11 @@ void quantizeLinear(NodeBuilder &n) {
 }
 
 void dequantizeLinear(NodeBuilder &n) {
-  Tensor x = n.in(0), scale = n.in(1), zero = n.optional(2);
+  Tensor x = n.in(0), scale = n.floats(1), zero = n.optional(2);
   const auto named = static_cast<ElementType>(n.number("output_dtype", 0));
   const ElementType type = named != ElementType::Undefined ? named : scale.type;
+  n.require(isInteger(x.type) || isSmallFloat(x.type), "it cannot dequantise {}", nameOf(x.type));
+  n.require(isFloat(type) && (!zero || zero.type == x.type), "its types do not fit");
   const int64_t block = n.number("block_size", 0);
   SmallVector<Tensor> operands = {x, spread(n, scale, x, block)};
   if (zero && !isSmallFloat(x.type))
@@ -89,7 +95,7 @@ void dequantizeLinear(NodeBuilder &n) {
 }
 
 void dynamicQuantizeLinear(NodeBuilder &n) {
-  Tensor x = n.in(0);
+  Tensor x = n.floats(0);
   Sizes axes;
   for (int64_t axis = 0; axis < x.rank(); ++axis)
     axes.push_back(axis);

@@ -40,6 +40,10 @@ const Registry &allOps() {
     addChannelNorm(all);
     addResize(all);
     addRecurrent(all);
+    addSampling(all);
+    addSignal(all);
+    addSelect(all);
+    addLoss(all);
     addContribAttention(all);
     addContrib(all);
     return all;

@@ -42,6 +42,10 @@ void addPool(Registry &registry);
 void addChannelNorm(Registry &registry);
 void addResize(Registry &registry);
 void addRecurrent(Registry &registry);
+void addSampling(Registry &registry);
+void addSignal(Registry &registry);
+void addSelect(Registry &registry);
+void addLoss(Registry &registry);
 void addContribAttention(Registry &registry);
 /// After those of ONNX itself.
 void addContrib(Registry &registry);

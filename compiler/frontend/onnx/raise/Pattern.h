@@ -1,0 +1,68 @@
+// Looks backwards from a value of the main graph: which node made it, and which constants went in.
+#pragma once
+
+#include "compiler/frontend/onnx/graph/Importer.h"
+
+#include "llvm/ADT/StringRef.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weft::frontend::onnx {
+
+class Pattern {
+public:
+  Pattern(Importer &importer, Scope &scope) : importer(importer), scope(scope) {}
+
+  /// What is asked about from now on may be made by `node`.
+  void add(const Node &node);
+
+  /// The value without what does not change it: Identity, Dropout, Cast to its own type.
+  std::string source(const std::string &name);
+  /// The node that makes `name` (its source) as its first output, if it is an `op` of ONNX or of ONNX Runtime; null: it
+  /// is none.
+  const Node *madeBy(const std::string &name, llvm::StringRef op);
+  /// The node that makes `name`, as any of its outputs, and which.
+  std::pair<const Node *, size_t> maker(const std::string &name);
+
+  /// Null: `name` is not a tensor.
+  Tensor value(const std::string &name);
+  /// The numbers of a constant; none: it is not known at compile time.
+  std::optional<std::vector<double>> numbers(const std::string &name);
+  std::optional<std::vector<int64_t>> integers(const std::string &name);
+  std::optional<double> number(const std::string &name);
+  bool isNumber(const std::string &name, double wanted);
+  /// Whether no input of the program is behind it.
+  bool isWeight(const std::string &name);
+
+  struct WithNumber {
+    std::string other;
+    double number = 0;
+  };
+  /// `name` = other * number, written as Mul or Div.
+  std::optional<WithNumber> scaled(const std::string &name);
+  /// `name` = other + number, written as Add or Sub.
+  std::optional<WithNumber> shifted(const std::string &name);
+  /// The two operands of a node of kind `op`.
+  std::optional<std::pair<std::string, std::string>> operands(const std::string &name, llvm::StringRef op);
+  /// Of the two operands of `op`, that one for which `first` holds, then the other.
+  std::optional<std::pair<std::string, std::string>> operands(const std::string &name, llvm::StringRef op,
+                                                              llvm::function_ref<bool(const std::string &)> first);
+  /// `name` is the `wanted`-th power of the result, as Pow or Mul with itself.
+  std::optional<std::string> squared(const std::string &name);
+
+  int64_t attribute(const Node &node, const std::string &name, int64_t otherwise);
+  /// Whether a node reduces or normalises the last dimension alone, by attribute or second input.
+  bool overLastAxis(const Node &node, const std::string &attribute);
+
+  Importer &importer;
+  Scope &scope;
+
+private:
+  std::map<std::string, std::pair<const Node *, size_t>> makers;
+  std::map<std::string, std::optional<std::vector<double>>> memo;
+};
+
+} // namespace weft::frontend::onnx

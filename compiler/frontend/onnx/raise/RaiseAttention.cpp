@@ -1,0 +1,265 @@
+// softmax(scale · q · kᵀ + mask) · v, with what exporters put around it: heads in a dimension of their own, keys
+// repeated for the queries that share them, the scale on either factor, masks as sums or selections.
+#include "compiler/frontend/onnx/raise/Raise.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace weft::frontend::onnx {
+namespace {
+
+/// A score below this is none: exporters write -inf, the least float or -10000.
+constexpr double hidden = -9999;
+
+} // namespace
+
+/// Where(condition, scores, nothing), or the other way round: the condition as a bias.
+std::optional<Raiser::Scores> Raiser::chosenScores(NodeBuilder &n, const Node &where) {
+  for (size_t i : {1, 2}) {
+    std::optional<double> other = p.number(where.inputs[3 - i]);
+    if (!other || *other > hidden)
+      continue;
+    std::optional<Scores> scores = scoresOf(n, where.inputs[i]);
+    if (!scores)
+      continue;
+    Tensor condition = p.value(where.inputs[0]);
+    const double bias = *other;
+    scores->biases.push_back({"", n.elementwiseRaw(ElementType::Float, {condition}, [&](ArrayRef<Scalar> a) {
+                                Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
+                                return i == 1 ? select(a[0], zero, zero.same(bias))
+                                              : select(a[0], zero.same(bias), zero);
+                              })});
+    return scores;
+  }
+  return std::nullopt;
+}
+
+std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string &name) {
+  Tensor value = p.value(name);
+  if (!value || value.rank() != 4 || value.type != ElementType::Float)
+    return std::nullopt;
+  if (auto product = p.operands(name, "MatMul")) {
+    Tensor q = p.value(product->first), k = p.value(product->second);
+    if (q.rank() != 4 || k.rank() != 4 || q.elements() == 0 || k.elements() == 0)
+      return std::nullopt;
+    return Scores{product->first, product->second, 1, 0, {}};
+  }
+  if (const Node *where = p.madeBy(name, "Where"))
+    return chosenScores(n, *where);
+  if (auto scaled = p.scaled(name)) {
+    // cap · tanh(scores / cap), or a scale.
+    if (const Node *tangent = p.madeBy(scaled->other, "Tanh")) {
+      auto inner = p.scaled(tangent->inputs[0]);
+      std::optional<Scores> scores = inner ? scoresOf(n, inner->other) : std::nullopt;
+      if (!scores || scores->softcap != 0 || !scores->biases.empty() ||
+          std::fabs(inner->number * scaled->number - 1) > 1e-5)
+        return std::nullopt;
+      scores->softcap = scaled->number;
+      return scores;
+    }
+    std::optional<Scores> scores = scoresOf(n, scaled->other);
+    if (!scores || scores->softcap != 0 || !scores->biases.empty())
+      return std::nullopt;
+    scores->scale *= scaled->number;
+    return scores;
+  }
+  auto sum = p.operands(name, "Add");
+  if (!sum)
+    return std::nullopt;
+  for (bool swap : {false, true}) {
+    if (swap)
+      std::swap(sum->first, sum->second);
+    Tensor bias = p.value(sum->second);
+    if (!bias || bias.type != ElementType::Float || bias.rank() > 4 || p.madeBy(sum->second, "MatMul"))
+      continue;
+    if (std::optional<Scores> scores = scoresOf(n, sum->first)) {
+      scores->biases.push_back({sum->second, bias});
+      return scores;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Keys or values before each head was repeated: Reshape(Expand(Unsqueeze(x))).
+std::string Raiser::unrepeated(const std::string &name) {
+  const Node *merge = p.madeBy(name, "Reshape"), *repeat = merge ? p.madeBy(merge->inputs[0], "Expand") : nullptr;
+  if (!repeat)
+    return name;
+  auto [split, output] = p.maker(repeat->inputs[0]);
+  if (!split || (split->op != "Unsqueeze" && split->op != "Reshape"))
+    return name;
+  Tensor whole = p.value(name), wide = p.value(merge->inputs[0]), x = p.value(split->inputs[0]);
+  if (whole.rank() != 4 || wide.rank() != 5 || x.rank() != 4)
+    return name;
+  const Sizes expected = {x.size(0), x.size(1), wide.size(2), x.size(2), x.size(3)};
+  const Sizes merged = {x.size(0), x.size(1) * wide.size(2), x.size(2), x.size(3)};
+  const Sizes single = {x.size(0), x.size(1), 1, x.size(2), x.size(3)};
+  if (wide.shape() != ArrayRef<int64_t>(expected) || whole.shape() != ArrayRef<int64_t>(merged) ||
+      p.value(repeat->inputs[0]).shape() != ArrayRef<int64_t>(single))
+    return name;
+  return p.source(split->inputs[0]);
+}
+
+std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &given) {
+  const std::string name = p.source(given);
+  Tensor x = p.value(name);
+  if (!x || x.rank() != 4 || x.type != ElementType::Float || x.elements() == 0)
+    return std::nullopt;
+  const int64_t batch = x.size(0), count = x.size(1), tokens = x.size(2), size = x.size(3);
+  if (auto found = heads.find(name); found != heads.end())
+    return Heads{found->second, 1};
+  if (auto scaled = p.scaled(name)) {
+    std::optional<Heads> inner = headsOf(n, scaled->other);
+    if (inner)
+      inner->factor *= scaled->number;
+    return inner;
+  }
+  if (std::optional<Rope> rope = ropeOf(name)) {
+    std::optional<Heads> inner = headsOf(n, rope->x);
+    if (inner && inner->factor == 1) {
+      Tensor rows = emitRope(n, *rope, inner->rows, size, batch);
+      heads[name] = rows;
+      return Heads{rows, 1};
+    }
+  }
+  if (std::optional<Norm> norm = normOf(name); norm && p.value(norm->gamma).elements() == size) {
+    std::optional<Heads> inner = headsOf(n, norm->x);
+    if (Tensor rows = inner && inner->factor == 1 ? emitNorm(n, *norm, inner->rows) : Tensor{}) {
+      heads[name] = rows;
+      return Heads{rows, 1};
+    }
+  }
+  if (const Node *node = p.madeBy(name, "Transpose")) {
+    auto order = node->attributes.find("perm");
+    if (order != node->attributes.end() && order->second.numbers == std::vector<int64_t>{0, 2, 1, 3})
+      return Heads{rowsOf(n, node->inputs[0], count * size), 1};
+  }
+  return Heads{n.reshape(n.transpose(x, {0, 2, 1, 3}), {batch * tokens, count * size}), 1};
+}
+
+/// Rows of the keys whose transpose [batch, heads, size, tokens] the scores are made with.
+std::optional<Raiser::Heads> Raiser::keysOf(NodeBuilder &n, const std::string &name) {
+  if (auto scaled = p.scaled(name)) {
+    std::optional<Heads> inner = keysOf(n, scaled->other);
+    if (inner)
+      inner->factor *= scaled->number;
+    return inner;
+  }
+  Tensor transposed = p.value(name);
+  if (const Node *node = p.madeBy(name, "Transpose")) {
+    auto order = node->attributes.find("perm");
+    if (order == node->attributes.end())
+      return std::nullopt;
+    if (order->second.numbers == std::vector<int64_t>{0, 1, 3, 2})
+      return headsOf(n, unrepeated(node->inputs[0]));
+    if (order->second.numbers == std::vector<int64_t>{0, 2, 3, 1})
+      return Heads{rowsOf(n, node->inputs[0], transposed.size(1) * transposed.size(2)), 1};
+  }
+  return Heads{n.reshape(n.transpose(transposed, {0, 3, 1, 2}),
+                         {transposed.size(0) * transposed.size(3), transposed.size(1) * transposed.size(2)}),
+               1};
+}
+
+/// What a mask whose numbers are known comes to, if it hides what a causal one does, or nothing.
+std::optional<Raiser::Mask> Raiser::knownMask(const std::string &name, int64_t rows, int64_t keys) {
+  Tensor mask = p.value(name);
+  std::optional<std::vector<double>> numbers = p.numbers(name);
+  if (!numbers || numbers->empty())
+    return std::nullopt;
+  if (llvm::all_of(*numbers, [](double number) { return number == 0; }))
+    return Mask{};
+  if (static_cast<int64_t>(numbers->size()) != rows * keys || mask.rank() < 2 || mask.size(mask.rank() - 1) != keys ||
+      !llvm::all_of(*numbers, [](double number) { return number == 0 || number < hidden; }))
+    return std::nullopt;
+  auto sees = [&](int64_t row, int64_t key) { return (*numbers)[static_cast<size_t>(row * keys + key)] == 0; };
+  // The window is what the last row, which may look furthest back, sees.
+  int64_t first = 0;
+  while (first < keys && !sees(rows - 1, first))
+    ++first;
+  const int64_t window = keys - first;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t key = 0; key < keys; ++key) {
+      const int64_t own = row + keys - rows;
+      if (sees(row, key) != (key <= own && key > own - window))
+        return std::nullopt;
+    }
+  if (keys < rows)
+    return std::nullopt;
+  return Mask{true, first == 0 ? 0 : window, {}};
+}
+
+std::optional<Raiser::Mask> Raiser::maskOf(NodeBuilder &n, const std::vector<Bias> &biases, ArrayRef<int64_t> scores) {
+  Mask mask;
+  for (const Bias &bias : biases) {
+    std::optional<Mask> known = bias.name.empty() ? std::nullopt : knownMask(bias.name, scores[2], scores[3]);
+    if (known && (!known->causal || !mask.causal)) {
+      mask.causal |= known->causal;
+      mask.window = std::max(mask.window, known->window);
+      continue;
+    }
+    std::optional<Sizes> both = broadcastShapes(bias.value.shape(), scores);
+    if (!both || ArrayRef<int64_t>(*both) != scores)
+      return std::nullopt;
+    Sizes shape(4 - bias.value.shape().size(), 1);
+    shape.append(bias.value.shape().begin(), bias.value.shape().end());
+    Tensor own = n.reshape(bias.value, shape);
+    if (shape[3] != scores[3]) {
+      shape[3] = scores[3];
+      own = n.broadcast(own, shape);
+    }
+    mask.bias = mask.bias ? n.add(mask.bias, own) : own;
+  }
+  return mask;
+}
+
+bool Raiser::raiseAttention(NodeBuilder &n) {
+  auto product = n.node.op == "MatMul" ? p.operands(n.node.outputs[0], "MatMul") : std::nullopt;
+  if (!product)
+    return false;
+  // Rows without a key may have been made zeros: where no mask hides them all, there are none.
+  bool guarded = false;
+  std::string probabilities = product->first;
+  if (const Node *where = p.madeBy(probabilities, "Where"); where && p.isNumber(where->inputs[1], 0))
+    if (const Node *test = p.madeBy(where->inputs[0], "IsNaN");
+        test && p.source(test->inputs[0]) == p.source(where->inputs[2])) {
+      guarded = true;
+      probabilities = p.source(where->inputs[2]);
+    }
+  const Node *softmax = p.madeBy(probabilities, "Softmax");
+  Tensor weights = softmax ? p.value(probabilities) : Tensor{};
+  // Before opset 13 a softmax without an axis was over all dimensions but the first.
+  if (!softmax || weights.rank() != 4 || !p.overLastAxis(*softmax, "axis") ||
+      (n.opset < 13 && !softmax->attributes.contains("axis")))
+    return false;
+  std::optional<Scores> scores = scoresOf(n, p.source(softmax->inputs[0]));
+  if (!scores || p.value(product->second).rank() != 4)
+    return false;
+  const int64_t batch = weights.size(0), count = weights.size(1), size = p.value(scores->q).size(3);
+  std::optional<Heads> q = headsOf(n, scores->q), k = keysOf(n, scores->k);
+  const bool repeated = k && k->rows.size(1) == count * size;
+  const std::string values = repeated ? product->second : unrepeated(product->second);
+  std::optional<Heads> v = headsOf(n, values);
+  if (!q || !k || !v || v->factor != 1)
+    return false;
+  const int64_t kvCount = p.value(values).size(1);
+  // Keys and values have as many heads, on as many batches.
+  if (kvCount == 0 || count % kvCount != 0 || k->rows.size(1) != kvCount * size ||
+      p.value(scores->q).size(0) != batch || k->rows.size(0) != batch * weights.size(3) ||
+      v->rows.size(0) != k->rows.size(0))
+    return false;
+  std::optional<Mask> mask = maskOf(n, scores->biases, weights.shape());
+  if (!mask || (guarded && mask->bias))
+    return false;
+  auto float64 = [&](double number) { return n.b.getF64FloatAttr(number); };
+  auto integer = [&](int64_t number) { return n.b.getI64IntegerAttr(number); };
+  Value rows = n.b.create<xf::AttendOp>(
+      n.loc, q->rows.value, k->rows.value, v->rows.value, mask->bias ? mask->bias.value : Value(), integer(count),
+      integer(kvCount), float64(scores->scale * q->factor * k->factor), mask->causal ? n.b.getUnitAttr() : UnitAttr(),
+      mask->window ? integer(mask->window) : IntegerAttr(),
+      scores->softcap != 0 ? float64(scores->softcap) : FloatAttr(), batch != 1 ? integer(batch) : IntegerAttr());
+  setHeads(n, n.node.outputs[0], {rows, ElementType::Float});
+  return true;
+}
+
+} // namespace weft::frontend::onnx

@@ -1,0 +1,279 @@
+// Products with weights, activations, and the gated MLP that they make up.
+#include "compiler/frontend/onnx/raise/Raise.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace weft::frontend::onnx {
+namespace {
+
+bool isWeightType(Type type) { return type.isF32() || type.isF16() || type.isBF16(); }
+
+Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
+
+} // namespace
+
+/// A matrix as xf has it, out x in. `transposed`: it is stored so.
+Value Raiser::weightMatrix(NodeBuilder &n, const std::string &name, bool transposed) {
+  std::string from = p.source(name);
+  if (!p.isWeight(from))
+    return {};
+  // A half float that is only made wider is read as it is stored.
+  if (const Node *node = p.madeBy(from, "Cast"); node && p.value(from).type == ElementType::Float)
+    if (Tensor narrow = p.value(node->inputs[0]); narrow && isWeightType(elementOf(narrow.value)))
+      from = p.source(node->inputs[0]);
+  if (const Node *node = p.madeBy(from, "Transpose"); node && p.value(from).rank() == 2) {
+    auto order = node->attributes.find("perm");
+    if (order == node->attributes.end() || order->second.numbers == std::vector<int64_t>{1, 0}) {
+      from = p.source(node->inputs[0]);
+      transposed = !transposed;
+    }
+  }
+  Tensor w = p.value(from);
+  if (w.rank() != 2 || !isWeightType(elementOf(w.value)) || w.elements() == 0)
+    return {};
+  return transposed ? w.value : n.transpose(w, {1, 0}).value;
+}
+
+Value Raiser::weightVector(NodeBuilder &n, const std::string &name, int64_t size) {
+  Tensor v = p.value(name);
+  if (!v || !p.isWeight(name) || !isWeightType(elementOf(v.value)) || v.elements() != size || size == 0)
+    return {};
+  for (int64_t d = 0; d + 1 < v.rank(); ++d)
+    if (v.size(d) != 1)
+      return {};
+  return n.reshape(v, {size}).value;
+}
+
+std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string &name) {
+  auto [node, output] = p.maker(name);
+  if (!node || output != 0)
+    return std::nullopt;
+  if (node->op == "MatMul" && node->domain.empty()) {
+    Tensor x = p.value(node->inputs[0]);
+    if (!x || x.type != ElementType::Float || x.rank() < 2)
+      return std::nullopt;
+    if (Value w = weightMatrix(n, node->inputs[1], false))
+      return Linear{p.source(node->inputs[0]), {}, w, {}};
+    return std::nullopt;
+  }
+  if (node->op == "Gemm") {
+    auto real = [&](const char *attribute) {
+      auto found = node->attributes.find(attribute);
+      return found == node->attributes.end() ? 1.0 : found->second.real;
+    };
+    const bool biased = node->inputs.size() > 2 && !node->inputs[2].empty();
+    if (p.attribute(*node, "transA", 0) || real("alpha") != 1 || (biased && real("beta") != 1))
+      return std::nullopt;
+    Value w = weightMatrix(n, node->inputs[1], p.attribute(*node, "transB", 0) != 0);
+    if (!w)
+      return std::nullopt;
+    Linear linear{p.source(node->inputs[0]), {}, w, {}};
+    if (biased && !(linear.bias = weightVector(n, node->inputs[2], cast<RankedTensorType>(w.getType()).getDimSize(0))))
+      return std::nullopt;
+    return linear;
+  }
+  if (node->op != "Add" || node->inputs.size() != 2)
+    return std::nullopt;
+  for (size_t i : {0, 1}) {
+    auto found = linears.find(p.source(node->inputs[i]));
+    if (found == linears.end() || found->second.bias)
+      continue;
+    Linear linear = found->second;
+    const int64_t size = cast<RankedTensorType>(linear.weight.getType()).getDimSize(0);
+    if (p.value(node->inputs[1 - i]) && p.value(node->inputs[1 - i]).rank() <= p.value(name).rank() &&
+        (linear.bias = weightVector(n, node->inputs[1 - i], size)))
+      return linear;
+  }
+  return std::nullopt;
+}
+
+bool Raiser::raiseLinear(NodeBuilder &n) {
+  std::optional<Linear> linear = linearOf(n, n.node.outputs[0]);
+  if (!linear)
+    return false;
+  const auto type = cast<RankedTensorType>(linear->weight.getType());
+  Tensor out = p.value(n.node.outputs[0]);
+  if (out.size(out.rank() - 1) != type.getDimSize(0))
+    return false;
+  linear->rows = rowsOf(n, linear->x, type.getDimSize(1)).value;
+  Value rows = n.b.create<xf::LinearOp>(n.loc, linear->rows, linear->weight, linear->bias);
+  setRows(n, n.node.outputs[0], {rows, ElementType::Float});
+  linears[n.node.outputs[0]] = *linear;
+  return true;
+}
+
+/// Parts of a product's columns are products with rows of the weight.
+void Raiser::splitLinear(NodeBuilder &n) {
+  if (n.node.op != "Split" && n.node.op != "Slice")
+    return;
+  auto found = linears.find(p.source(n.node.inputs[0]));
+  Tensor whole = p.value(n.node.inputs[0]);
+  if (found == linears.end() || found->second.bias)
+    return;
+  const int64_t last = whole.rank() - 1;
+  int64_t offset = 0;
+  if (n.node.op == "Split") {
+    if (const int64_t axis = n.number("axis", 0); axis != -1 && axis != last)
+      return;
+  } else {
+    std::optional<std::vector<int64_t>> starts = n.known(1), axes = n.known(3);
+    if (!starts || !axes || starts->size() != 1 || ((*axes)[0] != -1 && (*axes)[0] != last) ||
+        (n.has(4) && n.known(4) != std::vector<int64_t>{1}))
+      return;
+    offset = (*starts)[0] < 0 ? (*starts)[0] + whole.size(last) : (*starts)[0];
+  }
+  const Tensor weight{found->second.weight, ElementType::Float};
+  for (const std::string &name : n.node.outputs) {
+    Tensor part = p.value(name);
+    const int64_t size = part ? part.size(last) : 0;
+    if (size == 0 || offset + size > weight.size(0))
+      return;
+    Linear own = found->second;
+    const ElementType type = elementOf(weight.value).isF32()   ? ElementType::Float
+                             : elementOf(weight.value).isF16() ? ElementType::Float16
+                                                               : ElementType::BFloat16;
+    own.weight = n.slice({weight.value, type}, {offset, 0}, {size, weight.size(1)}).value;
+    linears[name] = own;
+    offset += size;
+  }
+}
+
+/// down · (activation(gate · x) ∘ (up · x))
+bool Raiser::raiseGatedMlp(NodeBuilder &n) {
+  std::optional<Linear> down = n.node.op == "MatMul" ? linearOf(n, n.node.outputs[0]) : std::nullopt;
+  auto product = down ? p.operands(down->x, "Mul") : std::nullopt;
+  if (!product)
+    return false;
+  for (bool swap : {false, true}) {
+    if (swap)
+      std::swap(product->first, product->second);
+    std::optional<Activated> activated = activationOf(product->first);
+    auto gate = activated ? linears.find(p.source(activated->x)) : linears.end(), up = linears.find(product->second);
+    if (gate == linears.end() || up == linears.end() || gate->second.bias || up->second.bias ||
+        gate->second.rows != up->second.rows || gate->second.weight.getType() != up->second.weight.getType())
+      continue;
+    const auto type = cast<RankedTensorType>(down->weight.getType());
+    if (type.getDimSize(0) != cast<RankedTensorType>(gate->second.weight.getType()).getDimSize(1))
+      continue;
+    Value x = gate->second.rows;
+    Value rows =
+        n.b.create<xf::GatedMlpOp>(n.loc, x, gate->second.weight, up->second.weight, down->weight, activated->kind);
+    setRows(n, n.node.outputs[0], {rows, ElementType::Float});
+    return true;
+  }
+  return false;
+}
+
+/// x of k · (x + 0.044715 x³), k = √(2/π).
+std::optional<std::string> Raiser::cubicOf(const std::string &name) {
+  auto outer = p.scaled(name);
+  auto cubeOf = [&](const std::string &cube) -> std::optional<std::string> {
+    if (auto both = p.operands(cube, "Pow"); both && p.isNumber(both->second, 3))
+      return both->first;
+    std::optional<std::string> x;
+    auto both = p.operands(cube, "Mul", [&](const std::string &square) { return (x = p.squared(square)).has_value(); });
+    return both && both->second == *x ? x : std::nullopt;
+  };
+  auto termOf = [&](const std::string &term) -> std::optional<std::string> {
+    auto scaled = p.scaled(term);
+    if (!scaled || std::fabs(scaled->number - 0.044715) > 1e-6)
+      return std::nullopt;
+    return cubeOf(scaled->other);
+  };
+  if (!outer || std::fabs(outer->number - std::sqrt(2 / M_PI)) > 1e-5)
+    return std::nullopt;
+  std::optional<std::string> x;
+  auto sum = p.operands(outer->other, "Add", [&](const std::string &term) { return (x = termOf(term)).has_value(); });
+  return sum && sum->second == *x ? x : std::nullopt;
+}
+
+/// x · ½ · (1 + erf(x / √2)), or with the tangent, its factors in any order.
+std::optional<Raiser::Activated> Raiser::geluOf(const std::string &name) {
+  // Factors of the product, down to `x` and to what is no product.
+  std::vector<std::string> factors;
+  double number = 1;
+  auto take = [&](auto &&self, const std::string &factor, int depth) -> void {
+    if (auto scaled = p.scaled(factor); scaled && depth < 4) {
+      number *= scaled->number;
+      return self(self, scaled->other, depth + 1);
+    }
+    if (auto both = p.operands(factor, "Mul"); both && depth < 2) {
+      self(self, both->first, depth + 1);
+      return self(self, both->second, depth + 1);
+    }
+    factors.push_back(p.source(factor));
+  };
+  if (!p.operands(name, "Mul"))
+    return std::nullopt;
+  take(take, name, 0);
+  for (size_t i = 0; i < factors.size(); ++i) {
+    auto sum = p.shifted(factors[i]);
+    if (!sum || sum->number != 1)
+      continue;
+    std::optional<std::string> x;
+    xf::Activation kind = xf::Activation::Gelu;
+    if (const Node *erf = p.madeBy(sum->other, "Erf")) {
+      auto inner = p.scaled(erf->inputs[0]);
+      if (inner && std::fabs(inner->number - std::sqrt(0.5)) < 1e-6)
+        x = inner->other;
+    } else if (const Node *tangent = p.madeBy(sum->other, "Tanh")) {
+      x = cubicOf(tangent->inputs[0]);
+      kind = xf::Activation::GeluTanh;
+    }
+    if (!x || std::fabs(number - 0.5) > 1e-7 || factors.size() != 2 || factors[1 - i] != p.source(*x))
+      continue;
+    return Activated{kind, *x};
+  }
+  return std::nullopt;
+}
+
+std::optional<Raiser::Activated> Raiser::activationOf(const std::string &name) {
+  auto [node, output] = p.maker(name);
+  if (!node || output != 0 || node->inputs.empty())
+    return std::nullopt;
+  const std::string &x = node->inputs[0], &op = node->op;
+  const bool alone = node->inputs.size() == 1 || node->inputs[1].empty();
+  auto real = [&](const char *attribute, double otherwise) {
+    auto found = node->attributes.find(attribute);
+    return found == node->attributes.end() ? otherwise : static_cast<double>(found->second.real);
+  };
+  if (op == "Relu")
+    return Activated{xf::Activation::Relu, x};
+  if (op == "Swish" && real("alpha", 1) == 1)
+    return Activated{xf::Activation::Silu, x};
+  if (op == "QuickGelu" && std::fabs(real("alpha", 1.702) - 1.702) < 1e-6)
+    return Activated{xf::Activation::QuickGelu, x};
+  if (op == "FastGelu" && alone)
+    return Activated{xf::Activation::GeluTanh, x};
+  if (op == "Gelu") {
+    auto found = node->attributes.find("approximate");
+    const bool tangent = found != node->attributes.end() && found->second.text == "tanh";
+    return Activated{tangent ? xf::Activation::GeluTanh : xf::Activation::Gelu, x};
+  }
+  std::optional<Activated> gated;
+  auto both = p.operands(name, "Mul", [&](const std::string &factor) {
+    const Node *sigmoid = p.madeBy(factor, "Sigmoid");
+    if (!sigmoid)
+      return false;
+    gated = Activated{xf::Activation::Silu, p.source(sigmoid->inputs[0])};
+    if (auto scaled = p.scaled(gated->x); scaled && std::fabs(scaled->number - 1.702) < 1e-6)
+      gated = Activated{xf::Activation::QuickGelu, scaled->other};
+    return true;
+  });
+  if (both && gated && both->second == gated->x)
+    return gated;
+  return geluOf(name);
+}
+
+bool Raiser::raiseActivation(NodeBuilder &n) {
+  std::optional<Activated> activated = activationOf(n.node.outputs[0]);
+  if (!activated || !hasRows(activated->x) || p.value(activated->x).shape() != p.value(n.node.outputs[0]).shape())
+    return false;
+  Value x = plain[p.source(activated->x)].value;
+  setRows(n, n.node.outputs[0], {n.b.create<xf::ActivationOp>(n.loc, x, activated->kind), ElementType::Float});
+  return true;
+}
+
+} // namespace weft::frontend::onnx

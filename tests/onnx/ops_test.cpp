@@ -1,0 +1,453 @@
+// Ops of vision, speech and quantised models against their definitions, written as plain loops.
+#include "tests/onnx/GraphMaker.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+
+using namespace weft;
+using namespace weft::test;
+using frontend::onnx::ElementType;
+
+namespace {
+
+/// A tensor of the tests: numbers by index.
+struct Array {
+  Shape shape;
+  std::vector<float> data;
+
+  explicit Array(Shape sizes, float fill = 0)
+      : shape(std::move(sizes)),
+        data(static_cast<size_t>(std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<>())), fill) {}
+  size_t flat(const Shape &at) const {
+    int64_t place = 0;
+    for (size_t d = 0; d < shape.size(); ++d)
+      place = place * shape[d] + at[d];
+    return static_cast<size_t>(place);
+  }
+  float &operator[](const Shape &at) { return data[flat(at)]; }
+  float operator[](const Shape &at) const { return data[flat(at)]; }
+  bool holds(const Shape &at) const {
+    for (size_t d = 0; d < shape.size(); ++d)
+      if (at[d] < 0 || at[d] >= shape[d])
+        return false;
+    return true;
+  }
+};
+
+void forEach(const Shape &shape, const std::function<void(const Shape &)> &visit) {
+  Shape at(shape.size(), 0);
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end())
+    return;
+  while (true) {
+    visit(at);
+    size_t d = shape.size();
+    while (d-- > 0) {
+      if (++at[d] < shape[d])
+        break;
+      at[d] = 0;
+    }
+    if (d == SIZE_MAX)
+      return;
+  }
+}
+
+Array random(const Shape &shape, uint32_t seed, float scale = 1) {
+  Array array(shape);
+  std::mt19937 engine(seed);
+  std::normal_distribution<float> normal(0, scale);
+  for (float &number : array.data)
+    number = normal(engine);
+  return array;
+}
+
+/// The outputs of one node whose inputs are arrays, given when it runs.
+Computed run(const std::string &op, const std::vector<Array> &inputs, const Attributes &attributes, size_t outputs = 1,
+             const std::string &domain = "", int64_t opset = 18) {
+  GraphMaker g(opset);
+  std::vector<std::string> names;
+  std::vector<std::vector<std::byte>> bytes;
+  for (const Array &array : inputs) {
+    names.push_back(g.floats("x" + std::to_string(names.size()), array.shape));
+    bytes.push_back(bytesOf(array.data));
+  }
+  for (const std::string &name : g.nodes(op, names, outputs, attributes, domain))
+    g.output(name);
+  Result<Computed> computed = compute(g.model, bytes);
+  if (!computed)
+    FAIL(computed.error().message);
+  return std::move(*computed);
+}
+
+void checkEqual(const std::vector<float> &got, const std::vector<float> &wanted, double tolerance = 2e-6) {
+  CHECK(relativeError(got, wanted) < tolerance);
+}
+
+using Ints = std::vector<int64_t>;
+
+struct WindowCase {
+  Shape in, kernel;
+  Ints strides, pads, dilations;
+};
+
+/// Sizes of the result, and where window `at` has element `k`.
+Shape windowSizes(const WindowCase &c) {
+  Shape out;
+  for (size_t d = 0; d < c.kernel.size(); ++d)
+    out.push_back((c.in[d] + c.pads[d] + c.pads[d + c.kernel.size()] - c.dilations[d] * (c.kernel[d] - 1) - 1) /
+                      c.strides[d] +
+                  1);
+  return out;
+}
+
+const std::vector<WindowCase> windows = {{{9}, {3}, {2}, {1, 2}, {1}},
+                                         {{7, 6}, {3, 2}, {2, 1}, {1, 0, 0, 1}, {1, 2}},
+                                         {{4, 5, 3}, {2, 3, 2}, {1, 2, 1}, {0, 1, 1, 1, 0, 0}, {1, 1, 2}}};
+
+Attributes attributesOf(const WindowCase &c) {
+  return {{"strides", c.strides}, {"pads", c.pads}, {"dilations", c.dilations}};
+}
+
+Shape joined(const Shape &a, const Shape &b) {
+  Shape out(a);
+  out.insert(out.end(), b.begin(), b.end());
+  return out;
+}
+
+Shape placeIn(const WindowCase &c, const Shape &at, const Shape &k) {
+  Shape place;
+  for (size_t d = 0; d < c.kernel.size(); ++d)
+    place.push_back(at[d] * c.strides[d] + k[d] * c.dilations[d] - c.pads[d]);
+  return place;
+}
+
+float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
+
+} // namespace
+
+TEST_CASE("convolutions of any rank, with groups") {
+  for (const WindowCase &c : windows)
+    for (int64_t groups : {1, 2}) {
+      const int64_t in = 4, out = 6;
+      Array x = random(joined({2, in}, c.in), 1), w = random(joined({out, in / groups}, c.kernel), 2),
+            b = random({out}, 3);
+      Array y(joined({2, out}, windowSizes(c)));
+      forEach(y.shape, [&](const Shape &at) {
+        const int64_t group = at[1] / (out / groups);
+        float sum = b[{at[1]}];
+        forEach(joined({in / groups}, c.kernel), [&](const Shape &k) {
+          Shape from = joined({at[0], group * (in / groups) + k[0]},
+                              placeIn(c, Shape(at.begin() + 2, at.end()), Shape(k.begin() + 1, k.end())));
+          if (x.holds(from))
+            sum += x[from] * w[joined({at[1]}, k)];
+        });
+        y[at] = sum;
+      });
+      Attributes attributes = attributesOf(c);
+      attributes["group"] = groups;
+      checkEqual(run("Conv", {x, w, b}, attributes).floats(), y.data);
+    }
+}
+
+TEST_CASE("a transposed convolution scatters what a convolution gathers") {
+  for (const WindowCase &c : windows)
+    for (int64_t groups : {1, 2}) {
+      const int64_t in = 4, out = 6;
+      Array x = random(joined({2, in}, c.in), 1), w = random(joined({in, out / groups}, c.kernel), 2);
+      Shape sizes;
+      for (size_t d = 0; d < c.kernel.size(); ++d)
+        sizes.push_back(c.strides[d] * (c.in[d] - 1) + c.dilations[d] * (c.kernel[d] - 1) + 1 - c.pads[d] -
+                        c.pads[d + c.kernel.size()]);
+      Array y(joined({2, out}, sizes));
+      forEach(x.shape, [&](const Shape &at) {
+        forEach(joined({out / groups}, c.kernel), [&](const Shape &k) {
+          const int64_t group = at[1] / (in / groups);
+          Shape to = joined({at[0], group * (out / groups) + k[0]},
+                            placeIn(c, Shape(at.begin() + 2, at.end()), Shape(k.begin() + 1, k.end())));
+          if (y.holds(to))
+            y[to] += x[at] * w[joined({at[1]}, k)];
+        });
+      });
+      Attributes attributes = attributesOf(c);
+      attributes["group"] = groups;
+      checkEqual(run("ConvTranspose", {x, w}, attributes).floats(), y.data);
+    }
+}
+
+TEST_CASE("pools take the maximum, where it was, and means with and without padding") {
+  for (const WindowCase &c : windows) {
+    Array x = random(joined({2, 3}, c.in), 4);
+    Array top(joined({2, 3}, windowSizes(c))), mean(top.shape), padded(top.shape);
+    std::vector<int64_t> places(top.data.size());
+    forEach(top.shape, [&](const Shape &at) {
+      float best = -std::numeric_limits<float>::infinity(), sum = 0;
+      int64_t count = 0, all = 0, place = 0;
+      forEach(c.kernel, [&](const Shape &k) {
+        ++all;
+        Shape from = joined({at[0], at[1]}, placeIn(c, Shape(at.begin() + 2, at.end()), k));
+        if (!x.holds(from))
+          return;
+        if (x[from] > best)
+          place = static_cast<int64_t>(x.flat(from));
+        best = std::max(best, x[from]);
+        sum += x[from];
+        ++count;
+      });
+      top[at] = best;
+      places[top.flat(at)] = place;
+      mean[at] = sum / static_cast<float>(count);
+      padded[at] = sum / static_cast<float>(all);
+    });
+    Attributes attributes = attributesOf(c);
+    attributes["kernel_shape"] = c.kernel;
+    Computed maxima = run("MaxPool", {x}, attributes, 2);
+    CHECK(maxima.floats() == top.data);
+    CHECK(maxima.longs(1) == places);
+    checkEqual(run("AveragePool", {x}, attributes, 1, "", 19).floats(), mean.data);
+    attributes["count_include_pad"] = int64_t(1);
+    checkEqual(run("AveragePool", {x}, attributes, 1, "", 19).floats(), padded.data);
+  }
+}
+
+TEST_CASE("a window that hangs over the end counts with ceil_mode") {
+  Array x({1, 1, 5});
+  x.data = {1, 2, 3, 4, 6};
+  CHECK(run("MaxPool", {x}, {{"kernel_shape", Ints{2}}, {"strides", Ints{2}}, {"ceil_mode", int64_t(1)}}).floats() ==
+        std::vector<float>{2, 4, 6});
+  CHECK(
+      run("AveragePool", {x}, {{"kernel_shape", Ints{2}}, {"strides", Ints{2}}, {"ceil_mode", int64_t(1)}}).floats() ==
+      std::vector<float>{1.5, 3.5, 6});
+}
+
+TEST_CASE("batch and instance norms") {
+  Array x = random({2, 3, 4, 5}, 1), scale = random({3}, 2), bias = random({3}, 3), mean = random({3}, 4),
+        variance = random({3}, 5);
+  for (float &number : variance.data)
+    number = number * number + 0.5F;
+  Array batch(x.shape), instance(x.shape);
+  forEach(x.shape, [&](const Shape &at) {
+    const auto c = static_cast<size_t>(at[1]);
+    batch[at] = (x[at] - mean.data[c]) / std::sqrt(variance.data[c] + 1e-5F) * scale.data[c] + bias.data[c];
+    double sum = 0, squares = 0;
+    forEach({4, 5}, [&](const Shape &k) { sum += x[{at[0], at[1], k[0], k[1]}]; });
+    forEach({4, 5}, [&](const Shape &k) { squares += std::pow(x[{at[0], at[1], k[0], k[1]}] - sum / 20, 2); });
+    instance[at] =
+        static_cast<float>((x[at] - sum / 20) / std::sqrt(squares / 20 + 1e-5)) * scale.data[c] + bias.data[c];
+  });
+  checkEqual(run("BatchNormalization", {x, scale, bias, mean, variance}, {}).floats(), batch.data);
+  checkEqual(run("InstanceNormalization", {x, scale, bias}, {}).floats(), instance.data);
+}
+
+TEST_CASE("Resize by known scales and sizes") {
+  Array x({1, 1, 1, 4});
+  x.data = {1, 2, 3, 5};
+  auto resized = [&](const Attributes &attributes, const std::vector<float> &scales) {
+    GraphMaker g;
+    std::string in = g.floats("x", x.shape);
+    g.output(g.node("Resize", {in, "", g.constant({4}, scales)}, attributes));
+    Result<Computed> computed = compute(g.model, {bytesOf(x.data)});
+    REQUIRE(computed);
+    return computed->floats();
+  };
+  // Twice the size: half-way between pixels is a quarter of the way; the ends repeat.
+  CHECK(resized({{"mode", std::string("linear")}}, {1, 1, 1, 2}) ==
+        std::vector<float>{1, 1.25, 1.75, 2.25, 2.75, 3.5, 4.5, 5});
+  CHECK(resized({{"mode", std::string("linear")}, {"coordinate_transformation_mode", std::string("align_corners")}},
+                {1, 1, 1, 1.75}) == std::vector<float>{1, 1.5, 2, 2.5, 3, 4, 5});
+  CHECK(resized({{"mode", std::string("nearest")},
+                 {"coordinate_transformation_mode", std::string("asymmetric")},
+                 {"nearest_mode", std::string("floor")}},
+                {1, 1, 1, 2}) == std::vector<float>{1, 1, 2, 2, 3, 3, 5, 5});
+  // Half the size with antialias: a triangle of four pixels, weights 1 3 3 1 where all are there.
+  std::vector<float> small = resized({{"mode", std::string("linear")}, {"antialias", int64_t(1)}}, {1, 1, 1, 0.5});
+  CHECK(relativeError(small, {(1 * 1 + 1 * 3 + 2 * 3 + 3 * 1) / 8.0F, (2 * 1 + 3 * 3 + 5 * 3 + 5 * 1) / 8.0F}) < 1e-6);
+}
+
+TEST_CASE("LSTM and GRU step by step, in both directions") {
+  const int64_t steps = 4, batch = 2, in = 3, hidden = 5;
+  Array x = random({steps, batch, in}, 1);
+  for (bool lstm : {true, false}) {
+    const int64_t gates = lstm ? 4 : 3;
+    Array w = random({2, gates * hidden, in}, 2, 0.5F), r = random({2, gates * hidden, hidden}, 3, 0.5F);
+    Array b = random({2, 2 * gates * hidden}, 4, 0.5F), y({steps, 2, batch, hidden}), last({2, batch, hidden});
+    for (int64_t d = 0; d < 2; ++d)
+      for (int64_t n = 0; n < batch; ++n) {
+        std::vector<float> h(static_cast<size_t>(hidden)), c(h);
+        for (int64_t t = 0; t < steps; ++t) {
+          const int64_t time = d == 0 ? t : steps - 1 - t;
+          auto gate = [&](int64_t g, int64_t j, const std::vector<float> &state, bool input, bool recurrent) {
+            const int64_t row = g * hidden + j;
+            float sum = (input ? b[{d, row}] : 0) + (recurrent ? b[{d, gates * hidden + row}] : 0);
+            for (int64_t k = 0; input && k < in; ++k)
+              sum += w[{d, row, k}] * x[{time, n, k}];
+            for (int64_t k = 0; recurrent && k < hidden; ++k)
+              sum += r[{d, row, k}] * state[static_cast<size_t>(k)];
+            return sum;
+          };
+          std::vector<float> next(h.size()), reset(h.size());
+          for (int64_t j = 0; j < hidden && !lstm; ++j)
+            reset[static_cast<size_t>(j)] = sigmoid(gate(1, j, h, true, true)) * h[static_cast<size_t>(j)];
+          for (int64_t j = 0; j < hidden; ++j) {
+            const auto at = static_cast<size_t>(j);
+            if (lstm) { // gates i, o, f, c
+              c[at] = sigmoid(gate(2, j, h, true, true)) * c[at] +
+                      sigmoid(gate(0, j, h, true, true)) * std::tanh(gate(3, j, h, true, true));
+              next[at] = sigmoid(gate(1, j, h, true, true)) * std::tanh(c[at]);
+            } else { // gates z, r, h
+              const float z = sigmoid(gate(0, j, h, true, true));
+              next[at] = (1 - z) * std::tanh(gate(2, j, reset, true, true)) + z * h[at];
+            }
+          }
+          h = next;
+          for (int64_t j = 0; j < hidden; ++j)
+            y[{time, d, n, j}] = last[{d, n, j}] = h[static_cast<size_t>(j)];
+        }
+      }
+    Computed got = run(lstm ? "LSTM" : "GRU", {x, w, r, b},
+                       {{"hidden_size", hidden}, {"direction", std::string("bidirectional")}}, 2);
+    checkEqual(got.floats(0), y.data);
+    checkEqual(got.floats(1), last.data);
+  }
+}
+
+TEST_CASE("weights of four bits in blocks with zero points") {
+  const int64_t rows = 3, inner = 40, outer = 4, block = 16, blocks = 3;
+  Array a = random({rows, inner}, 1), scales = random({outer * blocks}, 2);
+  std::mt19937 engine(5);
+  auto makeBytes = [&](const Shape &shape) {
+    frontend::onnx::TensorData data;
+    data.name = "bytes" + std::to_string(engine());
+    data.type = ElementType::UInt8;
+    data.shape = shape;
+    data.bytes.resize(Array(shape).data.size());
+    for (std::byte &byte : data.bytes)
+      byte = static_cast<std::byte>(engine());
+    return data;
+  };
+  auto weights = makeBytes({outer, blocks, block / 2}), zeros = makeBytes({outer, (blocks + 1) / 2});
+  auto nibble = [](const frontend::onnx::TensorData &data, int64_t rowBytes, int64_t row, int64_t at) {
+    const auto byte = static_cast<int>(data.bytes[static_cast<size_t>(row * rowBytes + at / 2)]);
+    return static_cast<float>(at % 2 ? byte >> 4 : byte & 15);
+  };
+  Array y({rows, outer});
+  forEach({rows, outer, inner}, [&](const Shape &at) {
+    const int64_t row = at[1], place = at[2] / block;
+    const float w = (nibble(weights, blocks * block / 2, row, at[2]) - nibble(zeros, (blocks + 1) / 2, row, place)) *
+                    scales.data[static_cast<size_t>(row * blocks + place)];
+    y[{at[0], row}] += a[{at[0], at[2]}] * w;
+  });
+  GraphMaker g;
+  std::string x = g.floats("x", a.shape), s = g.constant({outer * blocks}, scales.data);
+  g.model.graph.initializers.push_back(weights);
+  g.model.graph.initializers.push_back(zeros);
+  g.output(g.node("MatMulNBits", {x, weights.name, s, zeros.name},
+                  {{"K", inner}, {"N", outer}, {"bits", int64_t(4)}, {"block_size", block}}, "com.microsoft"));
+  Result<Computed> computed = compute(g.model, {bytesOf(a.data)});
+  REQUIRE(computed);
+  checkEqual(computed->floats(), y.data, 1e-5);
+}
+
+TEST_CASE("grouped queries over a cache, with rotary positions and a window") {
+  const int64_t heads = 4, kv = 2, size = 8, past = 5, window = 4;
+  const int64_t total = past + 1;
+  Array q = random({1, 1, heads * size}, 1), k = random({1, 1, kv * size}, 2), v = random({1, 1, kv * size}, 3);
+  Array pastKeys = random({1, kv, past, size}, 4), pastValues = random({1, kv, past, size}, 5);
+  Array cosine({16, size / 2}), sine({16, size / 2});
+  forEach(cosine.shape, [&](const Shape &at) {
+    cosine[at] = std::cos(static_cast<float>(at[0]) / static_cast<float>(at[1] + 1));
+    sine[at] = std::sin(static_cast<float>(at[0]) / static_cast<float>(at[1] + 1));
+  });
+  auto turn = [&](const Array &x, int64_t head, int64_t d) {
+    const int64_t half = size / 2, j = d % half;
+    const float own = x[{0, 0, head * size + d}], other = x[{0, 0, head * size + (d < half ? d + half : d - half)}];
+    return own * cosine[{past, j}] + (d < half ? -other : other) * sine[{past, j}];
+  };
+  Array keys({1, kv, total, size}), values({1, kv, total, size}), y({1, 1, heads * size});
+  forEach(keys.shape, [&](const Shape &at) {
+    keys[at] = at[2] < past ? pastKeys[at] : turn(k, at[1], at[3]);
+    values[at] = at[2] < past ? pastValues[at] : v[{0, 0, at[1] * size + at[3]}];
+  });
+  for (int64_t head = 0; head < heads; ++head) {
+    std::vector<double> weights;
+    double sum = 0;
+    for (int64_t t = total - window; t < total; ++t) {
+      double score = 0;
+      for (int64_t d = 0; d < size; ++d)
+        score += turn(q, head, d) * keys[{0, head / 2, t, d}];
+      weights.push_back(std::exp(score / std::sqrt(8.0)));
+      sum += weights.back();
+    }
+    for (int64_t t = 0; t < window; ++t)
+      for (int64_t d = 0; d < size; ++d)
+        y[{0, 0, head * size + d}] +=
+            static_cast<float>(weights[static_cast<size_t>(t)] / sum) * values[{0, head / 2, total - window + t, d}];
+  }
+  GraphMaker g;
+  std::vector<std::string> names;
+  std::vector<std::vector<std::byte>> bytes;
+  for (const Array *array : {&q, &k, &v, &pastKeys, &pastValues}) {
+    names.push_back(g.floats("x" + std::to_string(names.size()), array->shape));
+    bytes.push_back(bytesOf(array->data));
+  }
+  names.push_back(g.node("Cast", {g.integers({past})}, {{"to", int64_t(6)}}));
+  names.push_back(g.node("Cast", {g.integers({}, {total})}, {{"to", int64_t(6)}}));
+  names.push_back(g.constant(cosine.shape, cosine.data));
+  names.push_back(g.constant(sine.shape, sine.data));
+  for (const std::string &name :
+       g.nodes("GroupQueryAttention", names, 3,
+               {{"num_heads", heads}, {"kv_num_heads", kv}, {"do_rotary", int64_t(1)}, {"local_window_size", window}},
+               "com.microsoft"))
+    g.output(name);
+  Result<Computed> computed = compute(g.model, bytes);
+  if (!computed)
+    FAIL(computed.error().message);
+  checkEqual(computed->floats(0), y.data, 1e-5);
+  checkEqual(computed->floats(1), keys.data);
+  checkEqual(computed->floats(2), values.data);
+}
+
+TEST_CASE("a Fourier transform and back, and the sum that it is") {
+  Array x = random({1, 6, 1}, 1), spectrum({1, 6, 2});
+  for (int64_t k = 0; k < 6; ++k)
+    for (int64_t t = 0; t < 6; ++t) {
+      const double angle = -2 * M_PI * static_cast<double>(k * t) / 6;
+      spectrum[{0, k, 0}] += static_cast<float>(x[{0, t, 0}] * std::cos(angle));
+      spectrum[{0, k, 1}] += static_cast<float>(x[{0, t, 0}] * std::sin(angle));
+    }
+  checkEqual(run("DFT", {x}, {}).floats(), spectrum.data, 1e-5);
+  std::vector<float> back = run("DFT", {spectrum}, {{"inverse", int64_t(1)}}).floats();
+  for (size_t i = 0; i < 6; ++i) {
+    CHECK(back[2 * i] == Approx(x.data[i]).margin(1e-5));
+    CHECK(back[2 * i + 1] == Approx(0).margin(1e-5));
+  }
+}
+
+TEST_CASE("samples between pixels") {
+  Array x({1, 1, 2, 2}), grid({1, 1, 3, 2});
+  x.data = {1, 2, 3, 4};
+  grid.data = {0, 0, -1, -1, 3, 0.5F}; // the middle, the outer corner of the first pixel, far outside
+  CHECK(run("GridSample", {x, grid}, {{"align_corners", int64_t(0)}}).floats() == std::vector<float>{2.5F, 0.25F, 0});
+  CHECK(
+      run("GridSample", {x, grid}, {{"align_corners", int64_t(1)}, {"padding_mode", std::string("border")}}).floats() ==
+      std::vector<float>{2.5F, 1, 3.5F});
+}
+
+TEST_CASE("what a graph asks for and cannot have is said with the node's name") {
+  auto messageOf = [](const std::string &op, const Attributes &attributes, const Shape &x, const Shape &w) {
+    GraphMaker g;
+    g.output(g.node(op, {g.floats("x", x), g.floats("w", w)}, attributes));
+    Result<Computed> computed = compute(g.model, {});
+    REQUIRE(!computed);
+    return computed.error().message;
+  };
+  CHECK(messageOf("Conv", {}, {1, 3, 4, 4}, {2, 2, 3, 3}).find("node 'Conv_0'") != std::string::npos);
+  CHECK(messageOf("Conv", {{"strides", Ints{0, 1}}}, {1, 2, 4, 4}, {2, 2, 3, 3}).find("'strides' has 0") !=
+        std::string::npos);
+  CHECK(messageOf("Conv", {}, {1, 2, 2, 2}, {2, 2, 3, 3}).find("does not fit into 2 elements") != std::string::npos);
+  CHECK(messageOf("Conv", {{"pads", Ints{1}}}, {1, 2, 4, 4}, {2, 2, 3, 3}).find("1 numbers instead of 4") !=
+        std::string::npos);
+}
