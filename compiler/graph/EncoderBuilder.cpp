@@ -208,20 +208,18 @@ private:
     return blocks.norm(embedding.norm, x);
   }
 
-  /// A row a token: of each image the class token, then its patches from the top left on.
-  Value patches() {
+  SmallVector<OpFoldResult> fixed(ArrayRef<int64_t> values) {
+    return getAsIndexOpFoldResult(builder.getContext(), values);
+  }
+
+  /// The images' patches, from the top left on: a row each, of their channels' pixels.
+  Value cutIntoPatches(Value pixels, Location loc) {
     const PatchConfig &patch = *config.patches;
-    const std::string name = "embeddings.patches";
-    Location loc = blocks.named(name);
-    Value pixels = argument("pixel_values", {batch, patch.channels, patch.height, patch.width}, true);
     const int64_t down = patch.height / patch.patchHeight, across = patch.width / patch.patchWidth;
-    const int64_t count = down * across, c = patch.channels, ph = patch.patchHeight, pw = patch.patchWidth;
-    auto fixed = [&](int64_t value) -> OpFoldResult { return builder.getIndexAttr(value); };
-    if (down * ph != patch.height || across * pw != patch.width) { // a strip that fills no patch
-      SmallVector<OpFoldResult> offsets(4, fixed(0)), strides(4, fixed(1));
-      SmallVector<OpFoldResult> sizes = {fixed(batch), fixed(c), fixed(down * ph), fixed(across * pw)};
-      pixels = builder.create<tensor::ExtractSliceOp>(loc, pixels, offsets, sizes, strides);
-    }
+    const int64_t c = patch.channels, ph = patch.patchHeight, pw = patch.patchWidth;
+    if (down * ph != patch.height || across * pw != patch.width) // a strip that fills no patch
+      pixels = builder.create<tensor::ExtractSliceOp>(loc, pixels, fixed({0, 0, 0, 0}),
+                                                      fixed({batch, c, down * ph, across * pw}), fixed({1, 1, 1, 1}));
     // batch, channel, patch row, y, patch column, x -> patches × (channel, y, x)
     SmallVector<ReassociationIndices> split = {{0}, {1}, {2, 3}, {4, 5}};
     Value tiled = builder.create<tensor::ExpandShapeOp>(
@@ -231,10 +229,18 @@ private:
         builder.create<tensor::EmptyOp>(loc, ArrayRef<int64_t>{batch, down, across, c, ph, pw}, builder.getF32Type());
     Value ordered = builder.create<linalg::TransposeOp>(loc, tiled, empty, order)->getResult(0);
     SmallVector<ReassociationIndices> join = {{0, 1, 2}, {3, 4, 5}};
-    Value flatPatches = builder.create<tensor::CollapseShapeOp>(loc, ordered, join);
-    Value projected = blocks.linear(patch.projection, flatPatches, name);
+    return builder.create<tensor::CollapseShapeOp>(loc, ordered, join);
+  }
 
-    const int64_t hidden = columnsOf(projected);
+  /// A row a token: of each image the class token, then its patches.
+  Value patches() {
+    const PatchConfig &patch = *config.patches;
+    const std::string name = "embeddings.patches";
+    Location loc = blocks.named(name);
+    Value pixels = argument("pixel_values", {batch, patch.channels, patch.height, patch.width}, true);
+    Value projected = blocks.linear(patch.projection, cutIntoPatches(pixels, loc), name);
+
+    const int64_t count = patch.patches(), hidden = columnsOf(projected);
     SmallVector<ReassociationIndices> perImage = {{0, 1}, {2}};
     Value images = builder.create<tensor::ExpandShapeOp>(
         loc, RankedTensorType::get({batch, count, hidden}, builder.getF32Type()), projected, perImage);
@@ -245,26 +251,21 @@ private:
       Value token = b.create<tensor::ExtractOp>(at, classToken, ValueRange{zero, place[2]});
       return token.getType().isF32() ? token : Value(b.create<arith::ExtFOp>(at, b.getF32Type(), token));
     });
-    SmallVector<OpFoldResult> offsets = {fixed(0), fixed(1), fixed(0)}, strides(3, fixed(1));
-    SmallVector<OpFoldResult> sizes = {fixed(batch), fixed(count), fixed(hidden)};
-    x = builder.create<tensor::InsertSliceOp>(loc, images, x, offsets, sizes, strides);
+    x = builder.create<tensor::InsertSliceOp>(loc, images, x, fixed({0, 1, 0}), fixed({batch, count, hidden}),
+                                              fixed({1, 1, 1}));
     x = builder.create<tensor::CollapseShapeOp>(loc, x, perImage);
-    x = builder.create<xf::AddPositionsOp>(blocks.named(opName(patch.positions)), x.getType(), x,
-                                           blocks.weight(patch.positions), position, 0, batch);
-    return x;
+    return builder.create<xf::AddPositionsOp>(blocks.named(opName(patch.positions)), x.getType(), x,
+                                              blocks.weight(patch.positions), position, 0, batch);
   }
 
   void addHead(const HeadConfig &head, Value x) {
     Location loc = blocks.named(head.output);
-    int64_t perSequence = tokens;
     if (head.firstTokenOnly && tokens != 1) {
       SmallVector<ReassociationIndices> groups = {{0, 1}, {2}};
       Value sequences = builder.create<tensor::ExpandShapeOp>(
           loc, RankedTensorType::get({batch, tokens, columnsOf(x)}, builder.getF32Type()), x, groups);
-      auto fixed = [&](int64_t value) -> OpFoldResult { return builder.getIndexAttr(value); };
-      SmallVector<OpFoldResult> offsets(3, fixed(0)), strides(3, fixed(1));
-      SmallVector<OpFoldResult> sizes = {fixed(batch), fixed(1), fixed(columnsOf(x))};
-      x = builder.create<tensor::ExtractSliceOp>(loc, rows(batch, columnsOf(x)), sequences, offsets, sizes, strides);
+      x = builder.create<tensor::ExtractSliceOp>(loc, rows(batch, columnsOf(x)), sequences, fixed({0, 0, 0}),
+                                                 fixed({batch, 1, columnsOf(x)}), fixed({1, 1, 1}));
     }
     for (const HeadConfig::Step &step : head.steps) {
       x = blocks.linear(step.linear, x);
@@ -276,7 +277,7 @@ private:
     if (head.firstTokenOnly)
       result(head.output, x, {batch, columnsOf(x)});
     else
-      result(head.output, x, {batch, perSequence, columnsOf(x)});
+      result(head.output, x, {batch, tokens, columnsOf(x)});
   }
 
   const TransformerConfig &config;

@@ -2,6 +2,7 @@
 #include "dialects/xf/XfEmit.h"
 
 #include <array>
+#include <tuple>
 
 using namespace mlir;
 using namespace weft::xf;
@@ -233,6 +234,38 @@ Value asSequences(Emit &e, Value rows, int64_t batch, ArrayRef<int64_t> inner) {
                                                  groups);
 }
 
+/// The bias of an `attend` without its sizes of 1, and where the loops of a score (sequence, row, kv head, query head
+/// of the group, token) find it. Its heads become kv heads × group.
+std::pair<Value, AffineMap> biasOf(Emit &e, AttendOp op) {
+  OpBuilder &builder = e.builder;
+  const auto kvHeads = static_cast<int64_t>(op.getKvHeads());
+  const std::array<SmallVector<unsigned, 2>, 4> loops = {{{0}, {2, 3}, {1}, {4}}}; // of the bias's dimensions
+  ArrayRef<int64_t> shape = op.getBias().getType().getShape();
+  SmallVector<int64_t> kept, expanded;
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<AffineExpr> results;
+  for (size_t i = 0; i < loops.size(); ++i) {
+    if (shape[i] == 1 && i != 3)
+      continue;
+    kept.push_back(shape[i]);
+    ReassociationIndices &group = groups.emplace_back();
+    SmallVector<int64_t, 2> sizes = {shape[i]};
+    if (loops[i].size() == 2)
+      sizes = {kvHeads, shape[i] / kvHeads};
+    for (auto [loop, size] : llvm::zip_equal(loops[i], sizes)) {
+      group.push_back(static_cast<int64_t>(expanded.size()));
+      expanded.push_back(size);
+      results.push_back(e.dim(loop));
+    }
+  }
+  SmallVector<OpFoldResult> offsets(4, builder.getIndexAttr(0));
+  Value bias = e.slice(op.getBias(), offsets, getAsIndexOpFoldResult(builder.getContext(), shape), kept);
+  if (expanded.size() != kept.size())
+    bias = builder.create<tensor::ExpandShapeOp>(e.loc, RankedTensorType::get(expanded, builder.getF32Type()), bias,
+                                                 groups);
+  return {bias, e.map(5, results)};
+}
+
 } // namespace
 
 Decomposed AttentionOp::decomposeOperation(OpBuilder &builder) {
@@ -299,44 +332,8 @@ Decomposed AttendOp::decomposeOperation(OpBuilder &builder) {
           .scale = getScale().convertToDouble(),
           .softcap = toDouble(getSoftcap()),
           .bias = {}};
-  if (Value bias = getBias()) {
-    // Sizes of 1 go away; heads of the bias become kv heads × group.
-    ArrayRef<int64_t> shape = getBias().getType().getShape();
-    SmallVector<int64_t> kept, expanded;
-    SmallVector<AffineExpr> results;
-    const std::array<AffineExpr, 3> loops = {s, h, r};
-    for (auto [size, expr] : llvm::zip_equal(shape.take_front(3), loops)) {
-      if (size == 1)
-        continue;
-      kept.push_back(size);
-      results.push_back(expr);
-      if (expr == h)
-        results.push_back(g);
-    }
-    kept.push_back(tokens);
-    results.push_back(t);
-    SmallVector<OpFoldResult> sizes;
-    for (int64_t size : shape)
-      sizes.push_back(fixed(size));
-    bias = e.slice(bias, SmallVector<OpFoldResult>(4, fixed(0)), sizes, kept);
-    if (shape[1] != 1) {
-      SmallVector<ReassociationIndices> groups;
-      for (auto [i, size] : llvm::enumerate(kept)) {
-        int64_t next = static_cast<int64_t>(expanded.size());
-        if (i == (shape[0] == 1 ? 0u : 1u)) {
-          expanded.append({kvHeads, group});
-          groups.push_back({next, next + 1});
-        } else {
-          expanded.push_back(size);
-          groups.push_back({next});
-        }
-      }
-      bias = builder.create<tensor::ExpandShapeOp>(e.loc, RankedTensorType::get(expanded, builder.getF32Type()), bias,
-                                                   groups);
-    }
-    mix.bias = bias;
-    mix.biasMap = e.map(5, results);
-  }
+  if (getBias())
+    std::tie(mix.bias, mix.biasMap) = biasOf(e, *this);
   Value result;
   if (getCausal())
     result = mix.run([&](OpBuilder &b) {

@@ -29,10 +29,12 @@ static TransformerConfig read(Reading &reading) {
     return affine ? layerNormOf(name, hidden, 1e-5) : NormConfig{.kind = NormKind::Layer, .weight = {}, .bias = {}};
   };
   const bool isBaseModel = !reading.is("ForCausalLM");
-  // Base models are saved with "decoder." or without it.
-  std::string prefix = reading.prefix("model.decoder.", "embed_tokens.weight", false);
-  if (isBaseModel && !reading.hasWeight(prefix + "embed_tokens.weight"))
-    prefix = "decoder.";
+  // Some files begin one step further in.
+  std::string prefix = isBaseModel && !reading.weights ? "decoder." : "model.decoder.";
+  for (const char *other : {"decoder.", ""})
+    if (!reading.hasWeight(prefix + "embed_tokens.weight") &&
+        reading.hasWeight(std::string(other) + "embed_tokens.weight"))
+      prefix = other;
   config.embedding.tokens = {prefix + "embed_tokens.weight", {config.vocabSize, embedded}, {}};
   // The first two rows belong to no position.
   config.embedding.positions = {prefix + "embed_positions.weight", {config.maxPositions + 2ULL, hidden}, {}};
