@@ -49,8 +49,8 @@ std::unique_ptr<mlir::Pass> createFormWideningFmaPass();
 std::unique_ptr<mlir::Pass> createFormUnitOpsPass(bool dot = false);
 /// rv ops and 16-bit widening to what LLVM selects well for the target.
 std::unique_ptr<mlir::Pass> createLowerRvPass(WideningSupport native = {});
-/// math.exp, math.erf, math.tanh, math.rsqrt, maxnumf to arithmetic without a library call; without `fma` a fused
-/// multiply-add is two operations.
+/// math.exp, math.erf, math.tanh, math.rsqrt, the larger and the smaller of two to arithmetic without a library call;
+/// without `fma` a fused multiply-add is two operations.
 std::unique_ptr<mlir::Pass> createExpandMathPass(bool fma = true);
 
 /// Functions of math/ that are not expanded (MathCalls.h) to calls on f64. The module gets their declarations.
