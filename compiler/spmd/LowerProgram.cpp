@@ -349,7 +349,8 @@ LogicalResult Lowering::lowerLoop(scf::ForOp op, int64_t level, std::vector<Step
     if (rotating) {
       int64_t bytes = alignUp(localBytes(cast<RankedTensorType>(init.getType())));
       auto buffer = program.lookupSymbol<fabric::BufferOp>(slot.buffer);
-      buffer.setBytes(2 * bytes);
+      // The value may lie behind the half that an earlier loop left.
+      buffer.setBytes(std::max<int64_t>(static_cast<int64_t>(buffer.getBytes()), slot.offset + 2 * bytes));
       slot.terms.push_back({level, 1, constant(0), 2, bytes});
       slots[shift.getResult()] = slot;
       slots[shift.getResult()].terms.back().phase = constant(1);
