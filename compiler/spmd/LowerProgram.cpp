@@ -247,15 +247,15 @@ void Lowering::lowerResident(Operation *op) {
           quantised = residents.getDenseI64ArrayAttr({blockRows(type), static_cast<int64_t>(options.byteOrder)});
         auto description = residents.create<fabric::WeightOp>(
             op->getLoc(), "", weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),
-            weight.getHeadsAttr(), weight.getRowsAttr(), quantised, type);
+            weight.getHeadsAttr(), quantised, weight.getViewsAttr(), type);
         std::string first = cast<StringAttr>(weight.getParts()[0]).getValue().str();
         describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
                  fabric::BufferKind::Weights);
       })
       .Case([&](grid::RopeTableOp table) {
-        auto description =
-            residents.create<fabric::RopeTableOp>(op->getLoc(), "", table.getInverseFrequencies(), table.getStride(),
-                                                  table.getRows(), table.getHeads(), type);
+        auto description = residents.create<fabric::RopeTableOp>(
+            op->getLoc(), "", table.getInverseFrequencies(), table.getStride(), table.getRows(), table.getHeads(),
+            table.getScaleAttr(), table.getLongInverseFrequenciesAttr(), type);
         describe(description, "rope.stride" + std::to_string(table.getStride()), fabric::BufferKind::Constants);
       })
       .Case([&](grid::StoredOp stored) {
