@@ -16,7 +16,7 @@ inline std::string attentionSymbol(std::string_view kind, const AttentionShape &
                        {"h", shape.ranks},
                        {"c", shape.capacity},
                        {"t", shape.tokens}}) +
-         "_" + bitsOf(shape.scale);
+         "_" + bitsOf(shape.scale) + (shape.window ? symbol("", {{"window", shape.window}}) : "");
 }
 
 inline int64_t kvWidth(const AttentionShape &shape) { return shape.kvHeads * shape.width; }

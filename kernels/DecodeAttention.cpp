@@ -12,10 +12,41 @@ struct SlotRun {
 };
 } // namespace
 
-static std::array<SlotRun, 2> slotRuns(KernelBody &b, const AttentionShape &shape, Value first, Value count) {
-  Value zero = b.constant(0), slot = b.rem(first, shape.capacity);
-  Value untilWrap = b.min(count, b.sub(b.constant(shape.capacity), slot));
-  return {SlotRun{zero, slot, untilWrap}, SlotRun{untilWrap, zero, b.sub(count, untilWrap)}};
+namespace {
+/// The entries that the token sees of the first m of a rank's: all but those before its window.
+struct Entries {
+  Value skipped; // how many those are; null: none
+  Value first, count;
+};
+} // namespace
+
+static Entries visibleEntries(KernelBody &b, const AttentionShape &shape, Value launch, Value m, Value rank) {
+  Value n = launchCount(b, launch);
+  TokenRuns runs(b, n, shape.ranks);
+  Entries entries{{}, runs.start(rank), b.min(m, runs.count(rank))};
+  if (!shape.window)
+    return entries;
+  Value before = b.sub(b.sub(n, b.constant(shape.window)), entries.first);
+  entries.skipped = b.clamp(before, entries.count);
+  entries.first = b.add(entries.first, entries.skipped);
+  entries.count = b.sub(entries.count, entries.skipped);
+  return entries;
+}
+
+static std::array<SlotRun, 2> slotRuns(KernelBody &b, const AttentionShape &shape, const Entries &entries) {
+  Value zero = b.constant(0), slot = b.rem(entries.first, shape.capacity);
+  Value untilWrap = b.min(entries.count, b.sub(b.constant(shape.capacity), slot));
+  Value entry = entries.skipped ? entries.skipped : zero;
+  Value wrapped = entries.skipped ? b.add(entry, untilWrap) : untilWrap;
+  return {SlotRun{entry, slot, untilWrap}, SlotRun{wrapped, zero, b.sub(entries.count, untilWrap)}};
+}
+
+/// [count x heads] of scores [rows x heads].
+static Value visibleScores(KernelBody &b, const AttentionShape &shape, Value scores, const Entries &entries) {
+  if (!entries.skipped)
+    return b.head(scores, entries.count);
+  return b.view(scores, b.mul(entries.skipped, shape.heads()), {entries.count, b.fixed(shape.heads())},
+                {shape.heads(), 1});
 }
 
 /// [count x kvHeads x width] of a cache from a slot on.
@@ -42,13 +73,13 @@ TileKernel buildDecodeScores(ModuleOp module, const AttentionShape &shape) {
   kernel.work.storeBytes = {0, 4 * shape.heads()};
   define(module, kernel.name, {launchWords(shape.tokens), f32({1, shape.ld()}), cache(shape), scores(shape)}, 2,
          [&](KernelBody &b) {
-           TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
-           Value m = b.scalar(0), rank = b.scalar(1), s = b.buffer(3);
+           Value m = b.scalar(0), s = b.buffer(3);
+           Entries entries = visibleEntries(b, shape, b.buffer(0), m, b.scalar(1));
            b.fill(b.head(s, m), 0.0);
            Value query =
                b.view(b.buffer(1), b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(shape.width)},
                       {shape.group * shape.width, shape.width, 1});
-           for (const SlotRun &run : slotRuns(b, shape, runs.start(rank), b.min(m, runs.count(rank))))
+           for (const SlotRun &run : slotRuns(b, shape, entries))
              b.generic("pppr", {{query, {1, 2, 3}}, {cacheRun(b, shape, b.buffer(2), run), {0, 1, 3}}},
                        {scoreRun(b, shape, s, run.entry, run.count), {0, 1, 2}},
                        [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
@@ -68,10 +99,10 @@ TileKernel buildDecodeMax(ModuleOp module, const AttentionShape &shape) {
   kernel.work.loadBytes = {4, 4 * shape.heads()};
   kernel.work.storeBytes = {4 * shape.heads(), 0};
   define(module, kernel.name, {launchWords(shape.tokens), scores(shape), f32({shape.heads()})}, 2, [&](KernelBody &b) {
-    TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
-    Value count = b.min(b.scalar(0), runs.count(b.scalar(1))), largest = b.buffer(2);
+    Entries entries = visibleEntries(b, shape, b.buffer(0), b.scalar(0), b.scalar(1));
+    Value seen = visibleScores(b, shape, b.buffer(1), entries), largest = b.buffer(2);
     b.fill(largest, mostNegative);
-    b.generic("pr", {{b.head(b.buffer(1), count), {1, 0}}}, {largest, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
+    b.generic("pr", {{seen, {1, 0}}}, {largest, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
       return e.create<arith::MaxNumFOp>(e.create<arith::MulFOp>(v[0], e.real(shape.scale)), v[1]);
     });
   });
@@ -95,10 +126,10 @@ TileKernel buildDecodeWeighted(ModuleOp module, const AttentionShape &shape) {
   define(module, kernel.name,
          {launchWords(shape.tokens), scores(shape), f32({heads}), cache(shape), f32({columns + heads})}, 2,
          [&](KernelBody &b) {
-           TokenRuns runs(b, launchCount(b, b.buffer(0)), shape.ranks);
-           Value rank = b.scalar(1), count = b.min(b.scalar(0), runs.count(rank)), s = b.buffer(1), out = b.buffer(4);
+           Entries entries = visibleEntries(b, shape, b.buffer(0), b.scalar(0), b.scalar(1));
+           Value s = b.buffer(1), out = b.buffer(4);
            b.fill(out, 0.0);
-           Value p = b.head(s, count);
+           Value p = visibleScores(b, shape, s, entries);
            b.generic("pp", {{b.buffer(2), {1}}}, {p, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
              Value scaled = e.create<arith::MulFOp>(v[1], e.real(shape.scale));
              return e.create<math::ExpOp>(e.create<arith::SubFOp>(scaled, v[0]));
@@ -108,7 +139,7 @@ TileKernel buildDecodeWeighted(ModuleOp module, const AttentionShape &shape) {
                      [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::AddFOp>(v[1], v[0]); });
            Value sum = b.view(out, b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(shape.width)},
                               {shape.group * shape.width, shape.width, 1});
-           for (const SlotRun &run : slotRuns(b, shape, runs.start(rank), count))
+           for (const SlotRun &run : slotRuns(b, shape, entries))
              b.generic("pppr",
                        {{scoreRun(b, shape, s, run.entry, run.count), {3, 0, 1}},
                         {cacheRun(b, shape, b.buffer(3), run), {3, 0, 2}}},

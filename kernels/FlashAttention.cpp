@@ -57,6 +57,7 @@ struct FlashBlock {
   Value corrections;    // [m x kvHeads x group], scratch
   Value maximum, sum, correction; // [m x heads]; the last the same scratch
   Value ahead;                    // i32: how many of the keys row 0 sees, less one; each further row sees one more
+  int64_t window = 0;             // a row sees the last so many of these; 0: all
 };
 } // namespace
 
@@ -66,7 +67,12 @@ static Value isVisible(KernelBody &e, const FlashBlock &block, unsigned row, uns
     return e.create<arith::IndexCastOp>(e.getI32Type(), e.create<linalg::IndexOp>(loop));
   };
   Value last = e.create<arith::AddIOp>(index(row), block.ahead);
-  return e.create<arith::CmpIOp>(arith::CmpIPredicate::sle, index(key), last);
+  Value isPast = e.create<arith::CmpIOp>(arith::CmpIPredicate::sle, index(key), last);
+  if (!block.window)
+    return isPast;
+  Value window = e.create<arith::ConstantOp>(e.getI32IntegerAttr(static_cast<int32_t>(block.window)));
+  Value isNear = e.create<arith::CmpIOp>(arith::CmpIPredicate::slt, e.create<arith::SubIOp>(last, index(key)), window);
+  return e.create<arith::AndIOp>(isPast, isNear);
 }
 
 /// One step of the online softmax for all rows and heads. Scores that a row does not see become p = 0.
@@ -131,7 +137,8 @@ TileKernel buildFlashUpdate(ModuleOp module, const AttentionShape &shape, int64_
                         .maximum = b.head(b.buffer(5), rows),
                         .sum = b.head(b.buffer(4), rows),
                         .correction = b.head(b.buffer(6), rows),
-                        .ahead = whole(ahead)},
+                        .ahead = whole(ahead),
+                        .window = shape.window},
                        shape.scale);
          });
   // The block of the rank before: every row sees all of its keys.

@@ -15,6 +15,16 @@ static std::string_view nameOf(Activation activation) {
     return "gelu";
   case Activation::GeluTanh:
     return "gelu_tanh";
+  case Activation::QuickGelu:
+    return "quick_gelu";
+  case Activation::Relu:
+    return "relu";
+  case Activation::ReluSquared:
+    return "relu_squared";
+  case Activation::Tanh:
+    return "tanh";
+  case Activation::Sigmoid:
+    return "sigmoid";
   }
   llvm_unreachable("not an Activation");
 }
@@ -22,6 +32,12 @@ static std::string_view nameOf(Activation activation) {
 /// x / (1 + exp(exponent))
 static Value sigmoidTimes(KernelBody &e, Value x, Value exponent) {
   return e.create<arith::DivFOp>(x, e.create<arith::AddFOp>(e.create<math::ExpOp>(exponent), e.real(1.0)));
+}
+
+/// x, 0 where it is negative; NaN stays.
+static Value positivePart(KernelBody &e, Value x) {
+  Value negative = e.create<arith::CmpFOp>(arith::CmpFPredicate::OLT, x, e.real(0.0));
+  return e.create<arith::SelectOp>(negative, e.real(0.0), x);
 }
 
 static Value activate(KernelBody &e, Activation activation, Value x) {
@@ -40,16 +56,56 @@ static Value activate(KernelBody &e, Activation activation, Value x) {
     Value slope = e.create<math::FmaOp>(square, e.real(linear * 0.044715), e.real(linear));
     return sigmoidTimes(e, x, e.create<arith::MulFOp>(x, slope));
   }
+  case Activation::QuickGelu:
+    return sigmoidTimes(e, x, times(x, -1.702));
+  case Activation::Relu:
+    return positivePart(e, x);
+  case Activation::ReluSquared: {
+    Value positive = positivePart(e, x);
+    return e.create<arith::MulFOp>(positive, positive);
+  }
+  case Activation::Tanh:
+    return e.create<math::TanhOp>(x);
+  case Activation::Sigmoid:
+    return sigmoidTimes(e, e.real(1.0), e.create<arith::NegFOp>(x));
   }
   llvm_unreachable("not an Activation");
 }
 
-/// Operations an element: exponentials (erf counts as one) and divisions, and the others.
+namespace {
+/// Operations an element: exponentials (erf counts as one, tanh as two) and divisions, multiply-adds, and the others.
+struct ActivationCost {
+  int64_t special = 0, macs = 0, alu = 0;
+};
+} // namespace
+
+static ActivationCost costOf(Activation activation) {
+  switch (activation) {
+  case Activation::Silu:
+  case Activation::Sigmoid:
+    return {2, 0, 2};
+  case Activation::Gelu:
+    return {1, 1, 2};
+  case Activation::GeluTanh:
+    return {2, 1, 3};
+  case Activation::QuickGelu:
+    return {2, 0, 2};
+  case Activation::Relu:
+    return {0, 0, 2};
+  case Activation::ReluSquared:
+    return {0, 0, 3};
+  case Activation::Tanh:
+    return {2, 0, 0};
+  }
+  llvm_unreachable("not an Activation");
+}
+
 static Work activationWork(Activation activation, int64_t n) {
+  auto [special, macs, alu] = costOf(activation);
   Work work;
-  work.special = {0, (activation == Activation::Gelu ? 1 : 2) * n};
-  work.macs = {0, activation == Activation::Silu ? 0 : n};
-  work.alu = {0, (activation == Activation::GeluTanh ? 3 : 2) * n};
+  work.special = {0, special * n};
+  work.macs = {0, macs * n};
+  work.alu = {0, alu * n};
   work.storeBytes = {0, 4 * n};
   return work;
 }

@@ -36,10 +36,22 @@ TileKernel buildSumSquares(ModuleOp module, int64_t rows, int64_t n) {
   return kernel;
 }
 
-/// Work: a division, a square root and a reciprocal a row; two multiplications an element (and widening gamma).
-TileKernel buildRmsScale(ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon, Element weight) {
-  TileKernel kernel{symbol("rms_scale", {{"r", rows}, {"n", n}, {"e", extent}}) +
-                        fmt::format("_{}_{}", bitsOf(epsilon), nameOf(weight)),
+/// gamma + offset
+static Value gain(KernelBody &e, Value gamma, Element weight, double offset) {
+  Value wide = widen(e, gamma, weight);
+  return offset == 0 ? wide : Value(e.create<arith::AddFOp>(wide, e.real(offset)));
+}
+
+/// Of numbers that a scale depends on, and the type of its weights.
+static std::string scaleSuffix(double epsilon, Element weight, double offset) {
+  return fmt::format("_{}_{}", bitsOf(epsilon), nameOf(weight)) + (offset == 0 ? "" : "_" + bitsOf(offset));
+}
+
+/// Work: a division, a square root and a reciprocal a row; two multiplications an element (and widening gamma, and its
+/// offset).
+TileKernel buildRmsScale(ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon, Element weight,
+                         double offset) {
+  TileKernel kernel{symbol("rms_scale", {{"r", rows}, {"n", n}, {"e", extent}}) + scaleSuffix(epsilon, weight, offset),
                     {}};
   kernel.work.special = {0, 3};
   kernel.work.alu = {0, 1 + 2 * n};
@@ -51,8 +63,59 @@ TileKernel buildRmsScale(ModuleOp module, int64_t rows, int64_t n, int64_t exten
            b.generic("pp", {{b.head(b.buffer(0), m), {0, 1}}, {b.head(b.buffer(1), m), {0}}, {b.buffer(2), {1}}},
                      {b.head(b.buffer(3), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
                        Value inverse = inverseRoot(e, v[1], extent, epsilon);
-                       Value gamma = widen(e, v[2], weight);
+                       Value gamma = gain(e, v[2], weight, offset);
                        return e.create<arith::MulFOp>(e.create<arith::MulFOp>(v[0], inverse), gamma);
+                     });
+         });
+  return kernel;
+}
+
+/// [m x groups x width] of x.
+static Value grouped(KernelBody &b, Value x, const ColumnGroups &columns) {
+  return b.view(x, b.fixed(columns.column), {b.scalar(0), b.fixed(columns.groups), b.fixed(columns.width)},
+                {columns.ld, columns.width, 1});
+}
+
+static std::string groupSymbol(std::string_view kind, const ColumnGroups &columns) {
+  return symbol(
+      kind,
+      {{"r", columns.rows}, {"ld", columns.ld}, {"c", columns.column}, {"g", columns.groups}, {"w", columns.width}});
+}
+
+/// Work: a MAC an element of the groups.
+TileKernel buildGroupSquares(ModuleOp module, const ColumnGroups &columns) {
+  int64_t elements = columns.groups * columns.width;
+  TileKernel kernel{groupSymbol("group_squares", columns), {}};
+  kernel.work.macs = {0, elements};
+  kernel.work.loadBytes = {0, 4 * elements};
+  kernel.work.storeBytes = {0, 4 * columns.groups};
+  define(module, kernel.name, {f32({columns.rows, columns.ld}), f32({columns.rows, columns.groups})}, 1,
+         [&](KernelBody &b) {
+           Value squares = b.head(b.buffer(1), b.scalar(0));
+           b.fill(squares, 0.0);
+           b.generic("ppr", {{grouped(b, b.buffer(0), columns), {0, 1, 2}}}, {squares, {0, 1}},
+                     [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[0], v[1]); });
+         });
+  return kernel;
+}
+
+/// Work: that of RmsScale a group.
+TileKernel buildGroupScale(ModuleOp module, const ColumnGroups &columns, int64_t extent, double epsilon, Element weight,
+                           double offset) {
+  int64_t elements = columns.groups * columns.width;
+  TileKernel kernel{
+      groupSymbol("group_scale", columns) + symbol("", {{"e", extent}}) + scaleSuffix(epsilon, weight, offset), {}};
+  kernel.work.special = {0, 3 * columns.groups};
+  kernel.work.alu = {0, columns.groups + 2 * elements};
+  kernel.work.loadBytes = {columns.width * bytesOf(weight), 4 * (elements + columns.groups)};
+  kernel.work.storeBytes = {0, 4 * elements};
+  define(module, kernel.name,
+         {f32({columns.rows, columns.ld}), f32({columns.rows, columns.groups}), {kindOf(weight), {columns.width}}}, 1,
+         [&](KernelBody &b) {
+           b.generic("ppp", {{b.head(b.buffer(1), b.scalar(0)), {0, 1}}, {b.buffer(2), {2}}},
+                     {grouped(b, b.buffer(0), columns), {0, 1, 2}}, [&](KernelBody &e, ValueRange v) -> Value {
+                       Value scaled = e.create<arith::MulFOp>(v[2], inverseRoot(e, v[0], extent, epsilon));
+                       return e.create<arith::MulFOp>(scaled, gain(e, v[1], weight, offset));
                      });
          });
   return kernel;
@@ -90,29 +153,35 @@ TileKernel buildCenteredSquares(ModuleOp module, const RowShare &share) {
 
 /// Work: two divisions, a square root and a reciprocal a row; a subtraction, a multiplication and a MAC an element (and
 /// widening gamma and beta).
-TileKernel buildLayerScale(ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon, Element weight) {
-  TileKernel kernel{symbol("layer_scale", {{"r", rows}, {"n", n}, {"e", extent}}) +
-                        fmt::format("_{}_{}", bitsOf(epsilon), nameOf(weight)),
+TileKernel buildLayerScale(ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon, Element weight,
+                           bool beta) {
+  TileKernel kernel{symbol(beta ? "layer_scale" : "layer_gain", {{"r", rows}, {"n", n}, {"e", extent}}) +
+                        scaleSuffix(epsilon, weight, 0),
                     {}};
   kernel.work.macs = {0, n};
   kernel.work.special = {0, 4};
   kernel.work.alu = {0, 1 + 2 * n};
-  kernel.work.loadBytes = {2 * n * bytesOf(weight), 4 * n + 8};
+  kernel.work.loadBytes = {(beta ? 2 : 1) * n * bytesOf(weight), 4 * n + 8};
   kernel.work.storeBytes = {0, 4 * n};
   BufferSpec values = f32({rows, n}), sums = f32({rows}), weights{kindOf(weight), {n}};
-  define(module, kernel.name, {values, sums, sums, weights, weights, values}, 1, [&](KernelBody &b) {
+  llvm::SmallVector<BufferSpec> buffers = {values, sums, sums, weights, weights, values};
+  if (!beta)
+    buffers.erase(buffers.begin() + 4);
+  define(module, kernel.name, buffers, 1, [&](KernelBody &b) {
     Value m = b.scalar(0);
-    b.generic("pp",
-              {{b.head(b.buffer(0), m), {0, 1}},
-               {b.head(b.buffer(1), m), {0}},
-               {b.head(b.buffer(2), m), {0}},
-               {b.buffer(3), {1}},
-               {b.buffer(4), {1}}},
-              {b.head(b.buffer(5), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-                Value distance = e.create<arith::SubFOp>(v[0], over(e, v[1], extent));
-                Value scaled = e.create<arith::MulFOp>(distance, inverseRoot(e, v[2], extent, epsilon));
-                return e.create<math::FmaOp>(scaled, widen(e, v[3], weight), widen(e, v[4], weight));
-              });
+    llvm::SmallVector<Indexed> inputs = {{b.head(b.buffer(0), m), {0, 1}},
+                                         {b.head(b.buffer(1), m), {0}},
+                                         {b.head(b.buffer(2), m), {0}},
+                                         {b.buffer(3), {1}}};
+    if (beta)
+      inputs.push_back({b.buffer(4), {1}});
+    b.generic("pp", inputs, {b.head(b.buffer(beta ? 5 : 4), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+      Value distance = e.create<arith::SubFOp>(v[0], over(e, v[1], extent));
+      Value scaled = e.create<arith::MulFOp>(distance, inverseRoot(e, v[2], extent, epsilon));
+      if (!beta)
+        return e.create<arith::MulFOp>(scaled, widen(e, v[3], weight));
+      return e.create<math::FmaOp>(scaled, widen(e, v[3], weight), widen(e, v[4], weight));
+    });
   });
   return kernel;
 }

@@ -21,16 +21,20 @@ static std::pair<Value, Value> rotate(KernelBody &e, Value x, Value y, Value cos
 }
 
 /// Work: six operations a pair to rotate, six an angle to combine the tables; q and k read and written.
-TileKernel buildRope(ModuleOp module, const AttentionShape &shape, int64_t radix, int64_t highRows, bool decode) {
+TileKernel buildRope(ModuleOp module, const AttentionShape &shape, int64_t radix, int64_t highRows, bool decode,
+                     std::optional<int64_t> longFrom) {
   TileKernel kernel{
       attentionSymbol(decode ? "rope_decode" : "rope", shape) + symbol("", {{"radix", radix}, {"high", highRows}}), {}};
+  if (longFrom)
+    kernel.name += symbol("", {{"long", *longFrom}});
+  const int64_t sets = longFrom ? 2 : 1;
   int64_t pairs = shape.width / 2, heads = shape.heads() + shape.kvHeads, columns = heads * shape.width;
   kernel.work.alu = {0, 6 * pairs * heads + 6 * pairs};
   kernel.work.loadBytes = {4, 4 * columns + 16 * pairs};
   kernel.work.storeBytes = {0, 4 * columns};
   define(module, kernel.name,
-         {launchWords(shape.tokens), f32({decode ? 1 : shape.rows, shape.ld()}), f32({radix, pairs, 2}),
-          f32({highRows, pairs, 2})},
+         {launchWords(shape.tokens), f32({decode ? 1 : shape.rows, shape.ld()}), f32({sets * radix, pairs, 2}),
+          f32({sets * highRows, pairs, 2})},
          2, [&](KernelBody &b) {
            Value n = launchCount(b, b.buffer(0)), m = b.scalar(0), rank = b.scalar(1);
            Value first, count;
@@ -42,9 +46,17 @@ TileKernel buildRope(ModuleOp module, const AttentionShape &shape, int64_t radix
              first = runs.start(rank);
              count = b.min(m, runs.count(rank));
            }
+           // Of the rows behind the first of each table.
+           auto behind = [&](Value row, int64_t rows) -> Value {
+             if (!longFrom)
+               return row;
+             Value isLong = b.less(b.constant(*longFrom), n);
+             return b.add(row, b.select(isLong, b.constant(rows), b.constant(0)));
+           };
            b.forEach(count, [&](Value i) {
              Value position = decode ? first : b.add(first, i);
-             Value low = b.mul(b.rem(position, radix), 2 * pairs), high = b.mul(b.div(position, radix), 2 * pairs);
+             Value low = b.mul(behind(b.rem(position, radix), radix), 2 * pairs),
+                   high = b.mul(behind(b.div(position, radix), highRows), 2 * pairs);
              auto angle = [&](Value table, Value row, int64_t part) {
                return b.view(table, b.add(row, b.constant(part)), {b.fixed(pairs)}, {2});
              };

@@ -16,6 +16,7 @@
 #include "llvm/ADT/SmallVector.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace weft::kernels {
@@ -87,6 +88,14 @@ TileKernel buildPackQuantised(mlir::ModuleOp module, int64_t rows, int64_t n, in
 TileKernel buildGemmQuantised(mlir::ModuleOp module, int64_t rows, int64_t k, int64_t n, ByteOrder order);
 /// X += Y, [rows x n]. (x, y; m)
 TileKernel buildAdd(mlir::ModuleOp module, int64_t rows, int64_t n);
+/// X *= Y, [rows x n]. (x, y; m)
+TileKernel buildMul(mlir::ModuleOp module, int64_t rows, int64_t n);
+/// X *= factor, [rows x n]. (x; m)
+TileKernel buildScale(mlir::ModuleOp module, int64_t rows, int64_t n, double factor);
+/// Each row of x[rows x n] += bias[n], of type `weight`. (bias, x; m)
+TileKernel buildAddBias(mlir::ModuleOp module, int64_t rows, int64_t n, Element weight);
+/// x = cap * tanh(x * (scale / cap)), [rows x n], in place. (x; m)
+TileKernel buildSoftcap(mlir::ModuleOp module, int64_t rows, int64_t n, double scale, double cap);
 /// dst[rows x n] = src[rows x ld], columns [column, column + n). (src, dst; m)
 TileKernel buildCopyColumns(mlir::ModuleOp module, int64_t rows, int64_t ld, int64_t column, int64_t n);
 /// dst[n x rows] = the transpose of src[rows x n]: the first m columns of dst. (src, dst; m)
@@ -111,6 +120,13 @@ TileKernel buildEmbedBlock(mlir::ModuleOp module, int64_t rows, int64_t tokens, 
                            int64_t ranks);
 /// out[n] = the row of launch[1]'s token if this core owns it, else 0. (launch[2], table, out; rank)
 TileKernel buildEmbedOne(mlir::ModuleOp module, int64_t vocab, int64_t n, Element table);
+/// Adds to acc[rows x n] the positions of the tokens of sequence block `(rank + step) mod ranks` that this core owns:
+/// the core's table holds positions [rank*positions, rank*positions + positions). (launch, table[positions x n], acc;
+/// m, rank, step)
+TileKernel buildPositionBlock(mlir::ModuleOp module, int64_t rows, int64_t tokens, int64_t positions, int64_t n,
+                              Element table, int64_t ranks);
+/// acc[n] += the row of position launch[0] - 1 if this core owns it. (launch[2], table, acc; rank)
+TileKernel buildPositionOne(mlir::ModuleOp module, int64_t positions, int64_t n, Element table);
 /// out[n] = x[last row] on the last rank (the row of token n-1), 0 elsewhere. (launch, x[rows x n], out; rank)
 TileKernel buildLastRow(mlir::ModuleOp module, int64_t rows, int64_t tokens, int64_t n, int64_t ranks);
 
@@ -138,15 +154,25 @@ TileKernel buildSoftmax(mlir::ModuleOp module, int64_t rows, int64_t n);
 // ---- normalisation --------------------------------------------------------------------------------------------
 /// ss[rows] = sum of squares of each row of x[rows x n]. (x, ss; m)
 TileKernel buildSumSquares(mlir::ModuleOp module, int64_t rows, int64_t n);
-/// y = x * rsqrt(ss / extent + epsilon) * gamma, gamma[n] of type `weight`. (x, ss, gamma, y; m)
-TileKernel buildRmsScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon,
-                         Element weight);
+/// y = x * rsqrt(ss / extent + epsilon) * (gamma + offset), gamma[n] of type `weight`. (x, ss, gamma, y; m)
+TileKernel buildRmsScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon, Element weight,
+                         double offset = 0.0);
+/// Groups of neighbouring columns: `groups` times `width` of x[rows x ld] from `column` on.
+struct ColumnGroups {
+  int64_t rows = 1, ld = 1, column = 0, groups = 1, width = 1;
+};
+/// ss[rows x groups] = sum of squares of each group of a row. (x, ss; m)
+TileKernel buildGroupSquares(mlir::ModuleOp module, const ColumnGroups &columns);
+/// RmsScale of each group for itself, in place, all with one gamma[width]. (x, ss[rows x groups], gamma; m)
+TileKernel buildGroupScale(mlir::ModuleOp module, const ColumnGroups &columns, int64_t extent, double epsilon,
+                           Element weight, double offset = 0.0);
 /// LayerNorm after RowSum: sq[rows] = sum of (x - sum / extent)^2 of each row of x[rows x n]. (x, sum, sq; m, rank)
 TileKernel buildCenteredSquares(mlir::ModuleOp module, const RowShare &share);
 /// LayerNorm after CenteredSquares: y = (x - sum / extent) * rsqrt(sq / extent + epsilon) * gamma + beta; gamma[n] and
-/// beta[n] of type `weight`, the last two operations fused. (x, sum, sq, gamma, beta, y; m)
+/// beta[n] of type `weight`, the last two operations fused. (x, sum, sq, gamma, beta, y; m). Without beta (x, sum, sq,
+/// gamma, y; m).
 TileKernel buildLayerScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t extent, double epsilon,
-                           Element weight);
+                           Element weight, bool beta = true);
 
 // ---- attention ------------------------------------------------------------------------------------------------
 /// One core's share of attention. Columns of `qkv` [rows x ld()], in this order: for each local kv head, for each of
@@ -161,13 +187,16 @@ struct AttentionShape {
   int64_t capacity = 1; // cache slots on this core
   int64_t tokens = 1;   // launch holds 1 + tokens words
   double scale = 1.0;   // of the scores
+  int64_t window = 0;   // a token sees the last so many up to itself; 0: all of them
   int64_t heads() const { return kvHeads * group; }
   int64_t ld() const { return (heads() + 2 * kvHeads) * width; }
 };
 /// Rotates q and k of row i at position start(rank, n) + i (prefill) or n - 1 (decode), in place. cos/sin of position p
 /// are combined by the angle-addition rule from lo[radix x width/2 x 2] at p mod radix and hi[.. x width/2 x 2] at p /
-/// radix; all heads share them. Rows beyond the rank's count may hold anything. (launch, qkv, lo, hi; m, rank)
-TileKernel buildRope(mlir::ModuleOp module, const AttentionShape &shape, int64_t radix, int64_t highRows, bool decode);
+/// radix; all heads share them. With `longFrom` each table has as many rows again, which are used where n > longFrom.
+/// Rows beyond the rank's count may hold anything. (launch, qkv, lo, hi; m, rank)
+TileKernel buildRope(mlir::ModuleOp module, const AttentionShape &shape, int64_t radix, int64_t highRows, bool decode,
+                     std::optional<int64_t> longFrom = {});
 /// Prefill: stores K and V of this rank's rows in their cache slots. (launch, qkv, k[capacity x kvHeads*width], v; m,
 /// rank)
 TileKernel buildKvStore(mlir::ModuleOp module, const AttentionShape &shape);
@@ -178,9 +207,9 @@ TileKernel buildKvOldest(mlir::ModuleOp module, const AttentionShape &shape);
 /// oldest) on the ranks that shift, nothing elsewhere. (launch, qkv, received, k, v; rank)
 TileKernel buildKvAppend(mlir::ModuleOp module, const AttentionShape &shape);
 /// Decode (qkv has one row): s[m x heads] = partial scores of this core's columns, unscaled; row j is entry start(rank,
-/// n)+j, 0 beyond the rank's count. `shape.rows` = capacity of s. (launch, qkv, k, s; m, rank)
+/// n)+j, 0 beyond the rank's count and before the window. `shape.rows` = capacity of s. (launch, qkv, k, s; m, rank)
 TileKernel buildDecodeScores(mlir::ModuleOp module, const AttentionShape &shape);
-/// Decode: mx[heads] = max over the rank's entries of scale*s, -FLT_MAX if none. (launch, s, mx; m, rank)
+/// Decode: mx[heads] = max over the rank's entries in the window of scale*s, -FLT_MAX if none. (launch, s, mx; m, rank)
 TileKernel buildDecodeMax(mlir::ModuleOp module, const AttentionShape &shape);
 /// Decode: p = exp(scale*s - mx); out[heads x width] = sum p*V, then out[heads*width + h] = sum p; p
 /// stays in s. (launch, s, mx, v, out; m, rank)
@@ -193,15 +222,32 @@ TileKernel buildFlashInit(mlir::ModuleOp module, const AttentionShape &shape);
 /// over this core's columns; kv[rows x 2*kvHeads*width] holds the block's K and V columns; 0 for keys >= m. (qkv, kv,
 /// s; m, part)
 TileKernel buildFlashScores(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
-/// Prefill: online softmax (Milakov and Gimelshein 2018) over those keys, causal by position, then o += p*V. Keys
-/// beyond the block's count are left out; a row without any visible key so far keeps l = 0; p stays in s; `scratch` is
-/// [rows x heads]. (launch, s, kv, o, l, mx, scratch; m, rank, step, part)
+/// Prefill: online softmax (Milakov and Gimelshein 2018) over those keys, causal by position and within the window,
+/// then o += p*V. Keys beyond the block's count are left out; a row without any visible key so far keeps l = 0; p stays
+/// in s; `scratch` is [rows x heads]. (launch, s, kv, o, l, mx, scratch; m, rank, step, part)
 TileKernel buildFlashUpdate(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
+
+// ---- experts --------------------------------------------------------------------------------------------------
+/// out[rows x extent] = this core's columns of x[rows x n] at their places, 0 elsewhere. (x, out; m, rank)
+TileKernel buildSpreadColumns(mlir::ModuleOp module, const RowShare &share);
+/// What becomes of a router's scores.
+struct Routing {
+  int64_t rows = 1, experts = 1, topK = 1;
+  bool normalize = false; // weights are divided by their sum, plus epsilon
+  double epsilon = 0, scale = 1;
+  std::optional<Element> bias; // experts are chosen by score plus bias
+};
+/// weights[rows x experts] = the scores of the topK best experts of each row, of equal ones the earlier, times scale; 0
+/// for the others. ranks[rows x experts] and sums[rows] are scratch. (scores, weights, ranks, sums[, bias[experts]]; m)
+TileKernel buildRoute(mlir::ModuleOp module, const Routing &routing);
+/// acc[rows x n] += y[rows x n] * weights[rows x experts][:, expert]. (y, weights, acc; m)
+TileKernel buildAddWeighted(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t experts, int64_t expert);
 
 // ---- MLP and layout -------------------------------------------------------------------------------------------
 /// Silu: x / (1 + exp(-x)). Gelu: x/2 + x/2 * erf(x * sqrt(1/2)). GeluTanh: x/2 * (1 + tanh(u)) with u = sqrt(2/pi) *
-/// (x + 0.044715 x^3), computed as the equal x / (1 + exp(-2u)).
-enum class Activation { Silu, Gelu, GeluTanh };
+/// (x + 0.044715 x^3), computed as the equal x / (1 + exp(-2u)). QuickGelu: x / (1 + exp(-1.702 x)). Relu: x, 0 where x
+/// < 0; ReluSquared its square. Tanh, and Sigmoid: 1 / (1 + exp(-x)).
+enum class Activation { Silu, Gelu, GeluTanh, QuickGelu, Relu, ReluSquared, Tanh, Sigmoid };
 /// x[rows x n] = activation(x), in place. (x; m)
 TileKernel buildActivation(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
 /// h[rows x n] = activation(gu[:, 0:n]) * gu[:, n:2n], gu[rows x 2n]. (gu, h; m)

@@ -58,7 +58,7 @@ pkg::ElementType elementType(frontend::WeightType type) {
 place::HeadLayout headLayout(std::optional<ArrayRef<int64_t>> heads, const place::Mesh &mesh) {
   if (!heads)
     return {};
-  return place::HeadLayout::make(mesh.width, (*heads)[0], (*heads)[1], (*heads)[2]);
+  return place::HeadLayout::make(mesh.width, place::HeadShape::of(*heads));
 }
 
 /// The local-to-whole table of one dimension, core by core along its axis.
@@ -100,6 +100,15 @@ PartColumns columnsOf(fabric::WeightOp op, size_t part, grid::ShardAttr shard, i
         columns.index.push_back(static_cast<int32_t>(part == 0 ? heads.queryIndex(x, c) : heads.keyIndex(x, c)));
     return columns;
   }
+  if (order != grid::WeightOrder::Single && order != grid::WeightOrder::SideBySide) {
+    columns.local = shard.getLocal();
+    for (int64_t x = 0; x < mesh.width; ++x)
+      for (int64_t c = 0; c < columns.local; ++c)
+        columns.index.push_back(static_cast<int32_t>(order == grid::WeightOrder::Query ? heads.queryIndex(x, c)
+                                                     : order == grid::WeightOrder::Key ? heads.keyIndex(x, c)
+                                                                                       : heads.dimension(x, c)));
+    return columns;
+  }
   int64_t parts = static_cast<int64_t>(op.getParts().size());
   columns.local = shard.getLocal() / parts;
   columns.offset = columns.local * static_cast<int64_t>(part);
@@ -122,6 +131,50 @@ std::unique_ptr<pkg::BlocksT> describe(const runtime::BlockShape &shape) {
   return blocks;
 }
 
+/// Replaces each index by that of the stored row or column that the view has there; `unit` is elements a step.
+void follow(std::vector<int32_t> &indices, ArrayRef<int64_t> digits, int64_t unit, int64_t first) {
+  for (int32_t &index : indices)
+    if (index >= 0)
+      index = static_cast<int32_t>(first + place::digitOffset(digits, index) / unit);
+}
+
+/// Makes indices into a part those into its stored tensor, seen as a matrix whose rows are its last dimension.
+Result<void> applyView(const grid::PartView &view, pkg::WeightT &weight, bool vector) {
+  const int64_t columns = weight.shape.empty() ? 1 : static_cast<int64_t>(weight.shape.back());
+  auto alongRow = [&](ArrayRef<int64_t> digits) {
+    int64_t last = 0;
+    for (size_t i = 0; i < digits.size(); i += 2)
+      last += (digits[i] - 1) * digits[i + 1];
+    return view.base % columns + last < columns;
+  };
+  auto acrossRows = [&](ArrayRef<int64_t> digits) {
+    for (size_t i = 0; i < digits.size(); i += 2)
+      if (digits[i] > 1 && digits[i + 1] % columns != 0)
+        return false;
+    return true;
+  };
+  uint64_t rows = 1;
+  for (size_t d = 0; d + 1 < weight.shape.size(); ++d)
+    rows *= weight.shape[d];
+  if (weight.shape.size() > 2)
+    weight.shape = {rows, static_cast<uint64_t>(columns)};
+  const auto firstRow = view.base / columns, firstColumn = view.base % columns;
+  // Of a vector the columns here are the view's rows, and there is one row.
+  ArrayRef<int64_t> mine = vector || weight.transposed ? view.rows : view.columns, other = view.rows;
+  if (!vector && weight.transposed)
+    other = view.columns;
+  bool swapped = !(alongRow(mine) && (vector || acrossRows(other)));
+  if (swapped && !(acrossRows(mine) && (vector || alongRow(other))))
+    return internalError("weight '" + weight.name + "' is not placed by rows and columns of its stored tensor");
+  weight.transposed = swapped;
+  follow(weight.col_index, mine, swapped ? columns : 1, swapped ? firstRow : firstColumn);
+  if (vector)
+    weight.row_index = {static_cast<int32_t>(swapped ? firstColumn : firstRow)};
+  else
+    follow(weight.row_index, other, swapped ? 1 : columns, swapped ? firstColumn : firstRow);
+  return {};
+}
+
 } // namespace
 
 Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
@@ -132,14 +185,12 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
   auto blocks = dyn_cast<grid::BlocksType>(type.getElementType());
   int64_t elementBytes = blocks ? 1 : type.getElementTypeBitWidth() / 8, columnDim = type.getRank() - 1;
   for (auto [part, name] : llvm::enumerate(op.getParts().getAsValueRange<StringAttr>())) {
+    if (name.empty())
+      continue; // resident buffers begin as zeros
     const frontend::WeightInfo *info = weights.find(name.str());
     if (!info)
       return internalError("weight '" + name.str() + "' is not among the model's tensors");
     PartColumns columns = columnsOf(op, part, dims[columnDim], type.getDimSize(columnDim), mesh, heads);
-    if (op.getRows())
-      for (int32_t &index : columns.index)
-        index =
-            static_cast<int32_t>(place::storedRow(cast<DenseI64ArrayAttr>((*op.getRows())[part]).asArrayRef(), index));
     auto weight = std::make_unique<pkg::WeightT>();
     weight->name = info->name;
     weight->file = info->file;
@@ -160,6 +211,9 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
     weight->row_index =
         type.getRank() == 1 ? std::vector<int32_t>{0} : indexTable(dims[0], type.getDimSize(0), mesh, heads);
     weight->transposed = op.getTransposed();
+    if (auto view = grid::viewOf(op.getViews(), part))
+      if (auto applied = applyView(*view, *weight, type.getRank() == 1); !applied)
+        return applied;
     if (auto quantised = op.getQuantised()) {
       weight->offset = weight->row_stride = 0;
       weight->quantised = std::make_unique<pkg::QuantisedT>();
@@ -180,18 +234,27 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
 
 void emitRopeTable(fabric::RopeTableOp op, const place::Mesh &mesh, runtime::Package &package) {
   place::HeadLayout heads = headLayout(op.getHeads(), mesh);
-  auto frequencies = llvm::to_vector(op.getInverseFrequencies().getValues<double>());
+  SmallVector<DenseElementsAttr, 2> sets = {cast<DenseElementsAttr>(op.getInverseFrequencies())};
+  if (auto longer = op.getLongInverseFrequencies())
+    sets.push_back(cast<DenseElementsAttr>(*longer));
+  const double scaled = op.getScale() ? op.getScale()->convertToDouble() : 1.0;
   std::vector<float> values;
+  auto append = [&](int64_t x, int64_t position, ArrayRef<double> frequencies) {
+    for (int64_t i = 0; i < heads.width / 2; ++i) {
+      const int64_t pair = heads.pair(x, i);
+      const bool turns = pair >= 0 && pair < static_cast<int64_t>(frequencies.size());
+      const double angle = turns ? static_cast<double>(position) * frequencies[pair] : 0.0,
+                   scale = turns ? scaled : 1.0;
+      values.push_back(static_cast<float>(scale * std::cos(angle)));
+      values.push_back(static_cast<float>(scale * std::sin(angle)));
+    }
+  };
   for (int64_t x = 0; x < mesh.width; ++x)
-    for (int64_t row = 0; row < static_cast<int64_t>(op.getRows()); ++row)
-      for (int64_t pair = 0; pair < heads.width / 2; ++pair) {
-        int64_t dimension = heads.dimension(x, 2 * pair);
-        double angle = dimension < 0
-                           ? 0.0
-                           : static_cast<double>(row * static_cast<int64_t>(op.getStride())) * frequencies[dimension];
-        values.push_back(static_cast<float>(std::cos(angle)));
-        values.push_back(static_cast<float>(std::sin(angle)));
-      }
+    for (DenseElementsAttr set : sets) {
+      auto frequencies = llvm::to_vector(set.getValues<double>());
+      for (int64_t row = 0; row < static_cast<int64_t>(op.getRows()); ++row)
+        append(x, row * static_cast<int64_t>(op.getStride()), frequencies);
+    }
   auto constant = std::make_unique<pkg::ConstantT>();
   constant->name = constant->buffer = op.getBuffer().str();
   constant->axis = pkg::Axis::X;

@@ -40,21 +40,39 @@ int64_t blockWidth(const Mesh &mesh, int64_t extent) { return roundUp(ceilDiv(ex
 
 int64_t plainLocal(int64_t extent, int64_t cores) { return roundUp(ceilDiv(extent, cores), 2); }
 
-HeadLayout HeadLayout::make(int64_t meshWidth, int64_t kvHeads, int64_t group, int64_t headDim) {
+HeadShape HeadShape::of(std::span<const int64_t> numbers) {
+  HeadShape shape{numbers[0], numbers[1], numbers[2], -1, false};
+  if (numbers.size() > 3) {
+    shape.turning = numbers[3];
+    shape.interleaved = numbers[4] != 0;
+  }
+  return shape;
+}
+
+std::vector<int64_t> HeadShape::numbers() const {
+  if (turningPairs() == headDim / 2 && headDim % 2 == 0 && !interleaved)
+    return {kvHeads, group, headDim};
+  return {kvHeads, group, headDim, turningPairs(), interleaved};
+}
+
+int64_t HeadShape::second(int64_t pair) const {
+  if (pair < turningPairs() && !interleaved)
+    return pair + turningPairs();
+  return 2 * pair + 1 < headDim ? 2 * pair + 1 : -1;
+}
+
+HeadLayout HeadLayout::make(int64_t meshWidth, const HeadShape &shape) {
   HeadLayout layout;
-  layout.kvHeads = kvHeads;
-  layout.group = group;
-  layout.headDim = headDim;
-  int64_t pairs = headDim / 2;
-  if (meshWidth >= kvHeads) {
-    // More columns for a head than it has rotary pairs would only add padding.
-    layout.coresPerHead = std::min(meshWidth / kvHeads, pairs);
+  static_cast<HeadShape &>(layout) = shape;
+  if (meshWidth >= shape.kvHeads) {
+    // More columns for a head than it has pairs would only add padding.
+    layout.coresPerHead = std::min(meshWidth / shape.kvHeads, shape.pairs());
     layout.headsPerCore = 1;
   } else {
     layout.coresPerHead = 1;
-    layout.headsPerCore = ceilDiv(kvHeads, meshWidth);
+    layout.headsPerCore = ceilDiv(shape.kvHeads, meshWidth);
   }
-  layout.width = 2 * ceilDiv(pairs, layout.coresPerHead);
+  layout.width = 2 * ceilDiv(shape.pairs(), layout.coresPerHead);
   return layout;
 }
 
@@ -63,9 +81,14 @@ int64_t HeadLayout::kvHead(int64_t x, int64_t local) const {
   return head < kvHeads ? head : -1;
 }
 
+int64_t HeadLayout::pair(int64_t x, int64_t i) const {
+  int64_t index = x % coresPerHead * (width / 2) + i;
+  return index < pairs() ? index : -1;
+}
+
 int64_t HeadLayout::dimension(int64_t x, int64_t c) const {
-  int64_t pair = x % coresPerHead * (width / 2) + c / 2;
-  return pair < headDim / 2 ? pair + c % 2 * (headDim / 2) : -1;
+  int64_t index = pair(x, c / 2);
+  return index < 0 ? -1 : c % 2 ? second(index) : first(index);
 }
 
 int64_t HeadLayout::queryIndex(int64_t x, int64_t c) const {

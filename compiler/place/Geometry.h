@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 namespace weft::place {
@@ -33,19 +34,39 @@ inline int64_t contractionLocalY(const Mesh &mesh, int64_t extent) { return mesh
 /// Elements on a core of a dimension that nothing contracts over.
 int64_t plainLocal(int64_t extent, int64_t cores);
 
+/// Attention heads: how many, of which size, and which of a head's dimensions turn together.
+struct HeadShape {
+  int64_t kvHeads = 1, group = 1, headDim = 2; // group: query heads a kv head
+  int64_t turning = -1;                        // pairs of dimensions that turn, the first ones; -1: all
+  bool interleaved = false;                    // pair i is (2i, 2i + 1), else (i, i + turning)
+
+  /// [kv heads, group, head dimension], or with [turning, interleaved] behind: an attribute of the grid level.
+  static HeadShape of(std::span<const int64_t> numbers);
+  std::vector<int64_t> numbers() const;
+
+  int64_t pairs() const { return (headDim + 1) / 2; }
+  int64_t turningPairs() const { return turning < 0 ? headDim / 2 : turning; }
+  /// The two dimensions of a pair; -1 beside the last one of an odd head. Those that do not turn are neighbours.
+  int64_t first(int64_t pair) const { return pair >= turningPairs() || interleaved ? 2 * pair : pair; }
+  int64_t second(int64_t pair) const;
+};
+
 /// How attention heads lie along x. Each kv head with its query heads takes `coresPerHead` neighbouring columns of
-/// cores, or a column takes `headsPerCore` kv heads whole. A head's rotary pairs (i, i + headDim/2) stay together on
-/// one core.
-struct HeadLayout {
-  int64_t kvHeads = 1, group = 1, headDim = 2;
+/// cores, or a column takes `headsPerCore` kv heads whole. A head's pairs of dimensions stay together on one core.
+struct HeadLayout : HeadShape {
   int64_t coresPerHead = 1, headsPerCore = 1, width = 2; // width: columns of one head on one core
 
-  static HeadLayout make(int64_t meshWidth, int64_t kvHeads, int64_t group, int64_t headDim);
+  static HeadLayout make(int64_t meshWidth, const HeadShape &shape);
+  static HeadLayout make(int64_t meshWidth, int64_t kvHeads, int64_t group, int64_t headDim) {
+    return make(meshWidth, HeadShape{kvHeads, group, headDim, -1, false});
+  }
 
   int64_t headsOnCore() const { return headsPerCore * group; }
   int64_t segments() const { return coresPerHead > 1 ? kvHeads : 0; } // runs of cores that share a head
   /// The kv head of local head `local` on core x; -1 if there is none.
   int64_t kvHead(int64_t x, int64_t local) const;
+  /// The pair of its head that local columns 2i and 2i + 1 (0 <= i < width/2) are on core x; -1: padding.
+  int64_t pair(int64_t x, int64_t i) const;
   /// The dimension within its head of local column c (0 <= c < width) on core x; -1: padding.
   int64_t dimension(int64_t x, int64_t c) const;
   /// Index in the query projection's output of local query column c (0 <= c < headsOnCore()*width); -1: padding.
@@ -84,18 +105,6 @@ template <typename Digits> int64_t digitOffset(const Digits &digits, int64_t i) 
 /// contraction runs over the attention output as it lies on x: local columns of each core in rank order, cut into
 /// blocks of `width`.
 int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, int64_t rankY, int64_t i);
-
-/// The stored row that column i of a part is, by the entry of grid.weight's `rows`.
-template <typename Rows> int64_t storedRow(const Rows &rows, int64_t i) {
-  if (rows.empty() || i < 0)
-    return i;
-  int64_t row = rows[0];
-  for (size_t d = rows.size(); d > 1; d -= 2) {
-    row += i % rows[d - 2] * rows[d - 1];
-    i /= rows[d - 2];
-  }
-  return row;
-}
 
 /// The largest power of two up to `most`, a power of two, such that each run of so many rows of a block on a core, from
 /// the block's beginning on, lies in one run of `most` elements of the whole. `indexOf(rank, i)` is the element that

@@ -261,7 +261,7 @@ std::vector<float> GridMachine::output(grid::OutputOp op, const Shards &input) c
 }
 
 HeadLayout GridMachine::headLayout(std::optional<ArrayRef<int64_t>> heads) const {
-  return heads ? HeadLayout::make(mesh.width, (*heads)[0], (*heads)[1], (*heads)[2]) : HeadLayout();
+  return heads ? HeadLayout::make(mesh.width, HeadShape::of(*heads)) : HeadLayout();
 }
 
 int64_t GridMachine::indexOf(grid::ShardAttr shard, int64_t extent, const HeadLayout &heads, int64_t x, int64_t y,
@@ -307,33 +307,52 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
   int64_t keyColumns = heads.headsPerCore * heads.width, first = 0; // of the part among the core's columns
   for (int64_t part = 0; part < parts; ++part) {
     std::string name = cast<StringAttr>(op.getParts()[part]).getValue().str();
+    int64_t columns = !qkv ? columnShard.getLocal() / parts : part == 0 ? keyColumns * heads.group : keyColumns;
+    first += columns;
+    if (name.empty())
+      continue; // zeros
     const frontend::WeightInfo *info = weights.find(name);
     if (!info)
       return internalError("grid interpreter: there is no weight '" + name + "'");
     std::span<const std::byte> bytes = weights.bytes(name);
     FloatType storedType = floatType(op.getContext(), info->type);
     int64_t storedColumns = static_cast<int64_t>(info->shape.back());
-    int64_t columns = !qkv ? columnShard.getLocal() / parts : part == 0 ? keyColumns * heads.group : keyColumns;
+    std::optional<grid::PartView> view = grid::viewOf(op.getViews(), part);
     auto partShard = grid::ShardAttr::get(op.getContext(), columnShard.getAxis(), columnShard.getKind(), columns);
+    auto columnOf = [&](int64_t x, int64_t y, int64_t part, int64_t c) {
+      switch (op.getOrder()) {
+      case grid::WeightOrder::Single:
+      case grid::WeightOrder::SideBySide:
+        return indexOf(partShard, type.getShape().back() / parts, heads, x, y, c);
+      case grid::WeightOrder::Qkv:
+        return part == 0 ? heads.queryIndex(x, c) : heads.keyIndex(x, c);
+      case grid::WeightOrder::Query:
+        return heads.queryIndex(x, c);
+      case grid::WeightOrder::Key:
+        return heads.keyIndex(x, c);
+      case grid::WeightOrder::HeadDim:
+        return heads.dimension(x, c);
+      }
+      llvm_unreachable("all orders are handled");
+    };
     for (int64_t y = 0; y < mesh.height; ++y)
       for (int64_t x = 0; x < mesh.width; ++x)
         for (int64_t i = 0; i < localRows; ++i)
           for (int64_t c = 0; c < columns; ++c) {
             int64_t row = matrix ? indexOf(dims[0], type.getDimSize(0), heads, x, y, i) : 0;
-            int64_t column = !qkv        ? indexOf(partShard, type.getShape().back() / parts, heads, x, y, c)
-                             : part == 0 ? heads.queryIndex(x, c)
-                                         : heads.keyIndex(x, c);
+            int64_t column = columnOf(x, y, part, c);
             if (row < 0 || column < 0)
               continue;
-            if (op.getRows())
-              column = storedRow(cast<DenseI64ArrayAttr>((*op.getRows())[part]).asArrayRef(), column);
-            int64_t from = op.getTransposed() ? column * storedColumns + row : row * storedColumns + column;
+            if (op.getTransposed())
+              std::swap(row, column);
+            int64_t from = !view    ? row * storedColumns + column
+                           : matrix ? view->base + digitOffset(view->rows, row) + digitOffset(view->columns, column)
+                                    : view->base + digitOffset(view->rows, column);
             if ((from + 1) * storedType.getIntOrFloatBitWidth() / 8 > static_cast<int64_t>(bytes.size()))
               return internalError("grid interpreter: weight '" + name + "' is smaller than its layout");
             convertElement(bytes.data(), storedType, from, result.at(core(x, y)), type.getElementType(),
-                           i * columnShard.getLocal() + first + c);
+                           i * columnShard.getLocal() + first - columns + c);
           }
-    first += columns;
   }
   return result;
 }
@@ -341,18 +360,24 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
 Shards GridMachine::ropeTable(grid::RopeTableOp op) const {
   Shards result = allocate(cast<RankedTensorType>(op.getResult().getType()), std::byte{0});
   HeadLayout heads = headLayout(op.getHeads());
-  auto frequencies = llvm::to_vector(op.getInverseFrequencies().getValues<double>());
-  for (int64_t y = 0; y < mesh.height; ++y)
-    for (int64_t x = 0; x < mesh.width; ++x)
-      for (int64_t row = 0; row < static_cast<int64_t>(op.getRows()); ++row)
-        for (int64_t c = 0; c < heads.width; c += 2) {
-          // Columns c and c + 1 are the pair (i, i + headDim/2), which turns by frequency i. Padding does not turn.
-          int64_t pair = heads.dimension(x, c);
-          double angle = pair < 0 ? 0.0 : double(row * int64_t(op.getStride())) * frequencies[pair];
-          float *entry = result.floats(core(x, y)) + row * heads.width + c;
-          entry[0] = static_cast<float>(std::cos(angle));
-          entry[1] = static_cast<float>(std::sin(angle));
-        }
+  for (int64_t set = 0; set < (op.getLongInverseFrequencies() ? 2 : 1); ++set) {
+    auto attribute = set == 0 ? op.getInverseFrequencies() : *op.getLongInverseFrequencies();
+    auto frequencies = llvm::to_vector(attribute.getValues<double>());
+    for (int64_t y = 0; y < mesh.height; ++y)
+      for (int64_t x = 0; x < mesh.width; ++x)
+        for (int64_t row = 0; row < static_cast<int64_t>(op.getRows()); ++row)
+          for (int64_t c = 0; c < heads.width; c += 2) {
+            // Columns c and c + 1 are a pair that turns by its frequency, or not at all, as padding does.
+            int64_t pair = heads.pair(x, c / 2);
+            bool turns = pair >= 0 && pair < heads.turningPairs();
+            double angle = turns ? double(row * int64_t(op.getStride())) * frequencies[pair] : 0.0;
+            double scale = turns && op.getScale() ? op.getScale()->convertToDouble() : 1.0;
+            float *entry =
+                result.floats(core(x, y)) + (set * static_cast<int64_t>(op.getRows()) + row) * heads.width + c;
+            entry[0] = static_cast<float>(scale * std::cos(angle));
+            entry[1] = static_cast<float>(scale * std::sin(angle));
+          }
+  }
   return result;
 }
 

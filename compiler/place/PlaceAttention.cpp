@@ -8,58 +8,145 @@ using namespace weft::grid;
 
 namespace weft::place {
 
-namespace {
-/// The pieces of the graph that make one attention layer.
-struct AttentionPattern {
-  xf::LinearOp q, k, v;
-  xf::RopeOp ropeQ, ropeK;
-  xf::KvAppendOp append;
-};
+/// The projection that `value` is; nothing if it is none, or if its pieces are read by others, too.
+static std::optional<Projection> projectionOf(Value value) {
+  Projection projection;
+  auto step = [&](auto &op) {
+    using Op = std::remove_reference_t<decltype(op)>;
+    if (auto found = value.getDefiningOp<Op>(); found && value.hasOneUse()) {
+      op = found;
+      value = found->getOperand(0);
+    }
+  };
+  step(projection.rope);
+  step(projection.norm);
+  step(projection.linear);
+  return projection.linear ? std::optional(projection) : std::nullopt;
+}
 
-FailureOr<AttentionPattern> matchAttention(xf::AttentionOp op) {
+/// Why heads cannot be rotated as `rope` says; empty: they can.
+static StringRef beyondRotation(xf::RopeOp rope, xf::KvCacheType cache) {
+  if (static_cast<int64_t>(rope.getHeadDim()) != cache.getHeadDim())
+    return "rotates heads of another size than the cache's";
+  if (rope.getBatch() != 1)
+    return "rotates several sequences at once";
+  return "";
+}
+
+static FailureOr<AttentionPattern> matchAttention(xf::AttentionOp op) {
   AttentionPattern pattern;
   pattern.append = op.getCache().getDefiningOp<xf::KvAppendOp>();
-  pattern.ropeQ = op.getQ().getDefiningOp<xf::RopeOp>();
-  if (pattern.append) {
-    pattern.ropeK = pattern.append.getK().getDefiningOp<xf::RopeOp>();
-    pattern.v = pattern.append.getV().getDefiningOp<xf::LinearOp>();
-  }
-  if (pattern.ropeQ && pattern.ropeK) {
-    pattern.q = pattern.ropeQ.getX().getDefiningOp<xf::LinearOp>();
-    pattern.k = pattern.ropeK.getX().getDefiningOp<xf::LinearOp>();
-  }
-  if (!pattern.q || !pattern.k || !pattern.v || pattern.q.getX() != pattern.k.getX() ||
-      pattern.q.getX() != pattern.v.getX() ||
-      pattern.ropeQ.getInverseFrequencies() != pattern.ropeK.getInverseFrequencies())
-    return op.emitOpError(
-        "can be placed only where queries and keys are rotated projections of one input, with one set of "
-        "frequencies, and values a projection of it");
+  auto q = projectionOf(op.getQ());
+  auto k = pattern.append ? projectionOf(pattern.append.getK()) : std::nullopt;
+  auto v = pattern.append ? projectionOf(pattern.append.getV()) : std::nullopt;
+  if (!q || !k || !v || v->rope || v->norm || q->linear.getX() != k->linear.getX() ||
+      q->linear.getX() != v->linear.getX() || !q->rope != !k->rope ||
+      (q->rope && q->rope->getAttrDictionary() != k->rope->getAttrDictionary()))
+    return op.emitOpError("can be placed only where queries and keys are projections of one input, both rotated with "
+                          "one set of frequencies or neither, and values a projection of it");
+  xf::KvCacheType cache = op.getCache().getType();
+  if (cache.getValueDim() != cache.getHeadDim())
+    return op.emitOpError("has values of another size than keys, which has no lowering to a mesh yet");
+  if (q->rope)
+    if (StringRef beyond = beyondRotation(q->rope, cache); !beyond.empty())
+      return q->rope.emitOpError(beyond) << ", which has no lowering to a mesh yet";
+  pattern.q = *q;
+  pattern.k = *k;
+  pattern.v = *v;
   return pattern;
 }
-} // namespace
+
+LogicalResult Placer::findAttention(func::FuncOp source) {
+  auto result = source.walk([&](xf::AttentionOp op) -> WalkResult {
+    auto pattern = matchAttention(op);
+    if (failed(pattern))
+      return failure();
+    for (Projection projection : {pattern->q, pattern->k, pattern->v})
+      for (Operation *piece :
+           {projection.linear.getOperation(), projection.norm.getOperation(), projection.rope.getOperation()})
+        if (piece)
+          withAttention.insert(piece);
+    withAttention.insert(pattern->append);
+    attentions[op] = *pattern;
+    return success();
+  });
+  return failure(result.wasInterrupted());
+}
 
 RankedTensorType Placer::headTensor(bool sequence, int64_t extent, int64_t local) {
   return tensor({rowExtent(sequence), extent}, f32(), {rowShard(sequence), shard(Axis::X, ShardKind::Heads, local)});
 }
 
-LogicalResult Placer::placeAttention(xf::AttentionOp op) {
-  auto pattern = matchAttention(op);
-  if (failed(pattern))
+/// One product makes queries, keys and values.
+FailureOr<Value> Placer::projectHeads(AttentionPattern pattern, Value x, const kernels::AttentionShape &shape,
+                                      const HeadLayout &heads) {
+  SmallVector<Value> matrices, biases;
+  for (Projection projection : {pattern.q, pattern.k, pattern.v}) {
+    matrices.push_back(projection.linear.getW());
+    biases.push_back(projection.linear.getBias());
+  }
+  auto matrixParts = parts(matrices, pattern.q.linear), biasParts = parts(biases, pattern.q.linear);
+  if (failed(matrixParts) || failed(biasParts))
     return failure();
-  auto x = placed(pattern->q.getX(), op);
+  bool sequence = isSequence(pattern.q.linear.getResult());
+  int64_t inputs = cast<RankedTensorType>(x.getType()).getDimSize(1);
+  int64_t outputs = (heads.group + 2) * heads.kvHeads * heads.headDim;
+  ShardAttr columnShard = shard(Axis::X, ShardKind::Heads, shape.ld());
+  Value w = weight(*matrixParts, WeightOrder::Qkv,
+                   tensor({inputs, outputs}, productElement(matrices, contractionY(inputs), shape.ld()),
+                          {contractionY(inputs), columnShard}),
+                   true, &heads);
+  Value qkv = product(x, w, headTensor(sequence, outputs, shape.ld()));
+  if (Type element = commonElement(biases)) {
+    Value bias =
+        weight(*biasParts, WeightOrder::Qkv, tensor({outputs}, weightElement(element), {columnShard}), false, &heads);
+    auto kernel = kernels::buildAddBias(module, shape.rows, shape.ld(), elementOf(bias));
+    qkv = call(kernel, {bias}, {qkv}, {0, 1}, {rows(sequence)})[0];
+  }
+  for (Projection projection : {pattern.q, pattern.k})
+    if (projection.norm)
+      if (failed(normHeads(qkv, projection, projection.linear == pattern.k.linear, shape, heads)))
+        return failure();
+  return qkv;
+}
+
+Value Placer::rotate(Value qkv, xf::RopeOp rope, const kernels::AttentionShape &shape, const HeadLayout &heads) {
+  // Two small tables instead of one row a position: angles add.
+  int64_t radix = 1;
+  while (radix * radix < options.maxSeq)
+    radix *= 2;
+  int64_t highRows = ceilDiv(options.maxSeq, radix);
+  auto frequencies = cast<DenseFPElementsAttr>(rope.getInverseFrequencies());
+  // Frequencies for sequences longer than any need no place.
+  std::optional<int64_t> longFrom;
+  if (rope.getLongFrom() && static_cast<int64_t>(*rope.getLongFrom()) < options.maxSeq)
+    longFrom = static_cast<int64_t>(*rope.getLongFrom());
+  auto longer = longFrom ? cast<ElementsAttr>(*rope.getLongInverseFrequencies()) : ElementsAttr();
+  auto table = [&](int64_t stride, int64_t count, FloatAttr scale) -> Value {
+    int64_t rows = longFrom ? 2 * count : count;
+    auto type = tensor({rows, heads.headDim}, f32(), {whole(rows), shard(Axis::X, ShardKind::Heads, heads.width)});
+    return builder.create<RopeTableOp>(type, frequencies, stride, count, headsAttr(heads), scale,
+                                       cast_or_null<DenseFPElementsAttr>(longer));
+  };
+  Value low = table(1, radix, FloatAttr()), high = table(radix, highRows, rope.getScaleAttr());
+  auto kernel = kernels::buildRope(module, shape, radix, highRows, decode, longFrom);
+  return call(kernel, {launch, low, high}, {qkv}, {0, 3, 1, 2},
+              {rows(isSequence(rope.getResult())), scalar(ScalarKind::RankY)})[0];
+}
+
+LogicalResult Placer::placeAttention(xf::AttentionOp op) {
+  AttentionPattern pattern = attentions[op];
+  auto x = placedInBlocks(pattern.q.linear.getX(), op);
   if (failed(x))
     return failure();
-  SmallVector<WeightPart> parts;
-  for (xf::LinearOp linear : {pattern->q, pattern->k, pattern->v}) {
-    auto part = matrixPart(linear.getW(), linear);
-    if (failed(part))
-      return failure();
-    parts.push_back(*part);
-  }
   bool sequence = isSequence(op.getResult());
-  auto cache = cast<xf::KvCacheType>(op.getCache().getType());
-  HeadLayout heads =
-      HeadLayout::make(mesh.width, cache.getKvHeads(), op.getHeads() / cache.getKvHeads(), cache.getHeadDim());
+  xf::KvCacheType cache = op.getCache().getType();
+  xf::RopeOp rope = pattern.q.rope;
+  HeadLayout heads = HeadLayout::make(mesh.width, {.kvHeads = cache.getKvHeads(),
+                                                   .group = static_cast<int64_t>(op.getHeads()) / cache.getKvHeads(),
+                                                   .headDim = cache.getHeadDim(),
+                                                   .turning = rope ? rope.getInverseFrequencies().getNumElements() : 0,
+                                                   .interleaved = rope && rope.getInterleaved()});
   kernels::AttentionShape shape;
   shape.rows = sequence ? rowCapacity : 1;
   shape.kvHeads = heads.headsPerCore;
@@ -69,34 +156,19 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
   shape.capacity = rowCapacity;
   shape.tokens = decode ? 1 : options.maxSeq;
   shape.scale = op.getScale().convertToDouble();
+  softcap = op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0.0;
 
-  // One product makes queries, keys and values.
-  int64_t inputs = cast<RankedTensorType>(x->getType()).getDimSize(1);
-  int64_t outputs = (op.getHeads() + 2 * cache.getKvHeads()) * cache.getHeadDim();
-  ShardAttr columnShard = shard(Axis::X, ShardKind::Heads, shape.ld());
-  Type element =
-      productElement({pattern->q.getW(), pattern->k.getW(), pattern->v.getW()}, contractionY(inputs), shape.ld());
-  Value w = weight(parts, WeightOrder::Qkv, tensor({inputs, outputs}, element, {contractionY(inputs), columnShard}),
-                   true, &heads);
-  Value qkv = product(*x, w, headTensor(sequence, outputs, shape.ld()));
-
-  // Two small tables instead of one row a position: angles add.
-  int64_t radix = 1;
-  while (radix * radix < options.maxSeq)
-    radix *= 2;
-  int64_t highRows = ceilDiv(options.maxSeq, radix);
-  auto frequencies = cast<DenseFPElementsAttr>(pattern->ropeQ.getInverseFrequencies());
-  auto table = [&](int64_t stride, int64_t count) -> Value {
-    auto type =
-        tensor({count, cache.getHeadDim()}, f32(), {whole(count), shard(Axis::X, ShardKind::Heads, heads.width)});
-    return builder.create<RopeTableOp>(type, frequencies, stride, count, headsAttr(heads));
-  };
-  Value low = table(1, radix), high = table(radix, highRows);
-  auto rope = kernels::buildRope(module, shape, radix, highRows, decode);
-  qkv = call(rope, {launch, low, high}, {qkv}, {0, 3, 1, 2}, {rows(sequence), scalar(ScalarKind::RankY)})[0];
+  auto projected = projectHeads(pattern, *x, shape, heads);
+  if (failed(projected))
+    return failure();
+  Value qkv = rope ? rotate(*projected, rope, shape, heads) : *projected;
+  // A window that the longest sequence fits in hides nothing.
+  if (op.getWindow() && static_cast<int64_t>(*op.getWindow()) < options.maxSeq)
+    shape.window = static_cast<int64_t>(*op.getWindow());
 
   // The layer's number in the order of the caches names its cache.
-  auto argument = dyn_cast<BlockArgument>(pattern->append.getCache());
+  xf::KvAppendOp append = pattern.append;
+  auto argument = dyn_cast<BlockArgument>(append.getCache());
   if (!argument)
     return op.emitOpError("needs the cache of the layer to be an argument of the function");
   auto cacheType = tensor({options.maxSeq, cache.getRowSize()}, f32(),
@@ -113,6 +185,14 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
                                     : decodeAttention(qkv, keys, cached, shape, heads, attended);
   headLayouts[op.getResult()] = heads;
   return success();
+}
+
+Value Placer::capScores(Value scores, kernels::AttentionShape &shape, int64_t rows, int64_t n) {
+  if (softcap == 0)
+    return scores;
+  auto kernel = kernels::buildSoftcap(module, rows, n, shape.scale, softcap);
+  shape.scale = 1.0;
+  return call(kernel, {}, {scores}, {0}, {this->rows(true)})[0];
 }
 
 Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernels::AttentionShape &shape,
@@ -153,8 +233,10 @@ Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernel
                         {0, 1, 2}, {m, part})[0];
     if (shared)
       scores = allReduce(scores, Axis::X, ReduceKind::Add, heads.coresPerHead, heads.kvHeads);
+    kernels::AttentionShape scored = shape;
+    scores = capScores(scores, scored, rowCapacity, shape.heads() * keyBlock);
     auto updated =
-        call(kernels::buildFlashUpdate(module, shape, keyBlock), {launch, scores, current},
+        call(kernels::buildFlashUpdate(module, scored, keyBlock), {launch, scores, current},
              {inner.getRegionIterArg(0), inner.getRegionIterArg(1), inner.getRegionIterArg(2), empty(statistics)},
              {0, 1, 2, 3, 4, 5, 6}, {m, rankY, step, part});
     updated.pop_back(); // scratch
@@ -193,6 +275,7 @@ Value Placer::decodeAttention(Value qkv, Value keys, Value cached, const kernels
                       {0, 1, 2, 3}, {m, rankY})[0];
   if (shared)
     scores = allReduce(scores, Axis::X, ReduceKind::Add, heads.coresPerHead, heads.kvHeads);
+  scores = capScores(scores, cacheShape, rowCapacity, shape.heads());
 
   auto perCore = [&](int64_t local, Axis partial) {
     return tensor({1, mesh.width * local}, f32(), {whole(1), shard(Axis::X, ShardKind::Block, local)}, partial);

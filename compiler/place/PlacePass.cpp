@@ -75,50 +75,35 @@ FailureOr<Value> Placer::placed(Value xfValue, Operation *user) {
   return user->emitOpError("reads a value that has no place on the mesh");
 }
 
-/// What `op` asks for beyond the mesh kernels; empty: nothing.
-static StringRef beyondKernels(Operation *op) {
-  return llvm::TypeSwitch<Operation *, StringRef>(op)
-      .Case([](xf::LinearOp op) { return op.getBias() ? "a bias" : ""; })
-      .Case([](xf::RmsNormOp op) -> StringRef {
-        if (op.getOffset())
-          return "an offset to gamma";
-        return op.getGamma().getType().getDimSize(0) == op.getX().getType().getDimSize(1) ? "" : "norms of heads";
-      })
-      .Case([](xf::RopeOp op) -> StringRef {
-        if (op.getInterleaved() || op.getScale() || op.getLongFrom() || op.getBatch() != 1)
-          return "pairs, scales or frequencies of another kind";
-        return op.getInverseFrequencies().getNumElements() * 2 == static_cast<int64_t>(op.getHeadDim())
-                   ? ""
-                   : "heads that turn in part";
-      })
-      .Case([](xf::KvAppendOp op) -> StringRef {
-        xf::KvCacheType cache = op.getCache().getType();
-        return cache.getHeadDim() == cache.getValueDim() ? "" : "values of another size than keys";
-      })
-      .Case([](xf::AttentionOp op) { return op.getWindow()    ? "a window"
-                                            : op.getSoftcap() ? "a soft cap"
-                                                              : ""; })
-      .Case([](xf::GatedMlpOp op) {
-        return op.getActivation() == xf::Activation::Silu ? "" : "an activation other than silu";
-      })
-      .Default([](Operation *) { return ""; });
+FailureOr<Value> Placer::placedInBlocks(Value xfValue, Operation *user) {
+  auto value = placed(xfValue, user);
+  if (succeeded(value) && layoutOf(value->getType()).getDims()[1].getKind() != ShardKind::Block)
+    return user->emitOpError(
+        "reads what attention gives, whose columns are heads, and has no lowering to a mesh there");
+  return value;
 }
 
 LogicalResult Placer::placeOp(Operation *op) {
+  if (withAttention.contains(op))
+    return success();
   builder.setLoc(op->getLoc());
-  if (StringRef beyond = beyondKernels(op); !beyond.empty())
-    return op->emitOpError("has ") << beyond << ", which has no lowering to a mesh yet";
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](xf::EmbeddingOp op) { return placeEmbedding(op); })
+      .Case([&](xf::AddPositionsOp op) { return placeAddPositions(op); })
       .Case([&](xf::RmsNormOp op) { return placeNorm(op); })
+      .Case([&](xf::LayerNormOp op) { return placeLayerNorm(op); })
       .Case([&](xf::LinearOp op) { return placeLinear(op); })
       .Case([&](xf::GatedMlpOp op) { return placeMlp(op); })
-      .Case([&](xf::AddOp op) { return placeAdd(op); })
+      .Case([&](xf::MoeOp op) { return placeMoe(op); })
+      .Case([&](xf::AddOp op) { return placeBinary(op, kernels::buildAdd); })
+      .Case([&](xf::MulOp op) { return placeBinary(op, kernels::buildMul); })
+      .Case([&](xf::ScaleOp op) { return placeScale(op); })
+      .Case([&](xf::ActivationOp op) { return placeActivation(op); })
       .Case([&](xf::LastRowOp op) { return placeLastRow(op); })
       .Case([&](xf::AttentionOp op) { return placeAttention(op); })
-      // Weights and their views are placed where they are used; rotation and append with their attention.
-      .Case<xf::ParamOp, xf::RopeOp, xf::KvAppendOp, arith::ConstantOp, tensor::ExtractSliceOp, tensor::ExpandShapeOp,
-            tensor::CollapseShapeOp, tensor::EmptyOp, linalg::TransposeOp>([](Operation *) { return success(); })
+      // Weights and views of them are placed where they are used.
+      .Case<xf::ParamOp, arith::ConstantOp, tensor::EmptyOp, tensor::ExtractSliceOp, tensor::ExpandShapeOp,
+            tensor::CollapseShapeOp, linalg::TransposeOp>([](Operation *) { return success(); })
       .Default([](Operation *op) { return op->emitOpError("has no lowering to a mesh yet"); });
 }
 
@@ -128,6 +113,8 @@ LogicalResult Placer::place(func::FuncOp source, func::FuncOp target) {
   builder.setLoc(NameLoc::get(builder.getStringAttr("host_input")));
   int64_t words = decode ? 2 : 1 + options.maxSeq;
   launch = builder.create<LaunchOp>(tensor({words}, builder.getI32Type(), {whole(words)}));
+  if (failed(findAttention(source)))
+    return failure();
   for (Operation &op : source.getBody().front().without_terminator())
     if (failed(placeOp(&op)))
       return failure();

@@ -1,5 +1,7 @@
 // Places one function of the graph on the mesh: gives every value a layout and every op an algorithm.
-// Dense layers are in PlaceDense.cpp, attention in PlaceAttention.cpp.
+// Types, building blocks and dense layers are in PlaceDense.cpp, what is looked up in PlaceEmbedding.cpp, norms in
+// PlaceNorms.cpp, gated MLPs and mixtures of them in PlaceMlp.cpp, what is done element by element in
+// PlaceElements.cpp, attention in PlaceAttention.cpp.
 #pragma once
 
 #include "compiler/place/Geometry.h"
@@ -15,10 +17,29 @@ namespace weft::place {
 
 using mlir::success; // not weft::success of plain C++ libraries
 
-/// A weight by the model's own name, and which of its stored rows (grid.weight, `rows`); empty: all as they are.
+/// A weight as the model uses it: the stored tensor's name, and where its elements lie there (grid.weight, `views`).
 struct WeightPart {
-  llvm::StringRef name;
-  llvm::SmallVector<int64_t, 3> rows = {};
+  mlir::StringRef name; // empty: zeros
+  llvm::SmallVector<mlir::Attribute, 3> view;
+};
+
+/// A projection of attention and what is done to it before scores: a norm, a rotation, or neither.
+struct Projection {
+  xf::LinearOp linear;
+  xf::RmsNormOp norm;
+  xf::RopeOp rope;
+};
+
+/// The pieces of the graph that make one attention layer, placed as one.
+struct AttentionPattern {
+  Projection q, k, v;
+  xf::KvAppendOp append;
+};
+
+/// The weights of a gated MLP, values of the graph.
+struct GatedWeights {
+  mlir::Value gate, up, down;
+  xf::Activation activation = xf::Activation::Silu;
 };
 
 class Placer {
@@ -50,13 +71,14 @@ private:
     return options.weightType && !options.weightType.isInteger() ? options.weightType : stored;
   }
   /// The element of the matrix that `parts` make side by side, divided so on y and `columns` wide on a core: blocks as
-  /// the file has them, if all parts have some and that takes less room; otherwise as above. `heads`: of a row order
-  /// that is packed.
-  mlir::Type productElement(mlir::ValueRange parts, grid::ShardAttr rows, int64_t columns,
+  /// the file has them, if all parts are whole rows of some and that takes less room; otherwise as below. `heads`: of a
+  /// row order that is packed.
+  mlir::Type productElement(llvm::ArrayRef<Value> parts, grid::ShardAttr rows, int64_t columns,
                             const HeadLayout *heads = nullptr) const;
   mlir::Type matrixElement(mlir::Type stored) const { return options.weightType ? options.weightType : stored; }
-  /// Of one matrix made of several weights: none of them may be rounded because it is stored wider than another.
-  mlir::Type matrixElement(mlir::ValueRange parts) const;
+  /// Of one weight made of several: none of them may be rounded because it is stored wider than another.
+  static mlir::Type commonElement(llvm::ArrayRef<Value> parts);
+  mlir::Type matrixElement(llvm::ArrayRef<Value> parts) const { return matrixElement(commonElement(parts)); }
   static bool isSequence(Value xfValue);
   grid::ShardAttr contractionX(int64_t extent);
   grid::ShardAttr contractionY(int64_t extent);
@@ -73,11 +95,13 @@ private:
   /// `transposed`: stored out x in, as linear layers are.
   Value weight(llvm::ArrayRef<WeightPart> parts, grid::WeightOrder order, mlir::RankedTensorType type, bool transposed,
                const HeadLayout *heads = nullptr);
-  /// The part of a product that `value` is: rows of a parameter of the model.
-  mlir::FailureOr<WeightPart> matrixPart(Value value, mlir::Operation *user);
-  mlir::DenseI64ArrayAttr headsAttr(const HeadLayout &heads) {
-    return builder.getDenseI64ArrayAttr({heads.kvHeads, heads.group, heads.headDim});
-  }
+  /// The weight that `value` is, which must be a parameter or rows and columns of one.
+  mlir::FailureOr<WeightPart> part(Value value, mlir::Operation *user);
+  /// The parts of several weights; null values are zeros.
+  mlir::FailureOr<llvm::SmallVector<WeightPart>> parts(llvm::ArrayRef<Value> values, mlir::Operation *user);
+  /// A vector of the graph as it lies beside columns of a contraction on x.
+  mlir::FailureOr<Value> vectorOnX(Value value, grid::ShardAttr columns, mlir::Type element, mlir::Operation *user);
+  mlir::DenseI64ArrayAttr headsAttr(const HeadLayout &heads) { return builder.getDenseI64ArrayAttr(heads.numbers()); }
   Value allReduce(Value input, grid::Axis axis, grid::ReduceKind kind, int64_t segment = 0, int64_t segments = 0);
   Value shift(Value input, grid::Axis axis, bool wrap);
   /// x * w for rows of any kind: a GEMM for the launch's tokens, a GEMV for one.
@@ -87,13 +111,43 @@ private:
   // -- ops of the graph
   mlir::LogicalResult placeOp(mlir::Operation *op);
   mlir::FailureOr<Value> placed(Value xfValue, mlir::Operation *user);
+  /// The same of a value whose columns are blocks on x, not heads.
+  mlir::FailureOr<Value> placedInBlocks(Value xfValue, mlir::Operation *user);
+  /// What `xfValue` is on the mesh, to be overwritten: a copy if somebody else reads it.
+  mlir::FailureOr<Value> writable(Value xfValue, mlir::Operation *user);
+  Value copyOf(Value placed, bool sequence);
   mlir::LogicalResult placeEmbedding(xf::EmbeddingOp op);
+  mlir::LogicalResult placeAddPositions(xf::AddPositionsOp op);
+  /// A table whose rows lie on y, row `first` and those behind it up to `rows`.
+  mlir::FailureOr<Value> tableOnY(Value table, int64_t first, int64_t rows, mlir::Operation *user);
+  /// Passes `start`, the launch's rows, once round the ring of y; `visit` changes the block that a rank has in place.
+  Value aroundRing(Value start, llvm::function_ref<Value(Value block)> visit);
   mlir::LogicalResult placeNorm(xf::RmsNormOp op);
+  mlir::LogicalResult placeLayerNorm(xf::LayerNormOp op);
+  Value rowSums(const kernels::TileKernel &kernel, llvm::ArrayRef<Value> ins, bool sequence,
+                llvm::ArrayRef<mlir::Attribute> scalars);
   mlir::LogicalResult placeLinear(xf::LinearOp op);
   mlir::LogicalResult placeMlp(xf::GatedMlpOp op);
-  mlir::LogicalResult placeAdd(xf::AddOp op);
+  mlir::LogicalResult placeMoe(xf::MoeOp op);
+  /// `x` is on the mesh already.
+  mlir::FailureOr<Value> gatedMlp(Value x, const GatedWeights &weights, mlir::Operation *user);
+  /// Of each expert for each row, 0 for those not chosen; whole on every core of a row.
+  mlir::FailureOr<Value> routingWeights(xf::MoeOp op, Value x);
+  /// In place of the operand that nobody else reads.
+  mlir::LogicalResult placeBinary(mlir::Operation *op,
+                                  kernels::TileKernel (*kernel)(mlir::ModuleOp module, int64_t rows, int64_t n));
+  mlir::LogicalResult placeScale(xf::ScaleOp op);
+  mlir::LogicalResult placeActivation(xf::ActivationOp op);
   mlir::LogicalResult placeLastRow(xf::LastRowOp op);
+  mlir::LogicalResult findAttention(mlir::func::FuncOp source);
   mlir::LogicalResult placeAttention(xf::AttentionOp op);
+  mlir::FailureOr<Value> projectHeads(AttentionPattern pattern, Value x, const kernels::AttentionShape &shape,
+                                      const HeadLayout &heads);
+  mlir::LogicalResult normHeads(Value &qkv, Projection projection, bool keys, const kernels::AttentionShape &shape,
+                                const HeadLayout &heads);
+  Value rotate(Value qkv, xf::RopeOp rope, const kernels::AttentionShape &shape, const HeadLayout &heads);
+  /// `rows` x `n` scores behind their soft cap, and the shape of attention that takes them.
+  Value capScores(Value scores, kernels::AttentionShape &shape, int64_t rows, int64_t n);
   Value prefillAttention(Value qkv, Value keys, Value values, const kernels::AttentionShape &shape,
                          const HeadLayout &heads, mlir::RankedTensorType attended);
   Value decodeAttention(Value qkv, Value keys, Value values, const kernels::AttentionShape &shape,
@@ -108,7 +162,13 @@ private:
   int64_t rowCapacity; // rows of the sequence a core may hold
   llvm::DenseMap<Value, Value> values;
   llvm::DenseMap<Value, HeadLayout> headLayouts; // of attention outputs, by graph value
+  llvm::DenseMap<mlir::Operation *, AttentionPattern> attentions;
+  llvm::DenseSet<mlir::Operation *> withAttention; // ops that are placed with their attention
+  double softcap = 0;                              // of the attention being placed; 0: none
   Value launch;
 };
+
+kernels::Element elementOf(mlir::Value tensor);
+kernels::Activation activationOf(xf::Activation activation);
 
 } // namespace weft::place

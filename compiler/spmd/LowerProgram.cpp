@@ -248,15 +248,15 @@ void Lowering::lowerResident(Operation *op) {
           quantised = residents.getDenseI64ArrayAttr({blockRows(type), static_cast<int64_t>(options.byteOrder)});
         auto description = residents.create<fabric::WeightOp>(
             op->getLoc(), "", weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),
-            weight.getHeadsAttr(), weight.getRowsAttr(), quantised, type);
+            weight.getHeadsAttr(), quantised, weight.getViewsAttr(), type);
         std::string first = cast<StringAttr>(weight.getParts()[0]).getValue().str();
         describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
                  fabric::BufferKind::Weights);
       })
       .Case([&](grid::RopeTableOp table) {
-        auto description =
-            residents.create<fabric::RopeTableOp>(op->getLoc(), "", table.getInverseFrequencies(), table.getStride(),
-                                                  table.getRows(), table.getHeads(), type);
+        auto description = residents.create<fabric::RopeTableOp>(
+            op->getLoc(), "", table.getInverseFrequencies(), table.getStride(), table.getRows(), table.getHeads(),
+            table.getScaleAttr(), table.getLongInverseFrequenciesAttr(), type);
         describe(description, "rope.stride" + std::to_string(table.getStride()), fabric::BufferKind::Constants);
       })
       .Case([&](grid::StoredOp stored) {
@@ -350,7 +350,8 @@ LogicalResult Lowering::lowerLoop(scf::ForOp op, int64_t level, std::vector<Step
     if (rotating) {
       int64_t bytes = alignUp(localBytes(cast<RankedTensorType>(init.getType())));
       auto buffer = program.lookupSymbol<fabric::BufferOp>(slot.buffer);
-      buffer.setBytes(2 * bytes);
+      // The value may lie behind the half that an earlier loop left.
+      buffer.setBytes(std::max<int64_t>(static_cast<int64_t>(buffer.getBytes()), slot.offset + 2 * bytes));
       slot.terms.push_back({level, 1, constant(0), 2, bytes});
       slots[shift.getResult()] = slot;
       slots[shift.getResult()].terms.back().phase = constant(1);

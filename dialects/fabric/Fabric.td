@@ -141,13 +141,14 @@ def Fabric_BufferOp : Fabric_Op<"buffer", [Symbol]> {
 def Fabric_WeightOp : Fabric_Op<"weight"> {
   let summary = "what the loader brings into a resident buffer; the layout of `type` says which core gets what";
   let description = [{
-    `rows` is that of grid.weight. `quantised` = [rows of a block, order of its bytes] where elements are i8: runtime/package/QuantisedLayout.h.
+    `quantised` = [rows of a block, order of its bytes] where elements are i8: runtime/package/QuantisedLayout.h. `views` are
+    those of `grid.weight`.
   }];
   let arguments = (ins FlatSymbolRefAttr:$buffer, StrArrayAttr:$parts, StrAttr:$order, UnitAttr:$transposed,
-                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$rows,
-                       OptionalAttr<DenseI64ArrayAttr>:$quantised, TypeAttr:$type);
+                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<DenseI64ArrayAttr>:$quantised,
+                       OptionalAttr<ArrayAttr>:$views, TypeAttr:$type);
   let assemblyFormat = [{
-    $buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? (`rows` $rows^)? (`quantised` $quantised^)?
+    $buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? (`quantised` $quantised^)? (`views` $views^)?
     $type attr-dict
   }];
 }
@@ -155,7 +156,8 @@ def Fabric_WeightOp : Fabric_Op<"weight"> {
 def Fabric_RopeTableOp : Fabric_Op<"rope_table"> {
   let summary = "cos and sin of position * frequency in a resident buffer";
   let arguments = (ins FlatSymbolRefAttr:$buffer, F64ElementsAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows,
-                       DenseI64ArrayAttr:$heads, TypeAttr:$type);
+                       DenseI64ArrayAttr:$heads, OptionalAttr<F64Attr>:$scale,
+                       OptionalAttr<F64ElementsAttr>:$long_inverse_frequencies, TypeAttr:$type);
   let assemblyFormat = "$buffer $inverse_frequencies `stride` $stride `rows` $rows `heads` $heads $type attr-dict";
 }
 

@@ -48,7 +48,10 @@ def Grid_RelayoutAlgo : Grid_Enum<"RelayoutAlgo", "re-layout algorithm", [
 def Grid_WeightOrder : Grid_Enum<"WeightOrder", "how parts share a weight's columns", [
   I32EnumAttrCase<"Single", 0, "single">,
   I32EnumAttrCase<"SideBySide", 1, "side_by_side">, // each core: its columns of part 0, then of part 1, …
-  I32EnumAttrCase<"Qkv", 2, "qkv">]>;               // each core: q heads, k heads, v heads of its kv heads
+  I32EnumAttrCase<"Qkv", 2, "qkv">,                 // each core: q heads, k heads, v heads of its kv heads
+  I32EnumAttrCase<"Query", 3, "query">,             // a vector; each core: the entries of its q heads
+  I32EnumAttrCase<"Key", 4, "key">,                 // the same for its k heads
+  I32EnumAttrCase<"HeadDim", 5, "head_dim">]>;      // a vector of one head; each core: the dimensions of heads on it
 def Grid_ScalarKind : Grid_Enum<"ScalarKind", "what a kernel is told about where and when it runs", [
   I32EnumAttrCase<"Constant", 0, "const">, I32EnumAttrCase<"Rows", 1, "rows">, I32EnumAttrCase<"RankX", 2, "rank_x">,
   I32EnumAttrCase<"RankY", 3, "rank_y">, I32EnumAttrCase<"Loop", 4, "loop">]>;
@@ -175,24 +178,30 @@ def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
   let summary = "weights resident in SRAM, by their names in the model's files";
   let description = [{
     `transposed`: stored out x in, as linear layers are. `heads` = [kv heads, query heads a kv head, head dimension] where a
-    dimension is divided by heads. `rows` has for each part of a transposed weight [base, size, stride, size, stride, …]:
-    column i of the part is the stored row at base + the sum of the digits of i in a mixed radix, the outermost first, times
-    their strides. Empty: row i.
+    dimension is divided by heads, with [pairs of dimensions that turn, whether they are neighbours] behind where these
+    are not all pairs (i, i + half). A part without a name is zero.
 
-    - G14: `rows` has an entry a part, each a base and pairs.
+    `views` has an entry a part: empty if the part is a stored tensor as it is, else [base, digits, digits]: element (i, j)
+    of the part (of a vector i alone) is stored element base + offset(i) + offset(j). Digits are [size, stride, size,
+    stride, …], the outermost first; the offset of an index is the sum of its digits times their strides.
   }];
   let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order, UnitAttr:$transposed,
-                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$rows);
+                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$views);
   let results = (outs Grid_Tensor:$result);
   let assemblyFormat = [{
-    $parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? (`rows` $rows^)? attr-dict `:` type($result)
+    $parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? (`views` $views^)? attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
 }
 
 def Grid_RopeTableOp : Grid_Op<"rope_table", [Pure]> {
   let summary = "cos and sin of position*frequency for positions 0, stride, 2*stride…; rows x columns of (cos, sin)";
-  let arguments = (ins F64ElementsAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows, DenseI64ArrayAttr:$heads);
+  let description = [{
+    One frequency a pair that turns; both numbers times `scale`. Pairs that do not turn have (1, 0). With
+    `long_inverse_frequencies`, as many rows again with these follow.
+  }];
+  let arguments = (ins F64ElementsAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows, DenseI64ArrayAttr:$heads,
+                       OptionalAttr<F64Attr>:$scale, OptionalAttr<F64ElementsAttr>:$long_inverse_frequencies);
   let results = (outs Grid_Tensor:$result);
   let assemblyFormat = "$inverse_frequencies `stride` $stride `rows` $rows `heads` $heads attr-dict `:` type($result)";
   let hasVerifier = 1;

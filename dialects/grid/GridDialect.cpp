@@ -62,11 +62,17 @@ std::pair<int64_t, int64_t> blocksOf(MeshOp mesh) {
   return {blocks / width, blocks / height};
 }
 
-/// [kv heads, query heads a kv head, head dimension]
+/// [kv heads, query heads a kv head, head dimension], or with [pairs that turn, whether they are neighbours] behind.
 bool areHeads(ArrayRef<int64_t> heads) {
-  return heads.size() == 3 && llvm::all_of(heads, [](int64_t n) { return n > 0 && n < maxElements; }) &&
-         heads[2] % 2 == 0;
+  if ((heads.size() != 3 && heads.size() != 5) ||
+      !llvm::all_of(heads.take_front(3), [](int64_t n) { return n > 0 && n < maxElements; }))
+    return false;
+  if (heads.size() == 3)
+    return heads[2] % 2 == 0;
+  return heads[3] >= 0 && 2 * heads[3] <= heads[2] && (heads[4] == 0 || heads[4] == 1);
 }
+
+int64_t turningPairs(ArrayRef<int64_t> heads) { return heads.size() == 5 ? heads[3] : heads[2] / 2; }
 
 /// G10, G12
 LogicalResult verifyTree(Operation *op, int64_t levels, int64_t groups, bool inRouter, int64_t cores) {
@@ -92,6 +98,33 @@ void GridDialect::initialize() {
 #include "dialects/grid/Grid.cpp.inc"
       >();
   addInterfaces<LayoutAliases>();
+}
+
+std::optional<PartView> viewOf(std::optional<ArrayAttr> views, size_t part) {
+  auto view = views ? cast<ArrayAttr>((*views)[part]) : ArrayAttr();
+  if (!view || view.empty())
+    return std::nullopt;
+  auto numbers = [&](size_t i) { return cast<DenseI64ArrayAttr>(view[i]).asArrayRef(); };
+  return PartView{numbers(0)[0], numbers(1), view.size() > 2 ? numbers(2) : ArrayRef<int64_t>()};
+}
+
+bool areViews(ArrayAttr views, size_t parts, int64_t rank) {
+  auto areDigits = [](ArrayRef<int64_t> digits) {
+    for (size_t i = 0; i + 1 < digits.size(); i += 2)
+      if (digits[i] < 1 || digits[i] >= maxElements || digits[i + 1] < 0)
+        return false;
+    return !digits.empty() && digits.size() % 2 == 0;
+  };
+  return views.size() == parts && llvm::all_of(views, [&](Attribute attribute) {
+           auto view = dyn_cast<ArrayAttr>(attribute);
+           if (!view || !llvm::all_of(view, [](Attribute each) { return isa<DenseI64ArrayAttr>(each); }))
+             return false;
+           auto numbers = llvm::to_vector(view.getAsRange<DenseI64ArrayAttr>());
+           return numbers.empty() ||
+                  (static_cast<int64_t>(numbers.size()) == 1 + rank && numbers[0].size() == 1 && numbers[0][0] >= 0 &&
+                   llvm::all_of(llvm::drop_begin(numbers),
+                                [&](DenseI64ArrayAttr digits) { return areDigits(digits.asArrayRef()); }));
+         });
 }
 
 LayoutAttr layoutOf(Type type) {
@@ -280,20 +313,15 @@ LogicalResult WeightOp::verify() {
   if (getParts().empty() || type.getRank() < 1 || type.getRank() > 2)
     return emitOpError("is a vector or a matrix of at least one part");
   if (getHeads() && !areHeads(*getHeads()))
-    return emitOpError("heads are [kv heads, query heads a kv head, an even head dimension]");
+    return emitOpError("heads are [kv heads, query heads a kv head, an even head dimension], or those of any dimension "
+                       "with [pairs that turn, 0 or 1]");
+  if (getViews() && !areViews(*getViews(), getParts().size(), type.getRank()))
+    return emitOpError("has views that are not one [base, digits, …] a part");
   int64_t parts = static_cast<int64_t>(getParts().size());
-  auto isRows = [](Attribute entry) {
-    auto digits = dyn_cast<DenseI64ArrayAttr>(entry);
-    return digits && (digits.empty() || digits.size() % 2 == 1) &&
-           llvm::all_of(digits.asArrayRef(), [](int64_t value) { return value >= 0; });
-  };
-  if (getRows() && (!getTransposed() || static_cast<int64_t>(getRows()->size()) != parts ||
-                    !llvm::all_of(*getRows(), isRows))) // G14
-    return emitOpError("G14: the rows of a transposed weight are a base and pairs of size and stride a part");
-  bool byHeads = getOrder() == WeightOrder::Qkv || llvm::any_of(layoutOf(type).getDims(), [](ShardAttr dim) {
-                   return dim.getKind() == ShardKind::Packed;
-                 });
-  if (byHeads && (!getHeads() || !isMatrix(type)))
+  bool packed =
+      llvm::any_of(layoutOf(type).getDims(), [](ShardAttr dim) { return dim.getKind() == ShardKind::Packed; });
+  bool byHeads = packed || (getOrder() != WeightOrder::Single && getOrder() != WeightOrder::SideBySide);
+  if (byHeads && (!getHeads() || (packed && !isMatrix(type))))
     return emitOpError("is divided by heads but does not say which");
   switch (getOrder()) {
   case WeightOrder::Single:
@@ -308,6 +336,12 @@ LogicalResult WeightOp::verify() {
     if (parts != 3)
       return emitOpError("needs a query, a key and a value part");
     break;
+  case WeightOrder::Query:
+  case WeightOrder::Key:
+  case WeightOrder::HeadDim:
+    if (parts != 1 || isMatrix(type))
+      return emitOpError("is a vector of one part in the order of heads");
+    break;
   }
   return success();
 }
@@ -316,10 +350,14 @@ LogicalResult RopeTableOp::verify() {
   if (failed(verifyLayouts(*this)))
     return failure();
   auto type = cast<RankedTensorType>(getResult().getType());
-  if (!areHeads(getHeads()) || getInverseFrequencies().getNumElements() != getHeads()[2] / 2)
+  if (!areHeads(getHeads()) || getInverseFrequencies().getNumElements() != turningPairs(getHeads()))
     return emitOpError("needs heads and a frequency for each pair of a head's dimensions");
-  if (!isMatrix(type) || !isF32(type) || static_cast<int64_t>(getRows()) != type.getDimSize(0))
-    return emitOpError("is an f32 matrix with a row for each of its ") << getRows() << " positions";
+  auto longer = getLongInverseFrequencies();
+  if (longer && longer->getNumElements() != getInverseFrequencies().getNumElements())
+    return emitOpError("needs as many frequencies for long sequences as for others");
+  int64_t rows = static_cast<int64_t>(getRows()) * (longer ? 2 : 1);
+  if (!isMatrix(type) || !isF32(type) || rows != type.getDimSize(0))
+    return emitOpError("is an f32 matrix with a row for each of its ") << rows << " positions";
   return success();
 }
 

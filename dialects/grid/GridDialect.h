@@ -33,6 +33,16 @@ inline int64_t elementBytes(mlir::Type element) { return (element.getIntOrFloatB
 int64_t localBytes(mlir::RankedTensorType type);
 /// Whether every core has all of the tensor.
 bool isWhole(mlir::Type type);
+
+/// Where the elements of a weight's part lie among those of its stored tensor: at base + offset(i) + offset(j).
+struct PartView {
+  int64_t base = 0;
+  llvm::ArrayRef<int64_t> rows, columns; // digits: [size, stride, …], the outermost first; a vector has rows alone
+};
+/// Of the `views` of a weight op; nothing if the part is its stored tensor as it is.
+std::optional<PartView> viewOf(std::optional<mlir::ArrayAttr> views, size_t part);
+/// Whether `views` is what grid.weight says of it, with digits for `rank` dimensions.
+bool areViews(mlir::ArrayAttr views, size_t parts, int64_t rank);
 } // namespace weft::grid
 
 #define GET_OP_CLASSES

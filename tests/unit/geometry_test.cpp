@@ -53,10 +53,12 @@ bool allOnce(const std::vector<int> &seen) {
 template <typename Body> void forEachHeads(int64_t width, Body body) {
   for (int64_t kvHeads : {1, 2, 3, 5, 8})
     for (int64_t group : {1, 2, 3})
-      for (int64_t headDim : {2, 4, 6, 10, 16, 22}) {
-        CAPTURE(kvHeads, group, headDim);
-        body(HeadLayout::make(width, kvHeads, group, headDim));
-      }
+      for (int64_t headDim : {1, 2, 4, 6, 7, 10, 16, 22})
+        for (int64_t turning : {headDim / 2, headDim / 4, int64_t{0}})
+          for (bool interleaved : {false, true}) {
+            CAPTURE(kvHeads, group, headDim, turning, interleaved);
+            body(HeadLayout::make(width, {kvHeads, group, headDim, turning, interleaved}));
+          }
 }
 
 } // namespace
@@ -101,7 +103,7 @@ TEST_CASE("every head and dimension lies on exactly one column of cores, its rot
   for (int64_t width = 1; width <= largest; ++width)
     forEachHeads(width, [&](const HeadLayout &heads) {
       CAPTURE(width);
-      int64_t group = heads.group, half = heads.headDim / 2;
+      int64_t group = heads.group, turning = heads.turningPairs();
       std::vector<int> queries(heads.kvHeads * group * heads.headDim), keys(heads.kvHeads * heads.headDim);
       for (int64_t x = 0; x < width; ++x) {
         for (int64_t c = 0; c < heads.headsOnCore() * heads.width; ++c)
@@ -110,14 +112,32 @@ TEST_CASE("every head and dimension lies on exactly one column of cores, its rot
         for (int64_t c = 0; c < heads.headsPerCore * heads.width; ++c)
           if (int64_t index = heads.keyIndex(x, c); index >= 0)
             ++keys.at(index);
-        for (int64_t c = 0; c < heads.width; c += 2) { // (i, i + half), or both padding
-          int64_t first = heads.dimension(x, c), second = heads.dimension(x, c + 1);
-          REQUIRE((first < 0 ? second < 0 : first < half && second == first + half));
+        for (int64_t c = 0; c < heads.width; c += 2) { // a pair, or both padding
+          int64_t first = heads.dimension(x, c), second = heads.dimension(x, c + 1), pair = heads.pair(x, c / 2);
+          if (pair < 0 || pair >= turning)
+            REQUIRE((first < 0 ? pair < 0 && second < 0 : second == first + 1 || first + 1 == heads.headDim));
+          else if (heads.interleaved)
+            REQUIRE((first == 2 * pair && second == first + 1));
+          else
+            REQUIRE((first == pair && second == first + turning));
         }
       }
       REQUIRE(allOnce(queries));
       REQUIRE(allOnce(keys));
     });
+}
+
+TEST_CASE("the numbers of heads make the same heads, and plain ones are three") {
+  REQUIRE(HeadShape{2, 3, 8, 4, false}.numbers() == std::vector<int64_t>{2, 3, 8});
+  REQUIRE(HeadShape{2, 3, 8, -1, false}.numbers() == std::vector<int64_t>{2, 3, 8});
+  REQUIRE(HeadShape{2, 3, 8, 4, true}.numbers() == std::vector<int64_t>{2, 3, 8, 4, 1});
+  REQUIRE(HeadShape{2, 3, 7, 0, false}.numbers() == std::vector<int64_t>{2, 3, 7, 0, 0});
+  forEachHeads(3, [](const HeadLayout &heads) {
+    HeadLayout again = HeadLayout::make(3, HeadShape::of(heads.numbers()));
+    for (int64_t x = 0; x < 3; ++x)
+      for (int64_t c = 0; c < heads.width; ++c)
+        REQUIRE(again.dimension(x, c) == heads.dimension(x, c));
+  });
 }
 
 TEST_CASE("a query head lies on the cores of its kv head, in the same dimensions") {

@@ -69,8 +69,9 @@ Engine::Engine(const runtime::Package &package, const hw::Hardware &hardware, Fi
 }
 
 std::vector<float> Engine::run(const std::string &program, std::span<const int32_t> ids, uint32_t tokensInCache) {
-  runtime::Launch launch{program, tokensInCache, {{"tokens", {static_cast<int32_t>(tokensInCache)}}}};
-  launch.inputs[0].words.insert(launch.inputs[0].words.end(), ids.begin(), ids.end());
+  std::vector<int32_t> words = {static_cast<int32_t>(tokensInCache)};
+  words.insert(words.end(), ids.begin(), ids.end());
+  runtime::Launch launch{program, tokensInCache, {{"tokens", words}}};
   return take(device->run(launch)).logits();
 }
 
@@ -145,7 +146,7 @@ Value GridProgram::weight(const std::string &name, RankedTensorType type) {
   }
   model.weights[name] = std::move(weight);
   return builder.create<grid::WeightOp>(builder.getUnknownLoc(), type, builder.getStrArrayAttr({name}),
-                                        grid::WeightOrder::Single, false, DenseI64ArrayAttr());
+                                        grid::WeightOrder::Single, false, DenseI64ArrayAttr(), ArrayAttr());
 }
 
 float GridProgram::at(const std::string &weight, int64_t row, int64_t column) const {
@@ -186,9 +187,10 @@ void GridProgram::keep(const std::string &name, Value value, bool rows) {
   copyInto(value, cache, rows);
 }
 
-std::unique_ptr<runtime::Package> GridProgram::compile(const hw::Hardware &hardware) const {
-  OwningOpRef<ModuleOp> lowered = module.get().clone();
-  PassManager passes(builder.getContext());
+std::unique_ptr<runtime::Package> compileGrid(ModuleOp placed, const place::Mesh &mesh,
+                                              const frontend::WeightSource &weights, const hw::Hardware &hardware) {
+  OwningOpRef<ModuleOp> lowered = placed.clone();
+  PassManager passes(placed.getContext());
   int colors = static_cast<int>(hardware.routing.colors);
   passes.addPass(place::createGridVerifyPass());
   passes.addPass(spmd::createSpmdPass());
@@ -198,7 +200,7 @@ std::unique_ptr<runtime::Package> GridProgram::compile(const hw::Hardware &hardw
   passes.addPass(plan::createPlanPass(16));
   passes.addPass(plan::createPlanVerifyPass(16));
   REQUIRE(succeeded(passes.run(*lowered)));
-  OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(builder.getContext()));
+  OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(placed.getContext()));
   OpBuilder inKernels = OpBuilder::atBlockEnd(kernels->getBody());
   for (auto function : lowered->getOps<func::FuncOp>())
     inKernels.clone(*function);
@@ -208,21 +210,34 @@ std::unique_ptr<runtime::Package> GridProgram::compile(const hw::Hardware &hardw
   package->kernels = codegen::describeKernels(*kernels);
   package->objects.push_back(
       std::make_unique<pkg::KernelObjectT>(take(codegen::compileHostKernels(*kernels, codegen::defaultHostTarget()))));
-  take(compiler::emitPrograms(*lowered, model, *package));
+  take(compiler::emitPrograms(*lowered, weights, *package));
   return package;
 }
 
-Engine::Fill GridProgram::fill(const runtime::Package &package) const {
-  return [&package, this](uint32_t x, uint32_t y, std::span<std::byte> sram) -> Result<void> {
-    for (const auto &weight : package.weights)
-      for (const auto &buffer : package.resident)
+Engine::Fill fillFrom(const runtime::Package &package,
+                      std::function<std::span<const std::byte>(const std::string &)> bytes) {
+  return [&package, bytes](uint32_t x, uint32_t y, std::span<std::byte> sram) -> Result<void> {
+    for (const auto &buffer : package.resident) {
+      auto local = sram.subspan(buffer->offset, buffer->bytes);
+      for (const auto &weight : package.weights)
         if (buffer->name == weight->buffer)
-          if (auto done = runtime::fillShard(*weight, model.bytes(weight->name), x, y,
-                                             sram.subspan(buffer->offset, buffer->bytes));
-              !done)
+          if (auto done = runtime::fillShard(*weight, bytes(weight->name), x, y, local); !done)
             return done;
+      for (const auto &constant : package.constants)
+        if (buffer->name == constant->buffer)
+          if (auto done = runtime::fillConstant(*constant, x, y, local); !done)
+            return done;
+    }
     return {};
   };
+}
+
+std::unique_ptr<runtime::Package> GridProgram::compile(const hw::Hardware &hardware) const {
+  return compileGrid(module.get(), mesh, model, hardware);
+}
+
+Engine::Fill GridProgram::fill(const runtime::Package &package) const {
+  return fillFrom(package, [this](const std::string &name) { return model.bytes(name); });
 }
 
 } // namespace weft::test

@@ -53,6 +53,13 @@ struct Engine {
   std::unique_ptr<runtime::Device> device;
 };
 
+/// A placed module through spmd, route and plan to a package, with kernels for this machine.
+std::unique_ptr<runtime::Package> compileGrid(mlir::ModuleOp placed, const place::Mesh &mesh,
+                                              const frontend::WeightSource &weights, const hw::Hardware &hardware);
+/// Fills a core with the package's weights, whose bytes are in memory, and constants; refers to the package.
+Engine::Fill fillFrom(const runtime::Package &package,
+                      std::function<std::span<const std::byte>(const std::string &name)> bytes);
+
 /// A grid module under construction on one mesh. Inputs are weights with random values; what a test wants to see goes
 /// into caches. Each function is a program of its own.
 class GridProgram {

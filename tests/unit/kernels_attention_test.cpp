@@ -11,7 +11,11 @@ static std::vector<AttentionShape> shapes() {
   return {{.rows = 1, .kvHeads = 1, .group = 1, .width = 2, .ranks = 1, .capacity = 7, .tokens = 1, .scale = 0.5},
           {.rows = 4, .kvHeads = 2, .group = 3, .width = 6, .ranks = 3, .capacity = 4, .tokens = 11, .scale = 0.35},
           {.rows = 9, .kvHeads = 1, .group = 4, .width = 28, .ranks = 2, .capacity = 9, .tokens = 17, .scale = 0.19},
-          {.rows = 5, .kvHeads = 3, .group = 1, .width = 8, .ranks = 4, .capacity = 6, .tokens = 18, .scale = 1.3}};
+          {.rows = 5, .kvHeads = 3, .group = 1, .width = 8, .ranks = 4, .capacity = 6, .tokens = 18, .scale = 1.3},
+          // Windows shorter and longer than what a rank holds.
+          {.rows = 4, .kvHeads = 1, .group = 2, .width = 6, .ranks = 3, .capacity = 5, .tokens = 12, .window = 3},
+          {.rows = 7, .kvHeads = 2, .group = 1, .width = 4, .ranks = 2, .capacity = 7, .tokens = 14, .window = 9},
+          {.rows = 3, .kvHeads = 1, .group = 1, .width = 2, .ranks = 2, .capacity = 4, .tokens = 6, .window = 1}};
 }
 
 TEST_CASE("rope rotates pairs by the position", "[kernels]") {
@@ -81,17 +85,21 @@ struct Sequence {
   float *key(int64_t i, int64_t kv) { return token(i) + (shape.heads() + kv) * shape.width; }
   float *value(int64_t i, int64_t kv) { return key(i, kv) + shape.kvHeads * shape.width; }
 
-  /// Attention of token `t` over tokens [0, t], all heads, of which the sums are made in at most `parts` parts.
+  /// The first token that token `t` sees.
+  int64_t firstSeen(int64_t t) const { return shape.window ? std::max<int64_t>(0, t + 1 - shape.window) : 0; }
+
+  /// Attention of token `t` over those up to it in the window, all heads, of which the sums are made in at most `parts`
+  /// parts.
   Exact attention(int64_t t, int64_t parts) {
     constexpr double rounding = 0x1p-24;
     Exact result;
-    int64_t width = shape.width, count = t + 1;
+    int64_t width = shape.width, first = firstSeen(t), count = t + 1 - first;
     for (int64_t h = 0; h < shape.heads(); ++h) {
       Eigen::RowVectorXd query = Eigen::Map<Eigen::RowVectorXf>(token(t) + h * width, width).cast<double>();
       Eigen::MatrixXd keys(count, width), values(count, width);
       for (int64_t i = 0; i < count; ++i) {
-        keys.row(i) = Eigen::Map<Eigen::RowVectorXf>(key(i, h / shape.group), width).cast<double>();
-        values.row(i) = Eigen::Map<Eigen::RowVectorXf>(value(i, h / shape.group), width).cast<double>();
+        keys.row(i) = Eigen::Map<Eigen::RowVectorXf>(key(first + i, h / shape.group), width).cast<double>();
+        values.row(i) = Eigen::Map<Eigen::RowVectorXf>(value(first + i, h / shape.group), width).cast<double>();
       }
       Eigen::VectorXd scores = shape.scale * (keys * query.transpose());
       Eigen::VectorXd weights = (scores.array() - scores.maxCoeff()).exp();
@@ -237,6 +245,9 @@ TEST_CASE("decode keeps the cache balanced and attends to all of it", "[kernels]
         Buffer<float> local(heads);
         suite.call(scores, {m, rank}, launch, qkv, sequence.k[rank], s1[rank]);
         for (int64_t i = runCount(rank, n, s.ranks) * heads; i < m * heads; ++i)
+          REQUIRE(s1[rank][i] == 0.0F);
+        const int64_t hidden = sequence.firstSeen(n - 1) - runStart(rank, n, s.ranks);
+        for (int64_t i = 0; i < std::min(hidden, m) * heads; ++i)
           REQUIRE(s1[rank][i] == 0.0F);
         suite.call(largest, {m, rank}, launch, s1[rank], local);
         for (int64_t h = 0; h < heads; ++h) {

@@ -51,6 +51,10 @@ double sigmoidExponent(double x) {
   return -2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi * (x + 0.044715 * x * x * x);
 }
 double geluTanh(double x) { return x / (1 + std::exp(sigmoidExponent(x))); }
+double quickGelu(double x) { return x / (1 + std::exp(-1.702 * x)); }
+double relu(double x) { return x < 0 ? 0 : x; }
+double reluSquared(double x) { return x < 0 ? 0 : x * x; }
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 double lastPlace(double, double exact) {
   int exponent = 0;
@@ -66,6 +70,10 @@ double ofExponent(double x, double exact) {
   return ofSigmoid(x, exact) + 0x1p-24 * std::abs(exact) * std::max(0.0, sigmoidExponent(x));
 }
 
+double ofQuickExponent(double x, double exact) {
+  return ofSigmoid(x, exact) + 0x1p-24 * std::abs(exact) * std::max(0.0, -1.702 * x);
+}
+
 // What kernels/README.md promises is a little more than these.
 std::vector<Function> mathFunctions() {
   return {{"exp", buildFunction<mlir::math::ExpOp>, exponential, lastPlace, 1.03},
@@ -78,7 +86,12 @@ std::vector<Function> activations() {
   };
   return {{"silu", build(Activation::Silu), silu, ofSigmoid, 2.5},
           {"gelu", build(Activation::Gelu), gelu, ofArgument, 2},
-          {"gelu_tanh", build(Activation::GeluTanh), geluTanh, ofExponent, 3.2}};
+          {"gelu_tanh", build(Activation::GeluTanh), geluTanh, ofExponent, 3.2},
+          {"quick_gelu", build(Activation::QuickGelu), quickGelu, ofQuickExponent, 3.2},
+          {"relu", build(Activation::Relu), relu, lastPlace, 0},
+          {"relu_squared", build(Activation::ReluSquared), reluSquared, lastPlace, 0.5},
+          {"tanh of rows", build(Activation::Tanh), hyperbolicTangent, lastPlace, 1.08},
+          {"sigmoid", build(Activation::Sigmoid), sigmoid, ofSigmoid, 2.5}};
 }
 std::vector<Function> allFunctions() {
   std::vector<Function> all = mathFunctions();

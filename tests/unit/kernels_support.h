@@ -206,8 +206,20 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildCopyColumns(module, rows, s.ld(), 32, 32);
     buildPackColumns(module, rows, 44, 3, 16);
     buildLayerScale(module, rows, 44, 301, 1e-5, weight);
+    buildLayerScale(module, rows, 44, 301, 1e-5, weight, false);
+    buildMul(module, rows, 44);
+    buildScale(module, rows, 44, 0.3);
+    buildAddBias(module, rows, 44, weight);
+    buildSoftcap(module, rows, 44, 0.125, 50.0);
+    const ColumnGroups columns{.rows = rows, .ld = s.ld(), .column = 32, .groups = 2, .width = 8};
+    buildSpreadColumns(module, {.rows = rows, .n = 3, .extent = 8});
+    buildRoute(module, {.rows = rows, .experts = 8, .topK = 2, .normalize = true, .bias = weight});
+    buildAddWeighted(module, rows, 44, 8, 3);
+    buildGroupSquares(module, columns);
+    buildGroupScale(module, columns, 16, 1e-6, weight, 1.0);
   }
-  for (Activation activation : {Activation::Silu, Activation::Gelu, Activation::GeluTanh}) {
+  for (Activation activation : {Activation::Silu, Activation::Gelu, Activation::GeluTanh, Activation::QuickGelu,
+                                Activation::Relu, Activation::ReluSquared, Activation::Tanh, Activation::Sigmoid}) {
     buildActivation(module, 4, 44, activation);
     buildGate(module, 4, 44, activation);
   }
@@ -223,6 +235,8 @@ inline void buildModelKernels(mlir::ModuleOp module) {
   buildSelectBlocks(module, 16, 2, 3, 8);
   buildEmbedBlock(module, 4, 64, 32, 16, weight, 16);
   buildEmbedOne(module, 32, 16, weight);
+  buildPositionBlock(module, 4, 64, 4, 16, weight, 16);
+  buildPositionOne(module, 4, 16, weight);
   buildLastRow(module, 4, 64, 16, 16);
   buildRope(module, s, 8, 8, false);
   buildRope(module, d, 8, 8, true);
@@ -235,6 +249,11 @@ inline void buildModelKernels(mlir::ModuleOp module) {
   buildAttentionFinish(module, s);
   buildFlashInit(module, s);
   buildFlashScores(module, s, 4);
+  buildFlashUpdate(module, s, 4);
+  s.window = d.window = 5;
+  buildDecodeScores(module, d);
+  buildDecodeMax(module, d);
+  buildDecodeWeighted(module, d);
   buildFlashUpdate(module, s, 4);
 }
 

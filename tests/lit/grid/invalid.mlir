@@ -295,6 +295,36 @@ func.func @f() {
 
 // -----
 
+// More pairs that turn than a head has
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{or those of any dimension with [pairs that turn, 0 or 1]}}
+  %0 = grid.weight ["w"] single heads [1, 1, 5, 3, 0] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// A view of a matrix with digits for one dimension
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{has views that are not one [base, digits, …] a part}}
+  %0 = grid.weight ["w"] single views [[array<i64: 0>, array<i64: 7, 7>]] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// A matrix in the order of heads' entries
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{is a vector of one part in the order of heads}}
+  %0 = grid.weight ["w"] query heads [1, 1, 4] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
 // Heads of no dimension
 grid.mesh @mesh 2 x 2 interleave
 func.func @f() {
