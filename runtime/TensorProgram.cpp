@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace weft::runtime {
 namespace {
@@ -24,6 +25,15 @@ bool holds(const NpyArray &array, const pkg::HostTensorT &tensor) {
   // Bits of a format that NumPy does not have.
   return npyElementBytes(array.dtype) == elementBytes(tensor.element) &&
          (array.dtype.starts_with("uint") || array.dtype.starts_with("int") || array.dtype.starts_with("void"));
+}
+
+/// The values that a program was made for.
+std::vector<std::byte> fixedBytes(const pkg::HostTensorT &tensor) {
+  const uint32_t size = elementBytes(tensor.element);
+  std::vector<std::byte> bytes(tensor.fixed.size() * size);
+  for (size_t i = 0; i < tensor.fixed.size(); ++i)
+    std::memcpy(bytes.data() + i * size, &tensor.fixed[i], size); // little-endian
+  return bytes;
 }
 
 /// An input that is left out.
@@ -78,6 +88,13 @@ Result<std::vector<LaunchInput>> tensorInputs(const pkg::ProgramT &program, cons
       inputs.push_back(filled(input->name, tensor));
       continue;
     }
+    if (array == given.end() && !tensor.fixed.empty()) {
+      LaunchInput launch;
+      launch.name = input->name;
+      launch.bytes = fixedBytes(tensor);
+      inputs.push_back(std::move(launch));
+      continue;
+    }
     if (array == given.end())
       return userError(fmt::format("input '{}' is missing; give it with --input {}=FILE.npy, {}", input->name,
                                    input->name, describe(tensor)));
@@ -89,6 +106,9 @@ Result<std::vector<LaunchInput>> tensorInputs(const pkg::ProgramT &program, cons
     if (found.shape != tensor.shape)
       return userError(fmt::format("input '{}' has the shape [{}], the program takes [{}]", input->name,
                                    fmt::join(found.shape, ", "), fmt::join(tensor.shape, ", ")));
+    if (!tensor.fixed.empty() && found.bytes != fixedBytes(tensor))
+      return userError(fmt::format("input '{}' decides shapes, and the program was compiled for the value [{}] alone",
+                                   input->name, fmt::join(tensor.fixed, ", ")));
     LaunchInput launch;
     launch.name = input->name;
     launch.bytes = found.bytes;

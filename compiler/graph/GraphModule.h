@@ -45,5 +45,7 @@ inline constexpr llvm::StringLiteral maxSeqAttr = "xf.max_seq";
 inline constexpr llvm::StringLiteral valueDimAttr = "xf.value_dim"; // only where it is not xf.head_dim
 
 inline constexpr llvm::StringLiteral defaultAttr = "xf.default"; // of arguments: an i64
+// Of arguments that shapes depend on: the values that the graph was built for, integers in row-major order.
+inline constexpr llvm::StringLiteral valueAttr = "xf.value";
 
 } // namespace weft::graph

@@ -1,5 +1,6 @@
 #include "compiler/pipeline/Emit.h"
 
+#include "compiler/graph/GraphModule.h"
 #include "compiler/pipeline/EmitWeights.h"
 #include "compiler/plan/FabricBuffers.h"
 #include "compiler/route/FabricChannels.h"
@@ -312,6 +313,8 @@ private:
         result->tensor->has_default = true;
         result->tensor->default_value = static_cast<int64_t>(*fallback);
       }
+      if (auto fixed = input->getAttrOfType<DenseI64ArrayAttr>(graph::valueAttr))
+        result->tensor->fixed.assign(fixed.asArrayRef().begin(), fixed.asArrayRef().end());
       program->inputs.push_back(std::move(result));
     }
     for (auto output : op.getOps<fabric::OutputOp>()) {

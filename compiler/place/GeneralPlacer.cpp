@@ -212,9 +212,11 @@ LogicalResult GeneralPlacer::placeInputs(func::FuncOp source) {
     std::string name = textOf(attributes, graph::nameAttr, "input" + std::to_string(argument.getArgNumber()));
     builder.setLoc(NameLoc::get(builder.getStringAttr(name)));
     std::string dtype = textOf(attributes, graph::dtypeAttr, defaultDtype(type.getElementType()));
-    Value input =
+    auto input =
         builder.create<InputOp>(gridType(type, whole), builder.getStringAttr(name), builder.getStringAttr(dtype),
                                 attributes ? attributes.getAs<IntegerAttr>(graph::defaultAttr) : IntegerAttr());
+    if (Attribute fixed = attributes ? attributes.get(graph::valueAttr) : Attribute())
+      input->setAttr(graph::valueAttr, fixed);
     values[argument].forms.emplace_back(whole, input);
   }
   return success();

@@ -222,9 +222,10 @@ void Lowering::lowerInput(grid::InputOp op, std::vector<Step> &steps) {
   auto type = cast<RankedTensorType>(op.getResult().getType());
   Expr bytes = constant(grid::localBytes(type));
   std::string from = channel(grid::Axis::Y, fabric::PatternKind::HostIn, {}, "host_in");
-  declarations.create<fabric::InputOp>(op.getLoc(), op.getName(), from, attribute(bytes, 0), op.getDtypeAttr(),
-                                       TypeAttr::get(RankedTensorType::get(type.getShape(), type.getElementType())),
-                                       op.getFallbackAttr());
+  auto input = declarations.create<fabric::InputOp>(
+      op.getLoc(), op.getName(), from, attribute(bytes, 0), op.getDtypeAttr(),
+      TypeAttr::get(RankedTensorType::get(type.getShape(), type.getElementType())), op.getFallbackAttr());
+  input->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   steps.push_back({opName(op), "host_input", {{allCores(), [=, this](OpBuilder &b, int64_t level) {
                                                  get(b, level, slot, from, bytes);
                                                  wait(b);

@@ -86,6 +86,8 @@ Result<void> hostTensor(const pkg::HostTensorT &tensor, uint64_t bytes, const st
   for (uint64_t extent : tensor.shape)
     if (extent > INT32_MAX || __builtin_mul_overflow(size, extent, &size))
       return error("{}: its shape overflows", where);
+  if (const size_t fixed = tensor.fixed.size(); fixed != 0 && fixed * elementBytes(tensor.element) != size)
+    return error("{}: {} values of a tensor of {} bytes", where, fixed, size);
   if (size != bytes)
     return error("{}: a tensor of {} bytes, {} go through its channel", where, size, bytes);
   return success();

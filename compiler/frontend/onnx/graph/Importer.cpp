@@ -2,6 +2,7 @@
 
 #include "compiler/frontend/onnx/graph/Registry.h"
 #include "compiler/frontend/onnx/raise/Raise.h"
+#include "compiler/graph/GraphModule.h"
 #include "compiler/graph/TensorInterpreter.h"
 #include "dialects/xf/XfDialect.h"
 #include "runtime/support/MappedFile.h"
@@ -151,7 +152,7 @@ void Importer::addInput(const ValueInfo &input, SmallVectorImpl<Type> &types,
     DictionaryAttr own = tensorAttributes(name, input.type.element);
     if (auto value = fixed.find(input.name); value != fixed.end()) {
       NamedAttrList list(own);
-      list.set("xf.value", builder.getDenseI64ArrayAttr(value->second));
+      list.set(graph::valueAttr, builder.getDenseI64ArrayAttr(value->second));
       own = list.getDictionary(builder.getContext());
     }
     attributes.push_back(own);
