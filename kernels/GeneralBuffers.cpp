@@ -53,6 +53,28 @@ static OpOperand *updatedBy(Value value) {
   return nullptr;
 }
 
+/// Whether a result may be computed in its buffer from its first update on: what the result is an update of is used for
+/// nothing else, which could be read after the result is written.
+static bool isOwnTensor(Value result) {
+  for (Value value = result;;) {
+    OpOperand *next = updatedBy(value);
+    if (!next)
+      return !value.getDefiningOp() || value.getDefiningOp()->getNumRegions() == 0;
+    value = next->get();
+    if (!value.hasOneUse() && !value.getDefiningOp<bufferization::ToTensorOp>())
+      return false;
+  }
+}
+
+/// Each use of an uninitialised tensor gets one of its own: it may become part of a result.
+static void separateEmptyTensors(func::FuncOp function) {
+  SmallVector<tensor::EmptyOp> shared;
+  function.walk([&](tensor::EmptyOp op) { shared.push_back(op); });
+  for (tensor::EmptyOp op : shared)
+    for (OpOperand &use : llvm::make_early_inc_range(llvm::drop_begin(op->getUses())))
+      use.set(OpBuilder(op).clone(*op)->getResult(0));
+}
+
 /// A result that is an argument with some updates: the argument is copied to where the result is wanted, and updated
 /// there.
 static void updateInPlace(bufferization::MaterializeInDestinationOp write) {
@@ -95,7 +117,7 @@ static void passBuffers(func::FuncOp function) {
   for (Value result : results) {
     Value out = entry.insertArgument(tensors++, bufferOf(result.getType()), result.getLoc());
     auto write = b.create<bufferization::MaterializeInDestinationOp>(result.getLoc(), result, out);
-    write.setRestrict(true);
+    write.setRestrict(isOwnTensor(result));
     write.setWritable(true);
     updateInPlace(write);
   }
@@ -109,10 +131,6 @@ static LogicalResult runPasses(func::FuncOp function) {
     b.create<linalg::CopyOp>(loc, ValueRange{from}, ValueRange{to});
     return success();
   };
-  PassManager passes(function.getContext(), func::FuncOp::getOperationName());
-  passes.addPass(createCSEPass());
-  if (failed(passes.run(function)))
-    return failure();
   IRRewriter rewriter(function.getContext());
   if (failed(bufferization::eliminateEmptyTensors(rewriter, function)))
     return failure();
@@ -170,6 +188,7 @@ static LogicalResult checkOps(func::FuncOp function) {
 LogicalResult bufferize(func::FuncOp function) {
   if (failed(checkOps(function)))
     return failure();
+  separateEmptyTensors(function);
   passBuffers(function);
   if (failed(runPasses(function)))
     return failure();

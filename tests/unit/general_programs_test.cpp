@@ -207,6 +207,29 @@ TEST_CASE("arguments, constants and twins are results too", "[kernels]") {
   REQUIRE(again.values() == twice.values());
 }
 
+TEST_CASE("results that are made of each other keep their own values", "[kernels]") {
+  Suite suite;
+  GeneralKernel kernel = buildGeneral(suite, R"(
+  func.func @f(%x: tensor<3x4xf32>) -> (tensor<3xf32>, tensor<3xf32>, tensor<3xf32>) {
+    %zero = arith.constant 0.0 : f32
+    %empty = tensor.empty() : tensor<3xf32>
+    %filled = linalg.fill ins(%zero : f32) outs(%empty : tensor<3xf32>) -> tensor<3xf32>
+    %sum = linalg.reduce { arith.addf } ins(%x : tensor<3x4xf32>) outs(%filled : tensor<3xf32>) dimensions = [1]
+    %more = linalg.reduce { arith.addf } ins(%x : tensor<3x4xf32>) outs(%sum : tensor<3xf32>) dimensions = [1]
+    %root = linalg.map { math.sqrt } ins(%more : tensor<3xf32>) outs(%empty : tensor<3xf32>)
+    return %more, %sum, %root : tensor<3xf32>, tensor<3xf32>, tensor<3xf32>
+  })");
+  suite.compile();
+  Buffer<float> x(12), more(3), sum(3), root(3);
+  std::iota(x.begin(), x.end(), 1.0F);
+  Buffer<double> scratch = scratchOf(kernel);
+  suite.call(kernel, {}, x, more, sum, root, scratch);
+  REQUIRE(sum.values() == std::vector<float>{10, 26, 42});
+  REQUIRE(more.values() == std::vector<float>{20, 52, 84});
+  for (size_t i = 0; i < 3; ++i)
+    REQUIRE(root[i] == std::sqrt(more[i]));
+}
+
 TEST_CASE("tensors may have no dimension or no element", "[kernels]") {
   Suite suite;
   GeneralKernel kernel = buildGeneral(suite, R"(
