@@ -123,6 +123,11 @@ void takeLaunchWords(func::FuncOp function, int64_t rows, bool decode) {
   if (position)
     function.eraseArgument(2);
   function.eraseArgument(1);
+  // Rows beyond the tokens in use make no sequence long.
+  function.walk([&](xf::RopeOp op) {
+    if (op.getLongFrom())
+      op.getUsedMutable().assign(n);
+  });
   // The newest token's row is the last one in use.
   if (!decode)
     function.walk([&](xf::LastRowOp op) {

@@ -6,6 +6,7 @@
 #include "dialects/xf/XfPasses.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -81,8 +82,8 @@ struct GeneralPlacePass : PassWrapper<GeneralPlacePass, OperationPass<ModuleOp>>
   StringRef getArgument() const override { return "place-general"; }
   StringRef getDescription() const override { return "Place the ops of a tensor program on a mesh, one by one"; }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<grid::GridDialect, scf::SCFDialect, arith::ArithDialect, linalg::LinalgDialect,
-                    memref::MemRefDialect, math::MathDialect, tensor::TensorDialect>();
+    registry.insert<bufferization::BufferizationDialect, grid::GridDialect, scf::SCFDialect, arith::ArithDialect,
+                    linalg::LinalgDialect, memref::MemRefDialect, math::MathDialect, tensor::TensorDialect>();
   }
   void runOnOperation() override {
     PlaceOptions options;

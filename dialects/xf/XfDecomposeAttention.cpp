@@ -50,8 +50,8 @@ std::pair<Value, Value> angles(Emit &e, RopeOp op) {
   Value isLong;
   if (op.getLongFrom()) {
     frequencies.push_back(constant(*op.getLongInverseFrequencies()));
-    isLong = builder.create<arith::CmpIOp>(e.loc, arith::CmpIPredicate::ugt, e.addIndex(position, sequence),
-                                           e.index(*op.getLongFrom()));
+    Value used = op.getUsed() ? Value(op.getUsed()) : e.addIndex(position, sequence);
+    isLong = builder.create<arith::CmpIOp>(e.loc, arith::CmpIPredicate::ugt, used, e.index(*op.getLongFrom()));
   }
   int64_t count = cast<ShapedType>(frequencies.front().getType()).getDimSize(0);
   AffineMap pair = e.map(2, {e.dim(0), e.dim(1)}), frequency = e.map(2, {e.dim(1)});

@@ -174,7 +174,8 @@ def Xf_RopeOp : XfComputeOp<"rope", [AllTypesMatch<["x", "result"]>]> {
     angle (position + row) · inverse_frequencies[j]; sine and cosine are multiplied by `scale`. Angle, sine and cosine
     are computed in f64, the rotation in f32.
 
-    A launch whose last token is `long_from` or more tokens into the sequence turns by `long_inverse_frequencies`.
+    A launch whose last token is `long_from` or more tokens into the sequence turns by `long_inverse_frequencies`. Where
+    the last rows are padding, `used` is the sequence's length after the launch.
     `batch` sequences lie one after the other in the rows, each from `position` on.
 
     ```mlir
@@ -187,17 +188,18 @@ def Xf_RopeOp : XfComputeOp<"rope", [AllTypesMatch<["x", "result"]>]> {
       long_from are there.
     * X22: scale is finite; batch is positive and divides a known number of rows.
   }];
-  let arguments = (ins XfRows:$x, Index:$position, I64Attr:$head_dim, ElementsAttr:$inverse_frequencies,
+  let arguments = (ins XfRows:$x, Index:$position, Optional<Index>:$used, I64Attr:$head_dim,
+                       ElementsAttr:$inverse_frequencies,
                        OptionalAttr<F64Attr>:$scale, UnitAttr:$interleaved,
                        OptionalAttr<ElementsAttr>:$long_inverse_frequencies, OptionalAttr<I64Attr>:$long_from,
                        DefaultValuedOptionalAttr<I64Attr, "1">:$batch);
   let results = (outs XfRows:$result);
   let builders = [OpBuilder<(ins "::mlir::Value":$x, "::mlir::Value":$position, "int64_t":$headDim,
                                  "::mlir::ElementsAttr":$inverseFrequencies), [{
-    build($_builder, $_state, x.getType(), x, position, $_builder.getI64IntegerAttr(headDim), inverseFrequencies,
+    build($_builder, $_state, x.getType(), x, position, /*used=*/{}, $_builder.getI64IntegerAttr(headDim), inverseFrequencies,
           /*scale=*/{}, /*interleaved=*/{}, /*long_inverse_frequencies=*/{}, /*long_from=*/{}, /*batch=*/{});
   }]>];
-  let assemblyFormat = "$x `,` $position attr-dict `:` type($x)";
+  let assemblyFormat = "$x `,` $position (`used` $used^)? attr-dict `:` type($x)";
   let hasVerifier = 1;
 }
 
