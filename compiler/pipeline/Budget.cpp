@@ -66,9 +66,14 @@ std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
     return neededWith(tried);
   };
   auto fits = [&](uint64_t bytes) { return bytes != 0 && bytes <= options.hardware.usableBytes(); };
-  int64_t maxSeq = plan::largestThatFits(1, options.maxSeq - 1, [&](int64_t tokens) {
-    return fits(needed(options.meshWidth, options.meshHeight, static_cast<uint32_t>(tokens)));
-  });
+  // A tensor program has no longest sequence.
+  const bool generates = options.maxSeq != 0;
+  int64_t maxSeq = generates ? plan::largestThatFits(1, options.maxSeq - 1,
+                                                     [&](int64_t tokens) {
+                                                       return fits(needed(options.meshWidth, options.meshHeight,
+                                                                          static_cast<uint32_t>(tokens)));
+                                                     })
+                             : 0;
   if (maxSeq >= 1)
     remedies.push_back({fmt::format("--max-seq {}", maxSeq),
                         needed(options.meshWidth, options.meshHeight, static_cast<uint32_t>(maxSeq)) + reserved});
@@ -78,9 +83,11 @@ std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
       break;
     }
   // More SRAM always helps; where nothing else does, less of it together with a shorter cache is the other choice.
-  for (uint32_t maxSeq : {options.maxSeq, options.maxSeq / 2})
-    if (uint64_t bytes =
-            remedies.size() < 2 && maxSeq > 0 ? needed(options.meshWidth, options.meshHeight, maxSeq) : 0) {
+  std::vector<uint32_t> lengths = {options.maxSeq};
+  if (options.maxSeq > 1)
+    lengths.push_back(options.maxSeq / 2);
+  for (uint32_t maxSeq : lengths)
+    if (uint64_t bytes = remedies.size() < 2 ? needed(options.meshWidth, options.meshHeight, maxSeq) : 0) {
       std::string shorter = maxSeq < options.maxSeq ? fmt::format("--max-seq {} ", maxSeq) : "";
       remedies.push_back(
           {fmt::format("{}--set memory.sram_kib={}", shorter, (bytes + reserved + 1023) / 1024), bytes + reserved});
@@ -143,8 +150,9 @@ Result<void> checkBudget(const CompileOptions &options, mlir::ModuleOp module, u
   if (options.shapesOnly)
     if (auto fits = checkMachine(options, module); !fits)
       return fits;
-  return plan::checkBudgets(fmt::format("{} on {}x{} cores of {} with --max-seq {}", options.model, options.meshWidth,
-                                        options.meshHeight, options.hardware.name, options.maxSeq),
+  std::string longest = options.maxSeq ? fmt::format(" with --max-seq {}", options.maxSeq) : "";
+  return plan::checkBudgets(fmt::format("{} on {}x{} cores of {}{}", options.model, options.meshWidth,
+                                        options.meshHeight, options.hardware.name, longest),
                             budgets, [&] { return findRemedies(options); });
 }
 

@@ -148,10 +148,26 @@ public:
   std::unique_ptr<runtime::Package> takePackage() override { return std::move(package); }
 
 private:
+  /// What asks for text of a tensor program, or for products as layers have them, would go unheard.
+  Result<void> checkTensorOptions() const {
+    const std::pair<const char *, bool> given[] = {{"--max-seq", options.maxSeq != 0},
+                                                   {"--phase", !options.program.empty()},
+                                                   {"--dtype", !options.dtype.empty()},
+                                                   {"--gemm", options.gemm != GemmChoice::Auto},
+                                                   {"--place", options.place == PlaceChoice::Whole}};
+    for (auto [name, isGiven] : given)
+      if (isGiven)
+        return userError(
+            fmt::format("{} is for models that generate text; {} is a tensor program, whose ops are placed "
+                        "one by one as they are stored",
+                        name, model.name));
+    return {};
+  }
+
   /// The longest sequence, of a model that generates text.
   Result<void> chooseMaxSeq() {
     if (!model.generator)
-      return {};
+      return checkTensorOptions();
     const uint32_t positions = model.generator->maxPositions;
     if (options.maxSeq > positions)
       return userError(fmt::format("--max-seq {} is more than the {} positions that the model {} was made for",
@@ -215,7 +231,7 @@ private:
       passes.addPass(place::createPlacePass(place));
       passes.addPass(place::createGridVerifyPass());
     });
-    if (placed || options.place == PlaceChoice::Whole || placed.error().fault != Fault::User || options.shapesOnly)
+    if (placed || options.place == PlaceChoice::Whole || placed.error().fault != Fault::User)
       return placed;
     // What has no lowering of its own goes op by op.
     module = std::move(graph);

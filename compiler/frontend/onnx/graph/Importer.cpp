@@ -297,6 +297,9 @@ void Importer::lowerNodes(const std::vector<Node> &nodes, Scope &scope) {
     lowerNode(node, scope);
 }
 
+/// Of the domain ai.onnx. What later ones change is not known.
+static constexpr int64_t newestOpset = 28;
+
 void Importer::lowerNode(const Node &node, Scope &scope) {
   auto function = model.functions.find({node.domain, node.op});
   if (function != model.functions.end())
@@ -305,6 +308,8 @@ void Importer::lowerNode(const Node &node, Scope &scope) {
   if (opset == scope.opsets->end() && node.domain.empty())
     fail(fmt::format("the model does not say which opset its ops are of"));
   const int64_t version = opset == scope.opsets->end() ? 1 : opset->second;
+  if (node.domain.empty() && version > newestOpset)
+    fail(fmt::format("the model is of opset {}; ops are known up to opset {}", version, newestOpset));
   NodeBuilder nodeBuilder(*this, scope, node, version, builder);
   Lowering lowering = allOps().find(node.domain, node.op, version);
   if (!lowering)

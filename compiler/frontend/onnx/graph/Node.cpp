@@ -12,7 +12,7 @@ NodeBuilder::NodeBuilder(Importer &importer, Scope &scope, const Node &node, int
     : Blocks(builder, NameLoc::get(builder.getStringAttr(node.name))), node(node), opset(opset), importer(importer),
       scope(scope) {}
 
-void NodeBuilder::failWith(const std::string &what) {
+void NodeBuilder::failWith(const std::string &what) const {
   std::string shapes;
   for (const std::string &name : node.inputs) {
     const Bound *input = name.empty() ? nullptr : importer.lookup(scope, name);
@@ -89,8 +89,15 @@ const Attribute *NodeBuilder::find(const std::string &name) const {
   return given == scope.attributes->end() ? nullptr : &given->second;
 }
 
-int64_t NodeBuilder::number(const std::string &name, int64_t otherwise) const {
+const Attribute *NodeBuilder::typed(const std::string &name, Attribute::Kind kind, std::string_view what) const {
   const Attribute *attribute = find(name);
+  if (attribute && attribute->kind != kind)
+    fail("the attribute '{}' is not {}", name, what);
+  return attribute;
+}
+
+int64_t NodeBuilder::number(const std::string &name, int64_t otherwise) const {
+  const Attribute *attribute = typed(name, Attribute::Kind::Int, "an integer");
   return attribute ? attribute->number : otherwise;
 }
 int64_t NodeBuilder::number(const std::string &name) {
@@ -99,19 +106,19 @@ int64_t NodeBuilder::number(const std::string &name) {
   return attribute->number;
 }
 double NodeBuilder::real(const std::string &name, double otherwise) const {
-  const Attribute *attribute = find(name);
+  const Attribute *attribute = typed(name, Attribute::Kind::Float, "a number");
   return attribute ? attribute->real : otherwise;
 }
 std::string NodeBuilder::text(const std::string &name, const std::string &otherwise) const {
-  const Attribute *attribute = find(name);
+  const Attribute *attribute = typed(name, Attribute::Kind::String, "a text");
   return attribute ? attribute->text : otherwise;
 }
 std::vector<int64_t> NodeBuilder::numbers(const std::string &name) const {
-  const Attribute *attribute = find(name);
+  const Attribute *attribute = typed(name, Attribute::Kind::Ints, "a list of integers");
   return attribute ? attribute->numbers : std::vector<int64_t>();
 }
 std::vector<float> NodeBuilder::reals(const std::string &name) const {
-  const Attribute *attribute = find(name);
+  const Attribute *attribute = typed(name, Attribute::Kind::Floats, "a list of numbers");
   return attribute ? attribute->reals : std::vector<float>();
 }
 

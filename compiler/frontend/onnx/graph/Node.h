@@ -37,10 +37,10 @@ public:
   const int64_t opset;
 
   /// Ends the lowering with a message about this node.
-  template <typename... Args> [[noreturn]] void fail(fmt::format_string<Args...> format, Args &&...args) {
+  template <typename... Args> [[noreturn]] void fail(fmt::format_string<Args...> format, Args &&...args) const {
     failWith(fmt::format(format, std::forward<Args>(args)...));
   }
-  template <typename... Args> void require(bool holds, fmt::format_string<Args...> format, Args &&...args) {
+  template <typename... Args> void require(bool holds, fmt::format_string<Args...> format, Args &&...args) const {
     if (!holds)
       failWith(fmt::format(format, std::forward<Args>(args)...));
   }
@@ -70,6 +70,8 @@ public:
   std::vector<int64_t> numbers(const std::string &name) const;
   std::vector<float> reals(const std::string &name) const;
   const Attribute *find(const std::string &name) const;
+  /// The same; it fails if the attribute is of another kind. `what`: what it should be.
+  const Attribute *typed(const std::string &name, Attribute::Kind kind, std::string_view what) const;
 
   // ---- what is known at compile time
   /// The integers of input `i`, if its value is known.
@@ -111,7 +113,7 @@ public:
   Tensor constant(const TensorData &data);
 
 private:
-  [[noreturn]] void failWith(const std::string &what);
+  [[noreturn]] void failWith(const std::string &what) const;
 
   Importer &importer;
   Scope &scope;
