@@ -190,8 +190,10 @@ void addCompileCommand(CLI::App &app, const Tool &tool, int &exitCode) {
   CLI::App *command = app.add_subcommand("compile", "Compile a model for a mesh of cores");
   auto arguments = std::make_shared<Arguments>();
   command
-      ->add_option("MODEL", arguments->model,
-                   "A Hugging Face model directory; with --weights none its config.json alone will do")
+      ->add_option(
+          "MODEL", arguments->model,
+          "A Hugging Face model directory (with --weights none its config.json alone will do), or a file: ONNX, GGUF "
+          "or MLIR of linalg on tensors")
       ->type_name("")
       ->required();
   addCompileArguments(*command, arguments->compile);

@@ -163,7 +163,11 @@ TransformerConfig readBert(Reading &reading) {
   const std::vector<uint64_t> types = reading.shapeOf("token_types.weight");
   if (reading.failed())
     return {};
-  config.typeCount = static_cast<uint32_t>(std::min<uint64_t>(types.front(), maxVocab));
+  if (types.size() != 2 || types[0] == 0 || types[0] > maxVocab || types[1] != decoder.hidden) {
+    reading.complain("token_types.weight is no table of rows as wide as the model");
+    return {};
+  }
+  config.typeCount = static_cast<uint32_t>(types[0]);
   config.embedding.types = {"token_types.weight", {types.front(), decoder.hidden}, {}};
   config.embedding.norm = decoder.norm("token_embd_norm", decoder.hidden);
   config.ignoredWeights.insert(config.ignoredWeights.end(), {"cls.*", "pooler.*"});

@@ -193,7 +193,9 @@ static void applyLongrope(Decoder &decoder) {
   const std::vector<float> near = reading.numbersOf("rope_factors_short.weight", pairs),
                            far = reading.numbersOf("rope_factors_long.weight", pairs);
   if (near.empty() || far.empty())
-    return;
+    return reading.complain(
+        "rotary factors are those of longrope, which needs the tensors rope_factors_short.weight and "
+        "rope_factors_long.weight");
   rope.longFrom = reading.count("rope.scaling.original_context_length", 1, maxContext, decoder.config.maxPositions);
   rope.longInverseFrequencies = rope.inverseFrequencies;
   for (size_t i = 0; i < pairs; ++i) {

@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 
 namespace weft::frontend::hf {
 
@@ -45,9 +47,63 @@ static std::string withoutTrailingSlash(std::string path) {
 
 static Error notADirectory(const std::string &path) {
   return userError(fmt::format("'{}' is not a directory; a model is a directory with config.json and "
-                               "model.safetensors (a config file is enough with --weights none)",
+                               "model.safetensors (a config file is enough with --weights none), or a file in ONNX, "
+                               "GGUF or MLIR's text",
                                printable(path)));
 }
+
+namespace {
+
+/// Checkpoints that began in TensorFlow call the gain and offset of a layer norm gamma and beta.
+class RenamedWeights : public WeightSource {
+public:
+  explicit RenamedWeights(std::unique_ptr<WeightSource> stored) : stored(std::move(stored)) {
+    for (const std::string &name : this->stored->names())
+      if (std::string now = nameNow(name); now != name && !this->stored->find(now))
+        renamed.emplace(std::move(now), name);
+  }
+
+  bool empty() const { return renamed.empty(); }
+  std::unique_ptr<WeightSource> release() { return std::move(stored); }
+
+  const WeightInfo *find(const std::string &name) const override { return stored->find(nameThen(name)); }
+  std::string whyNot(const std::string &name) const override { return stored->whyNot(nameThen(name)); }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> all;
+    for (const std::string &name : stored->names()) {
+      std::string now = nameNow(name);
+      all.push_back(renamed.contains(now) ? std::move(now) : name);
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+  const std::vector<WeightFileInfo> &files() const override { return stored->files(); }
+
+private:
+  static std::string nameNow(const std::string &name) {
+    for (auto [then, now] :
+         {std::pair("LayerNorm.gamma", "LayerNorm.weight"), std::pair("LayerNorm.beta", "LayerNorm.bias")})
+      if (name.ends_with(then))
+        return name.substr(0, name.size() - std::string_view(then).size()) + now;
+    return name;
+  }
+  const std::string &nameThen(const std::string &name) const {
+    auto found = renamed.find(name);
+    return found == renamed.end() ? name : found->second;
+  }
+
+  std::unique_ptr<WeightSource> stored;
+  std::map<std::string, std::string> renamed; // as they are asked for, to as they are stored
+};
+
+Result<std::unique_ptr<WeightSource>> withNamesOfToday(Result<std::unique_ptr<WeightSource>> opened) {
+  if (!opened)
+    return opened;
+  auto weights = std::make_unique<RenamedWeights>(std::move(*opened));
+  return weights->empty() ? weights->release() : std::unique_ptr<WeightSource>(std::move(weights));
+}
+
+} // namespace
 
 Result<std::unique_ptr<WeightSource>> openModelWeights(const std::string &path) {
   std::error_code ignored;
@@ -56,9 +112,9 @@ Result<std::unique_ptr<WeightSource>> openModelWeights(const std::string &path) 
   std::string directory = withoutTrailingSlash(path);
   std::string single = directory + "/model.safetensors", index = directory + "/model.safetensors.index.json";
   if (exists(single))
-    return openSafetensors(single);
+    return withNamesOfToday(openSafetensors(single));
   if (exists(index))
-    return openSafetensorsIndex(index);
+    return withNamesOfToday(openSafetensorsIndex(index));
   return userError(fmt::format("{}: no weights: neither model.safetensors nor model.safetensors.index.json is there",
                                printable(directory)));
 }

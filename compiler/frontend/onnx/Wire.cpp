@@ -89,7 +89,9 @@ public:
 
   bool model(Bytes message) {
     return rewrite(message, stripped.message, [&](const Field &field, std::string &out) {
-      return field.number == modelGraph ? nested(field, out, [&](Bytes b, std::string &o) { return graph(b, o); })
+      // However small: a second graph field is merged into the first, so that its tensors count.
+      return field.number == modelGraph ? nested(
+                                              field, out, [&](Bytes b, std::string &o) { return graph(b, o); }, 0)
                                         : keep(field, out);
     });
   }
@@ -114,9 +116,14 @@ private:
   }
 
   bool nested(const Field &field, std::string &out, const std::function<bool(Bytes, std::string &)> &inner) {
+    return nested(field, out, inner, largest);
+  }
+
+  bool nested(const Field &field, std::string &out, const std::function<bool(Bytes, std::string &)> &inner,
+              uint64_t small) {
     if (field.wireType != lengthDelimited)
       return keep(field, out);
-    if (field.content.size <= largest) // nothing large can be in it
+    if (field.content.size <= small) // nothing large can be in it
       return keep(field, out);
     std::string content;
     if (!inner(field.content, content))
@@ -127,7 +134,7 @@ private:
     return true;
   }
 
-  // A second graph field would be merged into the first, so the counts go on.
+  // A second graph field is merged into the first, so the counts go on.
   bool graph(Bytes message, std::string &out) {
     return rewrite(message, out, [&](const Field &field, std::string &o) {
       if (field.number == graphInitializer) {

@@ -126,6 +126,10 @@ Window transposedWindowOf(NodeBuilder &n, ArrayRef<int64_t> in, ArrayRef<int64_t
   w.after.assign(pads.begin() + static_cast<int64_t>(rank), pads.end());
   const std::string mode = n.text("auto_pad", "NOTSET");
   std::vector<int64_t> shape = n.numbers("output_shape");
+  n.require(shape.empty() || shape.size() == rank || shape.size() == rank + 2, "its output_shape has {} dimensions",
+            shape.size());
+  for (int64_t size : shape)
+    n.require(size >= 0 && size <= (int64_t(1) << 31), "its output_shape has {}", size);
   const bool same = mode == "SAME_UPPER" || mode == "SAME_LOWER";
   n.require(same || mode == "NOTSET" || mode == "VALID" || mode.empty(), "auto_pad {} is not known", mode);
   for (size_t i = 0; i < rank; ++i) {

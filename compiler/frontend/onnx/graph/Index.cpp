@@ -59,6 +59,8 @@ void gatherNd(NodeBuilder &n) {
   n.require(places.rank() > batch && batch >= 0 && x.rank() > batch, "batch_dims is {}", batch);
   const int64_t depth = places.size(places.rank() - 1);
   n.require(depth >= 1 && batch + depth <= x.rank(), "its indices name {} dimensions of {}", depth, x.rank() - batch);
+  n.require(places.shape().take_front(static_cast<size_t>(batch)) == x.shape().take_front(static_cast<size_t>(batch)),
+            "the batches of its indices are not those of its data");
   Sizes shape(places.shape().drop_back());
   shape.append(x.shape().begin() + batch + depth, x.shape().end());
   const auto own = static_cast<size_t>(places.rank() - 1);
@@ -128,6 +130,8 @@ void scatterElements(NodeBuilder &n) {
   n.requireSameType({x, updates});
   const int64_t axis = n.axisOf(n.number("axis", 0), x.rank());
   n.require(places.rank() == x.rank() && places.shape() == updates.shape(), "its indices and updates do not fit");
+  for (int64_t d = 0; d < x.rank(); ++d)
+    n.require(d == axis || places.size(d) <= x.size(d), "its indices reach outside dimension {}", d);
   n.out(0, scatter(
                n, x, places.shape(), reductionOf(n),
                [&](ArrayRef<Scalar> i) {
@@ -169,6 +173,10 @@ void tensorScatter(NodeBuilder &n) {
   n.requireSameType({cache, update});
   const int64_t axis = n.axisOf(n.number("axis", -2), cache.rank());
   n.require(axis > 0 && update.rank() == cache.rank(), "its axis is {}", axis);
+  for (int64_t d = 0; d < cache.rank(); ++d)
+    n.require(d == axis ? update.size(d) <= cache.size(d) : update.size(d) == cache.size(d),
+              "its update has {} in dimension {}, the cache {}", update.size(d), d, cache.size(d));
+  n.require(!starts || (starts.rank() == 1 && starts.size(0) == cache.size(0)), "its indices are not one a batch");
   const auto along = static_cast<size_t>(axis);
   const int64_t size = cache.size(axis), count = update.size(axis);
   const bool circular = n.text("mode", "linear") == "circular";
@@ -279,6 +287,7 @@ void reverseSequence(NodeBuilder &n) {
   Tensor x = n.in(0), lengths = n.in(1);
   const auto batch = static_cast<size_t>(n.axisOf(n.number("batch_axis", 1), x.rank()));
   const auto time = static_cast<size_t>(n.axisOf(n.number("time_axis", 0), x.rank()));
+  n.require(lengths.rank() == 1 && lengths.size(0) == x.shape()[batch], "its lengths are not one a batch");
   n.out(0, n.generate(x.type, x.shape(), [&](ArrayRef<Scalar> i) {
     Scalar length = cast(n.at(lengths, {i[batch]}), ElementType::Int64);
     Scalars from(i.begin(), i.end());

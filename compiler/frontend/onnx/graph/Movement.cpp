@@ -222,18 +222,21 @@ void split(NodeBuilder &n) {
       sizes.push_back((*shape)[static_cast<size_t>(axis)]);
     }
   } else {
-    const int64_t count = n.number("num_outputs", parts),
-                  size = (x.size(axis) + count - 1) / std::max<int64_t>(count, 1);
+    const int64_t count = n.number("num_outputs", parts);
+    n.require(count == parts && parts > 0, "num_outputs is {}, but it has {} outputs", count, parts);
+    const int64_t size = (x.size(axis) + count - 1) / count;
     for (int64_t i = 0; i < count; ++i)
       sizes.push_back(std::min(size, x.size(axis) - std::min(x.size(axis), size * i)));
   }
+  for (int64_t size : sizes)
+    n.require(size >= 0 && size <= x.size(axis), "a part of {} of the {} elements of axis {}", size, x.size(axis),
+              axis);
   n.require(static_cast<int64_t>(sizes.size()) == parts &&
                 std::accumulate(sizes.begin(), sizes.end(), int64_t(0)) == x.size(axis),
             "parts of [{}] do not make up its {} outputs and the {} elements of axis {}", fmt::join(sizes, ", "), parts,
             x.size(axis), axis);
   int64_t offset = 0;
   for (size_t i = 0; i < sizes.size(); ++i) {
-    n.require(sizes[i] >= 0, "part {} has a negative size", i);
     n.out(i, n.sliceAxis(x, axis, offset, sizes[i]));
     offset += sizes[i];
   }
@@ -287,7 +290,8 @@ void eyeLike(NodeBuilder &n) {
 void depthToSpace(NodeBuilder &n) {
   Tensor x = n.in(0);
   const int64_t b = n.number("blocksize");
-  n.require(x.rank() == 4 && b > 0 && x.size(1) % (b * b) == 0, "its channels are no multiple of {} squared", b);
+  n.require(b > 0 && b < 1 << 15, "its blocksize is {}", b);
+  n.require(x.rank() == 4 && x.size(1) % (b * b) == 0, "its channels are no multiple of {} squared", b);
   const int64_t channels = x.size(1) / (b * b), height = x.size(2), width = x.size(3);
   const bool depthFirst = n.text("mode", "DCR") == "DCR";
   Tensor y = depthFirst ? n.transpose(n.reshape(x, {x.size(0), b, b, channels, height, width}), {0, 3, 4, 1, 5, 2})
@@ -298,7 +302,8 @@ void depthToSpace(NodeBuilder &n) {
 void spaceToDepth(NodeBuilder &n) {
   Tensor x = n.in(0);
   const int64_t b = n.number("blocksize");
-  n.require(x.rank() == 4 && b > 0 && x.size(2) % b == 0 && x.size(3) % b == 0, "its sizes are no multiples of {}", b);
+  n.require(b > 0 && b < 1 << 15, "its blocksize is {}", b);
+  n.require(x.rank() == 4 && x.size(2) % b == 0 && x.size(3) % b == 0, "its sizes are no multiples of {}", b);
   Tensor y = n.transpose(n.reshape(x, {x.size(0), x.size(1), x.size(2) / b, b, x.size(3) / b, b}), {0, 3, 5, 1, 2, 4});
   n.out(0, n.reshape(y, {x.size(0), x.size(1) * b * b, x.size(2) / b, x.size(3) / b}));
 }

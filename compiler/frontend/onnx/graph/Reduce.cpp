@@ -34,10 +34,15 @@ Tensor reduceOver(NodeBuilder &n, Tensor x, const Sizes &axes, bool keepDims, co
   return n.castTo(result, x.type);
 }
 
-/// Sets of axes that reduce `x` to `shape`. Axes of one element are left out where they need not be in it: what is
-/// reduced over them stays as it is.
+/// More sets of axes than these are not told apart when the program runs.
+constexpr size_t mostAxisSets = 64;
+
+/// Sets of axes that reduce `x` to `shape`; a few more than mostAxisSets at most. Axes of one element are left out
+/// where they need not be in it: what is reduced over them stays as it is.
 void possibleAxes(ArrayRef<int64_t> from, ArrayRef<int64_t> shape, bool keepDims, size_t next, Sizes &axes,
                   std::vector<Sizes> &out) {
+  if (out.size() > mostAxisSets)
+    return;
   if (next == from.size()) {
     if (shape.empty())
       out.push_back(axes);
@@ -108,6 +113,9 @@ Tensor numbersIn(NodeBuilder &n, bool boolToo = false) {
 void reduceOp(NodeBuilder &n, const Kind &kind) {
   const bool extreme = kind.reduction == Reduction::Maximum || kind.reduction == Reduction::Minimum;
   Tensor x = numbersIn(n, extreme);
+  const ElementType type = x.type;
+  if (kind.after && !isFloat(type))
+    x = n.castTo(x, ElementType::Double); // roots and logarithms of integers, cut to integers in the end
   const bool keepDims = n.number("keepdims", 1) != 0;
   Sizes every(static_cast<size_t>(x.rank()));
   std::iota(every.begin(), every.end(), 0);
@@ -121,16 +129,20 @@ void reduceOp(NodeBuilder &n, const Kind &kind) {
   if (axes && axes->empty() && n.number("noop_with_empty_axes", 0)) {
     // No axis: the element-wise part alone.
     Tensor same = kind.before ? n.map(x, [&](Scalar s) { return kind.before(s); }) : x;
-    return n.out(0, kind.after ? n.map(same, [&](Scalar s) { return kind.after(s); }) : same);
+    return n.out(0, n.castTo(kind.after ? n.map(same, [&](Scalar s) { return kind.after(s); }) : same, type));
   }
   if (axes)
-    return n.out(0, reduceOver(n, x, axes->empty() ? every : n.axesOf(*axes, x.rank()), keepDims, kind));
+    return n.out(0,
+                 n.castTo(reduceOver(n, x, axes->empty() ? every : n.axesOf(*axes, x.rank()), keepDims, kind), type));
   // Axes known only when the program runs: the declared shape leaves few sets of them.
   Sizes shape = n.mustDeclare(1), chosen;
   std::vector<Sizes> sets;
   possibleAxes(x.shape(), shape, keepDims, 0, chosen, sets);
+  if (sets.size() > mostAxisSets)
+    n.decidesShape(1);
   n.require(!sets.empty(), "no axes reduce its input to the declared [{}]", fmt::join(shape, ", "));
-  n.out(0, chooseByAxes(n, 1, sets, x.rank(), [&](const Sizes &set) { return reduceOver(n, x, set, keepDims, kind); }));
+  n.out(0, chooseByAxes(n, 1, sets, x.rank(),
+                        [&](const Sizes &set) { return n.castTo(reduceOver(n, x, set, keepDims, kind), type); }));
 }
 
 template <Reduction reduction, Scalar (*before)(Scalar) = nullptr, Scalar (*after)(Scalar) = nullptr, bool mean = false>
@@ -142,20 +154,29 @@ void reduceWith(NodeBuilder &n) {
 void logSumExp(NodeBuilder &n) {
   Tensor x = numbersIn(n);
   const bool keepDims = n.number("keepdims", 1) != 0;
-  std::optional<std::vector<int64_t>> given = n.hasAttribute("axes") ? n.numbers("axes") : n.known(1);
-  if (n.has(1) && !given)
+  std::optional<std::vector<int64_t>> given;
+  if (n.hasAttribute("axes"))
+    given = n.numbers("axes");
+  else if (n.has(1))
+    given = n.known(1);
+  else
+    given.emplace();
+  if (!given)
     return reduceOp(n, {Reduction::Sum, exponential, logarithm});
+  const ElementType type = x.type;
+  if (!isFloat(type))
+    x = n.castTo(x, ElementType::Double);
   Sizes axes(static_cast<size_t>(x.rank()));
   std::iota(axes.begin(), axes.end(), 0);
   if (given && given->empty() && n.number("noop_with_empty_axes", 0))
-    return n.out(0, x);
+    return n.out(0, n.castTo(x, type));
   if (given && !given->empty())
     axes = n.axesOf(*given, x.rank());
   Tensor top = n.reduce(x, axes, Reduction::Maximum, true);
   top = n.map(top, [](Scalar s) { return select(absolute(s) < INFINITY, s, s.same(0)); });
   Tensor powers = n.elementwise(top.type, {x, top}, [](ArrayRef<Scalar> a) { return exponential(a[0] - a[1]); });
   Tensor sum = n.map(n.reduce(powers, axes, Reduction::Sum, true), [](Scalar s) { return logarithm(s); });
-  Tensor result = n.castTo(n.add(sum, top), x.type);
+  Tensor result = n.castTo(n.add(sum, top), type);
   if (!keepDims) {
     Sizes shape;
     for (int64_t i = 0; i < x.rank(); ++i)
@@ -168,7 +189,7 @@ void logSumExp(NodeBuilder &n) {
 
 /// Before opset 13 an axis stood for itself and all after it.
 template <bool logarithmic> void softmaxOp(NodeBuilder &n) {
-  Tensor x = numbersIn(n);
+  Tensor x = n.floats(0);
   Sizes axes = {n.axisOf(n.number("axis", n.opset < 13 ? 1 : -1), x.rank())};
   if (n.opset < 13)
     for (int64_t axis = axes[0] + 1; axis < x.rank(); ++axis)
@@ -262,6 +283,7 @@ template <Reduction kind> void cumulative(NodeBuilder &n) {
   auto make = [&](const Sizes &axes) { return running(n, x, axes[0], exclusive, reverse, kind); };
   if (std::optional<std::vector<int64_t>> axis = n.known(1))
     return n.out(0, make({n.axisOf((*axis)[0], x.rank())}));
+  n.require(x.rank() >= 1, "it has no axis");
   std::vector<Sizes> sets;
   for (int64_t axis = 0; axis < x.rank(); ++axis)
     sets.push_back({axis});

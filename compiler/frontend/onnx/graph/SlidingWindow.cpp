@@ -34,7 +34,8 @@ Window windowOf(NodeBuilder &n, ArrayRef<int64_t> in, ArrayRef<int64_t> kernel, 
   const size_t rank = in.size();
   n.require(kernel.size() == rank, "its kernel has {} dimensions, its input {}", kernel.size(), rank);
   for (int64_t size : kernel)
-    n.require(size > 0, "its kernel [{}] has a dimension below 1", fmt::join(kernel, ", "));
+    n.require(size > 0 && size <= (int64_t(1) << 31), "its kernel [{}] has a dimension that is not in 1..2^31",
+              fmt::join(kernel, ", "));
   Window window;
   window.in.assign(in.begin(), in.end());
   window.kernel.assign(kernel.begin(), kernel.end());
