@@ -75,6 +75,43 @@ class Tensors(TestCase):
         self.refused("run", package, "--prompt", "once", says="generates no text", status=2)
         self.refused("run", package, "--timing-only", "--input", f"a={self.a}", says="need data", status=2)
 
+    def test_a_value_that_decided_shapes(self):
+        self.program.write_text(PROGRAM.replace("xf.default = 2 : i64", "xf.value = array<i64: 1, -2, 3>"))
+        package, out = self.compiled(), self.folder / "out.npz"
+        other = npy(self.folder / "other.npy", "<i8", (3,), struct.pack("<3q", 1, 2, 3))
+        self.refused("run", package, "--input", f"a={self.a}", "--input", f"n={other}",
+                     says="input 'n' decides shapes, and the program was compiled for the value [1, -2, 3] alone")
+        self.weft("run", package, "--input", f"a={self.a}", "--output", out)
+        self.assertEqual(values(out, "n2", "q"), [1, 4, 9])
+
+    def test_loops_that_data_end(self):
+        self.program.write_text("""
+func.func @main(%a: tensor<3xf32> {xf.name = "a"}, %n: tensor<i64> {xf.name = "n"}) -> (tensor<3xf32> {xf.name = "y"}) {
+  %end = tensor.extract %n[] : tensor<i64>
+  %zero = arith.constant 0 : i64
+  %one = arith.constant 1 : i64
+  %r:2 = scf.while (%i = %zero, %v = %a) : (i64, tensor<3xf32>) -> (i64, tensor<3xf32>) {
+    %more = arith.cmpi slt, %i, %end : i64
+    scf.condition(%more) %i, %v : i64, tensor<3xf32>
+  } do {
+  ^bb0(%i: i64, %v: tensor<3xf32>):
+    %next = arith.addi %i, %one : i64
+    %sum = arith.addf %v, %v : tensor<3xf32>
+    scf.yield %next, %sum : i64, tensor<3xf32>
+  }
+  return %r#1 : tensor<3xf32>
+}
+""")
+        package, out = self.compiled(), self.folder / "out.npz"
+        a = npy(self.folder / "v.npy", "<f4", (3,), struct.pack("<3f", 1, -2, 3))
+        n = npy(self.folder / "count.npy", "<i8", (), struct.pack("<q", 4))
+        self.weft("run", package, "--input", f"a={a}", "--input", f"n={n}", "--output", out)
+        self.assertEqual(values(out, "y", "f"), [16, -32, 48])
+
+    def test_options_for_text(self):
+        for option in (["--max-seq", "9"], ["--dtype", "i8"], ["--phase", "decode"], ["--gemm", "cannon"]):
+            self.refused("compile", self.program, *option, says=f"{option[0]} is for models that generate text")
+
     def test_modules_that_are_wrong(self):
         def refused(text, says):
             self.program.write_text(text)

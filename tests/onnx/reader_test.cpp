@@ -284,6 +284,44 @@ TEST_CASE("functions of a model are inlined, and may not call themselves", "[onn
   CHECK_THAT(messageOf(model.SerializeAsString()), Contains("calls itself"));
 }
 
+TEST_CASE("attributes of another kind and numbers that wrap are refused by the node's name", "[onnx]") {
+  auto onlyNode = [](const std::string &inputs, const std::string &node) {
+    return messageOf(modelFile("g (" + inputs + ") => (float[a, b, c, d] y) { y = " + node + " }"));
+  };
+  CHECK_THAT(onlyNode("float[2, 3] x", "Softmax <axis = \"last\"> (x)"), Contains("'axis' is not an integer"));
+  CHECK_THAT(onlyNode("int64[2, 3] x", "Softmax (x)"), Contains("Softmax of y") && Contains("int64"));
+  CHECK_THAT(onlyNode("float[1, 4, 2, 2] x", "DepthToSpace <blocksize = 4294967296> (x)"),
+             Contains("DepthToSpace of y") && Contains("4294967296"));
+  CHECK_THAT(onlyNode("float[1, 1, 0, 2] x", "SpaceToDepth <blocksize = 9223372036854775807> (x)"),
+             Contains("SpaceToDepth of y"));
+  CHECK_THAT(onlyNode("float[1, 1, 3, 3] x, float[1, 1, 2, 2] w", "ConvTranspose <output_shape = [4]> (x, w)"),
+             Contains("ConvTranspose of y") && Contains("output_shape"));
+  CHECK_THAT(
+      onlyNode("float[1, 1, 8, 8] x", "MaxPool <kernel_shape = [8589934593, 1], dilations = [2147483648, 1]> (x)"),
+      Contains("MaxPool of y") && Contains("kernel"));
+  CHECK_THAT(onlyNode("float[2, 3] x, int64[2, 4] i, float[2, 4] u", "ScatterElements <axis = 0> (x, i, u)"),
+             Contains("ScatterElements of y") && Contains("outside dimension 1"));
+  CHECK_THAT(onlyNode("float[2, 3, 4] x, int64[3, 1] i", "GatherND <batch_dims = 1> (x, i)"),
+             Contains("GatherND of y") && Contains("batches"));
+  CHECK_THAT(onlyNode("float[4, 4] x, int64[3] l", "ReverseSequence (x, l)"), Contains("ReverseSequence of y"));
+  CHECK_THAT(messageOf(modelFile("g (float[6] x) => (float[a] y) { y = Split <num_outputs = 1000000000000> (x) }")),
+             Contains("Split of y") && Contains("1000000000000"));
+  CHECK_THAT(messageOf(modelFile("g (float[2] x) => (float[2] y) { y = Neg(x) }", 99)), Contains("opset 99"));
+}
+
+TEST_CASE("norms of integers are integers, and no axes may mean none", "[onnx]") {
+  auto values = [](const std::string &body, const std::vector<std::byte> &x) {
+    auto outputs = runModel(modelFile(body), {x});
+    INFO((outputs ? "" : outputs.error().message));
+    REQUIRE(outputs);
+    return (*outputs).front();
+  };
+  CHECK(valuesOf<int32_t>(values("g (int32[2] x) => (int32[1] y) { y = ReduceL2(x) }", bytesOf<int32_t>({3, -4}))) ==
+        std::vector<int32_t>{5});
+  CHECK(valuesOf<float>(values("g (float[2] x) => (float[2] y) { y = ReduceLogSumExp <noop_with_empty_axes = 1> (x) }",
+                               bytesOf<float>({3, -4}))) == std::vector<float>{3, -4});
+}
+
 TEST_CASE("sizes that no memory holds are refused, not allocated", "[onnx]") {
   CHECK_THAT(messageOf(modelFile("g (float[1099511627776, 1099511627776] x) => (float[1] y) { y = Neg(x) }")),
              Contains("too large"));
