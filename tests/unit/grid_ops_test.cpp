@@ -147,7 +147,7 @@ void OpsTest::gemv(int64_t levels, int64_t groups, bool inRouter) {
     return sum;
   };
   keep(y, [=](const Core &core, int64_t i) { return expected(core.rankX * columnsLocal + i); }, 1e-5);
-  grid.builder.create<grid::OutputOp>(location, y, "logits");
+  grid.builder.create<grid::OutputOp>(location, y, "logits", mlir::StringAttr(), mlir::DenseI64ArrayAttr());
   outputs[name] = expected;
   grid.end();
 }

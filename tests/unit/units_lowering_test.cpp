@@ -92,7 +92,7 @@ public:
       const auto *bytes = static_cast<const uint8_t *>(data);
       const size_t size = bitsOf(type) / 8;
       std::vector<uint8_t> all(bytes, bytes + count * size);
-      made.operands.push_back({all, all, size, false});
+      made.operands.push_back({all, all, size, Real::No});
     };
     add(form.vd, call.vd.data(), results);
     add(form.vs2, call.vs2.data(), isBatched ? call.vs2.size() * 8 / bitsOf(form.vs2) : call.call.vl);
@@ -235,7 +235,7 @@ TEST_CASE("instructions of one format in one function do not become each other")
     for (size_t words : {count, count, format == Format::VectorVector ? count : 1U}) {
       std::vector<uint8_t> bytes(4 * words);
       std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<uint8_t>(random()); });
-      call.operands.push_back({bytes, bytes, 4, false});
+      call.operands.push_back({bytes, bytes, 4, Real::No});
     }
     auto bytesOf = [&](size_t operand) { return reinterpret_cast<std::byte *>(call.operands[operand].after.data()); };
     units::VectorCall golden{.vlenBits = 128, .sewBits = 32, .lmulEighths = 32, .vl = count};
