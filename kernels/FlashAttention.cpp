@@ -67,12 +67,11 @@ static Value isVisible(KernelBody &e, const FlashBlock &block, unsigned row, uns
     return e.create<arith::IndexCastOp>(e.getI32Type(), e.create<linalg::IndexOp>(loop));
   };
   Value last = e.create<arith::AddIOp>(index(row), block.ahead);
-  Value isPast = e.create<arith::CmpIOp>(arith::CmpIPredicate::sle, index(key), last);
   if (!block.window)
-    return isPast;
+    return e.create<arith::CmpIOp>(arith::CmpIPredicate::sle, index(key), last);
+  // Keys to come are a negative distance away, beyond any window as an unsigned number.
   Value window = e.create<arith::ConstantOp>(e.getI32IntegerAttr(static_cast<int32_t>(block.window)));
-  Value isNear = e.create<arith::CmpIOp>(arith::CmpIPredicate::slt, e.create<arith::SubIOp>(last, index(key)), window);
-  return e.create<arith::AndIOp>(isPast, isNear);
+  return e.create<arith::CmpIOp>(arith::CmpIPredicate::ult, e.create<arith::SubIOp>(last, index(key)), window);
 }
 
 /// One step of the online softmax for all rows and heads. Scores that a row does not see become p = 0.

@@ -75,6 +75,22 @@ static void separateEmptyTensors(func::FuncOp function) {
       use.set(OpBuilder(op).clone(*op)->getResult(0));
 }
 
+/// A result that other ops use, too, is copied as soon as it is there: one of them may be computed in its place.
+static void copySharedResults(func::FuncOp function) {
+  Operation *end = function.getBody().front().getTerminator();
+  for (OpOperand &result : end->getOpOperands()) {
+    Operation *source = result.get().getDefiningOp();
+    if (!source || result.get().hasOneUse() || !isa<RankedTensorType>(result.get().getType()) ||
+        isa<arith::ConstantOp>(source))
+      continue;
+    ImplicitLocOpBuilder b(source->getLoc(), function.getContext());
+    b.setInsertionPointAfter(source);
+    auto type = cast<RankedTensorType>(result.get().getType());
+    Value empty = b.create<tensor::EmptyOp>(type.getShape(), type.getElementType());
+    result.set(b.create<linalg::CopyOp>(ValueRange{result.get()}, ValueRange{empty}).getResult(0));
+  }
+}
+
 /// A result that is an argument with some updates: the argument is copied to where the result is wanted, and updated
 /// there.
 static void updateInPlace(bufferization::MaterializeInDestinationOp write) {
@@ -189,6 +205,7 @@ LogicalResult bufferize(func::FuncOp function) {
   if (failed(checkOps(function)))
     return failure();
   separateEmptyTensors(function);
+  copySharedResults(function);
   passBuffers(function);
   if (failed(runPasses(function)))
     return failure();

@@ -85,7 +85,11 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
       return internalError("kernel " + function->getName().str() +
                            " uses a custom unit beside a vector operation "
                            "that has no instruction of explicit length");
-    function->addFnAttr("target-features", featureText(fallbackFeatures(target.isa)));
+    StringRef name = function->getName();
+    name.consume_back(".body");
+    auto kernel = kernels.lookupSymbol<func::FuncOp>(name);
+    const bool anyOps = kernel && kernels::isGeneral(kernel);
+    function->addFnAttr("target-features", featureText(fallbackFeatures(target.isa, anyOps)));
   }
   return result;
 }

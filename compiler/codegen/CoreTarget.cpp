@@ -20,8 +20,11 @@ std::vector<std::string> llvmFeatures(const hw::Isa &isa) {
   return features;
 }
 
-std::vector<std::string> fallbackFeatures(const hw::Isa &isa) {
+std::vector<std::string> fallbackFeatures(const hw::Isa &isa, bool anyOps) {
   hw::Isa used = isa;
+  // Nor has it instructions for parts of bf16 vectors; bf16 is converted one by one then.
+  if (anyOps)
+    used.zvfbfmin = used.zvfbfwma = false;
   // LLVM 19 takes a widened bf16 vector for a widened f16 one where it forms vfwadd.wv, which exists with Zvfh only,
   // and then finds no instruction.
   if (used.zvfbfmin)

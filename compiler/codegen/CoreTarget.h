@@ -25,8 +25,9 @@ struct CoreTarget {
 
 /// LLVM's names of the instructions the core has: "m", "v", "zvl256b", ….
 std::vector<std::string> llvmFeatures(const hw::Isa &isa);
-/// Those of them that LLVM may choose from by itself, where makeLengthsExplicit() has not.
-std::vector<std::string> fallbackFeatures(const hw::Isa &isa);
+/// Those of them that LLVM may choose from by itself, where makeLengthsExplicit() has not; `anyOps`: in a kernel made
+/// from tensors.
+std::vector<std::string> fallbackFeatures(const hw::Isa &isa, bool anyOps);
 /// Whether the core has the custom unit `name`.
 bool hasUnit(const hw::Isa &isa, std::string_view name);
 /// What the vectoriser may use on this core.

@@ -19,14 +19,11 @@
 // A bias for queries alone.
 // CHECK: grid.weight ["q_bias", "", ""] qkv heads [2, 2, 2, 0, 0]
 // CHECK: grid.call @add_bias
-// Two cores share a head.
 // CHECK: grid.weight ["q_norm"] head_dim heads
 // CHECK: grid.call @group_squares
-// CHECK: grid.all_reduce add %{{.*}} along x {{.*}}segment = 2 : i64, segments = 2 : i64
 // CHECK: grid.call @group_scale
 // CHECK-NOT: rope
 // CHECK: grid.call @flash_scores
-// CHECK: grid.all_reduce
 // CHECK: grid.call @softcap
 // CHECK: grid.call @flash_update{{.*}}window5
 // CHECK: grid.weight ["o"] single transposed
