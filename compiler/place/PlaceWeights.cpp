@@ -126,8 +126,8 @@ Type Placer::productElement(ArrayRef<Value> parts, ShardAttr rows, int64_t colum
   const bool paddingJoins = !shape->minimums && !shape->codebook;
   shape->group = sharedRun(mesh.height, local, shape->rows, shape->group, paddingJoins, indexOf);
   shape->super = sharedRun(mesh.height, local, shape->rows, shape->super, paddingJoins, indexOf);
-  // A scale and a minimum for every row are no blocks any more.
-  const bool pays = shape->bytes() < 4 * shape->rows * columns && !(shape->minimums && shape->group == 1);
+  // Groups of fewer rows need more code than a kernel has room for, and save little.
+  const bool pays = shape->group >= 8 && shape->bytes() < 4 * shape->rows * columns;
   return pays ? Type(blocksType(builder.getContext(), *shape)) : matrixElement(parts);
 }
 
