@@ -199,7 +199,7 @@ TEST_CASE("files of llama.cpp tell their reference's stories", "[gguf]") {
     REQUIRE(std::equal(prompt.begin(), prompt.end(), ids.begin()));
     for (MeshSize mesh : {MeshSize{1, 1}, MeshSize{4, 4}, MeshSize{5, 3}}) {
       CAPTURE(type, nameOf(mesh));
-      Runner runner({.model = path, .mesh = mesh, .maxSeq = 128});
+      Runner runner({.model = path, .mesh = mesh, .maxSeq = 64});
       // 16-bit weights are other weights: their logits are near the reference's, the story is the same.
       const double tolerance = type == std::string("f32") ? 5e-5 : 2e-2;
       auto check = [&](size_t i, const std::vector<float> &actual) {
@@ -207,7 +207,7 @@ TEST_CASE("files of llama.cpp tell their reference's stories", "[gguf]") {
         if (i < 8)
           CHECK(difference(actual, wanted) <= tolerance);
       };
-      const size_t count = type == std::string("f32") ? ids.size() - prompt.size() : 24;
+      constexpr size_t count = 24;
       const std::vector<int32_t> wanted(ids.begin() + ptrdiff_t(prompt.size()),
                                         ids.begin() + ptrdiff_t(prompt.size() + count));
       CHECK(runner.greedy(prompt, count, check) == wanted);
@@ -215,7 +215,7 @@ TEST_CASE("files of llama.cpp tell their reference's stories", "[gguf]") {
   }
 }
 
-TEST_CASE("each format of blocks computes what its numbers do", "[gguf]") {
+TEST_CASE("each format of blocks computes what its numbers do", "[.long]") {
   TemporaryFolder folder;
   const std::string blocks = folder.path("blocks.gguf"), numbers = folder.path("numbers.gguf");
   for (BlockFormat format : allFormats()) {
@@ -240,6 +240,6 @@ TEST_CASE("formats are mixed within a product, on any mesh", "[gguf]") {
   }};
   writeFile(blocks, model.file(false));
   writeFile(numbers, model.file(true));
-  for (MeshSize mesh : {MeshSize{1, 1}, MeshSize{4, 4}, MeshSize{5, 3}, MeshSize{3, 2}})
+  for (MeshSize mesh : {MeshSize{1, 1}, MeshSize{4, 4}, MeshSize{5, 3}})
     checkSame(blocks, numbers, mesh, model.vocabulary);
 }
