@@ -150,11 +150,22 @@ static void useExp(func::FuncOp kernel) {
   kernel->setAttr(codegen::unitsAttribute, Builder(kernel.getContext()).getStrArrayAttr({"exp"}));
 }
 
+/// Whether the kernel can be compiled with the unit: beside its instructions each operation on vectors needs one of
+/// explicit length, which not all have.
+static bool compilesWithExp(func::FuncOp kernel, const codegen::CoreTarget &target) {
+  OwningOpRef<ModuleOp> alone(ModuleOp::create(kernel.getLoc()));
+  useExp(cast<func::FuncOp>(OpBuilder::atBlockEnd(alone->getBody()).clone(*kernel)));
+  return bool(codegen::compileCoreKernels(*alone, target));
+}
+
 Result<void> chooseExp(const CompileOptions &options, const codegen::CoreTarget &target, ModuleOp fabric,
                        ModuleOp kernels, std::vector<Decision> &decisions) {
   SmallVector<func::FuncOp> concerned =
       llvm::to_vector(llvm::make_filter_range(kernels.getOps<func::FuncOp>(), hasExp));
-  if (concerned.empty() || !codegen::hasUnit(target.isa, "exp"))
+  if (!codegen::hasUnit(target.isa, "exp"))
+    return {};
+  llvm::erase_if(concerned, [&](func::FuncOp kernel) { return !compilesWithExp(kernel, target); });
+  if (concerned.empty())
     return {};
   OwningOpRef<ModuleOp> without(ModuleOp::create(kernels.getLoc()));
   OpBuilder builder = OpBuilder::atBlockEnd(without->getBody());
