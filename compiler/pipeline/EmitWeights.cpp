@@ -175,6 +175,19 @@ Result<void> applyView(const grid::PartView &view, pkg::WeightT &weight, bool ve
   return {};
 }
 
+/// A weight as the file has it, wherever it goes.
+std::unique_ptr<pkg::WeightT> storedWeight(const frontend::WeightInfo &info) {
+  auto weight = std::make_unique<pkg::WeightT>();
+  weight->name = info.name;
+  weight->file = info.file;
+  weight->file_offset = info.offset;
+  weight->file_element = elementType(info.type);
+  weight->shape = info.shape;
+  if (info.blocks)
+    weight->file_blocks = runtime::packageFormat(*info.blocks);
+  return weight;
+}
+
 } // namespace
 
 Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
@@ -191,14 +204,7 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
     if (!info)
       return internalError("weight '" + name.str() + "' is not among the model's tensors");
     PartColumns columns = columnsOf(op, part, dims[columnDim], type.getDimSize(columnDim), mesh, heads);
-    auto weight = std::make_unique<pkg::WeightT>();
-    weight->name = info->name;
-    weight->file = info->file;
-    weight->file_offset = info->offset;
-    weight->file_element = elementType(info->type);
-    weight->shape = info->shape;
-    if (info->blocks)
-      weight->file_blocks = runtime::packageFormat(*info->blocks);
+    auto weight = storedWeight(*info);
     weight->buffer = op.getBuffer().str();
     weight->offset = static_cast<uint32_t>(columns.offset * elementBytes);
     weight->element = elementType(type.getElementType());
@@ -328,14 +334,7 @@ Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const fron
   while (split < dims.size() && dims[split].getAxis() == grid::Axis::None)
     ++split;
   split = split < dims.size() ? split + 1 : dims.size() / 2;
-  auto weight = std::make_unique<pkg::WeightT>();
-  weight->name = info->name;
-  weight->file = info->file;
-  weight->file_offset = info->offset;
-  weight->file_element = elementType(info->type);
-  weight->shape = info->shape;
-  if (info->blocks)
-    weight->file_blocks = runtime::packageFormat(*info->blocks);
+  auto weight = storedWeight(*info);
   weight->buffer = op.getBuffer().str();
   weight->element = elementType(type.getElementType());
   weight->linear = true;

@@ -1,5 +1,7 @@
 #include "compiler/pipeline/ImportFormats.h"
 
+#include "compiler/graph/TransformerBuilder.h"
+
 namespace weft::compiler {
 
 namespace {
@@ -17,6 +19,18 @@ constexpr Format formats[] = {
     {claimsGguf, importGguf}, {isOnnx, importOnnx}, {claimsMlir, importMlir}, {claimsAnything, importHuggingFace}};
 
 } // namespace
+
+void takeTransformer(Imported &imported, frontend::TransformerConfig config,
+                     std::unique_ptr<frontend::WeightSource> weights, const std::map<std::string, int64_t> &dims) {
+  if (config.kind == frontend::ModelKind::Generator)
+    imported.generator = {config.vocabSize, config.maxPositions, static_cast<uint32_t>(config.layers.size()),
+                          config.bosToken, config.eosTokens};
+  imported.weights = std::move(weights);
+  imported.build = [config = std::move(config), source = imported.weights.get(), dims](mlir::MLIRContext &context,
+                                                                                       uint32_t maxSeq) {
+    return graph::buildTransformer(context, config, maxSeq, *source, dims);
+  };
+}
 
 Result<Imported> importModel(const ImportOptions &options) {
   for (const Format &format : formats)

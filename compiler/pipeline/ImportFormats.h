@@ -1,9 +1,14 @@
 // The formats of model files. Internal to compiler/pipeline.
 #pragma once
 
+#include "compiler/frontend/TransformerConfig.h"
 #include "compiler/pipeline/Import.h"
 
 namespace weft::compiler {
+
+/// What every format that describes a transformer leaves: facts if it generates text, weights, and how it is built.
+void takeTransformer(Imported &imported, frontend::TransformerConfig config,
+                     std::unique_ptr<frontend::WeightSource> weights, const std::map<std::string, int64_t> &dims);
 
 Result<Imported> importHuggingFace(const ImportOptions &options);
 

@@ -1,7 +1,6 @@
 #include "compiler/pipeline/ImportFormats.h"
 
 #include "compiler/frontend/gguf/GgufModel.h"
-#include "compiler/graph/TransformerBuilder.h"
 #include "runtime/tokenizer/Tokenizer.h"
 
 #include <fmt/format.h>
@@ -9,8 +8,6 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-
-using namespace mlir;
 
 namespace weft::compiler {
 
@@ -36,21 +33,13 @@ Result<Imported> importGguf(const ImportOptions &options) {
   Imported imported;
   imported.name = model->name;
   imported.architecture = model->architecture;
-  const frontend::TransformerConfig &config = model->config;
-  if (config.kind == frontend::ModelKind::Generator)
-    imported.generator = {config.vocabSize, config.maxPositions, static_cast<uint32_t>(config.layers.size()),
-                          config.bosToken, config.eosTokens};
   if (model->hasTokenizer) {
     // It is needed only when the package runs, but whoever compiles should hear that it is broken.
     if (auto tokenizer = runtime::readTokenizer(options.model); !tokenizer)
       return tokenizer.takeError();
     imported.tokenizer = options.model;
   }
-  imported.weights = std::move(model->weights);
-  imported.build = [config = std::move(model->config), weights = imported.weights.get(),
-                    dims = options.dims](MLIRContext &context, uint32_t maxSeq) {
-    return graph::buildTransformer(context, config, maxSeq, *weights, dims);
-  };
+  takeTransformer(imported, std::move(model->config), std::move(model->weights), options.dims);
   return imported;
 }
 

@@ -1,11 +1,8 @@
 #include "compiler/pipeline/ImportFormats.h"
 
 #include "compiler/frontend/huggingface/Architectures.h"
-#include "compiler/graph/TransformerBuilder.h"
 
 #include <fmt/format.h>
-
-using namespace mlir;
 
 namespace weft::compiler {
 
@@ -36,15 +33,7 @@ Result<Imported> importHuggingFace(const ImportOptions &options) {
   Imported imported;
   imported.name = model->name;
   imported.architecture = model->architecture;
-  const frontend::TransformerConfig &config = model->config;
-  if (config.kind == frontend::ModelKind::Generator)
-    imported.generator = {config.vocabSize, config.maxPositions, static_cast<uint32_t>(config.layers.size()),
-                          config.bosToken, config.eosTokens};
-  imported.weights = std::move(model->weights);
-  imported.build = [config = std::move(model->config), weights = imported.weights.get(),
-                    dims = options.dims](MLIRContext &context, uint32_t maxSeq) {
-    return graph::buildTransformer(context, config, maxSeq, *weights, dims);
-  };
+  takeTransformer(imported, std::move(model->config), std::move(model->weights), options.dims);
   return imported;
 }
 

@@ -51,6 +51,15 @@ void makeStatic(func::FuncOp function, int64_t rows) {
       op->getResult(0).replaceAllUsesWith(made);
       op->erase();
     };
+    // The sizes with `rows` for those that are not fixed; none: all are.
+    auto fixedSizes = [&](SmallVector<OpFoldResult> sizes) -> std::optional<SmallVector<OpFoldResult>> {
+      if (llvm::all_of(sizes, [](OpFoldResult size) { return isa<Attribute>(size); }))
+        return std::nullopt;
+      for (OpFoldResult &size : sizes)
+        if (isa<Value>(size))
+          size = b.getIndexAttr(rows);
+      return sizes;
+    };
     llvm::TypeSwitch<Operation *>(op)
         .Case([&](tensor::EmptyOp empty) {
           if (!empty.getDynamicSizes().empty())
@@ -58,24 +67,14 @@ void makeStatic(func::FuncOp function, int64_t rows) {
                 b.create<tensor::EmptyOp>(op->getLoc(), empty.getType().getShape(), empty.getType().getElementType()));
         })
         .Case([&](tensor::ExtractSliceOp slice) {
-          SmallVector<OpFoldResult> sizes = slice.getMixedSizes();
-          if (llvm::all_of(sizes, [](OpFoldResult size) { return isa<Attribute>(size); }))
-            return;
-          for (OpFoldResult &size : sizes)
-            if (isa<Value>(size))
-              size = b.getIndexAttr(rows);
-          replace(b.create<tensor::ExtractSliceOp>(op->getLoc(), slice.getType(), slice.getSource(),
-                                                   slice.getMixedOffsets(), sizes, slice.getMixedStrides()));
+          if (auto sizes = fixedSizes(slice.getMixedSizes()))
+            replace(b.create<tensor::ExtractSliceOp>(op->getLoc(), slice.getType(), slice.getSource(),
+                                                     slice.getMixedOffsets(), *sizes, slice.getMixedStrides()));
         })
         .Case([&](tensor::InsertSliceOp slice) {
-          SmallVector<OpFoldResult> sizes = slice.getMixedSizes();
-          if (llvm::all_of(sizes, [](OpFoldResult size) { return isa<Attribute>(size); }))
-            return;
-          for (OpFoldResult &size : sizes)
-            if (isa<Value>(size))
-              size = b.getIndexAttr(rows);
-          replace(b.create<tensor::InsertSliceOp>(op->getLoc(), slice.getSource(), slice.getDest(),
-                                                  slice.getMixedOffsets(), sizes, slice.getMixedStrides()));
+          if (auto sizes = fixedSizes(slice.getMixedSizes()))
+            replace(b.create<tensor::InsertSliceOp>(op->getLoc(), slice.getSource(), slice.getDest(),
+                                                    slice.getMixedOffsets(), *sizes, slice.getMixedStrides()));
         })
         .Case([&](tensor::ExpandShapeOp expand) {
           if (!expand.getOutputShape().empty())
