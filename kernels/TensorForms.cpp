@@ -43,6 +43,21 @@ struct ChooseElements : OpRewritePattern<arith::SelectOp> {
   }
 };
 
+/// Of buffers, canonicalisation takes an op that writes something else in its operand's place for an identity.
+struct FillWithConstant : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::GenericOp op, PatternRewriter &rewriter) const final {
+    Block *body = op.getBody();
+    if (op->getNumResults() != 1 || !llvm::hasSingleElement(*body))
+      return failure();
+    Value given = body->getTerminator()->getOperand(0);
+    if (given.getParentBlock() == body || !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation())
+      return failure();
+    rewriter.replaceOpWithNewOp<linalg::FillOp>(op, given, op.getDpsInits()[0]);
+    return success();
+  }
+};
+
 /// Canonicalisation would make views of the wrong stride of them.
 template <typename Slice> struct DropStride : OpRewritePattern<Slice> {
   using OpRewritePattern<Slice>::OpRewritePattern;
@@ -65,16 +80,9 @@ template <typename Slice> struct DropStride : OpRewritePattern<Slice> {
 
 LogicalResult normaliseTensors(Operation *op) {
   RewritePatternSet patterns(op->getContext());
-  patterns.add<Decompose, ChooseElements, DropStride<tensor::ExtractSliceOp>, DropStride<tensor::InsertSliceOp>>(
-      op->getContext());
-  GreedyRewriteConfig config;
-  SmallVector<Operation *> ops;
-  op->walk([&](Operation *each) {
-    if (isa<linalg::AggregatedOpInterface, arith::SelectOp, tensor::ExtractSliceOp, tensor::InsertSliceOp>(each))
-      ops.push_back(each);
-  });
-  config.strictMode = GreedyRewriteStrictness::ExistingAndNewOps;
-  return applyOpPatternsAndFold(ops, std::move(patterns), config);
+  patterns.add<Decompose, ChooseElements, FillWithConstant, DropStride<tensor::ExtractSliceOp>,
+               DropStride<tensor::InsertSliceOp>>(op->getContext());
+  return applyPatternsAndFoldGreedily(op, std::move(patterns));
 }
 
 } // namespace weft::kernels

@@ -6,7 +6,8 @@
 namespace weft::kernels {
 
 /// Inside `op`: aggregated ops such as linalg.softmax become what they are made of, a choice between tensors by one
-/// condition becomes a choice of their elements, and slices of one element have no stride.
+/// condition becomes a choice of their elements, what computes a constant fills with it, and slices of one element have
+/// no stride.
 mlir::LogicalResult normaliseTensors(mlir::Operation *op);
 
 } // namespace weft::kernels

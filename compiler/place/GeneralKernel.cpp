@@ -246,14 +246,11 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
     captures.emplace_back(&capture, held);
   }
   mapCaptures(generic);
-  IRMapping local = mapping;
-  for (auto [value, made] : llvm::zip(generic->getOperands(), operands))
-    local.map(value, made);
   for (int64_t loop : split.loops)
     if (loop >= 0)
       start(loop);
-  auto copy = cast<linalg::GenericOp>(builder.clone(*generic, local));
-  // Two operands may be one value that is held in two ways: the mapping has only one of them.
+  auto copy = cast<linalg::GenericOp>(builder.clone(*generic, mapping));
+  // One value may be held in two ways, for two operands or for the body: the mapping has only what the body reads.
   copy->setOperands(operands);
   for (auto [i, outcome] : llvm::enumerate(copy->getResults()))
     outcome.setType(localType(cast<RankedTensorType>(outcome.getType()), loops->results[i]));
