@@ -84,6 +84,14 @@ template <typename T> static void fill(Bytes &bytes, std::mt19937 &random, bool 
   }
 }
 
+/// Numbers of f16 around zero.
+static void fillShort(Bytes &bytes, std::mt19937 &random) {
+  for (size_t at = 0; at + 2 <= bytes.size(); at += 2) {
+    const uint16_t value = ((random() % 2) << 15) | (random() % 0x4000); // below 2
+    std::memcpy(bytes.data() + at, &value, sizeof value);
+  }
+}
+
 std::vector<Bytes> randomInputs(const std::vector<graph::TensorSpec> &specs, std::mt19937 &random, bool wild) {
   std::vector<Bytes> inputs;
   for (const graph::TensorSpec &spec : specs) {
@@ -96,6 +104,10 @@ std::vector<Bytes> randomInputs(const std::vector<graph::TensorSpec> &specs, std
       fill<int64_t>(bytes, random, wild);
     else if (spec.dtype == "int32")
       fill<int32_t>(bytes, random, wild);
+    else if (spec.dtype == "int8")
+      fill<int8_t>(bytes, random, wild);
+    else if (spec.dtype == "float16")
+      fillShort(bytes, random);
     else if (spec.dtype == "bool")
       for (std::byte &byte : bytes)
         byte = std::byte(random() % 2);
@@ -124,6 +136,8 @@ void checkClose(const Bytes &seen, const Bytes &expected, const std::string &dty
     compare<float>(seen, expected, rtol, atol);
   else if (dtype == "float64")
     compare<double>(seen, expected, rtol, atol);
+  else if (dtype == "float16")
+    compare<_Float16>(seen, expected, rtol, atol);
   else
     CHECK(seen == expected);
 }
