@@ -136,7 +136,7 @@ double planCycles(const ExpertPlan &plan, const ExpertLimits &limits) {
 
 double denseCycles(const ExpertShape &shape, const ExpertLimits &limits, const ExpertCosts &costs) {
   const Mesh mesh = Mesh::make(limits.width, limits.height, true);
-  const Compute compute{costs.core, shape.weightBytes};
+  const Compute compute{costs.core, shape.denseWeightBytes};
   const int64_t inner = 2 * contractionLocalX(mesh, shape.inner), hidden = contractionLocalX(mesh, shape.hidden);
   const int64_t rows = ceilDiv(limits.tokens, limits.height);
   double cycles = 0;
@@ -154,7 +154,7 @@ uint64_t denseBytes(const ExpertShape &shape, const ExpertLimits &limits) {
   const Mesh mesh = Mesh::make(limits.width, limits.height, true);
   const int64_t elements = contractionLocalY(mesh, shape.hidden) * 2 * contractionLocalX(mesh, shape.inner) +
                            contractionLocalY(mesh, shape.inner) * contractionLocalX(mesh, shape.hidden);
-  return static_cast<uint64_t>(static_cast<double>(shape.experts * elements) * shape.weightBytes);
+  return static_cast<uint64_t>(static_cast<double>(shape.experts * elements) * shape.denseWeightBytes);
 }
 
 } // namespace weft::place

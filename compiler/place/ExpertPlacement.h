@@ -30,7 +30,8 @@ struct ExpertLoad {
 /// A layer of experts.
 struct ExpertShape {
   int64_t experts = 1, topK = 1, hidden = 1, inner = 1;
-  double weightBytes = 4; // of one weight in SRAM
+  double weightBytes = 4;      // of one weight in SRAM
+  double denseWeightBytes = 4; // of one that lies on all cores, where blocks that share scales stay blocks
 };
 
 struct ExpertCosts {
@@ -85,6 +86,9 @@ uint64_t denseBytes(const ExpertShape &shape, const ExpertLimits &limits);
 
 /// How a layer gets onto the mesh, and why.
 struct ExpertChoice {
+  std::string layer; // the model's name of it
+  ExpertShape shape;
+  bool loadKnown = false;
   bool routed = false;
   std::string reason; // "predicted" cycles, "requested" by the user, or why it cannot be the other way
   ExpertPlan plan;    // of the routed way, whether or not it is taken
