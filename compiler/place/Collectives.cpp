@@ -47,4 +47,12 @@ Reduction chooseReduction(const CollectiveCosts &costs, int64_t cores, int64_t w
   return best;
 }
 
+int64_t reductionCycles(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels) {
+  if (cores < 2)
+    return 0;
+  const Reduction chosen = chooseReduction(costs, cores, words, maxLevels);
+  return chosen.inRouter ? routerCycles(costs, cores, words)
+                         : treeCycles(costs, cores, words, chosen.levels, chosen.groups);
+}
+
 } // namespace weft::place

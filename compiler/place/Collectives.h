@@ -21,6 +21,8 @@ struct Reduction {
 
 /// The one with the least predicted cycles for `words` words on `cores` cores.
 Reduction chooseReduction(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels);
+/// Its predicted cycles.
+int64_t reductionCycles(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels);
 /// The number of groups with the least predicted cycles for a K-tree of `levels` levels, and those cycles.
 std::pair<int64_t, int64_t> bestGroups(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels);
 /// Predicted cycles of an all-reduce by routers.

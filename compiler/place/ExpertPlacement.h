@@ -8,6 +8,7 @@
 #pragma once
 
 #include "compiler/place/Collectives.h"
+#include "hw-models/CoreModel.h"
 
 #include <cstdint>
 #include <span>
@@ -29,25 +30,19 @@ struct ExpertLoad {
 /// A layer of experts.
 struct ExpertShape {
   int64_t experts = 1, topK = 1, hidden = 1, inner = 1;
-  double weightBytes = 4; // of one weight in SRAM
-};
-
-/// What a core can do.
-struct CoreCosts {
-  double macs = 1;           // multiply-accumulates a cycle, with weights as they are stored
-  double kernelStartup = 0;  // cycles from a kernel's call to its first result
-  double vectorInterval = 1; // cycles at least from one vector instruction to the next
+  double weightBytes = 4;      // of one weight in SRAM
+  double denseWeightBytes = 4; // of one that lies on all cores, where blocks that share scales stay blocks
 };
 
 struct ExpertCosts {
   CollectiveCosts links;
-  CoreCosts core;
+  hw::CoreRates core;
+  int64_t prefillTreeLevels = 1, decodeTreeLevels = 2; // of K-trees, at most
 };
 
 /// What a plan has to keep to.
 struct ExpertLimits {
   int64_t width = 1, height = 1; // cores
-  int64_t hiddenLocal = 1;       // elements of the hidden dimension on a core
   uint64_t sramBytes = 0;        // of a core for this layer's experts; 0: as many as they need
   int64_t tokens = 1;            // of a prefill launch; 0: only decode
   bool decode = true;            // false: only prefill
@@ -82,16 +77,21 @@ uint64_t planBytes(const ExpertPlan &plan, const ExpertShape &shape, const Exper
 /// Why `plan` is none for this layer and mesh; empty: it is one.
 std::string planProblem(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits);
 
-/// The region that each of a token's experts is computed in, given the pairs that regions have already: expert by
-/// expert, that of its regions which has the fewest, the lowest among equals. The same rule as the route kernel's.
-void assignRegions(const ExpertPlan &plan, std::span<const int> experts, std::span<int64_t> pairs,
-                   std::span<int> regions);
+/// Cycles of a prefill launch and as many tokens decoded, or of what of the two the limits ask for.
+double planCycles(const ExpertPlan &plan, const ExpertLimits &limits);
+/// The same of the experts of a layer that lie on all cores, each computed for every token.
+double denseCycles(const ExpertShape &shape, const ExpertLimits &limits, const ExpertCosts &costs);
+/// Bytes of a core for the experts of a layer that lie on all cores.
+uint64_t denseBytes(const ExpertShape &shape, const ExpertLimits &limits);
 
 /// How a layer gets onto the mesh, and why.
 struct ExpertChoice {
+  std::string layer; // the model's name of it
+  ExpertShape shape;
+  bool loadKnown = false;
   bool routed = false;
   std::string reason; // "predicted" cycles, "requested" by the user, or why it cannot be the other way
-  ExpertPlan plan;    // if routed
+  ExpertPlan plan;    // of the routed way, whether or not it is taken
   double denseCycles = 0, routedCycles = 0; // a prefill launch and as many tokens decoded; 0: not predicted
 };
 

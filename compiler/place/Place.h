@@ -26,7 +26,7 @@ struct PlaceOptions {
   uint64_t sramBytes = 0; // of a core for buffers; 0: not known
   ExpertsMode experts = ExpertsMode::Auto;
   std::vector<ExpertLoad> expertLoads; // by layer with experts, in the graph's order; empty: uniform
-  CoreCosts core;
+  hw::CoreRates core;                  // all 0: as fast as links
   std::vector<ExpertChoice> expertChoices; // by layer with experts; empty: what chooseExperts takes
 };
 
