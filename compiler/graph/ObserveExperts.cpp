@@ -11,14 +11,15 @@ namespace weft::graph {
 size_t observeExperts(ModuleOp module, const std::string &name) {
   auto function = module.lookupSymbol<func::FuncOp>(name);
   auto terminator = cast<func::ReturnOp>(function.getBody().front().getTerminator());
-  SmallVector<Value> chosen;
-  function.walk([&](xf::MoeOp op) {
+  SmallVector<xf::MoeOp> layers;
+  function.walk([&](xf::MoeOp op) { layers.push_back(op); });
+  for (xf::MoeOp op : layers) {
     OpBuilder builder(op);
-    chosen.push_back(xf::chosenExperts(op, builder));
-  });
-  terminator.getOperandsMutable().append(chosen);
-  function.setType(FunctionType::get(module.getContext(), function.getArgumentTypes(), terminator.getOperandTypes()));
-  return chosen.size();
+    Value chosen = xf::chosenExperts(op, builder);
+    terminator.getOperandsMutable().append(chosen);
+    function.insertResult(function.getNumResults(), chosen.getType(), {});
+  }
+  return layers.size();
 }
 
 } // namespace weft::graph
