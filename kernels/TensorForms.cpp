@@ -108,9 +108,8 @@ struct GatherElements : OpRewritePattern<tensor::GatherOp> {
           for (int64_t d = 0; d < rank; ++d) {
             const auto *gathered = llvm::find(op.getGatherDims(), d);
             bool isGathered = gathered != op.getGatherDims().end();
-            at.push_back(isGathered
-                             ? indexAt(b, loc, op.getIndices(), loops, gathered - op.getGatherDims().begin())
-                             : b.create<linalg::IndexOp>(loc, next).getResult());
+            at.push_back(isGathered ? indexAt(b, loc, op.getIndices(), loops, gathered - op.getGatherDims().begin())
+                                    : b.create<linalg::IndexOp>(loc, next).getResult());
             next += !isGathered || keepsOnes;
           }
           b.create<linalg::YieldOp>(loc, b.create<tensor::ExtractOp>(loc, op.getSource(), at).getResult());
@@ -158,8 +157,7 @@ struct ScatterSlices : OpRewritePattern<tensor::ScatterOp> {
     SmallVector<OpFoldResult> fromOnes(from.size(), one), toOnes(to.size(), one);
     auto partType = RankedTensorType::get(part, source.getElementType());
     Value slice = rewriter.create<tensor::ExtractSliceOp>(loc, partType, op.getSource(), from, fromSizes, fromOnes);
-    Value written =
-        rewriter.create<tensor::InsertSliceOp>(loc, slice, loop.getRegionIterArg(0), to, toSizes, toOnes);
+    Value written = rewriter.create<tensor::InsertSliceOp>(loc, slice, loop.getRegionIterArg(0), to, toSizes, toOnes);
     rewriter.create<scf::YieldOp>(loc, written);
     rewriter.replaceOp(op, loop.getResult(0));
     return success();

@@ -75,9 +75,10 @@ Result<void> inlineCalls(ModuleOp module) {
   if (!left)
     return {};
   auto called = left->getAttrOfType<FlatSymbolRefAttr>("callee");
-  return userError(fmt::format("{}: a call of {}, whose body is not here or calls itself; only functions that can be put "
-                               "where they are called are compiled",
-                               location(left->getLoc()), called ? "@" + called.getValue().str() : "a value"));
+  return userError(
+      fmt::format("{}: a call of {}, whose body is not here or calls itself; only functions that can be put "
+                  "where they are called are compiled",
+                  location(left->getLoc()), called ? "@" + called.getValue().str() : "a value"));
 }
 
 Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &path) {

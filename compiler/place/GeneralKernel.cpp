@@ -231,12 +231,47 @@ void LocalBuilder::readOwnBlock(linalg::GenericOp copy, const LoopCapture &captu
     }
 }
 
+/// Zeros, or what else changes nothing, but for the sum of rank 0. `init` is nothing if all begin so, and what is
+/// gathered is begun with.
+Value LocalBuilder::firstOf(Value init, Value local, Operation *combiner) {
+  auto type = cast<RankedTensorType>(local.getType());
+  Location loc = op->getLoc();
+  auto neutral = builder.create<arith::ConstantOp>(loc, *arith::getNeutralElement(combiner));
+  Value empty = builder.create<tensor::EmptyOp>(loc, type.getShape(), type.getElementType());
+  Value none = builder.create<linalg::FillOp>(loc, neutral.getResult(), empty).getResult(0);
+  int axis = split.axisOf(*loops, OpLoops::Kind::Sum);
+  if (axis < 0)
+    return none;
+  if (auto fill = init.getDefiningOp<linalg::FillOp>(); fill && matchPattern(fill.value(), m_AnyZeroFloat()))
+    return local;
+  Value first = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, ranks[axis],
+                                              builder.create<arith::ConstantIndexOp>(loc, 0));
+  return builder.create<arith::SelectOp>(loc, first, local, none);
+}
+
+Value LocalBuilder::amongCores(Value local) {
+  auto type = cast<RankedTensorType>(local.getType());
+  SmallVector<int64_t> shape = {1};
+  llvm::append_range(shape, type.getShape());
+  SmallVector<ReassociationIndices> groups(type.getRank());
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    groups[d] = d == 0 ? ReassociationIndices{0, 1} : ReassociationIndices{d + 1};
+  return builder.create<tensor::ExpandShapeOp>(op->getLoc(), RankedTensorType::get(shape, type.getElementType()), local,
+                                               groups);
+}
+
 /// Adds the first iteration's index to the indices of divided loops, and leaves out what a lower rank adds up.
 SmallVector<Value> LocalBuilder::localiseGeneric() {
   auto generic = cast<linalg::GenericOp>(op);
   SmallVector<Value> operands;
   for (auto [value, dims] : llvm::zip(generic->getOperands(), loops->operands))
     operands.push_back(operand(value, dims));
+  const bool reduces = split.axisOf(*loops, OpLoops::Kind::Reduction) >= 0;
+  if (reduces || (split.axisOf(*loops, OpLoops::Kind::Sum) >= 0 && loops->lookup < 0))
+    for (auto [i, combiner] : llvm::enumerate(combinersOf(generic))) {
+      Value &init = operands[generic.getNumDpsInputs() + i];
+      init = firstOf(generic.getDpsInits()[i], init, combiner);
+    }
   SmallVector<std::pair<const LoopCapture *, Division>> captures;
   for (const LoopCapture &capture : loops->captures) {
     if (isMadeInKernel(capture.value) || mapping.contains(capture.value))
@@ -268,7 +303,7 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
   });
   for (int axis : {0, 1}) {
     int64_t loop = split.loops[axis];
-    if (loop < 0 || loop == loops->lookup || loops->kinds[loop] != OpLoops::Kind::Sum ||
+    if (loop < 0 || loop == loops->lookup || loops->kinds[loop] == OpLoops::Kind::Parallel ||
         loops->extents[loop] % cores[axis] == 0)
       continue;
     Operation *yield = copy.getBody()->getTerminator();
@@ -278,11 +313,57 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
     Value size = builder.create<arith::ConstantIndexOp>(loc, localExtent(loop));
     Value first = builder.create<arith::MulIOp>(loc, ranks[axis], size);
     Value mine = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::uge, index, first);
-    Value chosen =
-        builder.create<arith::SelectOp>(loc, mine, yield->getOperand(0), copy.getBody()->getArguments().back());
-    yield->setOperand(0, chosen);
+    for (auto [i, before] : llvm::enumerate(copy.getRegionOutputArgs()))
+      yield->setOperand(i, builder.create<arith::SelectOp>(loc, mine, yield->getOperand(i), before));
   }
-  return llvm::to_vector_of<Value>(copy->getResults());
+  builder.setInsertionPointAfter(copy);
+  SmallVector<Value> results = llvm::to_vector_of<Value>(copy->getResults());
+  for (Value &result : results)
+    if (reduces)
+      result = amongCores(result);
+  return results;
+}
+
+/// Of a slice that is written, what lies in the core's block of the result.
+Value LocalBuilder::insertOwn(tensor::InsertSliceOp slice) {
+  Location loc = slice.getLoc();
+  Value source = operand(slice.getSource(), loops->operands[0]), dest = operand(slice.getDest(), loops->operands[1]);
+  RankedTensorType type = localType(tensorOf(slice.getResult()), loops->results[0]);
+  llvm::SmallBitVector dropped = slice.getDroppedDims();
+  SmallVector<Value> starts, offsets;
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    OpFoldResult offset = slice.getMixedOffsets()[d];
+    starts.push_back(isSplit(d) ? start(d) : Value());
+    offsets.push_back(isa<Value>(offset) ? captured(cast<Value>(offset))
+                                         : builder.create<arith::ConstantIndexOp>(loc, *getConstantIntValue(offset)));
+  }
+  Value empty = builder.create<tensor::EmptyOp>(loc, type.getShape(), type.getElementType());
+  AffineMap all = builder.getMultiDimIdentityMap(type.getRank());
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  auto write = [&](OpBuilder &b, Location at, ValueRange elements) {
+    SmallVector<Value> indices;
+    Value within = b.create<arith::ConstantIntOp>(at, 1, 1);
+    for (int64_t d = 0, next = 0; d < type.getRank(); ++d) {
+      Value index = b.create<linalg::IndexOp>(at, d);
+      int64_t size = *getConstantIntValue(slice.getMixedSizes()[d]);
+      if (dropped[d] || loops->operands[0][next].loop < 0) {
+        if (starts[d])
+          index = b.create<arith::AddIOp>(at, index, starts[d]);
+        index = b.create<arith::SubIOp>(at, index, offsets[d]);
+        Value last = b.create<arith::ConstantIndexOp>(at, size - 1);
+        within =
+            b.create<arith::AndIOp>(at, within, b.create<arith::CmpIOp>(at, arith::CmpIPredicate::ule, index, last));
+        index = b.create<arith::MinUIOp>(at, index, last);
+      }
+      if (dropped[d])
+        continue;
+      indices.push_back(index);
+      ++next;
+    }
+    Value written = b.create<tensor::ExtractOp>(at, source, indices);
+    b.create<linalg::YieldOp>(at, b.create<arith::SelectOp>(at, within, written, elements[0]).getResult());
+  };
+  return builder.create<linalg::GenericOp>(loc, type, dest, empty, ArrayRef{all, all}, iterators, write).getResult(0);
 }
 
 SmallVector<Value> LocalBuilder::localise() {
@@ -309,6 +390,9 @@ SmallVector<Value> LocalBuilder::localise() {
                                                        fold(slice.getMixedStrides()))};
       })
       .Case([&](tensor::InsertSliceOp slice) -> SmallVector<Value> {
+        for (auto [d, size] : llvm::enumerate(slice.getMixedSizes()))
+          if (isSplit(d) && getConstantIntValue(size) != slice.getDestType().getDimSize(d))
+            return {hasElements(slice.getSourceType()) ? insertOwn(slice) : in(1)};
         SmallVector<OpFoldResult> sizes;
         for (auto [d, size] : llvm::enumerate(fold(slice.getMixedSizes())))
           sizes.push_back(isSplit(d) ? OpFoldResult(builder.getIndexAttr(localExtent(d))) : size);
