@@ -324,46 +324,57 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
   return results;
 }
 
-/// Of a slice that is written, what lies in the core's block of the result.
+/// Of a slice that is written, what lies in the core's block: row after row along the divided dimensions of which it is
+/// a part.
 Value LocalBuilder::insertOwn(tensor::InsertSliceOp slice) {
   Location loc = slice.getLoc();
   Value source = operand(slice.getSource(), loops->operands[0]), dest = operand(slice.getDest(), loops->operands[1]);
-  RankedTensorType type = localType(tensorOf(slice.getResult()), loops->results[0]);
+  RankedTensorType sourceType = tensorOf(source), type = localType(tensorOf(slice.getResult()), loops->results[0]);
   llvm::SmallBitVector dropped = slice.getDroppedDims();
-  SmallVector<Value> starts, offsets;
-  for (int64_t d = 0; d < type.getRank(); ++d) {
+  OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
+  SmallVector<OpFoldResult> from(sourceType.getRank(), zero), fromSizes, to, toSizes, ones(type.getRank(), one);
+  SmallVector<int64_t> part(sourceType.getShape());
+  for (int64_t extent : part)
+    fromSizes.push_back(builder.getIndexAttr(extent));
+  SmallVector<scf::ForOp> nest;
+  Value step = builder.create<arith::ConstantIndexOp>(loc, 1), updated = dest;
+  for (int64_t d = 0, next = 0; d < type.getRank(); next += !dropped[d], ++d) {
+    int64_t size = *getConstantIntValue(slice.getMixedSizes()[d]);
     OpFoldResult offset = slice.getMixedOffsets()[d];
-    starts.push_back(isSplit(d) ? start(d) : Value());
-    offsets.push_back(isa<Value>(offset) ? captured(cast<Value>(offset))
-                                         : builder.create<arith::ConstantIndexOp>(loc, *getConstantIntValue(offset)));
+    if (auto value = dyn_cast<Value>(offset))
+      offset = captured(value);
+    bool partOfBlock = isSplit(d) && size != loops->extents[d];
+    to.push_back(partOfBlock || size == loops->extents[d] ? zero : offset);
+    toSizes.push_back(partOfBlock ? one : builder.getIndexAttr(isSplit(d) ? type.getDimSize(d) : size));
+    if (!partOfBlock)
+      continue;
+    auto constant = [&](int64_t value) -> Value { return builder.create<arith::ConstantIndexOp>(loc, value); };
+    Value first = isa<Value>(offset) ? cast<Value>(offset) : constant(*getConstantIntValue(offset));
+    Value begin = start(d);
+    Value low = builder.create<arith::MaxSIOp>(loc, first, begin);
+    Value high =
+        builder.create<arith::MinSIOp>(loc, builder.create<arith::AddIOp>(loc, first, constant(size)),
+                                       builder.create<arith::AddIOp>(loc, begin, constant(type.getDimSize(d))));
+    nest.push_back(builder.create<scf::ForOp>(loc, low, high, step, updated));
+    builder.setInsertionPointToStart(nest.back().getBody());
+    updated = nest.back().getRegionIterArg(0);
+    to.back() = builder.create<arith::SubIOp>(loc, nest.back().getInductionVar(), begin).getResult();
+    if (dropped[d])
+      continue;
+    from[next] = builder.create<arith::SubIOp>(loc, nest.back().getInductionVar(), first).getResult();
+    fromSizes[next] = one;
+    part[next] = 1;
   }
-  Value empty = builder.create<tensor::EmptyOp>(loc, type.getShape(), type.getElementType());
-  AffineMap all = builder.getMultiDimIdentityMap(type.getRank());
-  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
-  auto write = [&](OpBuilder &b, Location at, ValueRange elements) {
-    SmallVector<Value> indices;
-    Value within = b.create<arith::ConstantIntOp>(at, 1, 1);
-    for (int64_t d = 0, next = 0; d < type.getRank(); ++d) {
-      Value index = b.create<linalg::IndexOp>(at, d);
-      int64_t size = *getConstantIntValue(slice.getMixedSizes()[d]);
-      if (dropped[d] || loops->operands[0][next].loop < 0) {
-        if (starts[d])
-          index = b.create<arith::AddIOp>(at, index, starts[d]);
-        index = b.create<arith::SubIOp>(at, index, offsets[d]);
-        Value last = b.create<arith::ConstantIndexOp>(at, size - 1);
-        within =
-            b.create<arith::AndIOp>(at, within, b.create<arith::CmpIOp>(at, arith::CmpIPredicate::ule, index, last));
-        index = b.create<arith::MinUIOp>(at, index, last);
-      }
-      if (dropped[d])
-        continue;
-      indices.push_back(index);
-      ++next;
-    }
-    Value written = b.create<tensor::ExtractOp>(at, source, indices);
-    b.create<linalg::YieldOp>(at, b.create<arith::SelectOp>(at, within, written, elements[0]).getResult());
-  };
-  return builder.create<linalg::GenericOp>(loc, type, dest, empty, ArrayRef{all, all}, iterators, write).getResult(0);
+  SmallVector<OpFoldResult> fromOnes(from.size(), one);
+  auto partType = RankedTensorType::get(part, type.getElementType());
+  Value row = builder.create<tensor::ExtractSliceOp>(loc, partType, source, from, fromSizes, fromOnes);
+  Value written = builder.create<tensor::InsertSliceOp>(loc, row, updated, to, toSizes, ones);
+  for (scf::ForOp loop : llvm::reverse(nest)) {
+    builder.create<scf::YieldOp>(loc, written);
+    builder.setInsertionPointAfter(loop);
+    written = loop.getResult(0);
+  }
+  return written;
 }
 
 SmallVector<Value> LocalBuilder::localise() {

@@ -67,6 +67,47 @@ void generalise(ModuleOp module) {
   }
 }
 
+/// Weights whose rows a contraction runs along are read the other way round, which costs nothing: neighbours in memory
+/// are then neighbours in the result, and vectors are of results instead of parts of one.
+void turnWeights(ModuleOp module) {
+  SmallVector<linalg::GenericOp> contractions;
+  module.walk([&](linalg::GenericOp op) {
+    if (isa<func::FuncOp>(op->getParentOp()) && op.getNumReductionLoops() > 0 && op->getNumResults() == 1)
+      contractions.push_back(op);
+  });
+  for (linalg::GenericOp op : contractions) {
+    AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+    if (result.getNumResults() == 0)
+      continue;
+    AffineExpr last = result.getResults().back();
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    for (OpOperand *operand : op.getDpsInputOperands()) {
+      AffineMap &map = maps[operand->getOperandNumber()];
+      if (!map.isProjectedPermutation() || map.getNumResults() < 2 || !storedView(operand->get()))
+        continue;
+      auto innermost = cast<AffineDimExpr>(map.getResults().back());
+      const auto *found = llvm::find(map.getResults(), last);
+      bool turns = op.getIteratorTypesArray()[innermost.getPosition()] == utils::IteratorType::reduction &&
+                   found != map.getResults().end();
+      if (!turns)
+        continue;
+      OpBuilder b(op);
+      auto type = cast<RankedTensorType>(operand->get().getType());
+      SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(type.getRank()));
+      std::swap(order[found - map.getResults().begin()], order.back());
+      Value empty =
+          b.create<tensor::EmptyOp>(op.getLoc(), applyPermutation(type.getShape(), order), type.getElementType());
+      auto transposed = b.create<linalg::TransposeOp>(op.getLoc(), operand->get(), empty, order);
+      if (!storedView(transposed->getResult(0)))
+        continue;
+      operand->set(transposed->getResult(0));
+      SmallVector<AffineExpr> exprs = applyPermutation(map.getResults(), order);
+      map = AffineMap::get(map.getNumDims(), 0, exprs, op.getContext());
+    }
+    op.setIndexingMapsAttr(OpBuilder(op).getAffineMapArrayAttr(maps));
+  }
+}
+
 /// A producer joins its only consumer where nothing is computed twice.
 bool fuses(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
@@ -165,6 +206,7 @@ LogicalResult prepareGeneral(ModuleOp module) {
   linalg::GenericOp::getCanonicalizationPatterns(fuse, context);
   if (failed(applyPatternsAndFoldGreedily(module, std::move(fuse))))
     return module.emitError("elementwise ops cannot be fused");
+  turnWeights(module);
   PassManager clean(context);
   clean.addPass(createCSEPass());
   return clean.run(module);
