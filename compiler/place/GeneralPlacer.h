@@ -56,8 +56,11 @@ private:
   mlir::LogicalResult storeState(Value value, Value state);
   mlir::LogicalResult placeOp(mlir::Operation *op);
   mlir::LogicalResult placeReshape(mlir::Operation *op);
-  /// `into`: where the one result goes instead of a new buffer; the op is split as that is.
-  mlir::LogicalResult placeKernel(mlir::Operation *op, Value into = {}, Split forced = {});
+  /// `into`: where the one result goes instead of a new buffer. `forced`: how the op, which is none of the model's, is
+  /// split.
+  mlir::LogicalResult placeKernel(mlir::Operation *op, Value into = {}, std::optional<Split> forced = {});
+  std::pair<mlir::RankedTensorType, Division> amongCores(mlir::RankedTensorType type, Division division, int axis);
+  mlir::LogicalResult reduceAmongCores(mlir::OpResult result, Value form, Division division);
   mlir::LogicalResult placeOutput(Value value, mlir::StringRef name, mlir::StringRef dtype);
   llvm::SmallVector<Value> call(const kernels::TileKernel &kernel, mlir::ValueRange ins, mlir::ValueRange outs,
                                 llvm::ArrayRef<mlir::Attribute> scalars);
