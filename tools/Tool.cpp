@@ -37,6 +37,16 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->check(CLI::IsMember({"auto", "core", "router"}).description(""))
       ->type_name("auto|core|router");
   command
+      .add_option("--experts", arguments.experts,
+                  "Where experts lie: each on all cores, computed for every token (dense), or on regions of the mesh "
+                  "that tokens are routed to (routed); auto takes what has fewer predicted cycles")
+      ->check(CLI::IsMember({"auto", "dense", "routed"}).description(""))
+      ->type_name("auto|dense|routed");
+  command
+      .add_option("--expert-load", arguments.expertLoad,
+                  "How often experts are chosen, as weft calibrate writes it (docs/experts.md; default: all alike)")
+      ->type_name("FILE");
+  command
       .add_option("--weights", arguments.weights,
                   "none: shapes without values, for --timing-only; a config.json is then enough of a model")
       ->check(CLI::IsMember({"none"}).description(""))
@@ -111,6 +121,8 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
                          .gemm = arguments.gemm,
                          .place = arguments.place,
                          .reduce = arguments.reduce,
+                         .experts = arguments.experts,
+                         .expertLoad = arguments.expertLoad,
                          .shapesOnly = arguments.weights == "none",
                          .phase = arguments.phase,
                          .layers = arguments.layers,

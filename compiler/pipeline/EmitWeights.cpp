@@ -138,7 +138,8 @@ void follow(std::vector<int32_t> &indices, ArrayRef<int64_t> digits, int64_t uni
       index = static_cast<int32_t>(first + place::digitOffset(digits, index) / unit);
 }
 
-/// Makes indices into a part those into its stored tensor, seen as a matrix whose rows are its last dimension.
+} // namespace
+
 Result<void> applyView(const grid::PartView &view, pkg::WeightT &weight, bool vector) {
   const int64_t columns = weight.shape.empty() ? 1 : static_cast<int64_t>(weight.shape.back());
   auto alongRow = [&](ArrayRef<int64_t> digits) {
@@ -175,7 +176,6 @@ Result<void> applyView(const grid::PartView &view, pkg::WeightT &weight, bool ve
   return {};
 }
 
-/// A weight as the file has it, wherever it goes.
 std::unique_ptr<pkg::WeightT> storedWeight(const frontend::WeightInfo &info) {
   auto weight = std::make_unique<pkg::WeightT>();
   weight->name = info.name;
@@ -187,8 +187,6 @@ std::unique_ptr<pkg::WeightT> storedWeight(const frontend::WeightInfo &info) {
     weight->file_blocks = runtime::packageFormat(*info.blocks);
   return weight;
 }
-
-} // namespace
 
 Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
                         runtime::Package &package) {

@@ -191,28 +191,76 @@ SmallVector<Value> LocalBuilder::clone(Operation *source) {
 
 // ---- what it computes -----------------------------------------------------------------------------------------
 
+/// Indices into a captured tensor whose block the core holds become those in the block.
+void LocalBuilder::readOwnBlock(linalg::GenericOp copy, const LoopCapture &capture, Division held,
+                                llvm::SmallPtrSetImpl<Operation *> &ownIndices) {
+  Value block = mapping.lookup(capture.value);
+  SmallVector<tensor::ExtractOp> reads;
+  copy.walk([&](tensor::ExtractOp read) {
+    if (read.getTensor() == block)
+      reads.push_back(read);
+  });
+  for (tensor::ExtractOp read : reads)
+    for (int axis : {0, 1}) {
+      int64_t d = held[axis];
+      if (d < 0)
+        continue;
+      int64_t loop = capture.dims[d].loop;
+      Location loc = read.getLoc();
+      builder.setInsertionPoint(read);
+      unsigned position = 1 + static_cast<unsigned>(d);
+      if (loop != loops->lookup) {
+        auto own = builder.create<linalg::IndexOp>(loc, loop);
+        ownIndices.insert(own);
+        read->setOperand(position, own);
+        continue;
+      }
+      // A row of another core reads as zero; so does one that a lower rank has, too.
+      Value row = read->getOperand(position), size = builder.create<arith::ConstantIndexOp>(loc, localExtent(loop));
+      Value least = builder.create<arith::MulIOp>(loc, ranks[axis], size);
+      Value inBlock = builder.create<arith::SubIOp>(loc, row, start(loop));
+      Value last = builder.create<arith::ConstantIndexOp>(loc, localExtent(loop) - 1);
+      Value mine =
+          builder.create<arith::AndIOp>(loc, builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::uge, row, least),
+                                        builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::ule, inBlock, last));
+      read->setOperand(position, builder.create<arith::MinUIOp>(loc, inBlock, last));
+      builder.setInsertionPointAfter(read);
+      Value zero = builder.create<arith::ConstantOp>(loc, builder.getZeroAttr(read.getType()));
+      auto chosen = builder.create<arith::SelectOp>(loc, mine, read, zero);
+      read.getResult().replaceAllUsesExcept(chosen, chosen);
+    }
+}
+
 /// Adds the first iteration's index to the indices of divided loops, and leaves out what a lower rank adds up.
 SmallVector<Value> LocalBuilder::localiseGeneric() {
   auto generic = cast<linalg::GenericOp>(op);
   SmallVector<Value> operands;
   for (auto [value, dims] : llvm::zip(generic->getOperands(), loops->operands))
     operands.push_back(operand(value, dims));
+  SmallVector<std::pair<const LoopCapture *, Division>> captures;
+  for (const LoopCapture &capture : loops->captures) {
+    if (isMadeInKernel(capture.value) || mapping.contains(capture.value))
+      continue;
+    Division held = divisionOf(capture.value, capture.dims);
+    mapping.map(capture.value, argument(capture.value, held));
+    captures.emplace_back(&capture, held);
+  }
   mapCaptures(generic);
-  IRMapping local = mapping;
-  for (auto [value, made] : llvm::zip(generic->getOperands(), operands))
-    local.map(value, made);
   for (int64_t loop : split.loops)
     if (loop >= 0)
       start(loop);
-  auto copy = cast<linalg::GenericOp>(builder.clone(*generic, local));
-  // Two operands may be one value that is held in two ways: the mapping has only one of them.
+  auto copy = cast<linalg::GenericOp>(builder.clone(*generic, mapping));
+  // One value may be held in two ways, for two operands or for the body: the mapping has only what the body reads.
   copy->setOperands(operands);
   for (auto [i, outcome] : llvm::enumerate(copy->getResults()))
     outcome.setType(localType(cast<RankedTensorType>(outcome.getType()), loops->results[i]));
   OpBuilder::InsertionGuard guard(builder);
+  llvm::SmallPtrSet<Operation *, 8> ownIndices; // of what the core has its block of
+  for (auto &[capture, held] : captures)
+    readOwnBlock(copy, *capture, held, ownIndices);
   copy.walk([&](linalg::IndexOp index) {
     auto loop = static_cast<int64_t>(index.getDim());
-    if (!isSplit(loop))
+    if (!isSplit(loop) || ownIndices.contains(index))
       return;
     builder.setInsertionPointAfter(index);
     auto sum = builder.create<arith::AddIOp>(index.getLoc(), index, start(loop));
@@ -220,7 +268,8 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
   });
   for (int axis : {0, 1}) {
     int64_t loop = split.loops[axis];
-    if (loop < 0 || loops->kinds[loop] != OpLoops::Kind::Sum || loops->extents[loop] % cores[axis] == 0)
+    if (loop < 0 || loop == loops->lookup || loops->kinds[loop] != OpLoops::Kind::Sum ||
+        loops->extents[loop] % cores[axis] == 0)
       continue;
     Operation *yield = copy.getBody()->getTerminator();
     builder.setInsertionPoint(yield);

@@ -5,8 +5,11 @@
 #include "kernels/TileKernels.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/IR/PatternMatch.h"
+
+#include "llvm/ADT/SmallPtrSet.h"
 
 #include <array>
 
@@ -68,6 +71,8 @@ private:
 
   llvm::SmallVector<Value> localise();
   llvm::SmallVector<Value> localiseGeneric();
+  void readOwnBlock(mlir::linalg::GenericOp copy, const LoopCapture &capture, Division held,
+                    llvm::SmallPtrSetImpl<mlir::Operation *> &ownIndices);
   llvm::SmallVector<Value> clone(mlir::Operation *source);
 
   mlir::Operation *op;

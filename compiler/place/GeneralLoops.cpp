@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
 
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -60,6 +61,57 @@ bool addsFromZero(linalg::GenericOp op) {
   return add && sum.hasOneUse() && (add.getLhs() == sum || add.getRhs() == sum);
 }
 
+/// The tensors that the body reads with tensor.extract and not otherwise.
+void findCaptures(linalg::GenericOp op, OpLoops &loops) {
+  llvm::MapVector<Value, SmallVector<tensor::ExtractOp>> reads;
+  op.getBody()->walk([&](tensor::ExtractOp extract) {
+    Operation *owner = extract.getTensor().getParentRegion()->getParentOp();
+    if (owner != op && !op->isProperAncestor(owner))
+      reads[extract.getTensor()].push_back(extract);
+  });
+  for (auto &[tensor, extracts] : reads) {
+    size_t inside = llvm::count_if(tensor.getUsers(), [&](Operation *user) { return op->isProperAncestor(user); });
+    if (inside != extracts.size())
+      continue;
+    LoopCapture capture{tensor, {}};
+    for (int64_t d = 0; d < tensorOf(tensor).getRank(); ++d) {
+      LoopDim dim;
+      auto first = extracts.front().getIndices()[d].getDefiningOp<linalg::IndexOp>();
+      bool same = first && llvm::all_of(extracts, [&](tensor::ExtractOp extract) {
+                    auto index = extract.getIndices()[d].getDefiningOp<linalg::IndexOp>();
+                    return index && index.getDim() == first.getDim();
+                  });
+      if (same && loops.extents[first.getDim()] == tensorOf(tensor).getDimSize(d))
+        dim.loop = static_cast<int64_t>(first.getDim());
+      capture.dims.push_back(dim);
+    }
+    loops.captures.push_back(std::move(capture));
+  }
+}
+
+/// Whether the op gives nothing but what it reads from one capture, in f32, with one index that data decides: then that
+/// dimension may be divided, too.
+void findLookup(linalg::GenericOp op, OpLoops &loops) {
+  if (loops.captures.size() != 1 || op.getNumReductionLoops() || op->getNumResults() != 1 ||
+      !tensorOf(op->getResult(0)).getElementType().isF32())
+    return;
+  LoopCapture &capture = loops.captures.front();
+  auto rows = llvm::find_if(capture.dims, [](const LoopDim &dim) { return dim.loop < 0; });
+  auto isOpen = [](const LoopDim &dim) { return dim.loop < 0; };
+  if (rows == capture.dims.end() || std::any_of(std::next(rows), capture.dims.end(), isOpen))
+    return;
+  Value given = op.getBody()->getTerminator()->getOperand(0);
+  if (auto widened = given.getDefiningOp<arith::ExtFOp>())
+    given = widened.getIn();
+  auto extract = given.getDefiningOp<tensor::ExtractOp>();
+  if (!extract || extract.getTensor() != capture.value || !isa<FloatType>(given.getType()))
+    return;
+  loops.lookup = static_cast<int64_t>(loops.extents.size());
+  loops.extents.push_back(tensorOf(capture.value).getDimSize(rows - capture.dims.begin()));
+  loops.kinds.push_back(Kind::Sum);
+  rows->loop = loops.lookup;
+}
+
 std::optional<OpLoops> loopsOfGeneric(linalg::GenericOp op) {
   OpLoops loops;
   llvm::append_range(loops.extents, op.getStaticLoopRanges());
@@ -94,6 +146,8 @@ std::optional<OpLoops> loopsOfGeneric(linalg::GenericOp op) {
       if (loops.kinds[i] == Kind::Parallel && !used.contains(i))
         loops.kinds[i] = Kind::Fixed;
   }
+  findCaptures(op, loops);
+  findLookup(op, loops);
   return loops;
 }
 
@@ -175,8 +229,8 @@ OpLoops loopsOfConcat(tensor::ConcatOp op) {
 
 double OpLoops::trips() const {
   double product = 1;
-  for (int64_t extent : extents)
-    product *= static_cast<double>(extent);
+  for (auto [loop, extent] : llvm::enumerate(extents))
+    product *= static_cast<int64_t>(loop) == lookup ? 1.0 : static_cast<double>(extent);
   return product;
 }
 

@@ -4,6 +4,7 @@
 #include "compiler/graph/GraphModule.h"
 #include "dialects/xf/XfDialect.h"
 #include "dialects/xf/XfPasses.h"
+#include "kernels/TensorForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -107,6 +108,8 @@ LogicalResult prepareGeneral(ModuleOp module) {
   xf::populateDecomposeToLinalgPatterns(decompose);
   if (failed(applyPatternsAndFoldGreedily(module, std::move(decompose))))
     return module.emitError("the ops of the model do not decompose to linalg");
+  if (failed(kernels::normaliseTensors(module)))
+    return module.emitError("the rewriting of tensors does not come to an end");
   PassManager passes(context);
   passes.addPass(createInlinerPass());
   passes.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());

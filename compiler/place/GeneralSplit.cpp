@@ -50,17 +50,21 @@ double GeneralPlacer::cost(Operation *op, const OpLoops &loops, const Split &spl
   const std::array<int64_t, 2> size = {mesh.width, mesh.height};
   double trips = loops.trips();
   for (int axis : {0, 1})
-    if (int64_t loop = split.loops[axis]; loop >= 0)
+    if (int64_t loop = split.loops[axis]; loop >= 0 && loop != loops.lookup)
       trips *= static_cast<double>(ceilDiv(loops.extents[loop], size[axis])) / static_cast<double>(loops.extents[loop]);
   double cycles = trips * cyclesPerTrip;
   // A byte of SRAM is worth the more the less of it there is.
   auto room = static_cast<double>(options.sramBytes ? options.sramBytes : 1 << 16);
   auto memory = [&](double bytes) { return bytes * (0.25 + 8 * bytes / room); };
-  for (auto [i, value] : llvm::enumerate(op->getOperands())) {
+  SmallVector<std::pair<Value, ArrayRef<LoopDim>>> read;
+  for (auto [i, value] : llvm::enumerate(op->getOperands()))
+    read.emplace_back(value, loops.operands[i]);
+  for (const LoopCapture &capture : loops.captures)
+    read.emplace_back(capture.value, capture.dims);
+  for (auto &[value, dims] : read) {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     if (!type || isMadeInKernel(value))
       continue;
-    ArrayRef<LoopDim> dims = loops.operands[i];
     Division held = wanted(value, dims, split);
     double bytes = bytesOf(type, held, size);
     if (isResident(value)) {

@@ -139,3 +139,34 @@ TEST_CASE("gathers, loops and constants") {
       return %g, %loop, %k : tensor<5x6xf32>, tensor<8x6xf32>, tensor<3xf32>
     })");
 }
+
+TEST_CASE("a table that is looked up in by its own values") {
+  check(R"(
+    func.func @main(%t: tensor<7xi64> {xf.dtype = "int64"}) -> (tensor<7xi64> {xf.dtype = "int64"}) {
+      %c7 = arith.constant 7 : i64
+      %e = tensor.empty() : tensor<7xi64>
+      %g = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+          ins(%t : tensor<7xi64>) outs(%e : tensor<7xi64>) {
+        ^bb0(%id: i64, %o: i64):
+          %r = arith.remui %id, %c7 : i64
+          %row = arith.index_cast %r : i64 to index
+          %v = tensor.extract %t[%row] : tensor<7xi64>
+          linalg.yield %v : i64
+      } -> tensor<7xi64>
+      return %g : tensor<7xi64>
+    })");
+}
+
+TEST_CASE("one positive half of each core") {
+  check(R"(
+    func.func @main(%a: tensor<4x4xf16> {xf.dtype = "float16"}) -> (tensor<4x4xf16> {xf.dtype = "float16"}) {
+      %zero = arith.constant 0.0 : f16
+      %e = tensor.empty() : tensor<4x4xf16>
+      %y = linalg.map ins(%a : tensor<4x4xf16>) outs(%e : tensor<4x4xf16>) (%x: f16) {
+        %c = arith.cmpf ogt, %x, %zero : f16
+        %s = arith.select %c, %x, %zero : f16
+        linalg.yield %s : f16
+      }
+      return %y : tensor<4x4xf16>
+    })");
+}
