@@ -129,7 +129,7 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
     if (compilation.kernelCosts)
       report["kernel_costs"] = describeCosts(package, *compilation.kernelCosts);
   }
-  return report.dump(2) + "\n";
+  return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 } // namespace weft::compiler

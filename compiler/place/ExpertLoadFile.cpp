@@ -197,10 +197,15 @@ Result<ExpertLoadFile> readExpertLoads(const std::string &path) {
   return parseExpertLoads(text.str(), path);
 }
 
+/// A name of a file need not be UTF-8, JSON must.
+static std::string quoted(const std::string &text) {
+  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string toJson(const ExpertLoadFile &file) {
   std::string text = fmt::format("{{\n  \"schema\": \"{}\",\n", schema);
   if (!file.model.empty())
-    text += fmt::format("  \"model\": {},\n", json(file.model).dump());
+    text += fmt::format("  \"model\": {},\n", quoted(file.model));
   if (file.prompts)
     text += fmt::format("  \"prompts\": {},\n", file.prompts);
   if (file.tokens)
@@ -209,7 +214,7 @@ std::string toJson(const ExpertLoadFile &file) {
   for (const ExpertCounts &layer : file.layers) {
     std::vector<std::string> fields;
     if (!layer.layer.empty())
-      fields.push_back(fmt::format("\"layer\": {}", json(layer.layer).dump()));
+      fields.push_back(fmt::format("\"layer\": {}", quoted(layer.layer)));
     if (layer.topK)
       fields.push_back(fmt::format("\"top_k\": {}", *layer.topK));
     if (!layer.counts.empty())

@@ -237,8 +237,9 @@ SmallVector<Operation *, 1> combinersOf(Operation *op) {
   for (auto [i, argument] : llvm::enumerate(generic.getRegionOutputArgs())) {
     Operation *combiner = generic.getBody()->getTerminator()->getOperand(i).getDefiningOp();
     bool known = combiner && combiner->getBlock() == generic.getBody() && combiner->getNumOperands() == 2 &&
-                 combiner->getNumResults() == 1 && argument.hasOneUse() && *argument.getUsers().begin() == combiner &&
-                 combiner->hasTrait<OpTrait::IsCommutative>() && arith::getNeutralElement(combiner);
+                 combiner->getNumResults() == 1 && combiner->hasOneUse() && argument.hasOneUse() &&
+                 *argument.getUsers().begin() == combiner && combiner->hasTrait<OpTrait::IsCommutative>() &&
+                 arith::getNeutralElement(combiner);
     if (!known)
       return {};
     combiners.push_back(combiner);

@@ -337,7 +337,8 @@ LogicalResult GeneralPlacer::reduceAmongCores(OpResult result, Value form, Divis
       split.loops[axis] = division[axis];
   if (failed(placeKernel(again, {}, split)))
     return failure();
-  values[result] = values[again.getResult(0)];
+  Placed made = values[again.getResult(0)]; // a copy: the map may grow
+  values[result] = std::move(made);
   return success();
 }
 
