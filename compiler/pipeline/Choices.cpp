@@ -30,6 +30,7 @@ place::PlaceOptions placeOptions(const CompileOptions &options, mlir::MLIRContex
                  latency.streamStartup,
                  options.reduce == ReduceChoice::Core ? 0 : options.hardware.routing.reduceStage,
                  options.reduce == ReduceChoice::Router};
+  place.core = hw::ratesOf(options.hardware);
   place.sramBytes = options.hardware.usableBytes();
   return place;
 }

@@ -86,6 +86,20 @@ double otherBytes(func::FuncOp function, const PlaceOptions &options) {
   return bytes / static_cast<double>(options.width * options.height);
 }
 
+/// Of one of the phases, which have them in the same order.
+SmallVector<xf::MoeOp> expertOps(ModuleOp graph) {
+  SmallVector<xf::MoeOp> layers;
+  auto functions = graph.getOps<func::FuncOp>();
+  if (!functions.empty())
+    (*functions.begin()).walk([&](xf::MoeOp op) { layers.push_back(op); });
+  return layers;
+}
+
+std::string nameOf(xf::MoeOp op) {
+  auto name = op.getLoc()->findInstanceOf<NameLoc>();
+  return name ? name.getName().str() : "xf.moe";
+}
+
 /// Which way, and why.
 void decide(ExpertChoice &choice, const ExpertLimits &limits, const PlaceOptions &options) {
   const uint64_t routedBytes = planBytes(choice.plan, choice.shape, limits), dense = denseBytes(choice.shape, limits);
@@ -108,13 +122,18 @@ void decide(ExpertChoice &choice, const ExpertLimits &limits, const PlaceOptions
 
 } // namespace
 
+std::vector<ExpertLayer> expertLayers(ModuleOp graph) {
+  std::vector<ExpertLayer> layers;
+  for (xf::MoeOp op : expertOps(graph))
+    layers.push_back({nameOf(op), cast<RankedTensorType>(op.getRouter().getType()).getDimSize(0),
+                      static_cast<int64_t>(op.getTopK())});
+  return layers;
+}
+
 std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &options) {
   std::vector<ExpertChoice> choices;
   auto functions = llvm::to_vector(graph.getOps<func::FuncOp>());
-  if (functions.empty())
-    return choices;
-  SmallVector<xf::MoeOp> layers;
-  functions.front().walk([&](xf::MoeOp op) { layers.push_back(op); });
+  const SmallVector<xf::MoeOp> layers = expertOps(graph);
   if (layers.empty())
     return choices;
   auto has = [&](StringRef name) {
@@ -131,8 +150,7 @@ std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &opti
   for (auto [i, op] : llvm::enumerate(layers)) {
     ExpertChoice choice;
     choice.shape = shapeOf(op, options);
-    if (auto name = op.getLoc()->findInstanceOf<NameLoc>())
-      choice.layer = name.getName().str();
+    choice.layer = nameOf(op);
     ExpertLimits limits{
         .width = options.width, .height = options.height, .tokens = prefill ? options.maxSeq : 0, .decode = decode};
     if (options.sramBytes)
@@ -140,16 +158,13 @@ std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &opti
           denseTotal <= room ? room / static_cast<double>(layers.size())
                              : mostPadding * static_cast<double>(denseBytes(choice.shape, limits)));
     const ExpertShape &shape = choice.shape;
-    if (i < options.expertLoads.size()) {
-      choice.loadKnown = true;
-      choice.plan = planExperts(shape, options.expertLoads[i], limits, costs);
-    } else {
-      auto [known, added] =
-          uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner, int64_t(limits.sramBytes)});
-      if (added)
-        known->second = planExperts(shape, {}, limits, costs);
-      choice.plan = known->second;
-    }
+    auto [known, added] =
+        uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner, int64_t(limits.sramBytes)});
+    if (added)
+      known->second = planExperts(shape, {}, limits, costs);
+    choice.loadKnown = i < options.expertLoads.size();
+    choice.plan =
+        choice.loadKnown ? planExperts(shape, options.expertLoads[i], limits, costs, &known->second) : known->second;
     choice.routedCycles = planCycles(choice.plan, limits);
     choice.denseCycles = denseCycles(shape, limits, costs);
     decide(choice, limits, options);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/place/Collectives.h"
-#include "compiler/place/ExpertPlacement.h"
+#include "compiler/place/ExpertLoadFile.h"
 #include "compiler/place/Geometry.h"
 #include "kernels/TileKernels.h"
 
@@ -25,11 +25,13 @@ struct PlaceOptions {
   CollectiveCosts costs;
   uint64_t sramBytes = 0; // of a core for buffers; 0: not known
   ExpertsMode experts = ExpertsMode::Auto;
-  std::vector<ExpertLoad> expertLoads; // by layer with experts, in the graph's order; empty: uniform
-  hw::CoreRates core;                  // all 0: as fast as links
+  std::vector<ExpertLoad> expertLoads;     // by layer with experts, in the graph's order; empty: uniform
+  hw::CoreRates core;                      // all 0: as fast as links
   std::vector<ExpertChoice> expertChoices; // by layer with experts; empty: what chooseExperts takes
 };
 
+/// The layers with experts of a graph, in its order.
+std::vector<ExpertLayer> expertLayers(mlir::ModuleOp graph);
 /// What each layer with experts of a graph gets, in its order: chosen by predicted cycles and SRAM, unless
 /// PlaceOptions::experts says which. The same for all phases, which share the weights. PlaceOptions::expertLoads must
 /// be empty or fit.
