@@ -158,7 +158,8 @@ SmallVector<Value> GeneralPlacer::call(const kernels::TileKernel &kernel, ValueR
                                        ArrayRef<Attribute> scalars) {
   attachWork(module, kernel);
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, ins.size() + outs.size()));
-  auto op = builder.create<CallOp>(outs.getTypes(), kernel.name, ins, outs, order, builder.getArrayAttr(scalars));
+  auto op = builder.create<CallOp>(outs.getTypes(), kernel.name, ins, outs, order, builder.getArrayAttr(scalars),
+                                   DenseI64ArrayAttr());
   return llvm::to_vector_of<Value>(op.getResults());
 }
 
