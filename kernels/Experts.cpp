@@ -1,6 +1,8 @@
 // A mixture of experts: what the router's scores become, and the sum of what experts give.
 #include "kernels/KernelBuilder.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace weft::kernels {
@@ -31,12 +33,104 @@ static std::string routeSymbol(const Routing &routing) {
     name += "_normal_" + bitsOf(routing.epsilon);
   if (routing.bias)
     name += "_" + std::string(nameOf(*routing.bias));
+  if (routing.groups != 1)
+    name += symbol(routing.topTwo ? "_two" : "_best", {{"g", routing.groups}, {"t", routing.topGroups}});
   return name;
 }
 
-/// Work: four comparisons and an addition a pair of experts, a division an expert.
+static Value orBetter(KernelBody &e, Value own, Value other, Value sum) {
+  auto index = [&](unsigned loop) -> Value {
+    return e.create<arith::IndexCastOp>(e.getI32Type(), e.create<linalg::IndexOp>(loop));
+  };
+  Value larger = e.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, other, own);
+  Value equal = e.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, other, own);
+  Value earlier = e.create<arith::CmpIOp>(arith::CmpIPredicate::slt, index(2), index(1));
+  Value better = e.create<arith::OrIOp>(larger, e.create<arith::AndIOp>(equal, earlier));
+  return e.create<arith::AddFOp>(sum, e.create<arith::SelectOp>(better, e.real(1.0), e.real(0.0)));
+}
+
+static Value wideBias(KernelBody &e, const Routing &routing, Value bias) {
+  return *routing.bias == Element::F32 ? bias : Value(e.create<arith::ExtFOp>(e.getF32Type(), bias));
+}
+
+/// How many of a row's scores, plus bias, are better than each.
+static void rankScores(KernelBody &b, const Routing &routing, Value scores, Value bias, Value ranks) {
+  llvm::SmallVector<Indexed> compared = {{scores, {0, 1}}, {scores, {0, 2}}};
+  if (bias) {
+    compared.push_back({bias, {1}});
+    compared.push_back({bias, {2}});
+  }
+  b.fill(ranks, 0.0);
+  b.generic("ppr", compared, {ranks, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+    auto choice = [&](size_t i) -> Value {
+      return bias ? Value(e.create<arith::AddFOp>(v[i], wideBias(e, routing, v[2 + i]))) : v[i];
+    };
+    return orBetter(e, choice(0), choice(1), v.back());
+  });
+}
+
+/// choice = scores plus bias, minus infinity for experts of groups that are not among the best. `ranks` is scratch.
+static void chooseGroups(KernelBody &b, const Routing &routing, Value m, Value bias, Value choice, Value ranks,
+                         Value best, Value places) {
+  const int64_t groups = routing.groups, members = routing.experts / groups;
+  Value scores = b.head(b.buffer(0), m);
+  llvm::SmallVector<Indexed> chosenBy = {{scores, {0, 1}}};
+  if (bias)
+    chosenBy.push_back({bias, {1}});
+  b.generic("pp", chosenBy, {b.head(choice, m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+    return bias ? Value(e.create<arith::AddFOp>(v[0], wideBias(e, routing, v[1]))) : v[0];
+  });
+  // Groups one below the other.
+  Value count = b.mul(m, groups);
+  auto grouped = [&](Value table) { return b.view(table, b.fixed(0), {count, b.fixed(members)}, {members, 1}); };
+  Value ofGroups = b.view(best, b.fixed(0), {count}, {1});
+  if (routing.topTwo) {
+    rankScores(b, routing, grouped(choice), {}, grouped(ranks));
+    b.fill(ofGroups, 0.0);
+    b.generic("pr", {{grouped(choice), {0, 1}}, {grouped(ranks), {0, 1}}}, {ofGroups, {0}},
+              [](KernelBody &e, ValueRange v) -> Value {
+                Value counts = e.create<arith::CmpFOp>(arith::CmpFPredicate::OLT, v[1], e.real(2.0));
+                return e.create<arith::AddFOp>(v[2], e.create<arith::SelectOp>(counts, v[0], e.real(0.0)));
+              });
+  } else {
+    b.fill(ofGroups, mostNegative);
+    b.generic("pr", {{grouped(choice), {0, 1}}}, {ofGroups, {0}},
+              [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::MaxNumFOp>(v[0], v[1]); });
+  }
+  rankScores(b, routing, b.head(best, m), {}, b.head(places, m));
+  Value place = b.view(places, b.fixed(0), {count}, {1});
+  b.generic("pp", {{place, {0}}}, {grouped(choice), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+    Value isBest =
+        e.create<arith::CmpFOp>(arith::CmpFPredicate::OLT, v[0], e.real(static_cast<double>(routing.topGroups)));
+    return e.create<arith::SelectOp>(isBest, v[1], e.real(-std::numeric_limits<double>::infinity()));
+  });
+}
+
+/// The scores of the best experts, 0 for the others.
+static void weighBest(KernelBody &b, const Routing &routing, Value scores, Value ranks, Value weights, Value sums) {
+  b.generic("pp", {{scores, {0, 1}}, {ranks, {0, 1}}}, {weights, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+    Value chosen = e.create<arith::CmpFOp>(arith::CmpFPredicate::OLT, v[1], e.real(static_cast<double>(routing.topK)));
+    return e.create<arith::SelectOp>(chosen, v[0], e.real(0.0));
+  });
+  if (routing.normalize) {
+    b.fill(sums, 0.0);
+    b.generic("pr", {{weights, {0, 1}}}, {sums, {0}},
+              [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::AddFOp>(v[1], v[0]); });
+    b.generic("pp", {{sums, {0}}}, {weights, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+      Value sum = routing.epsilon == 0 ? v[0] : Value(e.create<arith::AddFOp>(v[0], e.real(routing.epsilon)));
+      return e.create<arith::DivFOp>(v[1], sum);
+    });
+  }
+  if (routing.scale != 1)
+    b.generic("pp", {}, {weights, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+      return e.create<arith::MulFOp>(v[0], e.real(routing.scale));
+    });
+}
+
+/// Work: four comparisons and an addition a pair of experts, a division an expert; with groups the same within them and
+/// a few operations an expert.
 TileKernel buildRoute(ModuleOp module, const Routing &routing) {
-  const int64_t experts = routing.experts;
+  const int64_t experts = routing.experts, groups = routing.groups;
   TileKernel kernel{routeSymbol(routing), {}};
   kernel.work.alu = {0, 5 * experts * experts + 2 * experts};
   kernel.work.special = {0, routing.normalize ? experts : 0};
@@ -46,51 +140,25 @@ TileKernel buildRoute(ModuleOp module, const Routing &routing) {
   llvm::SmallVector<BufferSpec> buffers = {table, table, table, f32({routing.rows})};
   if (routing.bias)
     buffers.push_back({kindOf(*routing.bias), {experts}});
+  const auto scratch = static_cast<unsigned>(buffers.size());
+  if (groups != 1) {
+    kernel.work.alu.perRow +=
+        (routing.topTwo ? 5 * experts * (experts / groups) : 0) + 5 * groups * groups + 4 * experts;
+    kernel.work.loadBytes.perRow += 4 * 4 * experts;
+    kernel.work.storeBytes.perRow += 4 * 3 * experts;
+    buffers.append({table, f32({routing.rows, groups}), f32({routing.rows, groups})});
+  }
   define(module, kernel.name, buffers, 1, [&](KernelBody &b) {
-    Value m = b.scalar(0), scores = b.head(b.buffer(0), m), weights = b.head(b.buffer(1), m),
-          ranks = b.head(b.buffer(2), m), sums = b.head(b.buffer(3), m);
-    // How many experts are better than each.
-    llvm::SmallVector<Indexed> compared = {{scores, {0, 1}}, {scores, {0, 2}}};
-    if (routing.bias) {
-      compared.push_back({b.buffer(4), {1}});
-      compared.push_back({b.buffer(4), {2}});
+    Value m = b.scalar(0), scores = b.head(b.buffer(0), m), ranks = b.head(b.buffer(2), m);
+    Value bias = routing.bias ? b.buffer(4) : Value();
+    if (groups != 1) {
+      Value choice = b.buffer(scratch);
+      chooseGroups(b, routing, m, bias, choice, b.buffer(2), b.buffer(scratch + 1), b.buffer(scratch + 2));
+      rankScores(b, routing, b.head(choice, m), {}, ranks);
+    } else {
+      rankScores(b, routing, scores, bias, ranks);
     }
-    b.fill(ranks, 0.0);
-    b.generic("ppr", compared, {ranks, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-      auto choice = [&](size_t i) -> Value {
-        if (!routing.bias)
-          return v[i];
-        Value wide = *routing.bias == Element::F32 ? v[2 + i] : e.create<arith::ExtFOp>(e.getF32Type(), v[2 + i]);
-        return e.create<arith::AddFOp>(v[i], wide);
-      };
-      Value own = choice(0), other = choice(1);
-      auto index = [&](unsigned loop) -> Value {
-        return e.create<arith::IndexCastOp>(e.getI32Type(), e.create<linalg::IndexOp>(loop));
-      };
-      Value larger = e.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, other, own);
-      Value equal = e.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, other, own);
-      Value earlier = e.create<arith::CmpIOp>(arith::CmpIPredicate::slt, index(2), index(1));
-      Value better = e.create<arith::OrIOp>(larger, e.create<arith::AndIOp>(equal, earlier));
-      return e.create<arith::AddFOp>(v.back(), e.create<arith::SelectOp>(better, e.real(1.0), e.real(0.0)));
-    });
-    b.generic("pp", {{scores, {0, 1}}, {ranks, {0, 1}}}, {weights, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-      Value chosen =
-          e.create<arith::CmpFOp>(arith::CmpFPredicate::OLT, v[1], e.real(static_cast<double>(routing.topK)));
-      return e.create<arith::SelectOp>(chosen, v[0], e.real(0.0));
-    });
-    if (routing.normalize) {
-      b.fill(sums, 0.0);
-      b.generic("pr", {{weights, {0, 1}}}, {sums, {0}},
-                [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::AddFOp>(v[1], v[0]); });
-      b.generic("pp", {{sums, {0}}}, {weights, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-        Value sum = routing.epsilon == 0 ? v[0] : Value(e.create<arith::AddFOp>(v[0], e.real(routing.epsilon)));
-        return e.create<arith::DivFOp>(v[1], sum);
-      });
-    }
-    if (routing.scale != 1)
-      b.generic("pp", {}, {weights, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-        return e.create<arith::MulFOp>(v[0], e.real(routing.scale));
-      });
+    weighBest(b, routing, scores, ranks, b.head(b.buffer(1), m), b.head(b.buffer(3), m));
   });
   return kernel;
 }

@@ -1,5 +1,6 @@
 // From a function on tensors to one that bufferizes without copies where it can.
 #include "kernels/GeneralSteps.h"
+#include "kernels/TensorForms.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -36,18 +37,6 @@ struct ReshapeByViews : OpRewritePattern<tensor::ReshapeOp> {
       rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(op, to, flat, all(to.getRank()));
     else
       rewriter.replaceOp(op, flat);
-    return success();
-  }
-};
-
-/// linalg.softmax and what else is made of several structured ops.
-struct DecomposeAggregated : OpInterfaceRewritePattern<linalg::AggregatedOpInterface> {
-  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
-  LogicalResult matchAndRewrite(linalg::AggregatedOpInterface op, PatternRewriter &rewriter) const final {
-    FailureOr<SmallVector<Value>> parts = op.decomposeOperation(rewriter);
-    if (failed(parts))
-      return failure();
-    rewriter.replaceOp(op, *parts);
     return success();
   }
 };
@@ -172,12 +161,13 @@ void writeCarried(func::FuncOp function, bool trust) {
 
 LogicalResult prepareTensors(func::FuncOp function, bool trust) {
   MLIRContext *context = function.getContext();
-  bool done = succeeded(rewrite(function,
+  bool done = succeeded(normaliseTensors(function)) &&
+              succeeded(rewrite(function,
                                 [&](RewritePatternSet &patterns) {
                                   linalg::populateElementwiseToLinalgConversionPatterns(patterns);
                                   linalg::populateConvertToDestinationStylePatterns(patterns);
                                   tensor::populateDecomposeTensorConcatPatterns(patterns);
-                                  patterns.add<ReshapeByViews, DecomposeAggregated>(context);
+                                  patterns.add<ReshapeByViews>(context);
                                 })) &&
               succeeded(rewrite(function, [&](RewritePatternSet &patterns) {
                 linalg::populateElementwiseOpsFusionPatterns(patterns, fusesInto);

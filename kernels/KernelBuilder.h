@@ -108,6 +108,13 @@ private:
   KernelBody &body;
   mlir::Value quotient, firstLonger; // n / H and H - n mod H
 };
+/// Of the pairs that a region lists.
+inline BufferSpec pairWords(const PairShape &shape) { return {Kind::I32, {1 + shape.capacity()}}; }
+/// The call with m pairs that are all there.
+inline Probe pairProbe(const PairShape &shape) {
+  return {.scalars = {0}, .launch = 0, .tokensPerRow = 1, .mostTokens = shape.capacity()};
+}
+
 /// The part of x[rows x n] that counts on core `rank` of a share: `write` is called for each number of columns that a
 /// core can have, in a branch of its own; it may be 0.
 void forColumns(KernelBody &body, const RowShare &share, mlir::Value rank, llvm::function_ref<void(int64_t)> write);

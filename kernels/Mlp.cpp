@@ -138,6 +138,28 @@ TileKernel buildGate(ModuleOp module, int64_t rows, int64_t n, Activation activa
   return kernel;
 }
 
+/// Work: that of a gate, and a multiplication.
+TileKernel buildPairsGate(ModuleOp module, const PairShape &shape, int64_t n, Activation activation) {
+  const int64_t capacity = shape.capacity();
+  TileKernel kernel{symbol("pairs_gate", {{"p", capacity}, {"n", n}}) + "_" + std::string(nameOf(activation)),
+                    activationWork(activation, n)};
+  kernel.work.alu.perRow += 2 * n;
+  kernel.work.loadBytes = {4, 8 * n + 4};
+  define(module, kernel.name, {pairWords(shape), f32({capacity}), f32({capacity, 2 * n}), f32({capacity, n})}, 1,
+         [&](KernelBody &b) {
+           Value m = b.min(b.scalar(0), launchCount(b, b.buffer(0)));
+           Value gate = b.view(b.buffer(2), b.fixed(0), {m, b.fixed(n)}, {2 * n, 1});
+           Value up = b.view(b.buffer(2), b.fixed(n), {m, b.fixed(n)}, {2 * n, 1});
+           b.generic("pp", {{gate, {0, 1}}, {up, {0, 1}}, {b.head(b.buffer(1), m), {0}}},
+                     {b.head(b.buffer(3), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+                       Value gated = e.create<arith::MulFOp>(activate(e, activation, v[0]), v[1]);
+                       return e.create<arith::MulFOp>(v[2], gated);
+                     });
+         });
+  setProbe(module, kernel.name, pairProbe(shape));
+  return kernel;
+}
+
 /// Work: every block as if it were here: read and written once.
 TileKernel buildSelectBlocks(ModuleOp module, int64_t n, int64_t blocksIn, int64_t blocksOut, int64_t width) {
   TileKernel kernel{symbol("select_blocks", {{"n", n}, {"i", blocksIn}, {"o", blocksOut}, {"w", width}}), {}};

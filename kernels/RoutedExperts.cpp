@@ -84,8 +84,8 @@ TileKernel buildListPairs(ModuleOp module, const PairShape &shape) {
   kernel.work.alu = {0, 2 * shape.topK};
   kernel.work.loadBytes = {4, 4 * (shape.topK + shape.perRow())};
   kernel.work.storeBytes = {4, 4 * 2 * shape.perRow()};
-  define(module, kernel.name, {f32({shape.rows, 2 * shape.topK}), i32({1 + shape.capacity()}), f32({shape.capacity()})},
-         2, [&](KernelBody &b) {
+  define(module, kernel.name, {f32({shape.rows, 2 * shape.topK}), pairWords(shape), f32({shape.capacity()})}, 2,
+         [&](KernelBody &b) {
            Value m = b.scalar(0), choices = b.buffer(0), pairs = b.buffer(1), weights = b.buffer(2);
            Value first = b.mul(b.div(b.scalar(1), shape.rowsPerRegion), shape.slots), count = b.constant(0);
            store(b, b.create<arith::ConstantIntOp>(0, 32), pairs, count);
@@ -148,16 +148,11 @@ static std::string productSymbol(std::string_view kind, const PairShape &shape, 
          std::string(nameOf(weight));
 }
 
-/// As many pairs as the call has, all of them there.
-static Probe pairProbe(const PairShape &shape) {
-  return {.scalars = {0}, .launch = 0, .tokensPerRow = 1, .mostTokens = shape.capacity()};
-}
-
 TileKernel buildPairsIn(ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight) {
   TileKernel kernel{productSymbol("pairs_in", shape, k, n, weight), pairWork(k, n, weight)};
   const int64_t capacity = shape.capacity();
   define(module, kernel.name,
-         {i32({1 + capacity}), f32({shape.rows, k}), {kindOf(weight), {shape.slots, k, n}}, f32({capacity, n})}, 1,
+         {pairWords(shape), f32({shape.rows, k}), {kindOf(weight), {shape.slots, k, n}}, f32({capacity, n})}, 1,
          [&](KernelBody &b) {
            Value m = b.scalar(0), out = b.buffer(3);
            b.fill(b.head(out, m), 0.0);
@@ -172,22 +167,12 @@ TileKernel buildPairsIn(ModuleOp module, const PairShape &shape, int64_t k, int6
 
 TileKernel buildPairsOut(ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight) {
   TileKernel kernel{productSymbol("pairs_out", shape, k, n, weight), pairWork(k, n, weight)};
-  kernel.work.alu = {0, k};
-  const int64_t capacity = shape.capacity();
   define(module, kernel.name,
-         {i32({1 + capacity}),
-          f32({capacity}),
-          f32({capacity, k}),
-          {kindOf(weight), {shape.slots, k, n}},
-          f32({shape.rows, n})},
-         1, [&](KernelBody &b) {
-           Value weights = b.buffer(1), hidden = b.buffer(2);
+         {pairWords(shape), f32({shape.capacity(), k}), {kindOf(weight), {shape.slots, k, n}}, f32({shape.rows, n})}, 1,
+         [&](KernelBody &b) {
            forPairs(b, shape, b.buffer(0), b.scalar(0), [&](Value number, Value slot, Value row) {
-             Value h = rowOf(b, hidden, number, k);
-             Value share = b.view(weights, number, {b.fixed(1)}, {1});
-             b.generic("pp", {{share, {0}}}, {h, {0, 1}},
-                       [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::MulFOp>(v[1], v[0]); });
-             addProduct(b, h, matrixOf(b, b.buffer(3), slot, k, n), rowOf(b, b.buffer(4), row, n), weight);
+             addProduct(b, rowOf(b, b.buffer(1), number, k), matrixOf(b, b.buffer(2), slot, k, n),
+                        rowOf(b, b.buffer(3), row, n), weight);
            });
          });
   setProbe(module, kernel.name, pairProbe(shape));

@@ -237,12 +237,31 @@ struct Routing {
   bool normalize = false; // weights are divided by their sum, plus epsilon
   double epsilon = 0, scale = 1;
   std::optional<Element> bias; // experts are chosen by score plus bias
+  // Of so many groups of neighbours first the best, by their best expert or by their two best.
+  int64_t groups = 1, topGroups = 1;
+  bool topTwo = false;
 };
 /// weights[rows x experts] = the scores of the topK best experts of each row, of equal ones the earlier, times scale; 0
-/// for the others. ranks[rows x experts] and sums[rows] are scratch. (scores, weights, ranks, sums[, bias[experts]]; m)
+/// for the others. ranks[rows x experts] = how many experts are better. sums[rows] is scratch, and so are, with groups,
+/// choice[rows x experts], best[rows x groups] and places[rows x groups]. (scores, weights, ranks, sums[,
+/// bias[experts]][, choice, best, places]; m)
 TileKernel buildRoute(mlir::ModuleOp module, const Routing &routing);
 /// acc[rows x n] += y[rows x n] * weights[rows x experts][:, expert]. (y, weights, acc; m)
 TileKernel buildAddWeighted(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t experts, int64_t expert);
+
+// ---- MLP and layout -------------------------------------------------------------------------------------------
+/// Silu: x / (1 + exp(-x)). Gelu: x/2 + x/2 * erf(x * sqrt(1/2)). GeluTanh: x/2 * (1 + tanh(u)) with u = sqrt(2/pi) *
+/// (x + 0.044715 x^3), computed as the equal x / (1 + exp(-2u)). QuickGelu: x / (1 + exp(-1.702 x)). Relu: x, 0 where x
+/// < 0; ReluSquared its square. Tanh, and Sigmoid: 1 / (1 + exp(-x)).
+enum class Activation { Silu, Gelu, GeluTanh, QuickGelu, Relu, ReluSquared, Tanh, Sigmoid };
+/// x[rows x n] = activation(x), in place. (x; m)
+TileKernel buildActivation(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
+/// h[rows x n] = activation(gu[:, 0:n]) * gu[:, n:2n], gu[rows x 2n]. (gu, h; m)
+TileKernel buildGate(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
+/// Vector re-layout by masked sum: out[blocksOut*width]; block i of out is block rankOut*blocksOut + i of the whole,
+/// which lies on core rankIn = that / blocksIn, in x[n] (zero beyond n) at (that mod blocksIn)*width; 0 where it is
+/// another core's. (x[n], out; rankIn, rankOut)
+TileKernel buildSelectBlocks(mlir::ModuleOp module, int64_t n, int64_t blocksIn, int64_t blocksOut, int64_t width);
 
 // ---- experts on regions ---------------------------------------------------------------------------------------
 /// Experts lie on regions of `rowsPerRegion` neighbouring ranks of y, in `slots` places each; place p is slot p mod
@@ -265,23 +284,11 @@ TileKernel buildListPairs(mlir::ModuleOp module, const PairShape &shape);
 /// out[i] = x[row of pair i] * w[slot of pair i] for the pairs that there are, 0 for others up to m. (i32 pairs, x[rows
 /// x k], w[slots x k x n], out[capacity x n]; m), m being a number of pairs.
 TileKernel buildPairsIn(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);
-/// out[row of pair i] += weights[i] * hidden[i] * w[slot of pair i] for the pairs that there are, m at most; hidden
-/// becomes weights[i] * hidden[i]. (i32 pairs, weights[capacity], hidden[capacity x k], w[slots x k x n], out[rows x
-/// n]; m), m being a number of pairs.
+/// hidden[i] = weights[i] * (activation(gu[i, 0:n]) * gu[i, n:2n]) for the pairs that there are, m at most. (i32 pairs,
+/// weights[capacity], gu[capacity x 2n], hidden[capacity x n]; m), m being a number of pairs.
+TileKernel buildPairsGate(mlir::ModuleOp module, const PairShape &shape, int64_t n, Activation activation);
+/// out[row of pair i] += hidden[i] * w[slot of pair i] for the pairs that there are, m at most. (i32 pairs,
+/// hidden[capacity x k], w[slots x k x n], out[rows x n]; m), m being a number of pairs.
 TileKernel buildPairsOut(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);
-
-// ---- MLP and layout -------------------------------------------------------------------------------------------
-/// Silu: x / (1 + exp(-x)). Gelu: x/2 + x/2 * erf(x * sqrt(1/2)). GeluTanh: x/2 * (1 + tanh(u)) with u = sqrt(2/pi) *
-/// (x + 0.044715 x^3), computed as the equal x / (1 + exp(-2u)). QuickGelu: x / (1 + exp(-1.702 x)). Relu: x, 0 where x
-/// < 0; ReluSquared its square. Tanh, and Sigmoid: 1 / (1 + exp(-x)).
-enum class Activation { Silu, Gelu, GeluTanh, QuickGelu, Relu, ReluSquared, Tanh, Sigmoid };
-/// x[rows x n] = activation(x), in place. (x; m)
-TileKernel buildActivation(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
-/// h[rows x n] = activation(gu[:, 0:n]) * gu[:, n:2n], gu[rows x 2n]. (gu, h; m)
-TileKernel buildGate(mlir::ModuleOp module, int64_t rows, int64_t n, Activation activation);
-/// Vector re-layout by masked sum: out[blocksOut*width]; block i of out is block rankOut*blocksOut + i of the whole,
-/// which lies on core rankIn = that / blocksIn, in x[n] (zero beyond n) at (that mod blocksIn)*width; 0 where it is
-/// another core's. (x[n], out; rankIn, rankOut)
-TileKernel buildSelectBlocks(mlir::ModuleOp module, int64_t n, int64_t blocksIn, int64_t blocksOut, int64_t width);
 
 } // namespace weft::kernels

@@ -10,11 +10,29 @@
 
 #include "mlir/Pass/PassManager.h"
 
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/Target/TargetMachine.h"
 
 using namespace mlir;
 
 namespace weft::codegen {
+
+/// The larger of two f16 would become a call of fmaxf, which nobody links; that of their bits stays a choice.
+static void chooseHalvesByBits(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : llvm::make_early_inc_range(block)) {
+        auto *choice = llvm::dyn_cast<llvm::SelectInst>(&instruction);
+        if (!choice || !choice->getType()->isHalfTy())
+          continue;
+        llvm::IRBuilder<> b(choice);
+        auto bits = [&](llvm::Value *value) { return b.CreateBitCast(value, b.getInt16Ty()); };
+        llvm::Value *chosen =
+            b.CreateSelect(choice->getCondition(), bits(choice->getTrueValue()), bits(choice->getFalseValue()));
+        choice->replaceAllUsesWith(b.CreateBitCast(chosen, choice->getType()));
+        choice->eraseFromParent();
+      }
+}
 
 Result<pkg::KernelObjectT> compileHostKernels(ModuleOp kernels, const HostTarget &target) {
   auto machine = makeTargetMachine({"host kernels", target.triple, target.cpu, target.features, "", true});
@@ -29,6 +47,7 @@ Result<pkg::KernelObjectT> compileHostKernels(ModuleOp kernels, const HostTarget
   if (auto linked = linkMathFunctions(**module); !linked)
     return linked.takeError();
   optimize(**module, **machine);
+  chooseHalvesByBits(**module);
   Result<std::vector<uint8_t>> object = emitObject(**module, **machine);
   if (!object)
     return object.takeError();

@@ -2,6 +2,7 @@
 
 #include "dialects/xf/XfDialect.h"
 #include "dialects/xf/XfPasses.h"
+#include "kernels/TensorForms.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/BufferDeallocationOpInterfaceImpl.h"
@@ -145,6 +146,8 @@ Result<LoweredFunction> lowerForHost(ModuleOp module, const std::string &name) {
   if (failed(decompose.run(*lowered.module)))
     return internalError("@" + name + " does not decompose to linalg");
 
+  if (failed(kernels::normaliseTensors(*lowered.module)))
+    return internalError("@" + name + ": the rewriting of tensors does not come to an end");
   RewritePatternSet concats(&context);
   tensor::populateDecomposeTensorConcatPatterns(concats);
   if (failed(applyPatternsAndFoldGreedily(*lowered.module, std::move(concats))))

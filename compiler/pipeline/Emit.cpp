@@ -280,16 +280,25 @@ private:
       instr.operands.push_back(operand(reference));
     for (auto scalar : call.getScalars().getAsRange<fabric::ExprAttr>())
       instr.scalars.push_back(expr(scalar));
-    fabric::WorkAttr work = call.getWork();
-    instr.work = std::make_unique<pkg::WorkT>();
-    instr.work->narrow_operand = work.getNarrow();
-    instr.work->macs = std::make_unique<pkg::Expr>(expr(work.getMacs()));
-    instr.work->alu = std::make_unique<pkg::Expr>(expr(work.getAlu()));
-    instr.work->special = std::make_unique<pkg::Expr>(expr(work.getSpecial()));
-    instr.work->load_bytes = std::make_unique<pkg::Expr>(expr(work.getLoad()));
-    instr.work->store_bytes = std::make_unique<pkg::Expr>(expr(work.getStore()));
-    instr.work->vectors = std::make_unique<pkg::Expr>(expr(work.getVectors()));
-    instr.work->descriptors = std::make_unique<pkg::Expr>(expr(work.getDescriptors()));
+    instr.work = makeWork(call.getWork());
+    if (!call.getCounted())
+      return;
+    instr.counted = static_cast<int32_t>(*call.getCounted());
+    *instr.count = expr(*call.getMost());
+    instr.each = makeWork(*call.getEach());
+  }
+
+  static std::unique_ptr<pkg::WorkT> makeWork(fabric::WorkAttr work) {
+    auto made = std::make_unique<pkg::WorkT>();
+    made->narrow_operand = work.getNarrow();
+    made->macs = std::make_unique<pkg::Expr>(expr(work.getMacs()));
+    made->alu = std::make_unique<pkg::Expr>(expr(work.getAlu()));
+    made->special = std::make_unique<pkg::Expr>(expr(work.getSpecial()));
+    made->load_bytes = std::make_unique<pkg::Expr>(expr(work.getLoad()));
+    made->store_bytes = std::make_unique<pkg::Expr>(expr(work.getStore()));
+    made->vectors = std::make_unique<pkg::Expr>(expr(work.getVectors()));
+    made->descriptors = std::make_unique<pkg::Expr>(expr(work.getDescriptors()));
+    return made;
   }
 
   static std::unique_ptr<pkg::HostTensorT> hostTensor(StringAttr dtype, Type element, ArrayRef<int64_t> shape) {

@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
 
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -48,24 +49,69 @@ std::optional<LoopDim> dimOf(AffineExpr expr, unsigned loops) {
   return dim;
 }
 
-/// Whether the op adds up f32 in its first output, beginning with zeros.
-bool addsFromZero(linalg::GenericOp op) {
-  if (op.getNumDpsInits() != 1 || !tensorOf(op.getDpsInits()[0]).getElementType().isF32())
-    return false;
-  auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-  if (!fill || !matchPattern(fill.value(), m_AnyZeroFloat()))
-    return false;
-  auto add = op.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  BlockArgument sum = op.getBody()->getArguments().back();
-  return add && sum.hasOneUse() && (add.getLhs() == sum || add.getRhs() == sum);
+/// Whether the op adds up f32 in its one output.
+bool addsUp(ArrayRef<Operation *> combiners) {
+  return combiners.size() == 1 && isa<arith::AddFOp>(combiners[0]) && combiners[0]->getResult(0).getType().isF32();
+}
+
+/// The tensors that the body reads with tensor.extract and not otherwise.
+void findCaptures(linalg::GenericOp op, OpLoops &loops) {
+  llvm::MapVector<Value, SmallVector<tensor::ExtractOp>> reads;
+  op.getBody()->walk([&](tensor::ExtractOp extract) {
+    Operation *owner = extract.getTensor().getParentRegion()->getParentOp();
+    if (owner != op && !op->isProperAncestor(owner))
+      reads[extract.getTensor()].push_back(extract);
+  });
+  for (auto &[tensor, extracts] : reads) {
+    size_t inside = llvm::count_if(tensor.getUsers(), [&](Operation *user) { return op->isProperAncestor(user); });
+    if (inside != extracts.size())
+      continue;
+    LoopCapture capture{tensor, {}};
+    for (int64_t d = 0; d < tensorOf(tensor).getRank(); ++d) {
+      LoopDim dim;
+      auto first = extracts.front().getIndices()[d].getDefiningOp<linalg::IndexOp>();
+      bool same = first && llvm::all_of(extracts, [&](tensor::ExtractOp extract) {
+                    auto index = extract.getIndices()[d].getDefiningOp<linalg::IndexOp>();
+                    return index && index.getDim() == first.getDim();
+                  });
+      if (same && loops.extents[first.getDim()] == tensorOf(tensor).getDimSize(d))
+        dim.loop = static_cast<int64_t>(first.getDim());
+      capture.dims.push_back(dim);
+    }
+    loops.captures.push_back(std::move(capture));
+  }
+}
+
+/// Whether the op gives nothing but what it reads from one capture, in f32, with one index that data decides: then that
+/// dimension may be divided, too.
+void findLookup(linalg::GenericOp op, OpLoops &loops) {
+  if (loops.captures.size() != 1 || op.getNumReductionLoops() || op->getNumResults() != 1 ||
+      !tensorOf(op->getResult(0)).getElementType().isF32())
+    return;
+  LoopCapture &capture = loops.captures.front();
+  auto rows = llvm::find_if(capture.dims, [](const LoopDim &dim) { return dim.loop < 0; });
+  auto isOpen = [](const LoopDim &dim) { return dim.loop < 0; };
+  if (rows == capture.dims.end() || std::any_of(std::next(rows), capture.dims.end(), isOpen))
+    return;
+  Value given = op.getBody()->getTerminator()->getOperand(0);
+  if (auto widened = given.getDefiningOp<arith::ExtFOp>())
+    given = widened.getIn();
+  auto extract = given.getDefiningOp<tensor::ExtractOp>();
+  if (!extract || extract.getTensor() != capture.value || !isa<FloatType>(given.getType()))
+    return;
+  loops.lookup = static_cast<int64_t>(loops.extents.size());
+  loops.extents.push_back(tensorOf(capture.value).getDimSize(rows - capture.dims.begin()));
+  loops.kinds.push_back(Kind::Sum);
+  rows->loop = loops.lookup;
 }
 
 std::optional<OpLoops> loopsOfGeneric(linalg::GenericOp op) {
   OpLoops loops;
   llvm::append_range(loops.extents, op.getStaticLoopRanges());
-  bool adds = addsFromZero(op);
+  SmallVector<Operation *, 1> combiners = combinersOf(op);
+  Kind reduction = addsUp(combiners) ? Kind::Sum : combiners.empty() ? Kind::Fixed : Kind::Reduction;
   for (utils::IteratorType kind : op.getIteratorTypesArray())
-    loops.kinds.push_back(kind == utils::IteratorType::parallel ? Kind::Parallel : adds ? Kind::Sum : Kind::Fixed);
+    loops.kinds.push_back(kind == utils::IteratorType::parallel ? Kind::Parallel : reduction);
   unsigned count = loops.extents.size();
   for (OpOperand &operand : op->getOpOperands()) {
     loops.operands.emplace_back();
@@ -94,6 +140,8 @@ std::optional<OpLoops> loopsOfGeneric(linalg::GenericOp op) {
       if (loops.kinds[i] == Kind::Parallel && !used.contains(i))
         loops.kinds[i] = Kind::Fixed;
   }
+  findCaptures(op, loops);
+  findLookup(op, loops);
   return loops;
 }
 
@@ -137,9 +185,10 @@ OpLoops loopsOfInsert(tensor::InsertSliceOp op) {
   llvm::SmallBitVector dropped = op.getDroppedDims();
   for (int64_t d = 0; d < op.getDestType().getRank(); ++d) {
     loops.operands[1].push_back({d, {}});
-    bool all = getConstantIntValue(op.getMixedOffsets()[d]) == 0 && getConstantIntValue(op.getMixedStrides()[d]) == 1 &&
-               getConstantIntValue(op.getMixedSizes()[d]) == op.getDestType().getDimSize(d);
-    if (!all || dropped[d])
+    auto size = getConstantIntValue(op.getMixedSizes()[d]);
+    bool dense = size && getConstantIntValue(op.getMixedStrides()[d]) == 1;
+    bool all = dense && !dropped[d] && *size == op.getDestType().getDimSize(d);
+    if (!dense) // else a core writes what is in its block
       loops.kinds[d] = Kind::Fixed;
     if (!dropped[d])
       loops.operands[0].push_back({all ? d : -1, {}});
@@ -175,9 +224,26 @@ OpLoops loopsOfConcat(tensor::ConcatOp op) {
 
 double OpLoops::trips() const {
   double product = 1;
-  for (int64_t extent : extents)
-    product *= static_cast<double>(extent);
+  for (auto [loop, extent] : llvm::enumerate(extents))
+    product *= static_cast<int64_t>(loop) == lookup ? 1.0 : static_cast<double>(extent);
   return product;
+}
+
+SmallVector<Operation *, 1> combinersOf(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || generic.getNumReductionLoops() == 0)
+    return {};
+  SmallVector<Operation *, 1> combiners;
+  for (auto [i, argument] : llvm::enumerate(generic.getRegionOutputArgs())) {
+    Operation *combiner = generic.getBody()->getTerminator()->getOperand(i).getDefiningOp();
+    bool known = combiner && combiner->getBlock() == generic.getBody() && combiner->getNumOperands() == 2 &&
+                 combiner->getNumResults() == 1 && argument.hasOneUse() && *argument.getUsers().begin() == combiner &&
+                 combiner->hasTrait<OpTrait::IsCommutative>() && arith::getNeutralElement(combiner);
+    if (!known)
+      return {};
+    combiners.push_back(combiner);
+  }
+  return combiners;
 }
 
 std::optional<OpLoops> loopsOf(Operation *op) {

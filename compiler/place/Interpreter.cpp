@@ -13,6 +13,9 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <algorithm>
+#include <cstring>
+
 using namespace mlir;
 
 namespace weft::place {
@@ -132,6 +135,11 @@ private:
           buffers.push_back(shards(operands[index]).at(machine.core(x, y)));
         for (auto scalar : op.getScalars().getAsRange<grid::ScalarAttr>())
           scalars.push_back(scalarValue(scalar, x, y));
+        if (auto counted = op.getCounted()) {
+          int32_t count = 0;
+          std::memcpy(&count, buffers[(*counted)[0]], sizeof count);
+          scalars[0] = std::clamp<int64_t>(count, 1, scalars[0]);
+        }
         kernel->second(buffers.data(), scalars.data());
       }
     for (auto [out, value] : llvm::zip(op.getOuts(), op.getResults()))

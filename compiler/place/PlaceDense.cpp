@@ -47,10 +47,10 @@ Value Placer::empty(RankedTensorType type) { return builder.create<EmptyOp>(type
 Attribute Placer::scalar(ScalarKind kind, int64_t value) { return ScalarAttr::get(builder.getContext(), kind, value); }
 
 SmallVector<Value> Placer::call(const kernels::TileKernel &kernel, ArrayRef<Value> ins, ArrayRef<Value> outs,
-                                ArrayRef<int64_t> order, ArrayRef<Attribute> scalars) {
+                                ArrayRef<int64_t> order, ArrayRef<Attribute> scalars, DenseI64ArrayAttr counted) {
   attachWork(module, kernel);
-  auto op =
-      builder.create<CallOp>(ValueRange(outs).getTypes(), kernel.name, ins, outs, order, builder.getArrayAttr(scalars));
+  auto op = builder.create<CallOp>(ValueRange(outs).getTypes(), kernel.name, ins, outs, order,
+                                   builder.getArrayAttr(scalars), counted);
   return llvm::to_vector_of<Value>(op.getResults());
 }
 

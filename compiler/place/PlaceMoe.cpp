@@ -3,6 +3,8 @@
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace weft::grid;
 
@@ -40,7 +42,10 @@ FailureOr<Placer::Routed> Placer::route(xf::MoeOp op, Value x) {
                            .normalize = op.getNormalize(),
                            .epsilon = op.getNormalizeEpsilon() ? op.getNormalizeEpsilon()->convertToDouble() : 0.0,
                            .scale = op.getScale() ? op.getScale()->convertToDouble() : 1.0,
-                           .bias = {}};
+                           .bias = {},
+                           .groups = static_cast<int64_t>(op.getGroups()),
+                           .topGroups = static_cast<int64_t>(op.getTopGroups()),
+                           .topTwo = op.getGroupScore() == xf::GroupScore::TopTwo};
   SmallVector<Value> ins = {scores};
   SmallVector<int64_t> order = {0, 1, 2, 3};
   if (op.getBias()) {
@@ -51,16 +56,19 @@ FailureOr<Placer::Routed> Placer::route(xf::MoeOp op, Value x) {
     ins.push_back(*bias);
     order = {0, 2, 3, 4, 1};
   }
-  Type type = scores.getType();
-  auto table = cast<RankedTensorType>(type);
-  auto routed = call(kernels::buildRoute(module, routing), ins, {empty(table), empty(table), empty(perRow)}, order,
-                     {rows(sequence)});
+  auto table = cast<RankedTensorType>(scores.getType());
+  SmallVector<Value> outs = {empty(table), empty(table), empty(perRow)};
+  if (routing.groups != 1) {
+    auto ofGroups = activation(sequence, routing.groups, whole(routing.groups));
+    outs.append({empty(table), empty(ofGroups), empty(ofGroups)});
+    for (int64_t scratch = 0; scratch < 3; ++scratch)
+      order.push_back(static_cast<int64_t>(order.size()));
+  }
+  auto routed = call(kernels::buildRoute(module, routing), ins, outs, order, {rows(sequence)});
   return Routed{routed[0], routed[1]};
 }
 
 LogicalResult Placer::placeMoe(xf::MoeOp op) {
-  if (op.getGroups() != 1)
-    return op.emitOpError("chooses groups of experts first, which has no lowering to a mesh yet");
   const size_t layer = expertLayers++;
   auto x = placedInBlocks(op.getX(), op);
   if (failed(x))
@@ -113,6 +121,19 @@ FailureOr<Value> Placer::expertWeights(xf::MoeOp op, ArrayRef<SmallVector<Value>
                                          stored ? ArrayAttr() : builder.getArrayAttr(views)));
 }
 
+/// [0, n, d]: the pairs that the busiest region has of a row of the sequence, or of one token, are about n / d.
+static DenseI64ArrayAttr expectedPairs(Builder &builder, double pairs, bool sequence, int64_t most) {
+  constexpr int64_t largestDenominator = 8; // each is a parameter of the program
+  std::pair<int64_t, int64_t> best = {1, 1};
+  for (int64_t denominator = 1; denominator <= (sequence ? largestDenominator : 1); ++denominator) {
+    const int64_t numerator = std::clamp<int64_t>(std::llround(pairs * double(denominator)), 1, most * denominator);
+    auto error = [&](int64_t n, int64_t d) { return std::abs(double(n) / double(d) - pairs); };
+    if (error(numerator, denominator) < error(best.first, best.second))
+      best = {numerator, denominator};
+  }
+  return builder.getDenseI64ArrayAttr({0, best.first, best.second});
+}
+
 FailureOr<Placer::Regions> Placer::regionsOf(xf::MoeOp op, const ExpertPlan &plan) {
   SmallVector<SmallVector<Value>> in, out;
   SmallVector<Value> all;
@@ -124,10 +145,14 @@ FailureOr<Placer::Regions> Placer::regionsOf(xf::MoeOp op, const ExpertPlan &pla
   auto gate = cast<RankedTensorType>(op.getGates()[0].getType());
   const int64_t hidden = gate.getDimSize(1), height = mesh.height;
   Regions regions;
-  regions.shape = {.rows = rowLocal(isSequence(op.getResult())),
+  const bool sequence = isSequence(op.getResult());
+  regions.shape = {.rows = rowLocal(sequence),
                    .topK = static_cast<int64_t>(op.getTopK()),
                    .slots = plan.slots,
                    .rowsPerRegion = plan.rowsPerRegion};
+  const double pairs = sequence ? plan.blockPairs : plan.expectedPairs;
+  regions.expected = expectedPairs(builder, pairs > 0 ? pairs : static_cast<double>(regions.shape.perRow()), sequence,
+                                   regions.shape.perRow());
   regions.inner = roundUp(ceilDiv(gate.getDimSize(0), plan.rowsPerRegion), 2); // 16-bit rows are whole words
   Type element = matrixElement(all);
   if (!isa<FloatType>(element))
@@ -182,20 +207,24 @@ Value Placer::addPairs(Value x, Value choices, Value sum, const Regions &regions
   auto pairRows = [&](int64_t columns, Axis partial) {
     return empty(this->activation(sequence, perRow * columns, whole(perRow * columns), partial));
   };
-  Attribute pairCount = scalar(sequence ? ScalarKind::Rows : ScalarKind::Constant, perRow);
   auto list = [&](int64_t words, Type element) { return empty(tensor({words}, element, {whole(words)})); };
   auto listed = call(kernels::buildListPairs(module, shape), {choices},
                      {list(1 + shape.capacity(), builder.getI32Type()), list(shape.capacity(), f32())}, {0, 1, 2},
                      {rows(sequence), scalar(ScalarKind::RankY)});
+  // Kernels do as many pairs as there are.
+  Attribute most = scalar(sequence ? ScalarKind::Rows : ScalarKind::Constant, perRow);
+  auto counted = [&](const kernels::TileKernel &kernel, ArrayRef<Value> ins, Value out, ArrayRef<int64_t> order) {
+    return call(kernel, ins, {out}, order, {most}, regions.expected)[0];
+  };
   auto in = localShape(cast<RankedTensorType>(regions.gateUp.getType())),
        out = localShape(cast<RankedTensorType>(regions.down.getType()));
-  Value both = call(kernels::buildPairsIn(module, shape, in[1], in[2], elementOf(regions.gateUp)),
-                    {listed[0], x, regions.gateUp}, {pairRows(2 * inner, Axis::X)}, {0, 1, 2, 3}, {pairCount})[0];
+  Value both = counted(kernels::buildPairsIn(module, shape, in[1], in[2], elementOf(regions.gateUp)),
+                       {listed[0], x, regions.gateUp}, pairRows(2 * inner, Axis::X), {0, 1, 2, 3});
   both = allReduce(both, Axis::X, ReduceKind::Add);
-  Value hidden = call(kernels::buildGate(module, shape.capacity(), inner, activation), {both},
-                      {pairRows(inner, Axis::None)}, {0, 1}, {pairCount})[0];
-  return call(kernels::buildPairsOut(module, shape, out[1], out[2], elementOf(regions.down)),
-              {listed[0], listed[1], regions.down}, {hidden, sum}, {0, 1, 3, 2, 4}, {pairCount})[1];
+  Value hidden = counted(kernels::buildPairsGate(module, shape, inner, activation), {listed[0], listed[1], both},
+                         pairRows(inner, Axis::None), {0, 1, 2, 3});
+  return counted(kernels::buildPairsOut(module, shape, out[1], out[2], elementOf(regions.down)),
+                 {listed[0], hidden, regions.down}, sum, {0, 1, 2, 3});
 }
 
 LogicalResult Placer::placeRegions(xf::MoeOp op, Value x, const Routed &routed, const ExpertPlan &plan) {

@@ -91,7 +91,7 @@ private:
   }
   llvm::SmallVector<Value> call(const kernels::TileKernel &kernel, llvm::ArrayRef<Value> ins,
                                 llvm::ArrayRef<Value> outs, llvm::ArrayRef<int64_t> order,
-                                llvm::ArrayRef<mlir::Attribute> scalars);
+                                llvm::ArrayRef<mlir::Attribute> scalars, mlir::DenseI64ArrayAttr counted = {});
   /// `transposed`: stored out x in, as linear layers are.
   Value weight(llvm::ArrayRef<WeightPart> parts, grid::WeightOrder order, mlir::RankedTensorType type, bool transposed,
                const HeadLayout *heads = nullptr);
@@ -144,6 +144,7 @@ private:
     kernels::PairShape shape;
     int64_t inner = 0; // of an expert's inner dimension, on a core
     Value gateUp, down;
+    mlir::DenseI64ArrayAttr expected; // pairs, as counted calls have it
   };
   mlir::FailureOr<Regions> regionsOf(xf::MoeOp op, const ExpertPlan &plan);
   mlir::FailureOr<Value> expertWeights(xf::MoeOp op, llvm::ArrayRef<llvm::SmallVector<Value>> experts,

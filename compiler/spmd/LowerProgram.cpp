@@ -154,7 +154,7 @@ void Lowering::get(OpBuilder &b, int64_t level, const Slot &to, StringRef channe
 void Lowering::wait(OpBuilder &b) const { b.create<fabric::WaitOp>(b.getUnknownLoc()); }
 
 void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRef<Slot> operands,
-                          ArrayRef<Expr> scalars) const {
+                          ArrayRef<Expr> scalars, std::optional<Counted> counted) const {
   SmallVector<Attribute> operandAttributes, scalarAttributes;
   for (const Slot &slot : operands)
     operandAttributes.push_back(reference(slot, level));
@@ -172,8 +172,16 @@ void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRe
   };
   auto work = fabric::WorkAttr::get(context, counts[0] != 0, count(0), count(1), count(2), count(3), count(4), count(5),
                                     count(6));
-  b.create<fabric::KernelCallOp>(b.getUnknownLoc(), kernel, b.getArrayAttr(operandAttributes),
-                                 b.getArrayAttr(scalarAttributes), work);
+  auto call = b.create<fabric::KernelCallOp>(b.getUnknownLoc(), kernel, b.getArrayAttr(operandAttributes),
+                                             b.getArrayAttr(scalarAttributes), work, IntegerAttr(), fabric::ExprAttr(),
+                                             fabric::WorkAttr());
+  if (!counted)
+    return;
+  auto each = [&](size_t i) { return attribute(constant(counts[2 + 2 * i]), level); };
+  call.setCounted(counted->operand);
+  call.setMostAttr(attribute(counted->most, level));
+  call.setEachAttr(
+      fabric::WorkAttr::get(context, counts[0] != 0, each(0), each(1), each(2), each(3), each(4), each(5), each(6)));
 }
 
 std::string Lowering::use(const kernels::TileKernel &kernel) {
@@ -182,6 +190,16 @@ std::string Lowering::use(const kernels::TileKernel &kernel) {
 }
 
 // ---- ops ------------------------------------------------------------------------------------------------------
+
+Expr Lowering::expectedCount(grid::CallOp op) {
+  const int64_t numerator = (*op.getCounted())[1], denominator = (*op.getCounted())[2];
+  if (cast<grid::ScalarAttr>(op.getScalars()[0]).getKind() == grid::ScalarKind::Constant)
+    return constant(place::ceilDiv(numerator, denominator));
+  if (denominator == 1)
+    return {fabric::Source::Param, param("rows", {mesh.height}), numerator, 0};
+  return {fabric::Source::Param, param("rows/" + std::to_string(denominator), {mesh.height, denominator}), numerator,
+          0};
+}
 
 void Lowering::lowerCall(grid::CallOp op, std::vector<Step> &steps) {
   SmallVector<Slot> all, ordered;
@@ -196,11 +214,17 @@ void Lowering::lowerCall(grid::CallOp op, std::vector<Step> &steps) {
   auto scalars = llvm::to_vector(op.getScalars().getAsRange<grid::ScalarAttr>());
   std::string kernel = op.getKernel().str();
   param("rows", {mesh.height});
+  std::optional<std::pair<int64_t, Expr>> counted;
+  if (op.getCounted())
+    counted = {(*op.getCounted())[0], expectedCount(op)};
   Emit emit = [=, this](OpBuilder &b, int64_t level) {
     SmallVector<Expr> expressions;
     for (grid::ScalarAttr attribute : scalars)
       expressions.push_back(scalar(attribute, level));
-    kernelCall(b, level, kernel, ordered, expressions);
+    if (!counted)
+      return kernelCall(b, level, kernel, ordered, expressions);
+    const Counted actual{counted->first, std::exchange(expressions[0], counted->second)};
+    kernelCall(b, level, kernel, ordered, expressions, actual);
   };
   steps.push_back({opName(op), "kernel", {{allCores(), std::move(emit)}}});
 }

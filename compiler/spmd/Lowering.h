@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 
 namespace weft::spmd {
 
@@ -148,9 +149,17 @@ private:
   void put(mlir::OpBuilder &b, int64_t level, const Slot &from, llvm::StringRef channel, const Expr &bytes) const;
   void get(mlir::OpBuilder &b, int64_t level, const Slot &to, llvm::StringRef channel, const Expr &bytes) const;
   void wait(mlir::OpBuilder &b) const;
+  /// What stands in the first word of operand `operand` when the program computes; scalars[0] is what is expected
+  /// there.
+  struct Counted {
+    int64_t operand = 0;
+    Expr most;
+  };
   /// A call whose rows in use are scalars[0] if that is a parameter.
   void kernelCall(mlir::OpBuilder &b, int64_t level, llvm::StringRef kernel, llvm::ArrayRef<Slot> operands,
-                  llvm::ArrayRef<Expr> scalars) const;
+                  llvm::ArrayRef<Expr> scalars, std::optional<Counted> counted = {}) const;
+  /// What a counted call's first scalar is taken to be where nothing is computed.
+  Expr expectedCount(grid::CallOp op);
   std::string use(const kernels::TileKernel &kernel);
 
   mlir::ModuleOp module;

@@ -249,8 +249,14 @@ def Fabric_ReduceIntoOp : Fabric_Op<"reduce_into", [Fabric_InTask]> {
 }
 def Fabric_KernelCallOp : Fabric_Op<"kernel_call", [Fabric_InTask]> {
   let summary = "runs a tile kernel on buffers of the core";
-  let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$operands, ArrayAttr:$scalars, Fabric_WorkAttr:$work);
-  let assemblyFormat = "$kernel $operands $scalars $work attr-dict";
+  let description = [{
+    `counted` is an operand whose first word, at least 1 and at most `most`, takes the first scalar's place where the program
+    computes; the work is `each` for each that it is more.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$operands, ArrayAttr:$scalars, Fabric_WorkAttr:$work,
+                       OptionalAttr<I64Attr>:$counted, OptionalAttr<Fabric_ExprAttr>:$most,
+                       OptionalAttr<Fabric_WorkAttr>:$each);
+  let assemblyFormat = "$kernel $operands $scalars $work (`counted` $counted^ `most` $most `each` $each)? attr-dict";
   let hasVerifier = 1;
 }
 def Fabric_WaitOp : Fabric_Op<"wait", [Fabric_InTask]> {

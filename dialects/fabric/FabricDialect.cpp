@@ -186,6 +186,8 @@ LogicalResult KernelCallOp::verify() {
     return emitOpError("operands must be #fabric.ref");
   if (!llvm::all_of(getScalars(), llvm::IsaPred<ExprAttr>))
     return emitOpError("scalars must be #fabric.expr");
+  if (getCounted() && (!getMost() || !getEach() || *getCounted() >= getOperands().size() || getScalars().empty()))
+    return emitOpError("counts what no operand has, or does not say how much more it asks for");
   return success();
 }
 

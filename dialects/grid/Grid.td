@@ -265,13 +265,19 @@ def Grid_CallOp : Grid_Op<"call", [AttrSizedOperandSegments]> {
 
     - G4: results have the types of outs.
     - G5: `order` is a permutation of all operands.
+
+    `counted` = [buffer, numerator, denominator]: the kernel's first scalar, m, is the first word of its buffer of this number, at
+    least 1 and at most what the scalar says otherwise. Where nothing is computed, m is taken to be numerator / denominator
+    for each row of the sequence on a core.
+
+    - G17: a counted call's buffer has i32 words, and its first scalar counts rows or is a constant.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<Grid_Tensor>:$ins, Variadic<Grid_Tensor>:$outs,
-                       DenseI64ArrayAttr:$order, ArrayAttr:$scalars);
+                       DenseI64ArrayAttr:$order, ArrayAttr:$scalars, OptionalAttr<DenseI64ArrayAttr>:$counted);
   let results = (outs Variadic<Grid_Tensor>:$results);
   let assemblyFormat = [{
     $kernel `ins` `(` ($ins^ `:` type($ins))? `)` `outs` `(` $outs `:` type($outs) `)` `order` $order `scalars` $scalars
-    attr-dict `:` type($results)
+    (`counted` $counted^)? attr-dict `:` type($results)
   }];
   let hasVerifier = 1;
 }

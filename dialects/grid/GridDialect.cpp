@@ -442,6 +442,17 @@ LogicalResult CallOp::verify() {
   for (Attribute scalar : getScalars())
     if (!isa<ScalarAttr>(scalar))
       return emitOpError("scalars must be #grid.scalar");
+  if (auto counted = getCounted()) { // G17
+    auto isWord = [&](int64_t buffer) {
+      return buffer >= 0 && buffer < static_cast<int64_t>(getOrder().size()) &&
+             cast<RankedTensorType>(getOperand(getOrder()[buffer]).getType()).getElementType().isInteger(32);
+    };
+    auto first = getScalars().empty() ? ScalarAttr() : cast<ScalarAttr>(getScalars()[0]);
+    if (counted->size() != 3 || !isWord((*counted)[0]) || (*counted)[1] < 1 || (*counted)[2] < 1 || !first ||
+        (first.getKind() != ScalarKind::Rows && first.getKind() != ScalarKind::Constant))
+      return emitOpError(
+          "G17: a counted call needs a buffer of words, a positive ratio and a first scalar that counts");
+  }
   return verifyLayouts(*this);
 }
 

@@ -44,6 +44,7 @@ private:
   Result<Range> term(const pkg::RingTerm &term) const;
   Result<void> transfer(const pkg::InstrT &instr) const;
   Result<void> call(const pkg::InstrT &instr) const;
+  Result<void> counted(const pkg::InstrT &instr, const pkg::KernelT &kernel) const;
   Result<void> work(const pkg::WorkT &work) const;
   ExprScope scope() const { return {package, program, &members, &counts}; }
 
@@ -151,7 +152,25 @@ Result<void> TaskChecker::call(const pkg::InstrT &instr) const {
       return range.takeError();
   if (!instr.work)
     return error("kernel {}: no work", kernel.name);
+  if (instr.counted >= 0)
+    if (Result<void> ok = counted(instr, kernel); !ok)
+      return ok;
   return work(*instr.work);
+}
+
+Result<void> TaskChecker::counted(const pkg::InstrT &instr, const pkg::KernelT &kernel) const {
+  if (size_t(instr.counted) >= instr.operands.size() || kernel.operand_bytes[size_t(instr.counted)] < sizeof(int32_t))
+    return error("kernel {}: operand {} holds no count", kernel.name, instr.counted);
+  if (!kernel.probe || kernel.probe->rows_scalar < 0 || !instr.each)
+    return error("kernel {}: a count, but no scalar or no work for it", kernel.name);
+  if (Result<Range> most = value(instr.count, INT32_MAX, "most"); !most)
+    return most.takeError();
+  for (const auto *expr :
+       {&instr.each->macs, &instr.each->alu, &instr.each->special, &instr.each->load_bytes, &instr.each->store_bytes,
+        &instr.each->vectors, &instr.each->descriptors, &instr.each->activations})
+    if (*expr && (*expr)->source() != pkg::Source::Constant)
+      return error("kernel {}: the work for each is no constant", kernel.name);
+  return work(*instr.each);
 }
 
 Result<void> TaskChecker::instr(const pkg::InstrT &instr) {

@@ -187,6 +187,15 @@ Result<void> Decoder::instr(const pkg::InstrT &instr, std::vector<uint32_t> &loo
     if (auto ok = work(*instr.work, depth); !ok)
       return ok;
   }
+  if (instr.kind == InstrKind::Call && instr.counted >= 0) {
+    if (uint32_t(instr.counted) >= instr.operands.size() || image.kernelRows[instr.kernel] < 0 || !instr.each ||
+        package.kernels[instr.kernel]->operand_bytes[uint32_t(instr.counted)] < sizeof(int32_t))
+      return bad(fmt::format("a count in operand {} that is no m", instr.counted));
+    code.counted = instr.counted;
+    code.each = static_cast<uint32_t>(image.works.size());
+    if (auto ok = work(*instr.each, depth); !ok)
+      return ok;
+  }
   if (instr.kind == InstrKind::LoopBegin) {
     loops.push_back(index);
     image.loopDepth = std::max(image.loopDepth, depth + 1);

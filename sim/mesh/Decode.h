@@ -32,6 +32,8 @@ struct InstrCode {
   uint32_t channel = 0, channelOut = 0, kernel = 0;
   uint32_t match = 0; // LoopBegin, LoopEnd: the other one
   uint32_t work = none;
+  int32_t counted = -1;    // of a call: the operand that holds m, which `count` bounds
+  uint32_t each = none;    // in ProgramImage::works: for each that m is more
   Range operands, scalars; // in ProgramImage::operands, ::scalars
   pkg::Expr bytes, count;
 };

@@ -78,6 +78,8 @@ private:
   // Operands
   int64_t evaluate(const pkg::Expr &expr, uint32_t core) const;
   int64_t addressOf(const OperandCode &operand, uint32_t core) const;
+  /// m of a call: what its operand holds if it counts, else what the scalar says.
+  int64_t rowsOf(uint32_t core, const InstrCode &instr) const;
   uint64_t kernelCycles(uint32_t core, const InstrCode &instr);
   /// Bytes of SRAM that a transfer moves.
   struct Extent {

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 
 namespace weft::sim {
@@ -115,22 +117,51 @@ bool Execution::claimFree(uint32_t core, uint32_t begin, uint32_t end, bool read
 
 // ---- kernels ----------------------------------------------------------------------------------------------------
 
+int64_t Execution::rowsOf(uint32_t core, const InstrCode &instr) const {
+  const int32_t rows = image.kernelRows[instr.kernel];
+  if (rows < 0)
+    return 1;
+  if (!sram || instr.counted < 0)
+    return evaluate(image.scalars[instr.scalars.begin + static_cast<uint32_t>(rows)], core);
+  const OperandCode &operand = image.operands[instr.operands.begin + static_cast<uint32_t>(instr.counted)];
+  int32_t count = 0;
+  std::memcpy(&count, sram->core(core).data() + addressOf(operand, core), sizeof count); // call() has checked it
+  return std::max<int64_t>(std::min<int64_t>(count, evaluate(instr.count, core)), 1);
+}
+
+/// `each` more than once or less often than `work` has it.
+static void addWork(hw::KernelWork &work, const WorkCode &each, int64_t times) {
+  auto add = [&](auto &amount, const pkg::Expr &one) {
+    amount += static_cast<uint64_t>(times * one.add()); // modulo 2^64 where it is negative
+  };
+  add(work.macs, each.macs);
+  add(work.alu, each.alu);
+  add(work.special, each.special);
+  add(work.loadBytes, each.loadBytes);
+  add(work.storeBytes, each.storeBytes);
+  add(work.vectors, each.vectors);
+  add(work.descriptors, each.descriptors);
+}
+
 uint64_t Execution::kernelCycles(uint32_t core, const InstrCode &instr) {
   if (options.kernelCosts) {
-    const int32_t rows = image.kernelRows[instr.kernel];
-    Result<uint64_t> cycles = options.kernelCosts(
-        instr.kernel, rows < 0 ? 1 : evaluate(image.scalars[instr.scalars.begin + static_cast<uint32_t>(rows)], core));
+    Result<uint64_t> cycles = options.kernelCosts(instr.kernel, rowsOf(core, instr));
     if (cycles)
       return *cycles;
     fail(core, cycles.error().message);
     return 0;
   }
-  const hw::KernelWork work = kernelWork(image, instr, [&](const pkg::Expr &expr) {
+  hw::KernelWork work = kernelWork(image, instr, [&](const pkg::Expr &expr) {
     int64_t value = evaluate(expr, core);
     if (value < 0)
       fail(core, fmt::format("asks for a negative amount of work ({})", value));
     return static_cast<uint64_t>(value);
   });
+  if (sram && instr.counted >= 0) {
+    const auto m = static_cast<uint32_t>(image.kernelRows[instr.kernel]);
+    addWork(work, image.works[instr.each],
+            rowsOf(core, instr) - evaluate(image.scalars[instr.scalars.begin + m], core));
+  }
   return failure ? 0 : options.coreModel->kernelCycles(work);
 }
 
@@ -178,6 +209,8 @@ void Execution::callKernel(uint32_t core, const InstrCode &instr) {
   }
   for (uint32_t i = 0; i < scalarCount; ++i)
     scalars[i] = evaluate(image.scalars[instr.scalars.begin + i], core);
+  if (instr.counted >= 0)
+    scalars[static_cast<uint32_t>(image.kernelRows[instr.kernel])] = rowsOf(core, instr);
   if (options.runKernel) {
     Result<uint64_t> instructions = options.runKernel(instr.kernel, memory, std::span(operands).first(operandCount),
                                                       std::span(scalars).first(scalarCount));

@@ -20,6 +20,24 @@
 
 namespace weft::test {
 
+std::vector<Bytes> runProgram(const runtime::Package &package, const std::vector<Bytes> &inputs, bool simulate) {
+  tools::DeviceOptions deviceOptions;
+  deviceOptions.costCache = "none";
+  deviceOptions.simulateKernels = simulate;
+  auto device = take(tools::makeLoadedEngine(package, deviceOptions));
+  runtime::Launch launch{"main", 1, {}};
+  REQUIRE(package.programs.at(0)->inputs.size() == inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    launch.inputs.emplace_back();
+    launch.inputs.back().name = package.programs[0]->inputs[i]->name;
+    launch.inputs.back().bytes = inputs[i];
+  }
+  std::vector<Bytes> results;
+  for (runtime::LaunchOutput &output : take(device->run(launch)).outputs)
+    results.push_back(std::move(output.bytes));
+  return results;
+}
+
 TensorCase::TensorCase(const std::string &text) {
   static int count = 0;
   path = std::filesystem::temp_directory_path() /
@@ -48,22 +66,7 @@ std::vector<Bytes> TensorCase::run(MeshSize mesh, const std::vector<Bytes> &inpu
   options.meshWidth = mesh.width;
   options.meshHeight = mesh.height;
   compilation = take(compiler::compile(options));
-  tools::DeviceOptions deviceOptions;
-  deviceOptions.costCache = "none";
-  deviceOptions.simulateKernels = simulate;
-  const runtime::Package &package = *compilation.package;
-  auto device = take(tools::makeLoadedEngine(package, deviceOptions));
-  runtime::Launch launch{"main", 1, {}};
-  REQUIRE(package.programs.at(0)->inputs.size() == inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    launch.inputs.emplace_back();
-    launch.inputs.back().name = package.programs[0]->inputs[i]->name;
-    launch.inputs.back().bytes = inputs[i];
-  }
-  std::vector<Bytes> results;
-  for (runtime::LaunchOutput &output : take(device->run(launch)).outputs)
-    results.push_back(std::move(output.bytes));
-  return results;
+  return runProgram(*compilation.package, inputs, simulate);
 }
 
 template <typename T> static void fill(Bytes &bytes, std::mt19937 &random, bool wild) {
@@ -81,6 +84,14 @@ template <typename T> static void fill(Bytes &bytes, std::mt19937 &random, bool 
   }
 }
 
+/// Numbers of f16 around zero.
+static void fillShort(Bytes &bytes, std::mt19937 &random) {
+  for (size_t at = 0; at + 2 <= bytes.size(); at += 2) {
+    const uint16_t value = ((random() % 2) << 15) | (random() % 0x4000); // below 2
+    std::memcpy(bytes.data() + at, &value, sizeof value);
+  }
+}
+
 std::vector<Bytes> randomInputs(const std::vector<graph::TensorSpec> &specs, std::mt19937 &random, bool wild) {
   std::vector<Bytes> inputs;
   for (const graph::TensorSpec &spec : specs) {
@@ -93,6 +104,10 @@ std::vector<Bytes> randomInputs(const std::vector<graph::TensorSpec> &specs, std
       fill<int64_t>(bytes, random, wild);
     else if (spec.dtype == "int32")
       fill<int32_t>(bytes, random, wild);
+    else if (spec.dtype == "int8")
+      fill<int8_t>(bytes, random, wild);
+    else if (spec.dtype == "float16")
+      fillShort(bytes, random);
     else if (spec.dtype == "bool")
       for (std::byte &byte : bytes)
         byte = std::byte(random() % 2);
@@ -121,6 +136,8 @@ void checkClose(const Bytes &seen, const Bytes &expected, const std::string &dty
     compare<float>(seen, expected, rtol, atol);
   else if (dtype == "float64")
     compare<double>(seen, expected, rtol, atol);
+  else if (dtype == "float16")
+    compare<_Float16>(seen, expected, rtol, atol);
   else
     CHECK(seen == expected);
 }

@@ -139,3 +139,63 @@ TEST_CASE("gathers, loops and constants") {
       return %g, %loop, %k : tensor<5x6xf32>, tensor<8x6xf32>, tensor<3xf32>
     })");
 }
+
+TEST_CASE("a table that is looked up in by its own values") {
+  check(R"(
+    func.func @main(%t: tensor<7xi64> {xf.dtype = "int64"}) -> (tensor<7xi64> {xf.dtype = "int64"}) {
+      %c7 = arith.constant 7 : i64
+      %e = tensor.empty() : tensor<7xi64>
+      %g = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+          ins(%t : tensor<7xi64>) outs(%e : tensor<7xi64>) {
+        ^bb0(%id: i64, %o: i64):
+          %r = arith.remui %id, %c7 : i64
+          %row = arith.index_cast %r : i64 to index
+          %v = tensor.extract %t[%row] : tensor<7xi64>
+          linalg.yield %v : i64
+      } -> tensor<7xi64>
+      return %g : tensor<7xi64>
+    })");
+}
+
+TEST_CASE("one positive half of each core") {
+  check(R"(
+    func.func @main(%a: tensor<4x4xf16> {xf.dtype = "float16"}) -> (tensor<4x4xf16> {xf.dtype = "float16"}) {
+      %zero = arith.constant 0.0 : f16
+      %e = tensor.empty() : tensor<4x4xf16>
+      %y = linalg.map ins(%a : tensor<4x4xf16>) outs(%e : tensor<4x4xf16>) (%x: f16) {
+        %c = arith.cmpf ogt, %x, %zero : f16
+        %s = arith.select %c, %x, %zero : f16
+        linalg.yield %s : f16
+      }
+      return %y : tensor<4x4xf16>
+    })");
+}
+
+TEST_CASE("calls, tiles, and gathers and scatters of slices") {
+  check(R"(
+    func.func private @twice(%x: tensor<7x6xf32>) -> tensor<7x6xf32> {
+      %y = arith.addf %x, %x : tensor<7x6xf32>
+      return %y : tensor<7x6xf32>
+    }
+    func.func @main(%a: tensor<7x6xf32> {xf.dtype = "float32"}, %n: tensor<2x3x1xi64> {xf.dtype = "int64"},
+                    %u: tensor<2x3x6xf32> {xf.dtype = "float32"})
+        -> (tensor<7x6xf32> {xf.dtype = "float32"}, tensor<2x2x4x3xf32> {xf.dtype = "float32"},
+            tensor<7x6xf32> {xf.dtype = "float32"}, tensor<2x3x6xf32> {xf.dtype = "float32"},
+            tensor<2x3x1x6xf32> {xf.dtype = "float32"}, tensor<7x6xf32> {xf.dtype = "float32"}) {
+      %t = call @twice(%a) : (tensor<7x6xf32>) -> tensor<7x6xf32>
+      %pad = arith.constant 0.5 : f32
+      %d = tensor.empty() : tensor<2x2x4x3xf32>
+      %p = tensor.pack %a padding_value(%pad : f32) inner_dims_pos = [0, 1] inner_tiles = [4, 3] into %d
+          : tensor<7x6xf32> -> tensor<2x2x4x3xf32>
+      %e = tensor.empty() : tensor<7x6xf32>
+      %q = tensor.unpack %p inner_dims_pos = [0, 1] inner_tiles = [4, 3] into %e : tensor<2x2x4x3xf32> -> tensor<7x6xf32>
+      %six = arith.constant dense<6> : tensor<2x3x1xi64>
+      %m = arith.minui %n, %six : tensor<2x3x1xi64>
+      %g = tensor.gather %a[%m] gather_dims([0]) : (tensor<7x6xf32>, tensor<2x3x1xi64>) -> tensor<2x3x6xf32>
+      %h = tensor.gather %a[%m] gather_dims([0]) : (tensor<7x6xf32>, tensor<2x3x1xi64>) -> tensor<2x3x1x6xf32>
+      %s = tensor.scatter %u into %a[%m] scatter_dims([0]) unique
+          : (tensor<2x3x6xf32>, tensor<7x6xf32>, tensor<2x3x1xi64>) -> tensor<7x6xf32>
+      return %t, %p, %q, %g, %h, %s : tensor<7x6xf32>, tensor<2x2x4x3xf32>, tensor<7x6xf32>, tensor<2x3x6xf32>,
+          tensor<2x3x1x6xf32>, tensor<7x6xf32>
+    })");
+}

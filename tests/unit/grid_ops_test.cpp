@@ -215,7 +215,7 @@ void OpsTest::ring(Axis axis, int64_t count) {
     Attribute rows = grid::ScalarAttr::get(grid.builder.getContext(), grid::ScalarKind::Constant, rowsLocal);
     auto call = grid.builder.create<grid::CallOp>(location, TypeRange(type), add.name, ValueRange(current),
                                                   ValueRange(loop.getRegionIterArg(1)), ArrayRef<int64_t>{1, 0},
-                                                  grid.builder.getArrayAttr(rows));
+                                                  grid.builder.getArrayAttr(rows), DenseI64ArrayAttr());
     grid.builder.create<scf::YieldOp>(location, ValueRange{next, call.getResult(0)});
   }
   auto come = [=, this](const Core &core, int64_t steps, int64_t i) {

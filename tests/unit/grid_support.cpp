@@ -173,7 +173,8 @@ void GridProgram::copyInto(Value from, Value to, bool rows) {
   Attribute scalar = grid::ScalarAttr::get(
       builder.getContext(), rows ? grid::ScalarKind::Rows : grid::ScalarKind::Constant, rows ? 1 : local[0]);
   builder.create<grid::CallOp>(builder.getUnknownLoc(), TypeRange(to.getType()), kernel.name, ValueRange(from),
-                               ValueRange(to), ArrayRef<int64_t>{0, 1}, builder.getArrayAttr(scalar));
+                               ValueRange(to), ArrayRef<int64_t>{0, 1}, builder.getArrayAttr(scalar),
+                               DenseI64ArrayAttr());
 }
 
 Value GridProgram::copied(Value from, RankedTensorType type) {

@@ -80,6 +80,71 @@ TEST_CASE("the best experts are chosen, of equal ones the earlier, and weighed",
         }
 }
 
+TEST_CASE("the best groups are chosen first, then their best experts", "[kernels]") {
+  constexpr int64_t rows = 3;
+  struct Case {
+    int64_t experts, groups, topGroups, topK;
+    bool topTwo;
+  };
+  for (auto [experts, groups, topGroups, topK, topTwo] : {Case{4, 2, 1, 1, false},
+                                                          {4, 2, 1, 2, true},
+                                                          {12, 4, 2, 3, true},
+                                                          {12, 3, 2, 5, false},
+                                                          {9, 9, 3, 2, false},
+                                                          {40, 8, 4, 6, true}})
+    for (bool biased : {false, true}) {
+      Routing routing{.rows = rows,
+                      .experts = experts,
+                      .topK = topK,
+                      .bias = {},
+                      .groups = groups,
+                      .topGroups = topGroups,
+                      .topTwo = topTwo};
+      if (biased)
+        routing.bias = Element::F32;
+      Suite suite;
+      TileKernel kernel = buildRoute(*suite, routing);
+      suite.compile();
+      std::mt19937 random(54);
+      const int64_t members = experts / groups;
+      for (int64_t m = 1; m <= rows; ++m) {
+        INFO(kernel.name << " m " << m);
+        Buffer<float> scores(rows * experts), weights(rows * experts, 6.0F),
+            ranks = weights, sums(rows, 6.0F), bias(experts, random), choice = weights, best(rows * groups),
+            places(rows * groups);
+        for (float &score : scores)
+          score = static_cast<float>(random() % 7 + 1) / 8; // many are equal
+        for (float &each : bias)
+          each = static_cast<float>(random() % 5) / 8;
+        if (biased)
+          suite.call(kernel, {m}, scores, weights, ranks, sums, bias, choice, best, places);
+        else
+          suite.call(kernel, {m}, scores, weights, ranks, sums, choice, best, places);
+        for (int64_t i = 0; i < rows; ++i) {
+          auto chosenBy = [&](int64_t e) { return scores[i * experts + e] + (biased ? bias[e] : 0); };
+          std::vector<std::pair<float, int64_t>> byGroup, byExpert; // smaller is better
+          for (int64_t group = 0; group < groups; ++group) {
+            std::vector<float> inGroup;
+            for (int64_t e = group * members; e < (group + 1) * members; ++e)
+              inGroup.push_back(chosenBy(e));
+            std::sort(inGroup.rbegin(), inGroup.rend());
+            byGroup.emplace_back(-(inGroup[0] + (topTwo ? inGroup[1] : 0)), group);
+          }
+          std::sort(byGroup.begin(), byGroup.end());
+          for (int64_t g = 0; g < topGroups; ++g)
+            for (int64_t e = byGroup[g].second * members; e < (byGroup[g].second + 1) * members; ++e)
+              byExpert.emplace_back(-chosenBy(e), e);
+          std::sort(byExpert.begin(), byExpert.end());
+          std::vector<float> expected(experts);
+          for (int64_t e = 0; e < topK; ++e)
+            expected[byExpert[e].second] = scores[i * experts + byExpert[e].second];
+          for (int64_t e = 0; e < experts; ++e)
+            REQUIRE(weights[i * experts + e] == (i < m ? expected[e] : 6.0F));
+        }
+      }
+    }
+}
+
 TEST_CASE("what an expert gives is added with its weight", "[kernels]") {
   constexpr int64_t rows = 3, experts = 5, expert = 2;
   for (int64_t n : {1, 7, 44}) {

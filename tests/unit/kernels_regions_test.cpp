@@ -52,7 +52,8 @@ TEST_CASE("each expert of a row gets its place in the least busy region", "[kern
           std::iota(order.begin(), order.end(), 0);
           std::shuffle(order.begin(), order.end(), random);
           for (int64_t e = 0; e < experts; ++e)
-            ranks[row * experts + e] = row == 2 ? 0.0F : float(order[e]); // as NaN scores have it, all may seem the best
+            ranks[row * experts + e] =
+                row == 2 ? 0.0F : float(order[e]); // as NaN scores have it, all may seem the best
         }
         suite.call(kernel, {m}, ranks, weights, places, choices, pairs);
         std::vector<int64_t> busy(regionCount);
@@ -101,7 +102,8 @@ TEST_CASE("a region lists the pairs that are its own", "[kernels]") {
             for (int64_t i = 0; i < topK; ++i) {
               const int64_t place = i < std::ssize(free) && random() % 5 ? free[i] : -1;
               choices[row * 2 * topK + i] = float(place);
-              if (row < m && place >= 0 && place / slots == rank / rowsPerRegion && std::ssize(expected) < shape.capacity()) {
+              if (row < m && place >= 0 && place / slots == rank / rowsPerRegion &&
+                  std::ssize(expected) < shape.capacity()) {
                 expected.push_back(int32_t(place % slots * rows + row));
                 shares.push_back(choices[row * 2 * topK + topK + i]);
               }
@@ -150,23 +152,22 @@ TEST_CASE("pairs are multiplied by the matrices of their experts", "[kernels]") 
             for (int64_t j = 0; j < n; ++j) {
               double exact = i < m ? 0 : 6, size = 0;
               for (int64_t c = 0; i < count && c < k; ++c) {
-                const double term = double(x[pairs[1 + i] % rows * k + c]) * w.wide[(pairs[1 + i] / rows * k + c) * n + j];
+                const double term =
+                    double(x[pairs[1 + i] % rows * k + c]) * w.wide[(pairs[1 + i] / rows * k + c) * n + j];
                 exact += term;
                 size += std::abs(term);
               }
               isNear(products[i * n + j], exact, size);
             }
 
-          Buffer<float> shares(capacity, random), hidden(capacity * k, random), h = hidden, sum(rows * n, random),
-              before = sum;
-          call(out, pairs, shares, hidden)(sum);
+          Buffer<float> h(capacity * k, random), sum(rows * n, random), before = sum;
+          call(out, pairs, h)(sum);
           for (int64_t row = 0; row < rows; ++row)
             for (int64_t j = 0; j < n; ++j) {
               double exact = before[row * n + j], size = std::abs(exact);
               for (int64_t i = 0; i < count; ++i)
                 for (int64_t c = 0; pairs[1 + i] % rows == row && c < k; ++c) {
-                  const double term =
-                      double(shares[i]) * h[i * k + c] * w.wide[(pairs[1 + i] / rows * k + c) * n + j];
+                  const double term = double(h[i * k + c]) * w.wide[(pairs[1 + i] / rows * k + c) * n + j];
                   exact += term;
                   size += std::abs(term);
                 }
@@ -174,4 +175,28 @@ TEST_CASE("pairs are multiplied by the matrices of their experts", "[kernels]") 
             }
         }
     }
+}
+
+TEST_CASE("pairs are gated and weighed", "[kernels]") {
+  std::mt19937 random(64);
+  const PairShape shape{.rows = 4, .topK = 2, .slots = 2, .rowsPerRegion = 1};
+  const int64_t capacity = shape.capacity();
+  for (int64_t n : {1, 10, 37}) {
+    Suite suite;
+    TileKernel gate = buildGate(*suite, capacity, n, Activation::Silu),
+               pairsGate = buildPairsGate(*suite, shape, n, Activation::Silu);
+    suite.compile();
+    for (int64_t count = 0; count <= capacity; ++count)
+      for (int64_t m : {std::max<int64_t>(count, 1), capacity}) {
+        INFO(pairsGate.name << " count " << count << " m " << m);
+        Buffer<int32_t> pairs(1 + capacity);
+        pairs[0] = int32_t(count);
+        Buffer<float> weights(capacity, random), gu(capacity * 2 * n, random), hidden(capacity * n, 6.0F),
+            gated = hidden;
+        suite.call(gate, {capacity}, gu, gated);
+        suite.call(pairsGate, {m}, pairs, weights, gu, hidden);
+        for (int64_t i = 0; i < capacity * n; ++i)
+          REQUIRE(hidden[i] == (i < count * n ? weights[i / n] * gated[i] : 6.0F));
+      }
+  }
 }

@@ -215,6 +215,12 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildSpreadColumns(module, {.rows = rows, .n = 3, .extent = 8});
     buildRoute(module, {.rows = rows, .experts = 8, .topK = 2, .normalize = true, .bias = weight});
     buildAddWeighted(module, rows, 44, 8, 3);
+    const PairShape pairs{.rows = rows, .topK = 2, .slots = 3, .rowsPerRegion = 2};
+    buildChoosePlaces(module, pairs, 8, 4, 2);
+    buildListPairs(module, pairs);
+    buildPairsIn(module, pairs, 24, 44, weight);
+    buildPairsGate(module, pairs, 22, Activation::Silu);
+    buildPairsOut(module, pairs, 22, 24, weight);
     buildGroupSquares(module, columns);
     buildGroupScale(module, columns, 16, 1e-6, weight, 1.0);
   }

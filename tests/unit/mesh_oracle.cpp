@@ -3,7 +3,9 @@
 #include "mesh_oracle_state.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
+#include <utility>
 
 namespace weft::test {
 namespace {
@@ -259,8 +261,16 @@ private:
         operands.push_back(address(*operand, core));
       for (const pkg::Expr &scalar : instr.scalars)
         scalars.push_back(value(scalar, core));
+      int64_t macs = value(*instr.work->macs, core);
+      if (instr.counted >= 0) {
+        int64_t &m = scalars[size_t(package.kernels[instr.kernel]->probe->rows_scalar)];
+        int32_t count = 0;
+        std::memcpy(&count, operands[size_t(instr.counted)], sizeof count);
+        const int64_t actual = std::clamp<int64_t>(count, 1, value(*instr.count, core));
+        macs += (actual - std::exchange(m, actual)) * instr.each->macs->add();
+      }
       setup.kernels.at(package.kernels[instr.kernel]->name)(operands.data(), scalars.data());
-      return static_cast<uint64_t>(value(*instr.work->macs, core));
+      return static_cast<uint64_t>(macs);
     }
     default:
       return 0;

@@ -152,6 +152,22 @@ TEST_CASE("checkPackage finds what a device could not bear") {
     CHECK(checkPackage(good));
   }
   auto code = [](Package &p) -> auto & { return p.programs[0]->tasks[0]->instrs; };
+  auto counted = [&](Package &p) -> pkg::InstrT & {
+    pkg::InstrT &call = *code(p)[3];
+    call.counted = 1;
+    *call.count = test::constant(8);
+    call.each = std::make_unique<pkg::WorkT>(*call.work);
+    for (auto *each : {&call.each->macs, &call.each->alu, &call.each->load_bytes, &call.each->store_bytes})
+      *each = test::expr(pkg::Source::Constant, 0, 0, 2);
+    return call;
+  };
+  {
+    Package good = test::makePackage();
+    counted(good);
+    Result<void> checked = checkPackage(good);
+    INFO((checked ? "" : checked.error().message));
+    CHECK(checked);
+  }
   auto sums = [](Package &p) -> auto & { return p.programs[0]->channels[3]->flows; };
   const std::vector<Case> cases = {
       {"outside 1 to", [](Package &p) { p.model->max_seq = 0; }},
@@ -267,6 +283,18 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"with a stride", [](Package &p) { p.weights[0]->row_stride = 4; }},
       {"do not fit buffer w", [](Package &p) { p.weights[0]->offset = 48; }},
       {"do not fit buffer w", [](Package &p) { p.weights[0]->row_stride = 0xfffffff0; }},
+      {"row 2 of cores, of 2", [](Package &p) { p.weights[0]->core_rows = {2}; }},
+      {"row 0 of cores, of 2, is none or out of order", [](Package &p) { p.weights[0]->core_rows = {1, 0}; }},
+      {"row 1 of cores, of 2, is none or out of order", [](Package &p) { p.weights[0]->core_rows = {1, 1}; }},
+      {"operand 2 holds no count", [&](Package &p) { code(p)[3]->counted = 2; }},
+      {"but no scalar or no work", [&](Package &p) { code(p)[3]->counted = 1; }},
+      {"but no scalar or no work",
+       [&](Package &p) {
+         counted(p);
+         p.kernels[0]->probe->rows_scalar = -1;
+       }},
+      {"most", [&](Package &p) { *counted(p).count = test::constant(-1); }},
+      {"is no constant", [&](Package &p) { counted(p).each->macs = test::expr(pkg::Source::Param, 0, 1, 0); }},
       {"row index has 3", [](Package &p) { p.weights[0]->row_index.pop_back(); }},
       {"row index holds 4", [](Package &p) { p.weights[0]->row_index[0] = 4; }},
       {"column index holds 4", [](Package &p) { p.weights[0]->transposed = true; }},

@@ -85,15 +85,26 @@ private:
   std::optional<Engine> engine;
 };
 
-void checkFixture(const std::string &name, const MeshChoice &choice) {
-  CAPTURE(name, choice.width, choice.height, choice.cannon);
+/// `rowsPerRegion`: 0: experts as the compiler takes them; else on regions of so many rows, one expert after the other.
+void checkFixture(const std::string &name, MeshChoice choice, int64_t rowsPerRegion = 0) {
+  CAPTURE(name, choice.width, choice.height, choice.cannon, rowsPerRegion);
   Fixture fixture(fixtureFolder / (name + ".json"));
+  const frontend::TransformerConfig config = take(fixture.read());
+  for (const frontend::LayerConfig &layer : config.layers)
+    if (rowsPerRegion && layer.moe)
+      choice.experts.push_back(
+          {.layer = layer.name,
+           .routed = true,
+           .reason = "test",
+           .plan = place::roundRobinPlan({.experts = int64_t(layer.moe->experts.size())},
+                                         {.width = choice.width, .height = choice.height}, rowsPerRegion)});
+  CHECK(choice.experts.empty() == (rowsPerRegion == 0));
   const std::vector<int32_t> ids = fixture.json.at("ids");
   const size_t prompt = fixture.json.at("prompt");
   const std::vector<std::vector<double>> expected = fixture.json.at("logits");
   Placed placed(
-      take(fixture.read()), fixture, [&](const std::string &weight) { return fixture.bytes(weight); },
-      uint32_t(ids.size() + 2), choice);
+      config, fixture, [&](const std::string &weight) { return fixture.bytes(weight); }, uint32_t(ids.size() + 2),
+      choice);
   for (size_t known = prompt; known <= ids.size(); ++known) {
     CAPTURE(known);
     auto given = known == prompt ? std::span(ids).first(prompt) : std::span(ids).subspan(known - 1, 1);
@@ -137,7 +148,8 @@ void checkRandom(uint32_t seed, bool regions = false) {
   std::string plans;
   for (size_t layer = 0; regions && layer < model.config.layers.size(); ++layer) {
     const auto experts = int64_t(model.config.layers[layer].moe->experts.size());
-    choice.experts.push_back({.routed = true, .reason = "test", .plan = randomPlan(experts, choice.height, random)});
+    choice.experts.push_back(
+        {.layer = "test", .routed = true, .reason = "test", .plan = randomPlan(experts, choice.height, random)});
     plans += "; " + text(choice.experts.back().plan) + " of " + std::to_string(experts);
   }
   INFO("seed " << seed << ": mesh " << choice.width << "x" << choice.height << " prompt " << prompt << " steps "
@@ -194,6 +206,20 @@ TEST_CASE("random decoders on random meshes compute what their graph says", "[pl
 
 TEST_CASE("many random decoders on random meshes compute what their graph says", "[.long][placed]") {
   checkRandoms(1000, 300);
+}
+
+TEST_CASE("mixtures of each architecture on regions compute what the reference framework does", "[placed][experts]") {
+  checkFixture("mixtral", {4, 4}, 1);
+  checkFixture("mixtral", {3, 2, true}, 2);
+  checkFixture("qwen3_moe", {5, 3}, 2);
+  checkFixture("qwen3_moe", {2, 7}, 3);
+}
+
+TEST_CASE("mixtures of each architecture on regions of all meshes", "[.long][placed][experts]") {
+  for (const char *name : {"mixtral", "qwen3_moe"})
+    for (const MeshChoice &mesh : {MeshChoice{1, 1}, {4, 4}, {5, 3}, {3, 2, true}, {2, 7}})
+      for (int64_t rows = 1; rows <= mesh.height; ++rows)
+        checkFixture(name, mesh, rows);
 }
 
 TEST_CASE("experts on any regions compute what their graph says", "[placed][experts]") { checkRandoms(1, 8, true); }

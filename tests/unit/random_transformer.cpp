@@ -219,6 +219,8 @@ private:
                              linear(name + ".down", inner, hidden, false)});
     }
     moe.topK = pick(1, static_cast<uint32_t>(mixtures ? std::min<uint64_t>(experts, 4) : experts));
+    if (mixtures && perhaps())
+      chooseGroups(moe);
     moe.sigmoid = perhaps(3);
     moe.normalize = perhaps();
     moe.normalizeEpsilon = moe.normalize && perhaps(3) ? 1e-3 : 0;
@@ -226,6 +228,18 @@ private:
     if (perhaps(3))
       moe.shared = mlp(layer + ".shared", activation, true, false, inner);
     return moe;
+  }
+
+  void chooseGroups(MoeConfig &moe) {
+    const auto experts = static_cast<uint32_t>(moe.experts.size());
+    std::vector<uint32_t> divisors;
+    for (uint32_t i = 1; i <= experts; ++i)
+      if (experts % i == 0)
+        divisors.push_back(i);
+    moe.groups = divisors[pick(0, static_cast<uint32_t>(divisors.size()) - 1)];
+    const uint32_t members = experts / moe.groups;
+    moe.topGroups = pick((moe.topK + members - 1) / members, moe.groups);
+    moe.groupByTopTwo = members > 1 && perhaps();
   }
 
   void chooseNorms(LayerConfig &layer) {
@@ -292,15 +306,16 @@ std::string RandomTransformer::text() const {
   const AttentionConfig &attention = layer.attention;
   return fmt::format(
       "hidden {} vocab {} layers {} heads {}/{} of {} turning {}{} scale {} q/k norm {} window {} softcap {} norms "
-      "{}{}{} kind {} offset {} parallel {} mlp {} gated {} biased {} experts {} positions {} embedding {} x{}",
+      "{}{}{} kind {} offset {} parallel {} mlp {} gated {} biased {} experts {} in {} groups positions {} embedding "
+      "{} x{}",
       config.hiddenSize, config.vocabSize, config.layers.size(), attention.heads, attention.kvHeads, attention.headDim,
       attention.rotary ? config.rope.inverseFrequencies.size() : 0, config.rope.interleaved ? " neighbours" : "",
       config.rope.scale, attention.queryNorm ? attention.queryNorm.weight.stored[0] : 0, attention.window,
       attention.softcap, bool(layer.attentionNorms.pre), bool(layer.attentionNorms.post),
       bool(layer.attentionNorms.after), int(config.finalNorm.kind), config.finalNorm.offset, layer.parallel,
       int(layer.mlp.activation), bool(layer.mlp.gate), bool(layer.mlp.down.bias),
-      layer.moe ? layer.moe->experts.size() : 0, bool(config.embedding.positions), config.embedding.tokens.stored[1],
-      config.embedding.scale);
+      layer.moe ? layer.moe->experts.size() : 0, layer.moe ? layer.moe->groups : 0, bool(config.embedding.positions),
+      config.embedding.tokens.stored[1], config.embedding.scale);
 }
 
 } // namespace weft::test

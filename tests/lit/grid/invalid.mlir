@@ -386,6 +386,67 @@ func.func @f() {
 
 // -----
 
+// G14
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G14: one dimension of a matrix is divided on x, the other on y without padding}}
+  %a = grid.experts ["e0", "e1"] of 2 inner 3 rows 1 expert [0, 1] : tensor<1x8x5xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>, <y, block, 4>], pad = [0, 0, 3], partial = none>>
+  return
+}
+
+// -----
+
+// G14
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G14: slots are whole, and each has a matrix of numbers}}
+  %a = grid.experts ["e0", "e1"] of 2 inner 3 rows 1 expert [0, 1] : tensor<8x8xf32, #grid.layout<@mesh, dims = [<x, block, 4>, <y, block, 4>], pad = [0, 0], partial = none>>
+  return
+}
+
+// -----
+
+// G15: twice in a region
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G15: the experts of its slots are not those of whole regions on 2 rows of cores}}
+  %a = grid.experts ["e0", "e1"] of 2 inner 3 rows 2 expert [1, 1] : tensor<2x8x8xf32, #grid.layout<@mesh, dims = [<none, whole, 2>, <x, block, 4>, <y, block, 4>], pad = [0, 0, 0], partial = none>>
+  return
+}
+
+// -----
+
+// G15: more regions than rows
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G15}}
+  %a = grid.experts ["e0", "e1"] of 2 inner 3 rows 2 expert [0, 1] : tensor<1x8x8xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>, <y, block, 4>], pad = [0, 0, 0], partial = none>>
+  return
+}
+
+// -----
+
+// G16
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G16: 1 ranks with 4 each do not hold 1 parts of 5}}
+  %a = grid.experts ["e0", "e1"] of 2 inner 5 rows 1 expert [0, 1] : tensor<1x8x8xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>, <y, block, 4>], pad = [0, 0, 0], partial = none>>
+  return
+}
+
+// -----
+
+// G17
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  %a = grid.empty : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  // expected-error @below {{G17: a counted call needs a buffer of words, a positive ratio and a first scalar that counts}}
+  %0 = grid.call @k ins() outs(%a : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>) order [0] scalars [#grid.scalar<const, 1>] counted [0, 1, 1] : tensor<1x7xf32, #grid.layout<@mesh, dims = [<none, whole, 1>, <x, block, 4>], pad = [0, 1], partial = none>>
+  return
+}
+
+// -----
+
 grid.mesh @mesh 2 x 2 interleave
 func.func @f() {
   // expected-error @below {{gives every core all of its values}}
