@@ -64,6 +64,10 @@ struct Compute {
     const double row = std::max({1.0, over(n, narrow), over(n * weightBytes, rates.loadBytes)});
     return static_cast<double>(rows) * (row + rates.vectorIssue + rates.descriptor);
   }
+  /// An exponential and a division each, and what multiplies and adds.
+  double gate(int64_t n) const {
+    return over(2.0 * static_cast<double>(n), rates.special) + over(4.0 * static_cast<double>(n), rates.alu);
+  }
   static double over(double amount, double rate) { return rate > 0 ? amount / rate : 0; }
 };
 
@@ -101,7 +105,7 @@ PlanCosts PlanCosts::of(const ExpertPlan &plan, const ExpertShape &shape, const 
     return static_cast<double>(reductionCycles(costs.links, cores, words, levels));
   };
   PlanCosts result;
-  result.pair = compute.product(k, 2 * n) + compute.product(n, k) + 2 * costs.core.startup;
+  result.pair = compute.product(k, 2 * n) + compute.gate(n) + compute.product(n, k) + 2 * costs.core.startup;
   result.decode =
       sum(limits.width, perToken * 2 * n, costs.decodeTreeLevels) + sum(limits.height, k, costs.decodeTreeLevels);
   // A row's block of tokens, its results so far and the choices visit every rank of y.
@@ -141,12 +145,13 @@ double denseCycles(const ExpertShape &shape, const ExpertLimits &limits, const E
   const int64_t rows = ceilDiv(limits.tokens, limits.height);
   double cycles = 0;
   if (rows)
-    cycles += gemmCycles(mesh, costs, compute, rows, shape.hidden, inner) +
+    cycles += static_cast<double>(rows) * compute.gate(inner / 2) +
+              gemmCycles(mesh, costs, compute, rows, shape.hidden, inner) +
               gemmCycles(mesh, costs, compute, rows, shape.inner, hidden);
   if (limits.decode)
-    cycles +=
-        static_cast<double>(std::max<int64_t>(1, limits.tokens)) *
-        (gemvCycles(mesh, costs, compute, shape.hidden, inner) + gemvCycles(mesh, costs, compute, shape.inner, hidden));
+    cycles += static_cast<double>(std::max<int64_t>(1, limits.tokens)) *
+              (compute.gate(inner / 2) + gemvCycles(mesh, costs, compute, shape.hidden, inner) +
+               gemvCycles(mesh, costs, compute, shape.inner, hidden));
   return static_cast<double>(shape.experts) * cycles;
 }
 

@@ -15,8 +15,10 @@
 namespace weft::place {
 namespace {
 
-/// More slots than needed must save this part of the cycles.
-constexpr double worthMoreSlots = 0.01;
+/// Once more the SRAM that a plan's experts need must save this part of the cycles: caches and others want it, too.
+constexpr double priceOfSram = 0.05;
+/// Times the slots needed, at most.
+constexpr int64_t mostSlots = 2;
 /// Region heights whose plans are looked at more closely.
 constexpr size_t finalists = 3;
 /// Of exchanges: experts of tokens looked at, over all plans that are judged.
@@ -48,7 +50,7 @@ public:
     std::optional<ExpertPlan> best;
     for (ExpertPlan &plan : plans) {
       plan = withMoreSlots(std::move(plan));
-      if (!best || cycles(plan) < cycles(*best))
+      if (!best || price(plan) < price(*best))
         best = std::move(plan);
     }
     return improved(std::move(*best));
@@ -125,13 +127,19 @@ private:
     return plan;
   }
 
+  double price(const ExpertPlan &plan) const {
+    const auto needed = static_cast<double>(slotsNeeded(plan.rowsPerRegion));
+    return cycles(plan) * (1 + priceOfSram * (static_cast<double>(plan.slots) / needed - 1));
+  }
+
   ExpertPlan withMoreSlots(ExpertPlan plan) const {
-    for (int64_t slots = plan.slots + 1; slots <= shape.experts; slots += std::max<int64_t>(1, slots / 4)) {
+    const int64_t needed = plan.slots;
+    for (int64_t slots = needed + 1; slots <= std::min(shape.experts, mostSlots * needed);
+         slots += std::max<int64_t>(1, needed / 8)) {
       ExpertPlan more = packed(plan.rowsPerRegion, slots);
       if (!fits(more))
         break;
-      const auto added = static_cast<double>(more.slots - plan.slots) / static_cast<double>(plan.slots);
-      if (cycles(more) < cycles(plan) * (1 - worthMoreSlots * std::max(1.0, added)))
+      if (price(more) < price(plan))
         plan = std::move(more);
     }
     return plan;

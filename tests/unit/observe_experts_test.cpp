@@ -1,6 +1,9 @@
 // Which experts routers choose, watched in the graph: against the same rules in plain C++.
+#include "compiler/graph/Interpreter.h"
 #include "compiler/graph/ObserveExperts.h"
 #include "compiler/graph/TensorInterpreter.h"
+#include "compiler/graph/TransformerBuilder.h"
+#include "tests/unit/architectures_support.h"
 
 #include "dialects/xf/XfDialect.h"
 
@@ -153,5 +156,38 @@ TEST_CASE("groups and biases decide what is seen, too", "[experts]") {
       if (std::find(groups.begin(), groups.end(), e / 2) == groups.end())
         scores[e] = -1e9;
     checkChosen(watched[1], row, best(scores, 2));
+  }
+}
+
+TEST_CASE("the models with experts of all families can be watched", "[experts]") {
+  for (const char *name : {"mixtral", "qwen3_moe", "deepseek_v2", "deepseek_v2_yarn", "deepseek_v3"}) {
+    INFO(name);
+    test::Fixture fixture(test::fixtureFolder / (std::string(name) + ".json"));
+    const frontend::TransformerConfig config = take(fixture.read());
+    const std::vector<int32_t> ids = fixture.json.at("ids");
+    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+    auto module = take(graph::buildTransformer(context, config, uint32_t(ids.size()), fixture));
+    auto bytes = [&](const std::string &weight) { return fixture.bytes(weight); };
+    auto plain = take(graph::Interpreter::create(*module));
+    auto caches = plain.freshCaches();
+    const std::vector<float> logits = take(plain.run(ids, 0, bytes, caches));
+    const size_t layers = graph::observeExperts(*module, "forward");
+    auto watched = take(graph::Interpreter::create(*module, "forward", layers));
+    caches = watched.freshCaches();
+    std::vector<std::vector<float>> chosen;
+    CHECK(take(watched.run(ids, 0, bytes, caches, &chosen)) == logits);
+    REQUIRE(chosen.size() == layers);
+    size_t layer = 0;
+    for (const frontend::LayerConfig &each : config.layers) {
+      if (!each.moe)
+        continue;
+      const size_t count = each.moe->experts.size();
+      REQUIRE(chosen[layer].size() == ids.size() * count);
+      for (size_t token = 0; token < ids.size(); ++token)
+        CHECK(std::count(chosen[layer].begin() + token * count, chosen[layer].begin() + (token + 1) * count, 1.0F) ==
+              each.moe->topK);
+      ++layer;
+    }
+    CHECK(layer == layers);
   }
 }
