@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <string_view>
 
 namespace weft::runtime {
 namespace {
@@ -25,6 +27,31 @@ bool holds(const NpyArray &array, const pkg::HostTensorT &tensor) {
   // Bits of a format that NumPy does not have.
   return npyElementBytes(array.dtype) == elementBytes(tensor.element) &&
          (array.dtype.starts_with("uint") || array.dtype.starts_with("int") || array.dtype.starts_with("void"));
+}
+
+/// Integers of one type as those of another; none: one of the two types is none of integers.
+/// Error: a number that the other type does not have.
+std::optional<Result<std::vector<std::byte>>> convertIntegers(const NpyArray &array, const std::string &to) {
+  const auto isInteger = [](std::string_view type) { return type.starts_with("int") || type.starts_with("uint"); };
+  const uint32_t from = npyElementBytes(array.dtype), size = npyElementBytes(to);
+  if (!isInteger(array.dtype) || !isInteger(to) || !from || !size)
+    return std::nullopt;
+  const bool isSigned = array.dtype[0] == 'i', toSigned = to[0] == 'i';
+  std::vector<std::byte> bytes(array.bytes.size() / from * size);
+  for (size_t i = 0; i * from < array.bytes.size(); ++i) {
+    uint64_t bits = 0; // little-endian
+    std::memcpy(&bits, array.bytes.data() + i * from, from);
+    if (const unsigned unused = 64 - 8 * from; isSigned)
+      bits = static_cast<uint64_t>(static_cast<int64_t>(bits << unused) >> unused);
+    const bool negative = isSigned && static_cast<int64_t>(bits) < 0;
+    const uint64_t largest = UINT64_MAX >> (64 - 8 * size + (toSigned ? 1 : 0));
+    if (negative ? !toSigned || ~bits > largest : bits > largest)
+      return userError(fmt::format("{} at place {}, which {} does not have",
+                                   negative ? fmt::format("{}", static_cast<int64_t>(bits)) : fmt::format("{}", bits),
+                                   i, to));
+    std::memcpy(bytes.data() + i * size, &bits, size);
+  }
+  return bytes;
 }
 
 /// The values that a program was made for.
@@ -98,7 +125,14 @@ Result<std::vector<LaunchInput>> tensorInputs(const pkg::ProgramT &program, cons
     if (array == given.end())
       return userError(fmt::format("input '{}' is missing; give it with --input {}=FILE.npy, {}", input->name,
                                    input->name, describe(tensor)));
-    const NpyArray &found = array->second;
+    NpyArray found = array->second;
+    if (!holds(found, tensor))
+      if (auto converted = convertIntegers(found, tensor.dtype)) {
+        if (!*converted)
+          return userError(fmt::format("input '{}' has {}", input->name, converted->error().message));
+        found.bytes = std::move(**converted);
+        found.dtype = tensor.dtype;
+      }
     if (!holds(found, tensor))
       return userError(fmt::format(
           "input '{}' has elements of type {}, the program takes {}{}", input->name, found.dtype, tensor.dtype,
@@ -111,7 +145,7 @@ Result<std::vector<LaunchInput>> tensorInputs(const pkg::ProgramT &program, cons
                                    input->name, fmt::join(tensor.fixed, ", ")));
     LaunchInput launch;
     launch.name = input->name;
-    launch.bytes = found.bytes;
+    launch.bytes = std::move(found.bytes);
     inputs.push_back(std::move(launch));
   }
   return inputs;

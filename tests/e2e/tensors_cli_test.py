@@ -52,6 +52,13 @@ class Tensors(TestCase):
         self.assertIn("twice float32 [2, 3]", done.stdout)
         self.assertEqual(values(out, "twice", "f"), [2, 4, 6, -8, 10, 12])
         self.assertEqual(values(out, "n2", "q"), [1, 4, 9])
+        # Integers of another type are taken where their values are the same.
+        narrow = npy(self.folder / "narrow.npy", "<i4", (3,), struct.pack("<3i", 1, -2, 3))
+        self.weft("run", package, "--input", f"a={self.a}", "--input", f"n={narrow}", "--output", out)
+        self.assertEqual(values(out, "n2", "q"), [1, 4, 9])
+        large = npy(self.folder / "large.npy", "<u8", (3,), struct.pack("<3Q", 1, 2**63, 3))
+        self.refused("run", package, "--input", f"a={self.a}", "--input", f"n={large}",
+                     says="input 'n' has 9223372036854775808 at place 1, which int64 does not have")
         run = json.loads((self.folder / "r.json").read_text())
         self.assertGreater(run["cycles"]["main"], 0)
         timing = self.weft("run", package, "--timing-only")

@@ -1,6 +1,7 @@
 // Any bytes as an ONNX file: an error, or a graph that the importer refuses or turns into valid IR. The reader is
 // instrumented; the importer and MLIR are linked as they are.
 #include "compiler/frontend/onnx/Reader.h"
+#include "compiler/frontend/onnx/generate/Generator.h"
 #include "compiler/frontend/onnx/graph/Import.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -32,5 +33,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   auto module = onnx::buildGraph(context, *model, bindAll(*model));
   assert(module || module.error().fault == Fault::User);
+  // And as a text generator, if it is one.
+  auto shared = std::make_shared<const onnx::Model>(std::move(*model));
+  auto generator = onnx::findGenerator(shared, "fuzz");
+  assert(generator || generator.error().fault == Fault::User);
+  if (generator) {
+    auto text = onnx::buildGenerator(context, *generator, 5);
+    assert(text || text.error().fault == Fault::User);
+  }
   return 0;
 }

@@ -451,3 +451,54 @@ TEST_CASE("what a graph asks for and cannot have is said with the node's name") 
   CHECK(messageOf("Conv", {{"pads", Ints{1}}}, {1, 2, 4, 4}, {2, 2, 3, 3}).find("1 numbers instead of 4") !=
         std::string::npos);
 }
+
+TEST_CASE("what an op does not have is refused, not passed over") {
+  GraphMaker g;
+  std::string x = g.floats("x", {2, 3, 4});
+  std::string wanted;
+  SECTION("an attribute") {
+    g.output(g.node("Relu", {x}, {{"negative_slope", 0.1}}));
+    wanted = "node 'Relu_0' (Relu of x float32[2x3x4]): it has no attribute 'negative_slope'";
+  }
+  SECTION("an input") {
+    g.output(g.node("Relu", {x, "", x}));
+    wanted = "it has no input 2, which is given as 'x'";
+  }
+  SECTION("a way to pad") {
+    g.output(g.node("Pad", {x, g.integers({0, 0, 1, 0, 0, 1})}, {{"mode", std::string("mirror")}}));
+    wanted = "mode 'mirror' is not known";
+  }
+  SECTION("windows larger than any number of channels") {
+    g.output(g.node("LRN", {x}, {{"size", int64_t(1) << 40}}));
+    wanted = "a size of 1 to 1048576";
+  }
+  SECTION("an image larger than any") {
+    g.output(g.node("Resize", {x, "", "", g.integers({2, 3, int64_t(1) << 50})}));
+    wanted = "a size of 1125899906842624";
+  }
+  SECTION("an image so small that all of the other is in each of its points") {
+    std::string wide = g.floats("wide", {1, 1, 5000});
+    g.output(g.node("Resize", {wide, "", "", g.integers({1, 1, 2})},
+                    {{"mode", std::string("linear")}, {"antialias", int64_t(1)}}));
+    wanted = "which is too many";
+  }
+  SECTION("flags that are too many to be compared with each other") {
+    g.output(g.node("NonZero", {g.floats("many", {1 << 16})}));
+    g.model.graph.outputs[0].type.container = frontend::onnx::ValueType::Container::Tensor;
+    g.model.graph.outputs[0].type.element = ElementType::Int64;
+    g.model.graph.outputs[0].type.shape = {{1, ""}, {7, ""}};
+    wanted = "among 65536 elements";
+  }
+  SECTION("a state of another shape") {
+    g.output(g.node("LSTM", {x, g.random({1, 20, 4}), g.random({1, 20, 5}), "", "", g.random({3, 1, 5})}));
+    wanted = "its initial state of [3, 1, 5] is not [1, 3, 5]";
+  }
+  SECTION("peepholes of another shape") {
+    g.output(g.node("LSTM", {x, g.random({1, 20, 4}), g.random({1, 20, 5}), "", "", "", "", g.random({1, 10})}));
+    wanted = "its peepholes of [1, 10] are not [1, 15]";
+  }
+  Result<Computed> computed = compute(g.model, {});
+  REQUIRE(!computed);
+  INFO(computed.error().message);
+  CHECK(computed.error().message.find(wanted) != std::string::npos);
+}

@@ -279,6 +279,83 @@ TEST_CASE("attention that is one node") {
   }
 }
 
+TEST_CASE("attention after what a cache holds") {
+  GraphMaker g(23);
+  constexpr int64_t past = 3, kv = 2;
+  std::string x = g.floats("x", {batch, tokens, width});
+  std::string keys = g.floats("past.key", {batch, kv, past, size}),
+              values = g.floats("past.value", {batch, kv, past, size});
+  auto cached = [&](const std::string &cache, const std::string &rows) {
+    return g.node("Concat", {cache, rows}, {{"axis", int64_t(-2)}});
+  };
+  SECTION("written out, with a window and a mask of rows that begin later") {
+    auto repeated = [&](const std::string &cache) {
+      std::string all = cached(cache, split(g, project(g, x, width, kv * size), kv));
+      std::string wide = g.node("Expand", {g.node("Unsqueeze", {all, g.integers({2})}),
+                                           g.integers({batch, kv, heads / kv, past + tokens, size})});
+      return g.node("Reshape", {wide, g.integers({batch, heads, past + tokens, size})});
+    };
+    std::vector<float> mask;
+    for (int64_t i = 0; i < tokens; ++i)
+      for (int64_t j = 0; j < past + tokens; ++j)
+        mask.push_back(j <= i + past && j > i + past - 4 ? 0 : -INFINITY);
+    std::string scores = g.node("MatMul", {split(g, x, heads), swapLast(g, repeated(keys))});
+    scores = g.node("Add", {scores, g.constant({1, 1, tokens, past + tokens}, mask)});
+    g.output(join(g, g.node("MatMul", {g.node("Softmax", {scores}, {{"axis", int64_t(-1)}}), repeated(values)})));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 2}, {"attend", 1}});
+  }
+  SECTION("ONNX's own") {
+    std::vector<std::string> made =
+        g.nodes("Attention", {x, project(g, x, width, kv * size), project(g, x, width, kv * size), "", keys, values}, 3,
+                {{"q_num_heads", heads}, {"kv_num_heads", kv}, {"is_causal", int64_t(1)}});
+    for (const std::string &name : made)
+      g.output(name);
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 2}, {"attend", 1}});
+  }
+  SECTION("grouped queries whose number of keys is known") {
+    std::vector<std::string> made =
+        g.nodes("GroupQueryAttention",
+                {x, project(g, x, width, kv * size), project(g, x, width, kv * size), keys, values,
+                 g.node("Cast", {g.integers({past + tokens - 1, past + tokens - 1})}, {{"to", int64_t(6)}}),
+                 g.node("Cast", {g.integers({}, {past + tokens})}, {{"to", int64_t(6)}})},
+                3, {{"num_heads", heads}, {"kv_num_heads", kv}, {"local_window_size", int64_t(4)}, {"softcap", 3.0}},
+                "com.microsoft");
+    for (const std::string &name : made)
+      g.output(name);
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 2}, {"attend", 1}});
+  }
+  SECTION("keys and values in one") {
+    std::string both = g.floats("past", {2, batch, heads, past, size});
+    std::vector<std::string> made =
+        g.nodes("Attention", {x, g.random({width, 3 * width}, 0.3F), g.random({3 * width}), "", both}, 2,
+                {{"num_heads", heads}, {"unidirectional", int64_t(1)}}, "com.microsoft");
+    for (const std::string &name : made)
+      g.output(name);
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 3}, {"attend", 1}});
+  }
+}
+
+TEST_CASE("halves are raised as float32, and stay halves elsewhere") {
+  GraphMaker g;
+  const auto type = GENERATE(ElementType::Float16, ElementType::BFloat16);
+  auto narrow = [&](const std::string &name) { return g.node("Cast", {name}, {{"to", static_cast<int64_t>(type)}}); };
+  auto wide = [&](const std::string &name) { return g.node("Cast", {name}, {{"to", int64_t(1)}}); };
+  std::string x = narrow(g.floats("x", {batch, tokens, width}));
+  std::string mean = g.node("ReduceMean", {g.node("Pow", {wide(x), g.constant(2)}), g.integers({-1})});
+  std::string root = g.node("Sqrt", {g.node("Add", {mean, g.constant(1e-5F)})});
+  std::string normed = g.node("Mul", {narrow(g.random({width})), narrow(g.node("Div", {wide(x), root}))});
+  auto dense = [&](const std::string &in, int64_t to) {
+    return g.node("MatMul", {in, narrow(g.random({width, to}, 0.2F))});
+  };
+  std::string q = split(g, dense(normed, width), heads), k = split(g, dense(normed, width), heads),
+              v = split(g, dense(normed, width), heads);
+  std::string scores = g.node("Add", {g.node("MatMul", {q, swapLast(g, k)}), narrow(causalMask(g))});
+  std::string weights = narrow(g.node("Softmax", {wide(scores)}, {{"axis", int64_t(-1)}}));
+  g.output(wide(g.node("Add", {x, dense(join(g, g.node("MatMul", {weights, v})), width)})));
+  CHECK(raisedAndEqual(g.model, type == ElementType::Float16 ? 4e-3 : 3e-2) ==
+        Counts{{"rms_norm", 1}, {"linear", 4}, {"attend", 1}, {"add", 1}});
+}
+
 TEST_CASE("softmax over another axis is no attention") {
   GraphMaker g;
   std::string x = g.floats("x", {batch, tokens, width}), q = split(g, x, heads);
@@ -294,7 +371,7 @@ TEST_CASE("exported models beside the repository") {
        {{"embedding", 1}, {"rms_norm", 5}, {"linear", 9}, {"rope", 4}, {"attend", 2}, {"gated_mlp", 2}, {"add", 4}}},
       {"qwen2",
        {{"embedding", 1}, {"rms_norm", 5}, {"linear", 9}, {"rope", 4}, {"attend", 2}, {"gated_mlp", 2}, {"add", 4}}},
-      {"gpt2", {{"embedding", 1}, {"layer_norm", 5}, {"linear", 9}, {"attend", 2}, {"activation", 2}, {"add", 5}}},
+      {"gpt2", {{"embedding", 1}, {"layer_norm", 5}, {"linear", 13}, {"attend", 2}, {"activation", 2}, {"add", 5}}},
       {"bert", {{"embedding", 2}, {"layer_norm", 5}, {"linear", 13}, {"attend", 2}, {"activation", 2}, {"add", 6}}},
       {"vit", {{"layer_norm", 5}, {"linear", 13}, {"attend", 2}, {"activation", 2}, {"add", 4}}}};
   for (const auto &[name, counts] : expected) {

@@ -30,8 +30,8 @@ template <typename Proto> Result<Proto> parseProto(const std::string &message, c
 /// Turns protobuf into plain data. The first error ends it.
 class ModelReader {
 public:
-  ModelReader(const Stripped &stripped, Model &model)
-      : stripped(stripped), model(model), tensors(model, largestInline) {}
+  ModelReader(const Stripped &stripped, Model &model, uint64_t inlineUpTo)
+      : stripped(stripped), model(model), tensors(model, inlineUpTo) {}
 
   Result<void> read(const ::onnx::ModelProto &proto) {
     model.producer = proto.producer_name() + (proto.producer_version().empty() ? "" : " ") + proto.producer_version();
@@ -237,8 +237,8 @@ private:
 
 } // namespace
 
-Result<Model> parseModel(std::span<const std::byte> file, const std::string &path) {
-  Result<Stripped> stripped = stripLargeTensors(file, largestInline, path);
+Result<Model> parseModel(std::span<const std::byte> file, const std::string &path, uint64_t inlineUpTo) {
+  Result<Stripped> stripped = stripLargeTensors(file, inlineUpTo, path);
   if (!stripped)
     return stripped.takeError();
   Result<::onnx::ModelProto> proto = parseProto<::onnx::ModelProto>(stripped->message, path);
@@ -247,16 +247,16 @@ Result<Model> parseModel(std::span<const std::byte> file, const std::string &pat
   Model model;
   model.path = path;
   model.files.push_back(path);
-  if (Result<void> read = ModelReader(*stripped, model).read(*proto); !read)
+  if (Result<void> read = ModelReader(*stripped, model, inlineUpTo).read(*proto); !read)
     return read.takeError();
   return model;
 }
 
-Result<Model> readModel(const std::string &path) {
+Result<Model> readModel(const std::string &path, uint64_t inlineUpTo) {
   Result<runtime::MappedFile> file = runtime::MappedFile::open(path);
   if (!file)
     return file.takeError();
-  return parseModel(file->bytes(), path);
+  return parseModel(file->bytes(), path, inlineUpTo);
 }
 
 Result<std::vector<TensorData>> parseTensors(std::span<const std::byte> file, ValueType::Container container,

@@ -15,11 +15,12 @@ constexpr uint64_t largestInline = 4096;
 /// Reads and checks the model at `path`. Every name has one definition, values are made before they are used (nodes are
 /// sorted if need be), sizes do not overflow, each tensor has the bytes that its shape and type call for, and external
 /// data lie in files below the model's folder.
-/// Errors name the file and the node, value or initializer.
-Result<Model> readModel(const std::string &path);
+/// Errors name the file and the node, value or initializer. Tensors of more than `inlineUpTo` bytes stay in their file.
+Result<Model> readModel(const std::string &path, uint64_t inlineUpTo = largestInline);
 
 /// The same of bytes in memory, with `path` for messages and for the folder of external data.
-Result<Model> parseModel(std::span<const std::byte> file, const std::string &path);
+Result<Model> parseModel(std::span<const std::byte> file, const std::string &path,
+                         uint64_t inlineUpTo = largestInline);
 
 /// One TensorProto, as the data sets of ONNX's tests have them. Sequences and optionals give their tensors in order.
 Result<std::vector<TensorData>> parseTensors(std::span<const std::byte> file, ValueType::Container container,

@@ -85,7 +85,9 @@ void instanceNormalization(NodeBuilder &n) {
 void localResponse(NodeBuilder &n) {
   Tensor x = n.in(0);
   const int64_t size = n.number("size");
-  n.require(x.rank() >= 2 && size >= 1, "it needs channels and a size of at least 1");
+  constexpr int64_t mostChannels = 1 << 20; // that are summed
+  n.require(x.rank() >= 2 && size >= 1 && size <= mostChannels, "it needs channels, and a size of 1 to {}, which is {}",
+            mostChannels, size);
   const double alpha = n.real("alpha", 1e-4) / static_cast<double>(size), beta = n.real("beta", 0.75);
   const double bias = n.real("bias", 1);
   const auto rank = static_cast<size_t>(x.rank());

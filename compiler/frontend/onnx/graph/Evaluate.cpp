@@ -21,7 +21,6 @@ namespace weft::frontend::onnx {
 namespace {
 
 /// Shapes, axes and small tables. What has more elements is computed when the program runs.
-constexpr int64_t mostElements = 4096, mostSteps = 1 << 16;
 /// Of a value made from a value made from … : what the stack has room for.
 constexpr unsigned deepest = 1000;
 

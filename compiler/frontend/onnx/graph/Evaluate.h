@@ -28,6 +28,12 @@ public:
   /// The elements of a tensor, row-major; null: not known, or too large to be worth it. Valid as long as this object.
   const std::vector<mlir::Attribute> *evaluate(mlir::Value tensor);
 
+  /// Larger tensors and longer loops are evaluated from now on.
+  void allowMore(int64_t elements, int64_t steps) {
+    mostElements = elements;
+    mostSteps = steps;
+  }
+
   /// Needed when values are erased: another may get the place of one.
   void forget() { memo.clear(); }
 
@@ -45,6 +51,7 @@ private:
   bool runBody(mlir::Block &block, llvm::ArrayRef<int64_t> indices, Scalars &known);
   bool runOp(mlir::Operation &op, llvm::ArrayRef<int64_t> indices, Scalars &known);
 
+  int64_t mostElements = 4096, mostSteps = 1 << 16;
   ReadParam readParam;
   unsigned depth = 0;                                   // of evaluate() in itself
   std::map<const void *, std::optional<Elements>> memo; // by value; elements stay where they are

@@ -104,21 +104,17 @@ WeightType weightTypeOf(ElementType type) {
   }
 }
 
-/// Of the first bytes, as many as the first eight say: the rule of safetensors, which the runtime has for every file.
-uint64_t digestOf(std::span<const std::byte> file) {
-  uint64_t length = 0;
-  if (file.size() < sizeof(length))
-    return XXH3_64bits(file.data(), file.size());
-  std::memcpy(&length, file.data(), sizeof(length));
-  return XXH3_64bits(file.data(), sizeof(length) + std::min<uint64_t>(length, file.size() - sizeof(length)));
-}
+/// Of a file's bytes, so many tell it from another one. Files have no header, and gigabytes would take seconds.
+constexpr uint64_t digestedBytes = 1 << 16;
 
 class Weights : public WeightSource {
 public:
   explicit Weights(const Model &model) {
     for (const std::string &path : model.files) {
       Result<runtime::MappedFile> file = runtime::MappedFile::open(path);
-      infos.push_back({path, file ? file->bytes().size() : 0, file ? digestOf(file->bytes()) : 0});
+      std::span<const std::byte> bytes = file ? file->bytes() : std::span<const std::byte>();
+      const uint64_t digested = std::min<uint64_t>(bytes.size(), digestedBytes);
+      infos.push_back({path, bytes.size(), XXH3_64bits(bytes.data(), digested), digested});
     }
     for (const auto &[name, tensor] : model.weights) {
       // Types below a byte are packed; the program unpacks them.
@@ -145,18 +141,31 @@ private:
   std::vector<WeightFileInfo> infos;
 };
 
+void loadDialects(MLIRContext &context) {
+  context.loadDialect<func::FuncDialect, arith::ArithDialect, linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
+                      tensor::TensorDialect, xf::XfDialect>();
+}
+
 } // namespace
 
 Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const Model &model, const GraphOptions &options) {
   if (Result<void> checked = checkDims(model, options); !checked)
     return checked.takeError();
-  context.loadDialect<func::FuncDialect, arith::ArithDialect, linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
-                      tensor::TensorDialect, xf::XfDialect>();
+  loadDialects(context);
   Error error;
   constexpr unsigned mostFixed = 2;
   if (OwningOpRef<ModuleOp> module = importFixing(context, model, options, {}, mostFixed, error))
     return module;
   return error;
+}
+
+Result<LaunchGraph> buildLaunch(MLIRContext &context, const Model &model, const GraphOptions &options) {
+  loadDialects(context);
+  Importer importer(context, model, options, options.launch->fixed);
+  OwningOpRef<ModuleOp> module = importer.run();
+  if (!module)
+    return importer.takeFailure().error;
+  return LaunchGraph{std::move(module), importer.positions};
 }
 
 std::unique_ptr<WeightSource> weightsOf(const Model &model) { return std::make_unique<Weights>(model); }

@@ -16,12 +16,24 @@
 
 namespace weft::frontend::onnx {
 
+/// One launch of a text generator that a graph is looked at as: `tokens` ids after `past` that its caches hold. What
+/// ids, caches and logits are called; other inputs have the values that such a launch gives them.
+struct GeneratorLaunch {
+  std::string ids, logits;
+  std::map<std::string, std::string> caches; // inputs, and the output that is each one's next value
+  int64_t past = 0, tokens = 0;
+  std::map<std::string, std::vector<int64_t>> fixed;
+};
+
 struct GraphOptions {
   /// Sizes of symbolic dimensions by name. A dimension without a name is INPUT.INDEX ("x.0"), and the length of a
   /// sequence has the name of the input.
   std::map<std::string, int64_t> dims;
   /// Whether ops of transformers are found in the graph and made ops of xf (raise/Raise.h).
   bool raise = true;
+  /// Not null: @main gives the rows of its logits alone, attention has the rows of this launch alone as keys and
+  /// values, and what it needs of caches stands in attributes (raise/Raise.h). For Generator.h.
+  const GeneratorLaunch *launch = nullptr;
 };
 
 /// Builds @main of `model`: `xf` and linalg ops on static tensors, weights by name (those of `weightsOf`).
@@ -30,11 +42,21 @@ struct GraphOptions {
 Result<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context, const Model &model,
                                                      const GraphOptions &options);
 
+struct LaunchGraph {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  int64_t positions = 0; // that the model's tables have; INT64_MAX: any
+};
+/// The same of a launch of a text generator; `options.launch` is not null.
+Result<LaunchGraph> buildLaunch(mlir::MLIRContext &context, const Model &model, const GraphOptions &options);
+
 /// The weights that the module of `model` refers to: tensors too large to be in it.
 std::unique_ptr<WeightSource> weightsOf(const Model &model);
 
 /// Whether each dimension in `options` is one of the model, and each of the model's is bound.
 Result<void> checkDims(const Model &model, const GraphOptions &options);
+
+/// Dimension `i` of an input without a size, as GraphOptions names it.
+std::string nameOfDimension(const ValueInfo &input, size_t i);
 
 /// A dimension of the model's inputs that has no size yet, if there is one.
 std::optional<std::string> firstOpenDim(const Model &model, const GraphOptions &options);

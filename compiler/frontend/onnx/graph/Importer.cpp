@@ -1,5 +1,6 @@
 #include "compiler/frontend/onnx/graph/Importer.h"
 
+#include "compiler/frontend/onnx/Reader.h"
 #include "compiler/frontend/onnx/graph/Registry.h"
 #include "compiler/frontend/onnx/raise/Raise.h"
 #include "compiler/graph/GraphModule.h"
@@ -24,11 +25,6 @@ bool isSequence(const ValueType &type) {
   return type.container == Container::Sequence || type.container == Container::OptionalSequence;
 }
 
-std::string dimensionName(const ValueInfo &value, size_t i) {
-  const Dimension &dimension = (*value.type.shape)[i];
-  return dimension.name.empty() ? fmt::format("{}.{}", value.name, i) : dimension.name;
-}
-
 std::optional<std::vector<std::byte>> readRange(const Model &model, const FileRange &range) {
   Result<runtime::MappedFile> file = runtime::MappedFile::open(model.files[range.file]);
   if (!file || range.offset > file->bytes().size() || range.bytes > file->bytes().size() - range.offset)
@@ -39,6 +35,11 @@ std::optional<std::vector<std::byte>> readRange(const Model &model, const FileRa
 
 } // namespace
 
+std::string nameOfDimension(const ValueInfo &value, size_t i) {
+  const Dimension &dimension = (*value.type.shape)[i];
+  return dimension.name.empty() ? fmt::format("{}.{}", value.name, i) : dimension.name;
+}
+
 std::vector<std::string> openDims(const ValueInfo &value) {
   std::vector<std::string> names;
   if (isSequence(value.type))
@@ -46,7 +47,7 @@ std::vector<std::string> openDims(const ValueInfo &value) {
   if (value.type.shape)
     for (size_t i = 0; i < value.type.shape->size(); ++i)
       if ((*value.type.shape)[i].size < 0)
-        names.push_back(dimensionName(value, i));
+        names.push_back(nameOfDimension(value, i));
   return names;
 }
 
@@ -80,8 +81,10 @@ OwningOpRef<ModuleOp> Importer::run() {
     bindInputs();
     if (options.raise)
       raiser = std::make_unique<Raiser>(*this, main);
+    if (options.launch)
+      evaluator.allowMore(1 << 20, 1 << 22);
     lowerNodes(model.graph.nodes, main);
-    returnOutputs();
+    options.launch ? returnLogits() : returnOutputs();
   } catch (const LoweringFailure &lowering) {
     failure = ImportError{lowering.error, decidedBy};
     return {};
@@ -89,9 +92,10 @@ OwningOpRef<ModuleOp> Importer::run() {
     failure = ImportError{internalError(fmt::format("{}: {}", model.path, error.what())), {}};
     return {};
   }
-  // What was made only to know its value goes.
+  // What was made only to know its value goes. What the body of an op reads looks used until that op is gone.
   IRRewriter rewriter(builder.getContext());
-  (void)runRegionDCE(rewriter, function->getRegions());
+  while (succeeded(runRegionDCE(rewriter, function->getRegions()))) {
+  }
   // What no lowering has checked: a node whose types or shapes do not fit makes IR that is not valid.
   ScopedDiagnosticHandler quiet(builder.getContext(), [&](Diagnostic &diagnostic) {
     auto node = dyn_cast<NameLoc>(diagnostic.getLocation());
@@ -113,7 +117,7 @@ Sizes Importer::staticShape(const ValueInfo &value) {
   for (size_t i = 0; i < value.type.shape->size(); ++i) {
     int64_t size = (*value.type.shape)[i].size;
     if (size < 0) {
-      std::string name = dimensionName(value, i);
+      std::string name = nameOfDimension(value, i);
       auto bound = options.dims.find(name);
       if (bound == options.dims.end())
         fail(fmt::format("dimension '{}' of input '{}' has no size; bind it with --dim {}=N", name, value.name, name));
@@ -276,15 +280,20 @@ Tensor Importer::constant(const TensorData &data, const std::string &name) {
   auto type = RankedTensorType::get(data.shape, element);
   if (data.range && storedBits(data.type) < 8)
     return unpacked(data, loc);
-  if (data.range)
+  // A launch's small weights stay in their file as others do, but numbers that decide shapes are no weights.
+  const bool decides =
+      data.range && data.range->bytes <= largestInline && (!isFloat(data.type) || data.elements() == 1);
+  std::optional<std::vector<std::byte>> read = decides ? readRange(model, *data.range) : std::nullopt;
+  if (data.range && !read)
     return {builder.create<xf::ParamOp>(loc, type, data.weight), data.type};
+  const std::vector<std::byte> &bytes = read ? *read : data.bytes;
   if (data.type == ElementType::Bool) {
     SmallVector<bool> bits;
-    for (std::byte byte : data.bytes)
+    for (std::byte byte : bytes)
       bits.push_back(byte != std::byte(0));
     return {builder.create<arith::ConstantOp>(loc, DenseElementsAttr::get(type, bits)), data.type};
   }
-  ArrayRef<char> raw(reinterpret_cast<const char *>(data.bytes.data()), data.bytes.size());
+  ArrayRef<char> raw(reinterpret_cast<const char *>(bytes.data()), bytes.size());
   return {builder.create<arith::ConstantOp>(loc, DenseElementsAttr::getFromRawBuffer(type, raw)), data.type};
 }
 
@@ -316,6 +325,7 @@ void Importer::lowerNode(const Node &node, Scope &scope) {
     nodeBuilder.fail("the op is not known{}", node.domain.empty() ? fmt::format(" (opset {})", version)
                                                                   : fmt::format(" (domain {})", node.domain));
   lowering(nodeBuilder);
+  nodeBuilder.refuseUnread();
   if (raiser && &scope == &main)
     raiser->visit(nodeBuilder);
   for (const std::string &output : node.outputs)
@@ -363,6 +373,17 @@ std::vector<Bound> Importer::runGraph(const Graph &graph, Scope &around, ArrayRe
   for (const ValueInfo &output : graph.outputs)
     results.push_back(*lookup(scope, output.name));
   return results;
+}
+
+/// The rows of a launch's logits, or the value as it is, where they are not made of rows.
+void Importer::returnLogits() {
+  if (std::string cache = raiser->strayCache(); !cache.empty())
+    fail(fmt::format("cache '{}' is not one that an attention reads and that its output appends to", cache));
+  Value rows = raiser->rowsBehind(options.launch->logits);
+  if (!rows)
+    rows = lookup(main, options.launch->logits)->parts.at(0).value;
+  builder.create<func::ReturnOp>(function.getLoc(), rows);
+  function.setType(builder.getFunctionType(function.getArgumentTypes(), rows.getType()));
 }
 
 void Importer::returnOutputs() {

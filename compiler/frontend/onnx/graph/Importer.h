@@ -48,21 +48,26 @@ public:
   Tensor constant(const TensorData &data, const std::string &name);
   /// The bytes of a tensor of the model, from its file if need be.
   std::optional<std::vector<std::byte>> bytesOf(const TensorData &data) const;
+  /// Null: it has no such initializer.
+  const TensorData *initializerOf(const Graph &graph, const std::string &name);
   /// Remembers which inputs of the program decide `value`, for the error that follows.
   void noteDecidedBy(mlir::Value value);
+  const GeneratorLaunch *launch() const { return options.launch; }
+  /// Tokens that the model's tables of positions have rows for, as far as some have been met.
+  int64_t positions = INT64_MAX;
   Evaluator evaluator;
   const Model &model;
   mlir::OpBuilder builder;
 
 private:
   Tensor unpacked(const TensorData &data, mlir::Location loc);
-  const TensorData *initializerOf(const Graph &graph, const std::string &name);
   std::optional<Sizes> shapeOfUser(const Scope &scope, const std::string &name, unsigned depth);
   void createFunction();
   void addInput(const ValueInfo &input, llvm::SmallVectorImpl<mlir::Type> &types,
                 llvm::SmallVectorImpl<mlir::Attribute> &attributes);
   void bindInputs();
   void returnOutputs();
+  void returnLogits();
   void lowerNodes(const std::vector<Node> &nodes, Scope &scope);
   void lowerNode(const Node &node, Scope &scope);
   void callFunction(const Function &function, const Node &node, Scope &scope);

@@ -15,6 +15,10 @@ void identity(NodeBuilder &n) { n.outBound(0, n.bound(0)); }
 /// In inference nothing is dropped.
 void dropout(NodeBuilder &n) {
   Tensor x = n.in(0);
+  std::optional<std::vector<int64_t>> training = n.has(2) ? n.known(2) : std::nullopt; // 1 is the ratio
+  n.require(!training || *training != std::vector<int64_t>{1} || !n.has(1) ||
+                n.knownReals(n.in(1)) == std::vector<double>{0},
+            "it drops values at random, as in training");
   n.out(0, x);
   if (n.wants(1))
     n.out(1, n.filled(n.opset < 10 ? x.type : ElementType::Bool, x.shape(), 1));

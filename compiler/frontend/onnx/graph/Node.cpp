@@ -1,6 +1,7 @@
 #include "compiler/frontend/onnx/graph/Node.h"
 
 #include "compiler/frontend/onnx/graph/Importer.h"
+#include "compiler/frontend/onnx/graph/KnownAttributes.h"
 
 #include "mlir/IR/Location.h"
 
@@ -25,7 +26,18 @@ void NodeBuilder::failWith(const std::string &what) const {
                                               shapes.empty() ? "" : " of " + shapes, what))};
 }
 
+void NodeBuilder::refuseUnread() const {
+  for (size_t i = readInputs; i < node.inputs.size(); ++i)
+    require(node.inputs[i].empty(), "it has no input {}, which is given as '{}'", i, node.inputs[i]);
+  for (const auto &[name, attribute] : node.attributes)
+    // Tools leave notes of their own.
+    require(readAttributes.contains(name) || onnx::hasAttribute(node.domain, node.op, name) || name.starts_with("_") ||
+                name.find('.') != std::string::npos,
+            "it has no attribute '{}'", name);
+}
+
 bool NodeBuilder::has(size_t i) {
+  readInputs = std::max(readInputs, i + 1);
   if (i >= node.inputs.size() || node.inputs[i].empty())
     return false;
   // An optional input of a function that its caller has left out has a name, but no value.
@@ -78,6 +90,7 @@ void NodeBuilder::outBound(size_t i, Bound bound) {
 }
 
 const Attribute *NodeBuilder::find(const std::string &name) const {
+  readAttributes.insert(name);
   auto found = node.attributes.find(name);
   if (found == node.attributes.end())
     return nullptr;

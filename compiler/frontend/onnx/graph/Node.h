@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace weft::frontend::onnx {
@@ -70,6 +71,9 @@ public:
   std::vector<int64_t> numbers(const std::string &name) const;
   std::vector<float> reals(const std::string &name) const;
   const Attribute *find(const std::string &name) const;
+  /// After the node's lowering: an input or attribute that it has not asked for is one that the op does not have, or
+  /// not with these others, and must not go unheard.
+  void refuseUnread() const;
   /// The same; it fails if the attribute is of another kind. `what`: what it should be.
   const Attribute *typed(const std::string &name, Attribute::Kind kind, std::string_view what) const;
 
@@ -117,6 +121,8 @@ private:
 
   Importer &importer;
   Scope &scope;
+  mutable std::set<std::string> readAttributes;
+  size_t readInputs = 0; // up to this one
 };
 
 } // namespace weft::frontend::onnx

@@ -249,13 +249,18 @@ void recurrent(NodeBuilder &n, const Kind &kind) {
             "its weights do not fit {} directions of {} hidden units", directions, hidden);
   n.require(!bias || ArrayRef<int64_t>({directions, 2 * kind.gates * hidden}) == bias.shape(), "its bias does not fit");
   n.require(!lengths || ArrayRef<int64_t>({batch}) == lengths.shape(), "its sequence_lens does not fit");
+  if (Tensor peephole = kind.hasCell ? n.optional(7) : Tensor{})
+    n.require(ArrayRef<int64_t>({directions, 3 * hidden}) == peephole.shape(), "its peepholes of [{}] are not [{}, {}]",
+              fmt::join(peephole.shape(), ", "), directions, 3 * hidden);
   const ElementType type = computeType(x.type);
   auto wide = [&](Tensor t) { return t ? n.castTo(t, type) : t; };
   auto stateOf = [&](size_t i, int64_t d) {
     Tensor given = wide(n.optional(i));
     if (!given)
       return fill(n, type, {batch, hidden}, 0);
-    n.require(given.rank() == 3 && given.elements() == directions * batch * hidden, "its initial state does not fit");
+    const Sizes expected = batchFirst ? Sizes{batch, directions, hidden} : Sizes{directions, batch, hidden};
+    n.require(ArrayRef<int64_t>(expected) == given.shape(), "its initial state of [{}] is not [{}]",
+              fmt::join(given.shape(), ", "), fmt::join(expected, ", "));
     return directionOf(n, batchFirst ? n.transpose(given, {1, 0, 2}) : given, d);
   };
   std::vector<Activation> functions = activations(n, kind.activations, static_cast<size_t>(directions));

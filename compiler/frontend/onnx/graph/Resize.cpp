@@ -75,6 +75,17 @@ double kernelWeight(const ResizeOptions &o, double distance) {
   return o.mode == "linear" ? std::max(0.0, 1 - std::fabs(distance)) : cubicWeight(distance, o.cubic);
 }
 
+/// Entries that a table of taps may have, over all outputs of an axis. It is a constant of the program.
+constexpr int64_t mostTaps = 1 << 24;
+/// Terms of one output, which are written out.
+constexpr double mostTerms = 1024;
+
+/// Inputs that an output is a sum of, not rounded; at most a billion.
+double termsOf(const ResizeOptions &o, const Axis &axis) {
+  const double stretch = o.antialias && axis.scale < 1 ? axis.scale : 1;
+  return o.mode == "nearest" ? 1 : 2 * std::ceil(std::min((o.mode == "linear" ? 1 : 2) / stretch, 1e9));
+}
+
 Taps tapsOf(const ResizeOptions &o, const Axis &axis) {
   Taps taps;
   // Downscaling with antialias stretches the kernel.
@@ -136,6 +147,14 @@ Tensor resizeAxis(NodeBuilder &n, Tensor x, size_t d, const Taps &taps, int64_t 
 }
 
 Tensor resize(NodeBuilder &n, Tensor x, ArrayRef<Axis> axes, const ResizeOptions &o) {
+  int64_t elements = 1;
+  for (const Axis &axis : axes) {
+    n.require(axis.out >= 0 && axis.out <= mostTaps && termsOf(o, axis) <= mostTerms &&
+                  static_cast<double>(axis.out) * termsOf(o, axis) <= static_cast<double>(mostTaps),
+              "it makes {} of {} elements, each of {} or more, which is too many", axis.out, axis.in, termsOf(o, axis));
+    n.require(axis.out == 0 || elements <= mostElementsOfTensor / axis.out, "its result is too large");
+    elements *= axis.out;
+  }
   const bool nearest = o.mode == "nearest";
   const ElementType type = nearest ? x.type : isFloat(x.type) ? computeType(x.type) : ElementType::Float;
   Tensor y = n.castTo(x, type);
@@ -187,7 +206,7 @@ void readSizes(NodeBuilder &n, MutableArrayRef<Axis *> named, size_t scales, siz
     std::vector<int64_t> wanted = n.mustKnow(sizes);
     n.require(wanted.size() == named.size(), "it has {} sizes for {} axes", wanted.size(), named.size());
     for (auto [axis, size] : llvm::zip(named, wanted)) {
-      n.require(size > 0, "a size of {}", size);
+      n.require(size > 0 && size <= mostTaps, "a size of {}", size);
       axis->out = size;
       axis->scale = static_cast<double>(size) / static_cast<double>(axis->in);
     }
@@ -205,7 +224,8 @@ void readSizes(NodeBuilder &n, MutableArrayRef<Axis *> named, size_t scales, siz
     wanted = mustKnowReals(n, scales);
   n.require(wanted.size() == named.size(), "it has {} scales for {} axes", wanted.size(), named.size());
   for (auto [axis, scale] : llvm::zip(named, wanted)) {
-    n.require(scale > 0, "a scale of {}", scale);
+    n.require(scale > 0 && scale * static_cast<double>(axis->in) <= static_cast<double>(mostTaps), "a scale of {}",
+              scale);
     axis->scale = scale;
     // In float32, as ONNX Runtime multiplies.
     axis->out = static_cast<int64_t>(std::floor(static_cast<float>(scale) * static_cast<float>(axis->in)));

@@ -10,6 +10,9 @@ namespace {
 /// Places of the first `count` true elements of `flags` (of rank 1), as int64.
 Tensor placesOf(NodeBuilder &n, Tensor flags, int64_t count) {
   const int64_t size = flags.elements();
+  // Each is compared with each, in tensors of their squares.
+  constexpr int64_t mostFlags = 1 << 15;
+  n.require(size <= mostFlags, "it chooses among {} elements, but can among {} at most", size, mostFlags);
   // How many are true up to each place, it included.
   Tensor upTo = n.generate(ElementType::Int64, {size, size}, [&](ArrayRef<Scalar> i) {
     return select(i[1] <= i[0], cast(n.at(flags, {i[1]}), ElementType::Int64), n.integer(0));

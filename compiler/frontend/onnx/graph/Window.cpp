@@ -157,6 +157,8 @@ Tensor padWith(NodeBuilder &n, Tensor x, const Sizes &shape, ArrayRef<Scalar> lo
 void padOp(NodeBuilder &n) {
   Tensor x = n.in(0), value = n.optional(2);
   const std::string name = n.text("mode", "constant");
+  n.require(name == "constant" || name == "reflect" || name == "edge" || name == "wrap", "mode '{}' is not known",
+            name);
   const PadMode mode = name == "reflect" ? PadMode::Reflect
                        : name == "edge"  ? PadMode::Edge
                        : name == "wrap"  ? PadMode::Wrap

@@ -1,5 +1,7 @@
 #include "compiler/frontend/onnx/raise/Pattern.h"
 
+#include "llvm/ADT/APFloat.h"
+
 #include <cmath>
 #include <cstring>
 
@@ -20,6 +22,16 @@ template <typename T> std::vector<double> numbersOf(const std::vector<std::byte>
   return out;
 }
 
+std::vector<double> halvesOf(const std::vector<std::byte> &bytes, const llvm::fltSemantics &semantics) {
+  std::vector<double> out(bytes.size() / 2);
+  for (size_t i = 0; i < out.size(); ++i) {
+    uint16_t code;
+    std::memcpy(&code, bytes.data() + i * 2, 2);
+    out[i] = llvm::APFloat(semantics, llvm::APInt(16, code)).convertToDouble();
+  }
+  return out;
+}
+
 /// Tables of cosines and masks are larger than what is evaluated.
 std::optional<std::vector<double>> numbersOf(const TensorData &data, const std::vector<std::byte> &bytes) {
   switch (data.type) {
@@ -27,6 +39,10 @@ std::optional<std::vector<double>> numbersOf(const TensorData &data, const std::
     return numbersOf<float>(bytes);
   case ElementType::Double:
     return numbersOf<double>(bytes);
+  case ElementType::Float16:
+    return halvesOf(bytes, llvm::APFloat::IEEEhalf());
+  case ElementType::BFloat16:
+    return halvesOf(bytes, llvm::APFloat::BFloat());
   case ElementType::Int64:
     return numbersOf<int64_t>(bytes);
   case ElementType::Int32:
@@ -62,7 +78,7 @@ std::string Pattern::source(const std::string &name) {
     return name;
   if (cast) {
     Tensor before = value(node.inputs[0]), after = value(name);
-    if (!before || !after || before.type != after.type)
+    if (!before || !after || (before.type != after.type && !(isReal(before.type) && isReal(after.type))))
       return name;
   }
   return source(node.inputs[0]);
@@ -83,11 +99,14 @@ std::optional<std::vector<double>> Pattern::numbers(const std::string &name) {
   if (found != memo.end())
     return found->second;
   std::optional<std::vector<double>> &out = memo[name];
-  for (const TensorData &data : importer.model.graph.initializers)
-    if (data.name == source(name) && data.elements() <= mostNumbers)
-      if (std::optional<std::vector<std::byte>> bytes = importer.bytesOf(data))
-        return out = numbersOf(data, *bytes);
-  Tensor tensor = value(name);
+  if (const TensorData *data = importer.initializerOf(importer.model.graph, source(name));
+      data && data->elements() <= mostNumbers)
+    if (std::optional<std::vector<std::byte>> bytes = importer.bytesOf(*data))
+      return out = numbersOf(*data, *bytes);
+  return out = numbers(value(name));
+}
+
+std::optional<std::vector<double>> Pattern::numbers(Tensor tensor) {
   const std::vector<mlir::Attribute> *elements = tensor ? importer.evaluator.evaluate(tensor.value) : nullptr;
   if (!elements)
     return std::nullopt;
@@ -101,7 +120,27 @@ std::optional<std::vector<double>> Pattern::numbers(const std::string &name) {
     else
       return std::nullopt;
   }
-  return out = numbers;
+  return numbers;
+}
+
+std::optional<std::vector<double>> Pattern::tableRows(const std::string &name, int64_t first, int64_t count) {
+  Tensor table = value(name);
+  if (!table || table.rank() != 2 || first < 0 || count < 1 || first + count > table.size(0))
+    return std::nullopt;
+  const int64_t columns = table.size(1);
+  if (const TensorData *data = importer.initializerOf(importer.model.graph, source(name));
+      data && data->range && storedBits(data->type) >= 8) {
+    TensorData part = *data;
+    const auto rowBytes = static_cast<uint64_t>(columns) * storageBytes(data->type);
+    part.range->offset += static_cast<uint64_t>(first) * rowBytes;
+    part.range->bytes = static_cast<uint64_t>(count) * rowBytes;
+    std::optional<std::vector<std::byte>> bytes = importer.bytesOf(part);
+    return bytes ? numbersOf(part, *bytes) : std::nullopt;
+  }
+  std::optional<std::vector<double>> all = numbers(name);
+  if (!all)
+    return std::nullopt;
+  return std::vector<double>(all->begin() + first * columns, all->begin() + (first + count) * columns);
 }
 
 std::optional<std::vector<int64_t>> Pattern::integers(const std::string &name) {
@@ -175,6 +214,59 @@ std::optional<std::string> Pattern::squared(const std::string &name) {
   if (auto both = operands(name, "Mul"); both && both->first == both->second)
     return both->first;
   return std::nullopt;
+}
+
+std::optional<Pattern::Part> Pattern::partOf(const std::string &name) {
+  auto [node, output] = maker(name);
+  Tensor part = value(name);
+  if (!node || !part || (node->op != "Split" && node->op != "Slice") || !node->domain.empty())
+    return std::nullopt;
+  Tensor whole = value(node->inputs[0]);
+  auto onAxis = [&](int64_t axis, int64_t offset) -> std::optional<Part> {
+    axis = axis < 0 ? axis + whole.rank() : axis;
+    if (axis < 0 || axis >= whole.rank() || part.rank() != whole.rank() || offset < 0 ||
+        offset + part.size(axis) > whole.size(axis))
+      return std::nullopt;
+    return Part{source(node->inputs[0]), axis, offset, part.size(axis)};
+  };
+  if (node->op == "Split") {
+    const int64_t axis = attribute(*node, "axis", 0);
+    int64_t offset = 0;
+    for (size_t i = 0; i < output; ++i)
+      if (Tensor before = value(node->outputs[i]); before && before.rank() == whole.rank())
+        offset += before.size(axis < 0 ? axis + whole.rank() : axis);
+      else
+        return std::nullopt;
+    return onAxis(axis, offset);
+  }
+  if (node->inputs.size() < 4) // an older opset's, with attributes, or of the first dimensions
+    return std::nullopt;
+  auto starts = integers(node->inputs[1]), axes = integers(node->inputs[3]);
+  auto steps = node->inputs.size() > 4 && !node->inputs[4].empty() ? integers(node->inputs[4])
+                                                                   : std::optional(std::vector<int64_t>{1});
+  if (!starts || !axes || !steps || starts->size() != 1 || axes->size() != 1 || *steps != std::vector<int64_t>{1})
+    return std::nullopt;
+  const int64_t axis = (*axes)[0] < 0 ? (*axes)[0] + whole.rank() : (*axes)[0];
+  if (axis < 0 || axis >= whole.rank())
+    return std::nullopt;
+  const int64_t size = whole.size(axis), start = (*starts)[0] < 0 ? (*starts)[0] + size : (*starts)[0];
+  return onAxis(axis, std::clamp<int64_t>(start, 0, size));
+}
+
+std::optional<Pattern::Part> Pattern::lastOf(const std::string &name) {
+  if (auto part = partOf(name); part && part->size == 1)
+    return part->offset + 1 == value(part->whole).size(part->axis) ? part : std::nullopt;
+  auto [node, output] = maker(name);
+  if (!node || node->op != "Gather" || !node->domain.empty())
+    return std::nullopt;
+  Tensor whole = value(node->inputs[0]);
+  auto index = integers(node->inputs[1]);
+  const int64_t given = attribute(*node, "axis", 0), axis = given < 0 ? given + whole.rank() : given;
+  if (!index || index->size() != 1 || axis < 0 || axis >= whole.rank())
+    return std::nullopt;
+  const int64_t size = whole.size(axis);
+  return (*index)[0] == -1 || (*index)[0] + 1 == size ? std::optional(Part{source(node->inputs[0]), axis, size - 1, 1})
+                                                      : std::nullopt;
 }
 
 int64_t Pattern::attribute(const Node &node, const std::string &name, int64_t otherwise) {

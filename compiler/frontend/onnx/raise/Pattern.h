@@ -12,6 +12,9 @@
 
 namespace weft::frontend::onnx {
 
+/// float32 and what is computed in it when raised: the halves.
+inline bool isReal(ElementType type) { return isFloat(type) && type != ElementType::Double; }
+
 class Pattern {
 public:
   Pattern(Importer &importer, Scope &scope) : importer(importer), scope(scope) {}
@@ -19,7 +22,8 @@ public:
   /// What is asked about from now on may be made by `node`.
   void add(const Node &node);
 
-  /// The value without what does not change it: Identity, Dropout, Cast to its own type.
+  /// The value without what does not change it: Identity, Dropout, Cast to its own type or between floats, which what
+  /// is raised computes in float32 throughout.
   std::string source(const std::string &name);
   /// The node that makes `name` (its source) as its first output, if it is an `op` of ONNX or of ONNX Runtime; null: it
   /// is none.
@@ -33,6 +37,9 @@ public:
   std::optional<std::vector<double>> numbers(const std::string &name);
   std::optional<std::vector<int64_t>> integers(const std::string &name);
   std::optional<double> number(const std::string &name);
+  std::optional<std::vector<double>> numbers(Tensor tensor);
+  /// `count` rows of a table that is known, from row `first` on.
+  std::optional<std::vector<double>> tableRows(const std::string &name, int64_t first, int64_t count);
   bool isNumber(const std::string &name, double wanted);
   /// Whether no input of the program is behind it.
   bool isWeight(const std::string &name);
@@ -52,6 +59,15 @@ public:
                                                               llvm::function_ref<bool(const std::string &)> first);
   /// `name` is the `wanted`-th power of the result, as Pow or Mul with itself.
   std::optional<std::string> squared(const std::string &name);
+
+  struct Part {
+    std::string whole;
+    int64_t axis = 0, offset = 0, size = 0;
+  };
+  /// `name` as neighbouring entries of one dimension of another value: an output of Split, a Slice.
+  std::optional<Part> partOf(const std::string &name);
+  /// The same of the last entry of a dimension alone, by Slice or Gather; `axis` is that of the whole.
+  std::optional<Part> lastOf(const std::string &name);
 
   int64_t attribute(const Node &node, const std::string &name, int64_t otherwise);
   /// Whether a node reduces or normalises the last dimension alone, by attribute or second input.

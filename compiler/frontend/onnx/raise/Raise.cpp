@@ -1,11 +1,17 @@
 #include "compiler/frontend/onnx/raise/Raise.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace weft::frontend::onnx {
 namespace {
 
-bool isF32(Tensor x) { return x && x.type == ElementType::Float && x.rank() >= 1 && x.elements() != 0; }
+bool isRaisable(Tensor x) { return x && isReal(x.type) && x.rank() >= 1 && x.elements() != 0; }
+
+bool keepsElements(const std::string &op) {
+  return op == "Reshape" || op == "Squeeze" || op == "Unsqueeze" || op == "Flatten";
+}
 
 } // namespace
 
@@ -14,32 +20,54 @@ void Raiser::replace(const std::string &name, Tensor tensor) { p.scope.values[na
 Tensor Raiser::rowsOf(NodeBuilder &n, const std::string &name, int64_t columns) {
   const std::string source = p.source(name);
   auto found = plain.find(source);
-  Tensor x = found != plain.end() ? found->second : p.value(source);
+  Tensor x = found != plain.end() ? found->second : n.castTo(p.value(source), ElementType::Float);
   return n.reshape(x, {x.elements() / columns, columns});
 }
 
 void Raiser::setRows(NodeBuilder &n, const std::string &name, Tensor rows) {
   plain[name] = rows;
-  replace(name, n.reshape(rows, Sizes(p.value(name).shape())));
+  const Tensor before = p.value(name);
+  replace(name, n.castTo(n.reshape(rows, Sizes(before.shape())), before.type));
 }
 
 void Raiser::setHeads(NodeBuilder &n, const std::string &name, Tensor rows) {
   heads[name] = rows;
-  const Sizes shape(p.value(name).shape());
-  replace(name, n.transpose(n.reshape(rows, {shape[0], shape[2], shape[1], shape[3]}), {0, 2, 1, 3}));
+  const Tensor before = p.value(name);
+  const Sizes shape(before.shape());
+  replace(name,
+          n.castTo(n.transpose(n.reshape(rows, {shape[0], shape[2], shape[1], shape[3]}), {0, 2, 1, 3}), before.type));
+}
+
+Value Raiser::rowsBehind(const std::string &name) {
+  auto found = plain.find(p.source(name));
+  return found == plain.end() ? Value() : found->second.value;
+}
+
+std::string Raiser::strayCache() {
+  for (const auto &[before, after] : launch->caches) {
+    const int64_t uses = llvm::count_if(cacheUses, [&, next = p.source(after)](const CacheUse &use) {
+      return use.before == before && p.source(use.after) == next;
+    });
+    if (uses != 1)
+      return before;
+  }
+  return "";
 }
 
 /// What leaves the order of elements as it is keeps the rows; a transpose of tokens and heads changes between the two
 /// kinds.
 bool Raiser::raiseMoves(NodeBuilder &n) {
   const std::string &op = n.node.op, &out = n.node.outputs[0];
-  if (n.node.inputs.empty() || !isF32(p.value(out)))
+  if (n.node.inputs.empty() || !isRaisable(p.value(out)))
     return false;
   const std::string in = p.source(n.node.inputs[0]);
   auto rows = plain.find(in);
-  if (op == "Reshape" || op == "Squeeze" || op == "Unsqueeze" || op == "Flatten") {
+  if (keepsElements(op)) {
     if (rows == plain.end())
       return false;
+    const Tensor y = p.value(out);
+    if (auto product = linears.find(in); product != linears.end() && y.size(y.rank() - 1) == rows->second.size(1))
+      linears[out] = Linear(product->second);
     setRows(n, out, Tensor(rows->second));
     return true;
   }
@@ -61,14 +89,45 @@ bool Raiser::raiseEmbedding(NodeBuilder &n) {
   if (n.node.op != "Gather" || n.number("axis", 0) != 0)
     return false;
   Tensor table = p.value(n.node.inputs[0]), ids = p.value(n.node.inputs[1]);
-  if (!isF32(table) || table.rank() != 2 || !ids || ids.rank() < 1 || ids.elements() == 0 ||
+  if (!isRaisable(table) || table.rank() != 2 || !ids || ids.rank() < 1 || ids.elements() == 0 ||
       !p.isWeight(n.node.inputs[0]))
     return false;
   const int64_t count = ids.elements(), size = table.size(0);
   Tensor list = n.reshape(ids, {count});
-  list = n.elementwise(ElementType::Int64, {list}, [&](ArrayRef<Scalar> a) { return n.wrapIndex(a[0], size); });
+  if (!launch)
+    list = n.elementwise(ElementType::Int64, {list}, [&](ArrayRef<Scalar> a) { return n.wrapIndex(a[0], size); });
+  else if (raisePositions(n))
+    return true;
+  else if (list = p.value(launch->ids); list.elements() != count) // below the table's height: the runtime sees to it
+    return false;
+  else
+    list = n.reshape(list, {count});
   Value rows = n.b.create<xf::EmbeddingOp>(n.loc, list.value, table.value);
   setRows(n, n.node.outputs[0], {rows, ElementType::Float});
+  return true;
+}
+
+/// Whether ids of a launch are none of its tokens: then they must be positions.
+bool Raiser::raisePositions(NodeBuilder &n) {
+  std::string ids = p.source(n.node.inputs[1]);
+  for (auto [node, output] = p.maker(ids); node && output == 0; std::tie(node, output) = p.maker(ids)) {
+    const bool isCast = node->op == "Cast" && isInteger(p.value(ids).type) && isInteger(p.value(node->inputs[0]).type);
+    if (!keepsElements(node->op) && !isCast)
+      break;
+    ids = p.source(node->inputs[0]);
+  }
+  if (ids == launch->ids)
+    return false;
+  std::optional<std::vector<int64_t>> rows = p.integers(n.node.inputs[1]);
+  Tensor table = p.value(n.node.inputs[0]);
+  const int64_t offset = rows ? rows->front() - launch->past : -1;
+  if (!rows || static_cast<int64_t>(rows->size()) != launch->tokens || offset < 0)
+    return true; // stays as it is
+  for (auto [i, row] : llvm::enumerate(*rows))
+    if (row != rows->front() + static_cast<int64_t>(i))
+      return true;
+  positionRows[n.node.outputs[0]] = {table.value, offset};
+  p.importer.positions = std::min(p.importer.positions, table.size(0) - offset);
   return true;
 }
 
@@ -78,13 +137,60 @@ bool Raiser::raiseSum(NodeBuilder &n) {
     return false;
   const std::string &a = n.node.inputs[0], &b = n.node.inputs[1];
   Tensor x = p.value(a), y = p.value(b);
-  if (!isF32(x) || !isF32(y) || x.shape() != y.shape() || (!hasRows(a) && !hasRows(b)))
+  if (!isRaisable(x) || !isRaisable(y) || x.elements() != y.elements() || (!hasRows(a) && !hasRows(b)))
     return false;
   const int64_t columns = plain[p.source(hasRows(a) ? a : b)].size(1);
+  if (launch && n.node.op == "Add")
+    for (const auto &[table, tokens] : {std::pair(a, b), std::pair(b, a)}) {
+      auto found = positionRows.find(p.source(table));
+      std::pair<Value, int64_t> rows = found == positionRows.end() ? std::pair<Value, int64_t>() : found->second;
+      // A graph for one number of tokens has the rows themselves.
+      if (!rows.first && launch->caches.empty() && !hasRows(table) && p.isWeight(table) &&
+          p.value(table).elements() == launch->tokens * columns) {
+        rows = {n.reshape(p.value(p.source(table)), {launch->tokens, columns}).value, 0};
+        p.importer.positions = std::min(p.importer.positions, launch->tokens);
+      }
+      if (!rows.first || !hasRows(tokens) || cast<RankedTensorType>(rows.first.getType()).getDimSize(1) != columns)
+        continue;
+      Value sum =
+          n.b.create<xf::AddPositionsOp>(n.loc, plain[p.source(tokens)].value.getType(), plain[p.source(tokens)].value,
+                                         rows.first, n.index(launch->past), rows.second);
+      setRows(n, n.node.outputs[0], {sum, ElementType::Float});
+      return true;
+    }
+  if (x.shape() != y.shape())
+    return false;
   Value left = rowsOf(n, a, columns).value, right = rowsOf(n, b, columns).value;
   Value rows = n.node.op == "Add" ? n.b.create<xf::AddOp>(n.loc, left, right).getResult()
                                   : n.b.create<xf::MulOp>(n.loc, left, right).getResult();
   setRows(n, n.node.outputs[0], {rows, ElementType::Float});
+  return true;
+}
+
+bool Raiser::raiseScale(NodeBuilder &n) {
+  if (n.node.op != "Mul" && n.node.op != "Div")
+    return false;
+  auto scaled = p.scaled(n.node.outputs[0]);
+  if (!scaled || !std::isfinite(scaled->number) || !hasRows(scaled->other) ||
+      p.value(scaled->other).elements() != p.value(n.node.outputs[0]).elements())
+    return false;
+  Value rows = plain[p.source(scaled->other)].value;
+  setRows(n, n.node.outputs[0],
+          {n.b.create<xf::ScaleOp>(n.loc, rows, llvm::APFloat(scaled->number)), ElementType::Float});
+  return true;
+}
+
+/// Of a launch, the last token's row.
+bool Raiser::raiseLast(NodeBuilder &n) {
+  if (!launch || (n.node.op != "Gather" && n.node.op != "Slice"))
+    return false;
+  std::optional<Pattern::Part> last = p.lastOf(n.node.outputs[0]);
+  if (!last || !hasRows(last->whole))
+    return false;
+  Tensor whole = p.value(last->whole), rows = plain[p.source(last->whole)];
+  if (last->axis != whole.rank() - 2 || whole.size(last->axis) != rows.size(0))
+    return false;
+  setRows(n, n.node.outputs[0], {n.b.create<xf::LastRowOp>(n.loc, rows.value), ElementType::Float});
   return true;
 }
 
@@ -93,10 +199,11 @@ void Raiser::visit(NodeBuilder &n) {
   if (n.node.outputs.empty() || n.node.outputs[0].empty())
     return;
   splitLinear(n);
-  if (raiseMoves(n) || raiseEmbedding(n) || raiseFused(n) || !isF32(p.value(n.node.outputs[0])))
+  if (raiseMoves(n) || raiseEmbedding(n) || raiseFused(n) || !isRaisable(p.value(n.node.outputs[0])))
     return;
   (void)(raiseNorm(n) || raiseGatedMlp(n) || raiseLinear(n) || raiseActivation(n) || raiseAttention(n) ||
-         raiseFusedAttention(n) || raiseSum(n));
+         raiseFusedAttention(n) || raiseGroupQuery(n) || raiseRotary(n) || raiseLast(n) || raiseSum(n) ||
+         raiseScale(n));
 }
 
 } // namespace weft::frontend::onnx

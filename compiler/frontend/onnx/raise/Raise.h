@@ -17,10 +17,15 @@ namespace weft::frontend::onnx {
 
 class Raiser {
 public:
-  Raiser(Importer &importer, Scope &scope) : p(importer, scope) {}
+  Raiser(Importer &importer, Scope &scope) : launch(importer.launch()), p(importer, scope) {}
 
   /// After the lowering of `n`'s node, in the order of the graph.
   void visit(NodeBuilder &n);
+
+  /// What `name` is made of, in float32; null: it was not raised.
+  mlir::Value rowsBehind(const std::string &name);
+  /// Of a launch: a cache that no attention reads and appends to as its name says; empty: there is none.
+  std::string strayCache();
 
 private:
   struct Linear {
@@ -35,18 +40,28 @@ private:
   struct Heads {
     Tensor rows;
     double factor = 1;
+    bool cached = false; // of a launch: after those that a cache holds
+  };
+  /// A cache, and the value that it has afterwards.
+  struct CacheUse {
+    std::string before, after;
   };
 
   // ---- each returns whether it has raised the node
   bool raiseMoves(NodeBuilder &n);
   bool raiseFused(NodeBuilder &n);
   bool raiseEmbedding(NodeBuilder &n);
+  bool raisePositions(NodeBuilder &n);
+  bool raiseLast(NodeBuilder &n);
+  bool raiseScale(NodeBuilder &n);
+  bool raiseRotary(NodeBuilder &n);
   bool raiseNorm(NodeBuilder &n);
   bool raiseLinear(NodeBuilder &n);
   bool raiseGatedMlp(NodeBuilder &n);
   bool raiseActivation(NodeBuilder &n);
   bool raiseSum(NodeBuilder &n);
   bool raiseAttention(NodeBuilder &n);
+  bool raiseGroupQuery(NodeBuilder &n);
   bool raiseFusedAttention(NodeBuilder &n);
 
   // ---- norms
@@ -70,7 +85,9 @@ private:
   mlir::Value weightMatrix(NodeBuilder &n, const std::string &name, bool transposed);
   mlir::Value weightVector(NodeBuilder &n, const std::string &name, int64_t size);
   std::optional<Linear> linearOf(NodeBuilder &n, const std::string &name);
+  static ElementType typeOf(mlir::Value weight);
   void splitLinear(NodeBuilder &n);
+  Tensor columnsOf(NodeBuilder &n, const std::string &name, int64_t offset, int64_t size);
 
   // ---- attention
   struct Bias {
@@ -86,6 +103,8 @@ private:
   std::optional<Scores> chosenScores(NodeBuilder &n, const Node &where);
   std::optional<Heads> headsOf(NodeBuilder &n, const std::string &name);
   std::optional<Heads> keysOf(NodeBuilder &n, const std::string &transposed);
+  std::optional<Heads> afterCache(NodeBuilder &n, const std::string &cache, Tensor fresh, const std::string &after);
+  std::optional<Heads> turnedHeads(NodeBuilder &n, const std::string &name);
   std::string unrepeated(const std::string &name);
   struct Mask {
     bool causal = false;
@@ -93,7 +112,7 @@ private:
     Tensor bias;
   };
   std::optional<Mask> maskOf(NodeBuilder &n, const std::vector<Bias> &biases, llvm::ArrayRef<int64_t> scores);
-  std::optional<Mask> knownMask(const std::string &name, int64_t rows, int64_t keys);
+  std::optional<Mask> knownMask(const Bias &bias, int64_t rows, int64_t keys);
 
   /// An attention that is one node.
   struct FusedAttention {
@@ -101,14 +120,17 @@ private:
     int64_t kvHeads = 0;
     double scale = 0, softcap = 0; // a scale of 0: one over the root of a head's size
     bool causal = false;
+    int64_t past = 0, window = 0;
     std::vector<Tensor> biases; // some may be null
   };
   bool raiseStandardAttention(NodeBuilder &n);
   bool leavesAKey(const std::string &name, bool causal);
   bool raiseMultiHead(NodeBuilder &n);
   bool raiseRuntimeAttention(NodeBuilder &n);
+  bool addStackedCache(NodeBuilder &n, FusedAttention &attention);
+  bool addCache(NodeBuilder &n, FusedAttention &attention, size_t input, size_t output);
   bool emitAttend(NodeBuilder &n, const FusedAttention &attention, llvm::ArrayRef<int64_t> scores);
-  Tensor withBias(NodeBuilder &n, const std::string &name, Tensor bias, int64_t offset);
+  Tensor withBias(NodeBuilder &n, const std::string &name, const std::string &bias, int64_t offset);
 
   // ---- rope
   struct Rope {
@@ -116,10 +138,21 @@ private:
     std::vector<double> frequencies;
     double scale = 1;
     int64_t position = 0;
+    bool interleaved = false;
   };
+  /// Cosines and sines of angles: rows of `half` entries, those of neighbouring positions.
+  struct Angles {
+    std::vector<double> cosines, sines;
+    int64_t rows = 0, half = 0;
+    double precision = 0; // of an entry
+  };
+  std::optional<Angles> anglesOf(const std::string &cosines, const std::string &sines, int64_t rows, int64_t columns);
+  std::optional<Rope> tableRope(const std::string &cosines, const std::string &sines, int64_t position, int64_t rows);
+  std::optional<int64_t> firstPosition(const std::string &name, int64_t batch, int64_t rows);
+  double precisionOf(const std::string &name);
   std::optional<Rope> ropeOf(const std::string &name);
   std::optional<std::string> halfTurned(const std::string &name);
-  bool readAngles(const std::string &cosines, const std::string &sines, int64_t rows, int64_t columns, Rope &rope);
+  bool readAngles(const Angles &angles, std::optional<int64_t> position, Rope &rope);
   Tensor emitRope(NodeBuilder &n, const Rope &rope, Tensor rows, int64_t headDim, int64_t batch);
 
   // ---- rows of features, as ops of xf have them
@@ -132,7 +165,10 @@ private:
   void setHeads(NodeBuilder &n, const std::string &name, Tensor rows);
   void replace(const std::string &name, Tensor tensor);
 
+  const GeneratorLaunch *launch; // null: a tensor program
   Pattern p;
+  std::vector<CacheUse> cacheUses;
+  std::map<std::string, std::pair<mlir::Value, int64_t>> positionRows; // of a launch: a table, and its row of token 0
   std::map<std::string, Tensor> plain, heads;
   std::map<std::string, Linear> linears;
 };

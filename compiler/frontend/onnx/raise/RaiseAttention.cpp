@@ -37,7 +37,7 @@ std::optional<Raiser::Scores> Raiser::chosenScores(NodeBuilder &n, const Node &w
 
 std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string &name) {
   Tensor value = p.value(name);
-  if (!value || value.rank() != 4 || value.type != ElementType::Float)
+  if (!value || value.rank() != 4 || !isReal(value.type))
     return std::nullopt;
   if (auto product = p.operands(name, "MatMul")) {
     Tensor q = p.value(product->first), k = p.value(product->second);
@@ -71,7 +71,7 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
     if (swap)
       std::swap(sum->first, sum->second);
     Tensor bias = p.value(sum->second);
-    if (!bias || bias.type != ElementType::Float || bias.rank() > 4 || p.madeBy(sum->second, "MatMul"))
+    if (!bias || !isReal(bias.type) || bias.rank() > 4 || p.madeBy(sum->second, "MatMul"))
       continue;
     if (std::optional<Scores> scores = scoresOf(n, sum->first)) {
       scores->biases.push_back({sum->second, bias});
@@ -104,11 +104,21 @@ std::string Raiser::unrepeated(const std::string &name) {
 std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &given) {
   const std::string name = p.source(given);
   Tensor x = p.value(name);
-  if (!x || x.rank() != 4 || x.type != ElementType::Float || x.elements() == 0)
+  if (!x || x.rank() != 4 || !isReal(x.type) || x.elements() == 0)
     return std::nullopt;
   const int64_t batch = x.size(0), count = x.size(1), tokens = x.size(2), size = x.size(3);
   if (auto found = heads.find(name); found != heads.end())
     return Heads{found->second, 1};
+  if (const Node *concat = p.madeBy(name, "Concat"); concat && concat->inputs.size() == 2) {
+    const int64_t axis = p.attribute(*concat, "axis", 0);
+    std::optional<Heads> fresh = axis == 2 || axis == -2 ? headsOf(n, concat->inputs[1]) : turnedHeads(n, name);
+    if (axis == 3 || axis == -1) {
+      if (fresh)
+        return fresh;
+    } else if (fresh && fresh->factor == 1 && !fresh->cached)
+      if (std::optional<Heads> all = afterCache(n, p.source(concat->inputs[0]), fresh->rows, name))
+        return all;
+  }
   if (auto scaled = p.scaled(name)) {
     std::optional<Heads> inner = headsOf(n, scaled->other);
     if (inner)
@@ -117,7 +127,7 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
   }
   if (std::optional<Rope> rope = ropeOf(name)) {
     std::optional<Heads> inner = headsOf(n, rope->x);
-    if (inner && inner->factor == 1) {
+    if (inner && inner->factor == 1 && !inner->cached) {
       Tensor rows = emitRope(n, *rope, inner->rows, size, batch);
       heads[name] = rows;
       return Heads{rows, 1};
@@ -125,7 +135,7 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
   }
   if (std::optional<Norm> norm = normOf(name); norm && p.value(norm->gamma).elements() == size) {
     std::optional<Heads> inner = headsOf(n, norm->x);
-    if (Tensor rows = inner && inner->factor == 1 ? emitNorm(n, *norm, inner->rows) : Tensor{}) {
+    if (Tensor rows = inner && inner->factor == 1 && !inner->cached ? emitNorm(n, *norm, inner->rows) : Tensor{}) {
       heads[name] = rows;
       return Heads{rows, 1};
     }
@@ -135,7 +145,46 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
     if (order != node->attributes.end() && order->second.numbers == std::vector<int64_t>{0, 2, 1, 3})
       return Heads{rowsOf(n, node->inputs[0], count * size), 1};
   }
+  x = n.castTo(x, ElementType::Float);
   return Heads{n.reshape(n.transpose(x, {0, 2, 1, 3}), {batch * tokens, count * size}), 1};
+}
+
+/// Heads that turn in part: Concat(rope(x[..., :r]), x[..., r:]).
+std::optional<Raiser::Heads> Raiser::turnedHeads(NodeBuilder &n, const std::string &name) {
+  const Node *concat = p.madeBy(name, "Concat");
+  std::optional<Rope> rope = ropeOf(p.source(concat->inputs[0]));
+  std::optional<Pattern::Part> turned = rope ? p.partOf(rope->x) : std::nullopt, rest = p.partOf(concat->inputs[1]);
+  const Tensor x = p.value(name);
+  if (!turned || !rest || turned->whole != rest->whole || turned->axis != 3 || rest->axis != 3 || turned->offset != 0 ||
+      rest->offset != turned->size || p.value(turned->whole).shape() != x.shape())
+    return std::nullopt;
+  std::optional<Heads> inner = headsOf(n, turned->whole);
+  if (!inner || inner->factor != 1 || inner->cached)
+    return std::nullopt;
+  Tensor rows = emitRope(n, *rope, inner->rows, x.size(3), x.size(0));
+  heads[name] = rows;
+  return Heads{rows, 1};
+}
+
+/// Rows of keys or values that come after those of [batch, heads, tokens, size] `cache`; `after` is both.
+std::optional<Raiser::Heads> Raiser::afterCache(NodeBuilder &n, const std::string &cache, Tensor fresh,
+                                                const std::string &after) {
+  if (launch) {
+    if (!launch->caches.contains(cache))
+      return std::nullopt;
+    if (llvm::none_of(cacheUses, [&](const CacheUse &use) { return use.before == cache && use.after == after; }))
+      cacheUses.push_back({cache, after});
+    return Heads{fresh, 1, true};
+  }
+  Tensor before = n.castTo(p.value(cache), ElementType::Float);
+  if (before.rank() != 4 || before.size(1) * before.size(3) != fresh.size(1))
+    return std::nullopt;
+  if (before.elements() == 0)
+    return Heads{fresh, 1};
+  const int64_t batch = before.size(0), past = before.size(2), columns = fresh.size(1), rows = fresh.size(0) / batch;
+  Tensor old = n.reshape(n.transpose(before, {0, 2, 1, 3}), {batch, past, columns});
+  Tensor all = n.concat({old, n.reshape(fresh, {batch, rows, columns})}, 1);
+  return Heads{n.reshape(all, {batch * (past + rows), columns}), 1};
 }
 
 /// Rows of the keys whose transpose [batch, heads, size, tokens] the scores are made with.
@@ -156,15 +205,18 @@ std::optional<Raiser::Heads> Raiser::keysOf(NodeBuilder &n, const std::string &n
     if (order->second.numbers == std::vector<int64_t>{0, 2, 3, 1})
       return Heads{rowsOf(n, node->inputs[0], transposed.size(1) * transposed.size(2)), 1};
   }
+  if (!transposed || transposed.rank() != 4 || !isReal(transposed.type))
+    return std::nullopt;
+  transposed = n.castTo(transposed, ElementType::Float);
   return Heads{n.reshape(n.transpose(transposed, {0, 3, 1, 2}),
                          {transposed.size(0) * transposed.size(3), transposed.size(1) * transposed.size(2)}),
                1};
 }
 
 /// What a mask whose numbers are known comes to, if it hides what a causal one does, or nothing.
-std::optional<Raiser::Mask> Raiser::knownMask(const std::string &name, int64_t rows, int64_t keys) {
-  Tensor mask = p.value(name);
-  std::optional<std::vector<double>> numbers = p.numbers(name);
+std::optional<Raiser::Mask> Raiser::knownMask(const Bias &bias, int64_t rows, int64_t keys) {
+  Tensor mask = bias.value;
+  std::optional<std::vector<double>> numbers = bias.name.empty() ? p.numbers(mask) : p.numbers(bias.name);
   if (!numbers || numbers->empty())
     return std::nullopt;
   if (llvm::all_of(*numbers, [](double number) { return number == 0; }))
@@ -192,10 +244,10 @@ std::optional<Raiser::Mask> Raiser::knownMask(const std::string &name, int64_t r
 std::optional<Raiser::Mask> Raiser::maskOf(NodeBuilder &n, const std::vector<Bias> &biases, ArrayRef<int64_t> scores) {
   Mask mask;
   for (const Bias &bias : biases) {
-    std::optional<Mask> known = bias.name.empty() ? std::nullopt : knownMask(bias.name, scores[2], scores[3]);
-    if (known && (!known->causal || !mask.causal)) {
+    if (std::optional<Mask> known = knownMask(bias, scores[2], scores[3])) {
       mask.causal |= known->causal;
-      mask.window = std::max(mask.window, known->window);
+      mask.window =
+          mask.window && known->window ? std::min(mask.window, known->window) : std::max(mask.window, known->window);
       continue;
     }
     std::optional<Sizes> both = broadcastShapes(bias.value.shape(), scores);
@@ -203,7 +255,7 @@ std::optional<Raiser::Mask> Raiser::maskOf(NodeBuilder &n, const std::vector<Bia
       return std::nullopt;
     Sizes shape(4 - bias.value.shape().size(), 1);
     shape.append(bias.value.shape().begin(), bias.value.shape().end());
-    Tensor own = n.reshape(bias.value, shape);
+    Tensor own = n.reshape(n.castTo(bias.value, ElementType::Float), shape);
     if (shape[3] != scores[3]) {
       shape[3] = scores[3];
       own = n.broadcast(own, shape);
@@ -244,9 +296,10 @@ bool Raiser::raiseAttention(NodeBuilder &n) {
     return false;
   const int64_t kvCount = p.value(values).size(1);
   // Keys and values have as many heads, on as many batches.
+  const int64_t keys = k->cached ? launch->tokens : weights.size(3);
   if (kvCount == 0 || count % kvCount != 0 || k->rows.size(1) != kvCount * size ||
-      p.value(scores->q).size(0) != batch || k->rows.size(0) != batch * weights.size(3) ||
-      v->rows.size(0) != k->rows.size(0))
+      p.value(scores->q).size(0) != batch || k->rows.size(0) != batch * keys || v->rows.size(0) != k->rows.size(0) ||
+      k->cached != v->cached || (launch && k->cached == launch->caches.empty()))
     return false;
   std::optional<Mask> mask = maskOf(n, scores->biases, weights.shape());
   if (!mask || (guarded && mask->bias))

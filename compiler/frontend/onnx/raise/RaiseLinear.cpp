@@ -14,15 +14,17 @@ Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).get
 
 } // namespace
 
+/// Of a weight's elements.
+ElementType Raiser::typeOf(Value weight) {
+  const Type element = elementOf(weight);
+  return element.isF32() ? ElementType::Float : element.isF16() ? ElementType::Float16 : ElementType::BFloat16;
+}
+
 /// A matrix as xf has it, out x in. `transposed`: it is stored so.
 Value Raiser::weightMatrix(NodeBuilder &n, const std::string &name, bool transposed) {
   std::string from = p.source(name);
   if (!p.isWeight(from))
     return {};
-  // A half float that is only made wider is read as it is stored.
-  if (const Node *node = p.madeBy(from, "Cast"); node && p.value(from).type == ElementType::Float)
-    if (Tensor narrow = p.value(node->inputs[0]); narrow && isWeightType(elementOf(narrow.value)))
-      from = p.source(node->inputs[0]);
   if (const Node *node = p.madeBy(from, "Transpose"); node && p.value(from).rank() == 2) {
     auto order = node->attributes.find("perm");
     if (order == node->attributes.end() || order->second.numbers == std::vector<int64_t>{1, 0}) {
@@ -37,7 +39,7 @@ Value Raiser::weightMatrix(NodeBuilder &n, const std::string &name, bool transpo
 }
 
 Value Raiser::weightVector(NodeBuilder &n, const std::string &name, int64_t size) {
-  Tensor v = p.value(name);
+  Tensor v = p.value(p.source(name));
   if (!v || !p.isWeight(name) || !isWeightType(elementOf(v.value)) || v.elements() != size || size == 0)
     return {};
   for (int64_t d = 0; d + 1 < v.rank(); ++d)
@@ -52,7 +54,7 @@ std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string
     return std::nullopt;
   if (node->op == "MatMul" && node->domain.empty()) {
     Tensor x = p.value(node->inputs[0]);
-    if (!x || x.type != ElementType::Float || x.rank() < 2)
+    if (!x || !isReal(x.type) || x.rank() < 2)
       return std::nullopt;
     if (Value w = weightMatrix(n, node->inputs[1], false))
       return Linear{p.source(node->inputs[0]), {}, w, {}};
@@ -110,34 +112,33 @@ void Raiser::splitLinear(NodeBuilder &n) {
     return;
   auto found = linears.find(p.source(n.node.inputs[0]));
   Tensor whole = p.value(n.node.inputs[0]);
-  if (found == linears.end() || found->second.bias)
+  if (found == linears.end())
     return;
-  const int64_t last = whole.rank() - 1;
-  int64_t offset = 0;
-  if (n.node.op == "Split") {
-    if (const int64_t axis = n.number("axis", 0); axis != -1 && axis != last)
-      return;
-  } else {
-    std::optional<std::vector<int64_t>> starts = n.known(1), axes = n.known(3);
-    if (!starts || !axes || starts->size() != 1 || ((*axes)[0] != -1 && (*axes)[0] != last) ||
-        (n.has(4) && n.known(4) != std::vector<int64_t>{1}))
-      return;
-    offset = (*starts)[0] < 0 ? (*starts)[0] + whole.size(last) : (*starts)[0];
-  }
-  const Tensor weight{found->second.weight, ElementType::Float};
   for (const std::string &name : n.node.outputs) {
-    Tensor part = p.value(name);
-    const int64_t size = part ? part.size(last) : 0;
-    if (size == 0 || offset + size > weight.size(0))
-      return;
+    std::optional<Pattern::Part> part = p.partOf(name);
+    if (!part || part->axis != whole.rank() - 1 || part->size == 0)
+      continue;
+    Tensor rows = columnsOf(n, n.node.inputs[0], part->offset, part->size);
     Linear own = found->second;
-    const ElementType type = elementOf(weight.value).isF32()   ? ElementType::Float
-                             : elementOf(weight.value).isF16() ? ElementType::Float16
-                                                               : ElementType::BFloat16;
-    own.weight = n.slice({weight.value, type}, {offset, 0}, {size, weight.size(1)}).value;
+    auto op = rows.value.getDefiningOp<xf::LinearOp>();
+    own.weight = op.getW();
+    own.bias = op.getBias();
     linears[name] = own;
-    offset += size;
+    setRows(n, name, rows);
   }
+}
+
+/// Columns of rows; of a product, the product with these rows of its weight.
+Tensor Raiser::columnsOf(NodeBuilder &n, const std::string &name, int64_t offset, int64_t size) {
+  auto found = linears.find(p.source(name));
+  const Tensor x = p.value(name);
+  if (found == linears.end())
+    return n.sliceAxis(rowsOf(n, name, x.size(x.rank() - 1)), 1, offset, size);
+  const Linear &whole = found->second;
+  Value weight = n.sliceAxis({whole.weight, typeOf(whole.weight)}, 0, offset, size).value, bias;
+  if (whole.bias)
+    bias = n.sliceAxis({whole.bias, typeOf(whole.bias)}, 0, offset, size).value;
+  return {n.b.create<xf::LinearOp>(n.loc, whole.rows, weight, bias), ElementType::Float};
 }
 
 /// down · (activation(gate · x) ∘ (up · x))
@@ -239,6 +240,10 @@ std::optional<Raiser::Activated> Raiser::activationOf(const std::string &name) {
     auto found = node->attributes.find(attribute);
     return found == node->attributes.end() ? otherwise : static_cast<double>(found->second.real);
   };
+  if (op == "Tanh")
+    return Activated{xf::Activation::Tanh, x};
+  if (op == "Sigmoid")
+    return Activated{xf::Activation::Sigmoid, x};
   if (op == "Relu")
     return Activated{xf::Activation::Relu, x};
   if (op == "Swish" && real("alpha", 1) == 1)

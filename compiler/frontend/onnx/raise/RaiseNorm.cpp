@@ -116,12 +116,15 @@ bool Raiser::raiseNorm(NodeBuilder &n) {
                 n.real("epsilon", 1e-5),
                 0,
                 op[0] == 'L'};
+    if (auto offset = p.shifted(norm->gamma); offset && !norm->centred) {
+      norm->gamma = offset->other;
+      norm->offset = offset->number;
+    }
   } else {
     norm = normOf(out);
   }
   Tensor x = norm ? p.value(norm->x) : Tensor{}, gamma = norm ? p.value(norm->gamma) : Tensor{};
-  if (!x || x.type != ElementType::Float || !gamma || gamma.elements() != x.size(x.rank() - 1) ||
-      x.shape() != p.value(out).shape())
+  if (!x || !isReal(x.type) || !gamma || gamma.elements() != x.size(x.rank() - 1) || x.shape() != p.value(out).shape())
     return false;
   // A norm of heads keeps the heads side by side.
   auto found = plain.find(p.source(norm->x));
@@ -141,7 +144,7 @@ bool Raiser::raiseFused(NodeBuilder &n) {
     return false;
   Tensor x = p.value(n.node.inputs[0]), skip = p.value(n.node.inputs[1]);
   const size_t biasAt = centred ? 4 : 3;
-  if (!x || x.type != ElementType::Float || x.elements() == 0 || x.shape() != skip.shape() || n.has(biasAt))
+  if (!x || !isReal(x.type) || x.elements() == 0 || x.shape() != skip.shape() || n.has(biasAt))
     return false;
   const int64_t columns = x.size(x.rank() - 1);
   Value sum = n.b.create<xf::AddOp>(n.loc, rowsOf(n, n.node.inputs[0], columns).value,

@@ -47,29 +47,53 @@ std::optional<std::string> Raiser::halfTurned(const std::string &name) {
   return second && first && *second == *first ? first : std::nullopt;
 }
 
-/// Frequencies, scale and first position such that row s has the angle (position + s) · frequency; false: there are
-/// none.
-bool Raiser::readAngles(const std::string &cosines, const std::string &sines, int64_t rows, int64_t columns,
-                        Rope &rope) {
+/// How far entries of `name` may be from what they stand for.
+double Raiser::precisionOf(const std::string &name) {
+  // What was rounded to a half on its way here is known only as that.
+  const ElementType type = p.value(name).type;
+  return type == ElementType::Float16 ? 6e-4 : type == ElementType::BFloat16 ? 5e-3 : 4e-6;
+}
+
+/// The tables that heads are multiplied by, [.., rows, columns], if both halves of their columns are alike.
+std::optional<Raiser::Angles> Raiser::anglesOf(const std::string &cosines, const std::string &sines, int64_t rows,
+                                               int64_t columns) {
   auto cosine = p.numbers(cosines), sine = p.numbers(sines);
   for (const std::string &table : {cosines, sines}) {
     Tensor tensor = p.value(table);
     if (!tensor || tensor.elements() != rows * columns || tensor.rank() < 2 ||
         tensor.size(tensor.rank() - 1) != columns || tensor.size(tensor.rank() - 2) != rows)
-      return false;
+      return std::nullopt;
   }
-  if (!cosine || !sine || rows == 0 || columns < 2)
-    return false;
-  const int64_t half = columns / 2;
+  if (!cosine || !sine || rows == 0 || columns < 2 || columns % 2 != 0)
+    return std::nullopt;
+  Angles angles{{}, {}, rows, columns / 2, std::max(precisionOf(cosines), precisionOf(sines))};
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < angles.half; ++column) {
+      const auto at = static_cast<size_t>(row * columns + column), twin = at + static_cast<size_t>(angles.half);
+      if (std::fabs((*cosine)[at] - (*cosine)[twin]) > angles.precision ||
+          std::fabs((*sine)[at] - (*sine)[twin]) > angles.precision)
+        return std::nullopt;
+      angles.cosines.push_back((*cosine)[at]);
+      angles.sines.push_back((*sine)[at]);
+    }
+  return angles;
+}
+
+/// Frequencies, scale and first position such that row s has the angle (position + s) · frequency; false: there are
+/// none. `position`: the first row's, if it is known.
+bool Raiser::readAngles(const Angles &angles, std::optional<int64_t> position, Rope &rope) {
+  const int64_t rows = angles.rows, half = angles.half;
   auto at = [&](const std::vector<double> &table, int64_t row, int64_t column) {
-    return table[static_cast<size_t>(row * columns + column)];
+    return table[static_cast<size_t>(row * half + column)];
   };
-  auto angleAt = [&](int64_t row, int64_t j) { return std::atan2(at(*sine, row, j), at(*cosine, row, j)); };
-  rope.scale = std::hypot(at(*sine, 0, 0), at(*cosine, 0, 0));
+  auto angleAt = [&](int64_t row, int64_t j) {
+    return std::atan2(at(angles.sines, row, j), at(angles.cosines, row, j));
+  };
+  rope.scale = std::hypot(at(angles.sines, 0, 0), at(angles.cosines, 0, 0));
   auto nearest = [](double angle, double guess) { return angle + 2 * M_PI * std::round((guess - angle) / (2 * M_PI)); };
   for (int64_t j = 0; j < half; ++j) {
     if (rows == 1) { // any position would do
-      rope.frequencies.push_back(angleAt(0, j));
+      rope.frequencies.push_back(angleAt(0, j) / static_cast<double>(position && *position > 0 ? *position : 1));
       continue;
     }
     // Rows ever further apart give ever more digits.
@@ -80,25 +104,111 @@ bool Raiser::readAngles(const std::string &cosines, const std::string &sines, in
       if (row == rows - 1)
         break;
     }
+    // And so does the first row, if it is far from the beginning.
+    if (position && *position > rows)
+      frequency = nearest(angleAt(0, j), frequency * static_cast<double>(*position)) / static_cast<double>(*position);
     rope.frequencies.push_back(frequency);
   }
   // The slowest has turned the least, so that its angle says where it began.
   const double slowest = rope.frequencies.back();
-  rope.position = rows == 1 ? 1 : slowest == 0 ? 0 : static_cast<int64_t>(std::llround(angleAt(0, half - 1) / slowest));
+  rope.position = position       ? *position
+                  : rows == 1    ? 1
+                  : slowest == 0 ? 0
+                                 : static_cast<int64_t>(std::llround(angleAt(0, half - 1) / slowest));
   if (rope.position < 0 || !std::isfinite(rope.scale) || rope.scale == 0)
     return false;
   for (int64_t row = 0; row < rows; ++row)
-    for (int64_t column = 0; column < columns; ++column) {
+    for (int64_t column = 0; column < half; ++column) {
       // The exporter's angles are products in float32.
-      const double angle =
-          static_cast<double>(rope.position + row) * rope.frequencies[static_cast<size_t>(column % half)];
-      const double tolerance = std::fabs(rope.scale) * (4e-6 + 3e-7 * std::fabs(angle));
-      if (std::fabs(at(*cosine, row, column) - rope.scale * std::cos(angle)) > tolerance ||
-          std::fabs(at(*sine, row, column) - rope.scale * std::sin(angle)) > tolerance)
+      const double angle = static_cast<double>(rope.position + row) * rope.frequencies[static_cast<size_t>(column)];
+      const double tolerance = std::fabs(rope.scale) * (angles.precision + 3e-7 * std::fabs(angle));
+      if (std::fabs(at(angles.cosines, row, column) - rope.scale * std::cos(angle)) > tolerance ||
+          std::fabs(at(angles.sines, row, column) - rope.scale * std::sin(angle)) > tolerance)
         return false;
     }
-  if (std::fabs(rope.scale - 1) < 1e-6)
+  if (std::fabs(rope.scale - 1) < std::max(1e-6, angles.precision))
     rope.scale = 1;
+  return true;
+}
+
+/// Tables with a row a position and a column a frequency, as fused ops have them.
+std::optional<Raiser::Rope> Raiser::tableRope(const std::string &cosines, const std::string &sines, int64_t position,
+                                              int64_t rows) {
+  Tensor table = p.value(cosines);
+  if (!table || table.rank() != 2 || table.shape() != p.value(sines).shape())
+    return std::nullopt;
+  // Neighbours of few rows say more.
+  constexpr int64_t enough = 16;
+  int64_t first = position, count = rows;
+  if (!launch || launch->past == 0) {
+    count = std::min(std::max(rows, enough), table.size(0) - first);
+  }
+  auto cosine = p.tableRows(cosines, first, count), sine = p.tableRows(sines, first, count);
+  if (!cosine || !sine)
+    return std::nullopt;
+  Rope rope;
+  Angles angles{*cosine, *sine, count, table.size(1), std::max(precisionOf(cosines), precisionOf(sines))};
+  if (!readAngles(angles, position, rope))
+    return std::nullopt;
+  p.importer.positions = std::min(p.importer.positions, table.size(0));
+  return rope;
+}
+
+/// The position of a sequence's first row, if those of all rows are known and follow it, in each sequence.
+std::optional<int64_t> Raiser::firstPosition(const std::string &name, int64_t batch, int64_t rows) {
+  std::optional<std::vector<int64_t>> positions = p.integers(name);
+  if (!positions || positions->empty())
+    return std::nullopt;
+  const auto count = static_cast<int64_t>(positions->size());
+  if (count == 1)
+    return (*positions)[0];
+  if (count != rows && count != batch * rows)
+    return std::nullopt;
+  for (int64_t i = 0; i < count; ++i)
+    if ((*positions)[static_cast<size_t>(i)] != (*positions)[0] + i % rows)
+      return std::nullopt;
+  return (*positions)[0];
+}
+
+/// RotaryEmbedding, ONNX's and that of ONNX Runtime.
+bool Raiser::raiseRotary(NodeBuilder &n) {
+  const bool contrib = n.node.domain == "com.microsoft";
+  if (n.node.op != "RotaryEmbedding" || n.real("scale", 1) != 1 || n.number("is_packed_batching", 0) != 0)
+    return false;
+  Tensor x = p.value(n.node.inputs[0]);
+  const size_t cosines = contrib ? 2 : 1, positionsAt = contrib ? 1 : 3;
+  Tensor table = p.value(n.node.inputs[cosines]);
+  if (!x || !isReal(x.type) || (x.rank() != 3 && x.rank() != 4) || x.elements() == 0 || !table)
+    return false;
+  const int64_t batch = x.size(0), rows = x.rank() == 3 ? x.size(1) : x.size(2), half = table.size(table.rank() - 1);
+  int64_t size = x.rank() == 4 ? x.size(3) : 0;
+  if (int64_t heads = n.number("num_heads", 0); size == 0 && heads > 0)
+    size = x.size(2) / heads;
+  if (size == 0) // as the op has it, heads turn whole then
+    size = 2 * half;
+  std::optional<Rope> rope;
+  if (n.has(positionsAt)) {
+    std::optional<int64_t> first = firstPosition(n.node.inputs[positionsAt], batch, rows);
+    rope = first ? tableRope(n.node.inputs[cosines], n.node.inputs[cosines + 1], *first, rows) : std::nullopt;
+  } else if (batch == 1 && table.rank() == 3) {
+    auto cosine = p.numbers(n.node.inputs[cosines]), sine = p.numbers(n.node.inputs[cosines + 1]);
+    Rope own;
+    const double precision = std::max(precisionOf(n.node.inputs[cosines]), precisionOf(n.node.inputs[cosines + 1]));
+    if (cosine && sine &&
+        readAngles({*cosine, *sine, rows, half, precision}, launch ? std::optional(launch->past) : std::nullopt, own))
+      rope = own;
+  }
+  if (!rope)
+    return false;
+  rope->interleaved = n.number("interleaved", 0) != 0;
+  if (x.rank() == 3) {
+    setRows(n, n.node.outputs[0], emitRope(n, *rope, rowsOf(n, n.node.inputs[0], x.size(2)), size, batch));
+    return true;
+  }
+  std::optional<Heads> inner = headsOf(n, n.node.inputs[0]);
+  if (!inner || inner->factor != 1 || inner->cached)
+    return false;
+  setHeads(n, n.node.outputs[0], emitRope(n, *rope, inner->rows, size, batch));
   return true;
 }
 
@@ -114,8 +224,10 @@ std::optional<Raiser::Rope> Raiser::ropeOf(const std::string &name) {
     auto second = p.operands(sum->second, "Mul", [&](const std::string &f) { return (x = halfTurned(f)).has_value(); });
     auto first = second ? p.operands(sum->first, "Mul", [&](const std::string &f) { return f == *x; }) : std::nullopt;
     Rope rope;
-    if (!first || p.value(*x).shape() != whole.shape() ||
-        !readAngles(first->second, second->second, whole.size(2), whole.size(3), rope))
+    std::optional<Angles> angles = first && p.value(*x).shape() == whole.shape()
+                                       ? anglesOf(first->second, second->second, whole.size(2), whole.size(3))
+                                       : std::nullopt;
+    if (!angles || !readAngles(*angles, launch ? std::optional(launch->past) : std::nullopt, rope))
       continue;
     rope.x = *x;
     return rope;
@@ -129,6 +241,7 @@ Tensor Raiser::emitRope(NodeBuilder &n, const Rope &rope, Tensor rows, int64_t h
                                    DenseElementsAttr::get(type, ArrayRef<double>(rope.frequencies)));
   if (rope.scale != 1)
     op.setScale(llvm::APFloat(rope.scale));
+  op.setInterleaved(rope.interleaved);
   if (batch != 1)
     op.setBatch(batch);
   return {op.getResult(), ElementType::Float};

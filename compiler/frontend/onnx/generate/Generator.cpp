@@ -1,0 +1,125 @@
+#include "compiler/frontend/onnx/generate/Generator.h"
+
+#include "mlir/IR/MLIRContext.h"
+
+#include <cmath>
+#include <fmt/format.h>
+
+using namespace mlir;
+
+namespace weft::frontend::onnx {
+namespace {
+
+/// Of caches in what is compared.
+constexpr uint32_t anySize = 1;
+
+struct Launched {
+  BoundLaunch bound;
+  LaunchGraph graph;
+};
+
+Result<Launched> launchAs(MLIRContext &context, const Model &model, const GeneratorInputs &inputs, int64_t past,
+                          int64_t tokens) {
+  Result<BoundLaunch> bound = bindLaunch(inputs, past, tokens);
+  if (!bound)
+    return bound.takeError();
+  GraphOptions options;
+  options.dims = bound->dims;
+  options.launch = &bound->launch;
+  Result<LaunchGraph> graph = buildLaunch(context, model, options);
+  if (!graph)
+    return graph.takeError();
+  return Launched{std::move(*bound), std::move(*graph)};
+}
+
+Error unlike(const Generator &generator, uint32_t maxSeq, const std::string &what) {
+  return userError(fmt::format("{}: {} for the first {} tokens and for the last of {}; no text can be generated "
+                               "from a graph that depends so on the sequence's length; try a smaller --max-seq",
+                               generator.model->path, what, generator.firstTokens, maxSeq));
+}
+
+/// How far frequencies may be apart that were read from rows of few positions of tables of that type.
+double precisionOf(const Generator &generator) {
+  for (const ValueInfo &output : generator.model->graph.outputs)
+    if (output.name == generator.inputs.logits)
+      return output.type.element == ElementType::Float16    ? 3e-4
+             : output.type.element == ElementType::BFloat16 ? 3e-3
+                                                            : 2e-5;
+  return 2e-5;
+}
+
+/// Whether `last` is the same program as `first`, apart from rounding and windows that only it shows.
+Result<void> compare(const Generator &generator, const Converted &last, uint32_t maxSeq) {
+  const Converted &first = generator.first;
+  if (first.rest != last.rest)
+    return unlike(generator, maxSeq, "its ops are others");
+  for (size_t i = 0; i < first.rotations.size(); ++i)
+    for (size_t j = 0; j < first.rotations[i].frequencies.size(); ++j) {
+      const double a = first.rotations[i].frequencies[j], b = last.rotations[i].frequencies[j];
+      if (std::fabs(a - b) > 1e-3 * std::fabs(b) + precisionOf(generator) ||
+          std::fabs(first.rotations[i].scale / last.rotations[i].scale - 1) > 1e-2)
+        return unlike(generator, maxSeq, "rotary positions turn otherwise");
+    }
+  for (size_t i = 0; i < first.windows.size(); ++i)
+    if (first.windows[i] != 0 && first.windows[i] != last.windows[i])
+      return unlike(generator, maxSeq, "windows of attention are others");
+  return success();
+}
+
+} // namespace
+
+Result<Generator> findGenerator(std::shared_ptr<const Model> model, const std::string &name) {
+  Generator generator;
+  generator.name = name;
+  generator.model = model;
+  Result<GeneratorInputs> inputs = generatorInputs(*model);
+  if (!inputs)
+    return inputs.takeError();
+  generator.inputs = std::move(*inputs);
+  constexpr int64_t usual = 16; // enough to tell a mask from another, and a frequency from the next
+  const int64_t tokens = generator.inputs.tokens.value_or(usual);
+  const int64_t past = generator.inputs.past.value_or(0);
+  if (tokens < 2)
+    return userError(
+        fmt::format("it was exported for {} token at a time, where nothing tells what it does with more", tokens));
+  generator.fixedTokens = generator.inputs.tokens.has_value();
+  generator.firstTokens = tokens;
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  Result<Launched> launched = launchAs(context, *model, generator.inputs, past, tokens);
+  if (!launched)
+    return launched.takeError();
+  Result<Converted> converted = convertLaunch(*launched->graph.module, launched->bound.launch, name, anySize);
+  if (!converted)
+    return converted.takeError();
+  generator.positions = launched->graph.positions;
+  generator.first = std::move(*converted);
+  generator.first.module = {}; // its context ends here
+  return generator;
+}
+
+Result<OwningOpRef<ModuleOp>> buildGenerator(MLIRContext &context, const Generator &generator, uint32_t maxSeq) {
+  const int64_t past = generator.inputs.past.value_or(0);
+  const bool again = !generator.fixedTokens && !generator.inputs.past;
+  int64_t lastPast = past, lastTokens = generator.firstTokens;
+  if (again && generator.inputs.caches.empty()) { // all tokens, as far as their mask is worth evaluating
+    lastTokens = std::clamp<int64_t>(maxSeq, 2, 256);
+  } else if (again) {
+    lastTokens = std::clamp<int64_t>(maxSeq, 2, 4);
+    lastPast = std::max<int64_t>(int64_t(maxSeq) - lastTokens, 0);
+  }
+  Result<Launched> launched = launchAs(context, *generator.model, generator.inputs, lastPast, lastTokens);
+  if (!launched)
+    return launched.takeError();
+  const GeneratorLaunch &launch = launched->bound.launch;
+  Result<Converted> comparable = convertLaunch(*launched->graph.module, launch, generator.name, anySize);
+  if (!comparable)
+    return comparable.takeError();
+  if (Result<void> same = compare(generator, *comparable, maxSeq); !same)
+    return same.takeError();
+  Result<Converted> converted = convertLaunch(*launched->graph.module, launch, generator.name, maxSeq);
+  if (!converted)
+    return converted.takeError();
+  return std::move(converted->module);
+}
+
+} // namespace weft::frontend::onnx

@@ -1,0 +1,484 @@
+#include "tests/onnx/DecoderExport.h"
+
+#include "llvm/ADT/APFloat.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+namespace weft::test {
+namespace {
+
+using namespace frontend;
+using onnx::ElementType;
+using Strings = std::vector<std::string>;
+using Numbers = std::vector<int64_t>;
+
+constexpr const char *microsoft = "com.microsoft";
+
+struct Values {
+  std::vector<float> numbers;
+  std::vector<uint64_t> shape;
+};
+
+/// One step of a WeightRef, on values.
+Values stepped(const Values &from, const ViewStep &step) {
+  Values to = from;
+  switch (step.kind) {
+  case ViewStep::Kind::Slice: {
+    to.shape[step.dim] = step.size;
+    uint64_t inner = 1, outer = 1;
+    for (size_t i = 0; i < from.shape.size(); ++i)
+      (i < step.dim ? outer : inner) *= i == step.dim ? 1 : from.shape[i];
+    to.numbers.clear();
+    for (uint64_t o = 0; o < outer; ++o) {
+      auto begin = from.numbers.begin() + int64_t((o * from.shape[step.dim] + step.begin) * inner);
+      to.numbers.insert(to.numbers.end(), begin, begin + int64_t(step.size * inner));
+    }
+    return to;
+  }
+  case ViewStep::Kind::Expand:
+    to.shape.erase(to.shape.begin() + step.dim);
+    to.shape.insert(to.shape.begin() + step.dim, step.sizes.begin(), step.sizes.end());
+    return to;
+  case ViewStep::Kind::Collapse:
+    for (uint64_t i = 1; i < step.size; ++i) {
+      to.shape[step.dim] *= to.shape[step.dim + 1];
+      to.shape.erase(to.shape.begin() + step.dim + 1);
+    }
+    return to;
+  case ViewStep::Kind::Permute: {
+    for (size_t i = 0; i < to.shape.size(); ++i)
+      to.shape[i] = from.shape[step.sizes[i]];
+    std::vector<uint64_t> strides(from.shape.size(), 1);
+    for (size_t i = from.shape.size(); i-- > 1;)
+      strides[i - 1] = strides[i] * from.shape[i];
+    for (uint64_t flat = 0; flat < to.numbers.size(); ++flat) {
+      uint64_t rest = flat, source = 0;
+      for (size_t i = to.shape.size(); i-- > 0; rest /= to.shape[i])
+        source += rest % to.shape[i] * strides[step.sizes[i]];
+      to.numbers[flat] = from.numbers[source];
+    }
+    return to;
+  }
+  }
+  return to;
+}
+
+class DecoderMaker {
+public:
+  DecoderMaker(const TransformerConfig &config, const StoredValues &values, const ExportOptions &options)
+      : config(config), values(values), options(options), g(options.style == Exporter::Attention23 ? 23 : 18) {}
+
+  onnx::Model make() {
+    addInputs();
+    std::string x = g.node("Gather", {weight(config.embedding.tokens), "input_ids"});
+    if (config.embedding.scale != 1)
+      x = g.node("Mul", {x, real(config.embedding.scale)});
+    if (config.embedding.positions)
+      x = add(x, g.node("Gather", {weight(config.embedding.positions), shifted(config.embedding.positionOffset)}));
+    x = norm(config.embedding.norm, x);
+    makeAngles();
+    for (size_t i = 0; i < config.layers.size(); ++i)
+      x = layer(config.layers[i], i, x);
+    x = norm(config.finalNorm, x);
+    const HeadConfig &head = config.heads.front();
+    x = linear(head.steps.back().linear, x);
+    if (head.softcap != 0)
+      x = g.node("Mul", {g.node("Tanh", {g.node("Div", {x, real(head.softcap)})}), real(head.softcap)});
+    rename(x, "logits");
+    g.model.graph.outputs.insert(g.model.graph.outputs.begin(), {"logits", {}});
+    g.model.graph.outputs[0].type.element = options.type;
+    g.model.graph.outputs[0].type.shape.emplace(3);
+    return std::move(g.model);
+  }
+
+private:
+  // ---- values
+  bool hasCaches() const { return options.style != Exporter::WithoutCache; }
+  bool isGenAi() const { return options.style == Exporter::GenAi || options.style == Exporter::GenAiPacked; }
+
+  std::string tensor(const Values &given, const std::string &name = "", bool alwaysFloat = false) {
+    onnx::TensorData data;
+    data.type = alwaysFloat ? ElementType::Float : options.type;
+    data.shape.assign(given.shape.begin(), given.shape.end());
+    for (float number : given.numbers) {
+      llvm::APFloat value(number);
+      bool loses = false;
+      if (data.type != ElementType::Float)
+        value.convert(data.type == ElementType::Float16 ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat(),
+                      llvm::APFloat::rmNearestTiesToEven, &loses);
+      const uint64_t bits = value.bitcastToAPInt().getZExtValue();
+      const size_t bytes = data.type == ElementType::Float ? 4 : 2, at = data.bytes.size();
+      data.bytes.resize(at + bytes);
+      std::memcpy(data.bytes.data() + at, &bits, bytes);
+    }
+    data.name = name.empty() ? "tensor_" + std::to_string(++count) : name;
+    g.model.graph.initializers.push_back(data);
+    return data.name;
+  }
+  std::string real(double number) { return tensor({{float(number)}, {}}); }
+
+  Values valuesOf(const WeightRef &ref) {
+    Values result{values(ref.name), ref.stored};
+    for (const ViewStep &step : ref.steps)
+      result = stepped(result, step);
+    return result;
+  }
+  std::string weight(const WeightRef &ref) {
+    std::string &known = weights[ref.name];
+    return known.empty() ? known = tensor(valuesOf(ref), ref.name) : known;
+  }
+
+  std::string add(const std::string &a, const std::string &b) { return g.node("Add", {a, b}); }
+  std::string transpose(const std::string &x, const Numbers &order) {
+    return g.node("Transpose", {x}, {{"perm", order}});
+  }
+  std::string castTo(const std::string &x, ElementType type) {
+    return g.node("Cast", {x}, {{"to", static_cast<int64_t>(type)}});
+  }
+  std::string wide(const std::string &x) {
+    return options.type == ElementType::Float ? x : castTo(x, ElementType::Float);
+  }
+  std::string narrow(const std::string &x) { return options.type == ElementType::Float ? x : castTo(x, options.type); }
+
+  void rename(const std::string &name, const std::string &to) {
+    for (auto &node : g.model.graph.nodes) {
+      std::replace(node.outputs.begin(), node.outputs.end(), name, to);
+      std::replace(node.inputs.begin(), node.inputs.end(), name, to);
+    }
+  }
+
+  // ---- inputs
+  std::string input(const std::string &name, ElementType type,
+                    const std::vector<std::pair<std::string, int64_t>> &dims) {
+    onnx::ValueInfo info{name, {}};
+    info.type.container = onnx::ValueType::Container::Tensor;
+    info.type.element = type;
+    info.type.shape.emplace();
+    for (const auto &[symbol, size] : dims)
+      info.type.shape->push_back({size, size < 0 ? symbol : ""});
+    g.model.graph.inputs.push_back(info);
+    return name;
+  }
+
+  void addInputs() {
+    const std::pair<std::string, int64_t> batch = {"batch_size", options.tokens < 0 ? -1 : 1},
+                                          tokens = {"sequence_length", options.tokens},
+                                          past = {"past_sequence_length", options.past};
+    input("input_ids", ElementType::Int64, {batch, tokens});
+    const int64_t all = options.tokens < 0 ? -1 : options.tokens + std::max<int64_t>(options.past, 0);
+    if (hasCaches() || options.tokens < 0)
+      input("attention_mask", ElementType::Int64,
+            {batch, {hasCaches() ? "total_sequence_length" : "sequence_length", all}});
+    if (!isGenAi())
+      input("position_ids", ElementType::Int64, {batch, tokens});
+    for (size_t i = 0; hasCaches() && i < config.layers.size(); ++i) {
+      const AttentionConfig &a = config.layers[i].attention;
+      const std::string base = "past_key_values." + std::to_string(i);
+      if (options.style == Exporter::Stacked) {
+        input("past_" + std::to_string(i), options.type, {{"", 2}, batch, {"", a.kvHeads}, past, {"", a.headDim}});
+        continue;
+      }
+      for (const char *part : {".key", ".value"})
+        input(base + part, options.type, {batch, {"", a.kvHeads}, past, {"", a.headDim}});
+    }
+  }
+
+  std::string sizeOf(const std::string &x, int64_t dim) { // of rank 1
+    return g.node("Gather", {g.node("Shape", {x}), g.integers({dim})});
+  }
+  std::string scalar(const std::string &x) { return g.node("Squeeze", {x}); }
+  std::string tokens() { return sizeOf("input_ids", 1); }
+  std::string pastLength() {
+    if (!hasCaches())
+      return g.integers({0});
+    return options.style == Exporter::Stacked ? sizeOf("past_0", 3) : sizeOf("past_key_values.0.key", 2);
+  }
+  std::string shifted(int64_t offset) {
+    return offset == 0 ? "position_ids" : add("position_ids", g.integers({offset}));
+  }
+
+  // ---- angles and masks
+  size_t half() const { return config.rope.inverseFrequencies.size(); }
+
+  void makeAngles() {
+    if (half() == 0)
+      return;
+    if (isGenAi() || options.style == Exporter::Attention23 || options.style == Exporter::MultiHead) {
+      Values c{{}, {config.maxPositions, half()}}, s = c;
+      for (uint32_t i = 0; i < config.maxPositions; ++i)
+        for (double frequency : config.rope.inverseFrequencies) {
+          c.numbers.push_back(float(std::cos(i * frequency) * config.rope.scale));
+          s.numbers.push_back(float(std::sin(i * frequency) * config.rope.scale));
+        }
+      cosines = tensor(c, "cos_cache");
+      sines = tensor(s, "sin_cache");
+      return;
+    }
+    Values frequencies{{}, {1, half(), 1}};
+    for (double frequency : config.rope.inverseFrequencies)
+      frequencies.numbers.push_back(float(frequency));
+    std::string position = castTo(g.node("Unsqueeze", {"position_ids", g.integers({1})}), ElementType::Float);
+    std::string angles = transpose(g.node("MatMul", {tensor(frequencies, "inv_freq", true), position}), {0, 2, 1});
+    std::string both = g.node("Concat", {angles, angles}, {{"axis", int64_t(-1)}});
+    auto table = [&](const char *op) {
+      std::string scaled = g.node("Mul", {g.node(op, {both}), tensor({{float(config.rope.scale)}, {}}, "", true)});
+      return narrow(g.node("Unsqueeze", {scaled, g.integers({1})}));
+    };
+    cosines = table("Cos");
+    sines = table("Sin");
+  }
+
+  /// What is added to scores, [batch, 1, tokens, keys].
+  std::string mask(int64_t window) {
+    std::string &known = masks[window];
+    if (!known.empty())
+      return known;
+    std::string past = pastLength(), all = add(past, tokens()), one = g.integers({}, {1});
+    std::string rows = g.node("Range", {scalar(past), scalar(all), one});
+    std::string keys = g.node("Range", {g.integers({}, {0}), scalar(all), one});
+    rows = g.node("Unsqueeze", {rows, g.integers({1})});
+    keys = g.node("Unsqueeze", {keys, g.integers({0})});
+    std::string seen = g.node("LessOrEqual", {keys, rows});
+    if (window)
+      seen = g.node("And", {seen, g.node("Greater", {keys, g.node("Sub", {rows, g.integers({window})})})});
+    seen = g.node("Unsqueeze", {seen, g.integers({0, 1})});
+    if (hasCaches() || options.tokens < 0) {
+      std::string used = castTo("attention_mask", ElementType::Bool);
+      seen = g.node("And", {seen, g.node("Unsqueeze", {used, g.integers({1, 2})})});
+    }
+    const double least = options.type == ElementType::Float16 ? -65504 : -3.3e38;
+    return known = g.node("Where", {seen, real(0), real(least)});
+  }
+
+  // ---- layers
+  std::string norm(const NormConfig &norm, const std::string &x) {
+    if (!norm)
+      return x;
+    std::string gamma = weight(norm.weight);
+    if (norm.offset != 0)
+      gamma = add(gamma, real(norm.offset));
+    if (norm.kind == NormKind::Layer)
+      return g.node("LayerNormalization", {x, gamma, weight(norm.bias)},
+                    {{"axis", int64_t(-1)}, {"epsilon", norm.epsilon}});
+    if (isGenAi())
+      return g.node("SimplifiedLayerNormalization", {x, gamma}, {{"axis", int64_t(-1)}, {"epsilon", norm.epsilon}});
+    std::string from = wide(x);
+    std::string two = tensor({{2}, {}}, "", true), epsilon = tensor({{float(norm.epsilon)}, {}}, "", true);
+    std::string mean = g.node("ReduceMean", {g.node("Pow", {from, two}), g.integers({-1})});
+    std::string root = g.node("Sqrt", {add(mean, epsilon)});
+    std::string scaled = g.node("Mul", {from, g.node("Div", {tensor({{1}, {}}, "", true), root})});
+    return g.node("Mul", {gamma, narrow(scaled)});
+  }
+
+  Values transposed(const WeightRef &ref) {
+    ViewStep step;
+    step.kind = ViewStep::Kind::Permute;
+    step.sizes = {1, 0};
+    return stepped(valuesOf(ref), step);
+  }
+
+  std::string linear(const LinearConfig &config, const std::string &x) {
+    std::string y = g.node("MatMul", {x, tensor(transposed(config.weight))});
+    return config.bias ? add(y, tensor(valuesOf(config.bias))) : y;
+  }
+
+  /// [batch, tokens, heads * size] as [batch, heads, tokens, size], with a norm of heads before.
+  std::string split(const std::string &x, int64_t heads, int64_t size, const NormConfig &own) {
+    const bool whole = own && valuesOf(own.weight).numbers.size() != static_cast<size_t>(size);
+    std::string y = g.node("Reshape", {whole ? norm(own, x) : x, g.integers({0, 0, heads, size})});
+    return transpose(own && !whole ? norm(own, y) : y, {0, 2, 1, 3});
+  }
+
+  std::string slice(const std::string &x, int64_t from, int64_t to) {
+    return g.node("Slice", {x, g.integers({from}), g.integers({to}), g.integers({-1}), g.integers({1})});
+  }
+
+  std::string rotate(const std::string &x, int64_t size) {
+    const auto turning = static_cast<int64_t>(2 * half());
+    std::string part = turning == size ? x : slice(x, 0, turning);
+    std::string first = slice(part, 0, turning / 2), second = slice(part, turning / 2, INT64_MAX);
+    std::string turned = g.node("Concat", {g.node("Neg", {second}), first}, {{"axis", int64_t(-1)}});
+    std::string y = add(g.node("Mul", {part, cosines}), g.node("Mul", {turned, sines}));
+    return turning == size ? y : g.node("Concat", {y, slice(x, turning, INT64_MAX)}, {{"axis", int64_t(-1)}});
+  }
+
+  std::string repeat(const std::string &x, int64_t kv, int64_t times, int64_t size) {
+    if (times == 1)
+      return x;
+    std::string length = sizeOf(x, 2), batch = sizeOf(x, 0);
+    auto shape = [&](const Strings &parts) { return g.node("Concat", parts, {{"axis", int64_t(0)}}); };
+    std::string expanded =
+        g.node("Expand", {g.node("Unsqueeze", {x, g.integers({2})}),
+                          shape({batch, g.integers({kv}), g.integers({times}), length, g.integers({size})})});
+    return g.node("Reshape", {expanded, shape({batch, g.integers({kv * times}), length, g.integers({size})})});
+  }
+
+  void present(const std::string &value, const std::string &name) {
+    rename(value, name);
+    g.model.graph.outputs.push_back({name, {}});
+    g.model.graph.outputs.back().type.element = options.type;
+    g.model.graph.outputs.back().type.shape.emplace(options.style == Exporter::Stacked ? 5 : 4);
+  }
+
+  std::string plainAttention(const AttentionConfig &a, size_t layer, const std::string &x) {
+    const auto heads = int64_t(a.heads), kv = int64_t(a.kvHeads), size = int64_t(a.headDim);
+    std::string q = split(linear(a.q, x), heads, size, a.queryNorm), k = split(linear(a.k, x), kv, size, a.keyNorm),
+                v = split(linear(a.v, x), kv, size, {});
+    if (a.rotary && half()) {
+      q = rotate(q, size);
+      k = rotate(k, size);
+    }
+    if (hasCaches()) {
+      const std::string base = std::to_string(layer);
+      k = g.node("Concat", {"past_key_values." + base + ".key", k}, {{"axis", int64_t(-2)}});
+      v = g.node("Concat", {"past_key_values." + base + ".value", v}, {{"axis", int64_t(2)}});
+      present(k, "present." + base + ".key");
+      present(v, "present." + base + ".value");
+      k = "present." + base + ".key";
+      v = "present." + base + ".value";
+    }
+    k = repeat(k, kv, heads / kv, size);
+    v = repeat(v, kv, heads / kv, size);
+    std::string scores = g.node("Mul", {g.node("MatMul", {q, transpose(k, {0, 1, 3, 2})}), real(a.scale)});
+    if (a.softcap != 0)
+      scores = g.node("Mul", {g.node("Tanh", {g.node("Div", {scores, real(a.softcap)})}), real(a.softcap)});
+    scores = add(scores, mask(a.window));
+    std::string weights = narrow(g.node("Softmax", {wide(scores)}, {{"axis", int64_t(-1)}}));
+    std::string mixed = transpose(g.node("MatMul", {weights, v}), {0, 2, 1, 3});
+    return linear(a.output, g.node("Reshape", {mixed, g.integers({0, 0, heads * size})}));
+  }
+
+  std::string fusedAttention(const AttentionConfig &a, size_t layer, const std::string &x) {
+    const auto heads = int64_t(a.heads), kv = int64_t(a.kvHeads);
+    const std::string base = std::to_string(layer), key = "past_key_values." + base + ".key",
+                      value = "past_key_values." + base + ".value";
+    std::string q, k, v;
+    if (options.style == Exporter::GenAiPacked) {
+      q = g.node("MatMul", {x, packed({a.q.weight, a.k.weight, a.v.weight})});
+      if (a.q.bias)
+        q = add(q, packedBias({a.q.bias, a.k.bias, a.v.bias}));
+    } else {
+      q = linear(a.q, x);
+      k = linear(a.k, x);
+      v = linear(a.v, x);
+    }
+    Strings made;
+    if (isGenAi()) {
+      std::string length =
+          g.node("Sub", {g.node("ReduceSum", {"attention_mask", g.integers({1})}, {{"keepdims", int64_t(0)}}),
+                         g.integers({1})});
+      std::string total = g.node("Squeeze", {sizeOf("attention_mask", 1)});
+      Attributes attributes = {{"num_heads", heads},
+                               {"kv_num_heads", kv},
+                               {"scale", a.scale},
+                               {"softcap", a.softcap},
+                               {"local_window_size", a.window ? int64_t(a.window) : int64_t(-1)},
+                               {"do_rotary", int64_t(a.rotary && half())}};
+      made = g.nodes(
+          "GroupQueryAttention",
+          {q, k, v, key, value, castTo(length, ElementType::Int32), castTo(total, ElementType::Int32), cosines, sines},
+          3, attributes, microsoft);
+    } else if (options.style == Exporter::Attention23) {
+      if (a.rotary && half())
+        for (auto [rows, count] : {std::pair(&q, heads), std::pair(&k, kv)})
+          *rows = g.node("RotaryEmbedding", {*rows, cosines, sines, "position_ids"},
+                         {{"num_heads", count}, {"rotary_embedding_dim", int64_t(2 * half())}});
+      made = g.nodes("Attention", {q, k, v, mask(a.window), key, value}, 3,
+                     {{"q_num_heads", heads}, {"kv_num_heads", kv}, {"scale", a.scale}, {"softcap", a.softcap}});
+    } else if (options.style == Exporter::MultiHead) {
+      if (a.rotary && half())
+        for (std::string *rows : {&q, &k})
+          *rows = g.node("RotaryEmbedding", {*rows, "position_ids", cosines, sines},
+                         {{"num_heads", heads}, {"rotary_embedding_dim", int64_t(2 * half())}}, microsoft);
+      made = g.nodes("MultiHeadAttention", {q, k, v, "", "", mask(a.window), key, value}, 3,
+                     {{"num_heads", heads}, {"scale", a.scale}}, microsoft);
+    }
+    present(made[1], "present." + base + ".key");
+    present(made[2], "present." + base + ".value");
+    return linear(a.output, made[0]);
+  }
+
+  std::string packed(const std::vector<WeightRef> &parts) { // in x out
+    Values all;
+    for (const WeightRef &part : parts) {
+      Values own = valuesOf(part);
+      all.numbers.insert(all.numbers.end(), own.numbers.begin(), own.numbers.end());
+      all.shape = {all.shape.empty() ? own.shape[0] : all.shape[0] + own.shape[0], own.shape[1]};
+    }
+    ViewStep step;
+    step.kind = ViewStep::Kind::Permute;
+    step.sizes = {1, 0};
+    return tensor(stepped(all, step));
+  }
+  std::string packedBias(const std::vector<WeightRef> &parts) {
+    Values all{{}, {0}};
+    for (const WeightRef &part : parts) {
+      Values own = valuesOf(part);
+      all.numbers.insert(all.numbers.end(), own.numbers.begin(), own.numbers.end());
+    }
+    all.shape[0] = all.numbers.size();
+    return tensor(all);
+  }
+
+  std::string stackedAttention(const AttentionConfig &a, size_t layer, const std::string &x) {
+    Strings made =
+        g.nodes("Attention",
+                {x, packed({a.q.weight, a.k.weight, a.v.weight}), packedBias({a.q.bias, a.k.bias, a.v.bias}),
+                 "attention_mask", "past_" + std::to_string(layer)},
+                2, {{"num_heads", int64_t(a.heads)}, {"unidirectional", int64_t(1)}, {"scale", a.scale}}, microsoft);
+    present(made[1], "present_" + std::to_string(layer));
+    return linear(a.output, made[0]);
+  }
+
+  std::string activation(ActivationKind kind, const std::string &x) {
+    if (kind == ActivationKind::Silu)
+      return g.node("Mul", {x, g.node("Sigmoid", {x})});
+    if (kind == ActivationKind::Relu)
+      return g.node("Relu", {x});
+    if (kind == ActivationKind::GeluTanh) {
+      std::string cube = g.node("Pow", {x, real(3)});
+      std::string inner = g.node("Mul", {add(x, g.node("Mul", {cube, real(0.044715)})), real(std::sqrt(2 / M_PI))});
+      return g.node("Mul", {g.node("Mul", {x, real(0.5)}), add(g.node("Tanh", {inner}), real(1))});
+    }
+    std::string erf = g.node("Erf", {g.node("Div", {x, real(std::sqrt(2.0))})});
+    return g.node("Mul", {g.node("Mul", {x, add(erf, real(1))}), real(0.5)});
+  }
+
+  std::string mlp(const MlpConfig &mlp, const std::string &x) {
+    if (!mlp.gate)
+      return linear(mlp.down, activation(mlp.activation, linear(mlp.up, x)));
+    return linear(mlp.down, g.node("Mul", {activation(mlp.activation, linear(mlp.gate, x)), linear(mlp.up, x)}));
+  }
+
+  std::string layer(const LayerConfig &layer, size_t i, const std::string &input) {
+    std::string normed = norm(layer.attentionNorms.pre, input);
+    const AttentionConfig &a = layer.attention;
+    std::string mixed = options.style == Exporter::Optimum || options.style == Exporter::WithoutCache
+                            ? plainAttention(a, i, normed)
+                        : options.style == Exporter::Stacked ? stackedAttention(a, i, normed)
+                                                             : fusedAttention(a, i, normed);
+    std::string x = norm(layer.attentionNorms.after, add(input, norm(layer.attentionNorms.post, mixed)));
+    std::string bent = mlp(layer.mlp, norm(layer.mlpNorms.pre, layer.parallel ? input : x));
+    return norm(layer.mlpNorms.after, add(x, norm(layer.mlpNorms.post, bent)));
+  }
+
+  const TransformerConfig &config;
+  const StoredValues &values;
+  const ExportOptions &options;
+  GraphMaker g;
+  size_t count = 0;
+  std::string cosines, sines;
+  std::map<int64_t, std::string> masks;
+  std::map<std::string, std::string> weights;
+};
+
+} // namespace
+
+onnx::Model exportDecoder(const TransformerConfig &config, const StoredValues &values, const ExportOptions &options) {
+  return DecoderMaker(config, values, options).make();
+}
+
+} // namespace weft::test

@@ -1,0 +1,34 @@
+// Decoders as exporters write them: the description of a model, made a graph of ONNX's ops with caches.
+#pragma once
+
+#include "compiler/frontend/TransformerConfig.h"
+#include "tests/onnx/GraphMaker.h"
+
+#include <functional>
+
+namespace weft::test {
+
+enum class Exporter {
+  Optimum,      // small ops, masks and angles computed from inputs, caches as inputs and outputs
+  WithoutCache, // the same without caches
+  GenAi,        // GroupQueryAttention with rotation inside, tables of angles, fused norms
+  GenAiPacked,  // with one product for queries, keys and values
+  Attention23,  // ONNX's own RotaryEmbedding and Attention
+  MultiHead,    // those of ONNX Runtime; as many heads of keys as of queries
+  Stacked,      // ONNX Runtime's Attention: keys and values in one cache
+};
+
+struct ExportOptions {
+  Exporter style = Exporter::Optimum;
+  frontend::onnx::ElementType type = frontend::onnx::ElementType::Float; // of weights and what is computed
+  int64_t tokens = -1, past = -1;                                        // -1: symbolic
+};
+
+/// Values of a stored tensor by name.
+using StoredValues = std::function<std::vector<float>(const std::string &name)>;
+
+/// The graph. What the exporter has no way to write is left out: a test compares with the whole model.
+frontend::onnx::Model exportDecoder(const frontend::TransformerConfig &config, const StoredValues &values,
+                                    const ExportOptions &options);
+
+} // namespace weft::test

@@ -1,0 +1,264 @@
+// Exported decoders as text generators: the graph that is made of them says what the reference framework says, token by
+// token from caches, and what is none is refused with the reason.
+#include "compiler/frontend/onnx/Reader.h"
+#include "compiler/frontend/onnx/generate/Generator.h"
+#include "compiler/graph/GraphPasses.h"
+#include "compiler/graph/Interpreter.h"
+#include "compiler/graph/OpSummary.h"
+#include "compiler/graph/TransformerBuilder.h"
+#include "runtime/support/MappedFile.h"
+#include "tests/onnx/DecoderExport.h"
+#include "tests/onnx/SaveModel.h"
+#include "tests/unit/architectures_support.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <catch2/catch.hpp>
+
+#include <cmath>
+#include <filesystem>
+#include <unistd.h>
+
+using namespace weft;
+using namespace weft::test;
+namespace onnx = weft::frontend::onnx;
+using onnx::ElementType;
+
+namespace {
+
+template <typename T> T take(Result<T> result) {
+  if (!result)
+    FAIL(result.error().message);
+  return std::move(*result);
+}
+
+/// A file that goes away with the object.
+struct TemporaryModel {
+  explicit TemporaryModel(const onnx::Model &model)
+      : path((std::filesystem::temp_directory_path() / ("weft-generator-" + std::to_string(getpid()) + ".onnx"))
+                 .string()) {
+    saveModel(model, path);
+  }
+  ~TemporaryModel() { std::filesystem::remove(path); }
+  std::string path;
+};
+
+double difference(const std::vector<float> &got, std::span<const double> wanted) {
+  REQUIRE(got.size() == wanted.size());
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    const double error = std::abs(got[i] - wanted[i]);
+    worst = std::max(worst, std::isnan(error) ? HUGE_VAL : error);
+    largest = std::max(largest, std::abs(wanted[i]));
+  }
+  return worst / largest;
+}
+
+/// Both phases of a module with @forward, ready to run.
+struct Phases {
+  explicit Phases(mlir::ModuleOp module) {
+    mlir::PassManager passes(module.getContext());
+    passes.addPass(graph::createSplitPhasesPass());
+    passes.addPass(graph::createVerifyGraphPass());
+    REQUIRE(mlir::succeeded(passes.run(module)));
+    prefill.emplace(take(graph::Interpreter::create(module, "prefill")));
+    decode.emplace(take(graph::Interpreter::create(module, "decode")));
+  }
+  /// Logits after a prompt and after each token that follows.
+  std::vector<std::vector<float>> run(const std::vector<int32_t> &ids, size_t prompt,
+                                      const graph::WeightBytes &weights) {
+    std::vector<graph::HostCache> caches = prefill->freshCaches();
+    std::vector<std::vector<float>> all = {take(prefill->run(std::span(ids).first(prompt), 0, weights, caches))};
+    for (size_t i = prompt; i < ids.size(); ++i)
+      all.push_back(take(decode->run(std::span(&ids[i], 1), static_cast<int64_t>(i), weights, caches)));
+    return all;
+  }
+  std::optional<graph::Interpreter> prefill, decode;
+};
+
+struct Imported {
+  explicit Imported(const std::string &path)
+      : model(std::make_shared<const onnx::Model>(take(onnx::readModel(path, 0)))), weights(onnx::weightsOf(*model)),
+        file(take(runtime::MappedFile::open(path))) {}
+
+  std::vector<std::vector<float>> run(const std::vector<int32_t> &ids, size_t prompt, uint32_t maxSeq) {
+    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+    onnx::Generator generator = take(onnx::findGenerator(model, "made"));
+    auto module = take(onnx::buildGenerator(context, generator, maxSeq));
+    graph::OpSummary summary = graph::summarizeOps(*module);
+    CHECK(summary.generic.empty());
+    ops = summary.transformer;
+    return Phases(*module).run(ids, prompt, [&](const std::string &name) {
+      const frontend::WeightInfo *info = weights->find(name);
+      REQUIRE(info);
+      uint64_t bytes = info->type == frontend::WeightType::F32 ? 4 : 2;
+      for (uint64_t size : info->shape)
+        bytes *= size;
+      return file.bytes().subspan(info->offset, bytes);
+    });
+  }
+
+  std::shared_ptr<const onnx::Model> model;
+  std::unique_ptr<frontend::WeightSource> weights;
+  runtime::MappedFile file;
+  std::map<std::string, int64_t> ops;
+};
+
+/// A fixture's model exported, and what it must say.
+struct Case {
+  explicit Case(const std::string &name)
+      : fixture(fixtureFolder / (name + ".json")), config(take(fixture.read())), ids(fixture.json.at("ids")),
+        prompt(fixture.json.at("prompt")), expected(fixture.json.at("logits")) {}
+
+  onnx::Model exported(const ExportOptions &options) const {
+    return exportDecoder(
+        config, [&](const std::string &name) { return fixtureValues(name, fixture.find(name)->shape); }, options);
+  }
+
+  /// What our own graph of the same config says, for one that differs from the fixture's.
+  void expectOwn(uint32_t maxSeq) {
+    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+    auto module = take(graph::buildTransformer(context, config, maxSeq, fixture));
+    expected.clear();
+    for (const auto &logits : Phases(*module).run(ids, prompt, [&](const std::string &n) { return fixture.bytes(n); }))
+      expected.emplace_back(logits.begin(), logits.end());
+  }
+
+  void check(const ExportOptions &options, double tolerance = 3e-5) {
+    TemporaryModel file(exported(options));
+    Imported imported(file.path);
+    auto got = imported.run(ids, prompt, static_cast<uint32_t>(ids.size() + 3));
+    REQUIRE(got.size() == expected.size());
+    for (size_t i = 0; i < got.size(); ++i) {
+      CAPTURE(i);
+      CHECK(difference(got[i], expected[i]) <= tolerance);
+    }
+    CHECK(imported.ops["attention"] == static_cast<int64_t>(config.layers.size()));
+    CHECK(imported.ops["kv_append"] == static_cast<int64_t>(config.layers.size()));
+  }
+
+  Fixture fixture;
+  frontend::TransformerConfig config;
+  std::vector<int32_t> ids;
+  size_t prompt;
+  std::vector<std::vector<double>> expected;
+};
+
+std::string whyNot(const onnx::Model &model) {
+  TemporaryModel file(model);
+  auto generator =
+      onnx::findGenerator(std::make_shared<const onnx::Model>(take(onnx::readModel(file.path, 0))), "made");
+  REQUIRE_FALSE(generator);
+  return generator.error().message;
+}
+
+} // namespace
+
+TEST_CASE("exports in small ops say what the reference framework says") {
+  auto name = GENERATE(as<std::string>(), "llama", "llama_linear", "qwen2", "qwen3", "mistral", "gemma", "gemma2",
+                       "gpt2", "gpt_neox", "gpt_neox_serial", "opt", "olmo2");
+  auto style = GENERATE(Exporter::Optimum, Exporter::WithoutCache);
+  CAPTURE(name, static_cast<int>(style));
+  Case(name).check({.style = style});
+}
+
+TEST_CASE("exports in fused ops say what the reference framework says") {
+  SECTION("GroupQueryAttention") {
+    auto name = GENERATE(as<std::string>(), "llama", "llama_linear", "qwen2", "mistral", "gemma2");
+    auto style = GENERATE(Exporter::GenAi, Exporter::GenAiPacked);
+    CAPTURE(name, static_cast<int>(style));
+    Case(name).check({.style = style});
+  }
+  SECTION("Attention and RotaryEmbedding of ONNX") {
+    auto name = GENERATE(as<std::string>(), "llama", "qwen2", "mistral", "gemma2", "gpt_neox");
+    CAPTURE(name);
+    Case(name).check({.style = Exporter::Attention23});
+  }
+  SECTION("MultiHeadAttention") {
+    auto name = GENERATE(as<std::string>(), "gpt_neox", "opt");
+    CAPTURE(name);
+    Case(name).check({.style = Exporter::MultiHead});
+  }
+  SECTION("Attention of ONNX Runtime, keys and values in one cache") {
+    auto name = GENERATE(as<std::string>(), "gpt2", "opt");
+    CAPTURE(name);
+    Case(name).check({.style = Exporter::Stacked});
+  }
+}
+
+TEST_CASE("a model with long and short frequencies, exported with the short ones") {
+  auto style = GENERATE(Exporter::Optimum, Exporter::GenAi, Exporter::GenAiPacked);
+  Case phi("phi3");
+  phi.config.rope.longInverseFrequencies.clear();
+  phi.expectOwn(30);
+  phi.check({.style = style});
+}
+
+TEST_CASE("halves are computed with as float32") {
+  auto [type, tolerance] = GENERATE(std::pair(ElementType::Float16, 4e-3), std::pair(ElementType::BFloat16, 3e-2));
+  auto style = GENERATE(Exporter::Optimum, Exporter::GenAi, Exporter::Attention23);
+  auto name = GENERATE(as<std::string>(), "llama", "mistral");
+  CAPTURE(name, static_cast<int>(style), static_cast<int>(type));
+  Case(name).check({.style = style, .type = type}, tolerance);
+}
+
+TEST_CASE("a graph for one number of tokens goes on as it began") {
+  Case llama("llama");
+  llama.check({.style = Exporter::WithoutCache, .tokens = 9});
+  llama.check({.style = Exporter::Optimum, .tokens = 5, .past = 6});
+}
+
+TEST_CASE("what is no text generator is refused with the reason") {
+  using Catch::Matchers::Contains;
+  Case llama("llama");
+  onnx::Model model = llama.exported({});
+  SECTION("attention that sees what comes later") {
+    for (auto &node : model.graph.nodes)
+      if (node.op == "LessOrEqual")
+        node.op = "GreaterOrEqual";
+    CHECK_THAT(whyNot(model), Contains("causal"));
+  }
+  SECTION("caches that come out changed") {
+    for (auto &node : model.graph.nodes) {
+      std::replace(node.inputs.begin(), node.inputs.end(), std::string("present.1.key"), std::string("joined"));
+      std::replace(node.outputs.begin(), node.outputs.end(), std::string("present.1.key"), std::string("joined"));
+    }
+    onnx::Node node;
+    node.name = "changed";
+    node.op = "Neg";
+    node.inputs = {"joined"};
+    node.outputs = {"present.1.key"};
+    model.graph.nodes.push_back(node);
+    CHECK_THAT(whyNot(model), Contains("cache 'past_key_values"));
+  }
+  SECTION("an input that nothing is known of") {
+    GraphMaker other;
+    model.graph.inputs.push_back(model.graph.inputs[0]);
+    model.graph.inputs.back().name = "temperature";
+    CHECK_THAT(whyNot(model), Contains("'temperature'"));
+  }
+  SECTION("an op that no layer has") {
+    for (auto &node : model.graph.nodes)
+      if (node.op == "Sigmoid") {
+        node.op = "Softsign";
+        node.name = "odd one";
+        break;
+      }
+    CHECK_THAT(whyNot(model), Contains("node 'odd one'"));
+  }
+  SECTION("ids that are changed before they are looked up") {
+    for (auto &node : model.graph.nodes)
+      for (auto &name : node.inputs)
+        if (name == "input_ids" && node.op == "Gather")
+          name = "other_ids";
+    onnx::Node node;
+    node.name = "other";
+    node.op = "Neg";
+    node.inputs = {"input_ids"};
+    node.outputs = {"other_ids"};
+    model.graph.nodes.insert(model.graph.nodes.begin(), node);
+    CHECK_FALSE(whyNot(model).empty());
+  }
+  SECTION("one token at a time") { CHECK_THAT(whyNot(llama.exported({.tokens = 1, .past = 8})), Contains("1 token")); }
+}
