@@ -162,6 +162,43 @@ TEST_CASE("Phi-3's fused projections", "[gguf]") {
   CHECK(config.layers[0].attention.v.weight.shape() == std::vector<uint64_t>{16, 32});
   CHECK(config.layers[0].mlp.gate.weight.shape() == std::vector<uint64_t>{48, 32});
   CHECK(config.layers[0].mlp.up.weight.steps[0].begin == 48);
+  CHECK(!config.layers[0].mlp.gate.bias);
+  sample.blocks("ffn_up.bias", {96});
+  config = configOf(sample);
+  CHECK(config.layers[0].mlp.gate.bias.shape() == std::vector<uint64_t>{48});
+  CHECK(config.layers[0].mlp.up.bias.steps[0].begin == 48);
+}
+
+TEST_CASE("DeepSeek's latent attention and experts in groups", "[gguf]") {
+  Sample sample("deepseek2");
+  sample.writer.entries.erase(sample.writer.entries.begin() + 6); // head_count_kv, which is 1 here
+  sample.count("attention.head_count_kv", 1).count("attention.kv_lora_rank", 16);
+  sample.count("attention.key_length", 20).count("attention.value_length", 16).count("rope.dimension_count", 4);
+  sample.count("attention.key_length_mla", 12).count("attention.value_length_mla", 10);
+  sample.count("expert_count", 6).count("expert_used_count", 3).count("expert_feed_forward_length", 24);
+  sample.count("expert_gating_func", 2).count("expert_group_count", 3).real("expert_weights_scale", 2.5f);
+  sample.writer.flag("deepseek2.expert_weights_norm", true);
+  sample.blocks("attn_norm.weight", {32}).blocks("attn_q.weight", {32, 48}).blocks("attn_kv_a_mqa.weight", {32, 20});
+  sample.blocks("attn_kv_a_norm.weight", {16}).blocks("attn_k_b.weight", {8, 16, 4});
+  sample.blocks("attn_v_b.weight", {16, 10, 4}).blocks("attn_output.weight", {40, 32}).blocks("ffn_norm.weight", {32});
+  sample.blocks("ffn_gate_inp.weight", {32, 6}).blocks("exp_probs_b.bias", {6});
+  sample.blocks("ffn_gate_exps.weight", {32, 24, 6}).blocks("ffn_up_exps.weight", {32, 24, 6});
+  sample.blocks("ffn_down_exps.weight", {24, 32, 6});
+  Sample groups = sample;
+  sample.count("expert_group_used_count", 2);
+  TransformerConfig config = configOf(sample);
+  const LatentConfig &latent = *config.layers[1].attention.latent;
+  CHECK(latent.rank == 16);
+  CHECK(latent.nopeDim == 8);
+  CHECK(latent.ropeDim == 4);
+  CHECK(latent.valueDim == 10);
+  CHECK(latent.keyUp.stored == std::vector<uint64_t>{4, 16, 8});
+  CHECK(config.layers[1].moe->sigmoid);
+  CHECK(config.layers[1].moe->topGroups == 2);
+  CHECK(config.layers[1].moe->scale == 2.5);
+  CHECK(config.layers[1].moe->choiceBias.name == "blk.1.exp_probs_b.bias");
+  groups.count("expert_group_used_count", 1);
+  CHECK_THAT(complaint(groups), Contains("6 experts in 3 groups, of which 1 are looked into, do not give 3"));
 }
 
 TEST_CASE("GPT-2, GPT-NeoX, OLMo 2 and BERT", "[gguf]") {
@@ -220,7 +257,8 @@ TEST_CASE("GPT-2, GPT-NeoX, OLMo 2 and BERT", "[gguf]") {
 }
 
 TEST_CASE("files that are no models of ours", "[gguf]") {
-  CHECK_THAT(complaint(Sample("mamba")), Contains("the architecture 'mamba' is not known; known are: bert, deepseek2, gemma"));
+  CHECK_THAT(complaint(Sample("mamba")),
+             Contains("the architecture 'mamba' is not known; known are: bert, deepseek2, gemma"));
   GgufWriter none;
   CHECK_THAT(read(none.file()).error().message, Contains("'general.architecture' is missing"));
   CHECK_THAT(complaint(Sample("llama")), Contains("tensor 'blk.0.attn_norm.weight' of shape [32] is missing"));
@@ -237,6 +275,11 @@ TEST_CASE("files that are no models of ours", "[gguf]") {
   Sample rope("llama");
   rope.attention().mlp().writer.text("llama.rope.scaling.type", "spiral");
   CHECK_THAT(complaint(rope), Contains("is 'spiral'; supported are none, linear, yarn, longrope"));
+  Sample many("llama");
+  many.writer.entries[1] = GgufWriter().u32("llama.block_count", 64).entries[0];
+  many.attention().blocks("ffn_norm.weight", {32}).blocks("ffn_gate_inp.weight", {32, 4096});
+  many.count("expert_count", 4096).count("expert_used_count", 2);
+  CHECK_THAT(complaint(many), Contains("'llama.expert_count' is 4096; in 64 layers that is more than 131072 experts"));
   Sample nan("llama");
   nan.writer.entries.back() = nan.writer.entries.back().substr(0, nan.writer.entries.back().size() - 4) + raw(NAN);
   CHECK_THAT(complaint(nan), Contains("'llama.attention.layer_norm_rms_epsilon' is nan"));
