@@ -15,6 +15,7 @@
 
 #include "llvm/ADT/SmallVector.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -242,6 +243,32 @@ struct Routing {
 TileKernel buildRoute(mlir::ModuleOp module, const Routing &routing);
 /// acc[rows x n] += y[rows x n] * weights[rows x experts][:, expert]. (y, weights, acc; m)
 TileKernel buildAddWeighted(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t experts, int64_t expert);
+
+// ---- experts on regions ---------------------------------------------------------------------------------------
+/// Experts lie on regions of `rowsPerRegion` neighbouring ranks of y, in `slots` places each; place p is slot p mod
+/// slots of region p / slots. A pair is a row and one of its topK experts, in one of the expert's places.
+struct PairShape {
+  int64_t rows = 1, topK = 1, slots = 1, rowsPerRegion = 1;
+  /// Of a row in one region, at most; no expert is twice in a region.
+  int64_t perRow() const { return std::min(topK, slots); }
+  int64_t capacity() const { return rows * perRow(); }
+};
+/// choices[rows x 2*topK] = of each row the places of its topK experts by their number, -1 where there are fewer, then
+/// their weights. Experts are those whose rank is below topK; of an expert's places[replicas], -1 behind the last one,
+/// it is that in the region with the fewest pairs of all rows so far, of equal ones the first. `pairs` is scratch.
+/// (ranks[rows x experts], weights[rows x experts], i32 places[experts x replicas], choices, i32 pairs[regions + 1]; m)
+TileKernel buildChoosePlaces(mlir::ModuleOp module, const PairShape &shape, int64_t experts, int64_t regions,
+                             int64_t replicas);
+/// The pairs of m rows of choices that are in the region of rank `rank` of y: pairs[0] is their number, pairs[1 + i] is
+/// slot * rows + row of pair i, weights[i] its weight. (choices, i32 pairs[1 + capacity], weights[capacity]; m, rank)
+TileKernel buildListPairs(mlir::ModuleOp module, const PairShape &shape);
+/// out[i] = x[row of pair i] * w[slot of pair i] for the pairs that there are, 0 for others up to m. (i32 pairs, x[rows
+/// x k], w[slots x k x n], out[capacity x n]; m), m being a number of pairs.
+TileKernel buildPairsIn(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);
+/// out[row of pair i] += weights[i] * hidden[i] * w[slot of pair i] for the pairs that there are, m at most; hidden
+/// becomes weights[i] * hidden[i]. (i32 pairs, weights[capacity], hidden[capacity x k], w[slots x k x n], out[rows x
+/// n]; m), m being a number of pairs.
+TileKernel buildPairsOut(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);
 
 // ---- MLP and layout -------------------------------------------------------------------------------------------
 /// Silu: x / (1 + exp(-x)). Gelu: x/2 + x/2 * erf(x * sqrt(1/2)). GeluTanh: x/2 * (1 + tanh(u)) with u = sqrt(2/pi) *

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 namespace weft::tools {
 
@@ -44,6 +45,25 @@ void printStages(const compiler::Stages &stages, const runtime::Package &package
                  : "");
 }
 
+/// One line for each way that layers with experts are placed.
+void printExperts(const std::vector<place::ExpertChoice> &experts) {
+  std::map<std::string, size_t> ways;
+  for (const place::ExpertChoice &choice : experts) {
+    const place::ExpertPlan &plan = choice.plan;
+    const int64_t copies = std::count_if(plan.expert.begin(), plan.expert.end(), [](int e) { return e >= 0; });
+    std::string way =
+        fmt::format("{} experts on all cores, each for every token ({})", choice.shape.experts, choice.reason);
+    if (choice.routed)
+      way = fmt::format("{} experts, {} with replicas, in {} regions of {} rows of cores ({}); the busiest region has "
+                        "{:.2f} pairs a token in decode, {:.2f} in prefill, the mean is {:.2f}",
+                        choice.shape.experts, copies, plan.regions, plan.rowsPerRegion, choice.reason,
+                        plan.expectedPairs, plan.blockPairs, plan.meanPairs);
+    ++ways[way];
+  }
+  for (const auto &[way, layers] : ways)
+    fmt::print("{} layer{} with {}\n", layers, layers == 1 ? "" : "s", way);
+}
+
 void printSummary(const compiler::Compilation &compilation, const std::string &path) {
   const runtime::Package &package = *compilation.package;
   double seconds = 0;
@@ -66,6 +86,7 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
     fmt::print("{} of {} ops are divided among the cores, {} run on every core; --json names them\n",
                ops.size() - static_cast<size_t>(whole), ops.size(), whole);
   }
+  printExperts(compilation.experts);
   if (const auto &stages = compilation.stages)
     printStages(*stages, package);
   if (const auto &capacity = compilation.capacity)
@@ -182,6 +203,15 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   result.reduce = options.reduce == "core"     ? compiler::ReduceChoice::Core
                   : options.reduce == "router" ? compiler::ReduceChoice::Router
                                                : compiler::ReduceChoice::Auto;
+  result.experts = options.experts == "dense"    ? place::ExpertsMode::Dense
+                   : options.experts == "routed" ? place::ExpertsMode::Routed
+                                                 : place::ExpertsMode::Auto;
+  if (!options.expertLoad.empty()) {
+    auto loads = place::readExpertLoads(options.expertLoad);
+    if (!loads)
+      return loads.takeError();
+    result.expertLoads = std::move(*loads);
+  }
   useTuneRecords(options.tuneDb, result);
   return result;
 }

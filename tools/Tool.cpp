@@ -37,6 +37,16 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->check(CLI::IsMember({"auto", "core", "router"}).description(""))
       ->type_name("auto|core|router");
   command
+      .add_option("--experts", arguments.experts,
+                  "Where experts lie: each on all cores, computed for every token (dense), or on regions of the mesh "
+                  "that tokens are routed to (routed); auto takes what has fewer predicted cycles")
+      ->check(CLI::IsMember({"auto", "dense", "routed"}).description(""))
+      ->type_name("auto|dense|routed");
+  command
+      .add_option("--expert-load", arguments.expertLoad,
+                  "How often experts are chosen, as weft calibrate writes it (docs/experts.md; default: all alike)")
+      ->type_name("FILE");
+  command
       .add_option("--weights", arguments.weights,
                   "none: shapes without values, for --timing-only; a config.json is then enough of a model")
       ->check(CLI::IsMember({"none"}).description(""))
@@ -69,6 +79,22 @@ void addCostCacheOption(CLI::App &command, std::string &costCache) {
           "Where measured costs of kernels are kept, or none (default: weft/kernel-costs.db in the user's cache)")
       ->type_name("FILE|none")
       ->envname("WEFT_COST_CACHE");
+}
+
+Result<std::vector<int32_t>> parseTokens(std::string_view text) {
+  std::vector<int32_t> tokens;
+  for (;;) {
+    const std::string_view item = text.substr(0, text.find(','));
+    int32_t token;
+    auto [end, failure] = std::from_chars(item.data(), item.data() + item.size(), token);
+    if (failure != std::errc() || end != item.data() + item.size())
+      return Error{fmt::format("--tokens: '{}' is not a token id; write ids with commas, e.g. 1,2,3", item),
+                   Fault::Usage};
+    tokens.push_back(token);
+    if (item.size() == text.size())
+      return tokens;
+    text.remove_prefix(item.size() + 1);
+  }
 }
 
 Result<MeshSize> parseMesh(const std::string &text, const char *option) {
@@ -111,6 +137,8 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
                          .gemm = arguments.gemm,
                          .place = arguments.place,
                          .reduce = arguments.reduce,
+                         .experts = arguments.experts,
+                         .expertLoad = arguments.expertLoad,
                          .shapesOnly = arguments.weights == "none",
                          .phase = arguments.phase,
                          .layers = arguments.layers,

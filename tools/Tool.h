@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -35,6 +36,8 @@ struct CompileOptions {
   std::string gemm{};                    // meshgemm, cannon; empty or auto: by predicted cost
   std::string place{};                   // whole, general; empty or auto: the first where it can
   std::string reduce{};                  // core, router; the same
+  std::string experts{};                 // dense, routed; the same
+  std::string expertLoad{};              // a file that says how often experts are chosen; empty: all alike
   bool shapesOnly = false;               // no weights: a config file is enough
   std::string phase{};                   // prefill, decode; empty: both
   std::optional<uint32_t> layers{};      // absent: all
@@ -81,17 +84,19 @@ struct Tool {
 /// The machine a model is compiled for when none is named.
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
-/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
+/// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --experts,
+/// --expert-load, --weights,
 /// --phase, --layers, --dim, --tune-db and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{}, gemm{}, place{}, reduce{}, weights{}, phase{}, tuneDb{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{}, place{}, reduce{}, experts{}, expertLoad{}, weights{}, phase{},
+      tuneDb{};
   std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{}, dims{};
 
   bool any() const {
     return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !place.empty() || !reduce.empty() ||
-           !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq || layers || !settings.empty() ||
-           !dims.empty();
+           !experts.empty() || !expertLoad.empty() || !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq ||
+           layers || !settings.empty() || !dims.empty();
   }
 };
 
@@ -101,6 +106,9 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments);
 void addCostCacheOption(CLI::App &command, std::string &costCache);
 /// Errors are usage errors.
 Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments);
+
+/// "1,2,3" -> {1, 2, 3}. A usage error that names --tokens otherwise.
+Result<std::vector<int32_t>> parseTokens(std::string_view text);
 
 /// "16x8" -> {16, 8}; both within 1 to 65535. A usage error that names `option` otherwise.
 Result<MeshSize> parseMesh(const std::string &text, const char *option = "--mesh");

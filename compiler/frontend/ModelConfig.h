@@ -17,9 +17,9 @@ enum class WeightType { F32, F16, BF16, F64, I8, I16, I32, I64, Bool };
 struct WeightInfo {
   std::string name; // the model's own name, e.g. "model.layers.0.self_attn.q_proj.weight"
   WeightType type = WeightType::F32;
-  std::vector<uint64_t> shape; // as stored, row-major
-  uint32_t file = 0;           // index in WeightSource::files()
-  uint64_t offset = 0;         // bytes from the start of the file
+  std::vector<uint64_t> shape;                     // as stored, row-major
+  uint32_t file = 0;                               // index in WeightSource::files()
+  uint64_t offset = 0;                             // bytes from the start of the file
   std::optional<runtime::BlockFormat> blocks = {}; // stored so; `type` is F32, what its numbers are
 };
 

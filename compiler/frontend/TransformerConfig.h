@@ -178,12 +178,13 @@ struct PatchConfig {
   LinearConfig projection; // hidden × (channels · patchHeight · patchWidth)
   WeightRef classToken, positions;
 
-  uint32_t patches() const { return height / patchHeight * (width / patchWidth); }
+  uint64_t patches() const { return uint64_t{height / patchHeight} * (width / patchWidth); }
 };
 
 /// What is made of the last hidden state, one after the other.
 struct HeadConfig {
   bool firstTokenOnly = false; // of each sequence
+  bool dropColumn = false;     // the result has one column and is batch × tokens
   struct Step {
     LinearConfig linear;
     std::optional<ActivationKind> activation;

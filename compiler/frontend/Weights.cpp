@@ -3,10 +3,42 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <map>
 #include <unordered_set>
 
 namespace weft::frontend {
+
+bool ListedWeights::add(WeightInfo info, std::string unusable) {
+  std::string name = info.name;
+  return entries.emplace(std::move(name), Entry{std::move(info), std::move(unusable)}).second;
+}
+
+uint32_t ListedWeights::addFile(WeightFileInfo file) {
+  fileList.push_back(std::move(file));
+  return static_cast<uint32_t>(fileList.size() - 1);
+}
+
+std::optional<uint32_t> ListedWeights::fileOf(const std::string &name) const {
+  auto found = entries.find(name);
+  return found == entries.end() ? std::nullopt : std::optional(found->second.info.file);
+}
+
+const WeightInfo *ListedWeights::find(const std::string &name) const {
+  auto found = entries.find(name);
+  return found == entries.end() || !found->second.unusable.empty() ? nullptr : &found->second.info;
+}
+
+std::string ListedWeights::whyNot(const std::string &name) const {
+  auto found = entries.find(name);
+  return found == entries.end() ? std::string() : found->second.unusable;
+}
+
+std::vector<std::string> ListedWeights::names() const {
+  std::vector<std::string> list;
+  list.reserve(entries.size());
+  for (const auto &[name, entry] : entries)
+    list.push_back(name);
+  return list;
+}
 
 Result<void> checkWeights(const WeightSource &source, const std::vector<ExpectedWeight> &expected,
                           const std::function<bool(const std::string &)> &ignorable, const std::string &model) {
@@ -34,33 +66,11 @@ Result<void> checkWeights(const WeightSource &source, const std::vector<Expected
   return success();
 }
 
-namespace {
-class ShapesOnly : public WeightSource {
-public:
-  ShapesOnly(const std::vector<ExpectedWeight> &expected, WeightType type) {
-    for (const ExpectedWeight &weight : expected)
-      byName.emplace(weight.name, WeightInfo{weight.name, type, weight.shape, 0, 0});
-  }
-  const WeightInfo *find(const std::string &name) const override {
-    auto found = byName.find(name);
-    return found == byName.end() ? nullptr : &found->second;
-  }
-  std::vector<std::string> names() const override {
-    std::vector<std::string> all;
-    for (const auto &[name, info] : byName)
-      all.push_back(name);
-    return all;
-  }
-  const std::vector<WeightFileInfo> &files() const override { return none; }
-
-private:
-  std::map<std::string, WeightInfo> byName;
-  std::vector<WeightFileInfo> none;
-};
-} // namespace
-
 std::unique_ptr<WeightSource> makeShapesOnly(const std::vector<ExpectedWeight> &expected, WeightType type) {
-  return std::make_unique<ShapesOnly>(expected, type);
+  auto weights = std::make_unique<ListedWeights>();
+  for (const ExpectedWeight &weight : expected)
+    weights->add({weight.name, type, weight.shape, 0, 0});
+  return weights;
 }
 
 } // namespace weft::frontend

@@ -5,11 +5,36 @@
 #include "hw-models/support/Result.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace weft::frontend {
+
+/// Weights whose places are known from the beginning. Formats fill it.
+class ListedWeights : public WeightSource {
+public:
+  /// `unusable` says why find() gives null for it; empty: it does not. False: there is one of that name.
+  bool add(WeightInfo info, std::string unusable = {});
+  /// Returns its index.
+  uint32_t addFile(WeightFileInfo file);
+  /// The file that has a weight, usable or not.
+  std::optional<uint32_t> fileOf(const std::string &name) const;
+
+  const WeightInfo *find(const std::string &name) const override;
+  std::string whyNot(const std::string &name) const override;
+  std::vector<std::string> names() const override;
+  const std::vector<WeightFileInfo> &files() const override { return fileList; }
+
+private:
+  struct Entry {
+    WeightInfo info;
+    std::string unusable;
+  };
+  std::map<std::string, Entry> entries;
+  std::vector<WeightFileInfo> fileList;
+};
 
 struct ExpectedWeight {
   std::string name;

@@ -258,6 +258,14 @@ private:
                                               blocks.weight(patch.positions), position, 0, batch);
   }
 
+  /// Rows of one value each, as batch × tokens.
+  Value withoutColumn(Value x, Location loc) {
+    SmallVector<ReassociationIndices> groups = {{0, 1}};
+    auto flat = RankedTensorType::get({batch * tokens}, builder.getF32Type());
+    x = builder.create<tensor::CollapseShapeOp>(loc, flat, x, groups);
+    return builder.create<tensor::ExpandShapeOp>(loc, rows(batch, tokens), x, groups);
+  }
+
   void addHead(const HeadConfig &head, Value x) {
     Location loc = blocks.named(head.output);
     if (head.firstTokenOnly && tokens != 1) {
@@ -276,6 +284,8 @@ private:
     x = blocks.softcap(head.output + ".softcap", x, head.softcap);
     if (head.firstTokenOnly)
       result(head.output, x, {batch, columnsOf(x)});
+    else if (head.dropColumn)
+      result(head.output, withoutColumn(x, loc), {batch, tokens});
     else
       result(head.output, x, {batch, tokens, columnsOf(x)});
   }

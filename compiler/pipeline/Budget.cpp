@@ -105,6 +105,14 @@ uint64_t modelBytes(const CompileOptions &options, mlir::ModuleOp module) {
     const int64_t bits = blocks ? blocks.getBits() : type.getElementTypeBitWidth();
     bytes += static_cast<uint64_t>(type.getNumElements()) * bits / 8;
   }
+  for (auto experts : module.getOps<fabric::ExpertsOp>()) {
+    auto type = mlir::cast<mlir::RankedTensorType>(experts.getType());
+    const bool innerRows = grid::layoutOf(type).getDims()[1].getAxis() == grid::Axis::Y;
+    const auto parts = experts.getParts().size() / experts.getExperts();
+    const int64_t held = llvm::count_if(experts.getExpert(), [](int64_t expert) { return expert >= 0; });
+    bytes += held * parts * experts.getInner() * static_cast<uint64_t>(type.getDimSize(innerRows ? 2 : 1)) *
+             type.getElementTypeBitWidth() / 8;
+  }
   // A cache's bytes on a core hold rows of the sequence, the same on all.
   for (const plan::PlanBuffer &buffer : plan::collectBuffers(module).resident)
     if (buffer.kind == plan::BufferKind::KvCache)

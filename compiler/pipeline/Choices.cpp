@@ -30,6 +30,7 @@ place::PlaceOptions placeOptions(const CompileOptions &options, mlir::MLIRContex
                  latency.streamStartup,
                  options.reduce == ReduceChoice::Core ? 0 : options.hardware.routing.reduceStage,
                  options.reduce == ReduceChoice::Router};
+  place.core = hw::ratesOf(options.hardware);
   place.sramBytes = options.hardware.usableBytes();
   return place;
 }
@@ -54,9 +55,8 @@ static std::pair<int64_t, int64_t> widestProduct(mlir::ModuleOp graph) {
   std::pair<int64_t, int64_t> widest = {1, 1};
   graph.walk([&](xf::ParamOp param) {
     auto type = mlir::cast<mlir::RankedTensorType>(param.getType());
-    bool lookedUp = llvm::all_of(param->getUsers(), [](mlir::Operation *user) {
-      return mlir::isa<xf::EmbeddingOp, xf::AddPositionsOp>(user);
-    });
+    bool lookedUp = llvm::all_of(
+        param->getUsers(), [](mlir::Operation *user) { return mlir::isa<xf::EmbeddingOp, xf::AddPositionsOp>(user); });
     if (type.getRank() == 2 && !lookedUp && type.getNumElements() > widest.first * widest.second)
       widest = {type.getDimSize(0), type.getDimSize(1)};
   });

@@ -58,6 +58,7 @@ Result<Compilation> compile(const CompileOptions &options) {
   result.decisions = (*state)->takeDecisions();
   result.ops = (*state)->takeOps();
   result.placements = (*state)->takePlacements();
+  result.experts = (*state)->takeExperts();
   result.tuning = (*state)->tuning();
   result.kernels = (*state)->kernelText();
   result.stages = (*state)->stages();

@@ -3,6 +3,7 @@
 
 #include "compiler/codegen/Schedule.h"
 #include "compiler/pipeline/Phases.h"
+#include "compiler/place/ExpertLoadFile.h"
 #include "hw-models/Hardware.h"
 #include "kernels/Tuning.h"
 #include "runtime/package/KernelCosts.h"
@@ -50,6 +51,8 @@ struct CompileOptions {
   GemmChoice gemm = GemmChoice::Auto;
   ReduceChoice reduce = ReduceChoice::Auto; // Router: an error where the hardware's routers cannot
   PlaceChoice place = PlaceChoice::Auto;
+  place::ExpertsMode experts = place::ExpertsMode::Auto;
+  std::optional<place::ExpertLoadFile> expertLoads;      // absent: all experts are chosen alike
   std::map<std::string, std::vector<TunedKernel>> tuned; // by the kernel's symbol, of all its sources
   bool keepKernels = false;                              // Compilation::kernels
   Phase until = Phase::Package;
@@ -124,8 +127,9 @@ struct Compilation {
   std::string code;                          // what Product::Assembly and Product::Elf ask for
   std::vector<PhaseTime> times;
   std::vector<Decision> decisions;
-  std::optional<ImportedOps> ops;      // of tensor programs
-  std::vector<OpPlacement> placements; // of tensor programs
+  std::optional<ImportedOps> ops;           // of tensor programs
+  std::vector<OpPlacement> placements;      // of tensor programs
+  std::vector<place::ExpertChoice> experts; // of layers that have some
   std::optional<runtime::KernelCosts> kernelCosts;
   std::string costsProblem; // why there are none, although they were to be measured; the package is good all the same
   TuningUse tuning;

@@ -352,6 +352,9 @@ Result<void> emitPrograms(ModuleOp module, const frontend::WeightSource &weights
       for (auto op : module.getOps<fabric::WeightOp>())
         if (auto done = emitWeight(op, mesh, weights, package); !done)
           return done.takeError();
+      for (auto op : module.getOps<fabric::ExpertsOp>())
+        if (auto done = emitExperts(op, mesh, weights, package); !done)
+          return done.takeError();
       for (auto op : module.getOps<fabric::StoredOp>())
         if (auto done = emitStored(op, mesh, weights, package); !done)
           return done.takeError();

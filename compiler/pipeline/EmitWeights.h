@@ -4,6 +4,7 @@
 #include "compiler/frontend/ModelConfig.h"
 #include "compiler/place/Geometry.h"
 #include "dialects/fabric/FabricDialect.h"
+#include "dialects/grid/GridDialect.h"
 #include "hw-models/support/Result.h"
 #include "runtime/package/PackageFile.h"
 
@@ -12,6 +13,16 @@ namespace weft::compiler {
 /// Adds one pkg::Weight for each part of `op`.
 Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
                         runtime::Package &package);
+
+/// Adds the pkg::Weights of experts where their regions are (EmitExperts.cpp).
+Result<void> emitExperts(fabric::ExpertsOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
+                         runtime::Package &package);
+
+/// A weight as the file has it, wherever it goes.
+std::unique_ptr<pkg::WeightT> storedWeight(const frontend::WeightInfo &info);
+
+/// Makes indices into a part those into its stored tensor, seen as a matrix whose rows are its last dimension.
+Result<void> applyView(const grid::PartView &view, pkg::WeightT &weight, bool vector);
 
 /// Adds the pkg::Weight of a tensor of any rank.
 Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,

@@ -36,7 +36,7 @@ struct Imported {
   std::string name, architecture; // for people
   /// Of a module with @forward (compiler/graph/GraphModule.h); none: a tensor program, a module with @main.
   std::optional<GeneratorFacts> generator;
-  std::string tokenizer; // the file that has it, if not a tokenizer.json beside the model
+  std::string tokenizer;                           // the file that has it, if not a tokenizer.json beside the model
   std::unique_ptr<frontend::WeightSource> weights; // outlives what `build` makes
   /// Builds the graph. `maxSeq`: tokens that a generator's cache holds; ignored for tensor programs.
   std::function<Result<mlir::OwningOpRef<mlir::ModuleOp>>(mlir::MLIRContext &, uint32_t maxSeq)> build;

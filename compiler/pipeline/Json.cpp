@@ -39,6 +39,34 @@ nlohmann::json describeCosts(const runtime::Package &package, const runtime::Ker
           {"kernels", kernels}};
 }
 
+nlohmann::json describeExperts(const place::ExpertChoice &choice) {
+  const place::ExpertPlan &plan = choice.plan;
+  nlohmann::json result = {{"layer", choice.layer},
+                           {"experts", choice.shape.experts},
+                           {"top_k", choice.shape.topK},
+                           {"load", choice.loadKnown ? "given" : "uniform"},
+                           {"placed", choice.routed ? "routed" : "dense"},
+                           {"reason", choice.reason},
+                           {"predicted_cycles", {{"dense", choice.denseCycles}, {"routed", choice.routedCycles}}}};
+  if (!choice.routed)
+    return result;
+  nlohmann::json table = nlohmann::json::array(), replicas = nlohmann::json::object();
+  for (int64_t region = 0; region < plan.regions; ++region)
+    table.push_back(
+        std::vector<int>(plan.expert.begin() + region * plan.slots, plan.expert.begin() + (region + 1) * plan.slots));
+  for (int expert = 0; expert < choice.shape.experts; ++expert)
+    if (const int64_t count = plan.replicas(expert); count > 1)
+      replicas[std::to_string(expert)] = count;
+  result["regions"] = plan.regions;
+  result["rows_per_region"] = plan.rowsPerRegion;
+  result["slots"] = plan.slots;
+  result["expert_of_slot"] = std::move(table);
+  result["replicas"] = std::move(replicas);
+  result["pairs"] = {
+      {"mean", plan.meanPairs}, {"busiest_decode", plan.expectedPairs}, {"busiest_prefill", plan.blockPairs}};
+  return result;
+}
+
 } // namespace
 
 std::string toJson(const CompileOptions &options, const Compilation &compilation) {
@@ -73,6 +101,8 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
                          {"replicated", compilation.placements.size() - distributed},
                          {"ops", std::move(ops)}};
   }
+  for (const place::ExpertChoice &choice : compilation.experts)
+    report["experts"].push_back(describeExperts(choice));
   if (const TuningUse &tuning = compilation.tuning; tuning.kernels)
     report["tuning"] = {{"kernels", tuning.kernels},
                         {"hits", tuning.hits},

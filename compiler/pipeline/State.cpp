@@ -10,6 +10,7 @@
 #include "compiler/pipeline/Capacity.h"
 #include "compiler/pipeline/Choices.h"
 #include "compiler/pipeline/Emit.h"
+#include "compiler/pipeline/Experts.h"
 #include "compiler/pipeline/Import.h"
 #include "compiler/pipeline/Tuned.h"
 #include "compiler/pipeline/UnitChoices.h"
@@ -135,6 +136,7 @@ public:
   std::vector<Decision> takeDecisions() override { return std::move(decisions); }
   std::optional<ImportedOps> takeOps() override { return std::move(ops); }
   std::vector<OpPlacement> takePlacements() override { return std::move(placements); }
+  std::vector<place::ExpertChoice> takeExperts() override { return std::move(experts); }
   TuningUse tuning() const override { return tuningUse; }
   std::string kernelText() const override { return keptKernels; }
   std::optional<Stages> stages() const override { return found; }
@@ -154,7 +156,9 @@ private:
                                                    {"--phase", !options.program.empty()},
                                                    {"--dtype", !options.dtype.empty()},
                                                    {"--gemm", options.gemm != GemmChoice::Auto},
-                                                   {"--place", options.place == PlaceChoice::Whole}};
+                                                   {"--place", options.place == PlaceChoice::Whole},
+                                                   {"--experts", options.experts != place::ExpertsMode::Auto},
+                                                   {"--expert-load", options.expertLoads.has_value()}};
     for (auto [name, isGiven] : given)
       if (isGiven)
         return userError(
@@ -226,6 +230,10 @@ private:
     if (options.place == PlaceChoice::General)
       return placeGeneratorOps(place, "requested");
     decisions = chooseAlgorithms(options, *module, place);
+    if (auto placed = placeExperts(options, *module, place); !placed)
+      return placed;
+    experts = place.expertChoices;
+    llvm::append_range(decisions, expertDecisions(experts));
     OwningOpRef<ModuleOp> graph = module->clone();
     auto placed = runPasses(Fault::User, [&](PassManager &passes) {
       passes.addPass(place::createPlacePass(place));
@@ -236,6 +244,7 @@ private:
     // What has no lowering of its own goes op by op.
     module = std::move(graph);
     decisions.clear();
+    experts.clear();
     return placeGeneratorOps(place, placed.error().message);
   }
 
@@ -244,6 +253,8 @@ private:
       return userError(fmt::format("--dtype {}: the ops of {} are placed one by one, where weights stay as they are "
                                    "stored ({})",
                                    options.dtype, model.name, why));
+    if (auto refused = refuseExpertOptions(options, "its ops are placed one by one: " + why); !refused)
+      return refused;
     decisions.push_back({"place", "path", "general", why, {}});
     auto prepared = collectErrors(Fault::User, [&] { return place::prepareGenerator(*module, options.maxSeq); });
     return prepared ? placeOps(place) : prepared;
@@ -413,6 +424,7 @@ private:
   std::vector<Decision> decisions;
   std::optional<ImportedOps> ops;
   std::vector<OpPlacement> placements;
+  std::vector<place::ExpertChoice> experts;
   std::optional<Stages> found;
   TuningUse tuningUse;
   std::string keptKernels;

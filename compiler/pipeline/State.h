@@ -28,6 +28,8 @@ public:
   /// Of a tensor program, after the place phase.
   virtual std::optional<ImportedOps> takeOps() = 0;
   virtual std::vector<OpPlacement> takePlacements() = 0;
+  /// After the place phase.
+  virtual std::vector<place::ExpertChoice> takeExperts() = 0;
   virtual TuningUse tuning() const = 0;
   /// After the kernels phase, with CompileOptions::keepKernels.
   virtual std::string kernelText() const = 0;

@@ -1,4 +1,4 @@
-#include "compiler/place/GeneralKernel.h"
+#include "compiler/place/GeneralBlocks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -73,8 +73,9 @@ RankedTensorType LocalBuilder::localType(RankedTensorType type, ArrayRef<int64_t
 Value LocalBuilder::argument(Value value, Division held) {
   for (auto [i, input] : llvm::enumerate(result.inputs))
     if (input.value == value && input.held == held)
-      return result.function.getArgument(i);
-  auto type = tensorOf(value);
+      return arguments[i];
+  const std::optional<StoredBytes> stored = storedBytes(value, held, cores);
+  auto type = stored ? stored->type : tensorOf(value);
   SmallVector<int64_t> shape;
   if (type)
     llvm::append_range(shape, type.getShape());
@@ -86,8 +87,20 @@ Value LocalBuilder::argument(Value value, Division held) {
                                              : value.getType();
   unsigned position = result.inputs.size();
   result.function.insertArgument(position, RankedTensorType::get(shape, element), {}, value.getLoc());
-  result.inputs.push_back({value, held});
-  return result.function.getArgument(position);
+  result.inputs.push_back({value, held, stored.has_value()});
+  arguments.push_back(result.function.getArgument(position));
+  if (stored) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(&result.function.getBody().front());
+    arguments.back() = numbersOf(builder, op->getLoc(), arguments.back(), *stored);
+  }
+  return arguments.back();
+}
+
+void LocalBuilder::lookUpInBlocks() {
+  for (auto [i, input] : llvm::enumerate(result.inputs))
+    if (input.asBytes)
+      lookUpInBytes(arguments[i], result.function.getArgument(i), *storedBytes(input.value, input.held, cores));
 }
 
 Value LocalBuilder::operand(Value value, ArrayRef<LoopDim> dims) {
@@ -428,6 +441,7 @@ LocalFunction LocalBuilder::build() {
     returned.push_back(local);
   }
   builder.create<func::ReturnOp>(op->getLoc(), returned);
+  lookUpInBlocks();
   result.function.setType(
       builder.getFunctionType(body->getArgumentTypes(), llvm::to_vector(ValueRange(returned).getTypes())));
   return std::move(result);

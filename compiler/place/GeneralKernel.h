@@ -37,6 +37,7 @@ struct Split {
 struct KernelInput {
   mlir::Value value;
   Division held = whole;
+  bool asBytes = false; // of a weight in blocks (GeneralBlocks.h)
 };
 
 /// Whether a kernel makes the value by itself instead of reading it: fills, tensors without elements or contents,
@@ -76,6 +77,8 @@ private:
   /// `value`, which is whole, in the kernel.
   Value captured(Value value);
   Value made(Value value, llvm::ArrayRef<LoopDim> dims);
+  /// What only looks numbers of weights in blocks up takes them out of the bytes.
+  void lookUpInBlocks();
   void mapCaptures(mlir::Operation *op);
 
   llvm::SmallVector<Value> localise();
@@ -100,6 +103,7 @@ private:
   mlir::IRMapping mapping;
   std::array<Value, 2> ranks;
   llvm::DenseMap<int64_t, Value> starts;
+  llvm::SmallVector<Value> arguments; // by input: what the kernel computes with
 };
 
 } // namespace weft::place

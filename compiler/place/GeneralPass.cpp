@@ -135,7 +135,8 @@ void turnOperands(linalg::GenericOp op) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   for (OpOperand *operand : op.getDpsInputOperands()) {
     AffineMap &map = maps[operand->getOperandNumber()];
-    if (!map.isProjectedPermutation() || map.getNumResults() < 2 || !storedView(operand->get()))
+    bool isBlocks = storedView(operand->get()) && storedParam(operand->get()).getStored(); // read along their rows
+    if (!map.isProjectedPermutation() || map.getNumResults() < 2 || !storedView(operand->get()) || isBlocks)
       continue;
     auto innermost = cast<AffineDimExpr>(map.getResults().back());
     const auto *found = llvm::find(map.getResults(), last);

@@ -1,6 +1,7 @@
 #include "compiler/place/GeneralPlacer.h"
 
 #include "compiler/graph/GraphModule.h"
+#include "compiler/place/GeneralBlocks.h"
 #include "kernels/General.h"
 
 #include "dialects/xf/XfDialect.h"
@@ -64,16 +65,25 @@ Value GeneralPlacer::resident(Value value, Division division) {
       return form;
   Value form;
   if (auto view = storedView(value)) {
-    SmallVector<Attribute> digits;
-    for (ArrayRef<int64_t> dim : view->digits)
-      digits.push_back(builder.getDenseI64ArrayAttr(dim));
     form = builder.create<StoredOp>(gridType(tensorOf(value), division), view->name, view->base,
-                                    builder.getArrayAttr(digits));
+                                    digitsAttr(builder, *view));
   } else {
     DenseElementsAttr constant;
     matchPattern(value, m_Constant(&constant));
     form = builder.create<ConstantOp>(gridType(tensorOf(value), whole), constant);
   }
+  placed.forms.emplace_back(division, form);
+  return form;
+}
+
+Value GeneralPlacer::residentBytes(Value value, Division division) {
+  Placed &placed = bytes[value];
+  for (auto &[known, form] : placed.forms)
+    if (known == division)
+      return form;
+  const StoredBytes stored = *storedBytes(value, division, {mesh.width, mesh.height});
+  Value form = builder.create<StoredOp>(gridType(stored.type, division), stored.view.name, stored.view.base,
+                                        digitsAttr(builder, stored.view));
   placed.forms.emplace_back(division, form);
   return form;
 }
@@ -298,7 +308,8 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optiona
     return failure();
   SmallVector<Value> ins, outs;
   for (const KernelInput &input : function.inputs) {
-    auto form = held(input.value, input.held);
+    auto form =
+        input.asBytes ? FailureOr<Value>(residentBytes(input.value, input.held)) : held(input.value, input.held);
     if (failed(form))
       return failure();
     ins.push_back(*form);
@@ -411,6 +422,9 @@ LogicalResult GeneralPlacer::place(func::FuncOp source, func::FuncOp target) {
   double weightBytes = 0;
   source.walk([&](xf::ParamOp param) {
     auto type = cast<RankedTensorType>(param.getType());
+    auto stored = storedBytes(param, whole, {1, 1});
+    if (stored)
+      type = stored->type;
     weightBytes += static_cast<double>(type.getNumElements() * elementBytes(type.getElementType()));
   });
   if (options.sramBytes)

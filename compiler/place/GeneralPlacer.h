@@ -42,6 +42,8 @@ private:
   mlir::FailureOr<Value> held(Value value, Division division);
   Value gathered(Value value, mlir::RankedTensorType type, Division from, int axis);
   Value resident(Value value, Division division);
+  /// A weight that is in blocks, as their bytes.
+  Value residentBytes(Value value, Division division);
   bool isResident(Value value) const;
   mlir::RankedTensorType boxed(Value value);
 
@@ -78,8 +80,8 @@ private:
   const Mesh mesh;
   const PlaceOptions options;
   GeneralReport &report;
-  llvm::DenseMap<Value, Placed> values;
-  double weightPressure = 0; // bytes of all weights over those of a core
+  llvm::DenseMap<Value, Placed> values, bytes; // bytes: of weights in blocks
+  double weightPressure = 0;                   // bytes of all weights over those of a core
 };
 
 } // namespace weft::place

@@ -1,4 +1,5 @@
 // Which loops of an op the axes take: the split with the least predicted cost.
+#include "compiler/place/GeneralBlocks.h"
 #include "compiler/place/GeneralPlacer.h"
 
 using namespace mlir;
@@ -66,6 +67,8 @@ double GeneralPlacer::cost(Operation *op, const OpLoops &loops, const Split &spl
     if (!type || isMadeInKernel(value))
       continue;
     Division held = wanted(value, dims, split);
+    if (auto stored = storedBytes(value, held, size))
+      type = stored->type;
     double bytes = bytesOf(type, held, size);
     if (isResident(value)) {
       cycles += bytes * std::clamp(weightPressure, 0.05, 16.0);

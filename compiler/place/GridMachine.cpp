@@ -325,7 +325,7 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
       case grid::WeightOrder::SideBySide:
         return indexOf(partShard, type.getShape().back() / parts, heads, x, y, c);
       case grid::WeightOrder::Qkv:
-        return part == 0 ? heads.queryIndex(x, c) : heads.keyIndex(x, c);
+        return part == 0 ? heads.queryIndex(x, c) : part == 1 ? heads.keyIndex(x, c) : heads.valueIndex(x, c);
       case grid::WeightOrder::Query:
         return heads.queryIndex(x, c);
       case grid::WeightOrder::Key:
@@ -354,6 +354,57 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
                            i * columnShard.getLocal() + first - columns + c);
           }
   }
+  return result;
+}
+
+Result<Shards> GridMachine::experts(grid::ExpertsOp op, const WeightProvider &weights) const {
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  Shards result = allocate(type, std::byte{0});
+  SmallVector<int64_t> local = grid::localShape(type);
+  const bool innerRows = grid::layoutOf(type).getDims()[1].getAxis() == grid::Axis::Y;
+  const int64_t slots = local[0], parts = grid::expertParts(op), columns = local[2] / parts,
+                rows = static_cast<int64_t>(op.getRowsPerRegion()), inner = static_cast<int64_t>(op.getInner());
+  for (auto [at, expert] : llvm::enumerate(op.getExpert())) {
+    if (expert < 0)
+      continue;
+    const int64_t region = static_cast<int64_t>(at) / slots, slot = static_cast<int64_t>(at) % slots;
+    for (int64_t part = 0; part < parts; ++part) {
+      const size_t number = expert * parts + part;
+      std::string name = cast<StringAttr>(op.getParts()[number]).getValue().str();
+      const frontend::WeightInfo *info = weights.find(name);
+      if (!info)
+        return internalError("grid interpreter: there is no weight '" + name + "'");
+      const FloatType storedType = floatType(op.getContext(), info->type);
+      const std::optional<grid::PartView> view = grid::viewOf(op.getViews(), number);
+      for (int64_t within = 0; within < rows; ++within)
+        for (int64_t x = 0; x < mesh.width; ++x)
+          for (int64_t i = 0; i < local[1]; ++i)
+            for (int64_t c = 0; c < columns; ++c) {
+              const int64_t rank = mesh.rankOfCoreX[x];
+              const int64_t in = innerRows ? blockIndex(inner, local[1], within, i)
+                                           : blockIndex(type.getDimSize(1), local[1], rank, i);
+              const int64_t out =
+                  innerRows ? blockIndex(type.getDimSize(2), columns, rank, c) : blockIndex(inner, columns, within, c);
+              if (in < 0 || out < 0)
+                continue;
+              const int64_t from = view ? view->base + digitOffset(view->rows, out) + digitOffset(view->columns, in)
+                                        : out * static_cast<int64_t>(info->shape.back()) + in;
+              convertElement(weights.bytes(name).data(), storedType, from,
+                             result.at(core(x, mesh.coreOfRankY[region * rows + within])), type.getElementType(),
+                             (slot * local[1] + i) * local[2] + part * columns + c);
+            }
+    }
+  }
+  return result;
+}
+
+Shards GridMachine::constant(grid::ConstantOp op) const {
+  Shards result = allocate(cast<RankedTensorType>(op.getResult().getType()));
+  auto values = cast<DenseElementsAttr>(op.getValue());
+  const int64_t bytes = result.elementBytes();
+  for (int64_t at = 0; at < cores(); ++at)
+    for (int64_t i = 0; i < values.getNumElements(); ++i)
+      std::memcpy(result.at(at) + i * bytes, values.getRawData().data() + (values.isSplat() ? 0 : i * bytes), bytes);
   return result;
 }
 

@@ -38,6 +38,8 @@ public:
   Shards allocate(mlir::RankedTensorType type, std::byte fill = std::byte{0xff}) const;
 
   Result<Shards> weight(grid::WeightOp op, const WeightProvider &weights) const;
+  Result<Shards> experts(grid::ExpertsOp op, const WeightProvider &weights) const;
+  Shards constant(grid::ConstantOp op) const;
   Shards ropeTable(grid::RopeTableOp op) const;
   Shards launch(grid::LaunchOp op, std::span<const int32_t> words) const;
   Shards gemm(grid::GemmOp op, const Shards &a, const Shards &b, int64_t rows) const;

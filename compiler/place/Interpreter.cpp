@@ -46,7 +46,7 @@ public:
 
 private:
   Result<void> run(Operation *op) {
-    if (isa<grid::WeightOp, grid::RopeTableOp, grid::CacheOp>(op))
+    if (isa<grid::WeightOp, grid::ExpertsOp, grid::ConstantOp, grid::RopeTableOp, grid::CacheOp>(op))
       return bindResident(op);
     return llvm::TypeSwitch<Operation *, Result<void>>(op)
         .Case([&](grid::CallOp op) { return runCall(op); })
@@ -105,8 +105,12 @@ private:
       return bind(value, entry->second);
     }
     if (!machine.constants.count(op)) {
-      Result<Shards> made = isa<grid::WeightOp>(op) ? machine.weight(cast<grid::WeightOp>(op), machine.weights)
-                                                    : machine.ropeTable(cast<grid::RopeTableOp>(op));
+      Result<Shards> made =
+          llvm::TypeSwitch<Operation *, Result<Shards>>(op)
+              .Case([&](grid::WeightOp weight) { return machine.weight(weight, machine.weights); })
+              .Case([&](grid::ExpertsOp experts) { return machine.experts(experts, machine.weights); })
+              .Case([&](grid::ConstantOp constant) { return machine.constant(constant); })
+              .Default([&](Operation *) { return machine.ropeTable(cast<grid::RopeTableOp>(op)); });
       if (!made)
         return made.takeError();
       machine.constants[op] = std::move(*made);
@@ -163,7 +167,7 @@ private:
     case grid::ScalarKind::Constant:
       return scalar.getValue();
     case grid::ScalarKind::Rows:
-      return rows();
+      return rows() * scalar.getValue();
     case grid::ScalarKind::RankX:
       return machine.mesh.rankOfCoreX[x];
     case grid::ScalarKind::RankY:

@@ -1,6 +1,8 @@
 // The place phase: from what is computed (xf) to where (grid).
 #pragma once
 
+#include "compiler/place/Collectives.h"
+#include "compiler/place/ExpertLoadFile.h"
 #include "compiler/place/Geometry.h"
 #include "kernels/TileKernels.h"
 
@@ -8,15 +10,9 @@
 #include "mlir/Pass/Pass.h"
 
 #include <memory>
+#include <vector>
 
 namespace weft::place {
-
-/// What the cost of a reduction depends on; cycles.
-struct CollectiveCosts {
-  int64_t hop = 1, ramp = 2, streamStage = 1, streamStartup = 1;
-  int64_t reduceStage = 0;     // 0: routers cannot combine words, or are not to
-  bool alwaysInRouter = false; // whatever it costs
-};
 
 struct PlaceOptions {
   int64_t width = 1, height = 1;
@@ -28,22 +24,18 @@ struct PlaceOptions {
   mlir::Type weightType; // null: as stored; i8: matrices are quantised, what is looked up and scaled with as stored
   CollectiveCosts costs;
   uint64_t sramBytes = 0; // of a core for buffers; 0: not known
+  ExpertsMode experts = ExpertsMode::Auto;
+  std::vector<ExpertLoad> expertLoads;     // by layer with experts, in the graph's order; empty: uniform
+  hw::CoreRates core;                      // all 0: as fast as links
+  std::vector<ExpertChoice> expertChoices; // by layer with experts; empty: what chooseExperts takes
 };
 
-/// How a line of cores is reduced.
-struct Reduction {
-  int64_t levels = 1, groups = 1; // of the K-tree
-  bool inRouter = false;          // by the routers, in one level of one group
-};
-
-/// The one with the least predicted cycles for `words` words on `cores` cores.
-Reduction chooseReduction(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t maxLevels);
-/// The number of groups with the least predicted cycles for a K-tree of `levels` levels, and those cycles.
-std::pair<int64_t, int64_t> bestGroups(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels);
-/// Predicted cycles of an all-reduce by routers.
-int64_t routerCycles(const CollectiveCosts &costs, int64_t cores, int64_t words);
-/// Predicted cycles of a K-tree all-reduce.
-int64_t treeCycles(const CollectiveCosts &costs, int64_t cores, int64_t words, int64_t levels, int64_t groups);
+/// The layers with experts of a graph, in its order.
+std::vector<ExpertLayer> expertLayers(mlir::ModuleOp graph);
+/// What each layer with experts of a graph gets, in its order: chosen by predicted cycles and SRAM, unless
+/// PlaceOptions::experts says which. The same for all phases, which share the weights. PlaceOptions::expertLoads must
+/// be empty or fit.
+std::vector<ExpertChoice> chooseExperts(mlir::ModuleOp graph, const PlaceOptions &options);
 
 /// The attribute of a kernel's function that says what a call asks of the core: [narrow, macs, macs a row, alu, …].
 inline constexpr llvm::StringLiteral workAttribute = "weft.work";

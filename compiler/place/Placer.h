@@ -1,6 +1,6 @@
 // Places one function of the graph on the mesh: gives every value a layout and every op an algorithm.
 // Types, building blocks and dense layers are in PlaceDense.cpp, what is looked up in PlaceEmbedding.cpp, norms in
-// PlaceNorms.cpp, gated MLPs and mixtures of them in PlaceMlp.cpp, what is done element by element in
+// PlaceNorms.cpp, gated MLPs in PlaceMlp.cpp, mixtures of them in PlaceMoe.cpp, what is done element by element in
 // PlaceElements.cpp, attention in PlaceAttention.cpp.
 #pragma once
 
@@ -131,8 +131,27 @@ private:
   mlir::LogicalResult placeMoe(xf::MoeOp op);
   /// `x` is on the mesh already.
   mlir::FailureOr<Value> gatedMlp(Value x, const GatedWeights &weights, mlir::Operation *user);
-  /// Of each expert for each row, 0 for those not chosen; whole on every core of a row.
-  mlir::FailureOr<Value> routingWeights(xf::MoeOp op, Value x);
+  /// What a router says of each expert for each row, whole on every core of a row.
+  struct Routed {
+    Value weights; // 0 for those not chosen
+    Value ranks;   // how many experts are better
+  };
+  mlir::FailureOr<Routed> route(xf::MoeOp op, Value x);
+  mlir::LogicalResult placeEverywhere(xf::MoeOp op, Value x, Value weights);
+  mlir::LogicalResult placeRegions(xf::MoeOp op, Value x, const Routed &routed, const ExpertPlan &plan);
+  /// The experts of a layer on their regions.
+  struct Regions {
+    kernels::PairShape shape;
+    int64_t inner = 0; // of an expert's inner dimension, on a core
+    Value gateUp, down;
+  };
+  mlir::FailureOr<Regions> regionsOf(xf::MoeOp op, const ExpertPlan &plan);
+  mlir::FailureOr<Value> expertWeights(xf::MoeOp op, llvm::ArrayRef<llvm::SmallVector<Value>> experts,
+                                       const ExpertPlan &plan, mlir::RankedTensorType type);
+  /// Which place each of a row's experts is computed in, as buildChoosePlaces() gives it.
+  Value choosePlaces(xf::MoeOp op, const Routed &routed, const ExpertPlan &plan, const kernels::PairShape &shape);
+  /// Adds to `sum` what the experts of a core's region give for the rows of `x` that chose them.
+  Value addPairs(Value x, Value choices, Value sum, const Regions &regions, kernels::Activation activation);
   /// In place of the operand that nobody else reads.
   mlir::LogicalResult placeBinary(mlir::Operation *op,
                                   kernels::TileKernel (*kernel)(mlir::ModuleOp module, int64_t rows, int64_t n));
@@ -165,6 +184,7 @@ private:
   llvm::DenseMap<mlir::Operation *, AttentionPattern> attentions;
   llvm::DenseSet<mlir::Operation *> withAttention; // ops that are placed with their attention
   double softcap = 0;                              // of the attention being placed; 0: none
+  size_t expertLayers = 0;                         // placed so far
   Value launch;
 };
 

@@ -117,7 +117,7 @@ Expr Lowering::scalar(grid::ScalarAttr attribute, int64_t level) {
   case grid::ScalarKind::Constant:
     return constant(attribute.getValue());
   case grid::ScalarKind::Rows:
-    return {fabric::Source::Param, param("rows", {mesh.height}), 1, 0};
+    return {fabric::Source::Param, param("rows", {mesh.height}), attribute.getValue(), 0};
   case grid::ScalarKind::RankX:
     return {fabric::Source::RankX, 0, 1, 0};
   case grid::ScalarKind::RankY:
@@ -166,7 +166,7 @@ void Lowering::kernelCall(OpBuilder &b, int64_t level, StringRef kernel, ArrayRe
   int64_t m = !scalars.empty() && scalars[0].source == fabric::Source::Constant ? scalars[0].add : 1;
   auto count = [&](size_t i) {
     int64_t base = counts[1 + 2 * i], perRow = counts[2 + 2 * i];
-    return attribute(dynamic && perRow ? Expr{fabric::Source::Param, scalars[0].index, perRow, base}
+    return attribute(dynamic && perRow ? Expr{fabric::Source::Param, scalars[0].index, perRow * scalars[0].scale, base}
                                        : constant(base + perRow * m),
                      level);
   };
@@ -253,6 +253,13 @@ void Lowering::lowerResident(Operation *op) {
         describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
                  fabric::BufferKind::Weights);
       })
+      .Case([&](grid::ExpertsOp experts) {
+        auto description = residents.create<fabric::ExpertsOp>(
+            op->getLoc(), "", experts.getParts(), experts.getExperts(), experts.getInner(), experts.getRowsPerRegion(),
+            experts.getExpert(), experts.getViewsAttr(), type);
+        std::string first = cast<StringAttr>(experts.getParts()[0]).getValue().str();
+        describe(description, "experts." + first, fabric::BufferKind::Weights);
+      })
       .Case([&](grid::RopeTableOp table) {
         auto description = residents.create<fabric::RopeTableOp>(
             op->getLoc(), "", table.getInverseFrequencies(), table.getStride(), table.getRows(), table.getHeads(),
@@ -289,7 +296,7 @@ LogicalResult Lowering::lowerOp(Operation *op, int64_t level, std::vector<Step> 
       .Case([&](scf::ForOp op) { return lowerLoop(op, level, steps); })
       .Case([&](grid::InputOp op) { return lowerInput(op, steps), success(); })
       .Case([&](grid::OwnBlockOp op) { return lowerOwnBlock(op), success(); })
-      .Case<grid::WeightOp, grid::RopeTableOp, grid::CacheOp, grid::StoredOp, grid::ConstantOp>(
+      .Case<grid::WeightOp, grid::ExpertsOp, grid::RopeTableOp, grid::CacheOp, grid::StoredOp, grid::ConstantOp>(
           [&](Operation *op) { return lowerResident(op), success(); })
       .Case([&](grid::ViewOp op) {
         Slot slot = slots.at(op.getInput());

@@ -153,6 +153,18 @@ def Fabric_WeightOp : Fabric_Op<"weight"> {
   }];
 }
 
+def Fabric_ExpertsOp : Fabric_Op<"experts"> {
+  let summary = "matrices of experts that the loader brings into a resident buffer, each where its regions are";
+  let description = [{ All attributes are those of `grid.experts`. }];
+  let arguments = (ins FlatSymbolRefAttr:$buffer, StrArrayAttr:$parts, I64Attr:$experts, I64Attr:$inner,
+                       I64Attr:$rows_per_region, DenseI64ArrayAttr:$expert, OptionalAttr<ArrayAttr>:$views,
+                       TypeAttr:$type);
+  let assemblyFormat = [{
+    $buffer $parts `of` $experts `inner` $inner `rows` $rows_per_region `expert` $expert (`views` $views^)? $type
+    attr-dict
+  }];
+}
+
 def Fabric_RopeTableOp : Fabric_Op<"rope_table"> {
   let summary = "cos and sin of position * frequency in a resident buffer";
   let arguments = (ins FlatSymbolRefAttr:$buffer, F64ElementsAttr:$inverse_frequencies, I64Attr:$stride, I64Attr:$rows,

@@ -108,7 +108,8 @@ def Grid_LayoutAttr : Grid_Attr<"Layout", "layout"> {
 }
 
 def Grid_ScalarAttr : Grid_Attr<"Scalar", "scalar"> {
-  let summary = "a scalar argument of a tile kernel; `value` is the constant, or the loop's depth (0 = innermost)";
+  let summary = "a scalar argument of a tile kernel; `value` is the constant, the loop's depth (0 = innermost), or how "
+                "many of what the kernel counts a row has";
   let parameters = (ins EnumParameter<Grid_ScalarKind>:$kind, "int64_t":$value);
   let assemblyFormat = "`<` $kind `,` $value `>`";
 }
@@ -190,6 +191,32 @@ def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
   let results = (outs Grid_Tensor:$result);
   let assemblyFormat = [{
     $parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? (`views` $views^)? attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Grid_ExpertsOp : Grid_Op<"experts", [Pure]> {
+  let summary = "matrices of experts, resident in SRAM, each in the regions of the mesh that have it";
+  let description = [{
+    A region is `rows_per_region` neighbouring ranks of y; ranks behind the last one hold zeros. It has a slot for each
+    entry of the result's first dimension, and `expert` says, region by region, which expert is in each, -1 for none.
+    The other two dimensions are the matrix, one divided on x as any weight is, the other, an expert's inner one of
+    extent `inner`, over the ranks of its region: its extent in the type is what all ranks of the mesh hold together.
+
+    `parts` has as many names for each expert, in the experts' order, whose columns lie side by side on a core as those
+    of `grid.weight` do. `views` are as there; all matrices are stored out x in.
+
+    - G14: the layout is [slots, whole], then one dimension in blocks on x and one on y, the latter without padding.
+    - G15: `expert` has an entry for each slot of whole regions that the mesh has room for, and names no expert twice
+      in a region and none that `parts` has not.
+    - G16: the ranks of a region together hold an expert's inner dimension.
+  }];
+  let arguments = (ins StrArrayAttr:$parts, I64Attr:$experts, I64Attr:$inner, I64Attr:$rows_per_region,
+                       DenseI64ArrayAttr:$expert, OptionalAttr<ArrayAttr>:$views);
+  let results = (outs Grid_Tensor:$result);
+  let assemblyFormat = [{
+    $parts `of` $experts `inner` $inner `rows` $rows_per_region `expert` $expert (`views` $views^)? attr-dict
+    `:` type($result)
   }];
   let hasVerifier = 1;
 }

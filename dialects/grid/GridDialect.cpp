@@ -346,6 +346,53 @@ LogicalResult WeightOp::verify() {
   return success();
 }
 
+int64_t expertParts(ExpertsOp op) {
+  return static_cast<int64_t>(op.getParts().size()) / static_cast<int64_t>(op.getExperts());
+}
+
+/// G15
+static bool isExpertTable(ArrayRef<int64_t> expert, int64_t slots, int64_t experts) {
+  for (size_t first = 0; first < expert.size(); first += slots) {
+    llvm::SmallDenseSet<int64_t> inRegion;
+    for (int64_t each : expert.slice(first, slots))
+      if (each < -1 || each >= experts || (each >= 0 && !inRegion.insert(each).second))
+        return false;
+  }
+  return true;
+}
+
+LogicalResult ExpertsOp::verify() {
+  if (failed(verifyLayouts(*this)))
+    return failure();
+  auto type = cast<RankedTensorType>(getResult().getType());
+  LayoutAttr layout = layoutOf(type);
+  int64_t experts = getExperts(), inner = getInner(), rows = getRowsPerRegion();
+  if (experts < 1 || getParts().empty() || getParts().size() % experts != 0)
+    return emitOpError("has as many parts for each expert, at least one");
+  if (type.getRank() != 3 || !isa<FloatType>(type.getElementType()) || shardAxis(type, 0) != Axis::None) // G14
+    return emitOpError("G14: slots are whole, and each has a matrix of numbers");
+  unsigned onY = shardAxis(type, 1) == Axis::Y ? 1 : 2;
+  for (unsigned dim : {1U, 2U})
+    if (layout.getDims()[dim].getKind() != ShardKind::Block) // G14
+      return emitOpError("G14: a matrix has blocks on x and y");
+  if (shardAxis(type, onY) != Axis::Y || shardAxis(type, 3 - onY) != Axis::X || layout.getPad()[onY] != 0) // G14
+    return emitOpError("G14: one dimension of a matrix is divided on x, the other on y without padding");
+  int64_t slots = type.getDimSize(0), regions = static_cast<int64_t>(getExpert().size()) / std::max<int64_t>(slots, 1);
+  int64_t height = coresOn(meshOf(*this, layout), Axis::Y);
+  if (slots < 1 || rows < 1 || regions < 1 || regions * slots != static_cast<int64_t>(getExpert().size()) ||
+      rows > height / regions || !isExpertTable(getExpert(), slots, experts)) // G15
+    return emitOpError("G15: the experts of its slots are not those of whole regions on ")
+           << height << " rows of cores";
+  int64_t parts = expertParts(*this), local = localShape(type)[onY];
+  if (local % (onY == 2 ? parts : 1) != 0 || (onY == 1 && parts != 1) || inner < 1 ||
+      local / parts * rows < inner) // G16
+    return emitOpError("G16: ") << rows << " ranks with " << local << " each do not hold " << parts << " parts of "
+                                << inner;
+  if (getViews() && !areViews(*getViews(), getParts().size(), 2))
+    return emitOpError("has views that are not one [base, digits, …] a part");
+  return success();
+}
+
 LogicalResult RopeTableOp::verify() {
   if (failed(verifyLayouts(*this)))
     return failure();

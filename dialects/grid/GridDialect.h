@@ -47,3 +47,8 @@ bool areViews(mlir::ArrayAttr views, size_t parts, int64_t rank);
 
 #define GET_OP_CLASSES
 #include "dialects/grid/Grid.h.inc"
+
+namespace weft::grid {
+/// Matrices that stand side by side for one expert.
+int64_t expertParts(ExpertsOp op);
+} // namespace weft::grid

@@ -13,6 +13,20 @@ uint64_t shares(const Package &package, pkg::Axis axis) {
   return axis == pkg::Axis::None ? 1 : lineLength(package, axis);
 }
 
+/// Of a weight, which may be on some rows of cores alone.
+uint64_t shares(const Package &package, const pkg::WeightT &weight, pkg::Axis axis) {
+  return axis == pkg::Axis::Y && !weight.core_rows.empty() ? weight.core_rows.size() : shares(package, axis);
+}
+
+/// The rows of cores that have the weight ascend and are on the mesh.
+Result<void> coreRows(const Package &package, const pkg::WeightT &weight, const std::string &where) {
+  for (size_t i = 0; i < weight.core_rows.size(); ++i)
+    if (weight.core_rows[i] >= package.mesh_height || (i > 0 && weight.core_rows[i] <= weight.core_rows[i - 1]))
+      return error("{}: row {} of cores, of {}, is none or out of order", where, weight.core_rows[i],
+                   package.mesh_height);
+  return success();
+}
+
 Result<void> indexTable(const std::vector<int32_t> &table, uint64_t entries, uint64_t extent,
                         const std::string &where) {
   if (table.size() != entries)
@@ -81,7 +95,7 @@ Result<void> offsets(const Package &package, const pkg::WeightT &weight, const s
   uint64_t room = elements - weight.base;
   for (const auto &[table, local, axis] : {std::tuple(&weight.row_index, weight.rows_local, weight.row_axis),
                                            std::tuple(&weight.col_index, weight.cols_local, weight.col_axis)}) {
-    if (Result<void> ok = indexTable(*table, local * shares(package, axis), room, where + ": its offsets"); !ok)
+    if (Result<void> ok = indexTable(*table, local * shares(package, weight, axis), room, where + ": its offsets"); !ok)
       return ok;
     room -= uint64_t(std::max(*std::max_element(table->begin(), table->end()), 0));
   }
@@ -165,6 +179,8 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
     return error("{}: elements are i8 where a weight is quantised, and only there", where);
   if (weight.row_axis > pkg::Axis::MAX || weight.col_axis > pkg::Axis::MAX)
     return error("{}: unknown axis", where);
+  if (Result<void> rows = coreRows(package, weight, where); !rows)
+    return rows;
   if (Result<void> stored = storedTensor(weight, package.files[weight.file]->size, where); !stored)
     return stored;
   auto target = resident.find(weight.buffer);
@@ -179,11 +195,11 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
     return offsets(package, weight, where);
   const uint64_t storedRows = weight.shape.size() == 2 ? weight.shape[0] : 1;
   const uint64_t storedCols = weight.shape.back();
-  if (Result<void> rows = indexTable(weight.row_index, weight.rows_local * shares(package, weight.row_axis),
+  if (Result<void> rows = indexTable(weight.row_index, weight.rows_local * shares(package, weight, weight.row_axis),
                                      weight.transposed ? storedCols : storedRows, where + ": its row index");
       !rows)
     return rows;
-  return indexTable(weight.col_index, weight.cols_local * shares(package, weight.col_axis),
+  return indexTable(weight.col_index, weight.cols_local * shares(package, weight, weight.col_axis),
                     weight.transposed ? storedRows : storedCols, where + ": its column index");
 }
 

@@ -55,6 +55,7 @@ struct Counter {
   void table(const pkg::WeightFile &t) { (*this)(t.path()); }
   void table(const pkg::Weight &t) {
     (*this)(t.name()), (*this)(t.shape()), (*this)(t.buffer()), (*this)(t.row_index()), (*this)(t.col_index());
+    (*this)(t.core_rows());
   }
   void table(const pkg::Constant &t) { (*this)(t.name()), (*this)(t.buffer()), (*this)(t.data()); }
   void table(const pkg::Probe &t) { (*this)(t.scalars()); }

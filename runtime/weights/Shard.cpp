@@ -206,6 +206,12 @@ std::span<const int32_t> slice(const std::vector<int32_t> &table, uint64_t share
 
 Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> file, uint32_t x, uint32_t y,
                        std::span<std::byte> buffer) {
+  if (!weight.core_rows.empty()) {
+    auto found = std::lower_bound(weight.core_rows.begin(), weight.core_rows.end(), y);
+    if (found == weight.core_rows.end() || *found != y)
+      return success();
+    y = static_cast<uint32_t>(found - weight.core_rows.begin());
+  }
   std::span<const int32_t> rows = slice(weight.row_index, shareOf(weight.row_axis, x, y), weight.rows_local);
   std::span<const int32_t> cols = slice(weight.col_index, shareOf(weight.col_axis, x, y), weight.cols_local);
   const uint64_t rowBytes = uint64_t(weight.cols_local) * elementBytes(weight.element);

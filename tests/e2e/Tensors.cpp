@@ -23,6 +23,24 @@
 
 namespace weft::test {
 
+std::vector<Bytes> runProgram(const runtime::Package &package, const std::vector<Bytes> &inputs, bool simulate) {
+  tools::DeviceOptions deviceOptions;
+  deviceOptions.costCache = "none";
+  deviceOptions.simulateKernels = simulate;
+  auto device = take(tools::makeLoadedEngine(package, deviceOptions));
+  runtime::Launch launch{"main", 1, {}};
+  REQUIRE(package.programs.at(0)->inputs.size() == inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    launch.inputs.emplace_back();
+    launch.inputs.back().name = package.programs[0]->inputs[i]->name;
+    launch.inputs.back().bytes = inputs[i];
+  }
+  std::vector<Bytes> results;
+  for (runtime::LaunchOutput &output : take(device->run(launch)).outputs)
+    results.push_back(std::move(output.bytes));
+  return results;
+}
+
 TensorCase::TensorCase(const std::string &text) {
   static int count = 0;
   path = std::filesystem::temp_directory_path() /
@@ -57,22 +75,7 @@ std::vector<Bytes> TensorCase::run(MeshSize mesh, const std::vector<Bytes> &inpu
   options.meshWidth = mesh.width;
   options.meshHeight = mesh.height;
   compilation = take(compiler::compile(options));
-  tools::DeviceOptions deviceOptions;
-  deviceOptions.costCache = "none";
-  deviceOptions.simulateKernels = simulate;
-  const runtime::Package &package = *compilation.package;
-  auto device = take(tools::makeLoadedEngine(package, deviceOptions));
-  runtime::Launch launch{"main", 1, {}};
-  REQUIRE(package.programs.at(0)->inputs.size() == inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    launch.inputs.emplace_back();
-    launch.inputs.back().name = package.programs[0]->inputs[i]->name;
-    launch.inputs.back().bytes = inputs[i];
-  }
-  std::vector<Bytes> results;
-  for (runtime::LaunchOutput &output : take(device->run(launch)).outputs)
-    results.push_back(std::move(output.bytes));
-  return results;
+  return runProgram(*compilation.package, inputs, simulate);
 }
 
 template <typename T> static void fill(Bytes &bytes, std::mt19937 &random, bool wild) {

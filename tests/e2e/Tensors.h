@@ -12,6 +12,9 @@ namespace weft::test {
 
 using Bytes = std::vector<std::byte>;
 
+/// One launch of a package's tensor program.
+std::vector<Bytes> runProgram(const runtime::Package &package, const std::vector<Bytes> &inputs, bool simulate = false);
+
 /// Text of a module, its interpretation and its runs.
 class TensorCase {
 public:

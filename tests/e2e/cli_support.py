@@ -56,6 +56,17 @@ class TestCase(unittest.TestCase):
         self.assertEqual(sorted(self.folder.rglob("*")), before if leaves is None else leaves, context)
         return done
 
+    compiled = {}  # packages by what was asked for: each is compiled once a process
+
+    def compiled_package(self, *arguments, name="bard.weft"):
+        """What `weft compile` makes of the arguments, as a file that a test may spoil."""
+        path, key = self.folder / name, tuple(map(str, arguments))
+        if key not in TestCase.compiled:
+            self.weft("compile", *arguments, "-o", path)
+            TestCase.compiled[key] = path.read_bytes()
+        path.write_bytes(TestCase.compiled[key])
+        return path
+
     def model(self, name="model"):
         """A copy of bard-1m that a test may spoil."""
         target = self.folder / name
@@ -83,11 +94,17 @@ class TestCase(unittest.TestCase):
     def write_weights(self, model, header, data):
         (model / "model.safetensors").write_bytes(header_bytes(header) + data)
 
+    run_refused = None  # the last test that has seen `run` refuse a model
+
     def refused_model(self, model, *says):
-        """The model is refused by compile and by run alike, and nothing is written."""
+        """The model is refused by compile and by run alike, and nothing is written. Both read it with the same code:
+        the first model of a test is given to both, the others to compile alone."""
         out = self.folder / "out.weft"
         self.refused("compile", model, "--hw", "rvv-lab", "--mesh", "2x2", "--max-seq", "32", "-o", out, "--json",
                      self.folder / "out.json", says=says)
+        if TestCase.run_refused == self.id():
+            return
+        TestCase.run_refused = self.id()
         self.refused("run", model, "--hw", "rvv-lab", "--mesh", "2x2", "--max-seq", "32", "--tokens", "1", "--json",
                      self.folder / "run.json", "--trace", self.folder / "run.trace", "--logits",
                      self.folder / "run.npy", says=says)

@@ -29,9 +29,7 @@ def read_npy(path):
 
 class Run(TestCase):
     def package(self):
-        path = self.folder / "bard.weft"
-        self.weft("compile", BARD, *FITS, "-o", path)
-        return path
+        return self.compiled_package(BARD, *FITS)
 
     def test_report(self):
         package, out = self.package(), self.folder / "run.json"
@@ -202,8 +200,7 @@ class Compile(TestCase):
         self.assertEqual(files[0].read_bytes(), files[1].read_bytes())
 
     def test_weights_are_referenced_not_copied(self):
-        path = self.folder / "o.weft"
-        self.weft("compile", BARD, *FITS, "-o", path)
+        path = self.compiled_package(BARD, *FITS)
         self.assertLess(path.stat().st_size, (BARD / "model.safetensors").stat().st_size / 2)
 
     def test_dtype(self):
@@ -257,19 +254,18 @@ class Compile(TestCase):
             self.assertEqual(decision["choice"], min(cycles, key=lambda name: (cycles[name], name != "none")))
 
     def test_compile_to_every_phase(self):
+        at = {}
         for phase in (*PHASES, "xf", "grid", "fabric", "rv"):
             with self.subTest(phase=phase):
-                ir = self.weft("compile", BARD, *FITS, "--compile-to", phase).stdout
+                ir = at[phase] = self.weft("compile", BARD, *FITS, "--compile-to", phase).stdout
                 self.assertRegex(ir, r"module|func")
                 again = call("weft-opt", "-", stdin=ir)
                 self.assertEqual(again.returncode, 0, again.stderr[:2000])
                 once_more = call("weft-opt", "-", stdin=again.stdout)
                 self.assertEqual(once_more.stdout, again.stdout)
-        levels = {level: self.weft("compile", BARD, *FITS, "--compile-to", level).stdout
-                  for level in ("xf", "grid", "fabric")}
-        for level, ir in levels.items():
-            self.assertIn(f"{level}.", ir)
-        self.assertEqual(levels["grid"], self.weft("compile", BARD, *FITS, "--compile-to", "place").stdout)
+        for level in ("xf", "grid", "fabric"):
+            self.assertIn(f"{level}.", at[level])
+        self.assertEqual(at["grid"], at["place"])
 
     def test_ir_has_the_size_of_the_classes_not_of_the_cores(self):
         lines = {mesh: self.weft("compile", BARD, "--hw", "rvv-lab", "--mesh", mesh, "--max-seq", "80", "--compile-to",
@@ -324,8 +320,7 @@ class Hardware(TestCase):
         self.assertGreater(total("--set", "latency.hop=20"), total())
 
     def test_a_file_like_the_preset(self):
-        a, b = self.folder / "a.weft", self.folder / "b.weft"
-        self.weft("compile", BARD, *FITS, "-o", a)
+        a, b = self.compiled_package(BARD, *FITS), self.folder / "b.weft"
         path = SOURCE / "hw-models" / "presets" / "rvv-lab.yaml"
         self.weft("compile", BARD, "--hw", path, *FITS[2:], "-o", b)
         self.assertEqual(a.read_bytes(), b.read_bytes())
@@ -347,8 +342,7 @@ class Inspect(TestCase):
         self.refused("inspect", out, "--architectures", says="excludes", status=2)
 
     def test_sections(self):
-        package, out = self.folder / "o.weft", self.folder / "i.json"
-        self.weft("compile", BARD, *FITS, "-o", package)
+        package, out = self.compiled_package(BARD, *FITS), self.folder / "i.json"
         text = self.weft("inspect", package, "--json", out).stdout
         for section in SECTIONS:
             self.assertIn(section.lower(), text.lower())

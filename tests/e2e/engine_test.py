@@ -20,8 +20,7 @@ class Engine(TestCase):
         return json.loads(out.read_text()), logits.read_bytes()
 
     def compare(self, model, machine, tokens):
-        package = self.folder / "model.weft"
-        self.weft("compile", model, *machine, "-o", package)
+        package = self.compiled_package(model, *machine)
         native, native_logits = self.runs(package, "native", tokens)
         simulated, simulated_logits = self.runs(package, "iss", tokens)
         self.assertEqual((native["engine"], simulated["engine"]), ("native", "iss"))
@@ -34,7 +33,7 @@ class Engine(TestCase):
             self.assertGreater(simulated["counters"][phase]["instructions"], simulated["counters"][phase]["kernel_calls"])
 
     def test_bard_is_the_same_on_both_engines(self):
-        for machine in MACHINES:
+        for machine in (MACHINES[0], MACHINES[2]):
             with self.subTest(machine=machine):
                 self.compare(BARD, machine, "1,17,9")
 
@@ -45,13 +44,12 @@ class Engine(TestCase):
 
     @unittest.skipUnless(STORIES.exists(), f"{STORIES} is not here")
     def test_stories_is_the_same_on_both_engines(self):
-        for machine in MACHINES[:2]:
+        for machine in MACHINES[1:2]:
             with self.subTest(machine=machine):
                 self.compare(STORIES, machine, "1,403,407")
 
     def test_timing_only_takes_the_same_cycles(self):
-        package, timed = self.folder / "model.weft", self.folder / "timed.json"
-        self.weft("compile", BARD, *MACHINES[0], "-o", package)
+        package, timed = self.compiled_package(BARD, *MACHINES[0]), self.folder / "timed.json"
         simulated, _ = self.runs(package, "iss", "1,2,3")
         self.weft("run", package, "--tokens", "1,2,3", "--max-new", "6", "--timing-only", "--json", timed)
         timed = json.loads(timed.read_text())
@@ -69,8 +67,10 @@ class Engine(TestCase):
 
 class CostCache(TestCase):
     def costs(self, *options):
+        """Of a package; with settings of the machine, of the model compiled for it."""
         out = self.folder / "run.json"
-        done = self.weft("run", BARD, *MACHINES[0], "--tokens", "1,2,3", "--max-new", "3", "--json", out, *options)
+        what = (BARD, *MACHINES[0]) if "--set" in options else (self.compiled_package(BARD, *MACHINES[0]),)
+        done = self.weft("run", *what, "--tokens", "1,2,3", "--max-new", "3", "--json", out, *options)
         report = json.loads(out.read_text())
         return report["kernel_costs"], report["cycles"], done.stderr
 

@@ -34,6 +34,16 @@ Fixture::Fixture(const std::filesystem::path &path) : json(nlohmann::json::parse
   }
 }
 
+std::vector<std::filesystem::path> fixturePaths() {
+  const char *other = std::getenv("WEFT_TEST_ARCHITECTURES");
+  std::vector<std::filesystem::path> paths;
+  for (const auto &entry : std::filesystem::directory_iterator(other ? other : fixtureFolder))
+    if (entry.path().extension() == ".json")
+      paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
 std::vector<std::string> Fixture::names() const {
   std::vector<std::string> result;
   for (const auto &[name, info] : infos)

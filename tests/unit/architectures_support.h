@@ -16,6 +16,9 @@ namespace weft::test {
 
 inline const std::filesystem::path fixtureFolder = std::filesystem::path(WEFT_SOURCE_DIR) / "tests/data/architectures";
 
+/// All fixtures, or those of the folder that WEFT_TEST_ARCHITECTURES names: more of generate.py's, not kept here.
+std::vector<std::filesystem::path> fixturePaths();
+
 /// What values() of generate.py gives for a tensor.
 std::vector<float> fixtureValues(const std::string &name, const std::vector<uint64_t> &shape);
 

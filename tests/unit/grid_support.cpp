@@ -170,8 +170,8 @@ void GridProgram::copyInto(Value from, Value to, bool rows) {
     columns *= extent;
   auto kernel = kernels::buildCopyColumns(*module, local[0], columns, 0, columns);
   place::attachWork(*module, kernel);
-  Attribute scalar =
-      grid::ScalarAttr::get(builder.getContext(), rows ? grid::ScalarKind::Rows : grid::ScalarKind::Constant, local[0]);
+  Attribute scalar = grid::ScalarAttr::get(
+      builder.getContext(), rows ? grid::ScalarKind::Rows : grid::ScalarKind::Constant, rows ? 1 : local[0]);
   builder.create<grid::CallOp>(builder.getUnknownLoc(), TypeRange(to.getType()), kernel.name, ValueRange(from),
                                ValueRange(to), ArrayRef<int64_t>{0, 1}, builder.getArrayAttr(scalar));
 }

@@ -206,16 +206,46 @@ TEST_CASE("configs of other architectures that are refused", "[huggingface]") {
       {"bert", R"({"is_decoder": true})", "'is_decoder' is true"},
       {"roberta", R"({"pad_token_id": 15})", "leaves none after the pad_token_id of 15"},
       {"t5", R"({"feed_forward_proj": "gated-mish"})", "'feed_forward_proj' is 'gated-mish'"},
-      {"t5", R"({"relative_attention_num_buckets": 6})", "is not a multiple of 4"},
+      {"t5", R"({"relative_attention_num_buckets": 3})", "must be an integer from 4"},
       {"t5", R"({"relative_attention_max_distance": 2})", "must be more than a quarter of the buckets"},
       {"vit", R"({"patch_size": [3, 6, 9]})", "'patch_size' must be an integer or a list of height and width"},
       {"vit", R"({"patch_size": 100})", "is larger than the image_size"},
+      {"llama_dynamic", R"({"rope_parameters": {"partial_rotary_factor": 0.5}})", "this architecture turns whole heads"},
+      {"llama", R"({"rope_parameters": {"rope_type": "spiral"}})", "'rope_parameters.rope_type' is 'spiral'"},
+      {"llama", R"({"logit_scale": 0.0625})", "'logit_scale' is 0.0625; models of the class LlamaForCausalLM have no"},
+      {"llama", R"({"attn_logit_softcapping": 50.0})", "'attn_logit_softcapping' is 50.0"},
+      {"mistral", R"({"attention_multiplier": 0.015625})", "'attention_multiplier' is 0.015625"},
+      {"olmo2", R"({"clip_qkv": 8})", "'clip_qkv' is 8"},
+      {"mixtral", R"({"layer_types": ["full_attention", "chunked_attention"]})", "'layer_types' asks for other layers"},
+      {"opt", R"({"alibi": true})", "'alibi' is true"},
       {"vit", R"({"image_size": [4000000, 4000000]})", "asks for an image of more than 2^32 values"},
   }));
   INFO(check.fixture << ": " << check.patch);
   Result<TransformerConfig> config = readPatched(check.fixture, check.patch);
   REQUIRE_FALSE(config);
   CHECK_THAT(config.error().message, Catch::StartsWith("config.json: ") && Catch::Contains(check.message));
+}
+
+TEST_CASE("keys of other families that say nothing are passed over", "[huggingface]") {
+  auto patch = GENERATE(as<std::string>(), R"({"logit_scale": 1.0})", R"({"residual_multiplier": 1})",
+                        R"({"final_logit_softcapping": null})", R"({"alibi": false})", R"({"no_rope_layers": []})",
+                        R"({"layer_types": ["full_attention", "full_attention"]})", R"({"initializer_range": 0.02})");
+  INFO(patch);
+  CHECK(readPatched("mixtral", patch));
+}
+
+TEST_CASE("a whole T5 is told that its encoder compiles", "[huggingface]") {
+  Result<TransformerConfig> config = readPatched("t5", R"({"architectures": ["T5ForConditionalGeneration"]})");
+  REQUIRE_FALSE(config);
+  CHECK_THAT(config.error().message, Catch::Contains("'T5ForConditionalGeneration' is not known") &&
+                                         Catch::Contains("T5EncoderModel\"] under 'architectures'"));
+}
+
+TEST_CASE("an answer has two ends", "[huggingface]") {
+  const char *patch = R"({"architectures": ["BertForQuestionAnswering"], "id2label": {"0": "a", "1": "b", "2": "c"}})";
+  Result<TransformerConfig> config = readPatched("bert", patch);
+  REQUIRE_FALSE(config);
+  CHECK_THAT(config.error().message, Catch::Contains("'num_labels' is 3; an answer has two ends"));
 }
 
 TEST_CASE("older spellings mean the same", "[huggingface]") {

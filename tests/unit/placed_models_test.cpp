@@ -11,6 +11,8 @@
 
 #include <cstdlib>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <numeric>
 
 using namespace weft;
 using namespace weft::test;
@@ -22,6 +24,7 @@ constexpr double tolerance = 2e-5; // of the largest logit
 struct MeshChoice {
   int64_t width = 1, height = 1;
   bool cannon = false;
+  std::vector<place::ExpertChoice> experts = {}; // by layer; empty: what the compiler takes
 };
 
 /// The largest difference, as a share of the largest expected logit.
@@ -51,6 +54,7 @@ public:
     options.height = choice.height;
     options.maxSeq = maxSeq;
     options.cannon = choice.cannon;
+    options.expertChoices = choice.experts;
     options.costs.reduceStage = 2;
     mlir::PassManager passes(&context);
     passes.addPass(graph::createSplitPhasesPass());
@@ -97,14 +101,47 @@ void checkFixture(const std::string &name, const MeshChoice &choice) {
   }
 }
 
-void checkRandom(uint32_t seed) {
-  RandomTransformer model(seed);
+/// Any regions with room for all experts, each expert in at least one of them.
+place::ExpertPlan randomPlan(int64_t experts, int64_t height, std::mt19937 &random) {
+  auto pick = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random); };
+  place::ExpertPlan plan;
+  plan.rowsPerRegion = pick(1, height);
+  plan.regions = pick(1, height / plan.rowsPerRegion);
+  plan.slots = (experts + plan.regions - 1) / plan.regions + pick(0, 2);
+  plan.expert.assign(plan.regions * plan.slots, -1);
+  std::vector<int64_t> places(plan.expert.size());
+  std::iota(places.begin(), places.end(), 0);
+  std::shuffle(places.begin(), places.end(), random);
+  for (int64_t expert = 0; expert < experts; ++expert)
+    plan.expert[places[expert]] = int(expert);
+  for (size_t i = size_t(experts); i < places.size(); ++i) { // replicas, where the region has none
+    const int expert = int(pick(0, experts - 1));
+    auto region = plan.expert.begin() + places[i] / plan.slots * plan.slots;
+    if (pick(0, 2) && std::find(region, region + plan.slots, expert) == region + plan.slots)
+      plan.expert[places[i]] = expert;
+  }
+  return plan;
+}
+
+std::string text(const place::ExpertPlan &plan) {
+  return fmt::format("regions {} of {} rows, {} slots: {}", plan.regions, plan.rowsPerRegion, plan.slots,
+                     fmt::join(plan.expert, " "));
+}
+
+void checkRandom(uint32_t seed, bool regions = false) {
+  RandomTransformer model(seed, regions);
   std::mt19937 random(seed);
   auto pick = [&](uint32_t low, uint32_t high) { return std::uniform_int_distribution<uint32_t>(low, high)(random); };
   const uint32_t prompt = pick(1, 12), steps = pick(1, 5), maxSeq = prompt + steps + (seed % 3 ? pick(1, 20) : 0);
   MeshChoice choice{pick(1, 7), pick(1, 6), pick(0, 1) == 1};
+  std::string plans;
+  for (size_t layer = 0; regions && layer < model.config.layers.size(); ++layer) {
+    const auto experts = int64_t(model.config.layers[layer].moe->experts.size());
+    choice.experts.push_back({.routed = true, .reason = "test", .plan = randomPlan(experts, choice.height, random)});
+    plans += "; " + text(choice.experts.back().plan) + " of " + std::to_string(experts);
+  }
   INFO("seed " << seed << ": mesh " << choice.width << "x" << choice.height << " prompt " << prompt << " steps "
-               << steps << " max-seq " << maxSeq << " " << model.text());
+               << steps << " max-seq " << maxSeq << " " << model.text() << plans);
   std::vector<int32_t> ids;
   for (uint32_t i = 0; i < prompt + steps; ++i)
     ids.push_back(int32_t(pick(0, model.config.vocabSize - 1)));
@@ -123,11 +160,11 @@ void checkRandom(uint32_t seed) {
   }
 }
 
-void checkRandom(uint32_t first, uint32_t count) {
+void checkRandoms(uint32_t first, uint32_t count, bool regions = false) {
   if (const char *only = std::getenv("WEFT_SEED"))
-    return checkRandom(uint32_t(std::strtoul(only, nullptr, 10)));
+    return checkRandom(uint32_t(std::strtoul(only, nullptr, 10)), regions);
   for (uint32_t seed = first; seed < first + count; ++seed)
-    checkRandom(seed);
+    checkRandom(seed, regions);
 }
 
 } // namespace
@@ -153,8 +190,14 @@ TEST_CASE("decoders of each architecture on all meshes", "[.long][placed]") {
   }
 }
 
-TEST_CASE("random decoders on random meshes compute what their graph says", "[placed]") { checkRandom(1, 8); }
+TEST_CASE("random decoders on random meshes compute what their graph says", "[placed]") { checkRandoms(1, 8); }
 
 TEST_CASE("many random decoders on random meshes compute what their graph says", "[.long][placed]") {
-  checkRandom(1000, 300);
+  checkRandoms(1000, 300);
+}
+
+TEST_CASE("experts on any regions compute what their graph says", "[placed][experts]") { checkRandoms(1, 8, true); }
+
+TEST_CASE("many mixtures on any regions compute what their graph says", "[.long][placed][experts]") {
+  checkRandoms(2000, 300, true);
 }

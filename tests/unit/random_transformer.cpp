@@ -15,7 +15,7 @@ namespace {
 /// Makes the choices. Weights are only named; their values follow from the names they got.
 class Choice {
 public:
-  explicit Choice(uint32_t seed) : random(seed) {}
+  Choice(uint32_t seed, bool mixtures) : random(seed), mixtures(mixtures) {}
 
   uint32_t pick(uint32_t low, uint32_t high) { return std::uniform_int_distribution<uint32_t>(low, high)(random); }
   bool perhaps(uint32_t oneIn = 2) { return pick(1, oneIn) == 1; }
@@ -39,7 +39,7 @@ public:
       layer.name = "layers." + std::to_string(i);
       layer.attention = attention(layer.name);
       layer.mlp = mlp(layer.name, activation, gated, biased, inner);
-      if (perhaps(4))
+      if (mixtures || perhaps(4))
         layer.moe = moe(layer.name, activation, inner);
       layer.parallel = parallel;
       chooseNorms(layer);
@@ -206,7 +206,7 @@ private:
 
   MoeConfig moe(const std::string &layer, ActivationKind activation, uint64_t inner) {
     MoeConfig moe;
-    const uint64_t experts = pick(1, 6);
+    const uint64_t experts = pick(1, mixtures ? 17 : 6);
     moe.router.weight = matrix(layer + ".router", hidden, experts);
     if (perhaps(3))
       moe.choiceBias = whole(layer + ".router.bias", {experts});
@@ -218,7 +218,7 @@ private:
                              {stacked.at(i).rows(inner, inner), {}},
                              linear(name + ".down", inner, hidden, false)});
     }
-    moe.topK = pick(1, static_cast<uint32_t>(experts));
+    moe.topK = pick(1, static_cast<uint32_t>(mixtures ? std::min<uint64_t>(experts, 4) : experts));
     moe.sigmoid = perhaps(3);
     moe.normalize = perhaps();
     moe.normalizeEpsilon = moe.normalize && perhaps(3) ? 1e-3 : 0;
@@ -243,6 +243,7 @@ private:
   }
 
   std::mt19937 random;
+  bool mixtures;
   uint32_t hidden = 1, headDim = 2, kvHeads = 1, group = 1;
   bool layerNorms = false, rotary = true;
   double offset = 0;
@@ -270,7 +271,7 @@ std::vector<std::byte> randomBytes(const ExpectedWeight &weight, WeightType type
 
 } // namespace
 
-RandomTransformer::RandomTransformer(uint32_t seed) : config(Choice(seed).transformer()) {
+RandomTransformer::RandomTransformer(uint32_t seed, bool mixtures) : config(Choice(seed, mixtures).transformer()) {
   std::mt19937 random(seed + 1);
   for (const ExpectedWeight &weight : storedWeights(config)) {
     const auto type = static_cast<WeightType>(random() % 3);

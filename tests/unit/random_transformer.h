@@ -15,7 +15,8 @@ namespace weft::test {
 
 /// A model in memory; it lists no files.
 struct RandomTransformer : frontend::WeightSource {
-  explicit RandomTransformer(uint32_t seed);
+  /// `mixtures`: each layer has experts, often many.
+  explicit RandomTransformer(uint32_t seed, bool mixtures = false);
 
   frontend::TransformerConfig config;
 

@@ -78,11 +78,18 @@ MlpConfig Decoder::mlp(uint32_t index, ActivationKind activation) const {
 
 MoeConfig Decoder::experts(uint32_t index) const {
   const uint32_t count = reading.count("expert_count", 1, maxExperts);
-  const uint64_t width = reading.count("expert_feed_forward_length", 1, maxWidth, static_cast<uint32_t>(inner));
+  if (uint64_t{count} * layers > maxExpertsInAll)
+    reading.complain(fmt::format("metadata '{}' is {}; in {} layers that is more than {} experts",
+                                 reading.full("expert_count"), count, layers, maxExpertsInAll));
   MoeConfig moe;
+  if (reading.failed())
+    return moe;
+  const uint64_t width = reading.count("expert_feed_forward_length", 1, maxWidth, static_cast<uint32_t>(inner));
   moe.router = linear(block(index, "ffn_gate_inp"), hidden, count);
   moe.topK = reading.count("expert_used_count", 1, count);
-  moe.normalize = true;
+  moe.normalize = reading.flag("expert_weights_norm", !latent.rank); // only DeepSeek's are not without a word
+  const double scale = reading.real("expert_weights_scale", 0, 1e6, 1);
+  moe.scale = scale == 0 ? 1 : scale; // 0 stands for none
   const bool stacked = reading.hasTensor(block(index, "ffn_up_exps.weight"));
   auto part = [&](const char *name, uint32_t expert, uint64_t in, uint64_t out) -> LinearConfig {
     if (!stacked) // files from before experts were put together
@@ -97,7 +104,7 @@ MoeConfig Decoder::experts(uint32_t index) const {
   return moe;
 }
 
-LayerConfig Decoder::layer(uint32_t index) const {
+LayerConfig Decoder::layer(uint32_t index, ActivationKind activation) const {
   LayerConfig layer;
   layer.name = fmt::format("blk.{}", index);
   layer.attentionNorms.pre = norm(block(index, "attn_norm"), hidden);
@@ -106,23 +113,13 @@ LayerConfig Decoder::layer(uint32_t index) const {
   if (reading.hasTensor(block(index, "ffn_gate_inp.weight")))
     layer.moe = experts(index);
   else
-    layer.mlp = mlp(index, ActivationKind::Silu);
+    layer.mlp = mlp(index, activation);
   return layer;
 }
 
-Decoder startDecoder(Reading &reading, NormKind normKind) {
-  Decoder decoder{.reading = reading, .normKind = normKind, .config = {}};
-  TransformerConfig &config = decoder.config;
-  decoder.layers = reading.count("block_count", 1, maxLayers);
-  decoder.hidden = reading.count("embedding_length", 1, maxWidth);
-  decoder.inner = reading.count("feed_forward_length", 1, maxWidth);
-  decoder.heads = reading.count("attention.head_count", 1, maxHeads);
-  decoder.kvHeads = reading.count("attention.head_count_kv", 1, maxHeads, decoder.heads);
-  config.maxPositions = reading.count("context_length", 1, maxContext);
-  decoder.epsilon = reading.real(
-      normKind == NormKind::Rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 0, 0.1);
-  if (reading.failed())
-    return decoder;
+/// The width of a head: that of the metadata, or the model's divided by the heads.
+static void readHeads(Decoder &decoder) {
+  Reading &reading = decoder.reading;
   if (decoder.heads % decoder.kvHeads != 0)
     reading.complain(fmt::format("metadata '{}' ({}) must be a multiple of '{}' ({})",
                                  reading.full("attention.head_count"), decoder.heads,
@@ -133,25 +130,11 @@ Decoder startDecoder(Reading &reading, NormKind normKind) {
                                  decoder.heads, reading.full("attention.key_length")));
   decoder.headDim =
       reading.count("attention.key_length", 1, maxHeadDim, static_cast<uint32_t>(decoder.hidden / decoder.heads));
-  if (reading.count("attention.value_length", 1, maxHeadDim, decoder.headDim) != decoder.headDim)
-    reading.complain(fmt::format("metadata '{}' must be that of '{}'", reading.full("attention.value_length"),
-                                 reading.full("attention.key_length")));
-  const std::vector<uint64_t> embedding = reading.shapeOf("token_embd.weight");
-  if (reading.failed())
-    return decoder;
-  if (embedding.size() != 2 || embedding[0] > maxVocab || embedding[1] != decoder.hidden)
-    reading.complain(fmt::format("tensor 'token_embd.weight' must have rows of {} numbers", decoder.hidden));
-  if (reading.failed())
-    return decoder;
-  config.vocabSize = static_cast<uint32_t>(embedding[0]);
-  config.hiddenSize = static_cast<uint32_t>(decoder.hidden);
-  config.embedding.tokens = {"token_embd.weight", {embedding[0], decoder.hidden}, {}};
-  config.finalNorm = decoder.norm("output_norm", decoder.hidden);
-  LinearConfig head = reading.hasTensor("output.weight") ? decoder.linear("output", decoder.hidden, config.vocabSize)
-                                                         : LinearConfig{config.embedding.tokens, {}};
-  config.heads = {{.steps = {{.linear = head, .activation = {}, .norm = {}}}, .output = "logits"}};
-  config.ignoredWeights = {"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight",
-                           "blk.*.attn_rot_embd"};
+}
+
+static void readTokens(Decoder &decoder) {
+  Reading &reading = decoder.reading;
+  TransformerConfig &config = decoder.config;
   config.bosToken = reading.token("tokenizer.ggml.bos_token_id");
   for (const char *key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"})
     if (int32_t id = reading.token(key); id >= 0)
@@ -162,7 +145,26 @@ Decoder startDecoder(Reading &reading, NormKind normKind) {
   if (config.bosToken >= 0 && static_cast<uint32_t>(config.bosToken) >= config.vocabSize)
     reading.complain(
         fmt::format("the beginning of a text is token {}, but there are {}", config.bosToken, config.vocabSize));
-  return decoder;
+}
+
+/// The table of tokens, and the head, which may be that table.
+static void readEnds(Decoder &decoder) {
+  Reading &reading = decoder.reading;
+  TransformerConfig &config = decoder.config;
+  const std::vector<uint64_t> embedding = reading.shapeOf("token_embd.weight");
+  if (!reading.failed() && (embedding.size() != 2 || embedding[0] > maxVocab || embedding[1] != decoder.hidden))
+    reading.complain(fmt::format("tensor 'token_embd.weight' must have rows of {} numbers", decoder.hidden));
+  if (reading.failed())
+    return;
+  config.vocabSize = static_cast<uint32_t>(embedding[0]);
+  config.hiddenSize = static_cast<uint32_t>(decoder.hidden);
+  config.embedding.tokens = {"token_embd.weight", {embedding[0], decoder.hidden}, {}};
+  config.finalNorm = decoder.norm("output_norm", decoder.hidden);
+  LinearConfig head = reading.hasTensor("output.weight") ? decoder.linear("output", decoder.hidden, config.vocabSize)
+                                                         : LinearConfig{config.embedding.tokens, {}};
+  config.heads = {{.steps = {{.linear = head, .activation = {}, .norm = {}}}, .output = "logits"}};
+  config.ignoredWeights = {"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight",
+                           "blk.*.attn_rot_embd"};
 }
 
 /// YaRN as llama.cpp has it: frequencies that turn often are kept, those that turn little are divided by the factor.
@@ -205,10 +207,9 @@ static void applyLongrope(Decoder &decoder) {
   rope.scale = reading.real("rope.scaling.attn_factor", 1e-6, 1e6, 1);
 }
 
-void readRope(Decoder &decoder) {
+/// Base, dimensions, scaling, and factors in tensors.
+static void readRope(Decoder &decoder) {
   Reading &reading = decoder.reading;
-  if (reading.failed())
-    return;
   RopeConfig &rope = decoder.config.rope;
   decoder.turning = reading.count("rope.dimension_count", 2, decoder.headDim, decoder.headDim);
   rope.theta = reading.real("rope.freq_base", 1e-3, 1e12, 10000);
@@ -235,6 +236,35 @@ void readRope(Decoder &decoder) {
   const std::vector<float> factors = reading.numbersOf("rope_freqs.weight", rope.inverseFrequencies.size());
   for (size_t i = 0; i < factors.size(); ++i)
     rope.inverseFrequencies[i] /= double(factors[i]);
+}
+
+Decoder startDecoder(Reading &reading, NormKind normKind, Positions positions) {
+  Decoder decoder{.reading = reading, .normKind = normKind, .latent = {}, .config = {}};
+  TransformerConfig &config = decoder.config;
+  decoder.layers = reading.count("block_count", 1, maxLayers);
+  decoder.hidden = reading.count("embedding_length", 1, maxWidth);
+  decoder.inner = reading.count("feed_forward_length", 1, maxWidth);
+  decoder.heads = reading.count("attention.head_count", 1, maxHeads);
+  decoder.kvHeads = reading.count("attention.head_count_kv", 1, maxHeads, decoder.heads);
+  decoder.window = reading.count("attention.sliding_window", 0, maxContext, 0);
+  config.maxPositions = reading.count("context_length", 1, maxContext);
+  decoder.epsilon = reading.real(
+      normKind == NormKind::Rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 0, 0.1);
+  if (!reading.failed())
+    readHeads(decoder);
+  if (!reading.failed() && positions != Positions::Latent &&
+      reading.count("attention.value_length", 1, maxHeadDim, decoder.headDim) != decoder.headDim)
+    reading.complain(fmt::format("metadata '{}' must be that of '{}'", reading.full("attention.value_length"),
+                                 reading.full("attention.key_length")));
+  if (!reading.failed())
+    readEnds(decoder);
+  if (!reading.failed())
+    readTokens(decoder);
+  if (!reading.failed() && positions == Positions::Learned)
+    config.embedding.positions = {"position_embd.weight", {config.maxPositions, decoder.hidden}, {}};
+  else if (!reading.failed())
+    readRope(decoder);
+  return decoder;
 }
 
 } // namespace weft::frontend::gguf

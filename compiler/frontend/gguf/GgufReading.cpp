@@ -6,13 +6,18 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
 #include <cstring>
 
 namespace weft::frontend::gguf {
 
 using runtime::GgufTensor;
 using runtime::printable;
+
+Reading::Reading(const runtime::GgufFile &file, std::span<const std::byte> bytes, std::string architecture)
+    : file(file), bytes(bytes), architecture(std::move(architecture)) {
+  for (const GgufTensor &tensor : file.tensors)
+    tensors.emplace(tensor.name, &tensor);
+}
 
 void Reading::complain(const std::string &message) {
   if (!failure)
@@ -59,10 +64,8 @@ std::string Reading::text(const std::string &key, const std::string &fallback) {
 }
 
 const GgufTensor *Reading::tensor(const std::string &name) const {
-  for (const GgufTensor &candidate : file.tensors)
-    if (candidate.name == name)
-      return &candidate;
-  return nullptr;
+  auto found = tensors.find(name);
+  return found == tensors.end() ? nullptr : found->second;
 }
 
 std::vector<uint64_t> Reading::shapeOf(const std::string &name) {
@@ -100,42 +103,18 @@ int32_t Reading::token(const std::string &key) {
   return *id && **id <= INT32_MAX ? static_cast<int32_t>(**id) : -1; // 2^32 - 1: there is none
 }
 
-// In the order of names.
-static constexpr std::array<Architecture, 12> architectures{{{"bert", readBert},
-                                                             {"gemma", readGemma},
-                                                             {"gemma2", readGemma2},
-                                                             {"gpt2", readGpt2},
-                                                             {"gptneox", readGptNeoX},
-                                                             {"llama", readLlama},
-                                                             {"mistral", readLlama},
-                                                             {"olmo2", readOlmo2},
-                                                             {"phi3", readPhi3},
-                                                             {"qwen2", readQwen},
-                                                             {"qwen3", readQwen},
-                                                             {"qwen3moe", readQwen}}};
-
-std::vector<std::string> knownArchitectures() {
-  std::vector<std::string> names;
-  for (const Architecture &architecture : architectures)
-    names.emplace_back(architecture.name);
-  return names;
-}
-
 Result<TransformerConfig> readConfig(const runtime::GgufFile &file, std::span<const std::byte> bytes) {
   Result<std::optional<std::string>> name = file.text("general.architecture");
   if (!name)
     return name.takeError();
   if (!*name)
     return userError(fmt::format("{}: metadata 'general.architecture' is missing", file.origin));
-  for (const Architecture &architecture : architectures) {
-    if (architecture.name != **name)
-      continue;
-    Reading reading(file, bytes, **name);
-    TransformerConfig config = architecture.read(reading);
+  Reading reading(file, bytes, **name);
+  if (std::optional<TransformerConfig> config = readArchitecture(reading, **name)) {
     if (reading.failed())
       return *reading.failed();
-    config.architecture = **name;
-    return config;
+    config->architecture = **name;
+    return std::move(*config);
   }
   return userError(fmt::format("{}: the architecture '{}' is not known; known are: {}", file.origin, printable(**name),
                                fmt::join(knownArchitectures(), ", ")));

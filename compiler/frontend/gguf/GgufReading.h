@@ -8,14 +8,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 namespace weft::frontend::gguf {
 
 /// Metadata of one file. The first complaint stays in `failure`; what is read after it means nothing.
 class Reading {
 public:
-  Reading(const runtime::GgufFile &file, std::span<const std::byte> bytes, std::string architecture)
-      : file(file), bytes(bytes), architecture(std::move(architecture)) {}
+  Reading(const runtime::GgufFile &file, std::span<const std::byte> bytes, std::string architecture);
 
   // Keys are those of the architecture: count("block_count") is "llama.block_count".
   uint32_t count(const std::string &key, uint32_t low, uint32_t high);
@@ -48,23 +49,11 @@ private:
 
   std::span<const std::byte> bytes;
   std::string architecture;
+  std::unordered_map<std::string_view, const runtime::GgufTensor *> tensors;
   std::optional<Error> failure;
 };
 
-/// One architecture: a value of general.architecture and what reads its metadata.
-struct Architecture {
-  std::string_view name;
-  TransformerConfig (*read)(Reading &reading);
-};
-
-TransformerConfig readLlama(Reading &reading);
-TransformerConfig readQwen(Reading &reading);
-TransformerConfig readGemma(Reading &reading);
-TransformerConfig readGemma2(Reading &reading);
-TransformerConfig readPhi3(Reading &reading);
-TransformerConfig readOlmo2(Reading &reading);
-TransformerConfig readGpt2(Reading &reading);
-TransformerConfig readGptNeoX(Reading &reading);
-TransformerConfig readBert(Reading &reading);
+/// The description that the metadata of an architecture give; none: that architecture is not known.
+std::optional<TransformerConfig> readArchitecture(Reading &reading, std::string_view architecture);
 
 } // namespace weft::frontend::gguf

@@ -3,6 +3,7 @@
 #include "compiler/frontend/Weights.h"
 #include "compiler/frontend/huggingface/Architecture.h"
 #include "compiler/frontend/huggingface/ConfigReader.h"
+#include "compiler/frontend/huggingface/Pieces.h"
 #include "runtime/support/Json.h"
 
 #include <fmt/format.h>
@@ -55,8 +56,13 @@ static Error unknownArchitecture(const std::string &architecture, const std::str
   for (const KnownArchitecture &known : knownArchitectures())
     names.push_back(known.name);
   std::sort(names.begin(), names.end());
-  return userError(fmt::format("{}: the architecture '{}' is not known; known are: {}", runtime::printable(origin),
-                               runtime::printable(architecture), fmt::join(names, ", ")));
+  const bool isT5 = architecture == "T5ForConditionalGeneration" || architecture == "T5Model";
+  return userError(fmt::format("{}: the architecture '{}' is not known; {}known are: {}", runtime::printable(origin),
+                               runtime::printable(architecture),
+                               isT5 ? "of a T5 the encoder alone compiles: say [\"T5EncoderModel\"] under "
+                                      "'architectures', the decoder's weights are then left out; "
+                                    : "",
+                               fmt::join(names, ", ")));
 }
 
 Result<TransformerConfig> readConfig(const nlohmann::json &json, const std::string &architecture,
@@ -69,6 +75,7 @@ Result<TransformerConfig> readConfig(const nlohmann::json &json, const std::stri
   ConfigReader keys(json, origin);
   Reading reading{.keys = keys, .architecture = architecture, .origin = origin, .weights = weights};
   TransformerConfig config = found->read(reading);
+  refuseUnread(reading, json);
   if (keys.failure())
     return *keys.failure();
   config.architecture = architecture;

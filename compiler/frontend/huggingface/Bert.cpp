@@ -27,6 +27,9 @@ struct Encoder {
   void addHead(std::string output, bool firstTokenOnly, std::vector<HeadConfig::Step> steps) {
     config.heads.push_back({.firstTokenOnly = firstTokenOnly, .steps = std::move(steps), .output = std::move(output)});
   }
+  void ignore(std::initializer_list<const char *> names) {
+    config.ignoredWeights.insert(config.ignoredWeights.end(), names.begin(), names.end());
+  }
 };
 
 HeadConfig::Step step(LinearConfig linear, std::optional<ActivationKind> activation = {}, NormConfig norm = {}) {
@@ -102,7 +105,19 @@ void addBaseResults(Encoder &encoder) {
   const LinearConfig pooler = linearOf(encoder.prefix + "pooler.dense", encoder.hidden, encoder.hidden, true);
   if (!encoder.reading.weights || encoder.reading.hasWeight(pooler.weight.name))
     encoder.addHead("pooler_output", true, {step(pooler, ActivationKind::Tanh)});
-  encoder.config.ignoredWeights.insert(encoder.config.ignoredWeights.end(), {"cls.*", "lm_head.*", "classifier.*"});
+  encoder.ignore({"cls.*", "lm_head.*", "classifier.*", "qa_outputs.*"});
+}
+
+/// Where an answer begins and ends in its text: a score a token for each.
+void addAnswer(Encoder &encoder) {
+  if (const uint32_t labels = encoder.labels(); labels != 2)
+    encoder.reading.keys.complain("num_labels", fmt::format("is {}; an answer has two ends", labels));
+  const LinearConfig both = linearOf("qa_outputs", encoder.hidden, 2, true);
+  for (uint64_t end : {0, 1}) {
+    encoder.addHead(end ? "end_logits" : "start_logits", false,
+                    {step({both.weight.rows(end, 1), both.bias.rows(end, 1)})});
+    encoder.config.heads.back().dropColumn = true;
+  }
 }
 
 /// The embedding's transpose with a bias of its own, under `name`.
@@ -111,8 +126,21 @@ LinearConfig tiedDecoder(const Encoder &encoder, const std::string &decoder, con
   const uint64_t vocab = encoder.config.vocabSize;
   LinearConfig linear;
   linear.weight = tied ? encoder.config.embedding.tokens : WeightRef{decoder + ".weight", {vocab, encoder.hidden}, {}};
-  linear.bias = {encoder.reading.weights && !encoder.reading.hasWeight(bias) ? decoder + ".bias" : bias, {vocab}, {}};
+  // The bias has two names. What is tied is saved under one of them; else the decoder's own is the one that counts.
+  const std::string own = decoder + ".bias", &first = tied ? bias : own, &second = tied ? own : bias;
+  const bool firstIsThere = !encoder.reading.weights || encoder.reading.hasWeight(first);
+  linear.bias = {firstIsThere ? first : second, {vocab}, {}};
   return linear;
+}
+
+/// BERT's scores of each token of the vocabulary.
+void addBertPrediction(Encoder &encoder, const std::string &output) {
+  const std::string name = "cls.predictions.";
+  encoder.addHead(output, false,
+                  {step(linearOf(name + "transform.dense", encoder.hidden, encoder.hidden, true), encoder.activation,
+                        layerNormOf(name + "transform.LayerNorm", encoder.hidden, encoder.epsilon)),
+                   step(tiedDecoder(encoder, name + "decoder", name + "bias"))});
+  encoder.ignore({"cls.predictions.decoder.*", "cls.predictions.bias"});
 }
 
 TransformerConfig readBert(Reading &reading) {
@@ -121,26 +149,30 @@ TransformerConfig readBert(Reading &reading) {
   if (reading.keys.failure())
     return {};
   const LinearConfig pooler = linearOf(encoder.prefix + "pooler.dense", encoder.hidden, encoder.hidden, true);
+  auto addPooled = [&](const std::string &output, const std::string &name, uint64_t labels) {
+    encoder.addHead(output, true,
+                    {step(pooler, ActivationKind::Tanh), step(linearOf(name, encoder.hidden, labels, true))});
+  };
   if (reading.is("ForSequenceClassification")) {
-    encoder.addHead(
-        "logits", true,
-        {step(pooler, ActivationKind::Tanh), step(linearOf("classifier", encoder.hidden, encoder.labels(), true))});
+    addPooled("logits", "classifier", encoder.labels());
+  } else if (reading.is("ForNextSentencePrediction")) {
+    addPooled("logits", "cls.seq_relationship", 2);
+    encoder.ignore({"cls.predictions.*"});
+  } else if (reading.is("ForPreTraining")) {
+    addBertPrediction(encoder, "prediction_logits");
+    addPooled("seq_relationship_logits", "cls.seq_relationship", 2);
   } else if (reading.is("ForTokenClassification")) {
     encoder.addHead("logits", false, {step(linearOf("classifier", encoder.hidden, encoder.labels(), true))});
+    encoder.ignore({"bert.pooler.*"});
+  } else if (reading.is("ForQuestionAnswering")) {
+    addAnswer(encoder);
+    encoder.ignore({"bert.pooler.*"});
   } else if (reading.is("ForMaskedLM")) {
-    const std::string name = "cls.predictions.";
-    encoder.addHead("logits", false,
-                    {step(linearOf(name + "transform.dense", encoder.hidden, encoder.hidden, true), encoder.activation,
-                          layerNormOf(name + "transform.LayerNorm", encoder.hidden, encoder.epsilon)),
-                     step(tiedDecoder(encoder, name + "decoder", name + "bias"))});
-    config.ignoredWeights.insert(config.ignoredWeights.end(),
-                                 {"cls.predictions.decoder.*", "cls.seq_relationship.*", "bert.pooler.*"});
+    addBertPrediction(encoder, "logits");
+    encoder.ignore({"cls.seq_relationship.*", "bert.pooler.*"});
   } else {
     addBaseResults(encoder);
   }
-  // Where no head reads it.
-  if (reading.is("ForTokenClassification"))
-    config.ignoredWeights.push_back("bert.pooler.*");
   return std::move(config);
 }
 
@@ -162,35 +194,44 @@ TransformerConfig readRoberta(Reading &reading) {
                      step(linearOf("classifier.out_proj", hidden, encoder.labels(), true))});
   } else if (reading.is("ForTokenClassification")) {
     encoder.addHead("logits", false, {step(linearOf("classifier", hidden, encoder.labels(), true))});
+  } else if (reading.is("ForQuestionAnswering")) {
+    addAnswer(encoder);
   } else if (reading.is("ForMaskedLM")) {
     encoder.addHead("logits", false,
                     {step(linearOf("lm_head.dense", hidden, hidden, true), ActivationKind::Gelu,
                           layerNormOf("lm_head.layer_norm", hidden, encoder.epsilon)),
                      step(tiedDecoder(encoder, "lm_head.decoder", "lm_head.bias"))});
-    config.ignoredWeights.push_back("lm_head.decoder.*");
+    encoder.ignore({"lm_head.decoder.*", "lm_head.bias"});
   } else {
     addBaseResults(encoder);
   }
   if (reading.architecture.find("For") != std::string_view::npos)
-    config.ignoredWeights.push_back("roberta.pooler.*");
+    encoder.ignore({"roberta.pooler.*"});
   return std::move(config);
 }
 
 } // namespace
 
-static constexpr std::string_view bertClasses[] = {"BertModel", "BertForMaskedLM", "BertForSequenceClassification",
+static constexpr std::string_view bertClasses[] = {"BertModel",
+                                                   "BertForMaskedLM",
+                                                   "BertForPreTraining",
+                                                   "BertForNextSentencePrediction",
+                                                   "BertForQuestionAnswering",
+                                                   "BertForSequenceClassification",
                                                    "BertForTokenClassification"},
                                   robertaClasses[] = {"RobertaModel",
                                                       "RobertaForMaskedLM",
+                                                      "RobertaForQuestionAnswering",
                                                       "RobertaForSequenceClassification",
                                                       "RobertaForTokenClassification",
                                                       "XLMRobertaModel",
                                                       "XLMRobertaForMaskedLM",
+                                                      "XLMRobertaForQuestionAnswering",
                                                       "XLMRobertaForSequenceClassification",
                                                       "XLMRobertaForTokenClassification"};
-const Architecture bert = {bertClasses, "BERT", "bert-base-uncased", "encoder; pooler, classification, masked tokens",
+const Architecture bert = {bertClasses, "BERT", "bert-base-uncased", "encoder; pooler, classification, masked tokens, answers",
                            readBert};
-const Architecture roberta = {robertaClasses, "RoBERTa", "roberta-base", "encoder; classification, masked tokens",
+const Architecture roberta = {robertaClasses, "RoBERTa", "roberta-base", "encoder; classification, masked tokens, answers",
                               readRoberta};
 
 } // namespace weft::frontend::hf

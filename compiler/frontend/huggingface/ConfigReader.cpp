@@ -13,6 +13,7 @@ ConfigReader::ConfigReader(const Json &object, std::string origin, std::string p
     : root(object), origin(std::move(origin)), prefix(std::move(prefix)) {}
 
 const Json *ConfigReader::lookUp(const std::string &key) const {
+  asked.insert(key);
   if (!root.is_object())
     return nullptr;
   auto found = root.find(key);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ public:
   /// The object under `key`; null: absent.
   const nlohmann::json *object(const std::string &key);
 
+  /// Whether anything has asked for `key`.
+  bool wasAsked(const std::string &key) const { return asked.contains(key); }
+
   /// Keeps "origin: 'key' complaint" unless an earlier problem is kept.
   void complain(const std::string &key, const std::string &complaint);
   /// Keeps `error` of a nested reader unless an earlier problem is kept.
@@ -58,6 +62,7 @@ private:
   const nlohmann::json &root;
   std::string origin, prefix;
   std::optional<Error> problem;
+  mutable std::set<std::string> asked;
 };
 
 } // namespace weft::frontend::hf

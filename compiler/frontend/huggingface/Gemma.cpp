@@ -8,12 +8,11 @@ namespace weft::frontend::hf {
 /// Gemma's norms multiply by 1 + weight.
 static void addOne(NormConfig &norm) { norm.offset = 1; }
 
-static Decoder start(Reading &reading, uint32_t kvHeads) {
+/// `activation`: the one key that the reference reads; the other one may be there too and say something else.
+static Decoder start(Reading &reading, uint32_t kvHeads, const char *activation) {
   Decoder decoder = startDecoder(
       reading, {.maxPositions = 8192, .tiedEmbeddings = true, .headDim = 256, .kvHeads = kvHeads, .rope = {}});
-  // The older key names another function than the models were trained with; the newer one holds.
-  const char *key = reading.keys.has("hidden_activation") ? "hidden_activation" : "hidden_act";
-  decoder.sizes.activation = readActivation(reading, key, "gelu_pytorch_tanh");
+  decoder.sizes.activation = readActivation(reading, activation, "gelu_pytorch_tanh");
   decoder.config.embedding.scale = std::sqrt(static_cast<double>(decoder.sizes.hidden));
   addOne(decoder.config.finalNorm);
   return decoder;
@@ -25,7 +24,7 @@ static Biases biases(Reading &reading) {
 }
 
 static TransformerConfig readGemma(Reading &reading) {
-  Decoder decoder = start(reading, 16);
+  Decoder decoder = start(reading, 16, "hidden_act");
   for (uint32_t i = 0; i < decoder.sizes.layers; ++i) {
     LayerConfig layer = decoder.layer(i, biases(reading));
     addOne(layer.attentionNorms.pre);
@@ -37,7 +36,7 @@ static TransformerConfig readGemma(Reading &reading) {
 
 static TransformerConfig readGemma2(Reading &reading) {
   ConfigReader &keys = reading.keys;
-  Decoder decoder = start(reading, 4);
+  Decoder decoder = start(reading, 4, "hidden_activation");
   const double scalar = keys.number("query_pre_attn_scalar", 1e-3, 1e6).value_or(256);
   auto cap = [&](const char *key, double fallback) {
     return keys.isNull(key) ? 0 : keys.number(key, 1e-3, 1e6).value_or(fallback);

@@ -28,26 +28,41 @@ NormConfig layerNormOf(const std::string &name, uint64_t size, double epsilon) {
           .bias = {name + ".bias", {size}, {}}};
 }
 
-ActivationKind readActivation(Reading &reading, const std::string &key, std::string_view fallback) {
-  const std::pair<std::string_view, ActivationKind> known[] = {{"silu", ActivationKind::Silu},
-                                                               {"swish", ActivationKind::Silu},
-                                                               {"gelu", ActivationKind::Gelu},
-                                                               {"gelu_new", ActivationKind::GeluTanh},
-                                                               {"gelu_pytorch_tanh", ActivationKind::GeluTanh},
-                                                               {"gelu_fast", ActivationKind::GeluTanh},
-                                                               {"quick_gelu", ActivationKind::QuickGelu},
-                                                               {"relu", ActivationKind::Relu},
-                                                               {"relu2", ActivationKind::ReluSquared},
-                                                               {"tanh", ActivationKind::Tanh},
-                                                               {"sigmoid", ActivationKind::Sigmoid}};
-  std::string name = reading.keys.text(key).value_or(std::string(fallback));
-  for (auto [spelling, kind] : known)
+static constexpr std::pair<std::string_view, ActivationKind> activations[] = {
+    {"silu", ActivationKind::Silu},
+    {"swish", ActivationKind::Silu},
+    {"gelu", ActivationKind::Gelu},
+    {"gelu_python", ActivationKind::Gelu},
+    {"gelu_new", ActivationKind::GeluTanh},
+    {"gelu_pytorch_tanh", ActivationKind::GeluTanh},
+    {"gelu_python_tanh", ActivationKind::GeluTanh},
+    {"gelu_fast", ActivationKind::GeluTanh},
+    {"gelu_accurate", ActivationKind::GeluTanh},
+    {"quick_gelu", ActivationKind::QuickGelu},
+    {"relu", ActivationKind::Relu},
+    {"relu2", ActivationKind::ReluSquared},
+    {"tanh", ActivationKind::Tanh},
+    {"sigmoid", ActivationKind::Sigmoid}};
+
+std::optional<ActivationKind> activationOf(std::string_view name) {
+  for (auto [spelling, kind] : activations)
     if (name == spelling)
       return kind;
+  return std::nullopt;
+}
+
+std::string activationNames() {
   std::string all;
-  for (auto [spelling, kind] : known)
+  for (auto [spelling, kind] : activations)
     all += (all.empty() ? "" : ", ") + std::string(spelling);
-  reading.keys.complain(key, fmt::format("is '{}'; supported are: {}", runtime::printable(name), all));
+  return all;
+}
+
+ActivationKind readActivation(Reading &reading, const std::string &key, std::string_view fallback) {
+  std::string name = reading.keys.text(key).value_or(std::string(fallback));
+  if (std::optional<ActivationKind> kind = activationOf(name))
+    return *kind;
+  reading.keys.complain(key, fmt::format("is '{}'; supported are: {}", runtime::printable(name), activationNames()));
   return ActivationKind::Silu;
 }
 

@@ -11,6 +11,10 @@ LinearConfig linearOf(const std::string &name, uint64_t in, uint64_t out, bool b
 /// A layer norm's `name`.weight and `name`.bias.
 NormConfig layerNormOf(const std::string &name, uint64_t size, double epsilon);
 
+/// The activation that Hugging Face calls so; nothing: not one of activationNames().
+std::optional<ActivationKind> activationOf(std::string_view name);
+std::string activationNames();
+
 /// The activation under `key`, or of the name `fallback`.
 ActivationKind readActivation(Reading &reading, const std::string &key, std::string_view fallback);
 
@@ -22,6 +26,10 @@ uint32_t readHeadsOf(Reading &reading, const std::string &key, uint64_t width);
 
 /// Keys that change what a model computes and that no reader here knows.
 void refuseUnsupported(Reading &reading);
+
+/// Keys of other families that would change what a model computes, and that this one's reader has not asked for. To be
+/// called after it.
+void refuseUnread(Reading &reading, const nlohmann::json &config);
 
 /// The head for text: `head` on the last token, or on the embeddings where they are tied.
 void addTextHead(TransformerConfig &config, const LinearConfig &head, bool tied);

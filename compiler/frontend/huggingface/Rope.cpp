@@ -58,6 +58,8 @@ public:
                                 "and at least 2, not {}",
                                 keys.has("head_dim") ? fmt::format("{}", headDim) : fmt::format("{}", partial),
                                 turning));
+    if (partial != 1 && !names.mayBePartial)
+      keys.complain(names.partialKey, fmt::format("is {}, but this architecture turns whole heads", partial));
     if (!keys.failure() && !inner.failure()) {
       rope.config.theta = theta;
       for (uint32_t i = 0; i < turning / 2; ++i)

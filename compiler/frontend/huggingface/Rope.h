@@ -8,6 +8,7 @@ namespace weft::frontend::hf {
 struct RopeKeys {
   double theta = 10000.0, partial = 1.0; // where the config says nothing
   std::string thetaKey = "rope_theta", partialKey = "partial_rotary_factor";
+  bool mayBePartial = false; // the reference turns a part of a head where the config says so
   bool suIsLongrope = false; // "su" and "yarn" are older words for longrope (Phi-3)
 };
 

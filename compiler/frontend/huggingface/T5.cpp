@@ -19,18 +19,13 @@ FeedForward readFeedForward(Reading &reading) {
   const std::string text = reading.keys.text("feed_forward_proj").value_or("relu");
   const bool gated = text.starts_with("gated-");
   const std::string function = gated ? text.substr(6) : text;
-  if (function == "relu")
-    return {ActivationKind::Relu, gated};
-  if (function == "silu" || function == "swish")
-    return {ActivationKind::Silu, gated};
-  if (function == "gelu_new" || (gated && function == "gelu"))
+  if (text == "gated-gelu")
     return {ActivationKind::GeluTanh, gated};
-  if (function == "gelu")
-    return {ActivationKind::Gelu, gated};
+  if (std::optional<ActivationKind> kind = activationOf(function))
+    return {*kind, gated};
   reading.keys.complain("feed_forward_proj",
-                        fmt::format("is '{}'; supported are: relu, gelu, gelu_new, silu, each also "
-                                    "with gated- before it",
-                                    runtime::printable(text)));
+                        fmt::format("is '{}'; supported are: {}, each also with gated- before it",
+                                    runtime::printable(text), activationNames()));
   return {};
 }
 
@@ -50,8 +45,6 @@ TransformerConfig read(Reading &reading) {
   const uint32_t buckets = keys.count("relative_attention_num_buckets", 4, 1U << 16).value_or(32);
   const uint32_t distance = keys.count("relative_attention_max_distance", 1, maxContext).value_or(128);
   const FeedForward forward = readFeedForward(reading);
-  if (buckets % 4 != 0)
-    keys.complain("relative_attention_num_buckets", fmt::format("({}) is not a multiple of 4", buckets));
   if (distance <= buckets / 4)
     keys.complain("relative_attention_max_distance",
                   fmt::format("({}) must be more than a quarter of the buckets ({})", distance, buckets));

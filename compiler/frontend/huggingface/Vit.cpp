@@ -60,7 +60,7 @@ static TransformerConfig read(Reading &reading) {
   patches.projection.bias = {projection + ".bias", {hidden}, {}};
   patches.classToken = WeightRef{embeddings + "cls_token", {1, 1, hidden}, {}}.collapse(0, 2);
   patches.positions =
-      WeightRef{embeddings + "position_embeddings", {1, patches.patches() + 1ULL, hidden}, {}}.collapse(0, 2);
+      WeightRef{embeddings + "position_embeddings", {1, patches.patches() + 1, hidden}, {}}.collapse(0, 2);
   config.patches = patches;
   config.finalNorm = layerNormOf(prefix + "layernorm", hidden, epsilon);
   config.ignoredWeights = {"*embeddings.mask_token"};

@@ -1,5 +1,6 @@
 #include "compiler/frontend/safetensors/Safetensors.h"
 
+#include "compiler/frontend/Weights.h"
 #include "runtime/support/Json.h"
 #include "runtime/support/MappedFile.h"
 
@@ -194,74 +195,35 @@ Result<SafetensorsHeader> parseSafetensorsHeader(std::span<const std::byte> file
 // Weights of one file or several
 //===----------------------------------------------------------------------------------------------------------------===//
 
-namespace {
-class SafetensorsSource final : public WeightSource {
-public:
-  /// Maps `path`, reads its header and adds its tensors.
-  Result<void> addFile(const std::string &path);
-
-  /// Which file has `name`; empty: none.
-  std::optional<uint32_t> fileOf(const std::string &name) const {
-    auto found = entries.find(name);
-    return found == entries.end() ? std::nullopt : std::optional(found->second.info.file);
-  }
-
-  const WeightInfo *find(const std::string &name) const override {
-    auto found = entries.find(name);
-    return found == entries.end() || !found->second.unusable.empty() ? nullptr : &found->second.info;
-  }
-  std::string whyNot(const std::string &name) const override {
-    auto found = entries.find(name);
-    return found == entries.end() ? std::string() : found->second.unusable;
-  }
-  std::vector<std::string> names() const override {
-    std::vector<std::string> list;
-    list.reserve(entries.size());
-    for (const auto &[name, entry] : entries)
-      list.push_back(name);
-    return list;
-  }
-  const std::vector<WeightFileInfo> &files() const override { return fileList; }
-
-private:
-  struct Entry {
-    WeightInfo info;
-    std::string unusable; // why; empty: usable
-  };
-  std::map<std::string, Entry> entries;
-  std::vector<WeightFileInfo> fileList;
-};
-} // namespace
-
-Result<void> SafetensorsSource::addFile(const std::string &path) {
+/// Adds the tensors of the file at `path`.
+static Result<void> addTensors(ListedWeights &weights, const std::string &path) {
   Result<MappedFile> file = MappedFile::open(path);
   if (!file)
     return file.takeError();
   Result<SafetensorsHeader> header = parseSafetensorsHeader(file->bytes(), path);
   if (!header)
     return header.takeError();
-  auto index = static_cast<uint32_t>(fileList.size());
-  fileList.push_back({path, file->bytes().size(), header->digest});
+  const uint32_t index = weights.addFile({path, file->bytes().size(), header->digest});
   for (SafetensorsEntry &entry : header->entries) {
-    if (std::optional<uint32_t> other = fileOf(entry.name))
+    if (std::optional<uint32_t> other = weights.fileOf(entry.name))
       return userError(fmt::format("{}: tensor '{}' is also in {}; one of the two must go", printable(path),
-                                   printable(entry.name), printable(fileList[*other].path)));
+                                   printable(entry.name), printable(weights.files()[*other].path)));
     std::optional<WeightType> type = weightType(entry.type);
     std::string unusable;
     if (!type)
       unusable = fmt::format("{}: tensor '{}' has type {}; supported are F32, F16 and BF16", printable(path),
                              printable(entry.name), printable(entry.type));
-    WeightInfo info{entry.name, type.value_or(WeightType::F32), std::move(entry.shape), index, entry.offset};
-    entries.emplace(std::move(entry.name), Entry{std::move(info), std::move(unusable)});
+    weights.add({std::move(entry.name), type.value_or(WeightType::F32), std::move(entry.shape), index, entry.offset},
+                std::move(unusable));
   }
   return success();
 }
 
 Result<std::unique_ptr<WeightSource>> openSafetensors(const std::string &path) {
-  auto source = std::make_unique<SafetensorsSource>();
-  if (Result<void> added = source->addFile(path); !added)
+  auto weights = std::make_unique<ListedWeights>();
+  if (Result<void> added = addTensors(*weights, path); !added)
     return added.takeError();
-  return std::unique_ptr<WeightSource>(std::move(source));
+  return std::unique_ptr<WeightSource>(std::move(weights));
 }
 
 /// A shard is a plain name beside the index: nothing that could lead elsewhere.
@@ -297,20 +259,20 @@ Result<std::unique_ptr<WeightSource>> openSafetensorsIndex(const std::string &pa
   size_t slash = path.rfind('/');
   std::string folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
 
-  auto source = std::make_unique<SafetensorsSource>();
+  auto weights = std::make_unique<ListedWeights>();
   for (const std::string &shard : shards)
-    if (Result<void> added = source->addFile(folder + shard); !added)
+    if (Result<void> added = addTensors(*weights, folder + shard); !added)
       return userError(fmt::format("{} (a shard that {} names)", added.error().message, printable(path)));
   for (const auto &[tensor, shard] : *map) {
-    std::optional<uint32_t> file = source->fileOf(tensor);
+    std::optional<uint32_t> file = weights->fileOf(tensor);
     if (!file)
       return userError(fmt::format("{}: tensor '{}' is not in {}, where the index has it, nor in another shard",
                                    printable(path), printable(tensor), printable(shard)));
-    if (source->files()[*file].path != folder + shard)
+    if (weights->files()[*file].path != folder + shard)
       return userError(fmt::format("{}: tensor '{}' is in {}, but the index has it in {}", printable(path),
-                                   printable(tensor), printable(source->files()[*file].path), printable(shard)));
+                                   printable(tensor), printable(weights->files()[*file].path), printable(shard)));
   }
-  return std::unique_ptr<WeightSource>(std::move(source));
+  return std::unique_ptr<WeightSource>(std::move(weights));
 }
 
 } // namespace weft::frontend

@@ -75,6 +75,7 @@ MODELS = {
     "mistral_base": ("MistralModel", dict(LLAMA, head_dim=6, sliding_window=3)),
     "qwen2": ("Qwen2ForCausalLM", dict(LLAMA, hidden_size=24, use_sliding_window=True, sliding_window=3,
                                        max_window_layers=1, tie_word_embeddings=True)),
+    "qwen2_whole": ("Qwen2ForCausalLM", dict(LLAMA, hidden_size=24)),
     "qwen3": ("Qwen3ForCausalLM", dict(LLAMA, head_dim=10)),
     "qwen3_moe": ("Qwen3MoeForCausalLM", dict(LLAMA, head_dim=6, num_hidden_layers=3, num_experts=5,
                                               num_experts_per_tok=2, moe_intermediate_size=9, norm_topk_prob=True,
@@ -82,6 +83,9 @@ MODELS = {
     "mixtral": ("MixtralForCausalLM", dict(LLAMA, head_dim=6, num_local_experts=5, num_experts_per_tok=3,
                                            sliding_window=4)),
     "gemma": ("GemmaForCausalLM", dict(LLAMA, head_dim=8, num_key_value_heads=1)),
+    # The reference reads hidden_act of Gemma and hidden_activation of Gemma 2, whatever the other says.
+    "gemma_two_activations": ("GemmaForCausalLM", dict(LLAMA, head_dim=8, num_key_value_heads=1, hidden_act="relu",
+                                                       hidden_activation="gelu_pytorch_tanh")),
     "gemma2": ("Gemma2ForCausalLM", dict(LLAMA, head_dim=8, num_hidden_layers=3, query_pre_attn_scalar=11,
                                          sliding_window=3, attn_logit_softcapping=2.0, final_logit_softcapping=3.0)),
     "phi3": ("Phi3ForCausalLM", dict(LLAMA, hidden_size=32, original_max_position_embeddings=8, rope_parameters=dict(
@@ -99,6 +103,9 @@ MODELS = {
                                                    num_attention_heads=3, intermediate_size=23,
                                                    max_position_embeddings=32, use_parallel_residual=False,
                                                    attention_bias=False, hidden_act="gelu_new")),
+    "gpt_neox_sums": ("GPTNeoXForCausalLM", dict(vocab_size=37, hidden_size=24, num_hidden_layers=2,
+                                                 num_attention_heads=3, intermediate_size=23,
+                                                 max_position_embeddings=32, use_parallel_residual=False)),
     "opt": ("OPTForCausalLM", dict(vocab_size=37, hidden_size=20, ffn_dim=23, num_hidden_layers=2,
                                    num_attention_heads=4, max_position_embeddings=32)),
     "opt_after": ("OPTForCausalLM", dict(vocab_size=37, hidden_size=20, ffn_dim=23, num_hidden_layers=2,
@@ -115,11 +122,19 @@ MODELS = {
     "bert_classify": ("BertForSequenceClassification", dict(BERT, num_labels=5), dict(seq=6)),
     "bert_tag": ("BertForTokenClassification", dict(BERT, num_labels=4), dict(seq=6, mask=True)),
     "bert_masked": ("BertForMaskedLM", BERT, dict(seq=5)),
+    "bert_masked_untied": ("BertForMaskedLM", dict(BERT, tie_word_embeddings=False), dict(seq=3)),
+    "bert_pretraining": ("BertForPreTraining", dict(BERT, type_vocab_size=1), dict(seq=3)),
+    "bert_next": ("BertForNextSentencePrediction", BERT, dict(seq=5, types=True)),
+    "bert_answer": ("BertForQuestionAnswering", dict(BERT, num_attention_heads=1), dict(seq=7, mask=True)),
     "roberta": ("RobertaModel", BERT, dict(seq=7, mask=True, padded=True)),
     "roberta_classify": ("RobertaForSequenceClassification", dict(BERT, num_labels=3), dict(seq=6)),
     "roberta_masked": ("RobertaForMaskedLM", BERT, dict(seq=5)),
+    "roberta_answer": ("RobertaForQuestionAnswering", BERT, dict(seq=6, mask=True, padded=True)),
+    "roberta_masked_untied": ("RobertaForMaskedLM", dict(BERT, tie_word_embeddings=False), dict(seq=3)),
     "xlm_roberta_tag": ("XLMRobertaForTokenClassification", dict(BERT, num_labels=3), dict(seq=5, mask=True)),
     "t5": ("T5EncoderModel", dict(T5, feed_forward_proj="relu"), dict(seq=23, mask=True)),
+    "t5_buckets": ("T5EncoderModel", dict(T5, feed_forward_proj="gated-tanh", relative_attention_num_buckets=6,
+                                          num_layers=1), dict(seq=12)),
     "t5_gated": ("T5EncoderModel", dict(T5, feed_forward_proj="gated-gelu"), dict(seq=6)),
     "vit": ("ViTModel", dict(VIT, image_size=[9, 13], patch_size=[3, 6]), {}),
     "vit_classify": ("ViTForImageClassification", dict(VIT, image_size=8, patch_size=4, qkv_bias=False, num_labels=6),
@@ -176,8 +191,9 @@ def encode(model, config, inputs):
         if inputs.get("types"):
             arrays["token_type_ids"] = torch.tensor([[(i + b) % 3 for i in range(length)] for b in range(2)])
     result = model(**arrays)
-    outputs = {name: numbers(result[name]) for name in ("last_hidden_state", "pooler_output", "logits")
-               if result.get(name) is not None}
+    outputs = {name: numbers(result[name])
+               for name in ("last_hidden_state", "pooler_output", "logits", "prediction_logits",
+                            "seq_relationship_logits", "start_logits", "end_logits") if result.get(name) is not None}
     return dict(inputs={name: dict(shape=list(array.shape), values=array.flatten().tolist()) if name != "pixel_values"
                         else dict(shape=list(array.shape)) for name, array in arrays.items()}, outputs=outputs)
 

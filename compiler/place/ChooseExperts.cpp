@@ -1,0 +1,176 @@
+// What each layer with experts gets: all cores or regions of them.
+#include "compiler/graph/GraphModule.h"
+#include "compiler/place/Geometry.h"
+#include "compiler/place/Place.h"
+#include "dialects/xf/XfDialect.h"
+#include "runtime/weights/BlockFormat.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+using namespace mlir;
+
+namespace weft::place {
+namespace {
+
+/// Of a core's SRAM, what choices leave to buffers that only the plan phase knows.
+constexpr double sramLeft = 0.125;
+/// Where a model does not fit at all and lies on several meshes, regions may take this much more than dense experts.
+constexpr double mostPadding = 1.1;
+
+double bytesOf(Type element) { return element.getIntOrFloatBitWidth() / 8.0; }
+
+/// Of a stored weight, which may be blocks.
+double storedBytes(xf::ParamOp param) {
+  auto type = cast<RankedTensorType>(param.getType());
+  if (param.getStored())
+    if (auto format = runtime::blockFormatNamed(param.getStored()->str())) {
+      const runtime::BlockFacts &facts = runtime::factsOf(*format);
+      return static_cast<double>(facts.bytes) / static_cast<double>(facts.weights);
+    }
+  return bytesOf(type.getElementType());
+}
+
+/// The parameter that `value` is a view of.
+xf::ParamOp paramOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto param = dyn_cast<xf::ParamOp>(op))
+      return param;
+    if (!isa<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, linalg::TransposeOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return {};
+}
+
+bool isQuantised(const PlaceOptions &options) { return options.weightType && options.weightType.isInteger(); }
+
+ExpertShape shapeOf(xf::MoeOp op, const PlaceOptions &options) {
+  auto router = cast<RankedTensorType>(op.getRouter().getType());
+  auto gate = cast<RankedTensorType>(op.getGates().front().getType());
+  ExpertShape shape{.experts = router.getDimSize(0),
+                    .topK = static_cast<int64_t>(op.getTopK()),
+                    .hidden = router.getDimSize(1),
+                    .inner = gate.getDimSize(0)};
+  shape.weightBytes = shape.denseWeightBytes = bytesOf(options.weightType ? options.weightType : gate.getElementType());
+  if (xf::ParamOp param = paramOf(op.getGates().front()); param && !options.weightType)
+    shape.denseWeightBytes = storedBytes(param);
+  return shape;
+}
+
+/// Bytes of a core for all but experts, if all is divided evenly: weights, caches.
+double otherBytes(func::FuncOp function, const PlaceOptions &options) {
+  double bytes = 0;
+  llvm::SmallPtrSet<Operation *, 16> ofExperts;
+  function.walk([&](xf::MoeOp op) {
+    for (ValueRange matrices : {op.getGates(), op.getUps(), op.getDowns()})
+      for (Value matrix : matrices)
+        if (xf::ParamOp param = paramOf(matrix))
+          ofExperts.insert(param);
+  });
+  function.walk([&](xf::ParamOp param) {
+    auto type = cast<RankedTensorType>(param.getType());
+    const bool matrix = type.getRank() > 1;
+    const double each = matrix && options.weightType ? bytesOf(options.weightType) : storedBytes(param);
+    if (!ofExperts.contains(param))
+      bytes += static_cast<double>(type.getNumElements()) * each;
+  });
+  function.walk([&](xf::KvAppendOp op) {
+    auto cache = cast<xf::KvCacheType>(op.getCache().getType());
+    bytes +=
+        4.0 * static_cast<double>(cache.getKvHeads() * (cache.getHeadDim() + cache.getValueDim()) * options.maxSeq);
+  });
+  return bytes / static_cast<double>(options.width * options.height);
+}
+
+/// Of one of the phases, which have them in the same order.
+SmallVector<xf::MoeOp> expertOps(ModuleOp graph) {
+  SmallVector<xf::MoeOp> layers;
+  auto functions = graph.getOps<func::FuncOp>();
+  if (!functions.empty())
+    (*functions.begin()).walk([&](xf::MoeOp op) { layers.push_back(op); });
+  return layers;
+}
+
+std::string nameOf(xf::MoeOp op) {
+  auto name = op.getLoc()->findInstanceOf<NameLoc>();
+  return name ? name.getName().str() : "xf.moe";
+}
+
+/// Which way, and why.
+void decide(ExpertChoice &choice, const ExpertLimits &limits, const PlaceOptions &options) {
+  const uint64_t routedBytes = planBytes(choice.plan, choice.shape, limits), dense = denseBytes(choice.shape, limits);
+  choice.routed = options.experts == ExpertsMode::Routed;
+  choice.reason = "requested";
+  if (options.experts != ExpertsMode::Auto)
+    return;
+  if (isQuantised(options)) {
+    choice.reason = "weights that the loader quantises lie on all cores";
+    return;
+  }
+  if (limits.sramBytes && routedBytes > limits.sramBytes && dense < routedBytes) {
+    choice.reason = fmt::format("regions would take {} bytes of SRAM a core, of about {} that there are", routedBytes,
+                                limits.sramBytes);
+    return;
+  }
+  choice.reason = "predicted";
+  choice.routed = choice.routedCycles < choice.denseCycles;
+}
+
+} // namespace
+
+std::vector<ExpertLayer> expertLayers(ModuleOp graph) {
+  std::vector<ExpertLayer> layers;
+  for (xf::MoeOp op : expertOps(graph))
+    layers.push_back({nameOf(op), cast<RankedTensorType>(op.getRouter().getType()).getDimSize(0),
+                      static_cast<int64_t>(op.getTopK())});
+  return layers;
+}
+
+std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &options) {
+  std::vector<ExpertChoice> choices;
+  auto functions = llvm::to_vector(graph.getOps<func::FuncOp>());
+  const SmallVector<xf::MoeOp> layers = expertOps(graph);
+  if (layers.empty())
+    return choices;
+  auto has = [&](StringRef name) {
+    return llvm::any_of(functions, [&](func::FuncOp each) { return each.getName() == name; });
+  };
+  const bool prefill = has(graph::prefillFunction), decode = has(graph::decodeFunction);
+  const double room = static_cast<double>(options.sramBytes) * (1 - sramLeft) - otherBytes(functions.front(), options);
+  const ExpertCosts costs{options.costs, options.core, options.prefillTreeLevels, options.decodeTreeLevels};
+  double denseTotal = 0;
+  for (xf::MoeOp op : layers)
+    denseTotal +=
+        static_cast<double>(denseBytes(shapeOf(op, options), {.width = options.width, .height = options.height}));
+  std::map<std::vector<int64_t>, ExpertPlan> uniform; // layers are mostly alike
+  for (auto [i, op] : llvm::enumerate(layers)) {
+    ExpertChoice choice;
+    choice.shape = shapeOf(op, options);
+    choice.layer = nameOf(op);
+    ExpertLimits limits{
+        .width = options.width, .height = options.height, .tokens = prefill ? options.maxSeq : 0, .decode = decode};
+    if (options.sramBytes)
+      limits.sramBytes = static_cast<uint64_t>(
+          denseTotal <= room ? room / static_cast<double>(layers.size())
+                             : mostPadding * static_cast<double>(denseBytes(choice.shape, limits)));
+    const ExpertShape &shape = choice.shape;
+    auto [known, added] =
+        uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner, int64_t(limits.sramBytes)});
+    if (added)
+      known->second = planExperts(shape, {}, limits, costs);
+    choice.loadKnown = i < options.expertLoads.size();
+    choice.plan =
+        choice.loadKnown ? planExperts(shape, options.expertLoads[i], limits, costs, &known->second) : known->second;
+    choice.routedCycles = planCycles(choice.plan, limits);
+    choice.denseCycles = denseCycles(shape, limits, costs);
+    decide(choice, limits, options);
+    choices.push_back(std::move(choice));
+  }
+  return choices;
+}
+
+} // namespace weft::place

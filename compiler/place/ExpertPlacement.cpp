@@ -1,0 +1,160 @@
+#include "compiler/place/ExpertPlacement.h"
+
+#include "compiler/place/ExpertTokens.h"
+#include "compiler/place/Geometry.h"
+
+#include <algorithm>
+
+namespace weft::place {
+
+int64_t ExpertPlan::replicas(int of) const { return std::count(expert.begin(), expert.end(), of); }
+
+uint64_t planBytes(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits) {
+  const int64_t hidden = contractionLocalX(Mesh::make(limits.width, limits.height, true), shape.hidden);
+  const auto elements = static_cast<double>(3 * hidden * plainLocal(shape.inner, plan.rowsPerRegion));
+  return static_cast<uint64_t>(static_cast<double>(plan.slots) * elements * shape.weightBytes);
+}
+
+std::string planProblem(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits) {
+  if (plan.regions < 1 || plan.rowsPerRegion < 1 || plan.slots < 1 || plan.regions * plan.rowsPerRegion > limits.height)
+    return "its regions do not fit on the mesh";
+  if (static_cast<int64_t>(plan.expert.size()) != plan.regions * plan.slots)
+    return "it has another number of slots than it says";
+  std::vector<int64_t> seen(shape.experts, 0);
+  for (int64_t region = 0; region < plan.regions; ++region) {
+    std::vector<int> here;
+    for (int64_t slot = 0; slot < plan.slots; ++slot) {
+      int expert = plan.expert[region * plan.slots + slot];
+      if (expert < -1 || expert >= shape.experts)
+        return "a slot holds an expert that there is not";
+      if (expert < 0)
+        continue;
+      if (std::find(here.begin(), here.end(), expert) != here.end())
+        return "a region has an expert twice";
+      here.push_back(expert);
+      ++seen[expert];
+    }
+  }
+  if (std::find(seen.begin(), seen.end(), 0) != seen.end())
+    return "an expert is nowhere";
+  return "";
+}
+
+ExpertPlan roundRobinPlan(const ExpertShape &shape, const ExpertLimits &limits, int64_t rowsPerRegion) {
+  ExpertPlan plan;
+  plan.rowsPerRegion = std::clamp<int64_t>(rowsPerRegion, 1, limits.height);
+  plan.regions = std::min(limits.height / plan.rowsPerRegion, shape.experts);
+  plan.slots = ceilDiv(shape.experts, plan.regions);
+  plan.expert.assign(plan.regions * plan.slots, -1);
+  for (int64_t expert = 0; expert < shape.experts; ++expert)
+    plan.expert[expert % plan.regions * plan.slots + expert / plan.regions] = static_cast<int>(expert);
+  return plan;
+}
+
+namespace {
+
+/// Cycles of products of one row by `rows` x `columns` weights: a row of them a vector, none faster than one a cycle.
+struct Compute {
+  const hw::CoreRates &rates;
+  double weightBytes;
+
+  double product(int64_t rows, int64_t columns) const {
+    auto n = static_cast<double>(columns);
+    const double narrow = weightBytes < 4 ? rates.macsF16 : rates.macsF32;
+    const double row = std::max({1.0, over(n, narrow), over(n * weightBytes, rates.loadBytes)});
+    return static_cast<double>(rows) * (row + rates.vectorIssue + rates.descriptor);
+  }
+  static double over(double amount, double rate) { return rate > 0 ? amount / rate : 0; }
+};
+
+/// Cycles of one step of a ring: two hops at most, as neighbours of the interleaved ring are that far.
+double ringStep(const CollectiveCosts &links, int64_t cores, int64_t words) {
+  return cores < 2 ? 0 : static_cast<double>(words + std::min<int64_t>(2, cores - 1) * links.hop + 2 * links.ramp);
+}
+
+/// A product of all cores for the rows of a launch: a step a block of the contraction (docs/architecture.md, "GEMM").
+double gemmCycles(const Mesh &mesh, const ExpertCosts &costs, const Compute &compute, int64_t rows, int64_t inner,
+                  int64_t columns) {
+  const int64_t width = blockWidth(mesh, inner);
+  const double step = ringStep(costs.links, std::max(mesh.width, mesh.height), std::max(rows, columns) * width);
+  const double work = static_cast<double>(rows) * compute.product(width, columns) + costs.core.startup;
+  return static_cast<double>(mesh.blocks) * std::max(step, work) + static_cast<double>(mesh.blocks / 2) * step;
+}
+
+/// The same for the one row of a token: the vector comes from x to y, and partial results are added up along y.
+double gemvCycles(const Mesh &mesh, const ExpertCosts &costs, const Compute &compute, int64_t inner, int64_t columns) {
+  const int64_t rows = contractionLocalY(mesh, inner);
+  return compute.product(rows, columns) + costs.core.startup +
+         static_cast<double>(reductionCycles(costs.links, mesh.width, rows, costs.decodeTreeLevels) +
+                             reductionCycles(costs.links, mesh.height, columns, costs.decodeTreeLevels));
+}
+
+} // namespace
+
+PlanCosts PlanCosts::of(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits,
+                        const ExpertCosts &costs) {
+  const Mesh mesh = Mesh::make(limits.width, limits.height, true);
+  const Compute compute{costs.core, shape.weightBytes};
+  const int64_t k = contractionLocalX(mesh, shape.hidden), n = plainLocal(shape.inner, plan.rowsPerRegion);
+  const int64_t perToken = std::min(shape.topK, plan.slots), block = ceilDiv(limits.tokens, limits.height);
+  auto sum = [&](int64_t cores, int64_t words, int64_t levels) {
+    return static_cast<double>(reductionCycles(costs.links, cores, words, levels));
+  };
+  PlanCosts result;
+  result.pair = compute.product(k, 2 * n) + compute.product(n, k) + 2 * costs.core.startup;
+  result.decode =
+      sum(limits.width, perToken * 2 * n, costs.decodeTreeLevels) + sum(limits.height, k, costs.decodeTreeLevels);
+  // A row's block of tokens, its results so far and the choices visit every rank of y.
+  result.prefillStep = sum(limits.width, block * perToken * 2 * n, costs.prefillTreeLevels) +
+                       ringStep(costs.links, limits.height, block * (2 * k + 2 * shape.topK));
+  return result;
+}
+
+void predict(ExpertPlan &plan, const ExpertShape &shape, const ExpertTokens &tokens, const ExpertLimits &limits,
+             const PlanCosts &costs) {
+  const BusiestPairs busiest = busiestPairs(plan, shape.experts, tokens);
+  plan.meanPairs = static_cast<double>(shape.topK) / static_cast<double>(plan.regions);
+  plan.expectedPairs = busiest.alone;
+  plan.blockPairs = busiest.inBlocks;
+  plan.decodeCycles = plan.expectedPairs * costs.pair + costs.decode;
+  const auto block = static_cast<double>(ceilDiv(limits.tokens, limits.height));
+  plan.prefillCycles =
+      limits.tokens ? static_cast<double>(limits.height) * (block * plan.blockPairs * costs.pair + costs.prefillStep)
+                    : 0;
+}
+
+void predict(ExpertPlan &plan, const ExpertShape &shape, const ExpertLoad &load, const ExpertLimits &limits,
+             const ExpertCosts &costs) {
+  predict(plan, shape, ExpertTokens::of(shape, load, ceilDiv(limits.tokens, limits.height)), limits,
+          PlanCosts::of(plan, shape, limits, costs));
+}
+
+double planCycles(const ExpertPlan &plan, const ExpertLimits &limits) {
+  return plan.prefillCycles +
+         (limits.decode ? static_cast<double>(std::max<int64_t>(1, limits.tokens)) * plan.decodeCycles : 0);
+}
+
+double denseCycles(const ExpertShape &shape, const ExpertLimits &limits, const ExpertCosts &costs) {
+  const Mesh mesh = Mesh::make(limits.width, limits.height, true);
+  const Compute compute{costs.core, shape.denseWeightBytes};
+  const int64_t inner = 2 * contractionLocalX(mesh, shape.inner), hidden = contractionLocalX(mesh, shape.hidden);
+  const int64_t rows = ceilDiv(limits.tokens, limits.height);
+  double cycles = 0;
+  if (rows)
+    cycles += gemmCycles(mesh, costs, compute, rows, shape.hidden, inner) +
+              gemmCycles(mesh, costs, compute, rows, shape.inner, hidden);
+  if (limits.decode)
+    cycles +=
+        static_cast<double>(std::max<int64_t>(1, limits.tokens)) *
+        (gemvCycles(mesh, costs, compute, shape.hidden, inner) + gemvCycles(mesh, costs, compute, shape.inner, hidden));
+  return static_cast<double>(shape.experts) * cycles;
+}
+
+uint64_t denseBytes(const ExpertShape &shape, const ExpertLimits &limits) {
+  const Mesh mesh = Mesh::make(limits.width, limits.height, true);
+  const int64_t elements = contractionLocalY(mesh, shape.hidden) * 2 * contractionLocalX(mesh, shape.inner) +
+                           contractionLocalY(mesh, shape.inner) * contractionLocalX(mesh, shape.hidden);
+  return static_cast<uint64_t>(static_cast<double>(shape.experts * elements) * shape.denseWeightBytes);
+}
+
+} // namespace weft::place

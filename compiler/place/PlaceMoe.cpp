@@ -1,0 +1,238 @@
+// Mixtures of gated MLPs: each expert over the whole mesh, or on regions of it that tokens are routed to.
+#include "compiler/place/Placer.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace weft::grid;
+
+namespace weft::place {
+
+/// Every core gets the whole rows of scores, since which experts are best is a matter of all of them.
+FailureOr<Placer::Routed> Placer::route(xf::MoeOp op, Value x) {
+  auto router = part(op.getRouter(), op);
+  if (failed(router))
+    return failure();
+  bool sequence = isSequence(op.getResult());
+  auto stored = cast<RankedTensorType>(op.getRouter().getType());
+  int64_t experts = stored.getDimSize(0), inputs = stored.getDimSize(1);
+  ShardAttr columns = shard(Axis::X, ShardKind::Block, plainLocal(experts, mesh.width));
+  Value w = weight({*router}, WeightOrder::Single,
+                   tensor({inputs, experts}, productElement({op.getRouter()}, contractionY(inputs), columns.getLocal()),
+                          {contractionY(inputs), columns}),
+                   true);
+  Value logits = product(x, w, activation(sequence, experts, columns));
+  kernels::RowShare share{.rows = rowLocal(sequence), .n = columns.getLocal(), .extent = experts};
+  Value scores = call(kernels::buildSpreadColumns(module, share), {logits},
+                      {empty(activation(sequence, experts, whole(experts), Axis::X))}, {0, 1},
+                      {rows(sequence), scalar(ScalarKind::RankX)})[0];
+  scores = allReduce(scores, Axis::X, ReduceKind::Add);
+  auto perRow = tensor({rowExtent(sequence)}, f32(), {rowShard(sequence)});
+  if (op.getScoring() == xf::Scoring::Softmax)
+    scores = call(kernels::buildSoftmax(module, share.rows, experts), {}, {scores, empty(perRow), empty(perRow)},
+                  {0, 1, 2}, {rows(sequence)})[0];
+  else
+    scores = call(kernels::buildActivation(module, share.rows, experts, kernels::Activation::Sigmoid), {}, {scores},
+                  {0}, {rows(sequence)})[0];
+  kernels::Routing routing{.rows = share.rows,
+                           .experts = experts,
+                           .topK = static_cast<int64_t>(op.getTopK()),
+                           .normalize = op.getNormalize(),
+                           .epsilon = op.getNormalizeEpsilon() ? op.getNormalizeEpsilon()->convertToDouble() : 0.0,
+                           .scale = op.getScale() ? op.getScale()->convertToDouble() : 1.0,
+                           .bias = {}};
+  SmallVector<Value> ins = {scores};
+  SmallVector<int64_t> order = {0, 1, 2, 3};
+  if (op.getBias()) {
+    auto bias = vectorOnX(op.getBias(), whole(experts), commonElement({op.getBias()}), op);
+    if (failed(bias))
+      return failure();
+    routing.bias = elementOf(*bias);
+    ins.push_back(*bias);
+    order = {0, 2, 3, 4, 1};
+  }
+  Type type = scores.getType();
+  auto table = cast<RankedTensorType>(type);
+  auto routed = call(kernels::buildRoute(module, routing), ins, {empty(table), empty(table), empty(perRow)}, order,
+                     {rows(sequence)});
+  return Routed{routed[0], routed[1]};
+}
+
+LogicalResult Placer::placeMoe(xf::MoeOp op) {
+  if (op.getGroups() != 1)
+    return op.emitOpError("chooses groups of experts first, which has no lowering to a mesh yet");
+  const size_t layer = expertLayers++;
+  auto x = placedInBlocks(op.getX(), op);
+  if (failed(x))
+    return failure();
+  auto routed = route(op, *x);
+  if (failed(routed))
+    return failure();
+  if (layer < options.expertChoices.size() && options.expertChoices[layer].routed)
+    return placeRegions(op, *x, *routed, options.expertChoices[layer].plan);
+  return placeEverywhere(op, *x, routed->weights);
+}
+
+/// Every expert for every token, with weight 0 where it was not chosen.
+LogicalResult Placer::placeEverywhere(xf::MoeOp op, Value x, Value weights) {
+  bool sequence = isSequence(op.getResult());
+  auto type = cast<RankedTensorType>(x.getType());
+  int64_t local = localShape(type)[1], experts = cast<RankedTensorType>(op.getRouter().getType()).getDimSize(0);
+  Value sum = call(kernels::buildZero(module, rowLocal(sequence), local), {}, {empty(type)}, {0}, {rows(sequence)})[0];
+  for (auto [i, gate, up, down] : llvm::enumerate(op.getGates(), op.getUps(), op.getDowns())) {
+    auto y = gatedMlp(x, {gate, up, down, op.getActivation()}, op);
+    if (failed(y))
+      return failure();
+    auto add = kernels::buildAddWeighted(module, rowLocal(sequence), local, experts, static_cast<int64_t>(i));
+    sum = call(add, {*y, weights}, {sum}, {0, 1, 2}, {rows(sequence)})[0];
+  }
+  values[op.getResult()] = sum;
+  return success();
+}
+
+// ---- experts on regions ---------------------------------------------------------------------------------------
+
+FailureOr<Value> Placer::expertWeights(xf::MoeOp op, ArrayRef<SmallVector<Value>> experts, const ExpertPlan &plan,
+                                       RankedTensorType type) {
+  SmallVector<StringRef> names;
+  SmallVector<Attribute> views;
+  bool stored = true;
+  for (ArrayRef<Value> matrices : experts)
+    for (Value matrix : matrices) {
+      auto found = part(matrix, op);
+      if (failed(found))
+        return failure();
+      names.push_back(found->name);
+      views.push_back(builder.getArrayAttr(found->view));
+      stored &= found->view.empty();
+    }
+  const int64_t inner = cast<RankedTensorType>(op.getGates()[0].getType()).getDimSize(0);
+  return Value(builder.create<ExpertsOp>(type, builder.getStrArrayAttr(names), experts.size(), inner,
+                                         plan.rowsPerRegion,
+                                         SmallVector<int64_t>(plan.expert.begin(), plan.expert.end()),
+                                         stored ? ArrayAttr() : builder.getArrayAttr(views)));
+}
+
+FailureOr<Placer::Regions> Placer::regionsOf(xf::MoeOp op, const ExpertPlan &plan) {
+  SmallVector<SmallVector<Value>> in, out;
+  SmallVector<Value> all;
+  for (auto [gate, up, down] : llvm::zip(op.getGates(), op.getUps(), op.getDowns())) {
+    in.push_back({gate, up});
+    out.push_back({down});
+    all.append({gate, up, down});
+  }
+  auto gate = cast<RankedTensorType>(op.getGates()[0].getType());
+  const int64_t hidden = gate.getDimSize(1), height = mesh.height;
+  Regions regions;
+  regions.shape = {.rows = rowLocal(isSequence(op.getResult())),
+                   .topK = static_cast<int64_t>(op.getTopK()),
+                   .slots = plan.slots,
+                   .rowsPerRegion = plan.rowsPerRegion};
+  regions.inner = roundUp(ceilDiv(gate.getDimSize(0), plan.rowsPerRegion), 2); // 16-bit rows are whole words
+  Type element = matrixElement(all);
+  if (!isa<FloatType>(element))
+    return op.emitOpError("has its experts on regions, where they cannot be quantised");
+  auto innerOnY = [&](int64_t local) { return shard(Axis::Y, ShardKind::Block, local); };
+  auto gateUp = expertWeights(op, in, plan,
+                              tensor({plan.slots, hidden, 2 * regions.inner * height}, element,
+                                     {whole(plan.slots), contractionX(hidden), innerOnY(2 * regions.inner)}));
+  auto down = expertWeights(op, out, plan,
+                            tensor({plan.slots, regions.inner * height, hidden}, element,
+                                   {whole(plan.slots), innerOnY(regions.inner), contractionX(hidden)}));
+  if (failed(gateUp) || failed(down))
+    return failure();
+  regions.gateUp = *gateUp;
+  regions.down = *down;
+  return regions;
+}
+
+Value Placer::choosePlaces(xf::MoeOp op, const Routed &routed, const ExpertPlan &plan,
+                           const kernels::PairShape &shape) {
+  const int64_t experts = cast<RankedTensorType>(op.getRouter().getType()).getDimSize(0), slots = plan.slots;
+  SmallVector<SmallVector<int32_t>> places(experts);
+  for (auto [place, expert] : llvm::enumerate(plan.expert))
+    if (expert >= 0)
+      places[expert].push_back(static_cast<int32_t>(place));
+  size_t replicas = 1;
+  for (ArrayRef<int32_t> each : places)
+    replicas = std::max(replicas, each.size());
+  SmallVector<int32_t> table;
+  for (SmallVector<int32_t> &each : places) {
+    each.resize(replicas, -1);
+    table.append(each);
+  }
+  Type word = builder.getI32Type();
+  const auto width = static_cast<int64_t>(replicas);
+  Value constant = builder.create<ConstantOp>(
+      tensor({experts, width}, word, {whole(experts), whole(width)}),
+      DenseElementsAttr::get(RankedTensorType::get({experts, width}, word), ArrayRef<int32_t>(table)));
+  const int64_t regions = static_cast<int64_t>(plan.expert.size()) / slots;
+  bool sequence = isSequence(op.getResult());
+  auto kernel = kernels::buildChoosePlaces(module, shape, experts, regions, width);
+  Value choices = empty(activation(sequence, 2 * shape.topK, whole(2 * shape.topK)));
+  Value scratch = empty(tensor({regions + 1}, word, {whole(regions + 1)}));
+  return call(kernel, {routed.ranks, routed.weights, constant}, {choices, scratch}, {0, 1, 2, 3, 4},
+              {rows(sequence)})[0];
+}
+
+Value Placer::addPairs(Value x, Value choices, Value sum, const Regions &regions, kernels::Activation activation) {
+  const kernels::PairShape &shape = regions.shape;
+  const int64_t perRow = shape.perRow(), inner = regions.inner;
+  bool sequence = layoutOf(choices.getType()).getDims()[0].getKind() == ShardKind::Sequence;
+  auto pairRows = [&](int64_t columns, Axis partial) {
+    return empty(this->activation(sequence, perRow * columns, whole(perRow * columns), partial));
+  };
+  Attribute pairCount = scalar(sequence ? ScalarKind::Rows : ScalarKind::Constant, perRow);
+  auto list = [&](int64_t words, Type element) { return empty(tensor({words}, element, {whole(words)})); };
+  auto listed = call(kernels::buildListPairs(module, shape), {choices},
+                     {list(1 + shape.capacity(), builder.getI32Type()), list(shape.capacity(), f32())}, {0, 1, 2},
+                     {rows(sequence), scalar(ScalarKind::RankY)});
+  auto in = localShape(cast<RankedTensorType>(regions.gateUp.getType())),
+       out = localShape(cast<RankedTensorType>(regions.down.getType()));
+  Value both = call(kernels::buildPairsIn(module, shape, in[1], in[2], elementOf(regions.gateUp)),
+                    {listed[0], x, regions.gateUp}, {pairRows(2 * inner, Axis::X)}, {0, 1, 2, 3}, {pairCount})[0];
+  both = allReduce(both, Axis::X, ReduceKind::Add);
+  Value hidden = call(kernels::buildGate(module, shape.capacity(), inner, activation), {both},
+                      {pairRows(inner, Axis::None)}, {0, 1}, {pairCount})[0];
+  return call(kernels::buildPairsOut(module, shape, out[1], out[2], elementOf(regions.down)),
+              {listed[0], listed[1], regions.down}, {hidden, sum}, {0, 1, 3, 2, 4}, {pairCount})[1];
+}
+
+LogicalResult Placer::placeRegions(xf::MoeOp op, Value x, const Routed &routed, const ExpertPlan &plan) {
+  auto regions = regionsOf(op, plan);
+  if (failed(regions))
+    return failure();
+  Value choices = choosePlaces(op, routed, plan, regions->shape);
+  kernels::Activation activation = activationOf(op.getActivation());
+  bool sequence = isSequence(op.getResult());
+  auto type = cast<RankedTensorType>(x.getType());
+  auto [columns, columnShard] = std::pair(type.getDimSize(1), layoutOf(type).getDims()[1]);
+  auto zero = kernels::buildZero(module, rowLocal(sequence), columnShard.getLocal());
+  Value sum = empty(this->activation(sequence, columns, columnShard, sequence ? Axis::None : Axis::Y));
+  sum = call(zero, {}, {sum}, {0}, {rows(sequence)})[0];
+  if (!sequence) {
+    sum = addPairs(x, choices, sum, *regions, activation);
+    values[op.getResult()] = allReduce(sum, Axis::Y, ReduceKind::Add);
+    return success();
+  }
+  // Each row's tokens go once round the ring of y, with their choices and what experts have given them so far.
+  Value lower = builder.create<arith::ConstantIndexOp>(0), upper = builder.create<arith::ConstantIndexOp>(mesh.height),
+        one = builder.create<arith::ConstantIndexOp>(1);
+  auto loop = builder.create<scf::ForOp>(lower, upper, one, ValueRange{x, choices, sum});
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    Value tokens = loop.getRegionIterArg(0), chosen = loop.getRegionIterArg(1);
+    // What does not change goes on while the products are computed.
+    Value nextTokens = shift(tokens, Axis::Y, true), nextChosen = shift(chosen, Axis::Y, true);
+    Value added = addPairs(tokens, chosen, loop.getRegionIterArg(2), *regions, activation);
+    builder.create<scf::YieldOp>(ValueRange{nextTokens, nextChosen, shift(added, Axis::Y, true)});
+  }
+  for (auto &[graphValue, value] : values) // back home
+    if (value == x)
+      value = loop.getResult(0);
+  values[op.getResult()] = loop.getResult(2);
+  return success();
+}
+
+} // namespace weft::place
