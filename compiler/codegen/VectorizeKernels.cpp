@@ -27,6 +27,80 @@ TileTuning tuningOf(func::FuncOp kernel) {
   return tuning;
 }
 
+/// How far one step of each loop goes in memory, and where the loops begin; nothing if an index is no sum of multiples
+/// of loops, or a step goes back.
+std::optional<std::pair<SmallVector<int64_t>, int64_t>> stepsOf(AffineMap map, MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset = 0;
+  if (failed(getStridesAndOffset(type, strides, offset)) || llvm::is_contained(strides, ShapedType::kDynamic))
+    return std::nullopt;
+  MLIRContext *context = map.getContext();
+  auto at = [&](AffineExpr expr, unsigned unit) -> int64_t {
+    SmallVector<AffineExpr> values;
+    for (unsigned i = 0; i < map.getNumDims(); ++i)
+      values.push_back(getAffineConstantExpr(i == unit ? 1 : 0, context));
+    return cast<AffineConstantExpr>(simplifyAffineExpr(expr.replaceDims(values), 0, 0)).getValue();
+  };
+  SmallVector<int64_t> steps(map.getNumDims());
+  int64_t origin = 0;
+  for (auto [expr, stride] : llvm::zip(map.getResults(), strides)) {
+    bool linear = true;
+    expr.walk([&](AffineExpr part) {
+      linear &= part.getKind() == AffineExprKind::Add || part.getKind() == AffineExprKind::Mul ||
+                part.getKind() == AffineExprKind::Constant || part.getKind() == AffineExprKind::DimId;
+    });
+    if (!linear)
+      return std::nullopt;
+    int64_t first = at(expr, map.getNumDims());
+    origin += stride * first;
+    for (unsigned i = 0; i < map.getNumDims(); ++i)
+      steps[i] += stride * (at(expr, i) - first);
+  }
+  if (llvm::any_of(steps, [](int64_t step) { return step < 0; }))
+    return std::nullopt;
+  return std::pair(steps, origin);
+}
+
+/// Inputs in which an index follows several loops, or none, as views with a dimension for each loop: windows of a
+/// convolution and broadcast dimensions then are vectors, too.
+void followSingleLoops(RewriterBase &b, linalg::GenericOp op) {
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  if (llvm::any_of(extents, ShapedType::isDynamic))
+    return;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    AffineMap &map = maps[input->getOperandNumber()];
+    auto type = dyn_cast<MemRefType>(input->get().getType());
+    if (!type || map.isProjectedPermutation())
+      continue;
+    auto steps = stepsOf(map, type);
+    if (!steps)
+      continue;
+    SmallVector<OpFoldResult> sizes, strides;
+    SmallVector<AffineExpr> loops;
+    for (auto [loop, extent] : llvm::enumerate(extents)) {
+      if (!map.isFunctionOfDim(loop))
+        continue;
+      sizes.push_back(b.getIndexAttr(extent));
+      strides.push_back(b.getIndexAttr(steps->first[loop]));
+      loops.push_back(b.getAffineDimExpr(loop));
+    }
+    auto whole = b.create<memref::ExtractStridedMetadataOp>(op.getLoc(), input->get());
+    Value origin = b.create<arith::ConstantIndexOp>(op.getLoc(), steps->second);
+    OpFoldResult offset = b.createOrFold<arith::AddIOp>(op.getLoc(), whole.getOffset(), origin);
+    SmallVector<int64_t> shape, fixed;
+    for (auto [size, stride] : llvm::zip(sizes, strides)) {
+      shape.push_back(*getConstantIntValue(size));
+      fixed.push_back(*getConstantIntValue(stride));
+    }
+    auto layout = StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic, fixed);
+    auto view = MemRefType::get(shape, type.getElementType(), layout);
+    input->set(b.create<memref::ReinterpretCastOp>(op.getLoc(), view, whole.getBaseBuffer(), offset, sizes, strides));
+    map = AffineMap::get(map.getNumDims(), 0, loops, b.getContext());
+  }
+  op.setIndexingMapsAttr(b.getAffineMapArrayAttr(maps));
+}
+
 struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::FuncOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(VectorizeKernels)
 
@@ -84,6 +158,7 @@ struct VectorizeKernels : PassWrapper<VectorizeKernels, OperationPass<func::Func
       generic = *made;
       rewriter.setInsertionPoint(generic);
     }
+    followSingleLoops(rewriter, generic);
     Emitter emitter(rewriter, generic, {registerBytes, limit, grouping, multipliesF16, multipliesBf16, emulatesF16},
                     tuning);
     if (emitter.analyze())

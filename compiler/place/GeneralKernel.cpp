@@ -244,36 +244,7 @@ void LocalBuilder::readOwnBlock(linalg::GenericOp copy, const LoopCapture &captu
     }
 }
 
-/// Zeros, or what else changes nothing, but for the sum of rank 0. `init` is nothing if all begin so, and what is
-/// gathered is begun with.
-Value LocalBuilder::firstOf(Value init, Value local, Operation *combiner) {
-  auto type = cast<RankedTensorType>(local.getType());
-  Location loc = op->getLoc();
-  auto neutral = builder.create<arith::ConstantOp>(loc, *arith::getNeutralElement(combiner));
-  Value empty = builder.create<tensor::EmptyOp>(loc, type.getShape(), type.getElementType());
-  Value none = builder.create<linalg::FillOp>(loc, neutral.getResult(), empty).getResult(0);
-  int axis = split.axisOf(*loops, OpLoops::Kind::Sum);
-  if (axis < 0)
-    return none;
-  if (auto fill = init.getDefiningOp<linalg::FillOp>(); fill && matchPattern(fill.value(), m_AnyZeroFloat()))
-    return local;
-  Value first = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, ranks[axis],
-                                              builder.create<arith::ConstantIndexOp>(loc, 0));
-  return builder.create<arith::SelectOp>(loc, first, local, none);
-}
-
-Value LocalBuilder::amongCores(Value local) {
-  auto type = cast<RankedTensorType>(local.getType());
-  SmallVector<int64_t> shape = {1};
-  llvm::append_range(shape, type.getShape());
-  SmallVector<ReassociationIndices> groups(type.getRank());
-  for (int64_t d = 0; d < type.getRank(); ++d)
-    groups[d] = d == 0 ? ReassociationIndices{0, 1} : ReassociationIndices{d + 1};
-  return builder.create<tensor::ExpandShapeOp>(op->getLoc(), RankedTensorType::get(shape, type.getElementType()), local,
-                                               groups);
-}
-
-/// Adds the first iteration's index to the indices of divided loops, and leaves out what a lower rank adds up.
+/// Adds the first iteration's index to the indices of divided loops.
 SmallVector<Value> LocalBuilder::localiseGeneric() {
   auto generic = cast<linalg::GenericOp>(op);
   SmallVector<Value> operands;
@@ -314,23 +285,8 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
     auto sum = builder.create<arith::AddIOp>(index.getLoc(), index, start(loop));
     index.getResult().replaceAllUsesExcept(sum, sum);
   });
-  for (int axis : {0, 1}) {
-    int64_t loop = split.loops[axis];
-    if (loop < 0 || loop == loops->lookup || loops->kinds[loop] == OpLoops::Kind::Parallel ||
-        loops->extents[loop] % cores[axis] == 0)
-      continue;
-    Operation *yield = copy.getBody()->getTerminator();
-    builder.setInsertionPoint(yield);
-    Location loc = yield->getLoc();
-    Value index = builder.create<arith::AddIOp>(loc, builder.create<linalg::IndexOp>(loc, loop), start(loop));
-    Value size = builder.create<arith::ConstantIndexOp>(loc, localExtent(loop));
-    Value first = builder.create<arith::MulIOp>(loc, ranks[axis], size);
-    Value mine = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::uge, index, first);
-    for (auto [i, before] : llvm::enumerate(copy.getRegionOutputArgs()))
-      yield->setOperand(i, builder.create<arith::SelectOp>(loc, mine, yield->getOperand(i), before));
-  }
   builder.setInsertionPointAfter(copy);
-  SmallVector<Value> results = llvm::to_vector_of<Value>(copy->getResults());
+  SmallVector<Value> results = leaveOutShared(copy);
   for (Value &result : results)
     if (reduces)
       result = amongCores(result);
@@ -343,51 +299,61 @@ Value LocalBuilder::insertOwn(tensor::InsertSliceOp slice) {
   Location loc = slice.getLoc();
   Value source = operand(slice.getSource(), loops->operands[0]), dest = operand(slice.getDest(), loops->operands[1]);
   RankedTensorType sourceType = tensorOf(source), type = localType(tensorOf(slice.getResult()), loops->results[0]);
-  llvm::SmallBitVector dropped = slice.getDroppedDims();
-  OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
-  SmallVector<OpFoldResult> from(sourceType.getRank(), zero), fromSizes, to, toSizes, ones(type.getRank(), one);
+  auto constant = [&](int64_t value) -> Value { return builder.create<arith::ConstantIndexOp>(loc, value); };
+  auto isPart = [&](int64_t d) {
+    return isSplit(d) && *getConstantIntValue(slice.getMixedSizes()[d]) != loops->extents[d];
+  };
+  SmallVector<Value> offsets;
+  for (OpFoldResult offset : slice.getMixedOffsets())
+    offsets.push_back(isa<Value>(offset) ? captured(cast<Value>(offset)) : constant(*getConstantIntValue(offset)));
+  // One loop over all rows of the slice that are the core's.
+  DenseMap<int64_t, std::pair<Value, Value>> own; // by dimension: the first, and how many
+  Value count = constant(1), zero = constant(0);
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    if (!isPart(d))
+      continue;
+    Value begin = start(d), end = builder.create<arith::AddIOp>(loc, begin, constant(type.getDimSize(d)));
+    Value size = constant(*getConstantIntValue(slice.getMixedSizes()[d]));
+    Value low = builder.create<arith::MaxSIOp>(loc, offsets[d], begin);
+    Value high = builder.create<arith::MinSIOp>(loc, builder.create<arith::AddIOp>(loc, offsets[d], size), end);
+    Value rows = builder.create<arith::MaxSIOp>(loc, builder.create<arith::SubIOp>(loc, high, low), zero);
+    own[d] = {low, rows};
+    count = builder.create<arith::MulIOp>(loc, count, rows);
+  }
+  auto loop = builder.create<scf::ForOp>(loc, zero, count, constant(1), dest);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  OpFoldResult none = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
+  SmallVector<OpFoldResult> from(sourceType.getRank(), none), fromSizes, to, toSizes, ones(type.getRank(), one);
   SmallVector<int64_t> part(sourceType.getShape());
   for (int64_t extent : part)
     fromSizes.push_back(builder.getIndexAttr(extent));
-  SmallVector<scf::ForOp> nest;
-  Value step = builder.create<arith::ConstantIndexOp>(loc, 1), updated = dest;
+  llvm::SmallBitVector dropped = slice.getDroppedDims();
+  Value rest = loop.getInductionVar();
   for (int64_t d = 0, next = 0; d < type.getRank(); next += !dropped[d], ++d) {
     int64_t size = *getConstantIntValue(slice.getMixedSizes()[d]);
-    OpFoldResult offset = slice.getMixedOffsets()[d];
-    if (auto value = dyn_cast<Value>(offset))
-      offset = captured(value);
-    bool partOfBlock = isSplit(d) && size != loops->extents[d];
-    to.push_back(partOfBlock || size == loops->extents[d] ? zero : offset);
-    toSizes.push_back(partOfBlock ? one : builder.getIndexAttr(isSplit(d) ? type.getDimSize(d) : size));
-    if (!partOfBlock)
+    if (!isPart(d)) {
+      to.push_back(size == loops->extents[d] ? none : OpFoldResult(offsets[d]));
+      toSizes.push_back(builder.getIndexAttr(isSplit(d) ? type.getDimSize(d) : size));
       continue;
-    auto constant = [&](int64_t value) -> Value { return builder.create<arith::ConstantIndexOp>(loc, value); };
-    Value first = isa<Value>(offset) ? cast<Value>(offset) : constant(*getConstantIntValue(offset));
-    Value begin = start(d);
-    Value low = builder.create<arith::MaxSIOp>(loc, first, begin);
-    Value high =
-        builder.create<arith::MinSIOp>(loc, builder.create<arith::AddIOp>(loc, first, constant(size)),
-                                       builder.create<arith::AddIOp>(loc, begin, constant(type.getDimSize(d))));
-    nest.push_back(builder.create<scf::ForOp>(loc, low, high, step, updated));
-    builder.setInsertionPointToStart(nest.back().getBody());
-    updated = nest.back().getRegionIterArg(0);
-    to.back() = builder.create<arith::SubIOp>(loc, nest.back().getInductionVar(), begin).getResult();
+    }
+    auto [low, rows] = own[d];
+    Value row = builder.create<arith::AddIOp>(loc, low, builder.create<arith::RemUIOp>(loc, rest, rows));
+    rest = builder.create<arith::DivUIOp>(loc, rest, rows);
+    to.push_back(builder.create<arith::SubIOp>(loc, row, start(d)).getResult());
+    toSizes.push_back(one);
     if (dropped[d])
       continue;
-    from[next] = builder.create<arith::SubIOp>(loc, nest.back().getInductionVar(), first).getResult();
+    from[next] = builder.create<arith::SubIOp>(loc, row, offsets[d]).getResult();
     fromSizes[next] = one;
     part[next] = 1;
   }
   SmallVector<OpFoldResult> fromOnes(from.size(), one);
   auto partType = RankedTensorType::get(part, type.getElementType());
-  Value row = builder.create<tensor::ExtractSliceOp>(loc, partType, source, from, fromSizes, fromOnes);
-  Value written = builder.create<tensor::InsertSliceOp>(loc, row, updated, to, toSizes, ones);
-  for (scf::ForOp loop : llvm::reverse(nest)) {
-    builder.create<scf::YieldOp>(loc, written);
-    builder.setInsertionPointAfter(loop);
-    written = loop.getResult(0);
-  }
-  return written;
+  Value rows = builder.create<tensor::ExtractSliceOp>(loc, partType, source, from, fromSizes, fromOnes);
+  Value written = builder.create<tensor::InsertSliceOp>(loc, rows, loop.getRegionIterArg(0), to, toSizes, ones);
+  builder.create<scf::YieldOp>(loc, written);
+  return loop.getResult(0);
 }
 
 SmallVector<Value> LocalBuilder::localise() {

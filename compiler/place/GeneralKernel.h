@@ -87,6 +87,7 @@ private:
                     llvm::SmallPtrSetImpl<mlir::Operation *> &ownIndices);
   /// What a divided reduction starts from on this core.
   Value firstOf(Value init, Value whole, mlir::Operation *combiner);
+  llvm::SmallVector<Value> leaveOutShared(mlir::linalg::GenericOp full);
   /// The results of a core, of all that have them.
   Value amongCores(Value local);
   Value insertOwn(mlir::tensor::InsertSliceOp slice);

@@ -67,8 +67,100 @@ void generalise(ModuleOp module) {
   }
 }
 
+/// The loop of a contraction's result that only its weights have, the longest of those that fill a vector; -1: none, or
+/// the last dimension of the result is such a one.
+int64_t loopOfWeightsAlone(linalg::GenericOp op) {
+  AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  constexpr int64_t least = 8;
+  int64_t best = -1, length = least - 1;
+  for (AffineExpr expr : result.getResults()) {
+    auto loop = static_cast<int64_t>(cast<AffineDimExpr>(expr).getPosition());
+    bool inWeights = false, elsewhere = false;
+    for (OpOperand *operand : op.getDpsInputOperands()) {
+      AffineMap map = op.getMatchingIndexingMap(operand);
+      bool isWeights = storedView(operand->get()) && map.isProjectedPermutation();
+      (isWeights ? inWeights : elsewhere) |= map.isFunctionOfDim(loop);
+    }
+    bool isLast = expr == result.getResults().back();
+    if (isLast && inWeights)
+      return -1;
+    if (inWeights && !elsewhere && op.getStaticLoopRanges()[loop] > length) {
+      best = loop;
+      length = op.getStaticLoopRanges()[loop];
+    }
+  }
+  return best;
+}
+
+/// `op` with its result turned so that `loop` is the last dimension, and what turns it back.
+linalg::GenericOp turnResult(linalg::GenericOp op, int64_t loop) {
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  SmallVector<int64_t> order;
+  for (auto [d, expr] : llvm::enumerate(maps.back().getResults()))
+    if (cast<AffineDimExpr>(expr).getPosition() != loop)
+      order.push_back(static_cast<int64_t>(d));
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    if (!llvm::is_contained(order, d))
+      order.push_back(d);
+  SmallVector<int64_t> shape = applyPermutation(type.getShape(), order);
+  Value empty = b.create<tensor::EmptyOp>(loc, shape, type.getElementType());
+  Value init = b.create<linalg::FillOp>(loc, fill.value(), empty).getResult(0);
+  maps.back() =
+      AffineMap::get(maps.back().getNumDims(), 0, applyPermutation(maps.back().getResults(), order), op.getContext());
+  auto turned =
+      b.create<linalg::GenericOp>(loc, init.getType(), op.getDpsInputs(), init, maps, op.getIteratorTypesArray());
+  turned.getRegion().takeBody(op.getRegion());
+  Value into = b.create<tensor::EmptyOp>(loc, type.getShape(), type.getElementType());
+  AffineMap all = b.getMultiDimIdentityMap(type.getRank());
+  SmallVector<AffineExpr> from = applyPermutation(all.getResults(), order);
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  auto back = b.create<linalg::GenericOp>(
+      loc, type, turned->getResult(0), into, ArrayRef{AffineMap::get(type.getRank(), 0, from, op.getContext()), all},
+      iterators,
+      [](OpBuilder &nested, Location at, ValueRange elements) { nested.create<linalg::YieldOp>(at, elements[0]); });
+  op->replaceAllUsesWith(back);
+  op->erase();
+  return turned;
+}
+
 /// Weights whose rows a contraction runs along are read the other way round, which costs nothing: neighbours in memory
 /// are then neighbours in the result, and vectors are of results instead of parts of one.
+void turnOperands(linalg::GenericOp op) {
+  AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  AffineExpr last = result.getResults().back();
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  for (OpOperand *operand : op.getDpsInputOperands()) {
+    AffineMap &map = maps[operand->getOperandNumber()];
+    bool isBlocks = storedView(operand->get()) && storedParam(operand->get()).getStored(); // read along their rows
+    if (!map.isProjectedPermutation() || map.getNumResults() < 2 || !storedView(operand->get()) || isBlocks)
+      continue;
+    auto innermost = cast<AffineDimExpr>(map.getResults().back());
+    const auto *found = llvm::find(map.getResults(), last);
+    bool turns = op.getIteratorTypesArray()[innermost.getPosition()] == utils::IteratorType::reduction &&
+                 found != map.getResults().end();
+    if (!turns)
+      continue;
+    OpBuilder b(op);
+    auto type = cast<RankedTensorType>(operand->get().getType());
+    SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(type.getRank()));
+    std::swap(order[found - map.getResults().begin()], order.back());
+    Value empty =
+        b.create<tensor::EmptyOp>(op.getLoc(), applyPermutation(type.getShape(), order), type.getElementType());
+    auto transposed = b.create<linalg::TransposeOp>(op.getLoc(), operand->get(), empty, order);
+    if (!storedView(transposed->getResult(0)))
+      continue;
+    operand->set(transposed->getResult(0));
+    SmallVector<AffineExpr> exprs = applyPermutation(map.getResults(), order);
+    map = AffineMap::get(map.getNumDims(), 0, exprs, op.getContext());
+  }
+  op.setIndexingMapsAttr(OpBuilder(op).getAffineMapArrayAttr(maps));
+}
+
+/// Contractions of weights give vectors: along what only the weights have, as channels of convolutions.
 void turnWeights(ModuleOp module) {
   SmallVector<linalg::GenericOp> contractions;
   module.walk([&](linalg::GenericOp op) {
@@ -77,34 +169,10 @@ void turnWeights(ModuleOp module) {
   });
   for (linalg::GenericOp op : contractions) {
     AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-    if (result.getNumResults() == 0)
+    if (result.getNumResults() == 0 || !result.isProjectedPermutation())
       continue;
-    AffineExpr last = result.getResults().back();
-    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-    for (OpOperand *operand : op.getDpsInputOperands()) {
-      AffineMap &map = maps[operand->getOperandNumber()];
-      if (!map.isProjectedPermutation() || map.getNumResults() < 2 || !storedView(operand->get()))
-        continue;
-      auto innermost = cast<AffineDimExpr>(map.getResults().back());
-      const auto *found = llvm::find(map.getResults(), last);
-      bool turns = op.getIteratorTypesArray()[innermost.getPosition()] == utils::IteratorType::reduction &&
-                   found != map.getResults().end();
-      if (!turns)
-        continue;
-      OpBuilder b(op);
-      auto type = cast<RankedTensorType>(operand->get().getType());
-      SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(type.getRank()));
-      std::swap(order[found - map.getResults().begin()], order.back());
-      Value empty =
-          b.create<tensor::EmptyOp>(op.getLoc(), applyPermutation(type.getShape(), order), type.getElementType());
-      auto transposed = b.create<linalg::TransposeOp>(op.getLoc(), operand->get(), empty, order);
-      if (!storedView(transposed->getResult(0)))
-        continue;
-      operand->set(transposed->getResult(0));
-      SmallVector<AffineExpr> exprs = applyPermutation(map.getResults(), order);
-      map = AffineMap::get(map.getNumDims(), 0, exprs, op.getContext());
-    }
-    op.setIndexingMapsAttr(OpBuilder(op).getAffineMapArrayAttr(maps));
+    int64_t loop = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>() ? loopOfWeightsAlone(op) : -1;
+    turnOperands(loop < 0 ? op : turnResult(op, loop));
   }
 }
 

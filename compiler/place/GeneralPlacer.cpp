@@ -298,51 +298,6 @@ LogicalResult GeneralPlacer::placeReshape(Operation *op) {
   return success();
 }
 
-/// Of a value that each core on `axis` has one of: the whole, cores x value.
-std::pair<RankedTensorType, Division> GeneralPlacer::amongCores(RankedTensorType type, Division division, int axis) {
-  SmallVector<int64_t> shape = {cores(axis)};
-  llvm::append_range(shape, type.getShape());
-  for (int64_t &dimension : division)
-    dimension = dimension < 0 ? -1 : dimension + 1;
-  division[axis] = 0;
-  return {RankedTensorType::get(shape, type.getElementType()), division};
-}
-
-/// Reduces what cores on an axis have made of their parts, beginning with what the op begins with.
-LogicalResult GeneralPlacer::reduceAmongCores(OpResult result, Value form, Division division) {
-  auto op = cast<linalg::GenericOp>(result.getOwner());
-  auto type = cast<RankedTensorType>(result.getType());
-  OpBuilder b(op); // before the op, where placement has passed
-  // Stands for the results of all cores, which are no value of the program.
-  SmallVector<int64_t> shape(cast<RankedTensorType>(form.getType()).getShape());
-  auto partsType = RankedTensorType::get(shape, type.getElementType());
-  Value parts = b.create<UnrealizedConversionCastOp>(op.getLoc(), TypeRange(partsType), ValueRange()).getResult(0);
-  values[parts].forms.emplace_back(division, form);
-  auto rank = static_cast<unsigned>(partsType.getRank());
-  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
-  iterators[0] = utils::IteratorType::reduction;
-  AffineMap all = b.getMultiDimIdentityMap(rank);
-  Operation *combiner = combinersOf(op)[result.getResultNumber()];
-  Value before = op.getRegionOutputArgs()[result.getResultNumber()];
-  auto again = b.create<linalg::GenericOp>(
-      op.getLoc(), type, parts, op.getDpsInits()[result.getResultNumber()], ArrayRef{all, all.dropResult(0)}, iterators,
-      [&](OpBuilder &nested, Location at, ValueRange elements) {
-        IRMapping mapping;
-        for (Value operand : combiner->getOperands())
-          mapping.map(operand, elements[operand == before ? 1 : 0]);
-        nested.create<linalg::YieldOp>(at, nested.clone(*combiner, mapping)->getResult(0));
-      });
-  Split split;
-  for (int axis : {0, 1})
-    if (division[axis] > 0)
-      split.loops[axis] = division[axis];
-  if (failed(placeKernel(again, {}, split)))
-    return failure();
-  Placed made = values[again.getResult(0)]; // a copy: the map may grow
-  values[result] = std::move(made);
-  return success();
-}
-
 LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optional<Split> forced) {
   std::optional<OpLoops> loops = loopsOf(op);
   Split split = forced ? *forced : loops ? chooseSplit(op, *loops) : Split();

@@ -4,6 +4,7 @@
 #include "tools/LoadedEngine.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -11,6 +12,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 
 #include <cmath>
 #include <cstring>
@@ -48,6 +51,12 @@ TensorCase::TensorCase(const std::string &text) {
                       mlir::tensor::TensorDialect, xf::XfDialect>();
   module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   REQUIRE(module);
+  mlir::DialectRegistry registry;
+  mlir::func::registerInlinerExtension(registry);
+  context.appendDialectRegistry(registry);
+  mlir::PassManager calls(&context);
+  calls.addPass(mlir::createInlinerPass({}, [](mlir::OpPassManager &) {}));
+  REQUIRE(mlir::succeeded(calls.run(*module)));
   oracle.emplace(take(graph::TensorInterpreter::create(*module)));
 }
 
