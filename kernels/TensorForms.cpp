@@ -2,6 +2,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -76,12 +78,114 @@ template <typename Slice> struct DropStride : OpRewritePattern<Slice> {
   }
 };
 
+// ---- reading and writing where data says ------------------------------------------------------------------------
+
+/// Index `values` of a tensor of one row of indices for each element.
+Value indexAt(OpBuilder &b, Location loc, Value indices, ArrayRef<Value> batch, int64_t number) {
+  SmallVector<Value> at(batch);
+  at.push_back(b.create<arith::ConstantIndexOp>(loc, number));
+  Value index = b.create<tensor::ExtractOp>(loc, indices, at);
+  return index.getType().isIndex() ? index : b.create<arith::IndexCastOp>(loc, b.getIndexType(), index);
+}
+
+struct GatherElements : OpRewritePattern<tensor::GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::GatherOp op, PatternRewriter &rewriter) const final {
+    auto type = cast<RankedTensorType>(op.getType());
+    int64_t batch = op.getIndicesType().getRank() - 1, rank = op.getSourceType().getRank();
+    if (!type.hasStaticShape())
+      return failure();
+    bool keepsOnes = type.getRank() == batch + rank;
+    Value into = rewriter.create<tensor::EmptyOp>(op.getLoc(), type.getShape(), type.getElementType());
+    SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+    rewriter.replaceOpWithNewOp<linalg::GenericOp>(
+        op, type, ValueRange{}, into, rewriter.getMultiDimIdentityMap(type.getRank()), iterators,
+        [&](OpBuilder &b, Location loc, ValueRange) {
+          SmallVector<Value> loops, at;
+          for (int64_t loop = 0; loop < batch; ++loop)
+            loops.push_back(b.create<linalg::IndexOp>(loc, loop));
+          int64_t next = batch;
+          for (int64_t d = 0; d < rank; ++d) {
+            const auto *gathered = llvm::find(op.getGatherDims(), d);
+            bool isGathered = gathered != op.getGatherDims().end();
+            at.push_back(isGathered ? indexAt(b, loc, op.getIndices(), loops, gathered - op.getGatherDims().begin())
+                                    : b.create<linalg::IndexOp>(loc, next).getResult());
+            next += !isGathered || keepsOnes;
+          }
+          b.create<linalg::YieldOp>(loc, b.create<tensor::ExtractOp>(loc, op.getSource(), at).getResult());
+        });
+    return success();
+  }
+};
+
+/// Slice after slice.
+struct ScatterSlices : OpRewritePattern<tensor::ScatterOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::ScatterOp op, PatternRewriter &rewriter) const final {
+    RankedTensorType source = op.getSourceType(), indices = op.getIndicesType(), into = op.getDestType();
+    if (!source.hasStaticShape() || !indices.hasStaticShape())
+      return failure();
+    Location loc = op.getLoc();
+    int64_t batch = indices.getRank() - 1;
+    auto constant = [&](int64_t value) { return rewriter.create<arith::ConstantIndexOp>(loc, value); };
+    int64_t count = 1;
+    for (int64_t extent : indices.getShape().drop_back())
+      count *= extent;
+    Value low = constant(0), high = constant(count), step = constant(1);
+    auto loop = rewriter.create<scf::ForOp>(loc, low, high, step, op.getDest());
+    rewriter.setInsertionPointToStart(loop.getBody());
+    SmallVector<Value> at(batch);
+    Value rest = loop.getInductionVar();
+    for (int64_t d = batch - 1; d >= 0; --d) {
+      at[d] = rewriter.create<arith::RemUIOp>(loc, rest, constant(indices.getDimSize(d)));
+      rest = rewriter.create<arith::DivUIOp>(loc, rest, constant(indices.getDimSize(d)));
+    }
+    OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
+    SmallVector<OpFoldResult> from(at.begin(), at.end()), fromSizes(batch, one), to(into.getRank(), zero), toSizes;
+    SmallVector<int64_t> part;
+    for (int64_t extent : source.getShape().drop_front(batch)) {
+      from.push_back(zero);
+      fromSizes.push_back(rewriter.getIndexAttr(extent));
+      part.push_back(extent);
+    }
+    for (int64_t extent : into.getShape())
+      toSizes.push_back(rewriter.getIndexAttr(extent));
+    for (auto [number, d] : llvm::enumerate(op.getScatterDims())) {
+      to[d] = indexAt(rewriter, loc, op.getIndices(), at, static_cast<int64_t>(number));
+      toSizes[d] = one;
+    }
+    SmallVector<OpFoldResult> fromOnes(from.size(), one), toOnes(to.size(), one);
+    auto partType = RankedTensorType::get(part, source.getElementType());
+    Value slice = rewriter.create<tensor::ExtractSliceOp>(loc, partType, op.getSource(), from, fromSizes, fromOnes);
+    Value written = rewriter.create<tensor::InsertSliceOp>(loc, slice, loop.getRegionIterArg(0), to, toSizes, toOnes);
+    rewriter.create<scf::YieldOp>(loc, written);
+    rewriter.replaceOp(op, loop.getResult(0));
+    return success();
+  }
+};
+
+// ---- tiles ------------------------------------------------------------------------------------------------------
+
+struct PackByTransposing : OpRewritePattern<tensor::PackOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::PackOp op, PatternRewriter &rewriter) const final {
+    return linalg::lowerPack(rewriter, op);
+  }
+};
+struct UnpackByTransposing : OpRewritePattern<tensor::UnPackOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::UnPackOp op, PatternRewriter &rewriter) const final {
+    return linalg::lowerUnPack(rewriter, op);
+  }
+};
+
 } // namespace
 
 LogicalResult normaliseTensors(Operation *op) {
   RewritePatternSet patterns(op->getContext());
-  patterns.add<Decompose, ChooseElements, FillWithConstant, DropStride<tensor::ExtractSliceOp>,
-               DropStride<tensor::InsertSliceOp>>(op->getContext());
+  patterns.add<Decompose, ChooseElements, FillWithConstant, GatherElements, ScatterSlices, PackByTransposing,
+               UnpackByTransposing, DropStride<tensor::ExtractSliceOp>, DropStride<tensor::InsertSliceOp>>(
+      op->getContext());
   return applyPatternsAndFoldGreedily(op, std::move(patterns));
 }
 

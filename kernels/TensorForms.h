@@ -5,9 +5,9 @@
 
 namespace weft::kernels {
 
-/// Inside `op`: aggregated ops such as linalg.softmax become what they are made of, a choice between tensors by one
-/// condition becomes a choice of their elements, what computes a constant fills with it, and slices of one element have
-/// no stride.
+/// Inside `op`: aggregated ops such as linalg.softmax become what they are made of, tensor.gather a structured op,
+/// tensor.scatter a loop, packing a transposition; a choice between tensors by one condition becomes a choice of their
+/// elements, what computes a constant fills with it, and slices of one element have no stride.
 mlir::LogicalResult normaliseTensors(mlir::Operation *op);
 
 } // namespace weft::kernels

@@ -68,21 +68,6 @@ Result<std::unique_ptr<runtime::Package>> obtainPackage(const RunOptions &option
   return runtime::readPackage(options.input);
 }
 
-Result<std::vector<int32_t>> parseTokens(std::string_view text) {
-  std::vector<int32_t> tokens;
-  for (;;) {
-    const std::string_view item = text.substr(0, text.find(','));
-    int32_t token;
-    auto [end, failure] = std::from_chars(item.data(), item.data() + item.size(), token);
-    if (failure != std::errc() || end != item.data() + item.size())
-      return usageError(fmt::format("--tokens: '{}' is not a token id; write ids with commas, e.g. 1,2,3", item));
-    tokens.push_back(token);
-    if (item.size() == text.size())
-      return tokens;
-    text.remove_prefix(item.size() + 1);
-  }
-}
-
 /// The tokenizer beside the model; null if the model has none.
 Result<std::unique_ptr<runtime::Tokenizer>> openTokenizer(const runtime::Package &package, const RunOptions &options) {
   const std::filesystem::path directory = options.modelDirectory.value_or(package.model->directory);

@@ -81,6 +81,22 @@ void addCostCacheOption(CLI::App &command, std::string &costCache) {
       ->envname("WEFT_COST_CACHE");
 }
 
+Result<std::vector<int32_t>> parseTokens(std::string_view text) {
+  std::vector<int32_t> tokens;
+  for (;;) {
+    const std::string_view item = text.substr(0, text.find(','));
+    int32_t token;
+    auto [end, failure] = std::from_chars(item.data(), item.data() + item.size(), token);
+    if (failure != std::errc() || end != item.data() + item.size())
+      return Error{fmt::format("--tokens: '{}' is not a token id; write ids with commas, e.g. 1,2,3", item),
+                   Fault::Usage};
+    tokens.push_back(token);
+    if (item.size() == text.size())
+      return tokens;
+    text.remove_prefix(item.size() + 1);
+  }
+}
+
 Result<MeshSize> parseMesh(const std::string &text, const char *option) {
   MeshSize mesh;
   const size_t times = text.find('x');

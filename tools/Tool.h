@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -105,6 +106,9 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments);
 void addCostCacheOption(CLI::App &command, std::string &costCache);
 /// Errors are usage errors.
 Result<CompileOptions> toCompileOptions(const std::string &model, const CompileArguments &arguments);
+
+/// "1,2,3" -> {1, 2, 3}. A usage error that names --tokens otherwise.
+Result<std::vector<int32_t>> parseTokens(std::string_view text);
 
 /// "16x8" -> {16, 8}; both within 1 to 65535. A usage error that names `option` otherwise.
 Result<MeshSize> parseMesh(const std::string &text, const char *option = "--mesh");

@@ -1,6 +1,7 @@
 // The `weft` tool: the one place that knows the compiler and the devices both.
 #include "compiler/codegen/Disassembler.h"
 #include "compiler/frontend/huggingface/Architectures.h"
+#include "tools/CalibrateCommand.h"
 #include "tools/CompileCommand.h"
 #include "tools/CosimMeshCommand.h"
 #include "tools/CosimPortCommand.h"
@@ -77,6 +78,7 @@ int main(int argc, char **argv) {
                    codegen::disassemble,   tools::loadMapOf, tools::knownArchitectures};
   tools::addCompileCommand(app, tool, exitCode);
   tools::addRunCommand(app, tool, exitCode);
+  tools::addCalibrateCommand(app, exitCode);
   tools::addInspectCommand(app, tool, exitCode);
   tools::addKernelCommand(app, tool, exitCode);
   tools::addExploreCommand(app, tool, exitCode);

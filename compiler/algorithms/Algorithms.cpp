@@ -175,7 +175,7 @@ Result<void> checkRequest(const Request &request, const hw::Hardware &hardware) 
     return userError(fmt::format("a mesh of {}x{} cores does not fit {}, which has {}x{}: ask for fewer cores, or for "
                                  "another machine",
                                  request.width, request.height, hardware.name, mesh.meshWidth, mesh.meshHeight));
-  return success();
+  return checkBytes(request, hardware);
 }
 
 std::span<const Algorithm> algorithms() {

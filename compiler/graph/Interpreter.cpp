@@ -15,7 +15,7 @@ struct Interpreter::Program {
   std::unique_ptr<ExecutionEngine> engine;
   std::vector<LoweredArgument> arguments, outputs;
   std::string entry;
-  size_t layers = 0;
+  size_t layers = 0, observed = 0;
   bool hasPosition = false;
   int64_t maxSeq = 0, vocab = 0;
 };
@@ -25,7 +25,7 @@ Interpreter::Interpreter(Interpreter &&) noexcept = default;
 Interpreter &Interpreter::operator=(Interpreter &&) noexcept = default;
 Interpreter::~Interpreter() = default;
 
-Result<Interpreter> Interpreter::create(ModuleOp module, const std::string &function) {
+Result<Interpreter> Interpreter::create(ModuleOp module, const std::string &function, size_t observed) {
   Result<LoweredFunction> lowered = lowerForHost(module, function);
   if (!lowered)
     return lowered.takeError();
@@ -33,11 +33,14 @@ Result<Interpreter> Interpreter::create(ModuleOp module, const std::string &func
   program->arguments = std::move(lowered->arguments);
   program->outputs = std::move(lowered->outputs);
   program->entry = "_mlir_ciface_" + function;
-  // ids, perhaps the position, then per layer keys and values, then weights; out come logits, keys, values, …
-  if (program->arguments.empty() || program->outputs.size() < 3 || program->outputs.size() % 2 == 0)
+  // ids, perhaps the position, then per layer keys and values, then weights; out come logits, keys, values, …, and what
+  // is observed.
+  const size_t plain = program->outputs.size() - observed;
+  if (program->arguments.empty() || plain > program->outputs.size() || plain < 3 || plain % 2 == 0)
     return internalError("@" + function + " is not a function of ids and caches");
   program->hasPosition = program->arguments.size() > 1 && !program->arguments[1].elementType;
-  program->layers = (program->outputs.size() - 1) / 2;
+  program->layers = (plain - 1) / 2;
+  program->observed = observed;
   program->vocab = program->outputs[0].shape.back();
   program->maxSeq = program->outputs[1].shape.front();
   Result<std::unique_ptr<ExecutionEngine>> engine = compileForHost(*lowered->module);
@@ -57,7 +60,8 @@ std::vector<HostCache> Interpreter::freshCaches() const {
 }
 
 Result<std::vector<float>> Interpreter::run(std::span<const int32_t> ids, int64_t position, const WeightBytes &weights,
-                                            std::vector<HostCache> &caches) const {
+                                            std::vector<HostCache> &caches,
+                                            std::vector<std::vector<float>> *observed) const {
   const Program &p = *program;
   const auto count = static_cast<int64_t>(ids.size());
   const int64_t wanted = p.arguments[0].shape[0];
@@ -105,9 +109,17 @@ Result<std::vector<float>> Interpreter::run(std::span<const int32_t> ids, int64_
     call.addBuffer(after[i].keys.data(), p.outputs[1 + 2 * i].shape);
     call.addBuffer(after[i].values.data(), p.outputs[2 + 2 * i].shape);
   }
+  std::vector<std::vector<float>> seen(p.observed);
+  for (size_t i = 0; i < p.observed; ++i) {
+    std::vector<int64_t> shape = {count, p.outputs[1 + 2 * p.layers + i].shape.back()};
+    seen[i].resize(elementsOf(shape));
+    call.addBuffer(seen[i].data(), shape);
+  }
   if (llvm::Error error = call.invoke(*p.engine, p.entry))
     return fromLlvm("running " + p.entry, std::move(error));
   caches = std::move(after);
+  if (observed)
+    *observed = std::move(seen);
   return logits;
 }
 

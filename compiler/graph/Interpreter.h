@@ -30,7 +30,9 @@ class Interpreter {
 public:
   /// Compiles `function` (forward, prefill or decode) of a module that GraphModule.h describes. The module is copied,
   /// not changed. Adds to the module's context the dialects and translations that lowering to LLVM needs.
-  static Result<Interpreter> create(mlir::ModuleOp module, const std::string &function = "forward");
+  /// `observed`: results behind those, f32 with a row a token (observeExperts).
+  static Result<Interpreter> create(mlir::ModuleOp module, const std::string &function = "forward",
+                                    size_t observed = 0);
 
   Interpreter(Interpreter &&) noexcept;
   Interpreter &operator=(Interpreter &&) noexcept;
@@ -40,11 +42,12 @@ public:
   std::vector<HostCache> freshCaches() const;
 
   /// Runs one launch with the tokens `ids`, of which the first is token `position` of its sequence. `caches` hold the
-  /// tokens before and get these appended. Returns the last token's logits.
+  /// tokens before and get these appended. Returns the last token's logits; what is observed goes to `observed`.
   /// Errors: an id outside the vocabulary, more tokens than the cache has room for, a position other than 0 where the
   /// function has none, a weight whose size is not its type's.
   Result<std::vector<float>> run(std::span<const int32_t> ids, int64_t position, const WeightBytes &weights,
-                                 std::vector<HostCache> &caches) const;
+                                 std::vector<HostCache> &caches,
+                                 std::vector<std::vector<float>> *observed = nullptr) const;
 
 private:
   struct Program;

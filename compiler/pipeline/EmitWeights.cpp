@@ -97,7 +97,9 @@ PartColumns columnsOf(fabric::WeightOp op, size_t part, grid::ShardAttr shard, i
     columns.offset = part == 0 ? 0 : queries + static_cast<int64_t>(part - 1) * keys;
     for (int64_t x = 0; x < mesh.width; ++x)
       for (int64_t c = 0; c < columns.local; ++c)
-        columns.index.push_back(static_cast<int32_t>(part == 0 ? heads.queryIndex(x, c) : heads.keyIndex(x, c)));
+        columns.index.push_back(static_cast<int32_t>(part == 0   ? heads.queryIndex(x, c)
+                                                     : part == 1 ? heads.keyIndex(x, c)
+                                                                 : heads.valueIndex(x, c)));
     return columns;
   }
   if (order != grid::WeightOrder::Single && order != grid::WeightOrder::SideBySide) {
@@ -320,6 +322,14 @@ static std::vector<int32_t> offsetTable(fabric::StoredOp op, size_t from, size_t
   return table;
 }
 
+/// Makes a stored weight of blocks one of the bytes that these are.
+static void asBytes(pkg::WeightT &weight, runtime::BlockFormat format) {
+  const runtime::BlockFacts &facts = runtime::factsOf(format);
+  weight.file_blocks = pkg::BlockFormat::None;
+  weight.file_element = pkg::ElementType::I8;
+  weight.shape.back() = weight.shape.back() / facts.weights * facts.bytes;
+}
+
 Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
                         runtime::Package &package) {
   const frontend::WeightInfo *info = weights.find(op.getName().str());
@@ -333,6 +343,8 @@ Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const fron
     ++split;
   split = split < dims.size() ? split + 1 : dims.size() / 2;
   auto weight = storedWeight(*info);
+  if (info->blocks && type.getElementType().isInteger(8))
+    asBytes(*weight, *info->blocks);
   weight->buffer = op.getBuffer().str();
   weight->element = elementType(type.getElementType());
   weight->linear = true;

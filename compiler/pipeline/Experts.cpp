@@ -8,14 +8,20 @@ Result<void> placeExperts(const CompileOptions &options, mlir::ModuleOp graph, p
   place.experts = options.experts;
   const std::vector<place::ExpertLayer> layers = place::expertLayers(graph);
   if (options.expertLoads) {
-    auto loads = place::loadsFor(*options.expertLoads, layers);
+    place::ExpertLoadFile file = *options.expertLoads;
+    if (options.layers && file.layers.size() > layers.size()) // only the model's first ones
+      file.layers.resize(layers.size());
+    auto loads = place::loadsFor(file, layers);
     if (!loads)
       return loads.takeError();
     place.expertLoads = std::move(*loads);
   }
   if (layers.empty())
     return refuseExpertOptions(options, "the model has no layers with experts");
-  place.expertChoices = place::chooseExperts(graph, place);
+  // Compilations that ask how much SRAM is needed pretend to have more.
+  place::PlaceOptions real = place;
+  real.sramBytes = options.stageBytes;
+  place.expertChoices = place::chooseExperts(graph, real);
   return {};
 }
 

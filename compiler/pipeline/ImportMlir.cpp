@@ -4,6 +4,7 @@
 #include "dialects/xf/XfDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -13,6 +14,8 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 
 #include <filesystem>
 #include <fmt/format.h>
@@ -57,9 +60,33 @@ Result<void> findMain(ModuleOp module, const std::string &path) {
   return {};
 }
 
+/// Puts functions where they are called.
+Result<void> inlineCalls(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.getName() != graph::mainFunction)
+      function.setPrivate();
+  PassManager passes(module.getContext());
+  passes.addPass(createInlinerPass({}, [](OpPassManager &) {})); // nothing else changes here
+  passes.addPass(createSymbolDCEPass());
+  if (failed(passes.run(module)))
+    return userError("the functions of the module cannot be put where they are called");
+  Operation *left = nullptr;
+  module.walk([&](CallOpInterface call) { left = call; });
+  if (!left)
+    return {};
+  auto called = left->getAttrOfType<FlatSymbolRefAttr>("callee");
+  return userError(
+      fmt::format("{}: a call of {}, whose body is not here or calls itself; only functions that can be put "
+                  "where they are called are compiled",
+                  location(left->getLoc()), called ? "@" + called.getValue().str() : "a value"));
+}
+
 Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &path) {
   context.loadDialect<arith::ArithDialect, func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
                       math::MathDialect, scf::SCFDialect, tensor::TensorDialect, xf::XfDialect>();
+  DialectRegistry registry;
+  func::registerInlinerExtension(registry);
+  context.appendDialectRegistry(registry);
   std::string problem;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error && problem.empty())
@@ -72,6 +99,8 @@ Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &pat
     return userError(problem.empty() ? path + ": cannot be read" : problem);
   if (auto found = findMain(*module, path); !found)
     return found.takeError();
+  if (auto inlined = inlineCalls(*module); !inlined)
+    return inlined.takeError();
   xf::ParamOp weight;
   module->walk([&](xf::ParamOp param) { weight = param; });
   if (weight)

@@ -158,16 +158,13 @@ std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &opti
           denseTotal <= room ? room / static_cast<double>(layers.size())
                              : mostPadding * static_cast<double>(denseBytes(choice.shape, limits)));
     const ExpertShape &shape = choice.shape;
-    if (i < options.expertLoads.size()) {
-      choice.loadKnown = true;
-      choice.plan = planExperts(shape, options.expertLoads[i], limits, costs);
-    } else {
-      auto [known, added] =
-          uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner, int64_t(limits.sramBytes)});
-      if (added)
-        known->second = planExperts(shape, {}, limits, costs);
-      choice.plan = known->second;
-    }
+    auto [known, added] =
+        uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner, int64_t(limits.sramBytes)});
+    if (added)
+      known->second = planExperts(shape, {}, limits, costs);
+    choice.loadKnown = i < options.expertLoads.size();
+    choice.plan =
+        choice.loadKnown ? planExperts(shape, options.expertLoads[i], limits, costs, &known->second) : known->second;
     choice.routedCycles = planCycles(choice.plan, limits);
     choice.denseCycles = denseCycles(shape, limits, costs);
     decide(choice, limits, options);

@@ -61,9 +61,9 @@ public:
       result.model = root["model"];
     }
     if (root.contains("prompts")) {
-      if (!root["prompts"].is_string())
-        return problem("prompts", "is not a text");
-      result.promptHash = root["prompts"];
+      if (!isCount(root["prompts"]))
+        return problem("prompts", "is no number of prompts");
+      result.prompts = root["prompts"];
     }
     if (root.contains("tokens")) {
       if (!isCount(root["tokens"]))
@@ -201,10 +201,10 @@ std::string toJson(const ExpertLoadFile &file) {
   std::string text = fmt::format("{{\n  \"schema\": \"{}\",\n", schema);
   if (!file.model.empty())
     text += fmt::format("  \"model\": {},\n", json(file.model).dump());
+  if (file.prompts)
+    text += fmt::format("  \"prompts\": {},\n", file.prompts);
   if (file.tokens)
     text += fmt::format("  \"tokens\": {},\n", file.tokens);
-  if (!file.promptHash.empty())
-    text += fmt::format("  \"prompts\": {},\n", json(file.promptHash).dump());
   text += "  \"layers\": [";
   for (const ExpertCounts &layer : file.layers) {
     std::vector<std::string> fields;

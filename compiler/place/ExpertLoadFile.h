@@ -17,10 +17,9 @@ struct ExpertCounts {
 };
 
 struct ExpertLoadFile {
-  std::string path;       // for messages
-  std::string model;      // what it was measured on; empty: not told
-  int64_t tokens = 0;     // that were counted; 0: not told
-  std::string promptHash; // of the tokens counted; empty: not told
+  std::string path;                // for messages
+  std::string model;               // what it was measured on; empty: not told
+  int64_t prompts = 0, tokens = 0; // that were counted; 0: not told
   std::vector<ExpertCounts> layers;
 };
 

@@ -63,10 +63,11 @@ struct ExpertPlan {
   int64_t replicas(int expert) const;
 };
 
-/// The plan with the least predicted cycles for a prefill launch and as many tokens decoded, within the limits; where
-/// no plan is, the one that takes the least SRAM. Deterministic.
+/// The plan with the least planCycles that is found within the limits; where none is within, the one that takes the
+/// least SRAM. Slots that would be empty hold replicas, and there are more slots than that where it pays. Never
+/// predicted to be slower than the plan for a uniform load, `uniform` if it is known already. Deterministic.
 ExpertPlan planExperts(const ExpertShape &shape, const ExpertLoad &load, const ExpertLimits &limits,
-                       const ExpertCosts &costs);
+                       const ExpertCosts &costs, const ExpertPlan *uniform = nullptr);
 /// One expert after another, in as many regions as there are slots for with this many rows each.
 ExpertPlan roundRobinPlan(const ExpertShape &shape, const ExpertLimits &limits, int64_t rowsPerRegion);
 /// Fills in what `plan` is expected to cost under `load`.

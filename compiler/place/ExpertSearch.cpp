@@ -222,14 +222,14 @@ private:
 } // namespace
 
 ExpertPlan planExperts(const ExpertShape &shape, const ExpertLoad &load, const ExpertLimits &limits,
-                       const ExpertCosts &costs) {
+                       const ExpertCosts &costs, const ExpertPlan *uniform) {
   const Search search(shape, load, limits, costs);
   ExpertPlan plan = search.best();
   if (load.share.empty() && load.samples.empty())
     return plan;
-  ExpertPlan uniform = Search(shape, ExpertLoad{}, limits, costs).best();
-  search.judge(uniform);
-  return search.cycles(uniform) < search.cycles(plan) ? uniform : plan;
+  ExpertPlan other = uniform ? *uniform : Search(shape, ExpertLoad{}, limits, costs).best();
+  search.judge(other);
+  return search.cycles(other) < search.cycles(plan) ? other : plan;
 }
 
 } // namespace weft::place

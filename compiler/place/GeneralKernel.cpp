@@ -1,4 +1,4 @@
-#include "compiler/place/GeneralKernel.h"
+#include "compiler/place/GeneralBlocks.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -73,8 +73,9 @@ RankedTensorType LocalBuilder::localType(RankedTensorType type, ArrayRef<int64_t
 Value LocalBuilder::argument(Value value, Division held) {
   for (auto [i, input] : llvm::enumerate(result.inputs))
     if (input.value == value && input.held == held)
-      return result.function.getArgument(i);
-  auto type = tensorOf(value);
+      return arguments[i];
+  const std::optional<StoredBytes> stored = storedBytes(value, held, cores);
+  auto type = stored ? stored->type : tensorOf(value);
   SmallVector<int64_t> shape;
   if (type)
     llvm::append_range(shape, type.getShape());
@@ -86,8 +87,20 @@ Value LocalBuilder::argument(Value value, Division held) {
                                              : value.getType();
   unsigned position = result.inputs.size();
   result.function.insertArgument(position, RankedTensorType::get(shape, element), {}, value.getLoc());
-  result.inputs.push_back({value, held});
-  return result.function.getArgument(position);
+  result.inputs.push_back({value, held, stored.has_value()});
+  arguments.push_back(result.function.getArgument(position));
+  if (stored) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(&result.function.getBody().front());
+    arguments.back() = numbersOf(builder, op->getLoc(), arguments.back(), *stored);
+  }
+  return arguments.back();
+}
+
+void LocalBuilder::lookUpInBlocks() {
+  for (auto [i, input] : llvm::enumerate(result.inputs))
+    if (input.asBytes)
+      lookUpInBytes(arguments[i], result.function.getArgument(i), *storedBytes(input.value, input.held, cores));
 }
 
 Value LocalBuilder::operand(Value value, ArrayRef<LoopDim> dims) {
@@ -231,12 +244,47 @@ void LocalBuilder::readOwnBlock(linalg::GenericOp copy, const LoopCapture &captu
     }
 }
 
+/// Zeros, or what else changes nothing, but for the sum of rank 0. `init` is nothing if all begin so, and what is
+/// gathered is begun with.
+Value LocalBuilder::firstOf(Value init, Value local, Operation *combiner) {
+  auto type = cast<RankedTensorType>(local.getType());
+  Location loc = op->getLoc();
+  auto neutral = builder.create<arith::ConstantOp>(loc, *arith::getNeutralElement(combiner));
+  Value empty = builder.create<tensor::EmptyOp>(loc, type.getShape(), type.getElementType());
+  Value none = builder.create<linalg::FillOp>(loc, neutral.getResult(), empty).getResult(0);
+  int axis = split.axisOf(*loops, OpLoops::Kind::Sum);
+  if (axis < 0)
+    return none;
+  if (auto fill = init.getDefiningOp<linalg::FillOp>(); fill && matchPattern(fill.value(), m_AnyZeroFloat()))
+    return local;
+  Value first = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, ranks[axis],
+                                              builder.create<arith::ConstantIndexOp>(loc, 0));
+  return builder.create<arith::SelectOp>(loc, first, local, none);
+}
+
+Value LocalBuilder::amongCores(Value local) {
+  auto type = cast<RankedTensorType>(local.getType());
+  SmallVector<int64_t> shape = {1};
+  llvm::append_range(shape, type.getShape());
+  SmallVector<ReassociationIndices> groups(type.getRank());
+  for (int64_t d = 0; d < type.getRank(); ++d)
+    groups[d] = d == 0 ? ReassociationIndices{0, 1} : ReassociationIndices{d + 1};
+  return builder.create<tensor::ExpandShapeOp>(op->getLoc(), RankedTensorType::get(shape, type.getElementType()), local,
+                                               groups);
+}
+
 /// Adds the first iteration's index to the indices of divided loops, and leaves out what a lower rank adds up.
 SmallVector<Value> LocalBuilder::localiseGeneric() {
   auto generic = cast<linalg::GenericOp>(op);
   SmallVector<Value> operands;
   for (auto [value, dims] : llvm::zip(generic->getOperands(), loops->operands))
     operands.push_back(operand(value, dims));
+  const bool reduces = split.axisOf(*loops, OpLoops::Kind::Reduction) >= 0;
+  if (reduces || (split.axisOf(*loops, OpLoops::Kind::Sum) >= 0 && loops->lookup < 0))
+    for (auto [i, combiner] : llvm::enumerate(combinersOf(generic))) {
+      Value &init = operands[generic.getNumDpsInputs() + i];
+      init = firstOf(generic.getDpsInits()[i], init, combiner);
+    }
   SmallVector<std::pair<const LoopCapture *, Division>> captures;
   for (const LoopCapture &capture : loops->captures) {
     if (isMadeInKernel(capture.value) || mapping.contains(capture.value))
@@ -268,7 +316,7 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
   });
   for (int axis : {0, 1}) {
     int64_t loop = split.loops[axis];
-    if (loop < 0 || loop == loops->lookup || loops->kinds[loop] != OpLoops::Kind::Sum ||
+    if (loop < 0 || loop == loops->lookup || loops->kinds[loop] == OpLoops::Kind::Parallel ||
         loops->extents[loop] % cores[axis] == 0)
       continue;
     Operation *yield = copy.getBody()->getTerminator();
@@ -278,11 +326,68 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
     Value size = builder.create<arith::ConstantIndexOp>(loc, localExtent(loop));
     Value first = builder.create<arith::MulIOp>(loc, ranks[axis], size);
     Value mine = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::uge, index, first);
-    Value chosen =
-        builder.create<arith::SelectOp>(loc, mine, yield->getOperand(0), copy.getBody()->getArguments().back());
-    yield->setOperand(0, chosen);
+    for (auto [i, before] : llvm::enumerate(copy.getRegionOutputArgs()))
+      yield->setOperand(i, builder.create<arith::SelectOp>(loc, mine, yield->getOperand(i), before));
   }
-  return llvm::to_vector_of<Value>(copy->getResults());
+  builder.setInsertionPointAfter(copy);
+  SmallVector<Value> results = llvm::to_vector_of<Value>(copy->getResults());
+  for (Value &result : results)
+    if (reduces)
+      result = amongCores(result);
+  return results;
+}
+
+/// Of a slice that is written, what lies in the core's block: row after row along the divided dimensions of which it is
+/// a part.
+Value LocalBuilder::insertOwn(tensor::InsertSliceOp slice) {
+  Location loc = slice.getLoc();
+  Value source = operand(slice.getSource(), loops->operands[0]), dest = operand(slice.getDest(), loops->operands[1]);
+  RankedTensorType sourceType = tensorOf(source), type = localType(tensorOf(slice.getResult()), loops->results[0]);
+  llvm::SmallBitVector dropped = slice.getDroppedDims();
+  OpFoldResult zero = builder.getIndexAttr(0), one = builder.getIndexAttr(1);
+  SmallVector<OpFoldResult> from(sourceType.getRank(), zero), fromSizes, to, toSizes, ones(type.getRank(), one);
+  SmallVector<int64_t> part(sourceType.getShape());
+  for (int64_t extent : part)
+    fromSizes.push_back(builder.getIndexAttr(extent));
+  SmallVector<scf::ForOp> nest;
+  Value step = builder.create<arith::ConstantIndexOp>(loc, 1), updated = dest;
+  for (int64_t d = 0, next = 0; d < type.getRank(); next += !dropped[d], ++d) {
+    int64_t size = *getConstantIntValue(slice.getMixedSizes()[d]);
+    OpFoldResult offset = slice.getMixedOffsets()[d];
+    if (auto value = dyn_cast<Value>(offset))
+      offset = captured(value);
+    bool partOfBlock = isSplit(d) && size != loops->extents[d];
+    to.push_back(partOfBlock || size == loops->extents[d] ? zero : offset);
+    toSizes.push_back(partOfBlock ? one : builder.getIndexAttr(isSplit(d) ? type.getDimSize(d) : size));
+    if (!partOfBlock)
+      continue;
+    auto constant = [&](int64_t value) -> Value { return builder.create<arith::ConstantIndexOp>(loc, value); };
+    Value first = isa<Value>(offset) ? cast<Value>(offset) : constant(*getConstantIntValue(offset));
+    Value begin = start(d);
+    Value low = builder.create<arith::MaxSIOp>(loc, first, begin);
+    Value high =
+        builder.create<arith::MinSIOp>(loc, builder.create<arith::AddIOp>(loc, first, constant(size)),
+                                       builder.create<arith::AddIOp>(loc, begin, constant(type.getDimSize(d))));
+    nest.push_back(builder.create<scf::ForOp>(loc, low, high, step, updated));
+    builder.setInsertionPointToStart(nest.back().getBody());
+    updated = nest.back().getRegionIterArg(0);
+    to.back() = builder.create<arith::SubIOp>(loc, nest.back().getInductionVar(), begin).getResult();
+    if (dropped[d])
+      continue;
+    from[next] = builder.create<arith::SubIOp>(loc, nest.back().getInductionVar(), first).getResult();
+    fromSizes[next] = one;
+    part[next] = 1;
+  }
+  SmallVector<OpFoldResult> fromOnes(from.size(), one);
+  auto partType = RankedTensorType::get(part, type.getElementType());
+  Value row = builder.create<tensor::ExtractSliceOp>(loc, partType, source, from, fromSizes, fromOnes);
+  Value written = builder.create<tensor::InsertSliceOp>(loc, row, updated, to, toSizes, ones);
+  for (scf::ForOp loop : llvm::reverse(nest)) {
+    builder.create<scf::YieldOp>(loc, written);
+    builder.setInsertionPointAfter(loop);
+    written = loop.getResult(0);
+  }
+  return written;
 }
 
 SmallVector<Value> LocalBuilder::localise() {
@@ -309,6 +414,9 @@ SmallVector<Value> LocalBuilder::localise() {
                                                        fold(slice.getMixedStrides()))};
       })
       .Case([&](tensor::InsertSliceOp slice) -> SmallVector<Value> {
+        for (auto [d, size] : llvm::enumerate(slice.getMixedSizes()))
+          if (isSplit(d) && getConstantIntValue(size) != slice.getDestType().getDimSize(d))
+            return {hasElements(slice.getSourceType()) ? insertOwn(slice) : in(1)};
         SmallVector<OpFoldResult> sizes;
         for (auto [d, size] : llvm::enumerate(fold(slice.getMixedSizes())))
           sizes.push_back(isSplit(d) ? OpFoldResult(builder.getIndexAttr(localExtent(d))) : size);
@@ -367,6 +475,7 @@ LocalFunction LocalBuilder::build() {
     returned.push_back(local);
   }
   builder.create<func::ReturnOp>(op->getLoc(), returned);
+  lookUpInBlocks();
   result.function.setType(
       builder.getFunctionType(body->getArgumentTypes(), llvm::to_vector(ValueRange(returned).getTypes())));
   return std::move(result);

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -23,12 +24,20 @@ inline constexpr Division whole = {-1, -1};
 struct Split {
   Division loops = whole;
   bool any() const { return loops != whole; }
+  /// The axis that takes a loop of `kind`; -1: none.
+  int axisOf(const OpLoops &op, OpLoops::Kind kind) const {
+    for (int axis : {0, 1})
+      if (loops[axis] >= 0 && op.kinds[loops[axis]] == kind)
+        return axis;
+    return -1;
+  }
 };
 
 /// A tensor that the kernel reads, divided as the core holds it.
 struct KernelInput {
   mlir::Value value;
   Division held = whole;
+  bool asBytes = false; // of a weight in blocks (GeneralBlocks.h)
 };
 
 /// Whether a kernel makes the value by itself instead of reading it: fills, tensors without elements or contents,
@@ -36,7 +45,8 @@ struct KernelInput {
 bool isMadeInKernel(mlir::Value value);
 
 /// A function on local tensors for KernelInputs `inputs`, then the ranks on x and y as indices; its results are those
-/// of `op` that have elements. A result that is no tensor becomes a tensor of rank 0.
+/// of `op` that have elements. A result that is no tensor becomes a tensor of rank 0. Where a reduction that is no sum
+/// is divided, results have a first dimension of 1 more: each core's own result.
 struct LocalFunction {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp function;
@@ -67,12 +77,19 @@ private:
   /// `value`, which is whole, in the kernel.
   Value captured(Value value);
   Value made(Value value, llvm::ArrayRef<LoopDim> dims);
+  /// What only looks numbers of weights in blocks up takes them out of the bytes.
+  void lookUpInBlocks();
   void mapCaptures(mlir::Operation *op);
 
   llvm::SmallVector<Value> localise();
   llvm::SmallVector<Value> localiseGeneric();
   void readOwnBlock(mlir::linalg::GenericOp copy, const LoopCapture &capture, Division held,
                     llvm::SmallPtrSetImpl<mlir::Operation *> &ownIndices);
+  /// What a divided reduction starts from on this core.
+  Value firstOf(Value init, Value whole, mlir::Operation *combiner);
+  /// The results of a core, of all that have them.
+  Value amongCores(Value local);
+  Value insertOwn(mlir::tensor::InsertSliceOp slice);
   llvm::SmallVector<Value> clone(mlir::Operation *source);
 
   mlir::Operation *op;
@@ -85,6 +102,7 @@ private:
   mlir::IRMapping mapping;
   std::array<Value, 2> ranks;
   llvm::DenseMap<int64_t, Value> starts;
+  llvm::SmallVector<Value> arguments; // by input: what the kernel computes with
 };
 
 } // namespace weft::place

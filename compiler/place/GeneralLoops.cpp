@@ -49,16 +49,9 @@ std::optional<LoopDim> dimOf(AffineExpr expr, unsigned loops) {
   return dim;
 }
 
-/// Whether the op adds up f32 in its first output, beginning with zeros.
-bool addsFromZero(linalg::GenericOp op) {
-  if (op.getNumDpsInits() != 1 || !tensorOf(op.getDpsInits()[0]).getElementType().isF32())
-    return false;
-  auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-  if (!fill || !matchPattern(fill.value(), m_AnyZeroFloat()))
-    return false;
-  auto add = op.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  BlockArgument sum = op.getBody()->getArguments().back();
-  return add && sum.hasOneUse() && (add.getLhs() == sum || add.getRhs() == sum);
+/// Whether the op adds up f32 in its one output.
+bool addsUp(ArrayRef<Operation *> combiners) {
+  return combiners.size() == 1 && isa<arith::AddFOp>(combiners[0]) && combiners[0]->getResult(0).getType().isF32();
 }
 
 /// The tensors that the body reads with tensor.extract and not otherwise.
@@ -115,9 +108,10 @@ void findLookup(linalg::GenericOp op, OpLoops &loops) {
 std::optional<OpLoops> loopsOfGeneric(linalg::GenericOp op) {
   OpLoops loops;
   llvm::append_range(loops.extents, op.getStaticLoopRanges());
-  bool adds = addsFromZero(op);
+  SmallVector<Operation *, 1> combiners = combinersOf(op);
+  Kind reduction = addsUp(combiners) ? Kind::Sum : combiners.empty() ? Kind::Fixed : Kind::Reduction;
   for (utils::IteratorType kind : op.getIteratorTypesArray())
-    loops.kinds.push_back(kind == utils::IteratorType::parallel ? Kind::Parallel : adds ? Kind::Sum : Kind::Fixed);
+    loops.kinds.push_back(kind == utils::IteratorType::parallel ? Kind::Parallel : reduction);
   unsigned count = loops.extents.size();
   for (OpOperand &operand : op->getOpOperands()) {
     loops.operands.emplace_back();
@@ -191,9 +185,10 @@ OpLoops loopsOfInsert(tensor::InsertSliceOp op) {
   llvm::SmallBitVector dropped = op.getDroppedDims();
   for (int64_t d = 0; d < op.getDestType().getRank(); ++d) {
     loops.operands[1].push_back({d, {}});
-    bool all = getConstantIntValue(op.getMixedOffsets()[d]) == 0 && getConstantIntValue(op.getMixedStrides()[d]) == 1 &&
-               getConstantIntValue(op.getMixedSizes()[d]) == op.getDestType().getDimSize(d);
-    if (!all || dropped[d])
+    auto size = getConstantIntValue(op.getMixedSizes()[d]);
+    bool dense = size && getConstantIntValue(op.getMixedStrides()[d]) == 1;
+    bool all = dense && !dropped[d] && *size == op.getDestType().getDimSize(d);
+    if (!dense) // else a core writes what is in its block
       loops.kinds[d] = Kind::Fixed;
     if (!dropped[d])
       loops.operands[0].push_back({all ? d : -1, {}});
@@ -232,6 +227,23 @@ double OpLoops::trips() const {
   for (auto [loop, extent] : llvm::enumerate(extents))
     product *= static_cast<int64_t>(loop) == lookup ? 1.0 : static_cast<double>(extent);
   return product;
+}
+
+SmallVector<Operation *, 1> combinersOf(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || generic.getNumReductionLoops() == 0)
+    return {};
+  SmallVector<Operation *, 1> combiners;
+  for (auto [i, argument] : llvm::enumerate(generic.getRegionOutputArgs())) {
+    Operation *combiner = generic.getBody()->getTerminator()->getOperand(i).getDefiningOp();
+    bool known = combiner && combiner->getBlock() == generic.getBody() && combiner->getNumOperands() == 2 &&
+                 combiner->getNumResults() == 1 && argument.hasOneUse() && *argument.getUsers().begin() == combiner &&
+                 combiner->hasTrait<OpTrait::IsCommutative>() && arith::getNeutralElement(combiner);
+    if (!known)
+      return {};
+    combiners.push_back(combiner);
+  }
+  return combiners;
 }
 
 std::optional<OpLoops> loopsOf(Operation *op) {

@@ -23,7 +23,9 @@ struct LoopCapture {
 };
 
 struct OpLoops {
-  enum class Kind { Parallel, Sum, Fixed }; // Fixed: cannot be divided
+  /// Sum: of f32, which an all-reduce adds up. Reduction: of anything else; the cores' results are gathered and
+  /// reduced. Fixed: cannot be divided.
+  enum class Kind { Parallel, Sum, Reduction, Fixed };
   llvm::SmallVector<int64_t, 6> extents;
   llvm::SmallVector<Kind, 6> kinds;
   llvm::SmallVector<llvm::SmallVector<LoopDim, 4>, 4> operands; // of the op's operands; empty: whole, or no tensor
@@ -36,6 +38,9 @@ struct OpLoops {
   /// Times that the op's body runs, when a core does `local` of the loops.
   double trips() const;
 };
+
+/// The op of a reduction's body that takes the result so far, for each result; none: it is no such reduction.
+llvm::SmallVector<mlir::Operation *, 1> combinersOf(mlir::Operation *op);
 
 /// Nothing: there is no rule for the op.
 std::optional<OpLoops> loopsOf(mlir::Operation *op);

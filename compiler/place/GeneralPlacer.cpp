@@ -1,6 +1,7 @@
 #include "compiler/place/GeneralPlacer.h"
 
 #include "compiler/graph/GraphModule.h"
+#include "compiler/place/GeneralBlocks.h"
 #include "kernels/General.h"
 
 #include "dialects/xf/XfDialect.h"
@@ -64,16 +65,25 @@ Value GeneralPlacer::resident(Value value, Division division) {
       return form;
   Value form;
   if (auto view = storedView(value)) {
-    SmallVector<Attribute> digits;
-    for (ArrayRef<int64_t> dim : view->digits)
-      digits.push_back(builder.getDenseI64ArrayAttr(dim));
     form = builder.create<StoredOp>(gridType(tensorOf(value), division), view->name, view->base,
-                                    builder.getArrayAttr(digits));
+                                    digitsAttr(builder, *view));
   } else {
     DenseElementsAttr constant;
     matchPattern(value, m_Constant(&constant));
     form = builder.create<ConstantOp>(gridType(tensorOf(value), whole), constant);
   }
+  placed.forms.emplace_back(division, form);
+  return form;
+}
+
+Value GeneralPlacer::residentBytes(Value value, Division division) {
+  Placed &placed = bytes[value];
+  for (auto &[known, form] : placed.forms)
+    if (known == division)
+      return form;
+  const StoredBytes stored = *storedBytes(value, division, {mesh.width, mesh.height});
+  Value form = builder.create<StoredOp>(gridType(stored.type, division), stored.view.name, stored.view.base,
+                                        digitsAttr(builder, stored.view));
   placed.forms.emplace_back(division, form);
   return form;
 }
@@ -287,9 +297,53 @@ LogicalResult GeneralPlacer::placeReshape(Operation *op) {
   return success();
 }
 
-LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, Split forced) {
+/// Of a value that each core on `axis` has one of: the whole, cores x value.
+std::pair<RankedTensorType, Division> GeneralPlacer::amongCores(RankedTensorType type, Division division, int axis) {
+  SmallVector<int64_t> shape = {cores(axis)};
+  llvm::append_range(shape, type.getShape());
+  for (int64_t &dimension : division)
+    dimension = dimension < 0 ? -1 : dimension + 1;
+  division[axis] = 0;
+  return {RankedTensorType::get(shape, type.getElementType()), division};
+}
+
+/// Reduces what cores on an axis have made of their parts, beginning with what the op begins with.
+LogicalResult GeneralPlacer::reduceAmongCores(OpResult result, Value form, Division division) {
+  auto op = cast<linalg::GenericOp>(result.getOwner());
+  auto type = cast<RankedTensorType>(result.getType());
+  OpBuilder b(op); // before the op, where placement has passed
+  // Stands for the results of all cores, which are no value of the program.
+  SmallVector<int64_t> shape(cast<RankedTensorType>(form.getType()).getShape());
+  auto partsType = RankedTensorType::get(shape, type.getElementType());
+  Value parts = b.create<UnrealizedConversionCastOp>(op.getLoc(), TypeRange(partsType), ValueRange()).getResult(0);
+  values[parts].forms.emplace_back(division, form);
+  auto rank = static_cast<unsigned>(partsType.getRank());
+  SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
+  iterators[0] = utils::IteratorType::reduction;
+  AffineMap all = b.getMultiDimIdentityMap(rank);
+  Operation *combiner = combinersOf(op)[result.getResultNumber()];
+  Value before = op.getRegionOutputArgs()[result.getResultNumber()];
+  auto again = b.create<linalg::GenericOp>(
+      op.getLoc(), type, parts, op.getDpsInits()[result.getResultNumber()], ArrayRef{all, all.dropResult(0)}, iterators,
+      [&](OpBuilder &nested, Location at, ValueRange elements) {
+        IRMapping mapping;
+        for (Value operand : combiner->getOperands())
+          mapping.map(operand, elements[operand == before ? 1 : 0]);
+        nested.create<linalg::YieldOp>(at, nested.clone(*combiner, mapping)->getResult(0));
+      });
+  Split split;
+  for (int axis : {0, 1})
+    if (division[axis] > 0)
+      split.loops[axis] = division[axis];
+  if (failed(placeKernel(again, {}, split)))
+    return failure();
+  values[result] = values[again.getResult(0)];
+  return success();
+}
+
+LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optional<Split> forced) {
   std::optional<OpLoops> loops = loopsOf(op);
-  Split split = into ? forced : loops ? chooseSplit(op, *loops) : Split();
+  Split split = forced ? *forced : loops ? chooseSplit(op, *loops) : Split();
   LocalBuilder local(op, loops, split, {mesh.width, mesh.height},
                      [&](Value value, ArrayRef<LoopDim> dims) { return wanted(value, dims, split); });
   LocalFunction function = local.build();
@@ -298,13 +352,15 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, Split forced
     return failure();
   SmallVector<Value> ins, outs;
   for (const KernelInput &input : function.inputs) {
-    auto form = held(input.value, input.held);
+    auto form =
+        input.asBytes ? FailureOr<Value>(residentBytes(input.value, input.held)) : held(input.value, input.held);
     if (failed(form))
       return failure();
     ins.push_back(*form);
   }
   SmallVector<Division> divisions;
   SmallVector<Value> results;
+  const int reduced = loops ? split.axisOf(*loops, OpLoops::Kind::Reduction) : -1;
   for (auto [i, result] : llvm::enumerate(op->getResults())) {
     RankedTensorType type = boxed(result);
     if (type.getNumElements() == 0)
@@ -317,12 +373,14 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, Split forced
         continue;
       if (loops->kinds[loop] == OpLoops::Kind::Sum)
         partial = axis == 0 ? Axis::X : Axis::Y;
-      else
+      else if (loops->kinds[loop] == OpLoops::Kind::Parallel)
         division[axis] = llvm::find(loops->results[i], loop) - loops->results[i].begin();
     }
     results.push_back(result);
     divisions.push_back(division);
-    outs.push_back(into ? into : Value(builder.create<EmptyOp>(gridType(type, division, partial))));
+    if (reduced >= 0)
+      std::tie(type, divisions.back()) = amongCores(type, division, reduced);
+    outs.push_back(into ? into : Value(builder.create<EmptyOp>(gridType(type, divisions.back(), partial))));
   }
   if (kernel->scratchBytes)
     outs.push_back(
@@ -334,6 +392,11 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, Split forced
   for (auto [i, result] : llvm::enumerate(results)) {
     auto type = cast<RankedTensorType>(made[i].getType());
     Value form = made[i];
+    if (reduced >= 0) {
+      if (failed(reduceAmongCores(cast<OpResult>(result), form, divisions[i])))
+        return failure();
+      continue;
+    }
     if (Axis partial = layoutOf(type).getPartial(); partial != Axis::None) {
       int64_t line = partial == Axis::X ? mesh.width : mesh.height;
       Reduction how = chooseReduction(options.costs, line, ceilDiv(localBytes(type), 4), options.prefillTreeLevels);
@@ -342,7 +405,7 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, Split forced
     }
     values[result].forms.emplace_back(divisions[i], form);
   }
-  if (into) // moves nothing of the model
+  if (forced) // is no op of the model
     return success();
   std::string how = !loops        ? "no rule divides this op"
                     : split.any() ? describe(*loops, split)
@@ -403,6 +466,9 @@ LogicalResult GeneralPlacer::place(func::FuncOp source, func::FuncOp target) {
   double weightBytes = 0;
   source.walk([&](xf::ParamOp param) {
     auto type = cast<RankedTensorType>(param.getType());
+    auto stored = storedBytes(param, whole, {1, 1});
+    if (stored)
+      type = stored->type;
     weightBytes += static_cast<double>(type.getNumElements() * elementBytes(type.getElementType()));
   });
   if (options.sramBytes)

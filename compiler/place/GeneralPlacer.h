@@ -42,6 +42,8 @@ private:
   mlir::FailureOr<Value> held(Value value, Division division);
   Value gathered(Value value, mlir::RankedTensorType type, Division from, int axis);
   Value resident(Value value, Division division);
+  /// A weight that is in blocks, as their bytes.
+  Value residentBytes(Value value, Division division);
   bool isResident(Value value) const;
   mlir::RankedTensorType boxed(Value value);
 
@@ -54,8 +56,11 @@ private:
   mlir::LogicalResult storeState(Value value, Value state);
   mlir::LogicalResult placeOp(mlir::Operation *op);
   mlir::LogicalResult placeReshape(mlir::Operation *op);
-  /// `into`: where the one result goes instead of a new buffer; the op is split as that is.
-  mlir::LogicalResult placeKernel(mlir::Operation *op, Value into = {}, Split forced = {});
+  /// `into`: where the one result goes instead of a new buffer. `forced`: how the op, which is none of the model's, is
+  /// split.
+  mlir::LogicalResult placeKernel(mlir::Operation *op, Value into = {}, std::optional<Split> forced = {});
+  std::pair<mlir::RankedTensorType, Division> amongCores(mlir::RankedTensorType type, Division division, int axis);
+  mlir::LogicalResult reduceAmongCores(mlir::OpResult result, Value form, Division division);
   mlir::LogicalResult placeOutput(Value value, mlir::StringRef name, mlir::StringRef dtype);
   llvm::SmallVector<Value> call(const kernels::TileKernel &kernel, mlir::ValueRange ins, mlir::ValueRange outs,
                                 llvm::ArrayRef<mlir::Attribute> scalars);
@@ -75,8 +80,8 @@ private:
   const Mesh mesh;
   const PlaceOptions options;
   GeneralReport &report;
-  llvm::DenseMap<Value, Placed> values;
-  double weightPressure = 0; // bytes of all weights over those of a core
+  llvm::DenseMap<Value, Placed> values, bytes; // bytes: of weights in blocks
+  double weightPressure = 0;                   // bytes of all weights over those of a core
 };
 
 } // namespace weft::place

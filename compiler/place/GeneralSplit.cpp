@@ -1,4 +1,5 @@
 // Which loops of an op the axes take: the split with the least predicted cost.
+#include "compiler/place/GeneralBlocks.h"
 #include "compiler/place/GeneralPlacer.h"
 
 using namespace mlir;
@@ -66,6 +67,8 @@ double GeneralPlacer::cost(Operation *op, const OpLoops &loops, const Split &spl
     if (!type || isMadeInKernel(value))
       continue;
     Division held = wanted(value, dims, split);
+    if (auto stored = storedBytes(value, held, size))
+      type = stored->type;
     double bytes = bytesOf(type, held, size);
     if (isResident(value)) {
       cycles += bytes * std::clamp(weightPressure, 0.05, 16.0);
@@ -91,9 +94,12 @@ double GeneralPlacer::cost(Operation *op, const OpLoops &loops, const Split &spl
         division[axis] = llvm::find(loops.results[i], loop) - loops.results[i].begin();
     double bytes = bytesOf(type, division, size);
     cycles += memory(bytes);
-    for (int axis : {0, 1})
-      if (int64_t loop = split.loops[axis]; loop >= 0 && loops.kinds[loop] == OpLoops::Kind::Sum)
-        cycles += bytes / 2 + cyclesPerStep * static_cast<double>(size[axis]);
+    if (int axis = split.axisOf(loops, OpLoops::Kind::Sum); axis >= 0)
+      cycles += bytes / 2 + cyclesPerStep * static_cast<double>(size[axis]);
+    if (int axis = split.axisOf(loops, OpLoops::Kind::Reduction); axis >= 0) {
+      auto cores = static_cast<double>(size[axis]); // their results go round a ring and are reduced
+      cycles += cores * (bytes / 4 + 2 * cyclesPerStep) + memory(bytes * cores);
+    }
   }
   return cycles;
 }
@@ -109,8 +115,9 @@ Split GeneralPlacer::chooseSplit(Operation *op, const OpLoops &loops) {
     for (int64_t y = -1; y < count; ++y) {
       if ((x >= 0 && x == y) || !takes(0, x) || !takes(1, y))
         continue;
-      bool sums = x >= 0 && y >= 0 && loops.kinds[x] == OpLoops::Kind::Sum && loops.kinds[y] == OpLoops::Kind::Sum;
-      if (sums) // a value is partial along one axis
+      bool reduces =
+          x >= 0 && y >= 0 && loops.kinds[x] != OpLoops::Kind::Parallel && loops.kinds[y] != OpLoops::Kind::Parallel;
+      if (reduces) // a value is partial along one axis
         continue;
       Split split{{x, y}};
       if (double cycles = cost(op, loops, split); cycles < least) {
@@ -127,10 +134,12 @@ std::string GeneralPlacer::describe(const OpLoops &loops, const Split &split) co
     int64_t loop = split.loops[axis];
     if (loop < 0)
       continue;
-    bool sum = loops.kinds[loop] == OpLoops::Kind::Sum;
+    bool sum = loops.kinds[loop] != OpLoops::Kind::Parallel;
     auto dim = llvm::find(loops.results[0], loop) - loops.results[0].begin();
     text += (text.empty() ? "" : ", ") + std::string(axis == 0 ? "x: " : "y: ") +
-            (sum ? "sum over " : "dimension " + std::to_string(dim) + " of ") + std::to_string(loops.extents[loop]);
+            (sum ? loops.kinds[loop] == OpLoops::Kind::Sum ? "sum over " : "reduction over "
+                 : "dimension " + std::to_string(dim) + " of ") +
+            std::to_string(loops.extents[loop]);
   }
   return text;
 }

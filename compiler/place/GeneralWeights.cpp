@@ -1,7 +1,5 @@
 #include "compiler/place/GeneralWeights.h"
 
-#include "dialects/xf/XfDialect.h"
-
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -122,6 +120,14 @@ std::optional<StoredView> expanded(const StoredView &view, tensor::ExpandShapeOp
 }
 
 } // namespace
+
+xf::ParamOp storedParam(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (
+      isa_and_nonnull<tensor::ExtractSliceOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp, linalg::TransposeOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return dyn_cast_or_null<xf::ParamOp>(op);
+}
 
 std::optional<StoredView> storedView(Value value) {
   Operation *op = value.getDefiningOp();

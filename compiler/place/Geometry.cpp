@@ -91,14 +91,32 @@ int64_t HeadLayout::dimension(int64_t x, int64_t c) const {
   return index < 0 ? -1 : c % 2 ? second(index) : first(index);
 }
 
+int64_t HeadLayout::valueDimension(int64_t x, int64_t c) const {
+  int64_t index = x % coresPerHead * width + c;
+  return index < headDim ? index : -1;
+}
+
+/// Of `dim` of the query head that local column c belongs to.
+static int64_t indexOfQuery(const HeadLayout &heads, int64_t x, int64_t c, int64_t dim) {
+  int64_t local = c / heads.width, head = heads.kvHead(x, local / heads.group);
+  return head < 0 || dim < 0 ? -1 : (head * heads.group + local % heads.group) * heads.headDim + dim;
+}
+
 int64_t HeadLayout::queryIndex(int64_t x, int64_t c) const {
-  int64_t local = c / width;
-  int64_t head = kvHead(x, local / group), dim = dimension(x, c % width);
-  return head < 0 || dim < 0 ? -1 : (head * group + local % group) * headDim + dim;
+  return indexOfQuery(*this, x, c, dimension(x, c % width));
+}
+
+int64_t HeadLayout::outputIndex(int64_t x, int64_t c) const {
+  return indexOfQuery(*this, x, c, valueDimension(x, c % width));
 }
 
 int64_t HeadLayout::keyIndex(int64_t x, int64_t c) const {
   int64_t head = kvHead(x, c / width), dim = dimension(x, c % width);
+  return head < 0 || dim < 0 ? -1 : head * headDim + dim;
+}
+
+int64_t HeadLayout::valueIndex(int64_t x, int64_t c) const {
+  int64_t head = kvHead(x, c / width), dim = valueDimension(x, c % width);
   return head < 0 || dim < 0 ? -1 : head * headDim + dim;
 }
 
@@ -134,7 +152,7 @@ int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, in
   int64_t block = rankY * mesh.blocksY + i / width;
   int64_t core = mesh.coreOfRankX[block / mesh.blocksX];
   int64_t column = block % mesh.blocksX * width + i % width;
-  return column < heads.headsOnCore() * heads.width ? heads.queryIndex(core, column) : -1;
+  return column < heads.headsOnCore() * heads.width ? heads.outputIndex(core, column) : -1;
 }
 
 } // namespace weft::place

@@ -69,10 +69,16 @@ struct HeadLayout : HeadShape {
   int64_t pair(int64_t x, int64_t i) const;
   /// The dimension within its head of local column c (0 <= c < width) on core x; -1: padding.
   int64_t dimension(int64_t x, int64_t c) const;
+  /// The same for a column of values. These never turn, so that a core's part of them is one run of a head.
+  int64_t valueDimension(int64_t x, int64_t c) const;
   /// Index in the query projection's output of local query column c (0 <= c < headsOnCore()*width); -1: padding.
   int64_t queryIndex(int64_t x, int64_t c) const;
-  /// Index in the key or value projection's output of local column c (0 <= c < headsPerCore*width); -1: padding.
+  /// Index in the key projection's output of local column c (0 <= c < headsPerCore*width); -1: padding.
   int64_t keyIndex(int64_t x, int64_t c) const;
+  /// The same in the value projection's.
+  int64_t valueIndex(int64_t x, int64_t c) const;
+  /// Index in attention's output of local column c (0 <= c < headsOnCore()*width); -1: padding.
+  int64_t outputIndex(int64_t x, int64_t c) const;
 };
 
 /// Element of the whole dimension that local element i of a block-divided dimension is on the core of rank `rank`; -1:

@@ -325,7 +325,7 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
       case grid::WeightOrder::SideBySide:
         return indexOf(partShard, type.getShape().back() / parts, heads, x, y, c);
       case grid::WeightOrder::Qkv:
-        return part == 0 ? heads.queryIndex(x, c) : heads.keyIndex(x, c);
+        return part == 0 ? heads.queryIndex(x, c) : part == 1 ? heads.keyIndex(x, c) : heads.valueIndex(x, c);
       case grid::WeightOrder::Query:
         return heads.queryIndex(x, c);
       case grid::WeightOrder::Key:

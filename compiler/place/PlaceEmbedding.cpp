@@ -1,5 +1,7 @@
 // What tokens look up: rows of the vocabulary and of learned positions, both spread over the rows of cores.
+#include "compiler/place/GeneralBlocks.h"
 #include "compiler/place/Placer.h"
+#include "kernels/BlockNumber.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -32,6 +34,18 @@ FailureOr<Value> Placer::tableOnY(Value table, int64_t first, int64_t rows, Oper
   return weight({*stored}, WeightOrder::Single, placedType, false);
 }
 
+/// The table as the file's blocks: each core has whole ones of its columns, and the last ranks' parts overlap. Nothing
+/// where they do not go with the columns.
+static std::optional<StoredBytes> tableBytes(Value table, ShardAttr columns, const Mesh &mesh, bool convert) {
+  auto type = cast<RankedTensorType>(table.getType());
+  std::optional<StoredBytes> stored = convert ? std::nullopt : storedBytes(table, whole, {1, 1});
+  if (!stored || stored->dim != 1 || plainLocal(type.getDimSize(0), mesh.height) > type.getDimSize(0))
+    return std::nullopt;
+  const bool fits = columns.getLocal() % factsOf(stored->format).weights == 0 &&
+                    columns.getLocal() * mesh.width == type.getDimSize(1);
+  return fits ? stored : std::nullopt;
+}
+
 Value Placer::aroundRing(Value start, llvm::function_ref<Value(Value block)> visit) {
   Value lower = builder.create<arith::ConstantIndexOp>(0), upper = builder.create<arith::ConstantIndexOp>(mesh.height),
         one = builder.create<arith::ConstantIndexOp>(1);
@@ -47,7 +61,18 @@ LogicalResult Placer::placeEmbedding(xf::EmbeddingOp op) {
   auto stored = cast<RankedTensorType>(op.getTable().getType());
   int64_t vocabulary = stored.getDimSize(0), columns = stored.getDimSize(1);
   auto columnShard = contractionX(columns);
-  auto table = tableOnY(op.getTable(), 0, vocabulary, op);
+  const std::optional<StoredBytes> inBlocks = tableBytes(op.getTable(), columnShard, mesh, bool(options.weightType));
+  const int64_t tableRows = plainLocal(vocabulary, mesh.height);
+  FailureOr<Value> table;
+  if (inBlocks) {
+    auto type = tensor(inBlocks->type.getShape(), builder.getI8Type(),
+                       {shard(Axis::Y, ShardKind::Overlap, tableRows),
+                        shard(Axis::X, ShardKind::Overlap, inBlocks->type.getDimSize(1) / mesh.width)});
+    table = Value(
+        builder.create<StoredOp>(type, inBlocks->view.name, inBlocks->view.base, digitsAttr(builder, inBlocks->view)));
+  } else {
+    table = tableOnY(op.getTable(), 0, vocabulary, op);
+  }
   if (failed(table))
     return failure();
   // Learned positions that are added at once are looked up on the same way.
@@ -65,7 +90,9 @@ LogicalResult Placer::placeEmbedding(xf::EmbeddingOp op) {
   Value result = added ? added.getResult() : op.getResult();
   Attribute rankY = scalar(ScalarKind::RankY);
   if (!isSequence(op.getResult())) {
-    auto kernel = kernels::buildEmbedOne(module, localOf(*table), columnShard.getLocal(), elementOf(*table));
+    auto kernel = inBlocks
+                      ? kernels::buildEmbedOne(module, tableRows, columnShard.getLocal(), inBlocks->format, vocabulary)
+                      : kernels::buildEmbedOne(module, tableRows, columnShard.getLocal(), elementOf(*table));
     Value row = empty(activation(false, columns, columnShard, Axis::Y));
     row = call(kernel, {launch, *table}, {row}, {0, 1, 2}, {rankY})[0];
     if (positions) {
@@ -79,8 +106,10 @@ LogicalResult Placer::placeEmbedding(xf::EmbeddingOp op) {
   // vocabulary entries that each rank owns.
   auto type = activation(true, columns, columnShard);
   auto zero = kernels::buildZero(module, rowCapacity, columnShard.getLocal());
-  auto kernel = kernels::buildEmbedBlock(module, rowCapacity, options.maxSeq, localOf(*table), columnShard.getLocal(),
-                                         elementOf(*table), mesh.height);
+  auto kernel = inBlocks ? kernels::buildEmbedBlock(module, rowCapacity, options.maxSeq, tableRows,
+                                                    columnShard.getLocal(), inBlocks->format, vocabulary, mesh.height)
+                         : kernels::buildEmbedBlock(module, rowCapacity, options.maxSeq, tableRows,
+                                                    columnShard.getLocal(), elementOf(*table), mesh.height);
   Value start = call(zero, {}, {empty(type)}, {0}, {rows(true)})[0];
   SmallVector<Attribute> scalars = {rows(true), rankY, scalar(ScalarKind::Loop, 0)};
   values[result] = aroundRing(start, [&](Value block) {

@@ -41,15 +41,6 @@ static bool isByRowsAndColumns(const StoredView &view, int64_t columns) {
   return along.size() == 2 && ((across[0] && along[1]) || (along[0] && across[1]));
 }
 
-/// The parameter that `value` is a view of; null if it is more than that.
-static xf::ParamOp paramOf(Value value) {
-  Operation *op = value.getDefiningOp();
-  while (
-      isa_and_nonnull<tensor::ExtractSliceOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp, linalg::TransposeOp>(op))
-    op = op->getOperand(0).getDefiningOp();
-  return dyn_cast_or_null<xf::ParamOp>(op);
-}
-
 FailureOr<WeightPart> Placer::part(Value value, Operation *user) {
   auto type = cast<RankedTensorType>(value.getType());
   if (auto param = value.getDefiningOp<xf::ParamOp>(); param && type.getRank() <= 2)
@@ -57,7 +48,7 @@ FailureOr<WeightPart> Placer::part(Value value, Operation *user) {
   std::optional<StoredView> view = storedView(value);
   if (!view)
     return user->emitOpError("needs its weight to be a parameter of the model");
-  xf::ParamOp param = paramOf(value);
+  xf::ParamOp param = storedParam(value);
   int64_t columns = cast<RankedTensorType>(param.getType()).getShape().back();
   if (!isByRowsAndColumns(*view, columns))
     return user->emitOpError("needs its weight to be rows and columns of '") << view->name << "'";
@@ -107,7 +98,7 @@ static bool isWholeRows(Value value, xf::ParamOp param) {
 Type Placer::productElement(ArrayRef<Value> parts, ShardAttr rows, int64_t columns, const HeadLayout *heads) const {
   std::optional<runtime::BlockShape> shape;
   for (Value part : parts) {
-    xf::ParamOp param = paramOf(part);
+    xf::ParamOp param = storedParam(part);
     auto format = param && param.getStored() && !options.weightType && isWholeRows(part, param)
                       ? runtime::blockFormatNamed(param.getStored()->str())
                       : std::nullopt;

@@ -1,5 +1,6 @@
 // What a mixture of experts means, in linalg: every expert for every row, weighted by 0 where it was not chosen.
 #include "dialects/xf/XfEmit.h"
+#include "dialects/xf/XfRouting.h"
 
 using namespace mlir;
 using namespace weft::xf;
@@ -96,9 +97,11 @@ struct Router {
                                       -std::numeric_limits<double>::infinity()));
   }
 
-  /// rows × experts: the weight of each, 0 for those not chosen.
-  Value weights(MoeOp op) {
-    Value found = scores(op.getScoring(), e.linear(op.getX(), op.getRouter())), choice = found;
+  Value scores(MoeOp op) { return scores(op.getScoring(), e.linear(op.getX(), op.getRouter())); }
+
+  /// rows × experts: how many are better than each.
+  Value ranks(MoeOp op, Value found) {
+    Value choice = found;
     if (op.getBias()) {
       AffineMap all = e.map(2, {e.dim(0), e.dim(1)}), column = e.map(2, {e.dim(1)});
       choice = e.generic({found, op.getBias()}, e.empty({rows, e.size(found, 1)}), {all, column, all}, {},
@@ -106,8 +109,13 @@ struct Router {
     }
     if (op.getGroups() != 1)
       choice = limitToGroups(choice, op);
-    Value ranked = e.collapseColumns(ranks(inSets(choice, 1)));
-    Value chosen = keepBest(found, ranked, static_cast<int64_t>(op.getTopK()), 0.0);
+    return e.collapseColumns(ranks(inSets(choice, 1)));
+  }
+
+  /// rows × experts: the weight of each, 0 for those not chosen.
+  Value weights(MoeOp op) {
+    Value found = scores(op);
+    Value chosen = keepBest(found, ranks(op, found), static_cast<int64_t>(op.getTopK()), 0.0);
     if (op.getNormalize()) {
       Value epsilon = e.f32(op.getNormalizeEpsilon() ? op.getNormalizeEpsilon()->convertToDouble() : 0.0);
       chosen =
@@ -122,6 +130,14 @@ struct Router {
 };
 
 } // namespace
+
+Value weft::xf::chosenExperts(MoeOp op, OpBuilder &builder) {
+  Emit e{builder, op.getLoc()};
+  Router router{e, e.size(op.getX(), 0)};
+  Value found = router.scores(op);
+  Value ones = e.filled({router.rows, e.size(found, 1)}, 1.0);
+  return router.keepBest(ones, router.ranks(op, found), static_cast<int64_t>(op.getTopK()), 0.0);
+}
 
 Decomposed MoeOp::decomposeOperation(OpBuilder &builder) {
   Emit e{builder, getLoc()};

@@ -81,13 +81,11 @@ Result<std::unique_ptr<Package>> parsePackage(std::span<const std::byte> bytes, 
   if (aligned.size() < 8 || aligned.size() > FLATBUFFERS_MAX_BUFFER_SIZE || !pkg::VerifyPackageBuffer(verifier))
     return userError(malformed + "the payload is not a FlatBuffer of Weft's package schema; compile the model again");
   const pkg::Package *root = pkg::GetPackage(data);
-  if (unpackedBytes(*root, aligned.size()) > aligned.size())
+  const UnpackedSize size = unpackedSize(*root, aligned.size());
+  if (size.bytes > aligned.size())
     return userError(malformed + "parts of it are shared, which no Weft compiler writes; compile the model again");
-  // The verifier of FlatBuffers 2.0 checks where a vector begins, not where its 8-byte elements lie.
-  if (const auto *weights = root->weights())
-    for (const pkg::Weight *weight : *weights)
-      if (weight->shape() && reinterpret_cast<uintptr_t>(weight->shape()->Data()) % alignof(uint64_t) != 0)
-        return userError(malformed + "a weight's shape is not aligned");
+  if (!size.aligned)
+    return userError(malformed + "the elements of a vector are not aligned; compile the model again");
   std::unique_ptr<Package> package(root->UnPack());
   if (Result<void> checked = checkPackage(*package); !checked)
     return userError(fmt::format("{}{}; compile the model again", malformed, checked.error().message));

@@ -3,19 +3,22 @@
 namespace weft::runtime {
 namespace {
 
-struct Counter {
-  uint64_t bytes = 0;
+struct Counter : UnpackedSize {
   uint64_t limit;
+
+  explicit Counter(uint64_t limit) : limit(limit) {}
 
   bool full() const { return bytes > limit; }
 
   void operator()(const flatbuffers::String *text) { bytes += text ? text->size() : 0; }
 
-  template <typename T> void operator()(const flatbuffers::Vector<T> *values) {
-    bytes += values ? uint64_t(values->size()) * sizeof(T) : 0;
-  }
-  template <typename T> void operator()(const flatbuffers::Vector<const T *> *structs) {
-    bytes += structs ? uint64_t(structs->size()) * sizeof(T) : 0;
+  template <typename T> void operator()(const flatbuffers::Vector<T> *values) { elements<T>(values); }
+  template <typename T> void operator()(const flatbuffers::Vector<const T *> *structs) { elements<T>(structs); }
+  template <typename T, typename Vector> void elements(const Vector *values) {
+    if (!values)
+      return;
+    bytes += uint64_t(values->size()) * sizeof(T);
+    aligned &= reinterpret_cast<uintptr_t>(values->Data()) % alignof(T) == 0;
   }
   /// A vector of tables: each is counted by the overload of `table` for its type.
   template <typename T> void operator()(const flatbuffers::Vector<flatbuffers::Offset<T>> *tables) {
@@ -35,7 +38,7 @@ struct Counter {
   void table(const pkg::Instr &t) { (*this)(t.operands()), (*this)(t.scalars()); }
   void table(const pkg::Task &t) { (*this)(t.instrs()); }
   void table(const pkg::Buffer &t) { (*this)(t.name()); }
-  void table(const pkg::HostTensor &t) { (*this)(t.dtype()), (*this)(t.shape()); }
+  void table(const pkg::HostTensor &t) { (*this)(t.dtype()), (*this)(t.shape()), (*this)(t.fixed()); }
   void table(const pkg::HostInput &t) {
     (*this)(t.name());
     if (t.tensor())
@@ -75,8 +78,8 @@ struct Counter {
 
 } // namespace
 
-uint64_t unpackedBytes(const pkg::Package &package, uint64_t limit) {
-  Counter count{.limit = limit};
+UnpackedSize unpackedSize(const pkg::Package &package, uint64_t limit) {
+  Counter count(limit);
   count(package.producer());
   count(package.hardware_name());
   count(package.hardware_yaml());
@@ -90,7 +93,7 @@ uint64_t unpackedBytes(const pkg::Package &package, uint64_t limit) {
   count(package.constants());
   count(package.kernels());
   count(package.objects());
-  return count.bytes;
+  return count;
 }
 
 } // namespace weft::runtime

@@ -24,8 +24,8 @@ void RandomMaker::transposed() {
 }
 
 void RandomMaker::broadcast() {
-  RandomValue a = some([](const RandomValue &v) { return v.shape.size() < 3 && countOf(v.shape) < 200; }, {extent()},
-                       anyElement());
+  RandomValue a =
+      some([](const RandomValue &v) { return v.shape.size() < 3 && countOf(v.shape) < 200; }, {extent()}, anyElement());
   const int64_t at = pick(static_cast<int64_t>(a.shape.size()) + 1);
   Shape shape = a.shape;
   shape.insert(shape.begin() + at, extent());
@@ -80,9 +80,9 @@ void RandomMaker::sliced() {
     if (extent > 0 && chance(2))
       size = 0;
     const int64_t places = extent - std::max<int64_t>((size - 1) * stride, 0);
-    offsets.push_back(extent == 0 || places < 1       ? "0"
+    offsets.push_back(extent == 0 || places < 1                ? "0"
                       : dynamic && size < extent && chance(60) ? position(places)
-                                                      : std::to_string(pick(places)));
+                                                               : std::to_string(pick(places)));
     sizes.push_back(size);
     strides.push_back(std::to_string(stride));
     if (!(reduces && size == 1))
@@ -99,14 +99,17 @@ void RandomMaker::inserted() {
   std::vector<std::string> offsets;
   for (int64_t extent : a.shape) {
     const int64_t size = extent == 0 ? 0 : chance(50) ? extent : 1 + pick(extent);
-    offsets.push_back(extent == 0 ? "0" : chance(50) ? position(extent - size + 1) : std::to_string(pick(extent - size + 1)));
+    offsets.push_back(extent == 0  ? "0"
+                      : chance(50) ? position(extent - size + 1)
+                                   : std::to_string(pick(extent - size + 1)));
     sizes.push_back(size);
   }
   RandomValue part = like(sizes, a.element);
   std::vector<std::string> strides(sizes.size(), "1");
   RandomValue out = result(a.shape, a.element, std::max(a.bound, part.bound), std::max(a.error, part.error));
   line(fmt::format("{} = tensor.insert_slice {} into {}[{}] [{}] [{}] : {} into {}", out.name, part.name, a.name,
-                   fmt::join(offsets, ", "), fmt::join(sizes, ", "), fmt::join(strides, ", "), typeOf(part), typeOf(a)));
+                   fmt::join(offsets, ", "), fmt::join(sizes, ", "), fmt::join(strides, ", "), typeOf(part),
+                   typeOf(a)));
 }
 
 void RandomMaker::padded() {
@@ -123,7 +126,8 @@ void RandomMaker::padded() {
   std::string value = scalar(a.element, 1);
   const bool byIndex = a.element == "i64" && chance(50);
   RandomValue out = result(shape, a.element, std::max(a.bound, byIndex ? 30.0 : 1.0), a.error);
-  line(fmt::format("{} = tensor.pad {} low[{}] high[{}] {{", out.name, a.name, fmt::join(low, ", "), fmt::join(high, ", ")));
+  line(fmt::format("{} = tensor.pad {} low[{}] high[{}] {{", out.name, a.name, fmt::join(low, ", "),
+                   fmt::join(high, ", ")));
   line(fmt::format("^bb0({}):", fmt::join(indices, ", ")));
   if (byIndex)
     line("  %y = arith.index_cast %i0 : index to i64");
@@ -199,7 +203,8 @@ void RandomMaker::scattered() {
     return text + fmt::format("] [{}] [{}]", fmt::join(row, ", "), fmt::join(ones, ", "));
   };
   std::string low = index(0), high = index(count), step = index(1);
-  RandomValue out = result(into.shape, into.element, std::max(into.bound, updates.bound), std::max(into.error, updates.error));
+  RandomValue out =
+      result(into.shape, into.element, std::max(into.bound, updates.bound), std::max(into.error, updates.error));
   line(fmt::format("{} = scf.for %i = {} to {} step {} iter_args(%t = {}) -> {} {{", out.name, low, high, step,
                    into.name, typeOf(into)));
   line(fmt::format("  %u = tensor.extract_slice {}{} : {} to {}", updates.name, at("%i"), typeOf(updates),
@@ -229,8 +234,8 @@ void RandomMaker::generated() {
     line(fmt::format("^bb0({}: index):", fmt::join(names, ": index, ")));
   } else {
     line(fmt::format("{} = linalg.generic {{indexing_maps = [{}], iterator_types = [{}]}} outs({} : {}) {{", out.name,
-                     identityMap(shape.size()),
-                     fmt::join(std::vector<std::string>(shape.size(), "\"parallel\""), ", "), into, typeOf(out)));
+                     identityMap(shape.size()), fmt::join(std::vector<std::string>(shape.size(), "\"parallel\""), ", "),
+                     into, typeOf(out)));
     line(fmt::format("^bb0(%o: {}):", element));
     for (size_t d = 0; d < shape.size(); ++d)
       line(fmt::format("  %i{} = linalg.index {} : index", d, d));
@@ -271,7 +276,8 @@ void RandomMaker::repeated() {
     line(fmt::format("  %m = arith.mulf %s, %h : {}", type));
     sum = "%m";
   }
-  line(two ? fmt::format("  scf.yield %u, {} : {}, {}", sum, type, type) : fmt::format("  scf.yield {} : {}", sum, type));
+  line(two ? fmt::format("  scf.yield %u, {} : {}, {}", sum, type, type)
+           : fmt::format("  scf.yield {} : {}", sum, type));
   line("}");
 }
 
@@ -312,8 +318,9 @@ void RandomMaker::branched() {
 
 /// Each row is the sum of all before it.
 void RandomMaker::accumulated() {
-  RandomValue a = some([](const RandomValue &v) { return v.shape.size() == 2 && v.element != "i1" && countOf(v.shape) > 0; },
-                       {extent(), extent()}, oneOf<std::string>({"f32", "i64", "f64"}));
+  RandomValue a =
+      some([](const RandomValue &v) { return v.shape.size() == 2 && v.element != "i1" && countOf(v.shape) > 0; },
+           {extent(), extent()}, oneOf<std::string>({"f32", "i64", "f64"}));
   a = within(a, 20.0 / double(a.shape[0]));
   const double bound = double(a.shape[0]) * std::max(a.bound, 1e-3), unit = unitOf(a.element);
   const double error = a.error > 0 ? double(a.shape[0]) * (a.error + unit * bound) : 0;

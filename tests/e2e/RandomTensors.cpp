@@ -55,8 +55,8 @@ Shape RandomMaker::anyShape(size_t rank) {
 RandomValue RandomMaker::input(const Shape &shape, const std::string &element, double bound) {
   RandomValue value{"%in" + std::to_string(parameters.size()), element, shape, isFloat(element) ? bound : 8, 0};
   std::string dtype = element == "i1" ? "bool" : (isFloat(element) ? "float" : "int") + element.substr(1);
-  parameters.push_back(
-      fmt::format("{}: {} {{xf.name = \"{}\", xf.dtype = \"{}\"}}", value.name, typeOf(value), value.name.substr(1), dtype));
+  parameters.push_back(fmt::format("{}: {} {{xf.name = \"{}\", xf.dtype = \"{}\"}}", value.name, typeOf(value),
+                                   value.name.substr(1), dtype));
   values.push_back(value);
   values.back().used = true; // need not be a result
   return value;
@@ -80,7 +80,8 @@ RandomValue RandomMaker::any(size_t rank) {
 }
 
 RandomValue RandomMaker::like(const Shape &shape, const std::string &element) {
-  return some([&](const RandomValue &value) { return value.shape == shape && value.element == element; }, shape, element);
+  return some([&](const RandomValue &value) { return value.shape == shape && value.element == element; }, shape,
+              element);
 }
 
 RandomValue RandomMaker::within(RandomValue value, double most) {
@@ -110,9 +111,9 @@ RandomValue RandomMaker::result(const Shape &shape, const std::string &element, 
 
 std::string RandomMaker::scalar(const std::string &element, double value) {
   std::string name = fresh();
-  line(element == "i1"      ? fmt::format("{} = arith.constant {}", name, value != 0)
-       : isFloat(element)   ? fmt::format("{} = arith.constant {:e} : {}", name, value, element)
-                            : fmt::format("{} = arith.constant {} : {}", name, int64_t(value), element));
+  line(element == "i1"    ? fmt::format("{} = arith.constant {}", name, value != 0)
+       : isFloat(element) ? fmt::format("{} = arith.constant {:e} : {}", name, value, element)
+                          : fmt::format("{} = arith.constant {} : {}", name, int64_t(value), element));
   return name;
 }
 
@@ -182,13 +183,13 @@ void RandomMaker::elementwise(const RandomValue &out, const std::vector<RandomVa
 RandomProgram RandomMaker::make(int ops) {
   using Op = void (RandomMaker::*)();
   static constexpr Op all[] = {
-      &RandomMaker::binary,       &RandomMaker::binary,        &RandomMaker::unary,       &RandomMaker::compared,
-      &RandomMaker::selected,     &RandomMaker::converted,     &RandomMaker::reduced,     &RandomMaker::reduced,
-      &RandomMaker::reduced,      &RandomMaker::firstLargest,  &RandomMaker::product,     &RandomMaker::product,
-      &RandomMaker::convolution,  &RandomMaker::pooled,        &RandomMaker::softmax,     &RandomMaker::transposed,
-      &RandomMaker::broadcast,    &RandomMaker::reshaped,      &RandomMaker::reshaped,    &RandomMaker::sliced,
-      &RandomMaker::sliced,       &RandomMaker::inserted,      &RandomMaker::padded,      &RandomMaker::concatenated,
-      &RandomMaker::gathered,     &RandomMaker::scattered,     &RandomMaker::generated,   &RandomMaker::repeated,
+      &RandomMaker::binary,        &RandomMaker::binary,       &RandomMaker::unary,      &RandomMaker::compared,
+      &RandomMaker::selected,      &RandomMaker::converted,    &RandomMaker::reduced,    &RandomMaker::reduced,
+      &RandomMaker::reduced,       &RandomMaker::firstLargest, &RandomMaker::product,    &RandomMaker::product,
+      &RandomMaker::convolution,   &RandomMaker::pooled,       &RandomMaker::softmax,    &RandomMaker::transposed,
+      &RandomMaker::broadcast,     &RandomMaker::reshaped,     &RandomMaker::reshaped,   &RandomMaker::sliced,
+      &RandomMaker::sliced,        &RandomMaker::inserted,     &RandomMaker::padded,     &RandomMaker::concatenated,
+      &RandomMaker::gathered,      &RandomMaker::scattered,    &RandomMaker::generated,  &RandomMaker::repeated,
       &RandomMaker::repeatedWhile, &RandomMaker::branched,     &RandomMaker::accumulated};
   for (int i = 0; i < ops; ++i)
     (this->*all[pick(std::size(all))])();
@@ -199,12 +200,13 @@ RandomProgram RandomMaker::make(int ops) {
       program.results.push_back(value);
       names.push_back(value.name);
       types.push_back(typeOf(value));
-      std::string dtype = value.element == "i1" ? "bool" : (isFloat(value.element) ? "float" : "int") + value.element.substr(1);
+      std::string dtype =
+          value.element == "i1" ? "bool" : (isFloat(value.element) ? "float" : "int") + value.element.substr(1);
       outs.push_back(fmt::format("{} {{xf.name = \"out{}\", xf.dtype = \"{}\"}}", typeOf(value), outs.size(), dtype));
     }
-  program.text = fmt::format("func.func @main({})\n    -> ({}) {{\n{}      return {} : {}\n}}\n",
-                             fmt::join(parameters, ",\n    "), fmt::join(outs, ", "), body, fmt::join(names, ", "),
-                             fmt::join(types, ", "));
+  program.text =
+      fmt::format("func.func @main({})\n    -> ({}) {{\n{}      return {} : {}\n}}\n", fmt::join(parameters, ",\n    "),
+                  fmt::join(outs, ", "), body, fmt::join(names, ", "), fmt::join(types, ", "));
   return program;
 }
 

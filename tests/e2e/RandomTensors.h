@@ -7,8 +7,8 @@
 
 namespace weft::test {
 
-/// A value of the program. Where arithmetic is the same on every machine `error` is zero: then results are equal bit for
-/// bit, and only then does the value decide where control goes or what is read.
+/// A value of the program. Where arithmetic is the same on every machine `error` is zero: then results are equal bit
+/// for bit, and only then does the value decide where control goes or what is read.
 struct RandomValue {
   std::string name, element; // %name; f32, i1, …
   std::vector<int64_t> shape;

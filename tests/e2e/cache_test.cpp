@@ -57,7 +57,9 @@ public:
         std::vector<float> local = runner.readFloats(x, y, buffer.offset, capacity * columns);
         for (size_t token = start; token < start + count; ++token)
           for (size_t c = 0; c < columns; ++c)
-            if (int64_t index = heads.keyIndex(x, int64_t(c)); index >= 0)
+            if (int64_t index =
+                    name.ends_with("values") ? heads.valueIndex(x, int64_t(c)) : heads.keyIndex(x, int64_t(c));
+                index >= 0)
               rows[token][size_t(index)] = local[token % capacity * columns + c];
       }
     }

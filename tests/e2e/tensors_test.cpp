@@ -170,3 +170,32 @@ TEST_CASE("one positive half of each core") {
       return %y : tensor<4x4xf16>
     })");
 }
+
+TEST_CASE("calls, tiles, and gathers and scatters of slices") {
+  check(R"(
+    func.func private @twice(%x: tensor<7x6xf32>) -> tensor<7x6xf32> {
+      %y = arith.addf %x, %x : tensor<7x6xf32>
+      return %y : tensor<7x6xf32>
+    }
+    func.func @main(%a: tensor<7x6xf32> {xf.dtype = "float32"}, %n: tensor<2x3x1xi64> {xf.dtype = "int64"},
+                    %u: tensor<2x3x6xf32> {xf.dtype = "float32"})
+        -> (tensor<7x6xf32> {xf.dtype = "float32"}, tensor<2x2x4x3xf32> {xf.dtype = "float32"},
+            tensor<7x6xf32> {xf.dtype = "float32"}, tensor<2x3x6xf32> {xf.dtype = "float32"},
+            tensor<2x3x1x6xf32> {xf.dtype = "float32"}, tensor<7x6xf32> {xf.dtype = "float32"}) {
+      %t = call @twice(%a) : (tensor<7x6xf32>) -> tensor<7x6xf32>
+      %pad = arith.constant 0.5 : f32
+      %d = tensor.empty() : tensor<2x2x4x3xf32>
+      %p = tensor.pack %a padding_value(%pad : f32) inner_dims_pos = [0, 1] inner_tiles = [4, 3] into %d
+          : tensor<7x6xf32> -> tensor<2x2x4x3xf32>
+      %e = tensor.empty() : tensor<7x6xf32>
+      %q = tensor.unpack %p inner_dims_pos = [0, 1] inner_tiles = [4, 3] into %e : tensor<2x2x4x3xf32> -> tensor<7x6xf32>
+      %six = arith.constant dense<6> : tensor<2x3x1xi64>
+      %m = arith.minui %n, %six : tensor<2x3x1xi64>
+      %g = tensor.gather %a[%m] gather_dims([0]) : (tensor<7x6xf32>, tensor<2x3x1xi64>) -> tensor<2x3x6xf32>
+      %h = tensor.gather %a[%m] gather_dims([0]) : (tensor<7x6xf32>, tensor<2x3x1xi64>) -> tensor<2x3x1x6xf32>
+      %s = tensor.scatter %u into %a[%m] scatter_dims([0]) unique
+          : (tensor<2x3x6xf32>, tensor<7x6xf32>, tensor<2x3x1xi64>) -> tensor<7x6xf32>
+      return %t, %p, %q, %g, %h, %s : tensor<7x6xf32>, tensor<2x2x4x3xf32>, tensor<7x6xf32>, tensor<2x3x6xf32>,
+          tensor<2x3x1x6xf32>, tensor<7x6xf32>
+    })");
+}

@@ -105,13 +105,24 @@ TEST_CASE("every head and dimension lies on exactly one column of cores, its rot
       CAPTURE(width);
       int64_t group = heads.group, turning = heads.turningPairs();
       std::vector<int> queries(heads.kvHeads * group * heads.headDim), keys(heads.kvHeads * heads.headDim);
+      std::vector<int> values = keys, outputs = queries;
       for (int64_t x = 0; x < width; ++x) {
         for (int64_t c = 0; c < heads.headsOnCore() * heads.width; ++c)
           if (int64_t index = heads.queryIndex(x, c); index >= 0)
             ++queries.at(index);
+        for (int64_t c = 0; c < heads.headsOnCore() * heads.width; ++c)
+          if (int64_t index = heads.outputIndex(x, c); index >= 0)
+            ++outputs.at(index);
         for (int64_t c = 0; c < heads.headsPerCore * heads.width; ++c)
           if (int64_t index = heads.keyIndex(x, c); index >= 0)
             ++keys.at(index);
+        for (int64_t c = 0; c < heads.headsPerCore * heads.width; ++c)
+          if (int64_t index = heads.valueIndex(x, c); index >= 0) {
+            ++values.at(index);
+            // Values are runs.
+            if (c % heads.width > 0)
+              REQUIRE(heads.valueIndex(x, c - 1) == index - 1);
+          }
         for (int64_t c = 0; c < heads.width; c += 2) { // a pair, or both padding
           int64_t first = heads.dimension(x, c), second = heads.dimension(x, c + 1), pair = heads.pair(x, c / 2);
           if (pair < 0 || pair >= turning)
@@ -124,6 +135,8 @@ TEST_CASE("every head and dimension lies on exactly one column of cores, its rot
       }
       REQUIRE(allOnce(queries));
       REQUIRE(allOnce(keys));
+      REQUIRE(allOnce(values));
+      REQUIRE(allOnce(outputs));
     });
 }
 
@@ -140,7 +153,7 @@ TEST_CASE("the numbers of heads make the same heads, and plain ones are three") 
   });
 }
 
-TEST_CASE("a query head lies on the cores of its kv head, in the same dimensions") {
+TEST_CASE("a query head lies on the cores of its kv head, in the same dimensions, as outputs do with values") {
   for (int64_t width = 1; width <= largest; ++width)
     forEachHeads(width, [&](const HeadLayout &heads) {
       CAPTURE(width);
@@ -148,6 +161,10 @@ TEST_CASE("a query head lies on the cores of its kv head, in the same dimensions
         for (int64_t c = 0; c < heads.headsOnCore() * heads.width; ++c) {
           int64_t query = heads.queryIndex(x, c);
           int64_t key = heads.keyIndex(x, c / (heads.group * heads.width) * heads.width + c % heads.width);
+          int64_t output = heads.outputIndex(x, c);
+          int64_t value = heads.valueIndex(x, c / (heads.group * heads.width) * heads.width + c % heads.width);
+          REQUIRE((output < 0) == (value < 0));
+          REQUIRE((output < 0 || output % heads.headDim == value % heads.headDim));
           REQUIRE((query < 0) == (key < 0));
           if (query >= 0) {
             REQUIRE(query / heads.headDim / heads.group == key / heads.headDim);
@@ -174,7 +191,7 @@ TEST_CASE("the packed order is a permutation of the attention output, block by b
           // The same place counted along x: what the core there holds at that column.
           int64_t place = rank * mesh.blocksY * width + i, perRank = mesh.blocksX * width;
           int64_t column = place % perRank;
-          int64_t held = column < columns ? heads.queryIndex(mesh.coreOfRankX[place / perRank], column) : -1;
+          int64_t held = column < columns ? heads.outputIndex(mesh.coreOfRankX[place / perRank], column) : -1;
           REQUIRE(index == held);
         }
       REQUIRE(allOnce(seen));

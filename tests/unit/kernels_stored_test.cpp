@@ -1,5 +1,6 @@
 // Products with weights in the blocks of a model's file: what the loader puts on a core and the kernel multiplies is
 // the product with the numbers that the blocks stand for, bit for bit.
+#include "kernels/BlockNumber.h"
 #include "kernels_support.h"
 #include "runtime/weights/Shard.h"
 #include "runtime/weights/StoredBlocks.h"
@@ -209,5 +210,50 @@ TEST_CASE("numbers of blocks as plain numbers, and quantised again", "[blocks]")
           CHECK(local[i * weight.cols_local + j] == expected);
         }
     }
+  }
+}
+
+TEST_CASE("rows that are looked up in blocks of a file have their numbers, bit for bit", "[kernels]") {
+  std::mt19937 random(5);
+  // 11 entries on two cores: the second core's six begin with the one that the first has last.
+  const int64_t extent = 11, vocab = 6;
+  for (BlockFormat format : allFormats) {
+    const runtime::BlockFacts &facts = runtime::factsOf(format);
+    INFO(facts.name);
+    const int64_t n = 2 * facts.weights, rowBytes = 2 * facts.bytes;
+    Stored stored(format, extent, n, random);
+    Suite suite;
+    TileKernel one = kernels::buildEmbedOne(*suite, vocab, n, format, extent);
+    TileKernel block = kernels::buildEmbedBlock(*suite, 2, 8, vocab, n, format, extent, 1);
+    suite.compile();
+    for (int64_t rank : {0, 1}) {
+      const int64_t begin = std::min(rank * vocab, extent - vocab);
+      Buffer<int8_t> table(size_t(vocab * rowBytes), 0);
+      std::memcpy(&table[0], stored.bytes.data() + begin * rowBytes, size_t(vocab * rowBytes));
+      for (int32_t token = 0; token < extent; ++token) {
+        const bool owned = token / vocab == rank;
+        Buffer<int32_t> launch(2, 0);
+        launch[0] = 1;
+        launch[1] = token;
+        Buffer<float> out(size_t(n), random), expected(size_t(n), 0.0f);
+        if (owned)
+          std::memcpy(&expected[0], stored.numbers.data() + int64_t(token) * n, size_t(n) * sizeof(float));
+        suite.call(one, {rank}, launch, table, out);
+        REQUIRE(out.sameBits(expected));
+      }
+    }
+    // Two tokens of one core, added to what is there.
+    Buffer<int8_t> table(size_t(vocab * rowBytes), 0);
+    std::memcpy(&table[0], stored.bytes.data(), size_t(vocab * rowBytes));
+    Buffer<int32_t> launch(9, 0);
+    launch[0] = 2;
+    launch[1] = 4;
+    launch[2] = 1;
+    Buffer<float> sum(size_t(2 * n), random), expected = sum;
+    for (int64_t i = 0; i < 2; ++i)
+      for (int64_t j = 0; j < n; ++j)
+        expected[size_t(i * n + j)] += stored.numbers[size_t((i == 0 ? 4 : 1) * n + j)];
+    suite.call(block, {2, 0, 0}, launch, table, sum);
+    REQUIRE(sum.sameBits(expected));
   }
 }

@@ -165,15 +165,19 @@ void fusedMatMul(NodeBuilder &n) {
   n.out(0, n.castTo(alpha == 1 ? y : n.map(y, [&](Scalar s) { return s * alpha; }), a.type));
 }
 
-/// Numbers of `bits` that lie in bytes, the lowest first: the element at [row, at] of rows of `rowBytes`.
-Scalar bitsAt(NodeBuilder &n, Tensor bytes, Scalar row, Scalar at, int64_t bits) {
-  const int64_t perByte = 8 / bits;
-  Scalar place = at / n.integer(perByte);
-  Scalar byte = cast(n.at(bytes, {row, place}), ElementType::Int64);
-  if (perByte == 1)
-    return byte;
-  Scalar shift = remainderFloor(at, n.integer(perByte)) * n.integer(bits);
-  return shiftRight(byte, shift) & n.integer((int64_t(1) << bits) - 1);
+/// Where each of a byte's numbers of `bits` begins, the lowest first.
+Tensor placesInByte(NodeBuilder &n, int64_t bits) {
+  Sizes from;
+  for (int64_t bit = 0; bit < 8; bit += bits)
+    from.push_back(bit);
+  const auto count = static_cast<int64_t>(from.size());
+  return n.integers(ElementType::Int32, from, {count});
+}
+
+/// `bits` of a byte from bit `from` on.
+Scalar bitsOf(NodeBuilder &n, Scalar byte, Scalar from, int64_t bits) {
+  Scalar mask = constantInteger(n.b, n.loc, ElementType::Int32, (int64_t(1) << bits) - 1);
+  return shiftRight(cast(byte, ElementType::Int32), from) & mask;
 }
 
 /// y = a · wᵀ, w being N rows of K numbers of a few bits in blocks that share a scale and a zero point.
@@ -186,30 +190,35 @@ void matMulNBits(NodeBuilder &n) {
             "K {}, N {}, block_size {}", inner, outer, block);
   n.require(a.rank() >= 1 && a.size(a.rank() - 1) == inner, "its input has no {} columns", inner);
   n.require(!n.has(4), "g_idx is not supported");
-  const int64_t blocks = (inner + block - 1) / block, blockBytes = block * bits / 8;
+  const int64_t perByte = 8 / bits;
+  n.require(block % perByte == 0, "blocks of {} weights do not fill whole bytes", block);
+  const int64_t blocks = (inner + block - 1) / block, blockBytes = block / perByte;
   n.require(w.type == ElementType::UInt8 && w.elements() == outer * blocks * blockBytes,
             "its weights of [{}] are not {} x {} x {} bytes", fmt::join(w.shape(), ", "), outer, blocks, blockBytes);
   n.require(scales.elements() == outer * blocks, "it has {} scales for {} blocks", scales.elements(), outer * blocks);
-  w = n.reshape(w, {outer, blocks * blockBytes});
-  scales = n.reshape(scales, {outer, blocks});
-  const bool packedZeros = zeros && zeros.type == ElementType::UInt8;
-  if (zeros) {
-    const int64_t each = packedZeros ? (blocks * bits + 7) / 8 : blocks;
+  // Element by element, so that bytes are divided over cores as the numbers are.
+  Tensor places = placesInByte(n, bits);
+  if (zeros && zeros.type == ElementType::UInt8) {
+    const int64_t each = (blocks + perByte - 1) / perByte;
     n.require(zeros.elements() == outer * each, "it has {} zero points for {} blocks", zeros.elements(),
               outer * blocks);
-    zeros = n.reshape(zeros, {outer, each});
+    zeros = n.elementwise(ElementType::Int32, {n.reshape(zeros, {outer, each, 1}), places},
+                          [&](ArrayRef<Scalar> s) { return bitsOf(n, s[0], s[1], bits); });
+    zeros = n.sliceAxis(n.reshape(zeros, {outer, each * perByte}), 1, 0, blocks);
   }
+  n.require(!zeros || zeros.elements() == outer * blocks, "it has {} zero points for {} blocks",
+            zeros ? zeros.elements() : 0, outer * blocks);
+  SmallVector<Tensor> parts = {n.reshape(w, {outer, blocks, blockBytes, 1}), places,
+                               n.reshape(scales, {outer, blocks, 1, 1})};
+  if (zeros)
+    parts.push_back(n.reshape(zeros, {outer, blocks, 1, 1}));
   const ElementType type = computeType(scales.type);
-  Tensor plain = n.generate(type, {outer, inner}, [&](ArrayRef<Scalar> i) {
-    Scalar at = i[1] / n.integer(block);
-    Scalar number = cast(bitsAt(n, w, i[0], i[1], bits), type),
-           zero = number.same(std::ldexp(1.0, static_cast<int>(bits) - 1));
-    if (packedZeros)
-      zero = cast(bitsAt(n, zeros, i[0], at, bits), type);
-    else if (zeros)
-      zero = cast(n.at(zeros, {i[0], at}), type);
-    return (number - zero) * cast(n.at(scales, {i[0], at}), type);
+  Tensor plain = n.elementwise(type, parts, [&](ArrayRef<Scalar> s) {
+    Scalar number = cast(bitsOf(n, s[0], s[1], bits), type);
+    Scalar zero = s.size() > 3 ? cast(s[3], type) : number.same(std::ldexp(1.0, static_cast<int>(bits) - 1));
+    return (number - zero) * cast(s[2], type);
   });
+  plain = n.sliceAxis(n.reshape(plain, {outer, blocks * block}), 1, 0, inner);
   const int64_t rows = a.elements() / inner;
   Sizes shape(a.shape());
   shape.back() = outer;
