@@ -45,10 +45,11 @@ void checkHops(MeshSize mesh, const Runner &runner, uint32_t (*expected)(uint32_
 
 } // namespace
 
-TEST_CASE("MeshGEMM moves at most two hops a step where Cannon's wrap-around crosses the mesh", "[algorithms]") {
+/// Both algorithms on each mesh: the same tokens, and the hops that each is known for.
+static void checkAlgorithms(const std::vector<MeshSize> &meshes) {
   std::vector<int32_t> prompt = promptOf(21);
   std::optional<std::vector<int32_t>> tokens;
-  for (MeshSize mesh : {MeshSize{2, 2}, {3, 3}, {4, 4}, {5, 7}, {7, 7}, {8, 3}, {1, 6}, {16, 16}}) {
+  for (MeshSize mesh : meshes) {
     CAPTURE(nameOf(mesh));
     Runner meshGemm({.mesh = mesh, .gemm = GemmChoice::MeshGemm});
     Runner cannon({.mesh = mesh, .gemm = GemmChoice::Cannon});
@@ -63,10 +64,16 @@ TEST_CASE("MeshGEMM moves at most two hops a step where Cannon's wrap-around cro
   }
 }
 
+TEST_CASE("MeshGEMM moves at most two hops a step where Cannon's wrap-around crosses the mesh", "[algorithms]") {
+  checkAlgorithms({{2, 2}, {5, 7}, {8, 3}, {1, 6}});
+}
+
+TEST_CASE("MeshGEMM and Cannon on more meshes", "[.long]") { checkAlgorithms({{3, 3}, {4, 4}, {7, 7}, {16, 16}}); }
+
 TEST_CASE("routers that combine words give the tokens that cores give, in fewer cycles", "[algorithms]") {
   std::vector<int32_t> prompt = promptOf(21);
   std::optional<std::vector<int32_t>> tokens;
-  for (MeshSize mesh : {MeshSize{2, 3}, {5, 7}, {16, 16}}) {
+  for (MeshSize mesh : {MeshSize{2, 3}, {5, 7}}) {
     CAPTURE(nameOf(mesh));
     Runner cores({.mesh = mesh, .reduce = compiler::ReduceChoice::Core, .reduceStage = 4});
     Runner routers({.mesh = mesh, .reduce = compiler::ReduceChoice::Router, .reduceStage = 4});
@@ -94,7 +101,7 @@ TEST_CASE("routers combine words where that is predicted to take fewer cycles", 
 }
 
 TEST_CASE("a model compiled twice gives the same bytes", "[algorithms]") {
-  for (MeshSize mesh : {MeshSize{5, 7}, MeshSize{16, 16}}) {
+  for (MeshSize mesh : {MeshSize{5, 7}, MeshSize{3, 2}}) {
     CAPTURE(nameOf(mesh));
     CHECK(runtime::serialize(*compileModel({.mesh = mesh})) == runtime::serialize(*compileModel({.mesh = mesh})));
   }
@@ -116,7 +123,8 @@ TEST_CASE("a package that went through a file runs the same", "[algorithms]") {
 TEST_CASE("timing without data takes the cycles of the run with data", "[algorithms]") {
   for (MeshSize mesh : {MeshSize{1, 1}, MeshSize{3, 2}, MeshSize{5, 7}, MeshSize{16, 16}}) {
     CAPTURE(nameOf(mesh));
-    Runner data({.mesh = mesh}), timing(compileModel({.mesh = mesh}), true);
+    std::unique_ptr<runtime::Package> package = compileModel({.mesh = mesh});
+    Runner timing(std::make_unique<runtime::Package>(*package), true), data(std::move(package));
     runtime::GenerateOptions options;
     options.maxNew = 6;
     std::vector<int32_t> prompt = promptOf(11);
@@ -173,7 +181,7 @@ TEST_CASE("--dtype rounds the weights and nothing else", "[algorithms]") {
 
 TEST_CASE("bard-1m's bf16 weights lose nothing as f32", "[algorithms]") {
   Reference reference = bardReferences().at(2);
-  Runner stored({.mesh = {8, 8}}), wide({.mesh = {8, 8}, .dtype = "f32"});
+  Runner stored({.mesh = {3, 5}}), wide({.mesh = {3, 5}, .dtype = "f32"});
   std::vector<float> logits = stored.prefill(reference.prompt);
   CHECK(wide.prefill(reference.prompt) == logits); // to the bit: widening is exact, the order of sums the same
   CHECK(difference(logits, reference.lastLogits) <= 5e-5);

@@ -217,20 +217,23 @@ size_t checkSame(const std::string &blocks, const std::string &numbers, MeshSize
 
 } // namespace
 
-TEST_CASE("files of llama.cpp tell their reference's stories", "[gguf]") {
-  if (!haveShared("gguf"))
-    return;
+namespace {
+
+/// Each type on `meshes`, or, with `inTurn`, on one of them.
+void checkLlamaCpp(const std::vector<MeshSize> &meshes, bool inTurn) {
   TemporaryFolder folder;
   const std::string reference = sharedModels + "stories260k/reference/p1_once";
   const std::vector<int32_t> ids = toIds(loadNumpy(reference + ".tokens.npy"));
   const std::vector<double> logits = loadNumpy(reference + ".logits.npy");
   const size_t vocabulary = logits.size() / ids.size();
+  size_t next = 0;
   for (const auto *type : {"f32", "F16", "BF16"}) {
     const std::string path = sharedModels + "gguf/stories260K." + type + ".gguf";
     auto tokenizer = take(runtime::readTokenizer(path));
     const std::vector<int32_t> prompt = take(tokenizer->encode("Once upon a time", true));
     REQUIRE(std::equal(prompt.begin(), prompt.end(), ids.begin()));
-    for (MeshSize mesh : {MeshSize{1, 1}, MeshSize{4, 4}, MeshSize{5, 3}}) {
+    const MeshSize own = meshes[next++ % meshes.size()];
+    for (MeshSize mesh : inTurn ? std::vector{own} : meshes) {
       CAPTURE(type, nameOf(mesh));
       Runner runner({.model = path, .mesh = mesh, .maxSeq = 64});
       // 16-bit weights are other weights: their logits are near the reference's, the story is the same.
@@ -246,6 +249,18 @@ TEST_CASE("files of llama.cpp tell their reference's stories", "[gguf]") {
       CHECK(runner.greedy(prompt, count, check) == wanted);
     }
   }
+}
+
+} // namespace
+
+TEST_CASE("files of llama.cpp tell their reference's stories", "[gguf]") {
+  if (haveShared("gguf"))
+    checkLlamaCpp({{5, 3}, {1, 1}, {4, 4}}, true);
+}
+
+TEST_CASE("files of llama.cpp tell their reference's stories on every mesh", "[.long]") {
+  if (haveShared("gguf"))
+    checkLlamaCpp({{5, 3}, {1, 1}, {4, 4}}, false);
 }
 
 TEST_CASE("each format of blocks computes what its numbers do", "[.long]") {

@@ -229,9 +229,9 @@ static constexpr std::string_view bertClasses[] = {"BertModel",
                                                       "XLMRobertaForQuestionAnswering",
                                                       "XLMRobertaForSequenceClassification",
                                                       "XLMRobertaForTokenClassification"};
-const Architecture bert = {bertClasses, "BERT", "bert-base-uncased", "encoder; pooler, classification, masked tokens, answers",
-                           readBert};
-const Architecture roberta = {robertaClasses, "RoBERTa", "roberta-base", "encoder; classification, masked tokens, answers",
-                              readRoberta};
+const Architecture bert = {bertClasses, "BERT", "bert-base-uncased",
+                           "encoder; pooler, classification, masked tokens, answers", readBert};
+const Architecture roberta = {robertaClasses, "RoBERTa", "roberta-base",
+                              "encoder; classification, masked tokens, answers", readRoberta};
 
 } // namespace weft::frontend::hf

@@ -33,9 +33,10 @@ static TransformerConfig read(Reading &reading) {
     return config;
 
   const auto headDim = static_cast<uint32_t>(hidden / heads);
-  config.rope = readRope(reading, headDim, config.maxPositions,
-                         {.partial = 0.25, .thetaKey = "rotary_emb_base", .partialKey = "rotary_pct", .mayBePartial = true})
-                    .config;
+  config.rope =
+      readRope(reading, headDim, config.maxPositions,
+               {.partial = 0.25, .thetaKey = "rotary_emb_base", .partialKey = "rotary_pct", .mayBePartial = true})
+          .config;
   const bool isBaseModel = !reading.is("ForCausalLM");
   const std::string prefix = reading.prefix("gpt_neox.", "embed_in.weight", isBaseModel);
   config.embedding.tokens = {prefix + "embed_in.weight", {config.vocabSize, hidden}, {}};

@@ -3,7 +3,8 @@
 namespace weft::frontend::hf {
 
 static TransformerConfig read(Reading &reading) {
-  Decoder decoder = startDecoder(reading, {.maxPositions = 4096, .epsilon = 1e-5, .rope = {.mayBePartial = true, .suIsLongrope = true}});
+  Decoder decoder = startDecoder(
+      reading, {.maxPositions = 4096, .epsilon = 1e-5, .rope = {.mayBePartial = true, .suIsLongrope = true}});
   const DecoderSizes &sizes = decoder.sizes;
   const uint32_t window = readWindow(reading);
   const uint64_t queries = uint64_t{sizes.heads} * sizes.headDim, keys = uint64_t{sizes.kvHeads} * sizes.headDim;

@@ -23,9 +23,8 @@ FeedForward readFeedForward(Reading &reading) {
     return {ActivationKind::GeluTanh, gated};
   if (std::optional<ActivationKind> kind = activationOf(function))
     return {*kind, gated};
-  reading.keys.complain("feed_forward_proj",
-                        fmt::format("is '{}'; supported are: {}, each also with gated- before it",
-                                    runtime::printable(text), activationNames()));
+  reading.keys.complain("feed_forward_proj", fmt::format("is '{}'; supported are: {}, each also with gated- before it",
+                                                         runtime::printable(text), activationNames()));
   return {};
 }
 

@@ -21,8 +21,8 @@ static bool saysNothing(const Json &value) {
 
 static bool isRefused(const std::string &key) {
   // Parts of names that stand for a factor, a cap, a norm or a bias in some family or other.
-  static constexpr std::string_view parts[] = {"multiplier", "softcap", "logit_scale", "logits_scal", "qk_norm",
-                                               "qk_layernorm"};
+  static constexpr std::string_view parts[] = {"multiplier",  "softcap", "logit_scale",
+                                               "logits_scal", "qk_norm", "qk_layernorm"};
   static constexpr std::string_view names[] = {"scale_emb",
                                                "scale_depth",
                                                "dim_model_base",
@@ -43,6 +43,7 @@ static bool isRefused(const std::string &key) {
                                                "attention_sinks",
                                                "swiglu_limit",
                                                "rope_local_base_freq",
+                                               "use_mrope",
                                                "rope_theta_local",
                                                "cross_attention_layers",
                                                "embedding_size"};
@@ -60,10 +61,10 @@ void refuseUnread(Reading &reading, const Json &config) {
           key, fmt::format("is {}; models of the class {} have no such thing here, and without it the results would be "
                            "others",
                            runtime::printable(value.dump(-1, ' ', true)), runtime::printable(reading.architecture)));
-    const bool isWindowed = key == "layer_types" && value.is_array() &&
-                            std::any_of(value.begin(), value.end(), [](const Json &type) {
-                              return !(type.is_string() && type == "full_attention");
-                            });
+    const bool isWindowed =
+        key == "layer_types" && value.is_array() && std::any_of(value.begin(), value.end(), [](const Json &type) {
+          return !(type.is_string() && type == "full_attention");
+        });
     if (isWindowed)
       reading.keys.complain(key, fmt::format("asks for other layers than full_attention, which models of the class {} "
                                              "do not have here",
