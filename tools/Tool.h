@@ -40,6 +40,7 @@ struct CompileOptions {
   std::optional<uint32_t> layers{};      // absent: all
   std::string tuneDb{};                  // records of weft tune; empty: those that are shipped, "none": none
   std::map<std::string, int64_t> dims{}; // symbolic dimensions of the model by name
+  std::string as{};                      // text, tensors; empty or auto: what the model looks like
 };
 
 struct DeviceOptions {
@@ -82,16 +83,16 @@ struct Tool {
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --weights,
-/// --phase, --layers, --dim, --tune-db and --set give them.
+/// --phase, --layers, --dim, --as, --tune-db and --set give them.
 struct CompileArguments {
-  std::string hardware{}, mesh{}, dtype{}, gemm{}, place{}, reduce{}, weights{}, phase{}, tuneDb{};
+  std::string hardware{}, mesh{}, dtype{}, gemm{}, place{}, reduce{}, weights{}, phase{}, tuneDb{}, as{};
   std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{}, dims{};
 
   bool any() const {
     return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !place.empty() || !reduce.empty() ||
-           !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq || layers || !settings.empty() ||
-           !dims.empty();
+           !weights.empty() || !phase.empty() || !tuneDb.empty() || !as.empty() || maxSeq || layers ||
+           !settings.empty() || !dims.empty();
   }
 };
 
