@@ -197,6 +197,9 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   result.place = options.place == "whole"     ? compiler::PlaceChoice::Whole
                  : options.place == "general" ? compiler::PlaceChoice::General
                                               : compiler::PlaceChoice::Auto;
+  result.as = options.as == "text"      ? compiler::ImportAs::Text
+              : options.as == "tensors" ? compiler::ImportAs::Tensors
+                                        : compiler::ImportAs::Auto;
   result.gemm = options.gemm == "cannon"     ? compiler::GemmChoice::Cannon
                 : options.gemm == "meshgemm" ? compiler::GemmChoice::MeshGemm
                                              : compiler::GemmChoice::Auto;

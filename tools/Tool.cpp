@@ -67,6 +67,12 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->type_name("NAME=N,…")
       ->delimiter(',')
       ->allow_extra_args(false);
+  command
+      .add_option("--as", arguments.as,
+                  "What an ONNX graph becomes: a text generator, with a cache and without sizes to bind, or a tensor "
+                  "program; auto takes the first for decoders with caches or without a fixed length")
+      ->check(CLI::IsMember({"auto", "text", "tensors"}).description(""))
+      ->type_name("auto|text|tensors");
   command.add_option("--set", arguments.settings, "Replace a value of the hardware, e.g. memory.sram_kib=512")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -142,7 +148,8 @@ Result<CompileOptions> toCompileOptions(const std::string &model, const CompileA
                          .shapesOnly = arguments.weights == "none",
                          .phase = arguments.phase,
                          .layers = arguments.layers,
-                         .tuneDb = arguments.tuneDb};
+                         .tuneDb = arguments.tuneDb,
+                         .as = arguments.as};
   if (!arguments.mesh.empty()) {
     Result<MeshSize> mesh = parseMesh(arguments.mesh);
     if (!mesh)

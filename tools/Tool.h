@@ -43,6 +43,7 @@ struct CompileOptions {
   std::optional<uint32_t> layers{};      // absent: all
   std::string tuneDb{};                  // records of weft tune; empty: those that are shipped, "none": none
   std::map<std::string, int64_t> dims{}; // symbolic dimensions of the model by name
+  std::string as{};                      // text, tensors; empty or auto: what the model looks like
 };
 
 struct DeviceOptions {
@@ -85,18 +86,17 @@ struct Tool {
 inline constexpr const char *defaultHardware = "rvv-mesh-16";
 
 /// The command line's texts of CompileOptions, as --hw, --mesh, --max-seq, --dtype, --gemm, --reduce, --experts,
-/// --expert-load, --weights,
-/// --phase, --layers, --dim, --tune-db and --set give them.
+/// --expert-load, --weights, --phase, --layers, --dim, --as, --tune-db and --set give them.
 struct CompileArguments {
   std::string hardware{}, mesh{}, dtype{}, gemm{}, place{}, reduce{}, experts{}, expertLoad{}, weights{}, phase{},
-      tuneDb{};
+      tuneDb{}, as{};
   std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{}, dims{};
 
   bool any() const {
     return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !place.empty() || !reduce.empty() ||
-           !experts.empty() || !expertLoad.empty() || !weights.empty() || !phase.empty() || !tuneDb.empty() || maxSeq ||
-           layers || !settings.empty() || !dims.empty();
+           !experts.empty() || !expertLoad.empty() || !weights.empty() || !phase.empty() || !tuneDb.empty() ||
+           !as.empty() || maxSeq || layers || !settings.empty() || !dims.empty();
   }
 };
 

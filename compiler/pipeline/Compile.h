@@ -24,6 +24,8 @@ enum class ReduceChoice { Auto, Core, Router };
 /// How a text generator's ops get onto the mesh: as the layers they are where that has a lowering and one by one else,
 /// only so, or one by one.
 enum class PlaceChoice { Auto, Whole, General };
+/// What a graph of ops is compiled to: a text generator, a tensor program, or what it looks like (docs/models.md).
+enum class ImportAs { Auto, Text, Tensors };
 /// What a compilation is for: the package, or the code that the mesh's cores run.
 enum class Product { Package, Assembly, Elf };
 
@@ -38,6 +40,7 @@ struct TunedKernel {
 struct CompileOptions {
   std::string model;                   // a Hugging Face directory or a file; with `shapesOnly` a config file will do
   std::map<std::string, int64_t> dims; // symbolic dimensions of a tensor program, by name
+  ImportAs as = ImportAs::Auto;        // of a format that can be both
   /// Weights are shapes without values: the package runs for its timing only, and the layers may lie on several meshes
   /// (Stages).
   bool shapesOnly = false;
@@ -115,7 +118,7 @@ struct TuningUse {
            notReordered = 0; // of the hits: loops in another order; loops that are no more what they were
 };
 
-/// What a tensor program is made of when it is imported.
+/// What a tensor program, or a text generator found in a graph of ops, is made of when it is imported.
 struct ImportedOps {
   std::map<std::string, int64_t> raised; // ops of transformers, by name: how many there are
   std::vector<std::string> generic;      // the model's own names of what else computes
@@ -127,7 +130,7 @@ struct Compilation {
   std::string code;                          // what Product::Assembly and Product::Elf ask for
   std::vector<PhaseTime> times;
   std::vector<Decision> decisions;
-  std::optional<ImportedOps> ops;           // of tensor programs
+  std::optional<ImportedOps> ops;           // of tensor programs and graphs of ops
   std::vector<OpPlacement> placements;      // of tensor programs
   std::vector<place::ExpertChoice> experts; // of layers that have some
   std::optional<runtime::KernelCosts> kernelCosts;

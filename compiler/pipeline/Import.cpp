@@ -2,6 +2,8 @@
 
 #include "compiler/graph/TransformerBuilder.h"
 
+#include <fmt/format.h>
+
 namespace weft::compiler {
 
 namespace {
@@ -33,9 +35,16 @@ void takeTransformer(Imported &imported, frontend::TransformerConfig config,
 }
 
 Result<Imported> importModel(const ImportOptions &options) {
-  for (const Format &format : formats)
-    if (format.claims(options.model))
-      return format.import(options);
+  for (const Format &format : formats) {
+    if (!format.claims(options.model))
+      continue;
+    Result<Imported> imported = format.import(options);
+    if (imported && options.as != ImportAs::Auto && (options.as == ImportAs::Text) != imported->generator.has_value())
+      return userError(fmt::format("--as {}: {} is a {}, and can be nothing else",
+                                   options.as == ImportAs::Text ? "text" : "tensors", options.model,
+                                   imported->generator ? "text generator" : "tensor program"));
+    return imported;
+  }
   return internalError("no format claims " + options.model);
 }
 

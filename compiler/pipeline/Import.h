@@ -3,6 +3,7 @@
 #pragma once
 
 #include "compiler/frontend/ModelConfig.h"
+#include "compiler/pipeline/Compile.h"
 #include "hw-models/support/Result.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -23,6 +24,7 @@ struct ImportOptions {
   bool shapesOnly = false;             // weights are shapes without values
   uint32_t layers = 0;                 // with `shapesOnly`: only the first ones; 0: all
   std::map<std::string, int64_t> dims; // symbolic dimensions of tensor programs by name
+  ImportAs as = ImportAs::Auto;
 };
 
 /// What later phases ask of a model that generates text, whatever its architecture.
@@ -36,7 +38,8 @@ struct Imported {
   std::string name, architecture; // for people
   /// Of a module with @forward (compiler/graph/GraphModule.h); none: a tensor program, a module with @main.
   std::optional<GeneratorFacts> generator;
-  std::string tokenizer;                           // the file that has it, if not a tokenizer.json beside the model
+  bool fromGraph = false; // its ops were found in a graph of smaller ones, and are worth a report
+  std::string tokenizer;  // the file that has it, if not a tokenizer.json beside the model
   std::unique_ptr<frontend::WeightSource> weights; // outlives what `build` makes
   /// Builds the graph. `maxSeq`: tokens that a generator's cache holds; ignored for tensor programs.
   std::function<Result<mlir::OwningOpRef<mlir::ModuleOp>>(mlir::MLIRContext &, uint32_t maxSeq)> build;

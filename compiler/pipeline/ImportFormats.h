@@ -20,7 +20,7 @@ Result<Imported> importGguf(const ImportOptions &options);
 bool claimsMlir(const std::string &path);
 /// linalg on tensors: @main, or the only public function. It has no weights but constants.
 Result<Imported> importMlir(const ImportOptions &options);
-/// A file that begins as ONNX's protobuf does, or has its suffix.
+/// A file that begins as ONNX's protobuf does, or has its suffix; a folder with one and without safetensors.
 bool isOnnx(const std::string &path);
 Result<Imported> importOnnx(const ImportOptions &options);
 

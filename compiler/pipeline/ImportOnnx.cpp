@@ -1,7 +1,9 @@
 #include "compiler/pipeline/ImportFormats.h"
 
 #include "compiler/frontend/onnx/Reader.h"
+#include "compiler/frontend/onnx/generate/Generator.h"
 #include "compiler/frontend/onnx/graph/Import.h"
+#include "runtime/support/Json.h"
 
 #include <array>
 #include <filesystem>
@@ -13,11 +15,150 @@ using namespace mlir;
 namespace weft::compiler {
 
 namespace onnx = frontend::onnx;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The model in a folder: the one that genai_config.json names, else model.onnx, else the only file. Empty: none.
+std::string modelIn(const fs::path &folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / "genai_config.json", ignored))
+    if (auto config = runtime::readJsonFile((folder / "genai_config.json").string(), 1 << 20))
+      if (auto name = config->value(nlohmann::json::json_pointer("/model/decoder/filename"), nlohmann::json());
+          name.is_string() && fs::is_regular_file(folder / name.get<std::string>(), ignored))
+        return (folder / name.get<std::string>()).string();
+  for (const fs::path &inner : {folder, folder / "onnx"})
+    if (fs::is_regular_file(inner / "model.onnx", ignored))
+      return (inner / "model.onnx").string();
+  std::vector<std::string> found;
+  for (const auto &entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".onnx")
+      found.push_back(entry.path().string());
+  return found.size() == 1 ? found[0] : "";
+}
+
+bool hasSafetensors(const fs::path &folder) {
+  std::error_code ignored;
+  for (const auto &entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".safetensors")
+      return true;
+  return false;
+}
+
+/// What the files beside a graph say that the graph does not.
+struct Beside {
+  int32_t bos = -1;
+  std::vector<int32_t> eos;
+  std::optional<int64_t> positions, window;
+};
+
+void take(const nlohmann::json &json, Beside &beside) {
+  if (!json.is_object())
+    return;
+  auto number = [&](std::initializer_list<const char *> keys) -> std::optional<int64_t> {
+    for (const char *key : keys)
+      if (auto found = json.find(key); found != json.end() && found->is_number_integer())
+        return found->get<int64_t>();
+    return std::nullopt;
+  };
+  auto token = [](const nlohmann::json &id) { return id.is_number_integer() && id >= 0 && id <= INT32_MAX; };
+  if (auto bos = json.find("bos_token_id"); bos != json.end() && token(*bos) && beside.bos < 0)
+    beside.bos = bos->get<int32_t>();
+  if (auto eos = json.find("eos_token_id"); eos != json.end() && beside.eos.empty())
+    for (const auto &id : eos->is_array() ? *eos : nlohmann::json::array({*eos}))
+      if (token(id))
+        beside.eos.push_back(id.get<int32_t>());
+  if (!beside.positions)
+    beside.positions = number({"max_position_embeddings", "n_positions", "context_length"});
+  if (auto used = json.find("use_sliding_window"); used == json.end() || *used != false)
+    if (!beside.window)
+      beside.window = number({"sliding_window"});
+}
+
+Result<Beside> readBeside(const std::string &model) {
+  Beside beside;
+  for (const fs::path &folder : {fs::path(model).parent_path(), fs::path(model).parent_path().parent_path()})
+    for (const char *name : {"generation_config.json", "genai_config.json", "config.json"}) {
+      std::error_code ignored;
+      const std::string path = (folder / name).string();
+      // The folder above counts for a model in "onnx/" alone.
+      if ((folder != fs::path(model).parent_path() && fs::path(model).parent_path().filename() != "onnx") ||
+          !fs::is_regular_file(path, ignored))
+        continue;
+      auto json = runtime::readJsonFile(path, 1 << 20);
+      if (!json)
+        return json.takeError();
+      take(*json, beside);
+      if (json->is_object() && json->contains("model"))
+        take((*json)["model"], beside);
+    }
+  return beside;
+}
+
+/// Tokens that a sequence may have.
+uint32_t positionsOf(const onnx::Generator &generator, const Beside &beside) {
+  constexpr int64_t unlimited = 1 << 17;
+  int64_t positions = std::min(generator.positions, beside.positions.value_or(unlimited));
+  if (generator.fixedTokens && generator.inputs.caches.empty() && !beside.positions)
+    positions = std::min(positions, generator.firstTokens);
+  if (generator.inputs.past)
+    positions = std::min(positions, *generator.inputs.past + generator.firstTokens);
+  // A window that a short launch does not show must not begin to hide tokens.
+  const bool showsWindow = std::any_of(generator.first.windows.begin(), generator.first.windows.end(),
+                                       [](int64_t window) { return window != 0; });
+  if (beside.window && *beside.window > 0 && !showsWindow && generator.inputs.caches.empty())
+    positions = std::min(positions, std::max(*beside.window, generator.firstTokens));
+  return static_cast<uint32_t>(std::clamp<int64_t>(positions, 1, unlimited));
+}
+
+Result<Imported> importText(const ImportOptions &options, const std::string &path) {
+  if (!options.dims.empty())
+    return userError(fmt::format("--dim {}: a text generator's longest sequence is --max-seq, and it has no other "
+                                 "sizes to bind",
+                                 options.dims.begin()->first));
+  // Every weight by name, however small.
+  Result<onnx::Model> read = onnx::readModel(path, 0);
+  if (!read)
+    return read.takeError();
+  auto model = std::make_shared<const onnx::Model>(std::move(*read));
+  const std::string name = fs::is_directory(options.model) ? fs::weakly_canonical(options.model).filename().string()
+                                                           : fs::path(path).stem().string();
+  Result<onnx::Generator> found = onnx::findGenerator(model, name);
+  if (!found)
+    return found.takeError();
+  Result<Beside> beside = readBeside(path);
+  if (!beside)
+    return beside.takeError();
+  auto generator = std::make_shared<const onnx::Generator>(std::move(*found));
+  Imported imported;
+  imported.name = name;
+  imported.architecture = "ONNX" + (model->producer.empty() ? "" : " of " + model->producer);
+  imported.generator = GeneratorFacts{generator->first.vocabSize, positionsOf(*generator, *beside),
+                                      generator->first.layers, beside->bos, beside->eos};
+  imported.fromGraph = true;
+  imported.weights = onnx::weightsOf(*model);
+  imported.build = [generator](MLIRContext &context, uint32_t maxSeq) {
+    return onnx::buildGenerator(context, *generator, maxSeq);
+  };
+  return imported;
+}
+
+/// Whether a graph asks to be looked at as a text generator: it has caches, or a length that nobody has given.
+bool mayBeText(const onnx::Model &model, const ImportOptions &options) {
+  if (options.as == ImportAs::Tensors || !options.dims.empty())
+    return false;
+  Result<onnx::GeneratorInputs> inputs = onnx::generatorInputs(model);
+  return inputs && (!inputs->caches.empty() || !inputs->tokens);
+}
+
+} // namespace
 
 bool isOnnx(const std::string &path) {
-  if (!std::filesystem::is_regular_file(path))
+  if (fs::is_directory(path))
+    return !hasSafetensors(path) && !modelIn(path).empty();
+  if (!fs::is_regular_file(path))
     return false;
-  if (std::filesystem::path(path).extension() == ".onnx")
+  if (fs::path(path).extension() == ".onnx")
     return true;
   // Protobuf has no magic number. Field 1, the IR version, is a small number; then a field with a length follows.
   std::array<char, 3> begin{};
@@ -28,17 +169,35 @@ bool isOnnx(const std::string &path) {
 Result<Imported> importOnnx(const ImportOptions &options) {
   if (options.layers)
     return userError(fmt::format("--layers: {} is a graph of ops, which has no layers to leave out", options.model));
-  Result<onnx::Model> read = onnx::readModel(options.model);
+  const std::string path = fs::is_directory(options.model) ? modelIn(options.model) : options.model;
+  if (options.as == ImportAs::Text) {
+    auto text = importText(options, path);
+    return text ? std::move(text)
+                : Result<Imported>(Error{fmt::format("{}: no text can be generated: {}", path, text.error().message),
+                                         text.error().fault});
+  }
+  Result<onnx::Model> read = onnx::readModel(path);
   if (!read)
     return read.takeError();
   auto model = std::make_shared<const onnx::Model>(std::move(*read));
   const onnx::GraphOptions graphOptions{options.dims};
+  if (mayBeText(*model, options)) {
+    auto text = importText(options, path);
+    std::optional<std::string> open = onnx::firstOpenDim(*model, graphOptions);
+    if (text || text.error().fault != Fault::User)
+      return text;
+    if (open)
+      return userError(fmt::format("{}: dimension '{}' has no size; bind it with --dim {}=N. It is no text generator, "
+                                   "which would need none: {}",
+                                   path, *open, *open, text.error().message));
+  }
   if (Result<void> checked = onnx::checkDims(*model, graphOptions); !checked)
     return checked.takeError();
   Imported imported;
-  imported.name = std::filesystem::path(options.model).stem().string();
+  imported.name = fs::path(path).stem().string();
   imported.architecture = "ONNX" + (model->producer.empty() ? "" : " of " + model->producer);
   imported.weights = onnx::weightsOf(*model);
+  imported.fromGraph = true;
   imported.build = [model, graphOptions](MLIRContext &context, uint32_t) {
     return onnx::buildGraph(context, *model, graphOptions);
   };

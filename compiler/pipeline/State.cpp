@@ -45,7 +45,7 @@ public:
   explicit PipelineState(const CompileOptions &options) : options(options) {}
 
   Result<void> open() {
-    auto read = importModel({options.model, options.shapesOnly, options.layers, options.dims});
+    auto read = importModel({options.model, options.shapesOnly, options.layers, options.dims, options.as});
     if (!read)
       return read.takeError();
     model = std::move(*read);
@@ -216,7 +216,7 @@ private:
     if (!built)
       return built.takeError();
     module = std::move(*built);
-    if (!model.generator) {
+    if (!model.generator || model.fromGraph) {
       graph::OpSummary summary = graph::summarizeOps(*module);
       ops = ImportedOps{std::move(summary.transformer), std::move(summary.generic)};
     }

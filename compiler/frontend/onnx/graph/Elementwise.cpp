@@ -30,8 +30,9 @@ bool isOf(ElementType type, For allowed) {
   llvm_unreachable("a class of types");
 }
 
-void requireTypes(NodeBuilder &n, For allowed) {
-  for (size_t i = 0; i < n.inputs(); ++i)
+/// Of the first `count` inputs, as many as the op has.
+void requireTypes(NodeBuilder &n, For allowed, size_t count = 2) {
+  for (size_t i = 0; i < std::min(count, n.inputs()); ++i)
     if (Tensor x = n.optional(i))
       n.require(isOf(x.type, allowed), "it is not defined for {}", nameOf(x.type));
 }
@@ -50,7 +51,7 @@ template <Scalar (*formula)(Scalar, Scalar), For allowed = For::Numbers> void co
 }
 
 template <Scalar (*formula)(Scalar), For allowed = For::Numbers> void unaryOp(NodeBuilder &n) {
-  requireTypes(n, allowed);
+  requireTypes(n, allowed, 1);
   Tensor x = n.in(0);
   n.out(0, n.map(x, [](Scalar s) { return formula(s); }));
 }
@@ -61,7 +62,7 @@ template <Scalar (*formula)(Scalar)> void floatOp(NodeBuilder &n) { unaryOp<form
 template <typename Op> Scalar mathOf(Scalar x) { return unary<Op>(x); }
 
 template <Scalar (*formula)(Scalar, Scalar)> Tensor foldOperands(NodeBuilder &n) {
-  requireTypes(n, For::Numbers);
+  requireTypes(n, For::Numbers, n.inputs());
   std::vector<Tensor> operands = n.all();
   n.require(!operands.empty(), "it has no operands");
   Tensor result = operands[0];
@@ -122,7 +123,7 @@ void bitShift(NodeBuilder &n) {
 
 /// Least and largest as inputs (opset 11 on) or attributes.
 void clip(NodeBuilder &n) {
-  requireTypes(n, For::Numbers);
+  requireTypes(n, For::Numbers, 1);
   Tensor x = n.in(0);
   if (n.hasAttribute("min") || n.hasAttribute("max")) {
     const double low = n.real("min", -INFINITY), high = n.real("max", INFINITY);
@@ -144,7 +145,7 @@ void where(NodeBuilder &n) {
 }
 
 void isInf(NodeBuilder &n) {
-  requireTypes(n, For::Floats);
+  requireTypes(n, For::Floats, 1);
   const bool positive = n.number("detect_positive", 1) != 0, negative = n.number("detect_negative", 1) != 0;
   n.out(0, n.elementwise(ElementType::Bool, {n.in(0)}, [&](Scalars x) {
     Scalar none = constantInteger(*x[0].builder, x[0].loc, ElementType::Bool, 0);
@@ -155,14 +156,14 @@ void isInf(NodeBuilder &n) {
 }
 
 void isNanOp(NodeBuilder &n) {
-  requireTypes(n, For::Floats);
+  requireTypes(n, For::Floats, 1);
   n.out(0, n.elementwise(ElementType::Bool, {n.in(0)}, [](Scalars x) { return isNan(x[0]); }));
 }
 
 /// An activation with the parameters that it has in ONNX.
 template <Scalar (*formula)(Scalar x, double alpha, double beta)>
 void activation(NodeBuilder &n, double alpha, double beta = 0) {
-  requireTypes(n, For::Floats);
+  requireTypes(n, For::Floats, 1);
   const double a = n.real("alpha", alpha), b = n.real("beta", beta);
   n.out(0, n.map(n.in(0), [&](Scalar x) { return formula(x, a, b); }));
 }
@@ -178,13 +179,13 @@ Scalar thresholdFormula(Scalar x, double alpha, double) { return select(x > alph
 Scalar swishFormula(Scalar x, double alpha, double) { return x * sigmoid(x * alpha); }
 
 void selu(NodeBuilder &n) {
-  requireTypes(n, For::Floats);
+  requireTypes(n, For::Floats, 1);
   const double alpha = n.real("alpha", 1.67326319217681884765625), gamma = n.real("gamma", 1.05070102214813232421875);
   n.out(0, n.map(n.in(0), [&](Scalar x) { return eluFormula(x, alpha, 0) * gamma; }));
 }
 
 void shrink(NodeBuilder &n) {
-  requireTypes(n, For::Numbers);
+  requireTypes(n, For::Numbers, 1);
   const double lambda = n.real("lambd", 0.5), bias = n.real("bias", 0);
   n.out(0, n.map(n.in(0), [&](Scalar x) {
     return select(x < x.same(-lambda), x + bias, select(x > x.same(lambda), x - bias, x.same(0)));
@@ -198,7 +199,7 @@ void prelu(NodeBuilder &n) {
 }
 
 void gelu(NodeBuilder &n) {
-  requireTypes(n, For::Floats);
+  requireTypes(n, For::Floats, 1);
   const bool approximate = n.text("approximate", "none") == "tanh";
   n.out(0, n.map(n.in(0), [&](Scalar x) {
     if (!approximate)
