@@ -69,6 +69,50 @@ static void rankScores(KernelBody &b, const Routing &routing, Value scores, Valu
   });
 }
 
+/// Finding one best score after the other takes fewer operations than comparing all with all where few of many are
+/// wanted.
+static bool inPasses(const Routing &routing) { return 8 * routing.topK < 5 * routing.experts; }
+
+/// Of the topK best scores, plus bias, how many are better, of others topK. `best` and `place` hold a number a row.
+static void rankBest(KernelBody &b, const Routing &routing, Value scores, Value bias, Value ranks, Value best,
+                     Value place) {
+  const double none = static_cast<double>(routing.topK), lowest = -std::numeric_limits<double>::infinity();
+  auto isCandidate = [&](KernelBody &e, Value rank) -> Value {
+    return e.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, rank, e.real(none));
+  };
+  auto choice = [&](KernelBody &e, ValueRange v) -> Value {
+    return bias ? Value(e.create<arith::AddFOp>(v[0], wideBias(e, routing, v[2]))) : v[0];
+  };
+  auto column = [](KernelBody &e) -> Value {
+    Value index = e.create<arith::IndexCastOp>(e.getI32Type(), e.create<linalg::IndexOp>(1));
+    return e.create<arith::SIToFPOp>(e.getF32Type(), index);
+  };
+  llvm::SmallVector<Indexed> ins = {{scores, {0, 1}}, {ranks, {0, 1}}};
+  if (bias)
+    ins.push_back({bias, {1}});
+  b.fill(ranks, none);
+  for (int64_t pass = 0; pass < routing.topK; ++pass) {
+    b.fill(best, lowest);
+    b.generic("pr", ins, {best, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
+      Value left = e.create<arith::SelectOp>(isCandidate(e, v[1]), choice(e, v), e.real(lowest));
+      return e.create<arith::MaxNumFOp>(left, v.back());
+    });
+    llvm::SmallVector<Indexed> with = ins;
+    with.push_back({best, {0}});
+    b.fill(place, static_cast<double>(routing.experts));
+    b.generic("pr", with, {place, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
+      Value same = e.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, choice(e, v), v[v.size() - 2]);
+      Value found = e.create<arith::AndIOp>(same, isCandidate(e, v[1]));
+      Value here = e.create<arith::SelectOp>(found, column(e), e.real(static_cast<double>(routing.experts)));
+      return e.create<arith::MinNumFOp>(here, v.back());
+    });
+    b.generic("pp", {{place, {0}}}, {ranks, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+      Value found = e.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, column(e), v[0]);
+      return e.create<arith::SelectOp>(found, e.real(static_cast<double>(pass)), v[1]);
+    });
+  }
+}
+
 /// choice = scores plus bias, minus infinity for experts of groups that are not among the best. `ranks` is scratch.
 static void chooseGroups(KernelBody &b, const Routing &routing, Value m, Value bias, Value choice, Value ranks,
                          Value best, Value places) {
@@ -127,15 +171,16 @@ static void weighBest(KernelBody &b, const Routing &routing, Value scores, Value
     });
 }
 
-/// Work: four comparisons and an addition a pair of experts, a division an expert; with groups the same within them and
-/// a few operations an expert.
+/// Work: for each expert that is chosen eight operations an expert, or four comparisons and an addition a pair of
+/// experts; a division an expert; with groups the latter within them and a few operations an expert.
 TileKernel buildRoute(ModuleOp module, const Routing &routing) {
   const int64_t experts = routing.experts, groups = routing.groups;
   TileKernel kernel{routeSymbol(routing), {}};
-  kernel.work.alu = {0, 5 * experts * experts + 2 * experts};
+  const bool passes = inPasses(routing);
+  kernel.work.alu = {0, (passes ? 8 * routing.topK : 5 * experts) * experts + 2 * experts};
   kernel.work.special = {0, routing.normalize ? experts : 0};
-  kernel.work.loadBytes = {0, 4 * experts * (experts + 3)};
-  kernel.work.storeBytes = {0, 4 * (2 * experts + 1)};
+  kernel.work.loadBytes = {0, 4 * experts * ((passes ? 5 * routing.topK : experts) + 3)};
+  kernel.work.storeBytes = {0, 4 * ((passes ? routing.topK + 2 : 2) * experts + 1)};
   BufferSpec table = f32({routing.rows, experts});
   llvm::SmallVector<BufferSpec> buffers = {table, table, table, f32({routing.rows})};
   if (routing.bias)
@@ -151,12 +196,18 @@ TileKernel buildRoute(ModuleOp module, const Routing &routing) {
   define(module, kernel.name, buffers, 1, [&](KernelBody &b) {
     Value m = b.scalar(0), scores = b.head(b.buffer(0), m), ranks = b.head(b.buffer(2), m);
     Value bias = routing.bias ? b.buffer(4) : Value();
+    auto rank = [&](Value by, Value added) {
+      if (inPasses(routing)) // the weights come later
+        return rankBest(b, routing, by, added, ranks, b.view(b.buffer(1), b.fixed(0), {m}, {1}),
+                        b.view(b.buffer(3), b.fixed(0), {m}, {1}));
+      rankScores(b, routing, by, added, ranks);
+    };
     if (groups != 1) {
       Value choice = b.buffer(scratch);
       chooseGroups(b, routing, m, bias, choice, b.buffer(2), b.buffer(scratch + 1), b.buffer(scratch + 2));
-      rankScores(b, routing, b.head(choice, m), {}, ranks);
+      rank(b.head(choice, m), {});
     } else {
-      rankScores(b, routing, scores, bias, ranks);
+      rank(scores, bias);
     }
     weighBest(b, routing, scores, ranks, b.head(b.buffer(1), m), b.head(b.buffer(3), m));
   });

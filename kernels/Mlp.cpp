@@ -1,6 +1,7 @@
 // Activations, the gate of the MLP and the re-layout of a vector.
 #include "kernels/KernelBuilder.h"
 
+#include <algorithm>
 #include <numbers>
 
 using namespace mlir;
@@ -138,25 +139,54 @@ TileKernel buildGate(ModuleOp module, int64_t rows, int64_t n, Activation activa
   return kernel;
 }
 
-/// Work: that of a gate, and a multiplication.
-TileKernel buildPairsGate(ModuleOp module, const PairShape &shape, int64_t n, Activation activation) {
+GateShare GateShare::of(int64_t n, int64_t cores) {
+  constexpr int64_t vector = 8;
+  const int64_t most = std::max<int64_t>(1, std::min(cores, (n + vector - 1) / vector));
+  const int64_t columns = ((n + most - 1) / most + vector - 1) / vector * vector, blocks = (n + columns - 1) / columns;
+  return {blocks, std::min(columns, n), cores / blocks};
+}
+
+/// Work: that of the share's gates, with a multiplication each, and zeros for all.
+TileKernel buildPairsGate(ModuleOp module, const PairShape &shape, int64_t n, Activation activation,
+                          const GateShare &share) {
   const int64_t capacity = shape.capacity();
-  TileKernel kernel{symbol("pairs_gate", {{"p", capacity}, {"n", n}}) + "_" + std::string(nameOf(activation)),
-                    activationWork(activation, n)};
-  kernel.work.alu.perRow += 2 * n;
-  kernel.work.loadBytes = {4, 8 * n + 4};
-  define(module, kernel.name, {pairWords(shape), f32({capacity}), f32({capacity, 2 * n}), f32({capacity, n})}, 1,
+  const bool alone = share.blocks * share.groups == 1;
+  // A pair costs a core its share of it.
+  const int64_t elements = (share.columns + share.groups - 1) / share.groups;
+  TileKernel kernel{symbol("pairs_gate", {{"p", capacity}, {"n", n}, {"b", share.blocks}, {"g", share.groups}}) + "_" +
+                        std::string(nameOf(activation)),
+                    activationWork(activation, elements)};
+  kernel.work.alu.perRow += 2 * elements;
+  kernel.work.loadBytes = {4, 8 * elements + 4};
+  kernel.work.storeBytes.perRow += alone ? 0 : 4 * n;
+  define(module, kernel.name, {pairWords(shape), f32({capacity}), f32({capacity, 2 * n}), f32({capacity, n})}, 2,
          [&](KernelBody &b) {
-           Value m = b.min(b.scalar(0), launchCount(b, b.buffer(0)));
-           Value gate = b.view(b.buffer(2), b.fixed(0), {m, b.fixed(n)}, {2 * n, 1});
-           Value up = b.view(b.buffer(2), b.fixed(n), {m, b.fixed(n)}, {2 * n, 1});
-           b.generic("pp", {{gate, {0, 1}}, {up, {0, 1}}, {b.head(b.buffer(1), m), {0}}},
-                     {b.head(b.buffer(3), m), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-                       Value gated = e.create<arith::MulFOp>(activate(e, activation, v[0]), v[1]);
-                       return e.create<arith::MulFOp>(v[2], gated);
-                     });
+           Value m = b.scalar(0), rank = b.scalar(1), count = b.min(m, launchCount(b, b.buffer(0)));
+           if (!alone)
+             b.fill(b.head(b.buffer(3), m), 0.0);
+           Value each = b.div(b.add(count, b.constant(share.groups - 1)), share.groups);
+           Value first = b.min(b.create<arith::MulIOp>(b.div(rank, share.blocks), each), count);
+           Value pairs = b.min(each, b.sub(count, first)), block = b.rem(rank, share.blocks);
+           Value column = b.mul(block, share.columns);
+           forColumns(b, {.rows = capacity, .n = share.columns, .extent = n}, block, [&](int64_t columns) {
+             auto part = [&](Value matrix, int64_t ld, int64_t from) {
+               Value offset = b.add(b.mul(first, ld), b.add(column, b.constant(from)));
+               return b.view(matrix, offset, {pairs, b.fixed(columns)}, {ld, 1});
+             };
+             if (columns > 0)
+               b.generic("pp",
+                         {{part(b.buffer(2), 2 * n, 0), {0, 1}},
+                          {part(b.buffer(2), 2 * n, n), {0, 1}},
+                          {b.view(b.buffer(1), first, {pairs}, {1}), {0}}},
+                         {part(b.buffer(3), n, 0), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
+                           Value gated = e.create<arith::MulFOp>(activate(e, activation, v[0]), v[1]);
+                           return e.create<arith::MulFOp>(v[2], gated);
+                         });
+           });
          });
-  setProbe(module, kernel.name, pairProbe(shape));
+  Probe probe = pairProbe(shape);
+  probe.scalars.push_back(0);
+  setProbe(module, kernel.name, probe);
   return kernel;
 }
 

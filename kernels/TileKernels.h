@@ -242,9 +242,9 @@ struct Routing {
   bool topTwo = false;
 };
 /// weights[rows x experts] = the scores of the topK best experts of each row, of equal ones the earlier, times scale; 0
-/// for the others. ranks[rows x experts] = how many experts are better. sums[rows] is scratch, and so are, with groups,
-/// choice[rows x experts], best[rows x groups] and places[rows x groups]. (scores, weights, ranks, sums[,
-/// bias[experts]][, choice, best, places]; m)
+/// for the others. ranks[rows x experts] = how many experts are better, topK or more of those not chosen. sums[rows] is
+/// scratch, and so are, with groups, choice[rows x experts], best[rows x groups] and places[rows x groups]. (scores,
+/// weights, ranks, sums[, bias[experts]][, choice, best, places]; m)
 TileKernel buildRoute(mlir::ModuleOp module, const Routing &routing);
 /// acc[rows x n] += y[rows x n] * weights[rows x experts][:, expert]. (y, weights, acc; m)
 TileKernel buildAddWeighted(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t experts, int64_t expert);
@@ -284,9 +284,18 @@ TileKernel buildListPairs(mlir::ModuleOp module, const PairShape &shape);
 /// out[i] = x[row of pair i] * w[slot of pair i] for the pairs that there are, 0 for others up to m. (i32 pairs, x[rows
 /// x k], w[slots x k x n], out[capacity x n]; m), m being a number of pairs.
 TileKernel buildPairsIn(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);
-/// hidden[i] = weights[i] * (activation(gu[i, 0:n]) * gu[i, n:2n]) for the pairs that there are, m at most. (i32 pairs,
-/// weights[capacity], gu[capacity x 2n], hidden[capacity x n]; m), m being a number of pairs.
-TileKernel buildPairsGate(mlir::ModuleOp module, const PairShape &shape, int64_t n, Activation activation);
+/// How cores of a row divide the gates of pairs: `blocks` blocks of `columns` columns, for each of `groups` groups of
+/// pairs. Core `rank` has block rank mod blocks of group rank / blocks, others nothing. {1, n, 1}: all of it.
+struct GateShare {
+  int64_t blocks = 1, columns = 1, groups = 1;
+  /// Of `n` columns among `cores` cores, each with whole vectors of the order of 8.
+  static GateShare of(int64_t n, int64_t cores);
+};
+/// hidden[i] = weights[i] * (activation(gu[i, 0:n]) * gu[i, n:2n]) for a core's share of the pairs that there are, m at
+/// most, 0 for what else there is of the first m. (i32 pairs, weights[capacity], gu[capacity x 2n], hidden[capacity x
+/// n]; m, rank), m being a number of pairs.
+TileKernel buildPairsGate(mlir::ModuleOp module, const PairShape &shape, int64_t n, Activation activation,
+                          const GateShare &share);
 /// out[row of pair i] += hidden[i] * w[slot of pair i] for the pairs that there are, m at most. (i32 pairs,
 /// hidden[capacity x k], w[slots x k x n], out[rows x n]; m), m being a number of pairs.
 TileKernel buildPairsOut(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);

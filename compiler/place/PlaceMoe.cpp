@@ -200,6 +200,35 @@ Value Placer::choosePlaces(xf::MoeOp op, const Routed &routed, const ExpertPlan 
               {rows(sequence)})[0];
 }
 
+/// Cores of a row have the same pairs. Each does its share of their gates, if that is worth the sum that makes them
+/// whole again.
+kernels::GateShare Placer::gateShare(const kernels::PairShape &shape, int64_t inner) const {
+  kernels::GateShare share = kernels::GateShare::of(inner, mesh.width), alone{1, inner, 1};
+  const double elements = static_cast<double>(shape.capacity() * inner), parts = double(share.blocks * share.groups);
+  if (parts == 1)
+    return alone;
+  constexpr double operations = 2; // special ones of an activation, mostly an exponential and a division
+  const double saved = options.core.special > 0 ? operations * elements * (1 - 1 / parts) / options.core.special : 0;
+  auto [levels, groups, inRouter] = reduction(mesh.width, shape.capacity() * inner);
+  const int64_t cycles = inRouter ? routerCycles(options.costs, mesh.width, shape.capacity() * inner)
+                                  : treeCycles(options.costs, mesh.width, shape.capacity() * inner, levels, groups);
+  return options.core.special > 0 && saved < static_cast<double>(cycles) ? alone : share;
+}
+
+Value Placer::gatePairs(ArrayRef<Value> listed, Value both, const Regions &regions, kernels::Activation activation,
+                        bool sequence) {
+  const kernels::PairShape &shape = regions.shape;
+  const int64_t columns = shape.perRow() * regions.inner;
+  const kernels::GateShare share = gateShare(shape, regions.inner);
+  const bool alone = share.blocks * share.groups == 1;
+  Value hidden = empty(this->activation(sequence, columns, whole(columns), alone ? Axis::None : Axis::X));
+  auto kernel = kernels::buildPairsGate(module, shape, regions.inner, activation, share);
+  hidden = call(kernel, {listed[0], listed[1], both}, {hidden}, {0, 1, 2, 3},
+                {scalar(sequence ? ScalarKind::Rows : ScalarKind::Constant, shape.perRow()), scalar(ScalarKind::RankX)},
+                regions.expected)[0];
+  return alone ? hidden : allReduce(hidden, Axis::X, ReduceKind::Add);
+}
+
 Value Placer::addPairs(Value x, Value choices, Value sum, const Regions &regions, kernels::Activation activation) {
   const kernels::PairShape &shape = regions.shape;
   const int64_t perRow = shape.perRow(), inner = regions.inner;
@@ -213,18 +242,17 @@ Value Placer::addPairs(Value x, Value choices, Value sum, const Regions &regions
                      {rows(sequence), scalar(ScalarKind::RankY)});
   // Kernels do as many pairs as there are.
   Attribute most = scalar(sequence ? ScalarKind::Rows : ScalarKind::Constant, perRow);
-  auto counted = [&](const kernels::TileKernel &kernel, ArrayRef<Value> ins, Value out, ArrayRef<int64_t> order) {
-    return call(kernel, ins, {out}, order, {most}, regions.expected)[0];
+  auto counted = [&](const kernels::TileKernel &kernel, ArrayRef<Value> ins, Value out) {
+    return call(kernel, ins, {out}, {0, 1, 2, 3}, {most}, regions.expected)[0];
   };
   auto in = localShape(cast<RankedTensorType>(regions.gateUp.getType())),
        out = localShape(cast<RankedTensorType>(regions.down.getType()));
   Value both = counted(kernels::buildPairsIn(module, shape, in[1], in[2], elementOf(regions.gateUp)),
-                       {listed[0], x, regions.gateUp}, pairRows(2 * inner, Axis::X), {0, 1, 2, 3});
+                       {listed[0], x, regions.gateUp}, pairRows(2 * inner, Axis::X));
   both = allReduce(both, Axis::X, ReduceKind::Add);
-  Value hidden = counted(kernels::buildPairsGate(module, shape, inner, activation), {listed[0], listed[1], both},
-                         pairRows(inner, Axis::None), {0, 1, 2, 3});
+  Value hidden = gatePairs(listed, both, regions, activation, sequence);
   return counted(kernels::buildPairsOut(module, shape, out[1], out[2], elementOf(regions.down)),
-                 {listed[0], hidden, regions.down}, sum, {0, 1, 2, 3});
+                 {listed[0], hidden, regions.down}, sum);
 }
 
 LogicalResult Placer::placeRegions(xf::MoeOp op, Value x, const Routed &routed, const ExpertPlan &plan) {

@@ -151,6 +151,10 @@ private:
                                        const ExpertPlan &plan, mlir::RankedTensorType type);
   /// Which place each of a row's experts is computed in, as buildChoosePlaces() gives it.
   Value choosePlaces(xf::MoeOp op, const Routed &routed, const ExpertPlan &plan, const kernels::PairShape &shape);
+  kernels::GateShare gateShare(const kernels::PairShape &shape, int64_t inner) const;
+  /// What goes into down, whole on every core of a row. `listed`: pairs and their weights.
+  Value gatePairs(llvm::ArrayRef<Value> listed, Value both, const Regions &regions, kernels::Activation activation,
+                  bool sequence);
   /// Adds to `sum` what the experts of a core's region give for the rows of `x` that chose them.
   Value addPairs(Value x, Value choices, Value sum, const Regions &regions, kernels::Activation activation);
   /// In place of the operand that nobody else reads.

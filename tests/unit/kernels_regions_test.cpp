@@ -177,26 +177,37 @@ TEST_CASE("pairs are multiplied by the matrices of their experts", "[kernels]") 
     }
 }
 
-TEST_CASE("pairs are gated and weighed", "[kernels]") {
+TEST_CASE("pairs are gated and weighed, each core's share of them", "[kernels]") {
   std::mt19937 random(64);
   const PairShape shape{.rows = 4, .topK = 2, .slots = 2, .rowsPerRegion = 1};
   const int64_t capacity = shape.capacity();
-  for (int64_t n : {1, 10, 37}) {
-    Suite suite;
-    TileKernel gate = buildGate(*suite, capacity, n, Activation::Silu),
-               pairsGate = buildPairsGate(*suite, shape, n, Activation::Silu);
-    suite.compile();
-    for (int64_t count = 0; count <= capacity; ++count)
-      for (int64_t m : {std::max<int64_t>(count, 1), capacity}) {
-        INFO(pairsGate.name << " count " << count << " m " << m);
-        Buffer<int32_t> pairs(1 + capacity);
-        pairs[0] = int32_t(count);
-        Buffer<float> weights(capacity, random), gu(capacity * 2 * n, random), hidden(capacity * n, 6.0F),
-            gated = hidden;
-        suite.call(gate, {capacity}, gu, gated);
-        suite.call(pairsGate, {m}, pairs, weights, gu, hidden);
-        for (int64_t i = 0; i < capacity * n; ++i)
-          REQUIRE(hidden[i] == (i < count * n ? weights[i / n] * gated[i] : 6.0F));
-      }
-  }
+  for (int64_t n : {1, 10, 37})
+    for (int64_t cores : {1, 3, 9}) {
+      const GateShare share = GateShare::of(n, cores);
+      Suite suite;
+      TileKernel gate = buildGate(*suite, capacity, n, Activation::Silu),
+                 pairsGate = buildPairsGate(*suite, shape, n, Activation::Silu, share);
+      suite.compile();
+      for (int64_t count = 0; count <= capacity; ++count)
+        for (int64_t m : {std::max<int64_t>(count, 1), capacity}) {
+          INFO(pairsGate.name << " count " << count << " m " << m);
+          Buffer<int32_t> pairs(1 + capacity);
+          pairs[0] = int32_t(count);
+          Buffer<float> weights(capacity, random), gu(capacity * 2 * n, random), gated(capacity * n, 6.0F);
+          suite.call(gate, {capacity}, gu, gated);
+          std::vector<int64_t> owners(capacity * n);
+          for (int64_t rank = 0; rank < cores; ++rank) {
+            Buffer<float> hidden(capacity * n, 6.0F);
+            suite.call(pairsGate, {m, rank}, pairs, weights, gu, hidden);
+            for (int64_t i = 0; i < capacity * n; ++i) {
+              const bool owned = i < count * n && hidden[i] == weights[i / n] * gated[i] && hidden[i] != 0;
+              owners[i] += owned;
+              if (!owned)
+                REQUIRE(hidden[i] == (i < m * n && cores > 1 ? 0.0F : 6.0F));
+            }
+          }
+          for (int64_t i = 0; i < capacity * n; ++i)
+            REQUIRE(owners[i] == (i < count * n));
+        }
+    }
 }

@@ -219,7 +219,7 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildChoosePlaces(module, pairs, 8, 4, 2);
     buildListPairs(module, pairs);
     buildPairsIn(module, pairs, 24, 44, weight);
-    buildPairsGate(module, pairs, 22, Activation::Silu);
+    buildPairsGate(module, pairs, 22, Activation::Silu, GateShare::of(22, 5));
     buildPairsOut(module, pairs, 22, 24, weight);
     buildGroupSquares(module, columns);
     buildGroupScale(module, columns, 16, 1e-6, weight, 1.0);
