@@ -91,7 +91,8 @@ static void rankBest(KernelBody &b, const Routing &routing, Value scores, Value 
   if (bias)
     ins.push_back({bias, {1}});
   b.fill(ranks, none);
-  for (int64_t pass = 0; pass < routing.topK; ++pass) {
+  b.forEach(b.constant(routing.topK), [&](Value pass) {
+    Value number = b.create<arith::SIToFPOp>(b.getF32Type(), b.create<arith::IndexCastOp>(b.getI32Type(), pass));
     b.fill(best, lowest);
     b.generic("pr", ins, {best, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
       Value left = e.create<arith::SelectOp>(isCandidate(e, v[1]), choice(e, v), e.real(lowest));
@@ -108,9 +109,9 @@ static void rankBest(KernelBody &b, const Routing &routing, Value scores, Value 
     });
     b.generic("pp", {{place, {0}}}, {ranks, {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
       Value found = e.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, column(e), v[0]);
-      return e.create<arith::SelectOp>(found, e.real(static_cast<double>(pass)), v[1]);
+      return e.create<arith::SelectOp>(found, number, v[1]);
     });
-  }
+  });
 }
 
 /// choice = scores plus bias, minus infinity for experts of groups that are not among the best. `ranks` is scratch.
