@@ -54,10 +54,13 @@ void printExperts(const std::vector<place::ExpertChoice> &experts) {
     std::string way =
         fmt::format("{} experts on all cores, each for every token ({})", choice.shape.experts, choice.reason);
     if (choice.routed)
-      way = fmt::format("{} experts, {} with replicas, in {} region{} of {} rows of cores ({}); the busiest region has "
-                        "{:.2f} pairs a token in decode, {:.2f} in prefill, the mean is {:.2f}",
-                        choice.shape.experts, copies, plan.regions, plan.regions == 1 ? "" : "s", plan.rowsPerRegion,
-                        choice.reason, plan.expectedPairs, plan.blockPairs, plan.meanPairs);
+      way = fmt::format("{} experts{} in {} region{} of {} rows of cores ({}); the busiest region has {:.2f} pairs a "
+                        "token in decode, {:.2f} in prefill, the mean is {:.2f}",
+                        choice.shape.experts,
+                        copies > choice.shape.experts ? fmt::format(" and {} replicas", copies - choice.shape.experts)
+                                                      : "",
+                        plan.regions, plan.regions == 1 ? "" : "s", plan.rowsPerRegion, choice.reason,
+                        plan.expectedPairs, plan.blockPairs, plan.meanPairs);
     ++ways[way];
   }
   for (const auto &[way, layers] : ways)
