@@ -308,10 +308,11 @@ TEST_CASE("blocks stay blocks where models are placed op by op", "[gguf]") {
                     }};
   writeFile(blocks, model.file(false));
   writeFile(numbers, model.file(true));
+  // Numbers in f32 are turned so that vectors run along results, blocks are not: sums go in another order.
   CHECK(runGeneral(blocks, numbers, {2, 2}).difference <= 1e-5);
   // On one core nothing is held twice.
   const GeneralOutcome outcome = runGeneral(blocks, numbers, {1, 1});
-  CHECK(outcome.difference == 0);
+  CHECK(outcome.difference <= 1e-5);
   CHECK(outcome.blockBytes * 5 <= outcome.numberBytes); // 4.5 to 6.6 bits instead of 32
 }
 
@@ -325,7 +326,7 @@ TEST_CASE("each format of blocks placed op by op", "[.long]") {
     writeFile(numbers, model.file(true));
     CHECK(runGeneral(blocks, numbers, {2, 1}).difference <= 1e-5);
     const GeneralOutcome outcome = runGeneral(blocks, numbers, {1, 1});
-    CHECK(outcome.difference == 0);
+    CHECK(outcome.difference <= 1e-5);
     CHECK(outcome.blockBytes * 3 <= outcome.numberBytes);
   }
 }
