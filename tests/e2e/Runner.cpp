@@ -26,6 +26,7 @@ std::unique_ptr<runtime::Package> compileModel(const Setup &setup) {
   options.gemm = setup.gemm;
   options.reduce = setup.reduce;
   options.place = setup.place;
+  options.as = setup.as;
   return take(compiler::compile(options)).package;
 }
 

@@ -41,6 +41,7 @@ struct Setup {
   compiler::ReduceChoice reduce = compiler::ReduceChoice::Auto;
   uint32_t reduceStage = 0;
   compiler::PlaceChoice place = compiler::PlaceChoice::Auto;
+  compiler::ImportAs as = compiler::ImportAs::Auto;
 };
 std::unique_ptr<runtime::Package> compileModel(const Setup &setup);
 

@@ -320,6 +320,10 @@ TEST_CASE("norms of integers are integers, and no axes may mean none", "[onnx]")
         std::vector<int32_t>{5});
   CHECK(valuesOf<float>(values("g (float[2] x) => (float[2] y) { y = ReduceLogSumExp <noop_with_empty_axes = 1> (x) }",
                                bytesOf<float>({3, -4}))) == std::vector<float>{3, -4});
+  // An attribute that says nothing new beside axes is no unknown one.
+  CHECK(valuesOf<float>(values("g (float[2] x) => (float[1] y) { a = Constant <value = int64[1] {0}>() "
+                               "y = ReduceMean <noop_with_empty_axes = 0> (x, a) }",
+                               bytesOf<float>({3, -4}))) == std::vector<float>{-0.5F});
 }
 
 TEST_CASE("sizes that no memory holds are refused, not allocated", "[onnx]") {

@@ -1,0 +1,83 @@
+// Text from ONNX files on meshes, placed as layers: exported models beside the repository, and exports with caches.
+#include "tests/e2e/Runner.h"
+#include "tests/onnx/DecoderExport.h"
+#include "tests/onnx/SaveModel.h"
+#include "tests/unit/architectures_support.h"
+
+using namespace weft;
+using namespace weft::test;
+
+namespace {
+
+constexpr double tolerance = 5e-5; // of the largest logit
+const MeshSize meshes[] = {{1, 1}, {4, 4}, {5, 3}};
+
+Setup textSetup(const std::string &model, MeshSize mesh, uint32_t maxSeq) {
+  Setup setup{.model = model, .mesh = mesh, .maxSeq = maxSeq};
+  setup.place = compiler::PlaceChoice::Whole;
+  setup.as = compiler::ImportAs::Text;
+  return setup;
+}
+
+/// Position by position as in the reference, and the tokens that the same model gives from its safetensors.
+void checkShared(const std::string &name, uint32_t maxSeq) {
+  if (!haveShared(name + "/model.onnx"))
+    return;
+  const std::string folder = sharedModels + name, reference = folder + "/reference.npz";
+  const std::vector<int32_t> ids = toIds(loadNumpy(reference, "input_ids"));
+  const std::vector<double> logits = loadNumpy(reference, "output");
+  const size_t vocabulary = logits.size() / ids.size(), prompt = 5;
+  for (MeshSize mesh : meshes) {
+    CAPTURE(name, nameOf(mesh));
+    Runner fromOnnx(textSetup(folder + "/model.onnx", mesh, maxSeq));
+    Setup stored{.model = folder, .mesh = mesh, .maxSeq = maxSeq};
+    Runner fromSafetensors(stored);
+    std::vector<float> seen = fromOnnx.prefill(std::span(ids).first(prompt));
+    for (size_t i = prompt; i <= ids.size(); ++i) {
+      CAPTURE(i);
+      CHECK(difference(seen, std::span(logits).subspan((i - 1) * vocabulary, vocabulary)) <= tolerance);
+      if (i < ids.size())
+        seen = fromOnnx.decode(ids[i]);
+    }
+    const auto first = std::span(ids).first(prompt);
+    const size_t room = maxSeq - prompt;
+    CHECK(fromOnnx.greedy(first, room) == fromSafetensors.greedy(first, room));
+  }
+}
+
+void checkExport(const std::string &name, const ExportOptions &options) {
+  CAPTURE(name, static_cast<int>(options.style));
+  const Fixture fixture(fixtureFolder / (name + ".json"));
+  const std::vector<int32_t> ids = fixture.json.at("ids");
+  const size_t prompt = fixture.json.at("prompt");
+  const std::vector<std::vector<double>> expected = fixture.json.at("logits");
+  TemporaryFolder folder;
+  const std::string path = folder.path("model.onnx");
+  auto values = [&](const std::string &weight) { return fixtureValues(weight, fixture.find(weight)->shape); };
+  saveModel(exportDecoder(take(fixture.read()), values, options), path);
+  for (MeshSize mesh : meshes) {
+    CAPTURE(nameOf(mesh));
+    Setup setup = textSetup(path, mesh, 19);
+    setup.as = compiler::ImportAs::Auto; // caches say enough
+    Runner runner(setup);
+    CHECK(difference(runner.prefill(std::span(ids).first(prompt)), expected[0]) <= tolerance);
+    for (size_t i = prompt; i < ids.size(); ++i)
+      CHECK(difference(runner.decode(ids[i]), expected[i - prompt + 1]) <= tolerance);
+  }
+}
+
+} // namespace
+
+TEST_CASE("exported models give text as their safetensors do", "[onnx]") {
+  checkShared("llama", 40);
+  checkShared("qwen2", 40);
+  checkShared("gpt2", 12); // as many positions as it was exported with
+}
+
+TEST_CASE("exports with caches give the reference's logits on meshes", "[onnx]") {
+  checkExport("qwen2", {.style = Exporter::Optimum});
+  checkExport("gemma2", {.style = Exporter::Optimum});
+  checkExport("mistral", {.style = Exporter::GenAiPacked});
+  checkExport("gpt_neox", {.style = Exporter::MultiHead});
+  checkExport("gpt2", {.style = Exporter::Stacked});
+}
