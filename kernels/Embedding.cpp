@@ -27,6 +27,9 @@ struct Table {
   BufferSpec buffer() const {
     return blocks ? BufferSpec{Kind::I8, {vocab, rowBytes()}} : BufferSpec{kindOf(element), {vocab, n}};
   }
+  /// The last of `ranks` with rows of its own. On a tall mesh, that may not be the last of all: parts of blocks
+  /// overlap.
+  int64_t lastOwner(int64_t ranks) const { return blocks ? std::min(ranks - 1, (extent - 1) / vocab) : ranks - 1; }
   std::string name() const {
     if (!blocks)
       return "_" + std::string(nameOf(element));
@@ -98,11 +101,11 @@ static TileKernel embedBlock(ModuleOp module, int64_t rows, int64_t tokens, cons
     });
   });
   setProbe(module, kernel.name,
-           {.scalars = {0, ranks - 1, 0},
+           {.scalars = {0, table.lastOwner(ranks), 0},
             .launch = 0,
             .tokensPerRow = ranks,
             .mostTokens = tokens,
-            .id = (ranks - 1) * table.vocab});
+            .id = table.lastOwner(ranks) * table.vocab});
   return kernel;
 }
 

@@ -1,5 +1,6 @@
 // What each layer with experts gets: all cores or regions of them.
 #include "compiler/graph/GraphModule.h"
+#include "compiler/place/GeneralWeights.h"
 #include "compiler/place/Geometry.h"
 #include "compiler/place/Place.h"
 #include "dialects/xf/XfDialect.h"
@@ -23,8 +24,8 @@ constexpr double mostPadding = 1.1;
 
 double bytesOf(Type element) { return element.getIntOrFloatBitWidth() / 8.0; }
 
-/// Of a stored weight, which may be blocks.
-double storedBytes(xf::ParamOp param) {
+/// Of a number of a stored weight, which may be in blocks.
+double bytesOfNumber(xf::ParamOp param) {
   auto type = cast<RankedTensorType>(param.getType());
   if (param.getStored())
     if (auto format = runtime::blockFormatNamed(param.getStored()->str())) {
@@ -32,18 +33,6 @@ double storedBytes(xf::ParamOp param) {
       return static_cast<double>(facts.bytes) / static_cast<double>(facts.weights);
     }
   return bytesOf(type.getElementType());
-}
-
-/// The parameter that `value` is a view of.
-xf::ParamOp paramOf(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (auto param = dyn_cast<xf::ParamOp>(op))
-      return param;
-    if (!isa<tensor::ExtractSliceOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, linalg::TransposeOp>(op))
-      break;
-    value = op->getOperand(0);
-  }
-  return {};
 }
 
 bool isQuantised(const PlaceOptions &options) { return options.weightType && options.weightType.isInteger(); }
@@ -56,8 +45,8 @@ ExpertShape shapeOf(xf::MoeOp op, const PlaceOptions &options) {
                     .hidden = router.getDimSize(1),
                     .inner = gate.getDimSize(0)};
   shape.weightBytes = shape.denseWeightBytes = bytesOf(options.weightType ? options.weightType : gate.getElementType());
-  if (xf::ParamOp param = paramOf(op.getGates().front()); param && !options.weightType)
-    shape.denseWeightBytes = storedBytes(param);
+  if (xf::ParamOp param = storedParam(op.getGates().front()); param && !options.weightType)
+    shape.denseWeightBytes = bytesOfNumber(param);
   return shape;
 }
 
@@ -68,13 +57,13 @@ double otherBytes(func::FuncOp function, const PlaceOptions &options) {
   function.walk([&](xf::MoeOp op) {
     for (ValueRange matrices : {op.getGates(), op.getUps(), op.getDowns()})
       for (Value matrix : matrices)
-        if (xf::ParamOp param = paramOf(matrix))
+        if (xf::ParamOp param = storedParam(matrix))
           ofExperts.insert(param);
   });
   function.walk([&](xf::ParamOp param) {
     auto type = cast<RankedTensorType>(param.getType());
     const bool matrix = type.getRank() > 1;
-    const double each = matrix && options.weightType ? bytesOf(options.weightType) : storedBytes(param);
+    const double each = matrix && options.weightType ? bytesOf(options.weightType) : bytesOfNumber(param);
     if (!ofExperts.contains(param))
       bytes += static_cast<double>(type.getNumElements()) * each;
   });

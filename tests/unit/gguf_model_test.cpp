@@ -272,6 +272,12 @@ TEST_CASE("files that are no models of ours", "[gguf]") {
   Sample heads("llama");
   heads.count("attention.key_length", 0);
   CHECK_THAT(complaint(heads), Contains("'llama.attention.key_length' is 0; it must be 1 to"));
+  Sample wide("llama");
+  wide.writer.entries[2] = GgufWriter().u32("llama.embedding_length", 1 << 22).entries[0];
+  wide.writer.entries[5] = GgufWriter().u32("llama.attention.head_count", 1).entries[0];
+  wide.writer.entries[6] = GgufWriter().u32("llama.attention.head_count_kv", 1).entries[0];
+  CHECK_THAT(complaint(wide),
+             Contains("'llama.attention.key_length' is missing, and 4194304 in its place is not 1 to"));
   Sample rope("llama");
   rope.attention().mlp().writer.text("llama.rope.scaling.type", "spiral");
   CHECK_THAT(complaint(rope), Contains("is 'spiral'; supported are none, linear, yarn, longrope"));

@@ -66,6 +66,8 @@ TEST_CASE("defaults of a Llama config", "[huggingface]") {
   CHECK(config.bosToken == -1);
   CHECK(config.eosTokens == std::vector<int32_t>{7});
   CHECK(config.heads[0].steps[0].linear.weight.name == "model.embed_tokens.weight");
+  json["embedding_size"] = json["hidden_size"]; // which says nothing
+  CHECK(parse(json).hiddenSize == config.hiddenSize);
 }
 
 TEST_CASE("llama3 rope scaling in each spelling", "[huggingface]") {

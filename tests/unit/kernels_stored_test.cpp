@@ -213,6 +213,18 @@ TEST_CASE("numbers of blocks as plain numbers, and quantised again", "[blocks]")
   }
 }
 
+TEST_CASE("the cost of a look-up in blocks is measured with a row that is there", "[kernels]") {
+  // Nine cores with three of ten entries each: the last five have none of their own.
+  const int64_t extent = 10, vocab = 3, ranks = 9, n = runtime::factsOf(BlockFormat::Q8_0).weights;
+  Suite suite;
+  TileKernel block = kernels::buildEmbedBlock(*suite, 2, 8, vocab, n, BlockFormat::Q8_0, extent, ranks);
+  const kernels::Probe probe = kernels::probeOf((*suite).lookupSymbol<mlir::func::FuncOp>(block.name));
+  const int64_t rank = probe.scalars[1], first = std::min(rank * vocab, extent - vocab);
+  CHECK(probe.id / vocab == rank);
+  CHECK(probe.id >= first);
+  CHECK(probe.id < first + vocab);
+}
+
 TEST_CASE("rows that are looked up in blocks of a file have their numbers, bit for bit", "[kernels]") {
   std::mt19937 random(5);
   // 11 entries on two cores: the second core's six begin with the one that the first has last.

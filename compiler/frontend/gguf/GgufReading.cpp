@@ -33,8 +33,13 @@ T Reading::checked(const std::string &key, Result<std::optional<T>> value, T low
   }
   if (!*value && !fallback)
     complain(fmt::format("metadata '{}' is missing", printable(full(key))));
-  if (!*value)
-    return fallback.value_or(low);
+  if (!*value) {
+    if (!fallback || (*fallback >= low && *fallback <= high))
+      return fallback.value_or(low);
+    complain(fmt::format("metadata '{}' is missing, and {} in its place is not {} to {}", printable(full(key)),
+                         *fallback, low, high));
+    return low;
+  }
   if (**value >= low && **value <= high) // which no NaN is
     return **value;
   complain(fmt::format("metadata '{}' is {}; it must be {} to {}", printable(full(key)), **value, low, high));

@@ -56,7 +56,9 @@ void refuseUnread(Reading &reading, const Json &config) {
   for (const auto &[key, value] : config.items()) {
     if (reading.keys.wasAsked(key))
       continue;
-    if (isRefused(key) && !saysNothing(value))
+    // Tables of tokens that are as wide as the model are what is read here.
+    const bool isUsual = key == "embedding_size" && config.contains("hidden_size") && value == config["hidden_size"];
+    if (isRefused(key) && !isUsual && !saysNothing(value))
       reading.keys.complain(
           key, fmt::format("is {}; models of the class {} have no such thing here, and without it the results would be "
                            "others",
