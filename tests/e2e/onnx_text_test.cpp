@@ -70,14 +70,20 @@ void checkExport(const std::string &name, const ExportOptions &options) {
 
 TEST_CASE("exported models give text as their safetensors do", "[onnx]") {
   checkShared("llama", 40);
+}
+
+TEST_CASE("more exported models give text as their safetensors do", "[.long]") {
   checkShared("qwen2", 40);
   checkShared("gpt2", 12); // as many positions as it was exported with
 }
 
 TEST_CASE("exports with caches give the reference's logits on meshes", "[onnx]") {
   checkExport("qwen2", {.style = Exporter::Optimum});
+  checkExport("gpt2", {.style = Exporter::Stacked});
+}
+
+TEST_CASE("more exports with caches give the reference's logits on meshes", "[.long]") {
   checkExport("gemma2", {.style = Exporter::Optimum});
   checkExport("mistral", {.style = Exporter::GenAiPacked});
   checkExport("gpt_neox", {.style = Exporter::MultiHead});
-  checkExport("gpt2", {.style = Exporter::Stacked});
 }
