@@ -293,9 +293,10 @@ std::vector<int32_t> outputIndex(Type type, const place::Mesh &mesh) {
   return table;
 }
 
-/// Offsets of the local elements of dimensions [from, to) on each core of the axis that divides one of them.
-static std::vector<int32_t> offsetTable(fabric::StoredOp op, size_t from, size_t to, pkg::Axis &axis,
-                                        const place::Mesh &mesh) {
+/// Offsets of the local elements of dimensions [from, to) on each core of the axis that divides one of them. An error
+/// where they go beyond what packages have for them.
+static Result<std::vector<int32_t>> offsetTable(fabric::StoredOp op, size_t from, size_t to, pkg::Axis &axis,
+                                                const place::Mesh &mesh) {
   auto type = cast<RankedTensorType>(op.getType());
   ArrayRef<grid::ShardAttr> dims = grid::layoutOf(type).getDims();
   axis = pkg::Axis::None;
@@ -317,6 +318,8 @@ static std::vector<int32_t> offsetTable(fabric::StoredOp op, size_t from, size_t
           next.push_back(offset + place::digitOffset(digits, first + i));
       offsets = std::move(next);
     }
+    if (llvm::any_of(offsets, [](int64_t offset) { return !llvm::isInt<32>(offset); }))
+      return userError("weight '" + op.getName().str() + "' is too large: offsets in it go beyond 2^31");
     table.insert(table.end(), offsets.begin(), offsets.end());
   }
   return table;
@@ -350,9 +353,15 @@ Result<void> emitStored(fabric::StoredOp op, const place::Mesh &mesh, const fron
   weight->linear = true;
   weight->base = op.getBase();
   pkg::Axis axis;
-  weight->row_index = offsetTable(op, 0, split, axis, mesh);
+  auto rowOffsets = offsetTable(op, 0, split, axis, mesh);
+  if (!rowOffsets)
+    return rowOffsets.takeError();
+  weight->row_index = std::move(*rowOffsets);
   weight->row_axis = axis;
-  weight->col_index = offsetTable(op, split, dims.size(), axis, mesh);
+  auto columnOffsets = offsetTable(op, split, dims.size(), axis, mesh);
+  if (!columnOffsets)
+    return columnOffsets.takeError();
+  weight->col_index = std::move(*columnOffsets);
   weight->col_axis = axis;
   weight->rows_local = weight->cols_local = 1;
   for (size_t d = 0; d < dims.size(); ++d)

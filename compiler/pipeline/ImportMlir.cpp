@@ -60,8 +60,66 @@ Result<void> findMain(ModuleOp module, const std::string &path) {
   return {};
 }
 
-/// Puts functions where they are called.
-Result<void> inlineCalls(ModuleOp module) {
+/// Ops that a function may have when all that it calls is in it.
+constexpr uint64_t maxInlinedOps = uint64_t{1} << 20;
+
+/// Ops of functions with all that they call, at most maxInlinedOps + 1. Calls of a function that calls itself are not
+/// followed: they stay.
+class InlinedSize {
+public:
+  explicit InlinedSize(ModuleOp module) : table(module) {}
+
+  uint64_t of(func::FuncOp root) {
+    SmallVector<func::FuncOp> stack = {root}; // by hand, since chains of calls are as long as a file
+    while (!stack.empty()) {
+      func::FuncOp function = stack.back();
+      if (sizes.contains(function)) {
+        stack.pop_back();
+        continue;
+      }
+      const bool calleesAreKnown = !open.insert(function).second;
+      uint64_t ops = 0;
+      function.walk([&](Operation *op) {
+        ++ops;
+        auto call = dyn_cast<func::CallOp>(op);
+        auto callee = call ? table.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
+        if (!callee)
+          return;
+        if (auto size = sizes.find(callee); size != sizes.end())
+          ops = std::min(ops + size->second, maxInlinedOps + 1);
+        else if (!calleesAreKnown && !open.contains(callee))
+          stack.push_back(callee);
+      });
+      if (calleesAreKnown) {
+        sizes[function] = ops;
+        stack.pop_back();
+      }
+    }
+    return sizes[root];
+  }
+
+private:
+  SymbolTable table;
+  llvm::DenseMap<Operation *, uint64_t> sizes;
+  llvm::DenseSet<Operation *> open;
+};
+
+/// Refuses functions that calls make huge: a few that each call the next one twice are enough.
+Result<void> boundCalls(ModuleOp module, const std::string &path) {
+  InlinedSize sizes(module);
+  for (auto function : module.getOps<func::FuncOp>()) {
+    const bool calls = function.walk([](func::CallOp) { return WalkResult::interrupt(); }).wasInterrupted();
+    if (calls && sizes.of(function) > maxInlinedOps)
+      return userError(fmt::format("{}: @{} has more than {} ops with all that it calls", path,
+                                   function.getName().str(), maxInlinedOps));
+  }
+  return {};
+}
+
+/// Puts functions where they are called. `problem` is the first that MLIR reports.
+Result<void> inlineCalls(ModuleOp module, const std::string &path, const std::string &problem) {
+  if (auto bounded = boundCalls(module, path); !bounded)
+    return bounded.takeError();
   for (auto function : module.getOps<func::FuncOp>())
     if (function.getName() != graph::mainFunction)
       function.setPrivate();
@@ -69,7 +127,8 @@ Result<void> inlineCalls(ModuleOp module) {
   passes.addPass(createInlinerPass({}, [](OpPassManager &) {})); // nothing else changes here
   passes.addPass(createSymbolDCEPass());
   if (failed(passes.run(module)))
-    return userError("the functions of the module cannot be put where they are called");
+    return userError(fmt::format("{}: functions cannot be put where they are called{}{}", path,
+                                 problem.empty() ? "" : ": ", problem));
   Operation *left = nullptr;
   module.walk([&](CallOpInterface call) { left = call; });
   if (!left)
@@ -99,7 +158,7 @@ Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &pat
     return userError(problem.empty() ? path + ": cannot be read" : problem);
   if (auto found = findMain(*module, path); !found)
     return found.takeError();
-  if (auto inlined = inlineCalls(*module); !inlined)
+  if (auto inlined = inlineCalls(*module, path, problem); !inlined)
     return inlined.takeError();
   xf::ParamOp weight;
   module->walk([&](xf::ParamOp param) { weight = param; });

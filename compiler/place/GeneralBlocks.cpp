@@ -44,7 +44,11 @@ std::optional<StoredBytes> storedBytes(Value value, Division held, std::array<in
       digits[i + 1] = digits[i + 1] / weights * bytes;
     }
   }
-  if (stored.dim < 0)
+  int64_t last = 0; // packages have 32 bits for offsets in a weight
+  for (const auto &digits : stored.view.digits)
+    for (size_t i = 0; i < digits.size(); i += 2)
+      last += (digits[i] - 1) * digits[i + 1];
+  if (stored.dim < 0 || !llvm::isInt<32>(last))
     return std::nullopt;
   for (int axis : {0, 1})
     if (held[axis] == stored.dim && type.getDimSize(stored.dim) % (weights * cores[axis]) != 0)

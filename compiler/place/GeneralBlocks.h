@@ -18,7 +18,8 @@ struct StoredBytes {
   mlir::RankedTensorType type;
 };
 
-/// Nothing: `value` is no view of blocks that keeps them whole, or `held`, a division over `cores`, would cut some.
+/// Nothing: `value` is no view of blocks that keeps them whole, or of more than 2^31 bytes, or `held`, a division over
+/// `cores`, would cut some.
 std::optional<StoredBytes> storedBytes(mlir::Value value, Division held, std::array<int64_t, 2> cores);
 
 /// The numbers of a core's part of such bytes.

@@ -1,5 +1,6 @@
 // What positions, caches and attention of `xf` mean, in linalg.
 #include "dialects/xf/XfEmit.h"
+#include "dialects/xf/XfPasses.h"
 
 #include <array>
 #include <tuple>
@@ -66,7 +67,9 @@ std::pair<Value, Value> angles(Emit &e, RopeOp op) {
       Value turned = function(b, e.mul(b.create<arith::SIToFPOp>(e.loc, b.getF64Type(), integer), chosen));
       if (op.getScale())
         turned = e.mul(turned, b.create<arith::ConstantOp>(e.loc, op.getScaleAttr()));
-      return b.create<arith::TruncFOp>(e.loc, b.getF32Type(), turned);
+      auto narrow = b.create<arith::TruncFOp>(e.loc, b.getF32Type(), turned);
+      narrow->setAttr(turningAttribute, b.getUnitAttr());
+      return narrow;
     });
   };
   Value cosines = table([&](OpBuilder &b, Value angle) -> Value { return b.create<math::CosOp>(e.loc, angle); });

@@ -10,6 +10,10 @@ namespace weft::xf {
 /// The attribute of a function argument that was an xf.param: the weight's name.
 inline constexpr llvm::StringLiteral paramNameAttr = "xf.param";
 
+/// On the rounding to f32 of a sine or cosine by which heads are turned: where it is near 0, an error that is small
+/// beside 1 is nothing.
+inline constexpr llvm::StringLiteral turningAttribute = "xf.turning";
+
 /// Each computing op to linalg, tensor, arith and math. A kv_cache stays one value, joined and split by
 /// unrealized_conversion_cast; parameters stay xf.param.
 void populateDecomposeToLinalgPatterns(mlir::RewritePatternSet &patterns);

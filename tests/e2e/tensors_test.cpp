@@ -1,7 +1,11 @@
 // Tensor programs through the whole chain on odd meshes, against their interpretation at the graph level.
 #include "tests/e2e/Tensors.h"
 
+#include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
+#include <numbers>
+#include <unistd.h>
 
 using namespace weft;
 using namespace weft::test;
@@ -198,4 +202,47 @@ TEST_CASE("calls, tiles, and gathers and scatters of slices") {
       return %t, %p, %q, %g, %h, %s : tensor<7x6xf32>, tensor<2x2x4x3xf32>, tensor<7x6xf32>, tensor<2x3x6xf32>,
           tensor<2x3x1x6xf32>, tensor<7x6xf32>
     })");
+}
+
+TEST_CASE("a sine of f64 that is rounded to f32 is right to some units near multiples of pi") {
+  for (const char *function : {"sin", "cos"}) {
+    TensorCase program(fmt::format(R"(
+      func.func @main(%a: tensor<24xf64> {{xf.dtype = "float64"}}) -> (tensor<24xf32> {{xf.dtype = "float32"}}) {{
+        %y = math.{} %a : tensor<24xf64>
+        %z = arith.truncf %y : tensor<24xf64> to tensor<24xf32>
+        return %z : tensor<24xf32>
+      }})",
+                                   function));
+    Bytes angles(24 * sizeof(double));
+    for (int i = 0; i < 24; ++i) {
+      const double angle = (i - 12) * 0.5 * std::numbers::pi + (i % 3 - 1) * 1e-9;
+      std::memcpy(&angles[size_t(i) * sizeof(double)], &angle, sizeof(double));
+    }
+    checkOn(program, {3, 2}, {angles}, 3e-7, 0);
+  }
+}
+
+TEST_CASE("functions that calls make huge are refused by name") {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / fmt::format("weft-calls-{}.mlir", getpid());
+  std::ofstream file(path);
+  const int depth = 30;
+  for (int i = 0; i <= depth; ++i) {
+    const std::string callee = i == depth ? "math.exp %a :" : fmt::format("call @f{}(%a) :", i + 1);
+    const std::string again = i == depth ? "math.exp %b :" : fmt::format("call @f{}(%b) :", i + 1);
+    const std::string type = i == depth ? "tensor<8xf32>" : "(tensor<8xf32>) -> tensor<8xf32>";
+    file << fmt::format("func.func {}(%a: tensor<8xf32> {{xf.dtype = \"float32\"}}) -> (tensor<8xf32> {{xf.dtype = "
+                        "\"float32\"}}) {{\n  %b = {} {}\n  %c = {} {}\n  return %c : tensor<8xf32>\n}}\n",
+                        i == 0 ? "@main" : fmt::format("private @f{}", i), callee, type, again, type);
+  }
+  file.close();
+  compiler::CompileOptions options;
+  options.model = path.string();
+  options.hardware = take(hw::load("rvv-mesh-16", {}));
+  options.meshWidth = options.meshHeight = 2;
+  auto compiled = compiler::compile(options);
+  std::filesystem::remove(path);
+  REQUIRE(!compiled);
+  CHECK(compiled.error().message.find(path.string() + ": @") != std::string::npos);
+  CHECK(compiled.error().message.find("has more than 1048576 ops") != std::string::npos);
 }
