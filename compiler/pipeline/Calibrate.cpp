@@ -102,7 +102,8 @@ void addChoices(const std::vector<float> &chosen, size_t samples, place::ExpertC
   for (size_t token = 0; token * experts < chosen.size(); ++token) {
     std::vector<int> sample;
     for (size_t expert = 0; expert < experts; ++expert)
-      if (chosen[token * experts + expert] != 0) {
+      // Scores that are no numbers have no order, and more of them may seem to be among the best.
+      if (chosen[token * experts + expert] != 0 && static_cast<int64_t>(sample.size()) < layer.topK) {
         ++layer.counts[expert];
         sample.push_back(static_cast<int>(expert));
       }

@@ -7,6 +7,8 @@ namespace weft::compiler {
 Result<void> placeExperts(const CompileOptions &options, mlir::ModuleOp graph, place::PlaceOptions &place) {
   place.experts = options.experts;
   const std::vector<place::ExpertLayer> layers = place::expertLayers(graph);
+  if (layers.empty() && options.layers) // the model's first ones may have none, others do not matter here
+    return {};
   if (options.expertLoads) {
     place::ExpertLoadFile file = *options.expertLoads;
     if (options.layers && file.layers.size() > layers.size()) // only the model's first ones

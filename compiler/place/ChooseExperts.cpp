@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 
 using namespace mlir;
@@ -37,6 +38,21 @@ double bytesOfNumber(xf::ParamOp param) {
 
 bool isQuantised(const PlaceOptions &options) { return options.weightType && options.weightType.isInteger(); }
 
+/// All matrices of all experts.
+SmallVector<Value> matricesOf(xf::MoeOp op) {
+  SmallVector<Value> all;
+  for (ValueRange matrices : {op.getGates(), op.getUps(), op.getDowns()})
+    all.append(matrices.begin(), matrices.end());
+  return all;
+}
+
+bool hasBlocks(xf::MoeOp op) {
+  return llvm::any_of(matricesOf(op), [](Value matrix) {
+    xf::ParamOp param = storedParam(matrix);
+    return param && param.getStored() && runtime::blockFormatNamed(param.getStored()->str());
+  });
+}
+
 ExpertShape shapeOf(xf::MoeOp op, const PlaceOptions &options) {
   auto router = cast<RankedTensorType>(op.getRouter().getType());
   auto gate = cast<RankedTensorType>(op.getGates().front().getType());
@@ -44,9 +60,22 @@ ExpertShape shapeOf(xf::MoeOp op, const PlaceOptions &options) {
                     .topK = static_cast<int64_t>(op.getTopK()),
                     .hidden = router.getDimSize(1),
                     .inner = gate.getDimSize(0)};
-  shape.weightBytes = shape.denseWeightBytes = bytesOf(options.weightType ? options.weightType : gate.getElementType());
-  if (xf::ParamOp param = storedParam(op.getGates().front()); param && !options.weightType)
-    shape.denseWeightBytes = bytesOfNumber(param);
+  if (options.weightType) {
+    shape.weightBytes = shape.denseWeightBytes = bytesOf(options.weightType);
+    return shape;
+  }
+  // On regions all have one type; on all cores each has its own.
+  const SmallVector<Value> matrices = matricesOf(op);
+  const Type first = gate.getElementType();
+  const bool alike = llvm::all_of(
+      matrices, [&](Value each) { return cast<RankedTensorType>(each.getType()).getElementType() == first; });
+  shape.weightBytes = alike ? bytesOf(first) : 4;
+  double stored = 0;
+  for (Value matrix : matrices) {
+    xf::ParamOp param = storedParam(matrix);
+    stored += param ? bytesOfNumber(param) : bytesOf(cast<RankedTensorType>(matrix.getType()).getElementType());
+  }
+  shape.denseWeightBytes = stored / static_cast<double>(matrices.size());
   return shape;
 }
 
@@ -55,10 +84,9 @@ double otherBytes(func::FuncOp function, const PlaceOptions &options) {
   double bytes = 0;
   llvm::SmallPtrSet<Operation *, 16> ofExperts;
   function.walk([&](xf::MoeOp op) {
-    for (ValueRange matrices : {op.getGates(), op.getUps(), op.getDowns()})
-      for (Value matrix : matrices)
-        if (xf::ParamOp param = storedParam(matrix))
-          ofExperts.insert(param);
+    for (Value matrix : matricesOf(op))
+      if (xf::ParamOp param = storedParam(matrix))
+        ofExperts.insert(param);
   });
   function.walk([&](xf::ParamOp param) {
     auto type = cast<RankedTensorType>(param.getType());
@@ -90,14 +118,18 @@ std::string nameOf(xf::MoeOp op) {
 }
 
 /// Which way, and why.
-void decide(ExpertChoice &choice, const ExpertLimits &limits, const PlaceOptions &options) {
-  const uint64_t routedBytes = planBytes(choice.plan, choice.shape, limits), dense = denseBytes(choice.shape, limits);
+void decide(ExpertChoice &choice, xf::MoeOp op, const ExpertLimits &limits, const PlaceOptions &options) {
+  const uint64_t routedBytes = neededBytes(choice.plan, choice.shape, limits), dense = denseBytes(choice.shape, limits);
   choice.routed = options.experts == ExpertsMode::Routed;
   choice.reason = "requested";
   if (options.experts != ExpertsMode::Auto)
     return;
   if (isQuantised(options)) {
     choice.reason = "weights that the loader quantises lie on all cores";
+    return;
+  }
+  if (!options.weightType && hasBlocks(op)) {
+    choice.reason = "weights in blocks lie on all cores, on regions they would be f32";
     return;
   }
   if (limits.sramBytes && routedBytes > limits.sramBytes && dense < routedBytes) {
@@ -142,13 +174,16 @@ std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &opti
     choice.layer = nameOf(op);
     ExpertLimits limits{
         .width = options.width, .height = options.height, .tokens = prefill ? options.maxSeq : 0, .decode = decode};
+    // Of a model that lies on several meshes, nobody knows yet how many layers share one.
+    limits.layers = denseTotal <= room ? static_cast<int64_t>(layers.size()) : 0;
     if (options.sramBytes)
       limits.sramBytes = static_cast<uint64_t>(
           denseTotal <= room ? room / static_cast<double>(layers.size())
                              : mostPadding * static_cast<double>(denseBytes(choice.shape, limits)));
     const ExpertShape &shape = choice.shape;
     auto [known, added] =
-        uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner, int64_t(limits.sramBytes)});
+        uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner, std::llround(8 * shape.weightBytes),
+                             int64_t(limits.sramBytes)});
     if (added)
       known->second = planExperts(shape, {}, limits, costs);
     choice.loadKnown = i < options.expertLoads.size();
@@ -156,7 +191,7 @@ std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &opti
         choice.loadKnown ? planExperts(shape, options.expertLoads[i], limits, costs, &known->second) : known->second;
     choice.routedCycles = planCycles(choice.plan, limits);
     choice.denseCycles = denseCycles(shape, limits, costs);
-    decide(choice, limits, options);
+    decide(choice, op, limits, options);
     choices.push_back(std::move(choice));
   }
   return choices;

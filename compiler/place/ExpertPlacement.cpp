@@ -15,6 +15,20 @@ uint64_t planBytes(const ExpertPlan &plan, const ExpertShape &shape, const Exper
   return static_cast<uint64_t>(static_cast<double>(plan.slots) * elements * shape.weightBytes);
 }
 
+uint64_t neededBytes(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits) {
+  const uint64_t weights = planBytes(plan, shape, limits);
+  if (limits.layers == 0)
+    return weights;
+  int64_t replicas = 1;
+  for (int expert = 0; expert < shape.experts; ++expert)
+    replicas = std::max(replicas, plan.replicas(expert));
+  constexpr int64_t wordBytes = 4;
+  // Gate and up of each pair that there may be, and what they make.
+  const int64_t pairs = std::max<int64_t>(1, ceilDiv(limits.tokens, limits.height)) * std::min(shape.topK, plan.slots);
+  const int64_t buffers = pairs * 3 * plainLocal(shape.inner, plan.rowsPerRegion) * wordBytes;
+  return weights + static_cast<uint64_t>(shape.experts * replicas * wordBytes + ceilDiv(buffers, limits.layers));
+}
+
 std::string planProblem(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits) {
   if (plan.regions < 1 || plan.rowsPerRegion < 1 || plan.slots < 1 || plan.regions * plan.rowsPerRegion > limits.height)
     return "its regions do not fit on the mesh";

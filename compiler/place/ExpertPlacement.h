@@ -46,6 +46,7 @@ struct ExpertLimits {
   uint64_t sramBytes = 0;        // of a core for this layer's experts; 0: as many as they need
   int64_t tokens = 1;            // of a prefill launch; 0: only decode
   bool decode = true;            // false: only prefill
+  int64_t layers = 0;            // that have a core's buffers of a launch by turns; 0: only weights count
 };
 
 /// Where the experts of a layer lie.
@@ -75,6 +76,8 @@ void predict(ExpertPlan &plan, const ExpertShape &shape, const ExpertLoad &load,
              const ExpertCosts &costs);
 /// Bytes of a core for the slots of `plan`.
 uint64_t planBytes(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits);
+/// What the limits' SRAM is for: planBytes, the table of places, and the layer's part of the buffers of pairs.
+uint64_t neededBytes(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits);
 /// Why `plan` is none for this layer and mesh; empty: it is one.
 std::string planProblem(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits);
 

@@ -38,7 +38,7 @@ public:
       ExpertPlan plan = packed(rows, slotsNeeded(rows));
       if (fits(plan))
         plans.push_back(std::move(plan));
-      else if (!smallest || planBytes(plan, shape, limits) < planBytes(*smallest, shape, limits))
+      else if (!smallest || neededBytes(plan, shape, limits) < neededBytes(*smallest, shape, limits))
         smallest = std::move(plan);
     }
     if (plans.empty())
@@ -66,7 +66,7 @@ public:
 
 private:
   bool fits(const ExpertPlan &plan) const {
-    return !limits.sramBytes || planBytes(plan, shape, limits) <= limits.sramBytes;
+    return !limits.sramBytes || neededBytes(plan, shape, limits) <= limits.sramBytes;
   }
 
   /// Rows of a region, one for each number of regions that leaves fewer rows over than another.
@@ -185,10 +185,14 @@ private:
 
   /// Pairs of each region for a token, if replicas get equal parts.
   std::vector<double> loads(const ExpertPlan &plan) const {
+    std::vector<int64_t> replicas(shape.experts, 0);
+    for (int expert : plan.expert)
+      if (expert >= 0)
+        ++replicas[expert];
     std::vector<double> load(plan.regions, 0);
     for (size_t place = 0; place < plan.expert.size(); ++place)
       if (int expert = plan.expert[place]; expert >= 0)
-        load[place / plan.slots] += share[expert] / static_cast<double>(plan.replicas(expert));
+        load[place / plan.slots] += share[expert] / static_cast<double>(replicas[expert]);
     return load;
   }
   double largestLoad(const ExpertPlan &plan) const {

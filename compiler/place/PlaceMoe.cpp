@@ -256,6 +256,10 @@ Value Placer::addPairs(Value x, Value choices, Value sum, const Regions &regions
 }
 
 LogicalResult Placer::placeRegions(xf::MoeOp op, Value x, const Routed &routed, const ExpertPlan &plan) {
+  // The kernel that picks places trusts its table.
+  const ExpertShape experts{.experts = static_cast<int64_t>(op.getGates().size())};
+  if (std::string problem = planProblem(plan, experts, {.width = mesh.width, .height = mesh.height}); !problem.empty())
+    return op.emitOpError("has no plan of its experts: ") << problem;
   auto regions = regionsOf(op, plan);
   if (failed(regions))
     return failure();
