@@ -69,9 +69,9 @@ static void rankScores(KernelBody &b, const Routing &routing, Value scores, Valu
   });
 }
 
-/// Finding one best score after the other takes fewer operations than comparing all with all where few of many are
-/// wanted.
-static bool inPasses(const Routing &routing) { return 8 * routing.topK < 5 * routing.experts; }
+/// Finding one best score after the other takes fewer operations than comparing all with all where few of many experts
+/// are wanted. Rows of few experts share vectors, and passes over these keep more of them than a stack has room for.
+static bool inPasses(const Routing &routing) { return routing.experts > 16 && 8 * routing.topK < 5 * routing.experts; }
 
 /// Of the topK best scores, plus bias, how many are better, of others topK. `best` and `place` hold a number a row.
 static void rankBest(KernelBody &b, const Routing &routing, Value scores, Value bias, Value ranks, Value best,

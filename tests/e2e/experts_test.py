@@ -91,6 +91,12 @@ class Experts(TestCase):
                     self.assertEqual(sum(int(expert) in row for row in table), count)
                 self.assertGreaterEqual(layer["pairs"]["busiest_decode"], layer["pairs"]["mean"])
 
+    def test_kernels_of_few_experts_fit_the_stack(self):
+        """22 rows a core of four experts: vectors of whole rows, of which a stack has room for few."""
+        model = self.mixture(experts=4)
+        self.weft("compile", model, "--hw", "rvv-lab", "--mesh", "1x3", "--max-seq", "64", "-o", "m.weft")
+        self.weft("run", "m.weft", "--tokens", PROMPT, "--max-new", "2")
+
     def test_a_known_load_takes_no_more_cycles(self):
         model = self.mixture(experts=12, skew=3.0)
         uniform = self.run_model(model, "--experts", "routed")
