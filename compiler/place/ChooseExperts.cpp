@@ -181,9 +181,8 @@ std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &opti
           denseTotal <= room ? room / static_cast<double>(layers.size())
                              : mostPadding * static_cast<double>(denseBytes(choice.shape, limits)));
     const ExpertShape &shape = choice.shape;
-    auto [known, added] =
-        uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner, std::llround(8 * shape.weightBytes),
-                             int64_t(limits.sramBytes)});
+    auto [known, added] = uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner,
+                                               std::llround(8 * shape.weightBytes), int64_t(limits.sramBytes)});
     if (added)
       known->second = planExperts(shape, {}, limits, costs);
     choice.loadKnown = i < options.expertLoads.size();

@@ -68,9 +68,7 @@ void checkExport(const std::string &name, const ExportOptions &options) {
 
 } // namespace
 
-TEST_CASE("exported models give text as their safetensors do", "[onnx]") {
-  checkShared("llama", 40);
-}
+TEST_CASE("exported models give text as their safetensors do", "[onnx]") { checkShared("llama", 40); }
 
 TEST_CASE("more exported models give text as their safetensors do", "[.long]") {
   checkShared("qwen2", 40);

@@ -19,8 +19,7 @@ constexpr uint64_t largestInline = 4096;
 Result<Model> readModel(const std::string &path, uint64_t inlineUpTo = largestInline);
 
 /// The same of bytes in memory, with `path` for messages and for the folder of external data.
-Result<Model> parseModel(std::span<const std::byte> file, const std::string &path,
-                         uint64_t inlineUpTo = largestInline);
+Result<Model> parseModel(std::span<const std::byte> file, const std::string &path, uint64_t inlineUpTo = largestInline);
 
 /// One TensorProto, as the data sets of ONNX's tests have them. Sequences and optionals give their tensors in order.
 Result<std::vector<TensorData>> parseTensors(std::span<const std::byte> file, ValueType::Container container,

@@ -202,8 +202,8 @@ Result<void> TensorReader::readExternal(const ::onnx::TensorProto &proto, uint64
   std::error_code failed;
   uint64_t size = std::filesystem::file_size(model.files[*file], failed);
   if (failed || offset > size || bytes > size - offset)
-    return userError(fmt::format("{}: the {} bytes of {} begin at byte {} of '{}', which has {}", model.path, bytes, what,
-                                 offset, model.files[*file], failed ? 0 : size));
+    return userError(fmt::format("{}: the {} bytes of {} begin at byte {} of '{}', which has {}", model.path, bytes,
+                                 what, offset, model.files[*file], failed ? 0 : size));
   tensor.range = FileRange{*file, offset, bytes};
   if (bytes > largestInline)
     return success();
