@@ -155,10 +155,13 @@ TEST_CASE("checkPackage finds what a device could not bear") {
   auto counted = [&](Package &p) -> pkg::InstrT & {
     pkg::InstrT &call = *code(p)[3];
     call.counted = 1;
-    *call.count = test::constant(8);
+    call.count = std::make_unique<pkg::Expr>(test::constant(8));
     call.each = std::make_unique<pkg::WorkT>(*call.work);
     for (auto *each : {&call.each->macs, &call.each->alu, &call.each->load_bytes, &call.each->store_bytes})
       *each = test::expr(pkg::Source::Constant, 0, 0, 2);
+    p.kernels[0]->probe = std::make_unique<pkg::ProbeT>();
+    p.kernels[0]->probe->scalars = {8, 0};
+    p.kernels[0]->probe->rows_scalar = 0;
     return call;
   };
   {
