@@ -1,5 +1,6 @@
 // linalg on memrefs to loops over vectors: the pass.
 #include "compiler/codegen/VectorEmitter.h"
+#include "kernels/LinearIndex.h"
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 
@@ -34,27 +35,15 @@ std::optional<std::pair<SmallVector<int64_t>, int64_t>> stepsOf(AffineMap map, M
   int64_t offset = 0;
   if (failed(getStridesAndOffset(type, strides, offset)) || llvm::is_contained(strides, ShapedType::kDynamic))
     return std::nullopt;
-  MLIRContext *context = map.getContext();
-  auto at = [&](AffineExpr expr, unsigned unit) -> int64_t {
-    SmallVector<AffineExpr> values;
-    for (unsigned i = 0; i < map.getNumDims(); ++i)
-      values.push_back(getAffineConstantExpr(i == unit ? 1 : 0, context));
-    return cast<AffineConstantExpr>(simplifyAffineExpr(expr.replaceDims(values), 0, 0)).getValue();
-  };
   SmallVector<int64_t> steps(map.getNumDims());
   int64_t origin = 0;
   for (auto [expr, stride] : llvm::zip(map.getResults(), strides)) {
-    bool linear = true;
-    expr.walk([&](AffineExpr part) {
-      linear &= part.getKind() == AffineExprKind::Add || part.getKind() == AffineExprKind::Mul ||
-                part.getKind() == AffineExprKind::Constant || part.getKind() == AffineExprKind::DimId;
-    });
+    std::optional<kernels::LinearIndex> linear = kernels::linearIndex(expr, map.getNumDims());
     if (!linear)
       return std::nullopt;
-    int64_t first = at(expr, map.getNumDims());
-    origin += stride * first;
-    for (unsigned i = 0; i < map.getNumDims(); ++i)
-      steps[i] += stride * (at(expr, i) - first);
+    origin += stride * linear->origin;
+    for (auto [step, factor] : llvm::zip(steps, linear->factors))
+      step += stride * factor;
   }
   if (llvm::any_of(steps, [](int64_t step) { return step < 0; }))
     return std::nullopt;

@@ -3,8 +3,10 @@
 #include "compiler/graph/GraphModule.h"
 #include "compiler/graph/Interpreter.h"
 #include "compiler/graph/ObserveExperts.h"
+#include "compiler/pipeline/EmitWeights.h"
 #include "compiler/pipeline/Import.h"
 #include "compiler/place/Place.h"
+#include "runtime/package/Elements.h"
 #include "runtime/support/MappedFile.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -42,7 +44,7 @@ public:
       elements *= extent;
     const std::span<const std::byte> file = files[info->file].bytes();
     const uint64_t stored = info->blocks ? elements / factsOf(*info->blocks).weights * factsOf(*info->blocks).bytes
-                                         : elements * bytesOf(info->type);
+                                         : elements * runtime::elementBytes(elementType(info->type));
     if (info->offset > file.size() || stored > file.size() - info->offset)
       return {};
     const std::span<const std::byte> found = file.subspan(info->offset, stored);
@@ -58,23 +60,6 @@ public:
 
 private:
   explicit HostWeights(const frontend::WeightSource &source) : source(&source) {}
-
-  static uint64_t bytesOf(frontend::WeightType type) {
-    switch (type) {
-    case frontend::WeightType::F64:
-    case frontend::WeightType::I64:
-      return 8;
-    case frontend::WeightType::F32:
-    case frontend::WeightType::I32:
-      return 4;
-    case frontend::WeightType::F16:
-    case frontend::WeightType::BF16:
-    case frontend::WeightType::I16:
-      return 2;
-    default:
-      return 1;
-    }
-  }
 
   const frontend::WeightSource *source;
   std::vector<runtime::MappedFile> files;

@@ -29,8 +29,6 @@ pkg::ElementType elementType(Type type) {
   return type.isInteger(64) ? pkg::ElementType::I64 : pkg::ElementType::F32;
 }
 
-namespace {
-
 pkg::ElementType elementType(frontend::WeightType type) {
   switch (type) {
   case frontend::WeightType::F32:
@@ -54,6 +52,8 @@ pkg::ElementType elementType(frontend::WeightType type) {
   }
   llvm_unreachable("all types are handled");
 }
+
+namespace {
 
 place::HeadLayout headLayout(std::optional<ArrayRef<int64_t>> heads, const place::Mesh &mesh) {
   if (!heads)

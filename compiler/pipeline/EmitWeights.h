@@ -33,6 +33,7 @@ void emitConstant(fabric::ConstantOp op, runtime::Package &package);
 
 /// How a core stores an element.
 pkg::ElementType elementType(mlir::Type type);
+pkg::ElementType elementType(frontend::WeightType type);
 
 /// cos and sin of position * frequency, rows x pairs x 2 on each column of cores; computed in double.
 void emitRopeTable(fabric::RopeTableOp op, const place::Mesh &mesh, runtime::Package &package);

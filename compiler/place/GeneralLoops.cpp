@@ -1,5 +1,7 @@
 #include "compiler/place/GeneralLoops.h"
 
+#include "kernels/LinearIndex.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -26,26 +28,10 @@ std::optional<LoopDim> dimOf(AffineExpr expr, unsigned loops) {
     dim.loop = single.getPosition();
     return dim;
   }
-  if (!expr.isPureAffine())
-    return std::nullopt;
-  // f(e_i) - f(0) where the expression is a sum of multiples; floor and mod are not.
-  bool linear = true;
-  expr.walk([&](AffineExpr part) {
-    linear &= part.getKind() == AffineExprKind::Add || part.getKind() == AffineExprKind::Mul ||
-              part.getKind() == AffineExprKind::Constant || part.getKind() == AffineExprKind::DimId;
-  });
+  std::optional<kernels::LinearIndex> linear = kernels::linearIndex(expr, loops);
   if (!linear)
     return std::nullopt;
-  MLIRContext *context = expr.getContext();
-  auto at = [&](unsigned unit) {
-    SmallVector<AffineExpr> values;
-    for (unsigned i = 0; i < loops; ++i)
-      values.push_back(getAffineConstantExpr(i == unit ? 1 : 0, context));
-    return cast<AffineConstantExpr>(simplifyAffineExpr(expr.replaceDims(values), 0, 0)).getValue();
-  };
-  int64_t origin = at(loops);
-  for (unsigned i = 0; i < loops; ++i)
-    dim.factors.push_back(at(i) - origin);
+  dim.factors.assign(linear->factors.begin(), linear->factors.end());
   return dim;
 }
 
