@@ -16,12 +16,17 @@ inline std::string attentionSymbol(std::string_view kind, const AttentionShape &
                        {"h", shape.ranks},
                        {"c", shape.capacity},
                        {"t", shape.tokens}}) +
-         "_" + bitsOf(shape.scale) + (shape.window ? symbol("", {{"window", shape.window}}) : "");
+         "_" + bitsOf(shape.scale) + (shape.window ? symbol("", {{"window", shape.window}}) : "") +
+         (shape.ofValue ? symbol("", {{"v", shape.ofValue}}) : "");
 }
 
-inline int64_t kvWidth(const AttentionShape &shape) { return shape.kvHeads * shape.width; }
+/// Columns of K, of V.
+inline int64_t keyColumns(const AttentionShape &shape) { return shape.kvHeads * shape.width; }
+inline int64_t valueColumns(const AttentionShape &shape) { return shape.kvHeads * shape.valueWidth(); }
+/// Columns of attention's output.
+inline int64_t outputColumns(const AttentionShape &shape) { return shape.heads() * shape.valueWidth(); }
 /// Column of qkv where K begins; V follows it.
 inline int64_t kColumn(const AttentionShape &shape) { return shape.heads() * shape.width; }
-inline int64_t vColumn(const AttentionShape &shape) { return kColumn(shape) + kvWidth(shape); }
+inline int64_t vColumn(const AttentionShape &shape) { return kColumn(shape) + keyColumns(shape); }
 
 } // namespace weft::kernels

@@ -50,9 +50,10 @@ static Value visibleScores(KernelBody &b, const AttentionShape &shape, Value sco
 }
 
 /// [count x kvHeads x width] of a cache from a slot on.
-static Value cacheRun(KernelBody &b, const AttentionShape &shape, Value cache, const SlotRun &run) {
-  return b.view(cache, b.mul(run.slot, kvWidth(shape)), {run.count, b.fixed(shape.kvHeads), b.fixed(shape.width)},
-                {kvWidth(shape), shape.width, 1});
+static Value cacheRun(KernelBody &b, const AttentionShape &shape, Value cache, int64_t width, const SlotRun &run) {
+  const int64_t columns = shape.kvHeads * width;
+  return b.view(cache, b.mul(run.slot, columns), {run.count, b.fixed(shape.kvHeads), b.fixed(width)},
+                {columns, width, 1});
 }
 
 /// [count x kvHeads x group] of scores [rows x heads] from an entry on.
@@ -61,7 +62,8 @@ static Value scoreRun(KernelBody &b, const AttentionShape &shape, Value scores, 
                 {shape.heads(), shape.group, 1});
 }
 
-static BufferSpec cache(const AttentionShape &shape) { return f32({shape.capacity, kvWidth(shape)}); }
+static BufferSpec keys(const AttentionShape &shape) { return f32({shape.capacity, keyColumns(shape)}); }
+static BufferSpec values(const AttentionShape &shape) { return f32({shape.capacity, valueColumns(shape)}); }
 static BufferSpec scores(const AttentionShape &shape) { return f32({shape.rows, shape.heads()}); }
 
 /// Work: heads*width MACs an entry; the query once, K of the entry, the scores written.
@@ -69,9 +71,9 @@ TileKernel buildDecodeScores(ModuleOp module, const AttentionShape &shape) {
   TileKernel kernel{attentionSymbol("decode_scores", shape), {}};
   int64_t columns = shape.heads() * shape.width;
   kernel.work.macs = {0, columns};
-  kernel.work.loadBytes = {4 + 4 * columns, 4 * kvWidth(shape)};
+  kernel.work.loadBytes = {4 + 4 * columns, 4 * keyColumns(shape)};
   kernel.work.storeBytes = {0, 4 * shape.heads()};
-  define(module, kernel.name, {launchWords(shape.tokens), f32({1, shape.ld()}), cache(shape), scores(shape)}, 2,
+  define(module, kernel.name, {launchWords(shape.tokens), f32({1, shape.ld()}), keys(shape), scores(shape)}, 2,
          [&](KernelBody &b) {
            Value m = b.scalar(0), s = b.buffer(3);
            Entries entries = visibleEntries(b, shape, b.buffer(0), m, b.scalar(1));
@@ -80,7 +82,7 @@ TileKernel buildDecodeScores(ModuleOp module, const AttentionShape &shape) {
                b.view(b.buffer(1), b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(shape.width)},
                       {shape.group * shape.width, shape.width, 1});
            for (const SlotRun &run : slotRuns(b, shape, entries))
-             b.generic("pppr", {{query, {1, 2, 3}}, {cacheRun(b, shape, b.buffer(2), run), {0, 1, 3}}},
+             b.generic("pppr", {{query, {1, 2, 3}}, {cacheRun(b, shape, b.buffer(2), shape.width, run), {0, 1, 3}}},
                        {scoreRun(b, shape, s, run.entry, run.count), {0, 1, 2}},
                        [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
          });
@@ -114,17 +116,17 @@ TileKernel buildDecodeMax(ModuleOp module, const AttentionShape &shape) {
   return kernel;
 }
 
-/// Work: an exponential an entry and head, then heads*width MACs an entry; the scores are overwritten by p.
+/// Work: an exponential an entry and head, then heads*valueWidth MACs an entry; the scores are overwritten by p.
 TileKernel buildDecodeWeighted(ModuleOp module, const AttentionShape &shape) {
   TileKernel kernel{attentionSymbol("decode_weighted", shape), {}};
-  int64_t heads = shape.heads(), columns = heads * shape.width;
+  int64_t heads = shape.heads(), width = shape.valueWidth(), columns = outputColumns(shape);
   kernel.work.macs = {0, columns};
   kernel.work.special = {0, heads};
   kernel.work.alu = {0, 3 * heads};
-  kernel.work.loadBytes = {4 + 4 * heads, 8 * heads + 4 * kvWidth(shape)};
+  kernel.work.loadBytes = {4 + 4 * heads, 8 * heads + 4 * valueColumns(shape)};
   kernel.work.storeBytes = {4 * (columns + heads), 4 * heads};
   define(module, kernel.name,
-         {launchWords(shape.tokens), scores(shape), f32({heads}), cache(shape), f32({columns + heads})}, 2,
+         {launchWords(shape.tokens), scores(shape), f32({heads}), values(shape), f32({columns + heads})}, 2,
          [&](KernelBody &b) {
            Entries entries = visibleEntries(b, shape, b.buffer(0), b.scalar(0), b.scalar(1));
            Value s = b.buffer(1), out = b.buffer(4);
@@ -137,12 +139,12 @@ TileKernel buildDecodeWeighted(ModuleOp module, const AttentionShape &shape) {
            Value total = b.view(out, b.fixed(columns), {b.fixed(heads)}, {1});
            b.generic("pr", {{p, {1, 0}}}, {total, {0}},
                      [](KernelBody &e, ValueRange v) -> Value { return e.create<arith::AddFOp>(v[1], v[0]); });
-           Value sum = b.view(out, b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(shape.width)},
-                              {shape.group * shape.width, shape.width, 1});
+           Value sum = b.view(out, b.fixed(0), {b.fixed(shape.kvHeads), b.fixed(shape.group), b.fixed(width)},
+                              {shape.group * width, width, 1});
            for (const SlotRun &run : slotRuns(b, shape, entries))
              b.generic("pppr",
                        {{scoreRun(b, shape, s, run.entry, run.count), {3, 0, 1}},
-                        {cacheRun(b, shape, b.buffer(3), run), {3, 0, 2}}},
+                        {cacheRun(b, shape, b.buffer(3), width, run), {3, 0, 2}}},
                        {sum, {0, 1, 2}},
                        [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
          });
@@ -156,8 +158,8 @@ TileKernel buildDecodeWeighted(ModuleOp module, const AttentionShape &shape) {
 
 /// Work: a division an element.
 TileKernel buildAttentionFinish(ModuleOp module, const AttentionShape &shape) {
-  int64_t heads = shape.heads(), columns = heads * shape.width;
-  TileKernel kernel{symbol("attention_finish", {{"r", shape.rows}, {"n", heads}, {"w", shape.width}}), {}};
+  int64_t heads = shape.heads(), width = shape.valueWidth(), columns = outputColumns(shape);
+  TileKernel kernel{symbol("attention_finish", {{"r", shape.rows}, {"n", heads}, {"w", width}}), {}};
   kernel.work.special = {0, columns};
   kernel.work.alu = {0, heads};
   kernel.work.loadBytes = {0, 4 * (columns + heads)};
@@ -166,7 +168,7 @@ TileKernel buildAttentionFinish(ModuleOp module, const AttentionShape &shape) {
   define(module, kernel.name, {o, f32({shape.rows, heads}), o}, 1, [&](KernelBody &b) {
     Value m = b.scalar(0);
     auto byHead = [&](Value buffer) {
-      return b.view(buffer, b.fixed(0), {m, b.fixed(heads), b.fixed(shape.width)}, {columns, shape.width, 1});
+      return b.view(buffer, b.fixed(0), {m, b.fixed(heads), b.fixed(width)}, {columns, width, 1});
     };
     b.generic("ppp", {{byHead(b.buffer(0)), {0, 1, 2}}, {b.head(b.buffer(1), m), {0, 1}}},
               {byHead(b.buffer(2)), {0, 1, 2}}, [](KernelBody &e, ValueRange v) -> Value {

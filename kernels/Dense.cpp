@@ -57,6 +57,27 @@ TileKernel buildCopyColumns(ModuleOp module, int64_t rows, int64_t ld, int64_t c
   return kernel;
 }
 
+/// Work: the columns of the runs, read and written.
+TileKernel buildPlaceColumns(ModuleOp module, int64_t rows, int64_t n, int64_t ld, ArrayRef<ColumnRuns> pieces) {
+  TileKernel kernel{symbol("place_columns", {{"r", rows}, {"n", n}, {"ld", ld}}), {}};
+  int64_t columns = 0;
+  for (const ColumnRuns &piece : pieces) {
+    kernel.name +=
+        symbol("", {{"f", piece.from}, {"t", piece.to}, {"s", piece.stride}, {"c", piece.count}, {"w", piece.width}});
+    columns += piece.count * piece.width;
+  }
+  kernel.work.loadBytes = kernel.work.storeBytes = {0, 4 * columns};
+  define(module, kernel.name, {f32({rows, n}), f32({rows, ld})}, 1, [&](KernelBody &b) {
+    Value m = b.scalar(0);
+    for (const ColumnRuns &piece : pieces) {
+      OpFoldResult count = b.fixed(piece.count), width = b.fixed(piece.width);
+      b.copy(b.view(b.buffer(0), b.fixed(piece.from), {m, count, width}, {n, piece.width, 1}),
+             b.view(b.buffer(1), b.fixed(piece.to), {m, count, width}, {ld, piece.stride, 1}));
+    }
+  });
+  return kernel;
+}
+
 /// Work: n elements a row, read and written.
 TileKernel buildTranspose(ModuleOp module, int64_t rows, int64_t n) {
   TileKernel kernel{symbol("transpose", {{"r", rows}, {"n", n}}), {}};

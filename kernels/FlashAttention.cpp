@@ -6,8 +6,8 @@ using namespace mlir;
 namespace weft::kernels {
 
 static BufferSpec perHead(const AttentionShape &shape) { return f32({shape.rows, shape.heads()}); }
-static BufferSpec output(const AttentionShape &shape) { return f32({shape.rows, shape.heads() * shape.width}); }
-static BufferSpec keyValues(const AttentionShape &shape) { return f32({shape.rows, 2 * kvWidth(shape)}); }
+static BufferSpec output(const AttentionShape &shape) { return f32({shape.rows, outputColumns(shape)}); }
+static BufferSpec keyValues(const AttentionShape &shape) { return f32({shape.rows, shape.entry()}); }
 static BufferSpec blockScores(const AttentionShape &shape, int64_t keys) {
   return f32({shape.rows, shape.heads(), keys});
 }
@@ -15,8 +15,8 @@ static BufferSpec blockScores(const AttentionShape &shape, int64_t keys) {
 /// Work: the stores.
 TileKernel buildFlashInit(ModuleOp module, const AttentionShape &shape) {
   int64_t heads = shape.heads();
-  TileKernel kernel{symbol("flash_init", {{"r", shape.rows}, {"n", heads}, {"w", shape.width}}), {}};
-  kernel.work.storeBytes = {0, 4 * heads * (shape.width + 2)};
+  TileKernel kernel{symbol("flash_init", {{"r", shape.rows}, {"n", heads}, {"w", shape.valueWidth()}}), {}};
+  kernel.work.storeBytes = {0, 4 * heads * (shape.valueWidth() + 2)};
   define(module, kernel.name, {output(shape), perHead(shape), perHead(shape)}, 1, [&](KernelBody &b) {
     b.fill(b.head(b.buffer(0), b.scalar(0)), 0.0);
     b.fill(b.head(b.buffer(1), b.scalar(0)), 0.0);
@@ -28,9 +28,9 @@ TileKernel buildFlashInit(ModuleOp module, const AttentionShape &shape) {
 /// Work: heads*keys*width MACs a row; q and K of the part read, the scores written.
 TileKernel buildFlashScores(ModuleOp module, const AttentionShape &shape, int64_t keys) {
   TileKernel kernel{attentionSymbol("flash_scores", shape) + symbol("", {{"keys", keys}}), {}};
-  int64_t heads = shape.heads(), kv = kvWidth(shape);
+  int64_t heads = shape.heads(), entry = shape.entry();
   kernel.work.macs = {0, heads * keys * shape.width};
-  kernel.work.loadBytes = {4 * keys * kv, 4 * heads * shape.width};
+  kernel.work.loadBytes = {4 * keys * keyColumns(shape), 4 * heads * shape.width};
   kernel.work.storeBytes = {0, 4 * heads * keys};
   define(module, kernel.name, {f32({shape.rows, shape.ld()}), keyValues(shape), blockScores(shape, keys)}, 2,
          [&](KernelBody &b) {
@@ -40,7 +40,7 @@ TileKernel buildFlashScores(ModuleOp module, const AttentionShape &shape, int64_
            OpFoldResult kvHeads = b.fixed(shape.kvHeads), group = b.fixed(shape.group), width = b.fixed(shape.width);
            Value query = b.view(b.buffer(0), b.fixed(0), {m, kvHeads, group, width},
                                 {shape.ld(), shape.group * shape.width, shape.width, 1});
-           Value key = b.view(b.buffer(1), b.mul(first, 2 * kv), {count, kvHeads, width}, {2 * kv, shape.width, 1});
+           Value key = b.view(b.buffer(1), b.mul(first, entry), {count, kvHeads, width}, {entry, shape.width, 1});
            Value s =
                b.view(b.buffer(2), b.fixed(0), {m, kvHeads, group, count}, {heads * keys, shape.group * keys, keys, 1});
            b.generic("ppppr", {{query, {0, 1, 2, 4}}, {key, {3, 1, 4}}}, {s, {0, 1, 2, 3}},
@@ -101,15 +101,15 @@ static void updateBlock(KernelBody &b, const FlashBlock &block, double scale) {
             [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
 }
 
-/// Work: as if every key were visible: an exponential and four operations a score, width MACs a score, one exponential
-/// and width operations a head to correct what there is.
+/// Work: as if every key were visible: an exponential and four operations a score, valueWidth MACs a score, one
+/// exponential and valueWidth operations a head to correct what there is.
 TileKernel buildFlashUpdate(ModuleOp module, const AttentionShape &shape, int64_t keys) {
   TileKernel kernel{attentionSymbol("flash_update", shape) + symbol("", {{"keys", keys}}), {}};
-  int64_t heads = shape.heads(), kv = kvWidth(shape), width = shape.width;
+  int64_t heads = shape.heads(), entry = shape.entry(), width = shape.valueWidth();
   kernel.work.macs = {0, heads * keys * width};
   kernel.work.special = {0, heads * (keys + 1)};
   kernel.work.alu = {0, heads * (4 * keys + width + 2)};
-  kernel.work.loadBytes = {4 + 4 * keys * kv, 4 * heads * (3 * keys + width + 2)};
+  kernel.work.loadBytes = {4 + 4 * keys * valueColumns(shape), 4 * heads * (3 * keys + width + 2)};
   kernel.work.storeBytes = {0, 4 * heads * (keys + width + 2)};
   define(module, kernel.name,
          {launchWords(shape.tokens), blockScores(shape, keys), keyValues(shape), output(shape), perHead(shape),
@@ -128,8 +128,8 @@ TileKernel buildFlashUpdate(ModuleOp module, const AttentionShape &shape, int64_
                        {.scores = b.corner(b.buffer(1), {rows, b.fixed(heads), present}),
                         .p = b.view(b.buffer(1), b.fixed(0), {rows, kvHeads, group, present},
                                     {heads * keys, shape.group * keys, keys, 1}),
-                        .values = b.view(b.buffer(2), b.add(b.mul(first, 2 * kv), b.constant(kv)),
-                                         {present, kvHeads, columns}, {2 * kv, width, 1}),
+                        .values = b.view(b.buffer(2), b.add(b.mul(first, entry), b.constant(keyColumns(shape))),
+                                         {present, kvHeads, columns}, {entry, width, 1}),
                         .out = b.view(b.buffer(3), b.fixed(0), {rows, kvHeads, group, columns},
                                       {heads * width, shape.group * width, width, 1}),
                         .corrections = b.view(b.buffer(6), b.fixed(0), {rows, kvHeads, group}, {heads, shape.group, 1}),

@@ -99,6 +99,14 @@ TileKernel buildAddBias(mlir::ModuleOp module, int64_t rows, int64_t n, Element 
 TileKernel buildSoftcap(mlir::ModuleOp module, int64_t rows, int64_t n, double scale, double cap);
 /// dst[rows x n] = src[rows x ld], columns [column, column + n). (src, dst; m)
 TileKernel buildCopyColumns(mlir::ModuleOp module, int64_t rows, int64_t ld, int64_t column, int64_t n);
+/// `count` runs of `width` columns, one behind the other from column `from` on; the first goes to column `to`, each
+/// further one `stride` columns on.
+struct ColumnRuns {
+  int64_t from = 0, to = 0, stride = 0, count = 0, width = 0;
+};
+/// Columns of src[rows x n] at other places of dst[rows x ld], whose other columns stay. (src, dst; m)
+TileKernel buildPlaceColumns(mlir::ModuleOp module, int64_t rows, int64_t n, int64_t ld,
+                             llvm::ArrayRef<ColumnRuns> pieces);
 /// dst[n x rows] = the transpose of src[rows x n]: the first m columns of dst. (src, dst; m)
 TileKernel buildTranspose(mlir::ModuleOp module, int64_t rows, int64_t n);
 /// Packs src[rows x n] into `blocks` column blocks dst[blocks x rows x width], zero beyond n; block stride rows*width.
@@ -177,8 +185,8 @@ TileKernel buildLayerScale(mlir::ModuleOp module, int64_t rows, int64_t n, int64
 
 // ---- attention ------------------------------------------------------------------------------------------------
 /// One core's share of attention. Columns of `qkv` [rows x ld()], in this order: for each local kv head, for each of
-/// its `group` query heads, `width` columns; then for each kv head `width` of K; then likewise V. Within `width`,
-/// columns 2j and 2j+1 are a rotary pair.
+/// its `group` query heads, `width` columns; then for each kv head `width` of K; then likewise valueWidth() of V, as
+/// attention's output has them. Within `width`, columns 2j and 2j+1 are a rotary pair.
 struct AttentionShape {
   int64_t rows = 1;     // capacity of the row dimension
   int64_t kvHeads = 1;  // on this core
@@ -189,8 +197,11 @@ struct AttentionShape {
   int64_t tokens = 1;   // launch holds 1 + tokens words
   double scale = 1.0;   // of the scores
   int64_t window = 0;   // a token sees the last so many up to itself; 0: all of them
+  int64_t ofValue = 0;  // columns of V a head on this core, even; 0: `width`
   int64_t heads() const { return kvHeads * group; }
-  int64_t ld() const { return (heads() + 2 * kvHeads) * width; }
+  int64_t valueWidth() const { return ofValue ? ofValue : width; }
+  int64_t entry() const { return kvHeads * (width + valueWidth()); } // of K and V, a token
+  int64_t ld() const { return heads() * width + entry(); }
 };
 /// Rotates q and k of row i at position start(rank, n) + i (prefill) or n - 1 (decode), in place. cos/sin of position p
 /// are combined by the angle-addition rule from lo[radix x width/2 x 2] at p mod radix and hi[.. x width/2 x 2] at p /
@@ -198,10 +209,10 @@ struct AttentionShape {
 /// Rows beyond the rank's count may hold anything. (launch, qkv, lo, hi; m, rank)
 TileKernel buildRope(mlir::ModuleOp module, const AttentionShape &shape, int64_t radix, int64_t highRows, bool decode,
                      std::optional<int64_t> longFrom = {});
-/// Prefill: stores K and V of this rank's rows in their cache slots. (launch, qkv, k[capacity x kvHeads*width], v; m,
-/// rank)
+/// Prefill: stores K and V of this rank's rows in their cache slots. (launch, qkv, k[capacity x kvHeads*width],
+/// v[capacity x kvHeads*valueWidth]; m, rank)
 TileKernel buildKvStore(mlir::ModuleOp module, const AttentionShape &shape);
-/// Decode: out[2*kvHeads*width] = K and V of the rank's oldest entry before the append (slot 0's if it has none).
+/// Decode: out[entry()] = K and V of the rank's oldest entry before the append (slot 0's if it has none).
 /// (launch, k, v, out; rank)
 TileKernel buildKvOldest(mlir::ModuleOp module, const AttentionShape &shape);
 /// Decode: stores what the append rule gives this rank: qkv's new row on the last rank, `received` (the next rank's
@@ -212,15 +223,16 @@ TileKernel buildKvAppend(mlir::ModuleOp module, const AttentionShape &shape);
 TileKernel buildDecodeScores(mlir::ModuleOp module, const AttentionShape &shape);
 /// Decode: mx[heads] = max over the rank's entries in the window of scale*s, -FLT_MAX if none. (launch, s, mx; m, rank)
 TileKernel buildDecodeMax(mlir::ModuleOp module, const AttentionShape &shape);
-/// Decode: p = exp(scale*s - mx); out[heads x width] = sum p*V, then out[heads*width + h] = sum p; p
-/// stays in s. (launch, s, mx, v, out; m, rank)
+/// Decode: p = exp(scale*s - mx); out[heads x valueWidth] = sum p*V, then out[heads*valueWidth + h] = sum
+/// p; p stays in s. (launch, s, mx, v, out; m, rank)
 TileKernel buildDecodeWeighted(mlir::ModuleOp module, const AttentionShape &shape);
-/// attn[rows x heads*width] = o / l row by row; o[rows x heads*width], l[rows x heads]; 0 where l = 0. (o, l, attn; m)
+/// attn[rows x heads*valueWidth] = o / l row by row; o[rows x heads*valueWidth], l[rows x heads]; 0 where l = 0. (o, l,
+/// attn; m)
 TileKernel buildAttentionFinish(mlir::ModuleOp module, const AttentionShape &shape);
-/// Prefill: o = 0, l = 0, mx = -FLT_MAX. (o[rows x heads*width], l[rows x heads], mx[rows x heads]; m)
+/// Prefill: o = 0, l = 0, mx = -FLT_MAX. (o[rows x heads*valueWidth], l[rows x heads], mx[rows x heads]; m)
 TileKernel buildFlashInit(mlir::ModuleOp module, const AttentionShape &shape);
 /// Prefill: s[m x heads x keys] = q * K^T of keys [part*keys, part*keys+keys) of block (rank + step) mod ranks, partial
-/// over this core's columns; kv[rows x 2*kvHeads*width] holds the block's K and V columns; 0 for keys >= m. (qkv, kv,
+/// over this core's columns; kv[rows x entry()] holds the block's K and V columns; 0 for keys >= m. (qkv, kv,
 /// s; m, part)
 TileKernel buildFlashScores(mlir::ModuleOp module, const AttentionShape &shape, int64_t keys);
 /// Prefill: online softmax (Milakov and Gimelshein 2018) over those keys, causal by position and within the window,

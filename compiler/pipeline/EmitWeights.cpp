@@ -91,6 +91,16 @@ PartColumns columnsOf(fabric::WeightOp op, size_t part, grid::ShardAttr shard, i
                       const place::HeadLayout &heads) {
   auto order = grid::symbolizeWeightOrder(op.getOrder());
   PartColumns columns;
+  if (order == grid::WeightOrder::Pieces) {
+    auto piece = [&](size_t part) { return place::headPieceNamed(grid::pieceOf(op.getPieces(), part)); };
+    for (size_t before = 0; before < part; ++before)
+      columns.offset += heads.pieceColumns(piece(before));
+    columns.local = heads.pieceColumns(piece(part));
+    for (int64_t x = 0; x < mesh.width; ++x)
+      for (int64_t c = 0; c < columns.local; ++c)
+        columns.index.push_back(static_cast<int32_t>(heads.pieceIndex(piece(part), x, c)));
+    return columns;
+  }
   if (order == grid::WeightOrder::Qkv) {
     int64_t queries = heads.headsOnCore() * heads.width, keys = heads.headsPerCore * heads.width;
     columns.local = part == 0 ? queries : keys;
@@ -140,6 +150,24 @@ void follow(std::vector<int32_t> &indices, ArrayRef<int64_t> digits, int64_t uni
       index = static_cast<int32_t>(first + place::digitOffset(digits, index) / unit);
 }
 
+/// Of a view that is not by rows and columns of the stored tensor: element (i, j) is at base + offset(i) + offset(j).
+Result<void> placeByOffsets(const grid::PartView &view, ArrayRef<int64_t> columns, ArrayRef<int64_t> rows,
+                            pkg::WeightT &weight, bool vector) {
+  int64_t last = view.base;
+  for (ArrayRef<int64_t> digits : {columns, rows})
+    for (size_t i = 0; i < digits.size(); i += 2)
+      last += (digits[i] - 1) * digits[i + 1];
+  if (!llvm::isInt<32>(last))
+    return userError("weight '" + weight.name + "' is too large: offsets in it go beyond 2^31");
+  weight.linear = true;
+  weight.transposed = false;
+  weight.base = static_cast<uint64_t>(view.base);
+  follow(weight.col_index, columns, 1, 0);
+  if (!vector)
+    follow(weight.row_index, rows, 1, 0);
+  return {};
+}
+
 } // namespace
 
 Result<void> applyView(const grid::PartView &view, pkg::WeightT &weight, bool vector) {
@@ -168,7 +196,7 @@ Result<void> applyView(const grid::PartView &view, pkg::WeightT &weight, bool ve
     other = view.columns;
   bool swapped = !(alongRow(mine) && (vector || acrossRows(other)));
   if (swapped && !(acrossRows(mine) && (vector || alongRow(other))))
-    return internalError("weight '" + weight.name + "' is not placed by rows and columns of its stored tensor");
+    return placeByOffsets(view, mine, other, weight, vector);
   weight.transposed = swapped;
   follow(weight.col_index, mine, swapped ? columns : 1, swapped ? firstRow : firstColumn);
   if (vector)

@@ -40,16 +40,33 @@ int64_t blockWidth(const Mesh &mesh, int64_t extent) { return roundUp(ceilDiv(ex
 
 int64_t plainLocal(int64_t extent, int64_t cores) { return roundUp(ceilDiv(extent, cores), 2); }
 
+static constexpr std::string_view pieceNames[] = {"query_rotary", "query_rest", "key_rotary", "key_rest", "value"};
+
+std::string_view nameOf(HeadPiece piece) { return pieceNames[static_cast<size_t>(piece)]; }
+
+HeadPiece headPieceNamed(std::string_view name) {
+  for (HeadPiece piece : {HeadPiece::QueryRotary, HeadPiece::QueryRest, HeadPiece::KeyRotary, HeadPiece::KeyRest})
+    if (name == nameOf(piece))
+      return piece;
+  return HeadPiece::Value;
+}
+
 HeadShape HeadShape::of(std::span<const int64_t> numbers) {
   HeadShape shape{numbers[0], numbers[1], numbers[2], -1, false};
   if (numbers.size() > 3) {
     shape.turning = numbers[3];
     shape.interleaved = numbers[4] != 0;
   }
+  if (numbers.size() > 5) {
+    shape.ofValue = numbers[5];
+    shape.rotary = numbers[6];
+  }
   return shape;
 }
 
 std::vector<int64_t> HeadShape::numbers() const {
+  if (ofValue || rotary)
+    return {kvHeads, group, headDim, turningPairs(), interleaved, ofValue, rotary};
   if (turningPairs() == headDim / 2 && headDim % 2 == 0 && !interleaved)
     return {kvHeads, group, headDim};
   return {kvHeads, group, headDim, turningPairs(), interleaved};
@@ -64,15 +81,18 @@ int64_t HeadShape::second(int64_t pair) const {
 HeadLayout HeadLayout::make(int64_t meshWidth, const HeadShape &shape) {
   HeadLayout layout;
   static_cast<HeadShape &>(layout) = shape;
+  const int64_t rotaryPairs = shape.rotary / 2, otherPairs = shape.pairs() - rotaryPairs;
   if (meshWidth >= shape.kvHeads) {
     // More columns for a head than it has pairs would only add padding.
-    layout.coresPerHead = std::min(meshWidth / shape.kvHeads, shape.pairs());
+    layout.coresPerHead = std::min(meshWidth / shape.kvHeads, std::max(rotaryPairs, otherPairs));
     layout.headsPerCore = 1;
   } else {
     layout.coresPerHead = 1;
     layout.headsPerCore = ceilDiv(shape.kvHeads, meshWidth);
   }
-  layout.width = 2 * ceilDiv(shape.pairs(), layout.coresPerHead);
+  layout.rotaryWidth = 2 * ceilDiv(rotaryPairs, layout.coresPerHead);
+  layout.width = layout.rotaryWidth + 2 * ceilDiv(otherPairs, layout.coresPerHead);
+  layout.valueWidth = shape.ofValue ? 2 * ceilDiv((shape.ofValue + 1) / 2, layout.coresPerHead) : layout.width;
   return layout;
 }
 
@@ -82,7 +102,12 @@ int64_t HeadLayout::kvHead(int64_t x, int64_t local) const {
 }
 
 int64_t HeadLayout::pair(int64_t x, int64_t i) const {
-  int64_t index = x % coresPerHead * (width / 2) + i;
+  const int64_t part = x % coresPerHead, rotaryPairs = rotary / 2;
+  if (2 * i < rotaryWidth) {
+    const int64_t index = part * (rotaryWidth / 2) + i;
+    return index < rotaryPairs ? index : -1;
+  }
+  const int64_t index = rotaryPairs + part * ((width - rotaryWidth) / 2) + i - rotaryWidth / 2;
   return index < pairs() ? index : -1;
 }
 
@@ -92,22 +117,22 @@ int64_t HeadLayout::dimension(int64_t x, int64_t c) const {
 }
 
 int64_t HeadLayout::valueDimension(int64_t x, int64_t c) const {
-  int64_t index = x % coresPerHead * width + c;
-  return index < headDim ? index : -1;
+  int64_t index = x % coresPerHead * valueWidth + c;
+  return index < valueDim() ? index : -1;
 }
 
-/// Of `dim` of the query head that local column c belongs to.
-static int64_t indexOfQuery(const HeadLayout &heads, int64_t x, int64_t c, int64_t dim) {
-  int64_t local = c / heads.width, head = heads.kvHead(x, local / heads.group);
-  return head < 0 || dim < 0 ? -1 : (head * heads.group + local % heads.group) * heads.headDim + dim;
+/// Of dimension `dim` of `dims` that local query head `local` has.
+static int64_t indexOfQuery(const HeadLayout &heads, int64_t x, int64_t local, int64_t dim, int64_t dims) {
+  int64_t head = heads.kvHead(x, local / heads.group);
+  return head < 0 || dim < 0 ? -1 : (head * heads.group + local % heads.group) * dims + dim;
 }
 
 int64_t HeadLayout::queryIndex(int64_t x, int64_t c) const {
-  return indexOfQuery(*this, x, c, dimension(x, c % width));
+  return indexOfQuery(*this, x, c / width, dimension(x, c % width), headDim);
 }
 
 int64_t HeadLayout::outputIndex(int64_t x, int64_t c) const {
-  return indexOfQuery(*this, x, c, valueDimension(x, c % width));
+  return indexOfQuery(*this, x, c / valueWidth, valueDimension(x, c % valueWidth), valueDim());
 }
 
 int64_t HeadLayout::keyIndex(int64_t x, int64_t c) const {
@@ -116,8 +141,49 @@ int64_t HeadLayout::keyIndex(int64_t x, int64_t c) const {
 }
 
 int64_t HeadLayout::valueIndex(int64_t x, int64_t c) const {
-  int64_t head = kvHead(x, c / width), dim = valueDimension(x, c % width);
-  return head < 0 || dim < 0 ? -1 : head * headDim + dim;
+  int64_t head = kvHead(x, c / valueWidth), dim = valueDimension(x, c % valueWidth);
+  return head < 0 || dim < 0 ? -1 : head * valueDim() + dim;
+}
+
+int64_t HeadLayout::pieceWidth(HeadPiece piece) const {
+  switch (piece) {
+  case HeadPiece::QueryRotary:
+  case HeadPiece::KeyRotary:
+    return rotaryWidth;
+  case HeadPiece::QueryRest:
+  case HeadPiece::KeyRest:
+    return width - rotaryWidth;
+  case HeadPiece::Value:
+    break;
+  }
+  return valueWidth;
+}
+
+int64_t HeadLayout::pieceDims(HeadPiece piece) const {
+  if (piece == HeadPiece::Value)
+    return valueDim();
+  return piece == HeadPiece::QueryRotary || piece == HeadPiece::KeyRotary ? rotary : headDim - rotary;
+}
+
+int64_t HeadLayout::pieceColumns(HeadPiece piece) const {
+  const bool ofQueries = piece == HeadPiece::QueryRotary || piece == HeadPiece::QueryRest;
+  return pieceWidth(piece) * (ofQueries ? headsOnCore() : headsPerCore);
+}
+
+int64_t HeadLayout::pieceIndex(HeadPiece piece, int64_t x, int64_t c) const {
+  if (piece == HeadPiece::Value)
+    return valueIndex(x, c);
+  const int64_t columns = pieceWidth(piece), local = c / columns, dims = pieceDims(piece);
+  const bool ofRotary = piece == HeadPiece::QueryRotary || piece == HeadPiece::KeyRotary;
+  int64_t dim = dimension(x, c % columns + (ofRotary ? 0 : rotaryWidth));
+  if (dim >= 0 && !ofRotary)
+    dim -= rotary;
+  if (piece == HeadPiece::QueryRotary || piece == HeadPiece::QueryRest)
+    return indexOfQuery(*this, x, local, dim, dims);
+  const int64_t head = kvHead(x, local);
+  if (head < 0 || dim < 0)
+    return -1;
+  return piece == HeadPiece::KeyRotary ? dim : head * dims + dim;
 }
 
 /// Whether each run of `run` rows of a block lies in one run of as many elements.
@@ -152,7 +218,7 @@ int64_t packedIndex(const Mesh &mesh, const HeadLayout &heads, int64_t width, in
   int64_t block = rankY * mesh.blocksY + i / width;
   int64_t core = mesh.coreOfRankX[block / mesh.blocksX];
   int64_t column = block % mesh.blocksX * width + i % width;
-  return column < heads.headsOnCore() * heads.width ? heads.outputIndex(core, column) : -1;
+  return column < heads.headsOnCore() * heads.valueWidth ? heads.outputIndex(core, column) : -1;
 }
 
 } // namespace weft::place

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace weft::place {
@@ -39,22 +40,36 @@ struct HeadShape {
   int64_t kvHeads = 1, group = 1, headDim = 2; // group: query heads a kv head
   int64_t turning = -1;                        // pairs of dimensions that turn, the first ones; -1: all
   bool interleaved = false;                    // pair i is (2i, 2i + 1), else (i, i + turning)
+  int64_t ofValue = 0;                         // a value's dimensions; 0: headDim
+  int64_t rotary = 0; // the first so many dimensions, an even number, are a part that is divided for itself; 0: no part
 
-  /// [kv heads, group, head dimension], or with [turning, interleaved] behind: an attribute of the grid level.
+  /// [kv heads, group, head dimension], or with [turning, interleaved] behind, or with [value dimension, rotary] behind
+  /// these: an attribute of the grid level.
   static HeadShape of(std::span<const int64_t> numbers);
   std::vector<int64_t> numbers() const;
 
   int64_t pairs() const { return (headDim + 1) / 2; }
+  int64_t valueDim() const { return ofValue ? ofValue : headDim; }
   int64_t turningPairs() const { return turning < 0 ? headDim / 2 : turning; }
   /// The two dimensions of a pair; -1 beside the last one of an odd head. Those that do not turn are neighbours.
   int64_t first(int64_t pair) const { return pair >= turningPairs() || interleaved ? 2 * pair : pair; }
   int64_t second(int64_t pair) const;
 };
 
+/// What one projection gives of heads that have a rotary part (latent attention): the part or the rest of queries or
+/// keys, or values. The keys' rotary part is one for all heads.
+enum class HeadPiece { QueryRotary, QueryRest, KeyRotary, KeyRest, Value };
+/// As grid.weight calls it.
+std::string_view nameOf(HeadPiece piece);
+/// The one of that name; a value if there is none.
+HeadPiece headPieceNamed(std::string_view name);
+
 /// How attention heads lie along x. Each kv head with its query heads takes `coresPerHead` neighbouring columns of
 /// cores, or a column takes `headsPerCore` kv heads whole. A head's pairs of dimensions stay together on one core.
 struct HeadLayout : HeadShape {
   int64_t coresPerHead = 1, headsPerCore = 1, width = 2; // width: columns of one head on one core
+  int64_t valueWidth = 2;                                // the same of its values
+  int64_t rotaryWidth = 0;                               // the first so many of `width` are of the rotary part
 
   static HeadLayout make(int64_t meshWidth, const HeadShape &shape);
   static HeadLayout make(int64_t meshWidth, int64_t kvHeads, int64_t group, int64_t headDim) {
@@ -69,7 +84,8 @@ struct HeadLayout : HeadShape {
   int64_t pair(int64_t x, int64_t i) const;
   /// The dimension within its head of local column c (0 <= c < width) on core x; -1: padding.
   int64_t dimension(int64_t x, int64_t c) const;
-  /// The same for a column of values. These never turn, so that a core's part of them is one run of a head.
+  /// The same for a column of values (0 <= c < valueWidth). These never turn, so that a core's part of them is one run
+  /// of a head.
   int64_t valueDimension(int64_t x, int64_t c) const;
   /// Index in the query projection's output of local query column c (0 <= c < headsOnCore()*width); -1: padding.
   int64_t queryIndex(int64_t x, int64_t c) const;
@@ -77,8 +93,16 @@ struct HeadLayout : HeadShape {
   int64_t keyIndex(int64_t x, int64_t c) const;
   /// The same in the value projection's.
   int64_t valueIndex(int64_t x, int64_t c) const;
-  /// Index in attention's output of local column c (0 <= c < headsOnCore()*width); -1: padding.
+  /// Index in attention's output of local column c (0 <= c < headsOnCore()*valueWidth); -1: padding.
   int64_t outputIndex(int64_t x, int64_t c) const;
+
+  /// Dimensions of a head that a piece has.
+  int64_t pieceDims(HeadPiece piece) const;
+  /// Columns that a core has of a piece, those of one head, and the index in the piece's projection of local column c;
+  /// -1: padding.
+  int64_t pieceColumns(HeadPiece piece) const;
+  int64_t pieceWidth(HeadPiece piece) const;
+  int64_t pieceIndex(HeadPiece piece, int64_t x, int64_t c) const;
 };
 
 /// Element of the whole dimension that local element i of a block-divided dimension is on the core of rank `rank`; -1:

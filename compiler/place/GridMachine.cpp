@@ -307,7 +307,11 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
   int64_t keyColumns = heads.headsPerCore * heads.width, first = 0; // of the part among the core's columns
   for (int64_t part = 0; part < parts; ++part) {
     std::string name = cast<StringAttr>(op.getParts()[part]).getValue().str();
-    int64_t columns = !qkv ? columnShard.getLocal() / parts : part == 0 ? keyColumns * heads.group : keyColumns;
+    const HeadPiece piece = headPieceNamed(grid::pieceOf(op.getPieces(), part));
+    int64_t columns = op.getPieces() ? heads.pieceColumns(piece)
+                      : !qkv         ? columnShard.getLocal() / parts
+                      : part == 0    ? keyColumns * heads.group
+                                     : keyColumns;
     first += columns;
     if (name.empty())
       continue; // zeros
@@ -332,6 +336,8 @@ Result<Shards> GridMachine::weight(grid::WeightOp op, const WeightProvider &weig
         return heads.keyIndex(x, c);
       case grid::WeightOrder::HeadDim:
         return heads.dimension(x, c);
+      case grid::WeightOrder::Pieces:
+        return heads.pieceIndex(piece, x, c);
       }
       llvm_unreachable("all orders are handled");
     };

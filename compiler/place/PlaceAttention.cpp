@@ -24,9 +24,9 @@ static std::optional<Projection> projectionOf(Value value) {
   return projection.linear ? std::optional(projection) : std::nullopt;
 }
 
-/// Why heads cannot be rotated as `rope` says; empty: they can.
-static StringRef beyondRotation(xf::RopeOp rope, xf::KvCacheType cache) {
-  if (static_cast<int64_t>(rope.getHeadDim()) != cache.getHeadDim())
+/// Why heads of `headDim` cannot be rotated as `rope` says; empty: they can.
+StringRef beyondRotation(xf::RopeOp rope, int64_t headDim) {
+  if (static_cast<int64_t>(rope.getHeadDim()) != headDim)
     return "rotates heads of another size than the cache's";
   if (rope.getBatch() != 1)
     return "rotates several sequences at once";
@@ -48,7 +48,7 @@ static FailureOr<AttentionPattern> matchAttention(xf::AttentionOp op) {
   if (cache.getValueDim() != cache.getHeadDim())
     return op.emitOpError("has values of another size than keys, which has no lowering to a mesh yet");
   if (q->rope)
-    if (StringRef beyond = beyondRotation(q->rope, cache); !beyond.empty())
+    if (StringRef beyond = beyondRotation(q->rope, cache.getHeadDim()); !beyond.empty())
       return q->rope.emitOpError(beyond) << ", which has no lowering to a mesh yet";
   pattern.q = *q;
   pattern.k = *k;
@@ -58,6 +58,11 @@ static FailureOr<AttentionPattern> matchAttention(xf::AttentionOp op) {
 
 LogicalResult Placer::findAttention(func::FuncOp source) {
   auto result = source.walk([&](xf::AttentionOp op) -> WalkResult {
+    if (auto latent = matchLatent(op)) {
+      withAttention.insert(latent->ops.begin(), latent->ops.end());
+      latents[op] = std::move(*latent);
+      return success();
+    }
     auto pattern = matchAttention(op);
     if (failed(pattern))
       return failure();
@@ -135,11 +140,12 @@ Value Placer::rotate(Value qkv, xf::RopeOp rope, const kernels::AttentionShape &
 }
 
 LogicalResult Placer::placeAttention(xf::AttentionOp op) {
+  if (auto latent = latents.find(op); latent != latents.end())
+    return placeLatent(op, latent->second);
   AttentionPattern pattern = attentions[op];
   auto x = placedInBlocks(pattern.q.linear.getX(), op);
   if (failed(x))
     return failure();
-  bool sequence = isSequence(op.getResult());
   xf::KvCacheType cache = op.getCache().getType();
   xf::RopeOp rope = pattern.q.rope;
   HeadLayout heads = HeadLayout::make(mesh.width, {.kvHeads = cache.getKvHeads(),
@@ -147,43 +153,55 @@ LogicalResult Placer::placeAttention(xf::AttentionOp op) {
                                                    .headDim = cache.getHeadDim(),
                                                    .turning = rope ? rope.getInverseFrequencies().getNumElements() : 0,
                                                    .interleaved = rope && rope.getInterleaved()});
-  kernels::AttentionShape shape;
-  shape.rows = sequence ? rowCapacity : 1;
-  shape.kvHeads = heads.headsPerCore;
-  shape.group = heads.group;
-  shape.width = heads.width;
-  shape.ranks = mesh.height;
-  shape.capacity = rowCapacity;
-  shape.tokens = decode ? 1 : options.maxSeq;
-  shape.scale = op.getScale().convertToDouble();
-  softcap = op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0.0;
-
+  kernels::AttentionShape shape = shapeOf(op, heads);
   auto projected = projectHeads(pattern, *x, shape, heads);
   if (failed(projected))
     return failure();
   Value qkv = rope ? rotate(*projected, rope, shape, heads) : *projected;
+  return attend(op, op.getResult(), qkv, pattern.append, shape, heads);
+}
+
+kernels::AttentionShape Placer::shapeOf(xf::AttentionOp op, const HeadLayout &heads) const {
+  kernels::AttentionShape shape;
+  shape.rows = isSequence(op.getResult()) ? rowCapacity : 1;
+  shape.kvHeads = heads.headsPerCore;
+  shape.group = heads.group;
+  shape.width = heads.width;
+  shape.ofValue = heads.ofValue ? heads.valueWidth : 0;
+  shape.ranks = mesh.height;
+  shape.capacity = rowCapacity;
+  shape.tokens = decode ? 1 : options.maxSeq;
+  shape.scale = op.getScale().convertToDouble();
+  return shape;
+}
+
+LogicalResult Placer::attend(xf::AttentionOp op, Value result, Value qkv, xf::KvAppendOp append,
+                             kernels::AttentionShape shape, const HeadLayout &heads) {
   // A window that the longest sequence fits in hides nothing.
   if (op.getWindow() && static_cast<int64_t>(*op.getWindow()) < options.maxSeq)
     shape.window = static_cast<int64_t>(*op.getWindow());
+  softcap = op.getSoftcap() ? op.getSoftcap()->convertToDouble() : 0.0;
 
   // The layer's number in the order of the caches names its cache.
-  xf::KvAppendOp append = pattern.append;
   auto argument = dyn_cast<BlockArgument>(append.getCache());
   if (!argument)
     return op.emitOpError("needs the cache of the layer to be an argument of the function");
-  auto cacheType = tensor({options.maxSeq, cache.getRowSize()}, f32(),
-                          {shard(Axis::Y, ShardKind::Sequence, rowCapacity),
-                           shard(Axis::X, ShardKind::Heads, heads.headsPerCore * heads.width)});
+  auto cacheType = [&](int64_t headDim, int64_t width) {
+    return tensor({options.maxSeq, heads.kvHeads * headDim}, f32(),
+                  {shard(Axis::Y, ShardKind::Sequence, rowCapacity),
+                   shard(Axis::X, ShardKind::Heads, heads.headsPerCore * width)});
+  };
   auto earlier = argument.getOwner()->getArguments().take_front(argument.getArgNumber());
   std::string name =
       "cache" +
       std::to_string(llvm::count_if(earlier, [](Value other) { return isa<xf::KvCacheType>(other.getType()); }));
-  Value keys = builder.create<CacheOp>(cacheType, name + ".keys");
-  Value cached = builder.create<CacheOp>(cacheType, name + ".values");
-  auto attended = headTensor(sequence, op.getHeads() * cache.getHeadDim(), heads.headsOnCore() * heads.width);
-  values[op.getResult()] = sequence ? prefillAttention(qkv, keys, cached, shape, heads, attended)
-                                    : decodeAttention(qkv, keys, cached, shape, heads, attended);
-  headLayouts[op.getResult()] = heads;
+  Value keys = builder.create<CacheOp>(cacheType(heads.headDim, heads.width), name + ".keys");
+  Value cached = builder.create<CacheOp>(cacheType(heads.valueDim(), heads.valueWidth), name + ".values");
+  const bool sequence = isSequence(op.getResult());
+  auto attended = headTensor(sequence, op.getHeads() * heads.valueDim(), heads.headsOnCore() * heads.valueWidth);
+  values[result] = sequence ? prefillAttention(qkv, keys, cached, shape, heads, attended)
+                            : decodeAttention(qkv, keys, cached, shape, heads, attended);
+  headLayouts[result] = heads;
   return success();
 }
 
@@ -200,12 +218,13 @@ Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernel
   Attribute rankY = scalar(ScalarKind::RankY), m = rows(true);
   call(kernels::buildKvStore(module, shape), {launch, qkv}, {keys, cached}, {0, 1, 2, 3}, {m, rankY});
 
-  int64_t kvColumns = 2 * shape.kvHeads * shape.width, keyBlock = std::min(options.keyBlock, rowCapacity);
+  int64_t kvColumns = shape.entry(), keyBlock = std::min(options.keyBlock, rowCapacity);
   auto statistics = tensor({options.maxSeq, mesh.width * shape.heads()}, f32(),
                            {rowShard(true), shard(Axis::X, ShardKind::Heads, shape.heads())});
   auto copy = kernels::buildCopyColumns(module, rowCapacity, shape.ld(), shape.heads() * shape.width, kvColumns);
   Value block =
-      call(copy, {qkv}, {empty(headTensor(true, 2 * heads.kvHeads * heads.headDim, kvColumns))}, {0, 1}, {m})[0];
+      call(copy, {qkv}, {empty(headTensor(true, heads.kvHeads * (heads.headDim + heads.valueDim()), kvColumns))},
+           {0, 1}, {m})[0];
   auto state = call(kernels::buildFlashInit(module, shape), {}, {empty(attended), empty(statistics), empty(statistics)},
                     {0, 1, 2}, {m});
 
@@ -253,12 +272,12 @@ Value Placer::prefillAttention(Value qkv, Value keys, Value cached, const kernel
 Value Placer::decodeAttention(Value qkv, Value keys, Value cached, const kernels::AttentionShape &shape,
                               const HeadLayout &heads, RankedTensorType attended) {
   Attribute rankY = scalar(ScalarKind::RankY), m = rows(true);
-  int64_t columns = shape.heads() * shape.width;
+  int64_t columns = shape.heads() * shape.valueWidth();
   kernels::AttentionShape cacheShape = shape;
   cacheShape.rows = rowCapacity;
 
   // Each rank hands its oldest entry to the rank below; the kernel keeps what the append rule gives it.
-  int64_t entry = 2 * shape.kvHeads * shape.width;
+  int64_t entry = shape.entry();
   auto entryType = tensor({1, mesh.width * entry}, f32(), {whole(1), shard(Axis::X, ShardKind::Block, entry)});
   Value oldest =
       call(kernels::buildKvOldest(module, shape), {launch, keys, cached}, {empty(entryType)}, {0, 1, 2, 3}, {rankY})[0];

@@ -121,7 +121,7 @@ LogicalResult Placer::placeLinear(xf::LinearOp op) {
   const HeadLayout *fromHeads = nullptr;
   if (auto heads = headLayouts.find(op.getX()); heads != headLayouts.end()) {
     fromHeads = &heads->second;
-    int64_t columns = heads->second.headsOnCore() * heads->second.width;
+    int64_t columns = heads->second.headsOnCore() * heads->second.valueWidth;
     rowsShard = shard(Axis::Y, ShardKind::Packed, mesh.blocksY * roundUp(ceilDiv(columns, mesh.blocksX), 2));
   }
   // What goes to the host is never contracted over and needs less padding.

@@ -9,8 +9,10 @@ using namespace weft::grid;
 namespace weft::place {
 
 Value Placer::weight(ArrayRef<WeightPart> parts, WeightOrder order, RankedTensorType type, bool transposed,
-                     const HeadLayout *heads) {
-  SmallVector<StringRef> names;
+                     const HeadLayout *heads, ArrayRef<HeadPiece> pieces) {
+  SmallVector<StringRef> names, pieceNames;
+  for (HeadPiece piece : pieces)
+    pieceNames.push_back(nameOf(piece));
   SmallVector<Attribute> views;
   for (const WeightPart &part : parts) {
     names.push_back(part.name);
@@ -19,11 +21,12 @@ Value Placer::weight(ArrayRef<WeightPart> parts, WeightOrder order, RankedTensor
   bool whole = llvm::all_of(parts, [](const WeightPart &part) { return part.view.empty(); });
   return builder.create<WeightOp>(type, builder.getStrArrayAttr(names), order, transposed,
                                   heads ? headsAttr(*heads) : DenseI64ArrayAttr(),
-                                  whole ? ArrayAttr() : builder.getArrayAttr(views));
+                                  whole ? ArrayAttr() : builder.getArrayAttr(views),
+                                  pieces.empty() ? ArrayAttr() : builder.getStrArrayAttr(pieceNames));
 }
 
 /// Whether each dimension of the view walks along a row of its stored tensor or from row to row, not both, and not all
-/// of them the same way: what a package can say.
+/// of them the same way: what the loader quantises.
 static bool isByRowsAndColumns(const StoredView &view, int64_t columns) {
   SmallVector<bool, 2> along, across;
   for (ArrayRef<int64_t> digits : view.digits) {
@@ -50,7 +53,7 @@ FailureOr<WeightPart> Placer::part(Value value, Operation *user) {
     return user->emitOpError("needs its weight to be a parameter of the model");
   xf::ParamOp param = storedParam(value);
   int64_t columns = cast<RankedTensorType>(param.getType()).getShape().back();
-  if (!isByRowsAndColumns(*view, columns))
+  if (isQuantised() && !isByRowsAndColumns(*view, columns))
     return user->emitOpError("needs its weight to be rows and columns of '") << view->name << "'";
   WeightPart part{param.getName(), {builder.getDenseI64ArrayAttr({view->base})}};
   for (ArrayRef<int64_t> digits : view->digits)

@@ -1,7 +1,7 @@
 // Places one function of the graph on the mesh: gives every value a layout and every op an algorithm.
 // Types, building blocks and dense layers are in PlaceDense.cpp, what is looked up in PlaceEmbedding.cpp, norms in
 // PlaceNorms.cpp, gated MLPs in PlaceMlp.cpp, mixtures of them in PlaceMoe.cpp, what is done element by element in
-// PlaceElements.cpp, attention in PlaceAttention.cpp.
+// PlaceElements.cpp, attention in PlaceAttention.cpp, that over latents in PlaceLatent.cpp.
 #pragma once
 
 #include "compiler/place/Geometry.h"
@@ -35,6 +35,28 @@ struct AttentionPattern {
   Projection q, k, v;
   xf::KvAppendOp append;
 };
+
+/// Attention over latents (DeepSeek), whose graph has queries and values meet latents instead of keys and values. On a
+/// mesh each head has keys and values of its own, made from the latent, as other attention has: heads lie along x, and
+/// a core's share of the cache is smaller than one latent for every token that the core would need instead.
+struct LatentPattern {
+  /// What makes one piece of the heads: a matrix, whose result's columns are heads, and perhaps a bias.
+  struct Source {
+    HeadPiece piece;
+    mlir::Value x, matrix, bias;
+  };
+  llvm::SmallVector<Source, 5> sources;     // those of one input are neighbours
+  llvm::SmallVector<mlir::Operation *> ops; // all but the attention itself
+  HeadShape heads;
+  xf::RopeOp rope; // of queries
+  xf::KvAppendOp append;
+  xf::HeadLinearOp result; // what attention's output is called in the graph
+};
+
+/// Nothing: attention is another kind, or of sizes that have no lowering. Adds views of weights to the graph.
+std::optional<LatentPattern> matchLatent(xf::AttentionOp op);
+/// Why heads of `headDim` cannot be rotated as `rope` says; empty: they can.
+llvm::StringRef beyondRotation(xf::RopeOp rope, int64_t headDim);
 
 /// The weights of a gated MLP, values of the graph.
 struct GatedWeights {
@@ -75,6 +97,7 @@ private:
   /// row order that is packed.
   mlir::Type productElement(llvm::ArrayRef<Value> parts, grid::ShardAttr rows, int64_t columns,
                             const HeadLayout *heads = nullptr) const;
+  bool isQuantised() const { return options.weightType && options.weightType.isInteger(8); }
   mlir::Type matrixElement(mlir::Type stored) const { return options.weightType ? options.weightType : stored; }
   /// Of one weight made of several: none of them may be rounded because it is stored wider than another.
   static mlir::Type commonElement(llvm::ArrayRef<Value> parts);
@@ -94,7 +117,7 @@ private:
                                 llvm::ArrayRef<mlir::Attribute> scalars, mlir::DenseI64ArrayAttr counted = {});
   /// `transposed`: stored out x in, as linear layers are.
   Value weight(llvm::ArrayRef<WeightPart> parts, grid::WeightOrder order, mlir::RankedTensorType type, bool transposed,
-               const HeadLayout *heads = nullptr);
+               const HeadLayout *heads = nullptr, llvm::ArrayRef<HeadPiece> pieces = {});
   /// The weight that `value` is, which must be a parameter or rows and columns of one.
   mlir::FailureOr<WeightPart> part(Value value, mlir::Operation *user);
   /// The parts of several weights; null values are zeros.
@@ -165,6 +188,15 @@ private:
   mlir::LogicalResult placeLastRow(xf::LastRowOp op);
   mlir::LogicalResult findAttention(mlir::func::FuncOp source);
   mlir::LogicalResult placeAttention(xf::AttentionOp op);
+  kernels::AttentionShape shapeOf(xf::AttentionOp op, const HeadLayout &heads) const;
+  /// What comes behind queries, keys and values; `result` is what its output is called in the graph.
+  mlir::LogicalResult attend(xf::AttentionOp op, Value result, Value qkv, xf::KvAppendOp append,
+                             kernels::AttentionShape shape, const HeadLayout &heads);
+  mlir::LogicalResult placeLatent(xf::AttentionOp op, LatentPattern pattern);
+  /// The columns of `qkv` that `sources`, of one input, make.
+  mlir::FailureOr<Value> projectPieces(llvm::ArrayRef<LatentPattern::Source> sources, Value qkv,
+                                       const kernels::AttentionShape &shape, const HeadLayout &heads,
+                                       mlir::Operation *user);
   mlir::FailureOr<Value> projectHeads(AttentionPattern pattern, Value x, const kernels::AttentionShape &shape,
                                       const HeadLayout &heads);
   mlir::LogicalResult normHeads(Value &qkv, Projection projection, bool keys, const kernels::AttentionShape &shape,
@@ -187,6 +219,7 @@ private:
   llvm::DenseMap<Value, Value> values;
   llvm::DenseMap<Value, HeadLayout> headLayouts; // of attention outputs, by graph value
   llvm::DenseMap<mlir::Operation *, AttentionPattern> attentions;
+  llvm::DenseMap<mlir::Operation *, LatentPattern> latents;
   llvm::DenseSet<mlir::Operation *> withAttention; // ops that are placed with their attention
   double softcap = 0;                              // of the attention being placed; 0: none
   size_t expertLayers = 0;                         // placed so far

@@ -272,7 +272,7 @@ void Lowering::lowerResident(Operation *op) {
           quantised = residents.getDenseI64ArrayAttr({blockRows(type), static_cast<int64_t>(options.byteOrder)});
         auto description = residents.create<fabric::WeightOp>(
             op->getLoc(), "", weight.getParts(), grid::stringifyWeightOrder(weight.getOrder()), weight.getTransposed(),
-            weight.getHeadsAttr(), quantised, weight.getViewsAttr(), type);
+            weight.getHeadsAttr(), quantised, weight.getViewsAttr(), weight.getPiecesAttr(), type);
         std::string first = cast<StringAttr>(weight.getParts()[0]).getValue().str();
         describe(description, "weight." + first + "." + grid::stringifyWeightOrder(weight.getOrder()).str(),
                  fabric::BufferKind::Weights);

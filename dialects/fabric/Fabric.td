@@ -141,15 +141,15 @@ def Fabric_BufferOp : Fabric_Op<"buffer", [Symbol]> {
 def Fabric_WeightOp : Fabric_Op<"weight"> {
   let summary = "what the loader brings into a resident buffer; the layout of `type` says which core gets what";
   let description = [{
-    `quantised` = [rows of a block, order of its bytes] where elements are i8: runtime/package/QuantisedLayout.h. `views` are
-    those of `grid.weight`.
+    `quantised` = [rows of a block, order of its bytes] where elements are i8: runtime/package/QuantisedLayout.h. `views`
+    and `pieces` are those of `grid.weight`.
   }];
   let arguments = (ins FlatSymbolRefAttr:$buffer, StrArrayAttr:$parts, StrAttr:$order, UnitAttr:$transposed,
                        OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<DenseI64ArrayAttr>:$quantised,
-                       OptionalAttr<ArrayAttr>:$views, TypeAttr:$type);
+                       OptionalAttr<ArrayAttr>:$views, OptionalAttr<StrArrayAttr>:$pieces, TypeAttr:$type);
   let assemblyFormat = [{
-    $buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? (`quantised` $quantised^)? (`views` $views^)?
-    $type attr-dict
+    $buffer $parts $order (`transposed` $transposed^)? (`heads` $heads^)? (`pieces` $pieces^)? (`quantised` $quantised^)?
+    (`views` $views^)? $type attr-dict
   }];
 }
 

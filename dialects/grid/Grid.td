@@ -51,7 +51,8 @@ def Grid_WeightOrder : Grid_Enum<"WeightOrder", "how parts share a weight's colu
   I32EnumAttrCase<"Qkv", 2, "qkv">,                 // each core: q heads, k heads, v heads of its kv heads
   I32EnumAttrCase<"Query", 3, "query">,             // a vector; each core: the entries of its q heads
   I32EnumAttrCase<"Key", 4, "key">,                 // the same for its k heads
-  I32EnumAttrCase<"HeadDim", 5, "head_dim">]>;      // a vector of one head; each core: the dimensions of heads on it
+  I32EnumAttrCase<"HeadDim", 5, "head_dim">,        // a vector of one head; each core: the dimensions of heads on it
+  I32EnumAttrCase<"Pieces", 6, "pieces">]>;         // each core: its columns of each piece of heads, as `pieces` has them
 def Grid_ScalarKind : Grid_Enum<"ScalarKind", "what a kernel is told about where and when it runs", [
   I32EnumAttrCase<"Constant", 0, "const">, I32EnumAttrCase<"Rows", 1, "rows">, I32EnumAttrCase<"RankX", 2, "rank_x">,
   I32EnumAttrCase<"RankY", 3, "rank_y">, I32EnumAttrCase<"Loop", 4, "loop">]>;
@@ -180,17 +181,23 @@ def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
   let description = [{
     `transposed`: stored out x in, as linear layers are. `heads` = [kv heads, query heads a kv head, head dimension] where a
     dimension is divided by heads, with [pairs of dimensions that turn, whether they are neighbours] behind where these
-    are not all pairs (i, i + half). A part without a name is zero.
+    are not all pairs (i, i + half), and [a value's dimension or 0, dimensions of the rotary part] behind these for heads
+    that have such a part. A part without a name is zero.
+
+    `pieces` says what each part makes: `query_rotary`, `query_rest`, `key_rotary` (one for all heads), `key_rest` or
+    `value`.
 
     `views` has an entry a part: empty if the part is a stored tensor as it is, else [base, digits, digits]: element (i, j)
     of the part (of a vector i alone) is stored element base + offset(i) + offset(j). Digits are [size, stride, size,
     stride, …], the outermost first; the offset of an index is the sum of its digits times their strides.
   }];
   let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order, UnitAttr:$transposed,
-                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$views);
+                       OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$views,
+                       OptionalAttr<StrArrayAttr>:$pieces);
   let results = (outs Grid_Tensor:$result);
   let assemblyFormat = [{
-    $parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? (`views` $views^)? attr-dict `:` type($result)
+    $parts `` $order (`transposed` $transposed^)? (`heads` $heads^)? (`pieces` $pieces^)? (`views` $views^)? attr-dict
+    `:` type($result)
   }];
   let hasVerifier = 1;
 }

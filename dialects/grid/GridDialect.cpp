@@ -62,17 +62,21 @@ std::pair<int64_t, int64_t> blocksOf(MeshOp mesh) {
   return {blocks / width, blocks / height};
 }
 
-/// [kv heads, query heads a kv head, head dimension], or with [pairs that turn, whether they are neighbours] behind.
+/// [kv heads, query heads a kv head, head dimension], or with [pairs that turn, whether they are neighbours] behind, or
+/// with [value dimension or 0, dimensions of the rotary part] behind these.
 bool areHeads(ArrayRef<int64_t> heads) {
-  if ((heads.size() != 3 && heads.size() != 5) ||
+  if ((heads.size() != 3 && heads.size() != 5 && heads.size() != 7) ||
       !llvm::all_of(heads.take_front(3), [](int64_t n) { return n > 0 && n < maxElements; }))
     return false;
   if (heads.size() == 3)
     return heads[2] % 2 == 0;
-  return heads[3] >= 0 && 2 * heads[3] <= heads[2] && (heads[4] == 0 || heads[4] == 1);
+  const int64_t turns = heads.size() > 5 ? heads[6] : heads[2];
+  if (heads.size() > 5 && (heads[5] < 0 || heads[5] >= maxElements || turns < 0 || turns > heads[2] || turns % 2 != 0))
+    return false;
+  return heads[3] >= 0 && 2 * heads[3] <= (turns ? turns : heads[2]) && (heads[4] == 0 || heads[4] == 1);
 }
 
-int64_t turningPairs(ArrayRef<int64_t> heads) { return heads.size() == 5 ? heads[3] : heads[2] / 2; }
+int64_t turningPairs(ArrayRef<int64_t> heads) { return heads.size() > 3 ? heads[3] : heads[2] / 2; }
 
 /// G10, G12
 LogicalResult verifyTree(Operation *op, int64_t levels, int64_t groups, bool inRouter, int64_t cores) {
@@ -106,6 +110,10 @@ std::optional<PartView> viewOf(std::optional<ArrayAttr> views, size_t part) {
     return std::nullopt;
   auto numbers = [&](size_t i) { return cast<DenseI64ArrayAttr>(view[i]).asArrayRef(); };
   return PartView{numbers(0)[0], numbers(1), view.size() > 2 ? numbers(2) : ArrayRef<int64_t>()};
+}
+
+StringRef pieceOf(std::optional<ArrayAttr> pieces, size_t part) {
+  return pieces ? cast<StringAttr>((*pieces)[part]).getValue() : StringRef();
 }
 
 bool areViews(ArrayAttr views, size_t parts, int64_t rank) {
@@ -306,6 +314,10 @@ LogicalResult ParamOp::verify() {
   return success();
 }
 
+static bool isPiece(StringRef name) {
+  return llvm::is_contained({"query_rotary", "query_rest", "key_rotary", "key_rest", "value"}, name);
+}
+
 LogicalResult WeightOp::verify() {
   if (failed(verifyLayouts(*this)))
     return failure();
@@ -314,7 +326,7 @@ LogicalResult WeightOp::verify() {
     return emitOpError("is a vector or a matrix of at least one part");
   if (getHeads() && !areHeads(*getHeads()))
     return emitOpError("heads are [kv heads, query heads a kv head, an even head dimension], or those of any dimension "
-                       "with [pairs that turn, 0 or 1]");
+                       "with [pairs that turn, 0 or 1], and [value dimension, dimensions of the rotary part] behind");
   if (getViews() && !areViews(*getViews(), getParts().size(), type.getRank()))
     return emitOpError("has views that are not one [base, digits, …] a part");
   int64_t parts = static_cast<int64_t>(getParts().size());
@@ -323,6 +335,8 @@ LogicalResult WeightOp::verify() {
   bool byHeads = packed || (getOrder() != WeightOrder::Single && getOrder() != WeightOrder::SideBySide);
   if (byHeads && (!getHeads() || (packed && !isMatrix(type))))
     return emitOpError("is divided by heads but does not say which");
+  if (getPieces() && getOrder() != WeightOrder::Pieces)
+    return emitOpError("has pieces but is not in their order");
   switch (getOrder()) {
   case WeightOrder::Single:
     if (parts != 1)
@@ -335,6 +349,11 @@ LogicalResult WeightOp::verify() {
   case WeightOrder::Qkv:
     if (parts != 3)
       return emitOpError("needs a query, a key and a value part");
+    break;
+  case WeightOrder::Pieces:
+    if (!getPieces() || getPieces()->size() != getParts().size() || getHeads()->size() != 7 || (*getHeads())[6] == 0 ||
+        (*getHeads())[6] == (*getHeads())[2] || !llvm::all_of(getPieces()->getAsValueRange<StringAttr>(), isPiece))
+      return emitOpError("needs a piece for each part, and heads with a rotary part and a rest");
     break;
   case WeightOrder::Query:
   case WeightOrder::Key:

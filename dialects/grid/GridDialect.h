@@ -41,6 +41,8 @@ struct PartView {
 };
 /// Of the `views` of a weight op; nothing if the part is its stored tensor as it is.
 std::optional<PartView> viewOf(std::optional<mlir::ArrayAttr> views, size_t part);
+/// Which piece of heads part `part` of a weight op with `pieces` is; empty if there are none.
+llvm::StringRef pieceOf(std::optional<mlir::ArrayAttr> pieces, size_t part);
 /// Whether `views` is what grid.weight says of it, with digits for `rank` dimensions.
 bool areViews(mlir::ArrayAttr views, size_t parts, int64_t rank);
 } // namespace weft::grid

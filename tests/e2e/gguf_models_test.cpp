@@ -43,7 +43,8 @@ void checkGenerator(const std::string &name, MeshSize mesh, const ConvertOptions
   Runner runner({.model = folder.path("model.gguf"),
                  .mesh = mesh,
                  .maxSeq = uint32_t(ids.size() + 2),
-                 .overrides = {{"memory.sram_kib", "512"}}});
+                 .overrides = {{"memory.sram_kib", "512"}},
+                 .place = compiler::PlaceChoice::Whole});
   CHECK(difference(runner.prefill(std::span(ids).first(prompt)), expected[0]) <= tolerance);
   for (size_t i = prompt; i < ids.size(); ++i)
     CHECK(difference(runner.decode(ids[i]), expected[i - prompt + 1]) <= tolerance);

@@ -178,6 +178,66 @@ TEST_CASE("a query head lies on the cores of its kv head, in the same dimensions
     });
 }
 
+TEST_CASE("pieces of heads with a rotary part make the columns that queries, keys and values have") {
+  using enum HeadPiece;
+  for (int64_t width = 1; width <= largest; ++width)
+    for (int64_t kvHeads : {1, 2, 3, 5, 8})
+      for (int64_t rotary : {2, 4, 10})
+        for (int64_t rest : {1, 3, 6, 13})
+          for (int64_t ofValue : {1, 5, 8, 16}) {
+            CAPTURE(width, kvHeads, rotary, rest, ofValue);
+            const HeadShape shape{kvHeads, 1, rotary + rest, rotary / 2, rest % 2 == 0, ofValue, rotary};
+            const HeadLayout heads = HeadLayout::make(width, HeadShape::of(shape.numbers()));
+            REQUIRE(heads.numbers() == shape.numbers());
+            REQUIRE(heads.width % 2 == 0);
+            REQUIRE(heads.valueWidth % 2 == 0);
+            // No core has more of a part than an even share needs.
+            REQUIRE(heads.rotaryWidth < rotary / heads.coresPerHead + 2 + (rotary % heads.coresPerHead != 0));
+            std::vector<int> partOfQuery(kvHeads * rotary), restOfQuery(kvHeads * rest), values(kvHeads * ofValue);
+            std::vector<int> partOfKey(rotary), outputs = values;
+            for (int64_t x = 0; x < width; ++x) {
+              for (int64_t local = 0; local < heads.headsPerCore; ++local)
+                for (int64_t c = 0; c < heads.width; ++c) {
+                  const bool turns = c < heads.rotaryWidth;
+                  const int64_t of = turns ? heads.rotaryWidth : heads.width - heads.rotaryWidth;
+                  const int64_t at = local * of + (turns ? c : c - heads.rotaryWidth);
+                  const int64_t whole = heads.queryIndex(x, local * heads.width + c);
+                  const int64_t query = heads.pieceIndex(turns ? QueryRotary : QueryRest, x, at);
+                  const int64_t key = heads.pieceIndex(turns ? KeyRotary : KeyRest, x, at);
+                  REQUIRE((query < 0) == (whole < 0));
+                  REQUIRE((key < 0) == (whole < 0));
+                  if (whole < 0)
+                    continue;
+                  const int64_t head = whole / heads.headDim, dim = whole % heads.headDim;
+                  REQUIRE(turns == (dim < rotary));
+                  REQUIRE(query == (turns ? head * rotary + dim : head * rest + dim - rotary));
+                  REQUIRE(key == (turns ? dim : query)); // one rotary part for all heads
+                  ++(turns ? partOfQuery : restOfQuery).at(query);
+                  if (turns)
+                    ++partOfKey.at(key);
+                }
+              REQUIRE(heads.pieceColumns(Value) == heads.headsPerCore * heads.valueWidth);
+              for (int64_t c = 0; c < heads.pieceColumns(Value); ++c) {
+                if (const int64_t index = heads.pieceIndex(Value, x, c); index >= 0)
+                  ++values.at(index);
+                if (const int64_t index = heads.outputIndex(x, c); index >= 0)
+                  ++outputs.at(index);
+              }
+            }
+            REQUIRE(allOnce(partOfQuery));
+            REQUIRE(allOnce(restOfQuery));
+            REQUIRE(allOnce(values));
+            REQUIRE(allOnce(outputs));
+            REQUIRE(std::count(partOfKey.begin(), partOfKey.end(), kvHeads) == rotary);
+          }
+}
+
+TEST_CASE("pieces are called what they are") {
+  using enum HeadPiece;
+  for (HeadPiece piece : {QueryRotary, QueryRest, KeyRotary, KeyRest, Value})
+    REQUIRE(headPieceNamed(nameOf(piece)) == piece);
+}
+
 TEST_CASE("the packed order is a permutation of the attention output, block by block as it lies on x") {
   forEachMesh([](const Mesh &mesh) {
     forEachHeads(mesh.width, [&](const HeadLayout &heads) {

@@ -146,7 +146,8 @@ Value GridProgram::weight(const std::string &name, RankedTensorType type) {
   }
   model.weights[name] = std::move(weight);
   return builder.create<grid::WeightOp>(builder.getUnknownLoc(), type, builder.getStrArrayAttr({name}),
-                                        grid::WeightOrder::Single, false, DenseI64ArrayAttr(), ArrayAttr());
+                                        grid::WeightOrder::Single, false, DenseI64ArrayAttr(), ArrayAttr(),
+                                        ArrayAttr());
 }
 
 float GridProgram::at(const std::string &weight, int64_t row, int64_t column) const {

@@ -15,7 +15,10 @@ static std::vector<AttentionShape> shapes() {
           // Windows shorter and longer than what a rank holds.
           {.rows = 4, .kvHeads = 1, .group = 2, .width = 6, .ranks = 3, .capacity = 5, .tokens = 12, .window = 3},
           {.rows = 7, .kvHeads = 2, .group = 1, .width = 4, .ranks = 2, .capacity = 7, .tokens = 14, .window = 9},
-          {.rows = 3, .kvHeads = 1, .group = 1, .width = 2, .ranks = 2, .capacity = 4, .tokens = 6, .window = 1}};
+          {.rows = 3, .kvHeads = 1, .group = 1, .width = 2, .ranks = 2, .capacity = 4, .tokens = 6, .window = 1},
+          // Values narrower and wider than keys.
+          {.rows = 4, .kvHeads = 2, .group = 1, .width = 6, .ranks = 3, .capacity = 5, .tokens = 11, .ofValue = 4},
+          {.rows = 3, .kvHeads = 1, .group = 2, .width = 4, .ranks = 2, .capacity = 4, .tokens = 6, .ofValue = 10}};
 }
 
 TEST_CASE("rope rotates pairs by the position", "[kernels]") {
@@ -78,12 +81,13 @@ struct Exact {
 /// Keys, values and queries of all tokens, and the cores (one a rank) that hold them.
 struct Sequence {
   Sequence(const AttentionShape &shape, int64_t length, std::mt19937 &random)
-      : shape(shape), qkv(length * shape.ld(), random, -2, 2), k(shape.ranks, cacheSize()), v(k) {}
+      : shape(shape), qkv(length * shape.ld(), random, -2, 2), k(shape.ranks, cache(shape.width)),
+        v(shape.ranks, cache(shape.valueWidth())) {}
 
-  Buffer<float> cacheSize() const { return Buffer<float>(shape.capacity * shape.kvHeads * shape.width, -77.0F); }
+  Buffer<float> cache(int64_t width) const { return Buffer<float>(shape.capacity * shape.kvHeads * width, -77.0F); }
   float *token(int64_t i) { return &qkv[i * shape.ld()]; }
   float *key(int64_t i, int64_t kv) { return token(i) + (shape.heads() + kv) * shape.width; }
-  float *value(int64_t i, int64_t kv) { return key(i, kv) + shape.kvHeads * shape.width; }
+  float *value(int64_t i, int64_t kv) { return key(i, shape.kvHeads) + kv * shape.valueWidth(); }
 
   /// The first token that token `t` sees.
   int64_t firstSeen(int64_t t) const { return shape.window ? std::max<int64_t>(0, t + 1 - shape.window) : 0; }
@@ -93,13 +97,13 @@ struct Sequence {
   Exact attention(int64_t t, int64_t parts) {
     constexpr double rounding = 0x1p-24;
     Exact result;
-    int64_t width = shape.width, first = firstSeen(t), count = t + 1 - first;
+    int64_t width = shape.width, valueWidth = shape.valueWidth(), first = firstSeen(t), count = t + 1 - first;
     for (int64_t h = 0; h < shape.heads(); ++h) {
       Eigen::RowVectorXd query = Eigen::Map<Eigen::RowVectorXf>(token(t) + h * width, width).cast<double>();
-      Eigen::MatrixXd keys(count, width), values(count, width);
+      Eigen::MatrixXd keys(count, width), values(count, valueWidth);
       for (int64_t i = 0; i < count; ++i) {
         keys.row(i) = Eigen::Map<Eigen::RowVectorXf>(key(first + i, h / shape.group), width).cast<double>();
-        values.row(i) = Eigen::Map<Eigen::RowVectorXf>(value(first + i, h / shape.group), width).cast<double>();
+        values.row(i) = Eigen::Map<Eigen::RowVectorXf>(value(first + i, h / shape.group), valueWidth).cast<double>();
       }
       Eigen::VectorXd scores = shape.scale * (keys * query.transpose());
       Eigen::VectorXd weights = (scores.array() - scores.maxCoeff()).exp();
@@ -121,12 +125,12 @@ struct Sequence {
 
   /// Every rank's slots hold the K and V of the rank's tokens when n are in the cache, bit for bit.
   void checkCache(int64_t n) {
-    int64_t columns = shape.kvHeads * shape.width;
+    int64_t columns = shape.kvHeads * shape.width, valueColumns = shape.kvHeads * shape.valueWidth();
     for (int64_t rank = 0; rank < shape.ranks; ++rank)
       for (int64_t i = 0; i < runCount(rank, n, shape.ranks); ++i) {
-        int64_t entry = runStart(rank, n, shape.ranks) + i, at = entry % shape.capacity * columns;
-        REQUIRE(std::memcmp(&k[rank][at], key(entry, 0), columns * 4) == 0);
-        REQUIRE(std::memcmp(&v[rank][at], value(entry, 0), columns * 4) == 0);
+        int64_t entry = runStart(rank, n, shape.ranks) + i, slot = entry % shape.capacity;
+        REQUIRE(std::memcmp(&k[rank][slot * columns], key(entry, 0), columns * 4) == 0);
+        REQUIRE(std::memcmp(&v[rank][slot * valueColumns], value(entry, 0), valueColumns * 4) == 0);
       }
   }
 
@@ -138,7 +142,7 @@ struct Sequence {
 /// The rows of one rank in prefill.
 struct Core {
   Core(const AttentionShape &s)
-      : qkv(s.rows * s.ld(), NAN), kv(s.rows * 2 * s.kvHeads * s.width, NAN), o(s.rows * s.heads() * s.width),
+      : qkv(s.rows * s.ld(), NAN), kv(s.rows * s.entry(), NAN), o(s.rows * s.heads() * s.valueWidth()),
         l(s.rows * s.heads()), mx(l), scratch(l), attn(o) {}
   Buffer<float> qkv, kv, o, l, mx, scratch, attn;
 };
@@ -171,8 +175,7 @@ TEST_CASE("prefill attention over travelling blocks is causal softmax", "[kernel
           for (int64_t i = 0; i < runCount(rank, n, s.ranks); ++i) {
             float *token = sequence.token(runStart(rank, n, s.ranks) + i);
             std::copy(token, token + s.ld(), &cores[rank].qkv[i * s.ld()]);
-            int64_t columns = 2 * s.kvHeads * s.width;
-            std::copy(token + s.heads() * s.width, token + s.ld(), &cores[rank].kv[i * columns]);
+            std::copy(token + s.heads() * s.width, token + s.ld(), &cores[rank].kv[i * s.entry()]);
           }
         for (int64_t rank = 0; rank < s.ranks; ++rank) {
           Core &core = cores[rank];
@@ -192,7 +195,7 @@ TEST_CASE("prefill attention over travelling blocks is causal softmax", "[kernel
               suite.call(update, {m, rank, step, part}, launch, block, kv, core.o, core.l, core.mx, core.scratch);
             }
           suite.call(finish, {m}, core.o, core.l, core.attn);
-          int64_t columns = s.heads() * s.width;
+          int64_t columns = s.heads() * s.valueWidth();
           for (int64_t i = 0; i < m; ++i) {
             if (i < runCount(rank, n, s.ranks))
               checkRow(&core.attn[i * columns],
@@ -220,8 +223,7 @@ TEST_CASE("decode keeps the cache balanced and attends to all of it", "[kernels]
     TileKernel finish = buildAttentionFinish(*suite, single);
     suite.compile();
     std::mt19937 random(3);
-    int64_t length = s.capacity * s.ranks, heads = s.heads(), columns = heads * s.width,
-            entry = 2 * s.kvHeads * s.width;
+    int64_t length = s.capacity * s.ranks, heads = s.heads(), columns = heads * s.valueWidth(), entry = s.entry();
     Sequence sequence(s, length, random);
     for (int64_t n = 1; n <= length; ++n) {
       INFO("n " << n << " ranks " << s.ranks);

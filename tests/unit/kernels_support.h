@@ -204,6 +204,7 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildSumSquares(module, rows, 16);
     buildRmsScale(module, rows, 16, 256, 1e-5, weight);
     buildCopyColumns(module, rows, s.ld(), 32, 32);
+    buildPlaceColumns(module, rows, 32, s.ld(), {{0, 2, 8, 4, 6}, {24, 32, 8, 2, 4}});
     buildPackColumns(module, rows, 44, 3, 16);
     buildLayerScale(module, rows, 44, 301, 1e-5, weight);
     buildLayerScale(module, rows, 44, 301, 1e-5, weight, false);

@@ -87,6 +87,10 @@ TEST_CASE("zero, add, copies and packs are exact and leave other rows alone", "[
     TileKernel zero = buildZero(*suite, rows, n), add = buildAdd(*suite, rows, n);
     TileKernel copy = buildCopyColumns(*suite, rows, ld, 3, n), pack = buildPackColumns(*suite, rows, n, blocks, width);
     TileKernel cut = buildPackColumns(*suite, rows, n, 1, width);
+    std::vector<ColumnRuns> runs = {{.from = 0, .to = ld - 2, .stride = 1, .count = 1, .width = 1}};
+    if (n >= 4)
+      runs.push_back({.from = 1, .to = 2, .stride = 2, .count = 3, .width = 1});
+    TileKernel place = buildPlaceColumns(*suite, rows, n, ld, runs);
     suite.compile();
     std::mt19937 random(2);
     for (int64_t m = 1; m <= rows; ++m) {
@@ -102,6 +106,18 @@ TEST_CASE("zero, add, copies and packs are exact and leave other rows alone", "[
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = 0; j < n; ++j)
           REQUIRE(x[i * n + j] == (i < m ? wide[i * ld + 3 + j] : before[i * n + j]));
+      Buffer<float> placed(rows * ld, random), old = placed;
+      suite.call(place, {m}, y, placed);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < ld; ++j) {
+          // Its columns 1, 2 and 3 go to every other column from 2 on, the first to the last but one.
+          const bool from1 = j == 2 || j == 4 || j == 6;
+          const float expected = i >= m            ? old[i * ld + j]
+                                 : j == ld - 2     ? y[i * n]
+                                 : from1 && n >= 4 ? y[i * n + j / 2]
+                                                   : old[i * ld + j];
+          REQUIRE(placed[i * ld + j] == expected);
+        }
       for (auto [kernel, count] : {std::pair(&pack, blocks), std::pair(&cut, int64_t{1})}) {
         Buffer<float> packed(count * rows * width, 9.0F);
         suite.call(*kernel, {m}, y, packed);

@@ -139,8 +139,9 @@ std::string text(const place::ExpertPlan &plan) {
                      fmt::join(plan.expert, " "));
 }
 
-void checkRandom(uint32_t seed, bool regions = false) {
-  RandomTransformer model(seed, regions);
+void checkRandom(uint32_t seed, RandomKinds kinds = {}) {
+  const bool regions = kinds.mixtures;
+  RandomTransformer model(seed, kinds);
   std::mt19937 random(seed);
   auto pick = [&](uint32_t low, uint32_t high) { return std::uniform_int_distribution<uint32_t>(low, high)(random); };
   const uint32_t prompt = pick(1, 12), steps = pick(1, 5), maxSeq = prompt + steps + (seed % 3 ? pick(1, 20) : 0);
@@ -148,8 +149,11 @@ void checkRandom(uint32_t seed, bool regions = false) {
   std::string plans;
   for (size_t layer = 0; regions && layer < model.config.layers.size(); ++layer) {
     const auto experts = int64_t(model.config.layers[layer].moe->experts.size());
-    choice.experts.push_back(
-        {.layer = "test", .routed = true, .reason = "test", .plan = randomPlan(experts, choice.height, random)});
+    choice.experts.push_back({.layer = "test",
+                              .shape = {},
+                              .routed = true,
+                              .reason = "test",
+                              .plan = randomPlan(experts, choice.height, random)});
     plans += "; " + text(choice.experts.back().plan) + " of " + std::to_string(experts);
   }
   INFO("seed " << seed << ": mesh " << choice.width << "x" << choice.height << " prompt " << prompt << " steps "
@@ -172,19 +176,34 @@ void checkRandom(uint32_t seed, bool regions = false) {
   }
 }
 
-void checkRandoms(uint32_t first, uint32_t count, bool regions = false) {
+void checkRandoms(uint32_t first, uint32_t count, RandomKinds kinds = {}) {
   if (const char *only = std::getenv("WEFT_SEED"))
-    return checkRandom(uint32_t(std::strtoul(only, nullptr, 10)), regions);
+    return checkRandom(uint32_t(std::strtoul(only, nullptr, 10)), kinds);
   for (uint32_t seed = first; seed < first + count; ++seed)
-    checkRandom(seed, regions);
+    checkRandom(seed, kinds);
 }
 
 } // namespace
 
 TEST_CASE("decoders of each architecture compute on meshes what the reference framework does", "[placed]") {
-  const std::string names[] = {"llama",  "qwen2",     "qwen3", "mistral",  "gemma",
-                               "gemma2", "phi3",      "gpt2",  "gpt_neox", "gpt_neox_serial",
-                               "opt",    "opt_after", "olmo2", "mixtral",  "qwen3_moe"};
+  const std::string names[] = {"llama",
+                               "qwen2",
+                               "qwen3",
+                               "mistral",
+                               "gemma",
+                               "gemma2",
+                               "phi3",
+                               "gpt2",
+                               "gpt_neox",
+                               "gpt_neox_serial",
+                               "opt",
+                               "opt_after",
+                               "olmo2",
+                               "mixtral",
+                               "qwen3_moe",
+                               "deepseek_v2",
+                               "deepseek_v2_yarn",
+                               "deepseek_v3"};
   const MeshChoice meshes[] = {{1, 1}, {4, 4}, {5, 3}, {3, 2, true}, {5, 7}, {2, 5, true}};
   for (size_t i = 0; i < std::size(names); ++i)
     checkFixture(names[i], meshes[i % std::size(meshes)]);
@@ -193,8 +212,7 @@ TEST_CASE("decoders of each architecture compute on meshes what the reference fr
 TEST_CASE("decoders of each architecture on all meshes", "[.long][placed]") {
   for (const auto &entry : std::filesystem::directory_iterator(fixtureFolder)) {
     const std::string name = entry.path().stem();
-    if (entry.path().extension() != ".json" || !Fixture(entry.path()).json.contains("prompt") ||
-        name.starts_with("deepseek")) // latent attention has no lowering there
+    if (entry.path().extension() != ".json" || !Fixture(entry.path()).json.contains("prompt"))
       continue;
     for (const MeshChoice &mesh :
          {MeshChoice{1, 1}, {4, 4}, {5, 3}, {3, 2, true}, {5, 7}, {2, 5, true}, {1, 6}, {8, 1}})
@@ -208,22 +226,35 @@ TEST_CASE("many random decoders on random meshes compute what their graph says",
   checkRandoms(1000, 300);
 }
 
+TEST_CASE("random attention over latents computes what its graph says", "[placed][latent]") {
+  checkRandoms(3000, 6, {.latents = true});
+}
+
+TEST_CASE("much random attention over latents computes what its graph says", "[.long][placed][latent]") {
+  checkRandoms(4000, 200, {.latents = true});
+  checkRandoms(5000, 100, {.mixtures = true, .latents = true});
+}
+
 TEST_CASE("mixtures of each architecture on regions compute what the reference framework does", "[placed][experts]") {
   checkFixture("mixtral", {4, 4}, 1);
   checkFixture("mixtral", {3, 2, true}, 2);
   checkFixture("qwen3_moe", {5, 3}, 2);
   checkFixture("qwen3_moe", {2, 7}, 3);
+  checkFixture("deepseek_v2", {3, 4}, 2);
+  checkFixture("deepseek_v3", {4, 3}, 1);
 }
 
 TEST_CASE("mixtures of each architecture on regions of all meshes", "[.long][placed][experts]") {
-  for (const char *name : {"mixtral", "qwen3_moe"})
+  for (const char *name : {"mixtral", "qwen3_moe", "deepseek_v2", "deepseek_v2_yarn", "deepseek_v3"})
     for (const MeshChoice &mesh : {MeshChoice{1, 1}, {4, 4}, {5, 3}, {3, 2, true}, {2, 7}})
       for (int64_t rows = 1; rows <= mesh.height; ++rows)
         checkFixture(name, mesh, rows);
 }
 
-TEST_CASE("experts on any regions compute what their graph says", "[placed][experts]") { checkRandoms(1, 8, true); }
+TEST_CASE("experts on any regions compute what their graph says", "[placed][experts]") {
+  checkRandoms(1, 8, {.mixtures = true});
+}
 
 TEST_CASE("many mixtures on any regions compute what their graph says", "[.long][placed][experts]") {
-  checkRandoms(2000, 300, true);
+  checkRandoms(2000, 300, {.mixtures = true});
 }

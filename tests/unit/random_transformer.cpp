@@ -15,7 +15,7 @@ namespace {
 /// Makes the choices. Weights are only named; their values follow from the names they got.
 class Choice {
 public:
-  Choice(uint32_t seed, bool mixtures) : random(seed), mixtures(mixtures) {}
+  Choice(uint32_t seed, RandomKinds kinds) : random(seed), kinds(kinds) {}
 
   uint32_t pick(uint32_t low, uint32_t high) { return std::uniform_int_distribution<uint32_t>(low, high)(random); }
   bool perhaps(uint32_t oneIn = 2) { return pick(1, oneIn) == 1; }
@@ -37,9 +37,9 @@ public:
     for (uint32_t i = 0; i < layers; ++i) {
       LayerConfig layer;
       layer.name = "layers." + std::to_string(i);
-      layer.attention = attention(layer.name);
+      layer.attention = kinds.latents ? latentAttention(layer.name) : attention(layer.name);
       layer.mlp = mlp(layer.name, activation, gated, biased, inner);
-      if (mixtures || perhaps(4))
+      if (kinds.mixtures || perhaps(4))
         layer.moe = moe(layer.name, activation, inner);
       layer.parallel = parallel;
       chooseNorms(layer);
@@ -92,10 +92,15 @@ private:
   }
 
   void chooseHeads(TransformerConfig &config) {
-    headDim = pick(1, 12);
+    headDim = kinds.latents ? 2 * pick(1, 4) : pick(1, 12);
     kvHeads = pick(1, 5);
     group = pick(1, 3);
-    const uint32_t kind = pick(0, 4); // 0: no rotation
+    if (kinds.latents) {
+      nope = pick(1, 9);
+      value = pick(1, 11);
+      rank = pick(2, 14);
+    }
+    const uint32_t kind = pick(kinds.latents ? 1 : 0, 4); // 0: no rotation
     rotary = kind > 0 && headDim >= 2;
     if (!rotary)
       return;
@@ -187,6 +192,55 @@ private:
     return attention;
   }
 
+  /// Heads of `headDim` dimensions that turn and others that do not. Weights are tensors of their own, or head by head
+  /// parts of one.
+  AttentionConfig latentAttention(const std::string &layer) {
+    const std::string name = layer + ".attention";
+    const uint64_t heads = kvHeads;
+    AttentionConfig attention;
+    attention.heads = attention.kvHeads = kvHeads;
+    attention.headDim = headDim + static_cast<uint32_t>(nope);
+    attention.scale = 1 / std::sqrt(double(attention.headDim));
+    attention.window = perhaps(3) ? pick(1, 9) : 0;
+    attention.softcap = perhaps(4) ? 2.0 : 0.0;
+    attention.output = linear(name + ".o", heads * value, hidden, perhaps(3));
+    const bool saved = std::exchange(layerNorms, false);
+    LatentConfig latent;
+    latent.rank = static_cast<uint32_t>(rank);
+    latent.nopeDim = static_cast<uint32_t>(nope);
+    latent.ropeDim = headDim;
+    latent.valueDim = static_cast<uint32_t>(value);
+    uint64_t from = hidden;
+    if (perhaps()) {
+      from = pick(2, 12);
+      latent.queryDown = linear(name + ".q_down", hidden, from, perhaps(3));
+      latent.queryNorm = norm(name + ".q_down", from);
+    }
+    if (perhaps()) {
+      const WeightRef query =
+          whole(name + ".q", {heads * attention.headDim, from}).expand(0, {heads, attention.headDim});
+      latent.queryPlain.weight = query.slice(1, 0, nope).collapse(0, 2);
+      latent.queryRotary.weight = query.slice(1, nope, headDim).collapse(0, 2);
+    } else {
+      latent.queryPlain = linear(name + ".q_plain", from, heads * nope, perhaps());
+      latent.queryRotary = linear(name + ".q_rotary", from, heads * headDim, perhaps());
+    }
+    latent.down = linear(name + ".down", hidden, rank, perhaps(3));
+    latent.rotary = linear(name + ".rotary", hidden, headDim, perhaps(3));
+    latent.norm = norm(name + ".down", rank);
+    if (perhaps()) {
+      const WeightRef up = whole(name + ".up", {heads * (nope + value), rank}).expand(0, {heads, nope + value});
+      latent.keyUp = up.slice(1, 0, nope).permute({0, 2, 1});
+      latent.valueUp = up.slice(1, nope, value);
+    } else {
+      latent.keyUp = whole(name + ".key_up", {heads, rank, nope});
+      latent.valueUp = whole(name + ".value_up", {heads, value, rank});
+    }
+    layerNorms = saved;
+    attention.latent = std::move(latent);
+    return attention;
+  }
+
   MlpConfig mlp(const std::string &layer, ActivationKind activation, bool gated, bool biased, uint64_t inner) {
     const std::string name = layer + ".mlp";
     MlpConfig mlp;
@@ -206,7 +260,7 @@ private:
 
   MoeConfig moe(const std::string &layer, ActivationKind activation, uint64_t inner) {
     MoeConfig moe;
-    const uint64_t experts = pick(1, mixtures ? 17 : 6);
+    const uint64_t experts = pick(1, kinds.mixtures ? 17 : 6);
     moe.router.weight = matrix(layer + ".router", hidden, experts);
     if (perhaps(3))
       moe.choiceBias = whole(layer + ".router.bias", {experts});
@@ -218,8 +272,8 @@ private:
                              {stacked.at(i).rows(inner, inner), {}},
                              linear(name + ".down", inner, hidden, false)});
     }
-    moe.topK = pick(1, static_cast<uint32_t>(mixtures ? std::min<uint64_t>(experts, 4) : experts));
-    if (mixtures && perhaps())
+    moe.topK = pick(1, static_cast<uint32_t>(kinds.mixtures ? std::min<uint64_t>(experts, 4) : experts));
+    if (kinds.mixtures && perhaps())
       chooseGroups(moe);
     moe.sigmoid = perhaps(3);
     moe.normalize = perhaps();
@@ -257,8 +311,9 @@ private:
   }
 
   std::mt19937 random;
-  bool mixtures;
+  RandomKinds kinds;
   uint32_t hidden = 1, headDim = 2, kvHeads = 1, group = 1;
+  uint64_t nope = 0, value = 0, rank = 0; // of latents
   bool layerNorms = false, rotary = true;
   double offset = 0;
 };
@@ -285,7 +340,7 @@ std::vector<std::byte> randomBytes(const ExpectedWeight &weight, WeightType type
 
 } // namespace
 
-RandomTransformer::RandomTransformer(uint32_t seed, bool mixtures) : config(Choice(seed, mixtures).transformer()) {
+RandomTransformer::RandomTransformer(uint32_t seed, RandomKinds kinds) : config(Choice(seed, kinds).transformer()) {
   std::mt19937 random(seed + 1);
   for (const ExpectedWeight &weight : storedWeights(config)) {
     const auto type = static_cast<WeightType>(random() % 3);

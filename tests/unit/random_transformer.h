@@ -1,5 +1,5 @@
 // Random text generators over all that a mesh places: kinds of norms and where they stand, biases, rotations, windows,
-// soft caps, MLPs, and weights that are parts of stored tensors or stored the other way round.
+// soft caps, latents, MLPs, and weights that are parts of stored tensors or stored the other way round.
 #pragma once
 
 #include "compiler/frontend/TransformerConfig.h"
@@ -13,10 +13,15 @@
 
 namespace weft::test {
 
+/// What each layer of a random model has.
+struct RandomKinds {
+  bool mixtures = false; // experts, often many
+  bool latents = false;  // attention over latents
+};
+
 /// A model in memory; it lists no files.
 struct RandomTransformer : frontend::WeightSource {
-  /// `mixtures`: each layer has experts, often many.
-  explicit RandomTransformer(uint32_t seed, bool mixtures = false);
+  explicit RandomTransformer(uint32_t seed, RandomKinds kinds = {});
 
   frontend::TransformerConfig config;
 

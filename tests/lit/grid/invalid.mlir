@@ -335,6 +335,56 @@ func.func @f() {
 
 // -----
 
+// A rotary part beyond the head
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{heads are [kv heads, query heads a kv head, an even head dimension]}}
+  %0 = grid.weight ["w"] single heads [1, 1, 4, 2, 0, 3, 6] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// More pairs that turn than the rotary part has
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{heads are [kv heads, query heads a kv head, an even head dimension]}}
+  %0 = grid.weight ["w"] single heads [1, 1, 6, 2, 0, 3, 2] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// Pieces in another order's weight
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{has pieces but is not in their order}}
+  %0 = grid.weight ["w"] single heads [1, 1, 6, 1, 0, 3, 2] pieces ["value"] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, block, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// A piece that there is not
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{needs a piece for each part, and heads with a rotary part and a rest}}
+  %0 = grid.weight ["w"] pieces heads [1, 1, 6, 1, 0, 3, 2] pieces ["query"] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, heads, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
+// Pieces of heads without a rotary part
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{needs a piece for each part, and heads with a rotary part and a rest}}
+  %0 = grid.weight ["w"] pieces heads [1, 1, 6] pieces ["value"] : tensor<7x7xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, heads, 4>], pad = [1, 1], partial = none>>
+  return
+}
+
+// -----
+
 // Frequencies for another head dimension
 grid.mesh @mesh 2 x 2 interleave
 func.func @f() {

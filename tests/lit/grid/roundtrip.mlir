@@ -28,6 +28,8 @@ func.func @ops() {
   %both = grid.weight ["gate", "up"] side_by_side transposed : tensor<7x14xf32, #pair>
   // CHECK: grid.weight ["q", "k", "v"] qkv transposed heads [2, 2, 2] : tensor<7x16xf16, #{{.*}}>
   %qkv = grid.weight ["q", "k", "v"] qkv transposed heads [2, 2, 2] : tensor<7x16xf16, #heads>
+  // CHECK: grid.weight ["q", "q", "k"] pieces transposed heads [2, 1, 5, 1, 0, 3, 2] pieces ["query_rotary", "query_rest", "key_rotary"] : tensor<7x16xf16, #{{.*}}>
+  %pieces = grid.weight ["q", "q", "k"] pieces transposed heads [2, 1, 5, 1, 0, 3, 2] pieces ["query_rotary", "query_rest", "key_rotary"] : tensor<7x16xf16, #heads>
   // CHECK: grid.weight ["o"] single heads [1, 2, 4] : tensor<8x7xf32, #{{.*}}>
   %o = grid.weight ["o"] single heads [1, 2, 4] : tensor<8x7xf32, #packed>
   // Frequencies keep every digit.
