@@ -58,42 +58,57 @@ static std::vector<std::string> problemsOf(const std::vector<uint8_t> &image) {
   return problems;
 }
 
-TEST_CASE("every kernel compiles for every core into one segment without undefined symbols") {
-  Suite suite;
-  buildModelKernels(*suite);
+static constexpr const char *narrowTypes[] = {
+    "", "_zfhmin", "_zfh_zvfh", "_zfhmin_zvfhmin", "_zfbfmin_zvfbfmin", "_zvfh_zvfbfwma"};
+
+/// Each kernel of a model is in the object of the core, without spills in its loops, and what it takes adds up.
+static void checkObject(Suite &suite, const std::string &isa) {
   std::set<std::string> names;
   for (const auto &kernel : codegen::describeKernels(*suite))
     names.insert(kernel->name);
-  for (const char *extensions : {"", "_zfhmin", "_zfh_zvfh", "_zfhmin_zvfhmin", "_zfbfmin_zvfbfmin", "_zvfh_zvfbfwma"})
-    for (unsigned vlen : {128, 256, 512, 1024}) {
-      codegen::CoreTarget target = core(fmt::format("rv64gcv_zvl{}b{}", vlen, extensions));
-      INFO(hw::isaText(target.isa));
-      pkg::KernelObjectT object = compileFor(*suite, target);
-      auto machineCode = runtime::readCoreCode(object);
-      REQUIRE(machineCode);
-      auto spills = codegen::findLoopSpills(*machineCode, target.isa);
-      REQUIRE(spills);
-      REQUIRE(spills->empty());
-      REQUIRE(object.triple == "riscv64-unknown-elf");
-      REQUIRE(object.cpu == hw::isaText(target.isa));
-      REQUIRE(object.features.empty());
-      REQUIRE(problemsOf(object.image).empty());
-      auto code = runtime::readCoreCode(object);
-      REQUIRE(code);
-      REQUIRE(code->address == target.codeAddress);
-      std::set<std::string> symbols;
-      for (const runtime::CodeSymbol &symbol : code->symbols)
-        symbols.insert(symbol.name);
-      for (const std::string &name : names)
-        REQUIRE(symbols.contains(name));
-      uint64_t sum = 0;
-      for (const runtime::KernelSize &size : runtime::kernelSizes(*code)) {
-        REQUIRE(names.contains(size.name));
-        REQUIRE(size.bytes > 0);
-        sum += size.bytes;
-      }
-      REQUIRE(sum <= code->bytes.size());
-    }
+  codegen::CoreTarget target = core(isa);
+  INFO(hw::isaText(target.isa));
+  pkg::KernelObjectT object = compileFor(*suite, target);
+  auto code = runtime::readCoreCode(object);
+  REQUIRE(code);
+  auto spills = codegen::findLoopSpills(*code, target.isa);
+  REQUIRE(spills);
+  REQUIRE(spills->empty());
+  REQUIRE(object.triple == "riscv64-unknown-elf");
+  REQUIRE(object.cpu == hw::isaText(target.isa));
+  REQUIRE(object.features.empty());
+  REQUIRE(problemsOf(object.image).empty());
+  REQUIRE(code->address == target.codeAddress);
+  std::set<std::string> symbols;
+  for (const runtime::CodeSymbol &symbol : code->symbols)
+    symbols.insert(symbol.name);
+  for (const std::string &name : names)
+    REQUIRE(symbols.contains(name));
+  uint64_t sum = 0;
+  for (const runtime::KernelSize &size : runtime::kernelSizes(*code)) {
+    REQUIRE(names.contains(size.name));
+    REQUIRE(size.bytes > 0);
+    sum += size.bytes;
+  }
+  REQUIRE(sum <= code->bytes.size());
+}
+
+/// Vectors of all lengths with all narrow types; `few`: each length and each set of types once or twice.
+static void checkObjects(bool few) {
+  Suite suite;
+  buildModelKernels(*suite);
+  for (size_t type = 0; type < std::size(narrowTypes); ++type)
+    for (size_t length = 0; length < 4; ++length)
+      if (!few || type % 4 == length)
+        checkObject(suite, fmt::format("rv64gcv_zvl{}b{}", 128 << length, narrowTypes[type]));
+}
+
+TEST_CASE("every kernel compiles for cores of each kind into one segment without undefined symbols") {
+  checkObjects(true);
+}
+
+TEST_CASE("every kernel compiles for every core into one segment without undefined symbols", "[.long]") {
+  checkObjects(false);
 }
 
 TEST_CASE("a core's object is the same bytes each time and has no path of this machine in it") {
