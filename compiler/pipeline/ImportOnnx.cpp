@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The model in a folder: the one that genai_config.json names, else model.onnx, else the only file. Empty: none.
+/// The model in a folder: the one that genai_config.json names, else what exporters call it, else the only file. Of a
+/// decoder in two files the one without caches, since the mesh has its own. Empty: none.
 std::string modelIn(const fs::path &folder) {
   std::error_code ignored;
   if (fs::exists(folder / "genai_config.json", ignored))
@@ -27,9 +28,10 @@ std::string modelIn(const fs::path &folder) {
       if (auto name = config->value(nlohmann::json::json_pointer("/model/decoder/filename"), nlohmann::json());
           name.is_string() && fs::is_regular_file(folder / name.get<std::string>(), ignored))
         return (folder / name.get<std::string>()).string();
-  for (const fs::path &inner : {folder, folder / "onnx"})
-    if (fs::is_regular_file(inner / "model.onnx", ignored))
-      return (inner / "model.onnx").string();
+  for (const char *name : {"model.onnx", "decoder_model_merged.onnx", "decoder_model.onnx"})
+    for (const fs::path &inner : {folder, folder / "onnx"})
+      if (fs::is_regular_file(inner / name, ignored))
+        return (inner / name).string();
   std::vector<std::string> found;
   for (const auto &entry : fs::directory_iterator(folder, ignored))
     if (entry.path().extension() == ".onnx")

@@ -32,6 +32,8 @@ void save(const frontend::onnx::ValueInfo &value, ::onnx::ValueInfoProto &proto)
       dim.set_dim_param(dimension.name);
 }
 
+void save(const frontend::onnx::Graph &graph, ::onnx::GraphProto &proto);
+
 void save(const std::string &name, const Attribute &attribute, ::onnx::AttributeProto &proto) {
   proto.set_name(name);
   switch (attribute.kind) {
@@ -52,8 +54,34 @@ void save(const std::string &name, const Attribute &attribute, ::onnx::Attribute
     for (int64_t number : attribute.numbers)
       proto.add_ints(number);
     break;
+  case Attribute::Kind::Graph:
+    proto.set_type(::onnx::AttributeProto::GRAPH);
+    save(*attribute.graph, *proto.mutable_g());
+    break;
   default:
     throw std::runtime_error("an attribute of a kind that saveModel() does not write");
+  }
+}
+
+void save(const frontend::onnx::Graph &graph, ::onnx::GraphProto &proto) {
+  proto.set_name(graph.name);
+  for (const auto &initializer : graph.initializers)
+    save(initializer, *proto.add_initializer());
+  for (const auto &input : graph.inputs)
+    save(input, *proto.add_input());
+  for (const auto &output : graph.outputs)
+    save(output, *proto.add_output());
+  for (const auto &node : graph.nodes) {
+    auto &own = *proto.add_node();
+    own.set_name(node.name);
+    own.set_op_type(node.op);
+    own.set_domain(node.domain);
+    for (const std::string &input : node.inputs)
+      own.add_input(input);
+    for (const std::string &output : node.outputs)
+      own.add_output(output);
+    for (const auto &[name, attribute] : node.attributes)
+      save(name, attribute, *own.add_attribute());
   }
 }
 
@@ -68,26 +96,7 @@ void saveModel(const frontend::onnx::Model &model, const std::string &path) {
     opset.set_domain(domain);
     opset.set_version(version);
   }
-  auto &graph = *proto.mutable_graph();
-  graph.set_name(model.graph.name);
-  for (const auto &initializer : model.graph.initializers)
-    save(initializer, *graph.add_initializer());
-  for (const auto &input : model.graph.inputs)
-    save(input, *graph.add_input());
-  for (const auto &output : model.graph.outputs)
-    save(output, *graph.add_output());
-  for (const auto &node : model.graph.nodes) {
-    auto &own = *graph.add_node();
-    own.set_name(node.name);
-    own.set_op_type(node.op);
-    own.set_domain(node.domain);
-    for (const std::string &input : node.inputs)
-      own.add_input(input);
-    for (const std::string &output : node.outputs)
-      own.add_output(output);
-    for (const auto &[name, attribute] : node.attributes)
-      save(name, attribute, *own.add_attribute());
-  }
+  save(model.graph, *proto.mutable_graph());
   std::ofstream file(path, std::ios::binary);
   if (!proto.SerializeToOstream(&file))
     throw std::runtime_error("cannot write " + path);

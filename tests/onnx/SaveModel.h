@@ -7,7 +7,7 @@
 
 namespace weft::test {
 
-/// Tensors have raw_data. Graphs within attributes and functions are left out.
+/// Tensors have raw_data. Functions are left out.
 void saveModel(const frontend::onnx::Model &model, const std::string &path);
 
 } // namespace weft::test

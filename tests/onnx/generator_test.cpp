@@ -1,6 +1,7 @@
 // Exported decoders as text generators: the graph that is made of them says what the reference framework says, token by
 // token from caches, and what is none is refused with the reason.
 #include "compiler/frontend/onnx/Reader.h"
+#include "compiler/frontend/onnx/generate/Branches.h"
 #include "compiler/frontend/onnx/generate/Generator.h"
 #include "compiler/graph/GraphPasses.h"
 #include "compiler/graph/Interpreter.h"
@@ -18,6 +19,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <set>
 #include <unistd.h>
 
 using namespace weft;
@@ -125,8 +127,10 @@ struct Case {
       expected.emplace_back(logits.begin(), logits.end());
   }
 
-  void check(const ExportOptions &options, double tolerance = 3e-5) {
-    TemporaryModel file(exported(options));
+  void check(const ExportOptions &options, double tolerance = 3e-5) { check(exported(options), tolerance); }
+
+  void check(const onnx::Model &exported, double tolerance = 3e-5) {
+    TemporaryModel file(exported);
     Imported imported(file.path);
     auto got = imported.run(ids, prompt, static_cast<uint32_t>(ids.size() + 3));
     REQUIRE(got.size() == expected.size());
@@ -207,6 +211,89 @@ TEST_CASE("a graph for one number of tokens goes on as it began") {
   Case llama("llama");
   llama.check({.style = Exporter::WithoutCache, .tokens = 9});
   llama.check({.style = Exporter::Optimum, .tokens = 5, .past = 6});
+}
+
+/// A decoder with caches and one without as branches of one If, as Optimum merges them: weights lie around it, small
+/// constants in the branches, whose results have the names that the If gives them.
+static onnx::Model merged(const onnx::Model &withCaches, onnx::Model without) {
+  onnx::Model model = withCaches;
+  std::erase_if(model.graph.initializers, [&](const auto &data) {
+    return data.shape.empty() ||
+           std::none_of(without.graph.initializers.begin(), without.graph.initializers.end(),
+                        [&](const auto &other) { return other.name == data.name && other.bytes == data.bytes; });
+  });
+  auto branch = [&](const onnx::Model &of, const std::string &name) {
+    auto graph = std::make_shared<onnx::Graph>();
+    graph->name = name;
+    graph->nodes = of.graph.nodes;
+    graph->outputs = of.graph.outputs;
+    std::set<std::string> around;
+    for (const auto &data : model.graph.initializers)
+      around.insert(data.name);
+    for (const auto &data : of.graph.initializers)
+      if (!around.contains(data.name))
+        graph->initializers.push_back(data);
+    onnx::Attribute attribute;
+    attribute.kind = onnx::Attribute::Kind::Graph;
+    attribute.graph = graph;
+    return attribute;
+  };
+  onnx::Node node;
+  node.name = "optimum::if";
+  node.op = "If";
+  node.inputs = {"use_cache_branch"};
+  for (const auto &output : model.graph.outputs)
+    node.outputs.push_back(output.name);
+  // What the decoder without caches gives as caches nobody reads here.
+  for (const auto &output : model.graph.outputs)
+    if (output.name != "logits") {
+      without.graph.outputs.push_back(output);
+      onnx::Node copy;
+      copy.name = output.name;
+      copy.op = "Identity";
+      copy.inputs = {"logits"};
+      copy.outputs = {output.name};
+      without.graph.nodes.push_back(copy);
+    }
+  node.attributes["then_branch"] = branch(withCaches, "with_past");
+  node.attributes["else_branch"] = branch(without, "no_past");
+  model.graph.nodes = {node};
+  onnx::ValueInfo choice;
+  choice.name = "use_cache_branch";
+  choice.type = {onnx::ValueType::Container::Tensor, ElementType::Bool, {{onnx::Dimension{1, ""}}}};
+  model.graph.inputs.push_back(choice);
+  return model;
+}
+
+TEST_CASE("merged decoders take the branch with caches, or the other one where that has no mask") {
+  auto name = GENERATE(as<std::string>(), "llama", "gpt2", "gemma2");
+  CAPTURE(name);
+  Case model(name);
+  onnx::Model with = model.exported({}), without = model.exported({.style = Exporter::WithoutCache});
+  SECTION("both are whole") { model.check(merged(with, without)); }
+  SECTION("the one with caches sees all keys, as one token does") {
+    for (auto &node : with.graph.nodes)
+      if (node.op == "LessOrEqual")
+        node.op = "GreaterOrEqual";
+    model.check(merged(with, without));
+  }
+  SECTION("neither is a generator") {
+    for (auto *each : {&with, &without})
+      for (auto &node : each->graph.nodes)
+        if (node.op == "LessOrEqual")
+          node.op = "GreaterOrEqual";
+    CHECK_THAT(whyNot(merged(with, without)), Catch::Matchers::Contains("causal"));
+  }
+  SECTION("a name of the branch is one of the graph around it") {
+    onnx::Model both = merged(with, without);
+    CHECK(onnx::branchInput(both) == "use_cache_branch");
+    CHECK(onnx::branchInput(with).empty());
+    both.graph.initializers.push_back(both.graph.initializers[0]);
+    both.graph.initializers.back().name = both.graph.nodes[0].attributes["then_branch"].graph->nodes[0].outputs[0];
+    auto taken = onnx::takeBranch(both, "use_cache_branch", true);
+    REQUIRE_FALSE(taken);
+    CHECK_THAT(taken.error().message, Catch::Matchers::Contains("node 'optimum::if'"));
+  }
 }
 
 TEST_CASE("what is no text generator is refused with the reason") {

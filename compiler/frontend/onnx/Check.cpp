@@ -84,9 +84,10 @@ Result<void> sortNodes(std::vector<Node> &nodes, KnownNames &known, const std::s
   return success();
 }
 
-/// Subgraphs are shared with the attribute, so a sorted copy takes their place.
-Result<void> checkSubgraphs(std::vector<Node> &nodes, const KnownNames &known, const std::string &path) {
-  for (Node &node : nodes)
+/// Subgraphs are shared with the attribute, so a sorted copy takes their place. `known` holds what exists before the
+/// first node: a subgraph may well use a name that its own node, or a later one, makes.
+Result<void> checkSubgraphs(std::vector<Node> &nodes, KnownNames known, const std::string &path) {
+  for (Node &node : nodes) {
     for (auto &[name, attribute] : node.attributes)
       if (attribute.graph) {
         auto copy = std::make_shared<Graph>(*attribute.graph);
@@ -94,6 +95,8 @@ Result<void> checkSubgraphs(std::vector<Node> &nodes, const KnownNames &known, c
           return checked.takeError();
         attribute.graph = std::move(copy);
       }
+    known.names.insert(node.outputs.begin(), node.outputs.end());
+  }
   return success();
 }
 
@@ -113,6 +116,7 @@ Result<void> checkAndSort(Graph &graph, const KnownNames *outer, const std::stri
                                    graph.name, initializer.name));
   known.names.insert(inputs.begin(), inputs.end());
   known.names.insert(initializers.begin(), initializers.end());
+  const KnownNames before = known;
   if (Result<void> sorted = sortNodes(graph.nodes, known, path); !sorted)
     return sorted;
   std::set<std::string> outputs;
@@ -123,18 +127,19 @@ Result<void> checkAndSort(Graph &graph, const KnownNames *outer, const std::stri
     if (!outer && !outputs.insert(output.name).second)
       return userError(fmt::format("{}: graph '{}' has the output '{}' twice", path, graph.name, output.name));
   }
-  return checkSubgraphs(graph.nodes, known, path);
+  return checkSubgraphs(graph.nodes, before, path);
 }
 
 Result<void> checkAndSort(Function &function, const std::string &path) {
-  KnownNames known{nullptr, {function.inputs.begin(), function.inputs.end()}};
+  const KnownNames before{nullptr, {function.inputs.begin(), function.inputs.end()}};
+  KnownNames known = before;
   if (Result<void> sorted = sortNodes(function.nodes, known, path); !sorted)
     return sorted;
   for (const std::string &output : function.outputs)
     if (!known.contains(output))
       return userError(
           fmt::format("{}: function '{}' has the output '{}', which no node makes", path, function.name, output));
-  return checkSubgraphs(function.nodes, known, path);
+  return checkSubgraphs(function.nodes, before, path);
 }
 
 } // namespace weft::frontend::onnx

@@ -1,5 +1,7 @@
 #include "compiler/frontend/onnx/generate/Generator.h"
 
+#include "compiler/frontend/onnx/generate/Branches.h"
+
 #include "mlir/IR/MLIRContext.h"
 
 #include <cmath>
@@ -66,9 +68,8 @@ Result<void> compare(const Generator &generator, const Converted &last, uint32_t
   return success();
 }
 
-} // namespace
-
-Result<Generator> findGenerator(std::shared_ptr<const Model> model, const std::string &name) {
+/// Of a model without branches.
+Result<Generator> findPlain(std::shared_ptr<const Model> model, const std::string &name) {
   Generator generator;
   generator.name = name;
   generator.model = model;
@@ -95,6 +96,27 @@ Result<Generator> findGenerator(std::shared_ptr<const Model> model, const std::s
   generator.first = std::move(*converted);
   generator.first.module = {}; // its context ends here
   return generator;
+}
+
+} // namespace
+
+Result<Generator> findGenerator(std::shared_ptr<const Model> model, const std::string &name) {
+  const std::string input = branchInput(*model);
+  if (input.empty())
+    return findPlain(std::move(model), name);
+  // The branch with caches may have been exported for one token at a time, without a mask; the other one has it.
+  std::optional<Error> first;
+  for (bool withCaches : {true, false}) {
+    Result<Model> branch = takeBranch(*model, input, withCaches);
+    if (!branch)
+      return branch.takeError();
+    Result<Generator> found = findPlain(std::make_shared<const Model>(std::move(*branch)), name);
+    if (found || found.error().fault != Fault::User)
+      return found;
+    if (!first)
+      first = found.takeError();
+  }
+  return std::move(*first);
 }
 
 Result<OwningOpRef<ModuleOp>> buildGenerator(MLIRContext &context, const Generator &generator, uint32_t maxSeq) {
