@@ -2,7 +2,7 @@
 #include "compiler/graph/GraphModule.h"
 #include "compiler/place/GeneralWeights.h"
 #include "compiler/place/Geometry.h"
-#include "compiler/place/Place.h"
+#include "compiler/place/Placer.h"
 #include "dialects/xf/XfDialect.h"
 #include "runtime/weights/BlockFormat.h"
 
@@ -95,11 +95,7 @@ double otherBytes(func::FuncOp function, const PlaceOptions &options) {
     if (!ofExperts.contains(param))
       bytes += static_cast<double>(type.getNumElements()) * each;
   });
-  function.walk([&](xf::KvAppendOp op) {
-    auto cache = cast<xf::KvCacheType>(op.getCache().getType());
-    bytes +=
-        4.0 * static_cast<double>(cache.getKvHeads() * (cache.getHeadDim() + cache.getValueDim()) * options.maxSeq);
-  });
+  function.walk([&](xf::AttentionOp op) { bytes += 4.0 * static_cast<double>(cacheNumbers(op) * options.maxSeq); });
   return bytes / static_cast<double>(options.width * options.height);
 }
 

@@ -43,46 +43,80 @@ Value eachTransposed(OpBuilder &builder, Location loc, Value stack) {
   return builder.create<linalg::TransposeOp>(loc, stack, to, ArrayRef<int64_t>{0, 2, 1})->getResult(0);
 }
 
+/// The ops of such an attention in the graph.
+struct LatentOps {
+  xf::KvAppendOp append;
+  xf::JoinHeadsOp q, k;
+  xf::HeadLinearOp absorbed, result;
+  xf::LinearOp plain; // the part of queries that does not turn
+  Rotated query, key;
+};
+
+std::optional<LatentOps> latentOps(xf::AttentionOp op) {
+  LatentOps ops;
+  ops.append = op.getCache().getDefiningOp<xf::KvAppendOp>();
+  ops.q = onlyReadHere<xf::JoinHeadsOp>(op.getQ());
+  ops.k = ops.append ? onlyReadHere<xf::JoinHeadsOp>(ops.append.getK()) : xf::JoinHeadsOp();
+  if (!ops.q || !ops.k || ops.q.getHeads() != op.getHeads() || ops.k.getHeads() != 1 ||
+      ops.append.getV() != ops.k.getA() || !op.getResult().hasOneUse())
+    return std::nullopt;
+  ops.absorbed = onlyReadHere<xf::HeadLinearOp>(ops.q.getA());
+  ops.plain = ops.absorbed ? onlyReadHere<xf::LinearOp>(ops.absorbed.getX()) : xf::LinearOp();
+  ops.result = dyn_cast<xf::HeadLinearOp>(*op.getResult().user_begin());
+  ops.query = rotatedIn(ops.q.getB());
+  ops.key = rotatedIn(ops.k.getB());
+  if (!ops.plain || !ops.result || !ops.query || !ops.key || ops.query.linear.getX() != ops.plain.getX() ||
+      ops.query.rope->getAttrDictionary() != ops.key.rope->getAttrDictionary())
+    return std::nullopt;
+  const int64_t heads = static_cast<int64_t>(op.getHeads()), rotary = extentOf(ops.key.linear.getResult(), 1);
+  if (extentOf(ops.absorbed.getW(), 0) != heads || extentOf(ops.result.getW(), 0) != heads || rotary % 2 != 0 ||
+      !beyondRotation(ops.query.rope, rotary).empty())
+    return std::nullopt;
+  return ops;
+}
+
+HeadShape headsOf(LatentOps &ops) {
+  const int64_t rotary = extentOf(ops.key.linear.getResult(), 1);
+  return {.kvHeads = extentOf(ops.absorbed.getW(), 0),
+          .group = 1,
+          .headDim = rotary + extentOf(ops.absorbed.getW(), 2),
+          .turning = ops.query.rope.getInverseFrequencies().getNumElements(),
+          .interleaved = ops.query.rope.getInterleaved(),
+          .ofValue = extentOf(ops.result.getW(), 1),
+          .rotary = rotary};
+}
+
 } // namespace
 
-std::optional<LatentPattern> matchLatent(xf::AttentionOp op) {
-  LatentPattern pattern;
-  pattern.append = op.getCache().getDefiningOp<xf::KvAppendOp>();
-  auto q = onlyReadHere<xf::JoinHeadsOp>(op.getQ());
-  auto k = pattern.append ? onlyReadHere<xf::JoinHeadsOp>(pattern.append.getK()) : xf::JoinHeadsOp();
-  if (!q || !k || q.getHeads() != op.getHeads() || k.getHeads() != 1 || pattern.append.getV() != k.getA() ||
-      !op.getResult().hasOneUse())
-    return std::nullopt;
-  auto absorbed = onlyReadHere<xf::HeadLinearOp>(q.getA());
-  auto plain = absorbed ? onlyReadHere<xf::LinearOp>(absorbed.getX()) : xf::LinearOp();
-  pattern.result = dyn_cast<xf::HeadLinearOp>(*op.getResult().user_begin());
-  Rotated query = rotatedIn(q.getB()), key = rotatedIn(k.getB());
-  if (!plain || !pattern.result || !query || !key || query.linear.getX() != plain.getX() ||
-      query.rope->getAttrDictionary() != key.rope->getAttrDictionary())
-    return std::nullopt;
-  pattern.rope = query.rope;
+int64_t cacheNumbers(xf::AttentionOp op) {
+  if (auto ops = latentOps(op)) {
+    const HeadShape heads = headsOf(*ops);
+    return heads.kvHeads * (heads.headDim + heads.valueDim());
+  }
+  xf::KvCacheType cache = op.getCache().getType();
+  return cache.getKvHeads() * (cache.getHeadDim() + cache.getValueDim());
+}
 
-  const Value latent = k.getA(), keyUp = absorbed.getW(), valueUp = pattern.result.getW();
-  const int64_t heads = static_cast<int64_t>(op.getHeads()), rotary = extentOf(key.linear.getResult(), 1);
-  if (extentOf(keyUp, 0) != heads || extentOf(valueUp, 0) != heads || rotary % 2 != 0 ||
-      !beyondRotation(query.rope, rotary).empty())
+std::optional<LatentPattern> matchLatent(xf::AttentionOp op) {
+  auto ops = latentOps(op);
+  if (!ops)
     return std::nullopt;
-  pattern.heads = {.kvHeads = heads,
-                   .group = 1,
-                   .headDim = rotary + extentOf(keyUp, 2),
-                   .turning = query.rope.getInverseFrequencies().getNumElements(),
-                   .interleaved = query.rope.getInterleaved(),
-                   .ofValue = extentOf(valueUp, 1),
-                   .rotary = rotary};
+  auto &[append, q, k, absorbed, result, plain, query, key] = *ops;
   OpBuilder builder(op);
-  const Value keyRows = asRows(builder, op.getLoc(), eachTransposed(builder, op.getLoc(), keyUp));
-  const Value valueRows = asRows(builder, op.getLoc(), valueUp);
+  const Value latent = k.getA();
+  const Value keyRows = asRows(builder, op.getLoc(), eachTransposed(builder, op.getLoc(), absorbed.getW()));
+  const Value valueRows = asRows(builder, op.getLoc(), result.getW());
+  LatentPattern pattern;
+  pattern.heads = headsOf(*ops);
+  pattern.rope = query.rope;
+  pattern.append = append;
+  pattern.result = result;
   pattern.sources = {{HeadPiece::QueryRotary, plain.getX(), query.linear.getW(), query.linear.getBias()},
                      {HeadPiece::QueryRest, plain.getX(), plain.getW(), plain.getBias()},
                      {HeadPiece::KeyRotary, key.linear.getX(), key.linear.getW(), key.linear.getBias()},
                      {HeadPiece::KeyRest, latent, keyRows, {}},
                      {HeadPiece::Value, latent, valueRows, {}}};
-  pattern.ops = {q, k, absorbed, plain, query.rope, query.linear, key.rope, key.linear, pattern.append, pattern.result};
+  pattern.ops = {q, k, absorbed, plain, query.rope, query.linear, key.rope, key.linear, append, result};
   return pattern;
 }
 

@@ -53,6 +53,8 @@ struct LatentPattern {
   xf::HeadLinearOp result; // what attention's output is called in the graph
 };
 
+/// Numbers a token that attention's cache has on the mesh.
+int64_t cacheNumbers(xf::AttentionOp op);
 /// Nothing: attention is another kind, or of sizes that have no lowering. Adds views of weights to the graph.
 std::optional<LatentPattern> matchLatent(xf::AttentionOp op);
 /// Why heads of `headDim` cannot be rotated as `rope` says; empty: they can.
