@@ -77,6 +77,14 @@ void take(const nlohmann::json &json, Beside &beside) {
       beside.window = number({"sliding_window"});
 }
 
+/// Nothing beyond the vocabulary begins or ends a text.
+void dropUnknown(Beside &beside, uint32_t vocabSize) {
+  auto unknown = [&](int32_t id) { return id >= 0 && static_cast<uint32_t>(id) >= vocabSize; };
+  if (unknown(beside.bos))
+    beside.bos = -1;
+  std::erase_if(beside.eos, unknown);
+}
+
 Result<Beside> readBeside(const std::string &model) {
   Beside beside;
   for (const fs::path &folder : {fs::path(model).parent_path(), fs::path(model).parent_path().parent_path()})
@@ -131,6 +139,7 @@ Result<Imported> importText(const ImportOptions &options, const std::string &pat
   Result<Beside> beside = readBeside(path);
   if (!beside)
     return beside.takeError();
+  dropUnknown(*beside, found->first.vocabSize);
   auto generator = std::make_shared<const onnx::Generator>(std::move(*found));
   Imported imported;
   imported.name = name;

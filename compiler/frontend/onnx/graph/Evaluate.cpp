@@ -154,7 +154,55 @@ std::optional<Evaluator::Elements> Evaluator::compute(Value tensor) {
     return Elements(static_cast<size_t>(type.getNumElements()), Builder(op).getZeroAttr(type.getElementType()));
   if (isa<linalg::LinalgOp>(op))
     return computeGeneric(op, cast<OpResult>(tensor).getResultNumber());
+  if (isa<scf::ForOp>(op))
+    return computeWrites(op);
   return computeMove(op);
+}
+
+/// Of a loop that carries one tensor and writes an element of it a step, as a scatter does.
+std::optional<Evaluator::Elements> Evaluator::computeWrites(Operation *op) {
+  auto loop = cast<scf::ForOp>(op);
+  std::optional<int64_t> from = getConstantIntValue(loop.getLowerBound()),
+                         to = getConstantIntValue(loop.getUpperBound()), step = getConstantIntValue(loop.getStep());
+  if (loop.getNumResults() != 1 || !from || !to || !step || *step < 1 || (*to - *from) / *step > mostSteps)
+    return std::nullopt;
+  const Elements *start = evaluate(loop.getInitArgs()[0]);
+  Value carried = loop.getRegionIterArg(0);
+  Block &body = *loop.getBody();
+  auto insert = body.getTerminator()->getOperand(0).getDefiningOp<tensor::InsertOp>();
+  if (!start || !insert || insert.getDest() != carried)
+    return std::nullopt;
+  Elements out = *start;
+  auto placeOf = [&](OperandRange indices, const Scalars &known) -> std::optional<size_t> {
+    Sizes at;
+    for (auto [index, size] : llvm::zip(indices, shapeOf(carried))) {
+      std::optional<int64_t> number = integerOf(scalarOf(index, known));
+      if (!number || *number < 0 || *number >= size)
+        return std::nullopt;
+      at.push_back(*number);
+    }
+    return flat(at, shapeOf(carried));
+  };
+  for (int64_t i = *from; i < *to; i += *step) {
+    Scalars known;
+    known[loop.getInductionVar()] = Builder(op).getIndexAttr(i);
+    for (Operation &each : body.without_terminator()) {
+      auto extract = dyn_cast<tensor::ExtractOp>(each);
+      if (&each != insert && !(extract && extract.getTensor() == carried)) {
+        if (!runOp(each, {}, known))
+          return std::nullopt;
+        continue;
+      }
+      std::optional<size_t> place = placeOf(extract ? extract.getIndices() : insert.getIndices(), known);
+      if (!place)
+        return std::nullopt;
+      if (extract)
+        known[extract] = out[*place];
+      else if (!(out[*place] = scalarOf(insert.getScalar(), known)))
+        return std::nullopt;
+    }
+  }
+  return out;
 }
 
 std::optional<Evaluator::Elements> Evaluator::computeMove(Operation *op) {

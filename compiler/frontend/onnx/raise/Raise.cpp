@@ -33,9 +33,13 @@ void Raiser::setRows(NodeBuilder &n, const std::string &name, Tensor rows) {
 void Raiser::setHeads(NodeBuilder &n, const std::string &name, Tensor rows) {
   heads[name] = rows;
   const Tensor before = p.value(name);
-  const Sizes shape(before.shape());
-  replace(name,
-          n.castTo(n.transpose(n.reshape(rows, {shape[0], shape[2], shape[1], shape[3]}), {0, 2, 1, 3}), before.type));
+  Sizes shape(before.shape());
+  if (before.rank() == 3) {
+    const int64_t batch = rows.size(0) / shape[1];
+    shape = {batch, shape[0] / batch, shape[1], shape[2]};
+  }
+  Tensor apart = n.transpose(n.reshape(rows, {shape[0], shape[2], shape[1], shape[3]}), {0, 2, 1, 3});
+  replace(name, n.castTo(n.reshape(apart, Sizes(before.shape())), before.type));
 }
 
 Value Raiser::rowsBehind(const std::string &name) {
@@ -63,6 +67,10 @@ bool Raiser::raiseMoves(NodeBuilder &n) {
   const std::string in = p.source(n.node.inputs[0]);
   auto rows = plain.find(in);
   if (keepsElements(op)) {
+    if (auto merged = heads.find(in); merged != heads.end() && mergesHeads(in, out)) {
+      setHeads(n, out, Tensor(merged->second));
+      return true;
+    }
     if (rows == plain.end())
       return false;
     const Tensor y = p.value(out);
@@ -120,6 +128,10 @@ bool Raiser::raisePositions(NodeBuilder &n) {
     return false;
   std::optional<std::vector<int64_t>> rows = p.integers(n.node.inputs[1]);
   Tensor table = p.value(n.node.inputs[0]);
+  // As many rows as there are tokens are cut from a table that has more.
+  if (auto part = p.partOf(n.node.inputs[0]);
+      part && part->axis == 0 && part->offset == 0 && part->size == launch->past + launch->tokens)
+    table = p.value(part->whole);
   const int64_t offset = rows ? rows->front() - launch->past : -1;
   if (!rows || static_cast<int64_t>(rows->size()) != launch->tokens || offset < 0)
     return true; // stays as it is

@@ -99,6 +99,10 @@ private:
     double scale = 1, softcap = 0;
     std::vector<Bias> biases;
   };
+  /// Whether the one has [batch, heads, ..] where the other has [batch * heads, ..].
+  bool mergesHeads(const std::string &merged, const std::string &apart);
+  /// A value of [batch * heads, tokens, size] before its first dimensions were merged; others as they are.
+  std::string apart(const std::string &name);
   std::optional<Scores> scoresOf(NodeBuilder &n, const std::string &name);
   std::optional<Scores> chosenScores(NodeBuilder &n, const Node &where);
   std::optional<Heads> headsOf(NodeBuilder &n, const std::string &name);
@@ -161,7 +165,7 @@ private:
   Tensor rowsOf(NodeBuilder &n, const std::string &name, int64_t columns);
   /// From now on `name` is made of `rows`.
   void setRows(NodeBuilder &n, const std::string &name, Tensor rows);
-  /// The same for [batch, heads, tokens, size], whose heads lie side by side in a row.
+  /// The same for [batch, heads, tokens, size] or [batch * heads, tokens, size], whose heads lie side by side in a row.
   void setHeads(NodeBuilder &n, const std::string &name, Tensor rows);
   void replace(const std::string &name, Tensor tensor);
 

@@ -35,16 +35,35 @@ std::optional<Raiser::Scores> Raiser::chosenScores(NodeBuilder &n, const Node &w
   return std::nullopt;
 }
 
+bool Raiser::mergesHeads(const std::string &merged, const std::string &apart) {
+  Tensor three = p.value(merged), four = p.value(apart);
+  return three && four && three.rank() == 3 && four.rank() == 4 && four.size(0) * four.size(1) == three.size(0) &&
+         four.shape().take_back(2) == three.shape().take_back(2);
+}
+
+std::string Raiser::apart(const std::string &name) {
+  const std::string source = p.source(name);
+  const Node *reshape = p.madeBy(source, "Reshape");
+  return reshape && mergesHeads(source, reshape->inputs[0]) ? p.source(reshape->inputs[0]) : source;
+}
+
 std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string &name) {
   Tensor value = p.value(name);
-  if (!value || value.rank() != 4 || !isReal(value.type))
+  if (!value || value.rank() < 3 || value.rank() > 4 || !isReal(value.type))
     return std::nullopt;
   if (auto product = p.operands(name, "MatMul")) {
     Tensor q = p.value(product->first), k = p.value(product->second);
-    if (q.rank() != 4 || k.rank() != 4 || q.elements() == 0 || k.elements() == 0)
+    if (q.rank() != value.rank() || k.rank() != value.rank() || q.elements() == 0 || k.elements() == 0)
       return std::nullopt;
     return Scores{product->first, product->second, 1, 0, {}};
   }
+  if (const Node *reshape = p.madeBy(name, "Reshape"))
+    return mergesHeads(name, reshape->inputs[0]) || mergesHeads(reshape->inputs[0], name)
+               ? scoresOf(n, p.source(reshape->inputs[0]))
+               : std::nullopt;
+  // No score is lower than the number for none.
+  if (auto both = p.operands(name, "Max", [&](const std::string &x) { return p.number(x).value_or(0) <= hidden; }))
+    return scoresOf(n, both->second);
   if (const Node *where = p.madeBy(name, "Where"))
     return chosenScores(n, *where);
   if (auto scaled = p.scaled(name)) {
@@ -71,8 +90,14 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
     if (swap)
       std::swap(sum->first, sum->second);
     Tensor bias = p.value(sum->second);
-    if (!bias || !isReal(bias.type) || bias.rank() > 4 || p.madeBy(sum->second, "MatMul"))
+    if (!bias || !isReal(bias.type) || bias.rank() > value.rank() || p.madeBy(sum->second, "MatMul"))
       continue;
+    // Of merged heads each may have its own: only what comes to no bias at all means the same for all of them.
+    if (value.rank() == 3 && bias.rank() == 3 && bias.size(0) != 1) {
+      std::optional<std::vector<double>> numbers = p.numbers(sum->second);
+      if (!numbers || llvm::any_of(*numbers, [](double number) { return number != 0; }))
+        continue;
+    }
     if (std::optional<Scores> scores = scoresOf(n, sum->first)) {
       scores->biases.push_back({sum->second, bias});
       return scores;
@@ -102,7 +127,7 @@ std::string Raiser::unrepeated(const std::string &name) {
 }
 
 std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &given) {
-  const std::string name = p.source(given);
+  const std::string name = apart(given);
   Tensor x = p.value(name);
   if (!x || x.rank() != 4 || !isReal(x.type) || x.elements() == 0)
     return std::nullopt;
@@ -202,6 +227,8 @@ std::optional<Raiser::Heads> Raiser::keysOf(NodeBuilder &n, const std::string &n
       return std::nullopt;
     if (order->second.numbers == std::vector<int64_t>{0, 1, 3, 2})
       return headsOf(n, unrepeated(node->inputs[0]));
+    if (order->second.numbers == std::vector<int64_t>{0, 2, 1})
+      return headsOf(n, unrepeated(apart(node->inputs[0])));
     if (order->second.numbers == std::vector<int64_t>{0, 2, 3, 1})
       return Heads{rowsOf(n, node->inputs[0], transposed.size(1) * transposed.size(2)), 1};
   }
@@ -278,30 +305,37 @@ bool Raiser::raiseAttention(NodeBuilder &n) {
       guarded = true;
       probabilities = p.source(where->inputs[2]);
     }
+  const std::string merged = probabilities; // with [batch, heads] apart, or not
+  if (!p.madeBy(probabilities, "Softmax"))
+    probabilities = apart(probabilities);
   const Node *softmax = p.madeBy(probabilities, "Softmax");
-  Tensor weights = softmax ? p.value(probabilities) : Tensor{};
+  Tensor weights = softmax ? p.value(merged) : Tensor{};
   // Before opset 13 a softmax without an axis was over all dimensions but the first.
-  if (!softmax || weights.rank() != 4 || !p.overLastAxis(*softmax, "axis") ||
+  if (!softmax || weights.rank() < 3 || weights.rank() > 4 || !p.overLastAxis(*softmax, "axis") ||
       (n.opset < 13 && !softmax->attributes.contains("axis")))
     return false;
   std::optional<Scores> scores = scoresOf(n, p.source(softmax->inputs[0]));
-  if (!scores || p.value(product->second).rank() != 4)
+  const std::string allValues = apart(product->second);
+  const Tensor queries = scores ? p.value(apart(scores->q)) : Tensor{};
+  if (!queries || queries.rank() != 4 || p.value(allValues).rank() != 4)
     return false;
-  const int64_t batch = weights.size(0), count = weights.size(1), size = p.value(scores->q).size(3);
+  const int64_t batch = queries.size(0), count = queries.size(1), size = queries.size(3);
+  const Sizes shape = {batch, count, queries.size(2), weights.size(weights.rank() - 1)};
+  if (weights.elements() != elementsOf(shape))
+    return false;
   std::optional<Heads> q = headsOf(n, scores->q), k = keysOf(n, scores->k);
   const bool repeated = k && k->rows.size(1) == count * size;
-  const std::string values = repeated ? product->second : unrepeated(product->second);
+  const std::string values = repeated ? allValues : unrepeated(allValues);
   std::optional<Heads> v = headsOf(n, values);
   if (!q || !k || !v || v->factor != 1)
     return false;
   const int64_t kvCount = p.value(values).size(1);
   // Keys and values have as many heads, on as many batches.
-  const int64_t keys = k->cached ? launch->tokens : weights.size(3);
-  if (kvCount == 0 || count % kvCount != 0 || k->rows.size(1) != kvCount * size ||
-      p.value(scores->q).size(0) != batch || k->rows.size(0) != batch * keys || v->rows.size(0) != k->rows.size(0) ||
-      k->cached != v->cached || (launch && k->cached == launch->caches.empty()))
+  const int64_t keys = k->cached ? launch->tokens : shape[3];
+  if (kvCount == 0 || count % kvCount != 0 || k->rows.size(1) != kvCount * size || k->rows.size(0) != batch * keys ||
+      v->rows.size(0) != k->rows.size(0) || k->cached != v->cached || (launch && k->cached == launch->caches.empty()))
     return false;
-  std::optional<Mask> mask = maskOf(n, scores->biases, weights.shape());
+  std::optional<Mask> mask = maskOf(n, scores->biases, shape);
   if (!mask || (guarded && mask->bias))
     return false;
   auto float64 = [&](double number) { return n.b.getF64FloatAttr(number); };
