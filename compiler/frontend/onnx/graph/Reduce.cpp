@@ -5,6 +5,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <cstring>
 #include <numeric>
 
 using namespace mlir;
@@ -276,13 +277,44 @@ Tensor running(NodeBuilder &n, Tensor x, int64_t axis, bool exclusive, bool reve
   return {loop.getResult(1), x.type};
 }
 
+/// Of numbers that are known, since exporters count positions so.
+Tensor knownRunning(NodeBuilder &n, Tensor x, std::vector<int64_t> numbers, int64_t axis, bool exclusive,
+                    bool reverse) {
+  int64_t stride = 1;
+  for (int64_t d = axis + 1; d < x.rank(); ++d)
+    stride *= x.size(d);
+  const int64_t count = x.size(axis), lines = x.elements() / count;
+  for (int64_t line = 0; line < lines; ++line) {
+    uint64_t total = 0; // wraps as the ops do
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t place = reverse ? count - 1 - i : i;
+      int64_t &number = numbers[static_cast<size_t>((line / stride * count + place) * stride + line % stride)];
+      const uint64_t after = total + static_cast<uint64_t>(number);
+      number = static_cast<int64_t>(exclusive ? total : after);
+      total = after;
+    }
+  }
+  TensorData data;
+  data.type = x.type;
+  data.shape.assign(x.shape().begin(), x.shape().end());
+  const size_t bytes = x.type == ElementType::Int64 ? 8 : 4;
+  data.bytes.resize(numbers.size() * bytes);
+  for (size_t i = 0; i < numbers.size(); ++i)
+    std::memcpy(data.bytes.data() + i * bytes, &numbers[i], bytes); // the low bytes come first
+  return n.constant(data);
+}
+
 template <Reduction kind> void cumulative(NodeBuilder &n) {
   Tensor x = numbersIn(n);
   const bool exclusive = n.number("exclusive", 0) != 0, reverse = n.number("reverse", 0) != 0;
   n.require(n.in(1).elements() == 1, "it has {} axes", n.in(1).elements());
   auto make = [&](const Sizes &axes) { return running(n, x, axes[0], exclusive, reverse, kind); };
-  if (std::optional<std::vector<int64_t>> axis = n.known(1))
-    return n.out(0, make({n.axisOf((*axis)[0], x.rank())}));
+  if (std::optional<std::vector<int64_t>> axis = n.known(1)) {
+    const int64_t along = n.axisOf((*axis)[0], x.rank());
+    const bool counts = kind == Reduction::Sum && (x.type == ElementType::Int64 || x.type == ElementType::Int32);
+    std::optional<std::vector<int64_t>> numbers = counts && x.elements() > 0 ? n.known(x) : std::nullopt;
+    return n.out(0, numbers ? knownRunning(n, x, std::move(*numbers), along, exclusive, reverse) : make({along}));
+  }
   n.require(x.rank() >= 1, "it has no axis");
   std::vector<Sizes> sets;
   for (int64_t axis = 0; axis < x.rank(); ++axis)

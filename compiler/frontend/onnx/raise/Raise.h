@@ -87,6 +87,7 @@ private:
   std::optional<Linear> linearOf(NodeBuilder &n, const std::string &name);
   static ElementType typeOf(mlir::Value weight);
   void splitLinear(NodeBuilder &n);
+  void splitHeads(NodeBuilder &n);
   Tensor columnsOf(NodeBuilder &n, const std::string &name, int64_t offset, int64_t size);
 
   // ---- attention

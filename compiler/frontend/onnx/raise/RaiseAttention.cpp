@@ -329,6 +329,12 @@ bool Raiser::raiseAttention(NodeBuilder &n) {
   std::optional<Heads> v = headsOf(n, values);
   if (!q || !k || !v || v->factor != 1)
     return false;
+  // A factor on rows of queries or keys is one on the scores.
+  for (Heads *each : {&*q, &*k})
+    if (auto scaled = each->rows.value.getDefiningOp<xf::ScaleOp>()) {
+      each->factor *= scaled.getFactor().convertToDouble();
+      each->rows.value = scaled.getX();
+    }
   const int64_t kvCount = p.value(values).size(1);
   // Keys and values have as many heads, on as many batches.
   const int64_t keys = k->cached ? launch->tokens : shape[3];

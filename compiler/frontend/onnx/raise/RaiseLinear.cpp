@@ -113,7 +113,7 @@ void Raiser::splitLinear(NodeBuilder &n) {
   auto found = linears.find(p.source(n.node.inputs[0]));
   Tensor whole = p.value(n.node.inputs[0]);
   if (found == linears.end())
-    return;
+    return splitHeads(n);
   for (const std::string &name : n.node.outputs) {
     std::optional<Pattern::Part> part = p.partOf(name);
     if (!part || part->axis != whole.rank() - 1 || part->size == 0)
@@ -125,6 +125,39 @@ void Raiser::splitLinear(NodeBuilder &n) {
     own.bias = op.getBias();
     linears[name] = own;
     setRows(n, name, rows);
+  }
+}
+
+/// The same where a product's columns are [heads, width]: parts of each head's are products with rows of the weight,
+/// too.
+void Raiser::splitHeads(NodeBuilder &n) {
+  const Node *reshape = p.madeBy(n.node.inputs[0], "Reshape");
+  auto found = reshape ? linears.find(p.source(reshape->inputs[0])) : linears.end();
+  const Tensor whole = p.value(n.node.inputs[0]);
+  if (found == linears.end() || whole.rank() != 4)
+    return;
+  const Linear linear = found->second;
+  const int64_t heads = whole.size(2), width = whole.size(3);
+  const auto type = cast<RankedTensorType>(linear.weight.getType());
+  if (heads * width != type.getDimSize(0))
+    return;
+  for (const std::string &name : n.node.outputs) {
+    std::optional<Pattern::Part> part = p.partOf(name);
+    if (!part || part->axis != 3 || part->size == 0)
+      continue;
+    auto ofHeads = [&](Value of, Sizes rest) {
+      Sizes apart = {heads, width}, merged = {heads * part->size};
+      apart.append(rest);
+      merged.append(rest);
+      Tensor rows = n.reshape({of, typeOf(of)}, apart);
+      return n.reshape(n.sliceAxis(rows, 1, part->offset, part->size), merged).value;
+    };
+    Linear own = linear;
+    own.weight = ofHeads(linear.weight, {type.getDimSize(1)});
+    own.bias = linear.bias ? ofHeads(linear.bias, {}) : Value();
+    Value rows = n.b.create<xf::LinearOp>(n.loc, own.rows, own.weight, own.bias);
+    linears[name] = own;
+    setRows(n, name, {rows, ElementType::Float});
   }
 }
 
