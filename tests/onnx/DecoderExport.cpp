@@ -3,6 +3,7 @@
 #include "llvm/ADT/APFloat.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -196,9 +197,15 @@ private:
       return g.integers({0});
     return options.style == Exporter::Stacked ? sizeOf("past_0", 3) : sizeOf("past_key_values.0.key", 2);
   }
-  std::string shifted(int64_t offset) {
-    return offset == 0 ? "position_ids" : add("position_ids", g.integers({offset}));
+  /// [batch, tokens]
+  std::string positions() {
+    if (!options.older || !hasCaches())
+      return "position_ids";
+    std::string counted = g.node("CumSum", {"attention_mask", g.integers({}, {1})});
+    std::string all = g.node("Sub", {g.node("Mul", {counted, "attention_mask"}), g.integers({1})});
+    return g.node("Slice", {all, pastLength(), g.integers({INT64_MAX}), g.integers({1}), g.integers({1})});
   }
+  std::string shifted(int64_t offset) { return offset == 0 ? positions() : add(positions(), g.integers({offset})); }
 
   // ---- angles and masks
   size_t half() const { return config.rope.inverseFrequencies.size(); }
@@ -215,6 +222,21 @@ private:
         }
       cosines = tensor(c, "cos_cache");
       sines = tensor(s, "sin_cache");
+      return;
+    }
+    if (options.older) {
+      auto cut = [&](double (*function)(double)) {
+        Values table{{}, {config.maxPositions, 2 * half()}};
+        for (uint32_t i = 0; i < config.maxPositions; ++i)
+          for (size_t j = 0; j < 2 * half(); ++j)
+            table.numbers.push_back(
+                float(function(i * config.rope.inverseFrequencies[j % half()]) * config.rope.scale));
+        std::string rows = g.node("Slice", {tensor(table, "", true), g.integers({0}), add(pastLength(), tokens()),
+                                            g.integers({0}), g.integers({1})});
+        return narrow(g.node("Unsqueeze", {g.node("Gather", {rows, positions()}), g.integers({1})}));
+      };
+      cosines = cut(std::cos);
+      sines = cut(std::sin);
       return;
     }
     Values frequencies{{}, {1, half(), 1}};
@@ -244,12 +266,19 @@ private:
     std::string seen = g.node("LessOrEqual", {keys, rows});
     if (window)
       seen = g.node("And", {seen, g.node("Greater", {keys, g.node("Sub", {rows, g.integers({window})})})});
+    const double least = options.type == ElementType::Float16 ? -65504 : -3.3e38;
+    if (options.older) {
+      std::string own = g.node("Where", {seen, real(0), real(least)});
+      std::string nothing = g.node("Expand", {real(least), g.node("Shape", {own})});
+      std::string places = g.node("Range", {g.integers({}, {0}), scalar(tokens()), one});
+      own = g.node("ScatterND", {nothing, g.node("Unsqueeze", {places, g.integers({1})}), own});
+      return known = g.node("Unsqueeze", {own, g.integers({0, 1})});
+    }
     seen = g.node("Unsqueeze", {seen, g.integers({0, 1})});
     if (hasCaches() || options.tokens < 0) {
       std::string used = castTo("attention_mask", ElementType::Bool);
       seen = g.node("And", {seen, g.node("Unsqueeze", {used, g.integers({1, 2})})});
     }
-    const double least = options.type == ElementType::Float16 ? -65504 : -3.3e38;
     return known = g.node("Where", {seen, real(0), real(least)});
   }
 
@@ -323,10 +352,63 @@ private:
     g.model.graph.outputs.back().type.shape.emplace(options.style == Exporter::Stacked ? 5 : 4);
   }
 
+  /// [batch, heads, rows, columns] as [batch * heads, rows, columns].
+  std::string mergeHeads(const std::string &x, int64_t heads) {
+    std::string merged = g.node("Mul", {sizeOf(x, 0), g.integers({heads})});
+    return g.node("Reshape", {x, g.node("Concat", {merged, sizeOf(x, 2), sizeOf(x, 3)}, {{"axis", int64_t(0)}})});
+  }
+  std::string apart(const std::string &x, int64_t heads) {
+    return g.node("Reshape",
+                  {x, g.node("Concat", {g.integers({-1, heads}), sizeOf(x, 1), sizeOf(x, 2)}, {{"axis", int64_t(0)}})});
+  }
+
+  /// Softmax of scores, times values, with batch and heads in one dimension.
+  std::string mergedAttention(const AttentionConfig &a, const std::string &q, const std::string &k,
+                              const std::string &v) {
+    const auto heads = int64_t(a.heads);
+    std::string product = g.node("MatMul", {mergeHeads(q, heads), transpose(mergeHeads(k, heads), {0, 2, 1})});
+    std::string nothing = g.node("Mul", {g.node("Expand", {real(0), g.node("Shape", {product})}), real(1)});
+    std::string scores = add(apart(add(product, nothing), heads), mask(a.window));
+    scores = mergeHeads(g.node("Max", {scores, real(-3.3e38)}), heads);
+    std::string weights = g.node("Softmax", {scores}, {{"axis", int64_t(-1)}});
+    return apart(g.node("MatMul", {weights, mergeHeads(v, heads)}), heads);
+  }
+
+  /// One product that makes queries, keys and values, head by head.
+  std::array<std::string, 3> interleaved(const AttentionConfig &a, const std::string &x) {
+    const uint64_t heads = a.heads, size = a.headDim;
+    Values fused, bias;
+    const LinearConfig *parts[] = {&a.q, &a.k, &a.v};
+    const uint64_t in = transposed(a.q.weight).shape[0];
+    fused.shape = {in, heads * 3 * size};
+    bias.shape = {heads * 3 * size};
+    for (uint64_t row = 0; row <= in; ++row) // the last one is the bias
+      for (uint64_t head = 0; head < heads; ++head)
+        for (const LinearConfig *part : parts)
+          for (uint64_t i = head * size; i < (head + 1) * size; ++i)
+            if (row < in)
+              fused.numbers.push_back(transposed(part->weight).numbers[row * heads * size + i]);
+            else
+              bias.numbers.push_back(part->bias ? valuesOf(part->bias).numbers[i] : 0);
+    std::string all = add(tensor(bias), g.node("MatMul", {x, tensor(fused)}));
+    all = g.node("Reshape", {all, g.integers({0, 0, int64_t(heads), int64_t(3 * size)})});
+    std::array<std::string, 3> made;
+    for (int64_t i = 0; i < 3; ++i)
+      made[size_t(i)] = transpose(slice(all, i * int64_t(size), (i + 1) * int64_t(size)), {0, 2, 1, 3});
+    return made;
+  }
+
   std::string plainAttention(const AttentionConfig &a, size_t layer, const std::string &x) {
     const auto heads = int64_t(a.heads), kv = int64_t(a.kvHeads), size = int64_t(a.headDim);
-    std::string q = split(linear(a.q, x), heads, size, a.queryNorm), k = split(linear(a.k, x), kv, size, a.keyNorm),
-                v = split(linear(a.v, x), kv, size, {});
+    std::string q, k, v;
+    if (options.older && heads == kv && !a.queryNorm && layer % 2 == 0) {
+      std::array<std::string, 3> made = interleaved(a, x);
+      q = made[0], k = made[1], v = made[2];
+    } else {
+      q = split(linear(a.q, x), heads, size, a.queryNorm);
+      k = split(linear(a.k, x), kv, size, a.keyNorm);
+      v = split(linear(a.v, x), kv, size, {});
+    }
     if (a.rotary && half()) {
       q = rotate(q, size);
       k = rotate(k, size);
@@ -342,6 +424,10 @@ private:
     }
     k = repeat(k, kv, heads / kv, size);
     v = repeat(v, kv, heads / kv, size);
+    if (options.older && a.softcap == 0) {
+      std::string mixed = mergedAttention(a, g.node("Mul", {q, real(a.scale)}), k, v);
+      return linear(a.output, g.node("Reshape", {transpose(mixed, {0, 2, 1, 3}), g.integers({0, 0, heads * size})}));
+    }
     std::string scores = g.node("Mul", {g.node("MatMul", {q, transpose(k, {0, 1, 3, 2})}), real(a.scale)});
     if (a.softcap != 0)
       scores = g.node("Mul", {g.node("Tanh", {g.node("Div", {scores, real(a.softcap)})}), real(a.softcap)});

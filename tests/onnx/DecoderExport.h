@@ -22,6 +22,10 @@ struct ExportOptions {
   Exporter style = Exporter::Optimum;
   frontend::onnx::ElementType type = frontend::onnx::ElementType::Float; // of weights and what is computed
   int64_t tokens = -1, past = -1;                                        // -1: symbolic
+  /// In small ops as older versions of the framework make them: masks that are scattered, tables of angles that are cut
+  /// to the sequence, positions counted in the mask, batch and heads in one dimension, queries, keys and values in one
+  /// product head by head, scores that are no lower than the least.
+  bool older = false;
 };
 
 /// Values of a stored tensor by name.

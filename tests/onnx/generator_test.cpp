@@ -167,6 +167,13 @@ TEST_CASE("exports in small ops say what the reference framework says") {
   Case(name).check({.style = style});
 }
 
+TEST_CASE("exports as older versions make them say what the reference framework says") {
+  auto name = GENERATE(as<std::string>(), "llama", "qwen2", "gpt2", "gpt_neox", "opt", "gemma2", "mistral");
+  auto style = GENERATE(Exporter::Optimum, Exporter::WithoutCache);
+  CAPTURE(name, static_cast<int>(style));
+  Case(name).check({.style = style, .older = true});
+}
+
 TEST_CASE("exports in fused ops say what the reference framework says") {
   SECTION("GroupQueryAttention") {
     auto name = GENERATE(as<std::string>(), "llama", "llama_linear", "qwen2", "mistral", "gemma2");
