@@ -275,6 +275,8 @@ void setProbe(ModuleOp module, const std::string &name, const Probe &probe) {
                      builder.getNamedAttr("tokens_per_row", builder.getI64IntegerAttr(probe.tokensPerRow)),
                      builder.getNamedAttr("most_tokens", builder.getI64IntegerAttr(probe.mostTokens)),
                      builder.getNamedAttr("id", builder.getI64IntegerAttr(probe.id)),
+                     builder.getNamedAttr("ids", builder.getI64IntegerAttr(probe.ids)),
+                     builder.getNamedAttr("id_step", builder.getI64IntegerAttr(probe.idStep)),
                  }));
 }
 
@@ -288,6 +290,8 @@ Probe probeOf(func::FuncOp kernel) {
     probe.tokensPerRow = number("tokens_per_row");
     probe.mostTokens = number("most_tokens");
     probe.id = number("id");
+    probe.ids = number("ids");
+    probe.idStep = number("id_step");
     return probe;
   }
   probe.scalars.assign(llvm::count_if(kernel.getArgumentTypes(), [](Type type) { return type.isIndex(); }), 0);

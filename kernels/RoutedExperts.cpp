@@ -1,7 +1,8 @@
 // Experts on regions of the mesh: which region has which of a token's experts, and the products of those pairs.
-#include "kernels/KernelBuilder.h"
+#include "kernels/StoredNumbers.h"
 
 using namespace mlir;
+using weft::runtime::BlockShape;
 
 namespace weft::kernels {
 
@@ -176,6 +177,126 @@ TileKernel buildPairsOut(ModuleOp module, const PairShape &shape, int64_t k, int
            });
          });
   setProbe(module, kernel.name, pairProbe(shape));
+  return kernel;
+}
+
+// ---- with matrices in blocks ------------------------------------------------------------------------------------
+
+using PairFn = llvm::function_ref<void(Value number, Value row)>;
+
+/// Runs `body` once for each slot that some of the first `m` pairs have, in the order of their first pairs. It gets
+/// the slot and what runs over all of these pairs, so that they share what is done for the slot.
+static void forSlots(KernelBody &b, const PairShape &shape, Value pairs, Value m,
+                     llvm::function_ref<void(Value slot, llvm::function_ref<void(PairFn)> forItsPairs)> body) {
+  Value count = b.min(m, launchCount(b, pairs)), zero = b.constant(0), one = b.constant(1);
+  auto pairAt = [&](Value number) { return launchWord(b, pairs, b.add(number, one)); };
+  b.forEach(count, [&](Value first) {
+    Value slot = b.div(pairAt(first), shape.rows), firstRow = b.mul(slot, shape.rows);
+    // Unsigned: a pair of a lower slot is a huge row.
+    auto isRow = [&](Value row) {
+      return b.create<arith::CmpIOp>(arith::CmpIPredicate::ult, row, b.constant(shape.rows));
+    };
+    auto earlier = b.create<scf::ForOp>(zero, first, one, ValueRange{zero});
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(earlier.getBody());
+      Value row = b.sub(pairAt(earlier.getInductionVar()), firstRow);
+      b.create<scf::YieldOp>(ValueRange{b.select(isRow(row), one, earlier.getRegionIterArg(0))});
+    }
+    b.when(b.equal(earlier.getResult(0), zero), [&] {
+      body(slot, [&](PairFn use) {
+        b.forEach(b.sub(count, first), [&](Value behind) {
+          Value number = b.add(first, behind), row = b.sub(pairAt(number), firstRow);
+          b.when(isRow(row), [&] { use(number, row); });
+        });
+      });
+    });
+  });
+}
+
+/// The rows `x` of pairs, one each, times their slots' blocks in `weights`, added to rows of `out`: which row of each a
+/// pair has, `xRow` and `outRow` say.
+static void addStoredProducts(KernelBody &b, const PairShape &shape, const BlockShape &blocks,
+                              llvm::function_ref<Value(Value number, Value row)> xRow,
+                              llvm::function_ref<Value(Value number, Value row)> outRow) {
+  Value x = b.buffer(1), weights = b.buffer(2), scratch = b.buffer(3), out = b.buffer(4);
+  forSlots(b, shape, b.buffer(0), b.scalar(0), [&](Value slot, llvm::function_ref<void(PairFn)> forItsPairs) {
+    StoredNumbers stored(b, blocks, weights, scratch, slot);
+    stored.forChunks([&](Value index, int64_t rows) {
+      Value numbers = stored.chunkNumbers(rows), firstColumn = b.mul(index, blocks.chunk());
+      forItsPairs([&](Value number, Value row) {
+        Value from = b.add(b.mul(xRow(number, row), blocks.rows), firstColumn);
+        addProduct(b, b.view(x, from, {b.fixed(1), b.fixed(rows)}, {blocks.rows, 1}), numbers,
+                   rowOf(b, out, outRow(number, row), blocks.columns), Element::F32);
+      });
+    });
+  });
+}
+
+/// Work: a row times a matrix a pair, and the numbers of each slot that a pair may have, as if there were as many of
+/// both: of a pair, where there is room for few of them, else of all slots.
+static Work storedPairWork(const PairShape &shape, const BlockShape &blocks) {
+  Work work = pairWork(blocks.rows, blocks.columns, Element::F32);
+  const Work numbers = storedWork(blocks);
+  const bool byPair = shape.capacity() <= 2 * shape.slots;
+  auto add = [&](RowLinear &count, const RowLinear &once) {
+    (byPair ? count.perRow : count.base) += (byPair ? 1 : shape.slots) * once.base;
+  };
+  add(work.alu, numbers.alu);
+  add(work.loadBytes, numbers.loadBytes);
+  add(work.storeBytes, numbers.storeBytes);
+  return work;
+}
+
+static std::string storedProductSymbol(std::string_view kind, const PairShape &shape, const BlockShape &blocks) {
+  return symbol(kind, {{"r", shape.rows},
+                       {"p", shape.capacity()},
+                       {"s", shape.slots},
+                       {"k", blocks.rows},
+                       {"n", blocks.columns}}) +
+         blocksSuffix(blocks);
+}
+
+/// The pairs whose experts' numbers take most: of as many slots as there are.
+static Probe storedPairProbe(const PairShape &shape) {
+  Probe probe = pairProbe(shape);
+  probe.ids = shape.slots;
+  probe.idStep = shape.rows;
+  return probe;
+}
+
+TileKernel buildPairsIn(ModuleOp module, const PairShape &shape, const BlockShape &blocks) {
+  TileKernel kernel{storedProductSymbol("pairs_in", shape, blocks), storedPairWork(shape, blocks)};
+  const int64_t n = blocks.columns;
+  define(module, kernel.name,
+         {pairWords(shape),
+          f32({shape.rows, blocks.rows}),
+          {Kind::I8, {shape.slots * blocks.bytes()}},
+          f32({storedScratchRows(blocks), n}),
+          f32({shape.capacity(), n})},
+         1, [&](KernelBody &b) {
+           b.fill(b.head(b.buffer(4), b.scalar(0)), 0.0);
+           addStoredProducts(
+               b, shape, blocks, [](Value, Value row) { return row; }, [](Value number, Value) { return number; });
+         });
+  setProbe(module, kernel.name, storedPairProbe(shape));
+  return kernel;
+}
+
+TileKernel buildPairsOut(ModuleOp module, const PairShape &shape, const BlockShape &blocks) {
+  TileKernel kernel{storedProductSymbol("pairs_out", shape, blocks), storedPairWork(shape, blocks)};
+  const int64_t n = blocks.columns;
+  define(module, kernel.name,
+         {pairWords(shape),
+          f32({shape.capacity(), blocks.rows}),
+          {Kind::I8, {shape.slots * blocks.bytes()}},
+          f32({storedScratchRows(blocks), n}),
+          f32({shape.rows, n})},
+         1, [&](KernelBody &b) {
+           addStoredProducts(
+               b, shape, blocks, [](Value number, Value) { return number; }, [](Value, Value row) { return row; });
+         });
+  setProbe(module, kernel.name, storedPairProbe(shape));
   return kernel;
 }
 

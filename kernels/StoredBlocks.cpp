@@ -1,6 +1,6 @@
 // Products with weights that stay in the blocks of the model's file: a chunk of them becomes numbers, then it is
 // multiplied. runtime/package/BlockShape.h has the layout; kernels/README.md, "Stored blocks", the numbers.
-#include "kernels/KernelBuilder.h"
+#include "kernels/StoredNumbers.h"
 #include "runtime/weights/BlockFormat.h"
 
 using namespace mlir;
@@ -37,140 +37,163 @@ Value lookUp(KernelBody &e, Value code) {
   return values[0];
 }
 
-/// Writes the kernel of one shape. Scratch has a chunk of numbers, then the scale and the minimum of a group's columns.
-class StoredGemm {
-public:
-  StoredGemm(KernelBody &body, const BlockShape &shape) : b(body), shape(shape), chunk(shape.chunk()) {
-    halves = b.create<memref::ViewOp>(MemRefType::get({shape.bytes() / 2}, b.getF16Type()), b.buffer(1), b.constant(0),
-                                      ValueRange());
-  }
+} // namespace
 
-  void write() {
-    const int64_t full = shape.rows / chunk, rest = shape.rows % chunk;
-    if (full > 0)
-      b.forEach(b.constant(full), [&](Value i) { writeChunk(i, chunk); });
-    if (rest > 0)
-      writeChunk(b.constant(full), rest);
-  }
+StoredNumbers::StoredNumbers(KernelBody &body, const BlockShape &shape, Value bytes, Value scratch, Value slot)
+    : b(body), shape(shape), chunk(shape.chunk()), bytes(bytes), scratch(scratch), slot(slot) {
+  const int64_t all = cast<MemRefType>(bytes.getType()).getNumElements();
+  halves = b.create<memref::ViewOp>(MemRefType::get({all / 2}, b.getF16Type()), bytes, b.constant(0), ValueRange());
+}
 
-private:
-  /// `rows` of chunk `index`.
-  void writeChunk(Value index, int64_t rows) {
-    const int64_t step = std::min(chunk, shape.group);
-    for (int64_t row = 0; row < rows; row += step) {
-      writeScales(index, row);
-      for (int64_t segment = row; segment < std::min(row + step, rows); segment += shape.segment())
-        writeNumbers(index, segment, std::min(shape.segment(), rows - segment));
-    }
-    Value m = b.scalar(0);
-    Value a = b.view(b.buffer(0), b.mul(index, chunk), {m, b.fixed(rows)}, {shape.rows, 1});
-    b.generic("ppr", {{a, {0, 2}}, {numbers(0, rows), {2, 1}}}, {b.head(b.buffer(3), m), {0, 1}},
-              [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
-  }
+void StoredNumbers::forChunks(llvm::function_ref<void(Value, int64_t)> use) {
+  auto each = [&](Value index, int64_t rows) {
+    writeChunk(index, rows);
+    use(index, rows);
+  };
+  const int64_t full = shape.rows / chunk, rest = shape.rows % chunk;
+  if (full > 0)
+    b.forEach(b.constant(full), [&](Value i) { each(i, chunk); });
+  if (rest > 0)
+    each(b.constant(full), rest);
+}
 
-  /// Of what `size` rows share: which of them has row `row` of chunk `index`.
-  Value sharedBy(Value index, int64_t row, int64_t size) {
-    return size >= chunk ? b.div(index, size / chunk) : b.add(b.mul(index, chunk / size), b.constant(row / size));
+/// `rows` of chunk `index`.
+void StoredNumbers::writeChunk(Value index, int64_t rows) {
+  const int64_t step = std::min(chunk, shape.group);
+  for (int64_t row = 0; row < rows; row += step) {
+    writeScales(index, row);
+    for (int64_t segment = row; segment < std::min(row + step, rows); segment += shape.segment())
+      writeNumbers(index, segment, std::min(shape.segment(), rows - segment));
   }
-  Value columnsOf(Value buffer, Value row, int64_t offset) {
-    return b.view(buffer, b.add(b.mul(row, shape.columns), b.constant(offset)), {b.fixed(shape.columns)}, {1});
-  }
-  /// Rows [row, row + count) of the numbers in scratch.
-  Value numbers(int64_t row, int64_t count) {
-    return b.view(b.buffer(2), b.fixed(row * shape.columns), {b.fixed(count), b.fixed(shape.columns)},
-                  {shape.columns, 1});
-  }
-  Value shared(int64_t which) {
-    return b.view(b.buffer(2), b.fixed((chunk + which) * shape.columns), {b.fixed(shape.columns)}, {1});
-  }
+}
 
-  /// d * scale and -(dmin * minimum).
-  void writeScales(Value index, int64_t row) {
-    Value super = sharedBy(index, row, shape.super), group = sharedBy(index, row, shape.group);
-    auto product = [&](int64_t halfOffset, std::optional<int64_t> offset, bool isSigned, Value to) {
-      SmallVector<Indexed> inputs{{columnsOf(halves, super, halfOffset / 2), {0}}};
-      if (offset)
-        inputs.push_back({columnsOf(b.buffer(1), group, *offset), {0}});
-      b.generic("p", inputs, {to, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
-        Value real = e.create<arith::ExtFOp>(e.getF32Type(), v[0]);
-        if (!offset)
-          return real;
-        Value factor = isSigned ? e.create<arith::ExtSIOp>(e.getI32Type(), v[1]).getResult()
-                                : e.create<arith::ExtUIOp>(e.getI32Type(), v[1]).getResult();
-        Value result = e.create<arith::MulFOp>(real, e.create<arith::SIToFPOp>(e.getF32Type(), factor));
-        return isSigned ? result : e.create<arith::NegFOp>(result).getResult();
-      });
-    };
-    product(0, shape.scales ? std::optional(shape.scaleOffset()) : std::nullopt, true, shared(0));
-    if (shape.minimums)
-      product(shape.dminOffset(), shape.minimumOffset(), false, shared(1));
-  }
+/// Of what `size` rows share: which of them has row `row` of chunk `index`.
+Value StoredNumbers::sharedBy(Value index, int64_t row, int64_t size) {
+  return size >= chunk ? b.div(index, size / chunk) : b.add(b.mul(index, chunk / size), b.constant(row / size));
+}
 
-  /// The numbers of `count` rows from `row` on, whose bits begin at one place.
-  void writeNumbers(Value index, int64_t row, int64_t count) {
-    const auto [low, high] = shape.planes();
-    SmallVector<Indexed> inputs;
-    SmallVector<int64_t> from;
-    for (int plane = 0; plane < (high ? 2 : 1); ++plane) {
-      const int64_t width = plane ? high : low, byteRows = chunk * width / 8;
-      Value first = b.add(b.mul(index, byteRows * shape.columns),
-                          b.constant(shape.planeOffset(plane) + row % byteRows * shape.columns));
-      inputs.push_back(
-          {b.view(b.buffer(1), first, {b.fixed(count), b.fixed(shape.columns)}, {shape.columns, 1}), {0, 1}});
-      from.push_back(row / byteRows * width);
-    }
-    inputs.push_back({shared(0), {1}});
-    if (shape.minimums)
-      inputs.push_back({shared(1), {1}});
-    b.generic("pp", inputs, {numbers(row, count), {0, 1}}, [&](KernelBody &e, ValueRange v) -> Value {
-      Value code = field(e, v[0], from[0], low);
-      if (high)
-        code =
-            e.create<arith::OrIOp>(code, e.create<arith::ShLIOp>(field(e, v[1], from[1], high), byteConstant(e, low)));
-      if (shape.codebook)
-        code = lookUp(e, code);
-      else if (shape.bits < 8 && shape.least != 0)
-        code = e.create<arith::AddIOp>(code, byteConstant(e, shape.least));
-      Value real = e.create<arith::SIToFPOp>(e.getF32Type(), e.create<arith::ExtSIOp>(e.getI32Type(), code));
-      Value scale = v[high ? 2 : 1];
-      if (!shape.minimums)
-        return e.create<arith::MulFOp>(real, scale);
-      return e.create<math::FmaOp>(real, scale, v[high ? 3 : 2]);
+/// `offset` in the block at hand, of whose elements a slot has `slotElements`.
+Value StoredNumbers::inSlot(Value offset, int64_t slotElements) {
+  return slot ? b.add(offset, b.mul(slot, slotElements)) : offset;
+}
+
+Value StoredNumbers::columnsOf(Value buffer, Value row, int64_t offset) {
+  const int64_t slotElements = buffer == halves ? shape.bytes() / 2 : shape.bytes();
+  Value first = inSlot(b.add(b.mul(row, shape.columns), b.constant(offset)), slotElements);
+  return b.view(buffer, first, {b.fixed(shape.columns)}, {1});
+}
+
+/// Rows [row, row + count) of the numbers in scratch.
+Value StoredNumbers::numbers(int64_t row, int64_t count) {
+  return b.view(scratch, b.fixed(row * shape.columns), {b.fixed(count), b.fixed(shape.columns)}, {shape.columns, 1});
+}
+Value StoredNumbers::shared(int64_t which) {
+  return b.view(scratch, b.fixed((chunk + which) * shape.columns), {b.fixed(shape.columns)}, {1});
+}
+
+/// d * scale and -(dmin * minimum).
+void StoredNumbers::writeScales(Value index, int64_t row) {
+  Value super = sharedBy(index, row, shape.super), group = sharedBy(index, row, shape.group);
+  auto product = [&](int64_t halfOffset, std::optional<int64_t> offset, bool isSigned, Value to) {
+    SmallVector<Indexed> inputs{{columnsOf(halves, super, halfOffset / 2), {0}}};
+    if (offset)
+      inputs.push_back({columnsOf(bytes, group, *offset), {0}});
+    b.generic("p", inputs, {to, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
+      Value real = e.create<arith::ExtFOp>(e.getF32Type(), v[0]);
+      if (!offset)
+        return real;
+      Value factor = isSigned ? e.create<arith::ExtSIOp>(e.getI32Type(), v[1]).getResult()
+                              : e.create<arith::ExtUIOp>(e.getI32Type(), v[1]).getResult();
+      Value result = e.create<arith::MulFOp>(real, e.create<arith::SIToFPOp>(e.getF32Type(), factor));
+      return isSigned ? result : e.create<arith::NegFOp>(result).getResult();
     });
+  };
+  product(0, shape.scales ? std::optional(shape.scaleOffset()) : std::nullopt, true, shared(0));
+  if (shape.minimums)
+    product(shape.dminOffset(), shape.minimumOffset(), false, shared(1));
+}
+
+/// The numbers of `count` rows from `row` on, whose bits begin at one place.
+void StoredNumbers::writeNumbers(Value index, int64_t row, int64_t count) {
+  const auto [low, high] = shape.planes();
+  SmallVector<Indexed> inputs;
+  SmallVector<int64_t> from;
+  for (int plane = 0; plane < (high ? 2 : 1); ++plane) {
+    const int64_t width = plane ? high : low, byteRows = chunk * width / 8;
+    Value first = inSlot(b.add(b.mul(index, byteRows * shape.columns),
+                               b.constant(shape.planeOffset(plane) + row % byteRows * shape.columns)),
+                         shape.bytes());
+    inputs.push_back({b.view(bytes, first, {b.fixed(count), b.fixed(shape.columns)}, {shape.columns, 1}), {0, 1}});
+    from.push_back(row / byteRows * width);
   }
+  inputs.push_back({shared(0), {1}});
+  if (shape.minimums)
+    inputs.push_back({shared(1), {1}});
+  b.generic("pp", inputs, {numbers(row, count), {0, 1}},
+            [&](KernelBody &e, ValueRange v) -> Value { return numberOf(e, v, from); });
+}
 
-  KernelBody &b;
-  const BlockShape &shape;
-  int64_t chunk;
-  Value halves;
-};
+/// Of a byte of each plane, in which its bits begin at `from`, a scale and perhaps a minimum.
+Value StoredNumbers::numberOf(KernelBody &e, ValueRange v, ArrayRef<int64_t> from) const {
+  const auto [low, high] = shape.planes();
+  Value code = field(e, v[0], from[0], low);
+  if (high)
+    code = e.create<arith::OrIOp>(code, e.create<arith::ShLIOp>(field(e, v[1], from[1], high), byteConstant(e, low)));
+  if (shape.codebook)
+    code = lookUp(e, code);
+  else if (shape.bits < 8 && shape.least != 0)
+    code = e.create<arith::AddIOp>(code, byteConstant(e, shape.least));
+  Value real = e.create<arith::SIToFPOp>(e.getF32Type(), e.create<arith::ExtSIOp>(e.getI32Type(), code));
+  Value scale = v[high ? 2 : 1];
+  if (!shape.minimums)
+    return e.create<arith::MulFOp>(real, scale);
+  return e.create<math::FmaOp>(real, scale, v[high ? 3 : 2]);
+}
 
-std::string nameOf(int64_t rows, const BlockShape &shape) {
+std::string blocksSuffix(const BlockShape &shape) {
   std::string name =
-      symbol("gemm", {{"r", rows}, {"k", shape.rows}, {"n", shape.columns}}) +
       symbol("_blocks", {{"b", shape.bits}, {"l", -shape.least}, {"g", shape.group}, {"s", shape.super}});
   return name + (shape.scales ? "_scales" : "") + (shape.minimums ? "_minimums" : "") +
          (shape.codebook ? "_codebook" : "");
 }
 
-} // namespace
+static int64_t groupsOf(const BlockShape &shape) { return BlockShape::up(shape.rows, shape.group) * shape.columns; }
+
+int64_t storedOperations(const BlockShape &shape) {
+  const int64_t fields = shape.planes()[1] ? 2 : 1, lookups = shape.codebook ? 19 : 0;
+  return shape.rows * shape.columns * (2 * fields + 2 + lookups) + groupsOf(shape) * 2;
+}
+
+Work storedWork(const BlockShape &shape) {
+  Work work;
+  work.alu = {storedOperations(shape), 0};
+  work.loadBytes = {shape.bytes(), 0};
+  work.storeBytes = {4 * shape.rows * shape.columns + 8 * groupsOf(shape), 0};
+  return work;
+}
 
 int64_t storedScratchRows(const BlockShape &shape) { return shape.chunk() + 2; }
 
-/// Work: k*n MACs a row. Once a call each weight is taken out of its bytes, becomes a number, is written and read; two
-/// multiplications a group.
+/// Work: k*n MACs a row, and the numbers once a call.
 TileKernel buildGemmStored(ModuleOp module, int64_t rows, const BlockShape &shape) {
-  const int64_t k = shape.rows, n = shape.columns, groups = BlockShape::up(k, shape.group);
-  const int64_t fields = shape.planes()[1] ? 2 : 1, lookups = shape.codebook ? 19 : 0;
-  TileKernel kernel{nameOf(rows, shape), {}};
+  const int64_t k = shape.rows, n = shape.columns;
+  TileKernel kernel{symbol("gemm", {{"r", rows}, {"k", k}, {"n", n}}) + blocksSuffix(shape), storedWork(shape)};
   kernel.work.narrowOperand = true;
   kernel.work.macs = {0, k * n};
-  kernel.work.alu = {k * n * (2 * fields + 2 + lookups) + groups * n * 2, 0};
-  kernel.work.loadBytes = {shape.bytes() + 4 * k * n, 4 * (k + n)};
-  kernel.work.storeBytes = {4 * k * n + 8 * groups * n, 4 * n};
+  kernel.work.loadBytes.base += 4 * k * n;
+  kernel.work.loadBytes.perRow = 4 * (k + n);
+  kernel.work.storeBytes.perRow = 4 * n;
   define(module, kernel.name,
          {f32({rows, k}), {Kind::I8, {shape.bytes()}}, f32({storedScratchRows(shape), n}), f32({rows, n})}, 1,
-         [&](KernelBody &body) { StoredGemm(body, shape).write(); });
+         [&](KernelBody &b) {
+           StoredNumbers stored(b, shape, b.buffer(1), b.buffer(2));
+           stored.forChunks([&](Value index, int64_t rows) {
+             Value m = b.scalar(0);
+             Value a = b.view(b.buffer(0), b.mul(index, shape.chunk()), {m, b.fixed(rows)}, {k, 1});
+             b.generic("ppr", {{a, {0, 2}}, {stored.chunkNumbers(rows), {2, 1}}}, {b.head(b.buffer(3), m), {0, 1}},
+                       [](KernelBody &e, ValueRange v) -> Value { return e.create<math::FmaOp>(v[0], v[1], v[2]); });
+           });
+         });
   return kernel;
 }
 

@@ -44,7 +44,8 @@ struct Probe {
   int64_t launch = -1;                   // which operand holds the launch words, -1 if none
   int64_t tokensPerRow = 0;              // n = min(tokensPerRow * m, mostTokens), at least 1
   int64_t mostTokens = 0;
-  int64_t id = 0; // of every token
+  int64_t id = 0;              // of the first token
+  int64_t ids = 1, idStep = 0; // token i has id + i mod ids * idStep
   static constexpr int64_t noRows = -1;
 };
 
@@ -78,6 +79,8 @@ TileKernel buildGemmBlocks(mlir::ModuleOp module, int64_t rows, int64_t k, int64
 /// storedScratchRows() rows of n; bytes are aligned to 4. (a, i8 b[shape.bytes()], scratch, c; m)
 TileKernel buildGemmStored(mlir::ModuleOp module, int64_t rows, const runtime::BlockShape &shape);
 int64_t storedScratchRows(const runtime::BlockShape &shape);
+/// Operations that make all numbers of a block.
+int64_t storedOperations(const runtime::BlockShape &shape);
 /// Packs src[rows x n] into `blocks` column blocks as buildPackColumns() does, quantised: each row of a block is
 /// quantisedRowBytes(width) bytes, its scale and its integers, zero beyond n (QuantisedLayout.h). The bytes are
 /// aligned to 4. (src, i8 dst[blocks x rows x row bytes]; m)
@@ -296,6 +299,10 @@ TileKernel buildListPairs(mlir::ModuleOp module, const PairShape &shape);
 /// out[i] = x[row of pair i] * w[slot of pair i] for the pairs that there are, 0 for others up to m. (i32 pairs, x[rows
 /// x k], w[slots x k x n], out[capacity x n]; m), m being a number of pairs.
 TileKernel buildPairsIn(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);
+/// The same with a block of layout `blocks` in each slot, k = blocks.rows and n = blocks.columns, and the same bits as
+/// with its numbers. Pairs of one slot share these. `scratch` has storedScratchRows() rows of n; bytes are aligned
+/// to 4. (i32 pairs, x[rows x k], i8 w[slots x blocks.bytes()], scratch, out[capacity x n]; m)
+TileKernel buildPairsIn(mlir::ModuleOp module, const PairShape &shape, const runtime::BlockShape &blocks);
 /// How cores of a row divide the gates of pairs: `blocks` blocks of `columns` columns, for each of `groups` groups of
 /// pairs. Core `rank` has block rank mod blocks of group rank / blocks, others nothing. {1, n, 1}: all of it.
 struct GateShare {
@@ -311,5 +318,8 @@ TileKernel buildPairsGate(mlir::ModuleOp module, const PairShape &shape, int64_t
 /// out[row of pair i] += hidden[i] * w[slot of pair i] for the pairs that there are, m at most. (i32 pairs,
 /// hidden[capacity x k], w[slots x k x n], out[rows x n]; m), m being a number of pairs.
 TileKernel buildPairsOut(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);
+/// The same with blocks, as buildPairsIn() has them. Slot by slot, in the order of their first pairs. (i32 pairs,
+/// hidden[capacity x k], i8 w[slots x blocks.bytes()], scratch, out[rows x n]; m)
+TileKernel buildPairsOut(mlir::ModuleOp module, const PairShape &shape, const runtime::BlockShape &blocks);
 
 } // namespace weft::kernels

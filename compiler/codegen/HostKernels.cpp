@@ -70,6 +70,8 @@ static std::unique_ptr<pkg::ProbeT> describeProbe(const kernels::Probe &probe) {
   result->tokens_per_row = static_cast<uint32_t>(probe.tokensPerRow);
   result->most_tokens = static_cast<uint32_t>(probe.mostTokens);
   result->id = static_cast<int32_t>(probe.id);
+  result->ids = static_cast<uint32_t>(probe.ids);
+  result->id_step = static_cast<uint32_t>(probe.idStep);
   return result;
 }
 

@@ -1,5 +1,7 @@
 #include "explore/tune/RandomCalls.h"
 
+#include "runtime/package/ProbeWords.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,9 +28,8 @@ void KernelCall::fillLaunch() {
   if (probe.launch < 0)
     return;
   const auto place = size_t(probe.launch);
-  std::vector<int32_t> words(kernel->described->operand_bytes[place] / sizeof(int32_t), probe.id);
   const int64_t rows = probe.rows_scalar >= 0 ? arguments[size_t(probe.rows_scalar)] : 1;
-  words[0] = int32_t(std::max<int64_t>(1, std::min<int64_t>(int64_t{probe.tokens_per_row} * rows, probe.most_tokens)));
+  const std::vector<int32_t> words = runtime::probeWords(probe, rows, kernel->described->operand_bytes[place]);
   std::memcpy(bytes.data() + places[place], words.data(), words.size() * sizeof(int32_t));
 }
 

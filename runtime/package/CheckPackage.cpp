@@ -184,6 +184,10 @@ Result<void> probe(const pkg::KernelT &kernel, const pkg::ProbeT &probe) {
                  kernel.operand_bytes[size_t(probe.launch)]);
   if (probe.tokens_per_row > INT32_MAX || probe.most_tokens > INT32_MAX)
     return error("kernel '{}': its probe asks for more than 2147483647 tokens", kernel.name);
+  if (probe.ids == 0 || probe.id < 0 ||
+      (uint64_t{probe.ids} - 1) * probe.id_step > uint64_t(INT32_MAX) - uint64_t(probe.id))
+    return error("kernel '{}': its probe has {} tokens that differ by {} from {} on", kernel.name, probe.ids,
+                 probe.id_step, probe.id);
   return success();
 }
 

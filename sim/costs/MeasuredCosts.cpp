@@ -1,6 +1,7 @@
 #include "sim/costs/MeasuredCosts.h"
 
 #include "hw-models/core/rvv/Timing.h"
+#include "runtime/package/ProbeWords.h"
 #include "sim/iss/TimingObserver.h"
 
 #include <fmt/format.h>
@@ -20,12 +21,6 @@ std::string digestOf(std::span<const uint8_t> bytes) {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-/// Launch words n: docs/program-model.md.
-int32_t tokensOf(const pkg::ProbeT &probe, int64_t rows) {
-  const int64_t tokens = std::min<int64_t>(int64_t{probe.tokens_per_row} * rows, probe.most_tokens);
-  return static_cast<int32_t>(std::max<int64_t>(tokens, 1));
-}
-
 /// Of operands in SRAM: docs/program-model.md.
 uint64_t alignOf(const hw::Hardware &hardware) { return std::max(hardware.memory.alignBytes, 16u); }
 
@@ -38,7 +33,9 @@ std::string describeCall(const pkg::KernelT &kernel, int64_t rows, uint64_t alig
   std::string text =
       fmt::format("scalars={} bytes={} align={}", fmt::join(scalars, ","), fmt::join(kernel.operand_bytes, ","), align);
   if (probe.launch >= 0)
-    text += fmt::format(" launch={} n={} id={}", probe.launch, tokensOf(probe, rows), probe.id);
+    text += fmt::format(" launch={} n={} id={}", probe.launch, runtime::probeTokens(probe, rows), probe.id);
+  if (probe.launch >= 0 && probe.ids > 1)
+    text += fmt::format(" ids={} step={}", probe.ids, probe.id_step);
   return text;
 }
 
@@ -149,8 +146,7 @@ Result<KernelCost> MeasuredCosts::measure(uint32_t kernel, int64_t rows) {
                                    bench->sram.size(), hardware.name));
   }
   if (probe.launch >= 0) {
-    std::vector<int32_t> words(described.operand_bytes[size_t(probe.launch)] / sizeof(int32_t), probe.id);
-    words[0] = tokensOf(probe, rows);
+    const std::vector<int32_t> words = runtime::probeWords(probe, rows, described.operand_bytes[size_t(probe.launch)]);
     std::memcpy(bench->sram.data() + operands[size_t(probe.launch)], words.data(), words.size() * sizeof(int32_t));
   }
   std::vector<int64_t> scalars = probe.scalars;

@@ -222,6 +222,10 @@ inline void buildModelKernels(mlir::ModuleOp module) {
     buildPairsIn(module, pairs, 24, 44, weight);
     buildPairsGate(module, pairs, 22, Activation::Silu, GateShare::of(22, 5));
     buildPairsOut(module, pairs, 22, 24, weight);
+    const runtime::BlockShape blocks{
+        .rows = 24, .columns = 44, .bits = 5, .least = 0, .group = 8, .super = 16, .scales = true, .minimums = true};
+    buildPairsIn(module, pairs, blocks);
+    buildPairsOut(module, pairs, blocks);
     buildGroupSquares(module, columns);
     buildGroupScale(module, columns, 16, 1e-6, weight, 1.0);
   }

@@ -322,6 +322,12 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"the rows in scalar -2 of 2", [](Package &p) { p.kernels[0]->probe->rows_scalar = -2; }},
       {"the launch words in operand 2 of 2", [](Package &p) { p.kernels[0]->probe->launch = 2; }},
       {"more than 2147483647 tokens", [](Package &p) { p.kernels[0]->probe->most_tokens = 1u << 31; }},
+      {"0 tokens that differ by 0", [](Package &p) { p.kernels[0]->probe->ids = 0; }},
+      {"3 tokens that differ by 2147483647 from 0 on",
+       [](Package &p) {
+         p.kernels[0]->probe->ids = 3;
+         p.kernels[0]->probe->id_step = INT32_MAX;
+       }},
   };
   for (const Case &each : cases) {
     Package package = test::makePackage();
