@@ -214,20 +214,47 @@ static void forSlots(KernelBody &b, const PairShape &shape, Value pairs, Value m
   });
 }
 
+/// Columns whose numbers are made together: few, so that a region of few rows, on whose cores an expert is wide, needs
+/// no more scratch than another; a part of all that leaves no rest, if there is one.
+static int64_t stripColumns(int64_t columns) {
+  constexpr int64_t most = 128, least = 64;
+  for (int64_t strip = std::min(most, columns); strip >= std::min(least, columns); --strip)
+    if (columns % strip == 0)
+      return strip;
+  return most;
+}
+
+int64_t pairScratch(const BlockShape &blocks) { return storedScratchRows(blocks) * stripColumns(blocks.columns); }
+
+/// Runs `body` for strips of all columns, with the first one of each and how many.
+static void forStrips(KernelBody &b, int64_t columns, llvm::function_ref<void(Value first, int64_t count)> body) {
+  const int64_t strip = stripColumns(columns), full = columns / strip, rest = columns % strip;
+  if (full == 1)
+    body(b.constant(0), strip);
+  else
+    b.forEach(b.constant(full), [&](Value i) { body(b.mul(i, strip), strip); });
+  if (rest > 0)
+    body(b.constant(full * strip), rest);
+}
+
 /// The rows `x` of pairs, one each, times their slots' blocks in `weights`, added to rows of `out`: which row of each a
 /// pair has, `xRow` and `outRow` say.
 static void addStoredProducts(KernelBody &b, const PairShape &shape, const BlockShape &blocks,
                               llvm::function_ref<Value(Value number, Value row)> xRow,
                               llvm::function_ref<Value(Value number, Value row)> outRow) {
+  const int64_t k = blocks.rows, n = blocks.columns;
   Value x = b.buffer(1), weights = b.buffer(2), scratch = b.buffer(3), out = b.buffer(4);
   forSlots(b, shape, b.buffer(0), b.scalar(0), [&](Value slot, llvm::function_ref<void(PairFn)> forItsPairs) {
-    StoredNumbers stored(b, blocks, weights, scratch, slot);
-    stored.forChunks([&](Value index, int64_t rows) {
-      Value numbers = stored.chunkNumbers(rows), firstColumn = b.mul(index, blocks.chunk());
-      forItsPairs([&](Value number, Value row) {
-        Value from = b.add(b.mul(xRow(number, row), blocks.rows), firstColumn);
-        addProduct(b, b.view(x, from, {b.fixed(1), b.fixed(rows)}, {blocks.rows, 1}), numbers,
-                   rowOf(b, out, outRow(number, row), blocks.columns), Element::F32);
+    forStrips(b, n, [&](Value firstColumn, int64_t columns) {
+      StoredNumbers stored(b, blocks, weights, scratch, {slot, firstColumn, columns});
+      stored.forChunks([&](Value index, int64_t rows) {
+        Value numbers = stored.chunkNumbers(rows), firstRow = b.mul(index, blocks.chunk());
+        forItsPairs([&](Value number, Value row) {
+          Value from = b.add(b.mul(xRow(number, row), k), firstRow),
+                to = b.add(b.mul(outRow(number, row), n), firstColumn);
+          addProduct(b, b.view(x, from, {b.fixed(1), b.fixed(rows)}, {k, 1}), numbers,
+                     b.view(out, to, {b.fixed(1), b.fixed(columns)}, {n, 1}), Element::F32);
+        });
       });
     });
   });
@@ -272,7 +299,7 @@ TileKernel buildPairsIn(ModuleOp module, const PairShape &shape, const BlockShap
          {pairWords(shape),
           f32({shape.rows, blocks.rows}),
           {Kind::I8, {shape.slots * blocks.bytes()}},
-          f32({storedScratchRows(blocks), n}),
+          f32({pairScratch(blocks)}),
           f32({shape.capacity(), n})},
          1, [&](KernelBody &b) {
            b.fill(b.head(b.buffer(4), b.scalar(0)), 0.0);
@@ -290,7 +317,7 @@ TileKernel buildPairsOut(ModuleOp module, const PairShape &shape, const BlockSha
          {pairWords(shape),
           f32({shape.capacity(), blocks.rows}),
           {Kind::I8, {shape.slots * blocks.bytes()}},
-          f32({storedScratchRows(blocks), n}),
+          f32({pairScratch(blocks)}),
           f32({shape.rows, n})},
          1, [&](KernelBody &b) {
            addStoredProducts(

@@ -39,8 +39,10 @@ Value lookUp(KernelBody &e, Value code) {
 
 } // namespace
 
-StoredNumbers::StoredNumbers(KernelBody &body, const BlockShape &shape, Value bytes, Value scratch, Value slot)
-    : b(body), shape(shape), chunk(shape.chunk()), bytes(bytes), scratch(scratch), slot(slot) {
+StoredNumbers::StoredNumbers(KernelBody &body, const BlockShape &shape, Value bytes, Value scratch,
+                             const StoredPart &part)
+    : b(body), shape(shape), part(part), chunk(shape.chunk()), columns(part.columns ? part.columns : shape.columns),
+      bytes(bytes), scratch(scratch) {
   const int64_t all = cast<MemRefType>(bytes.getType()).getNumElements();
   halves = b.create<memref::ViewOp>(MemRefType::get({all / 2}, b.getF16Type()), bytes, b.constant(0), ValueRange());
 }
@@ -72,23 +74,25 @@ Value StoredNumbers::sharedBy(Value index, int64_t row, int64_t size) {
   return size >= chunk ? b.div(index, size / chunk) : b.add(b.mul(index, chunk / size), b.constant(row / size));
 }
 
-/// `offset` in the block at hand, of whose elements a slot has `slotElements`.
-Value StoredNumbers::inSlot(Value offset, int64_t slotElements) {
-  return slot ? b.add(offset, b.mul(slot, slotElements)) : offset;
+/// `offset` of the first column of a block, in the part at hand; a slot has `slotElements` elements.
+Value StoredNumbers::inPart(Value offset, int64_t slotElements) {
+  if (part.slot)
+    offset = b.add(offset, b.mul(part.slot, slotElements));
+  return part.firstColumn ? b.add(offset, part.firstColumn) : offset;
 }
 
 Value StoredNumbers::columnsOf(Value buffer, Value row, int64_t offset) {
   const int64_t slotElements = buffer == halves ? shape.bytes() / 2 : shape.bytes();
-  Value first = inSlot(b.add(b.mul(row, shape.columns), b.constant(offset)), slotElements);
-  return b.view(buffer, first, {b.fixed(shape.columns)}, {1});
+  Value first = inPart(b.add(b.mul(row, shape.columns), b.constant(offset)), slotElements);
+  return b.view(buffer, first, {b.fixed(columns)}, {1});
 }
 
 /// Rows [row, row + count) of the numbers in scratch.
 Value StoredNumbers::numbers(int64_t row, int64_t count) {
-  return b.view(scratch, b.fixed(row * shape.columns), {b.fixed(count), b.fixed(shape.columns)}, {shape.columns, 1});
+  return b.view(scratch, b.fixed(row * columns), {b.fixed(count), b.fixed(columns)}, {columns, 1});
 }
 Value StoredNumbers::shared(int64_t which) {
-  return b.view(scratch, b.fixed((chunk + which) * shape.columns), {b.fixed(shape.columns)}, {1});
+  return b.view(scratch, b.fixed((chunk + which) * columns), {b.fixed(columns)}, {1});
 }
 
 /// d * scale and -(dmin * minimum).
@@ -120,10 +124,10 @@ void StoredNumbers::writeNumbers(Value index, int64_t row, int64_t count) {
   SmallVector<int64_t> from;
   for (int plane = 0; plane < (high ? 2 : 1); ++plane) {
     const int64_t width = plane ? high : low, byteRows = chunk * width / 8;
-    Value first = inSlot(b.add(b.mul(index, byteRows * shape.columns),
+    Value first = inPart(b.add(b.mul(index, byteRows * shape.columns),
                                b.constant(shape.planeOffset(plane) + row % byteRows * shape.columns)),
                          shape.bytes());
-    inputs.push_back({b.view(bytes, first, {b.fixed(count), b.fixed(shape.columns)}, {shape.columns, 1}), {0, 1}});
+    inputs.push_back({b.view(bytes, first, {b.fixed(count), b.fixed(columns)}, {shape.columns, 1}), {0, 1}});
     from.push_back(row / byteRows * width);
   }
   inputs.push_back({shared(0), {1}});

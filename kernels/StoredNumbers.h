@@ -5,13 +5,19 @@
 
 namespace weft::kernels {
 
-/// One block of layout `shape` (runtime/package/BlockShape.h). Its numbers go to scratch, which has room for a chunk of
+/// Which numbers: of one of several blocks that lie one behind the other, and columns of it.
+struct StoredPart {
+  mlir::Value slot;        // null: there is one block
+  mlir::Value firstColumn; // null: 0
+  int64_t columns = 0;     // 0: all of them
+};
+
+/// A block of layout `shape` (runtime/package/BlockShape.h). Its numbers go to scratch, which has room for a chunk of
 /// them, then for the scale and the minimum of a group's columns.
 class StoredNumbers {
 public:
-  /// `bytes` may hold several blocks, one behind the other: `slot` says which; without one there is only this one.
   StoredNumbers(KernelBody &body, const runtime::BlockShape &shape, mlir::Value bytes, mlir::Value scratch,
-                mlir::Value slot = {});
+                const StoredPart &part = {});
 
   /// Has `use` read each chunk, in ascending order: `rows` rows of the block from row index * shape.chunk() on.
   void forChunks(llvm::function_ref<void(mlir::Value index, int64_t rows)> use);
@@ -27,12 +33,13 @@ private:
   mlir::Value columnsOf(mlir::Value buffer, mlir::Value row, int64_t offset);
   mlir::Value numbers(int64_t row, int64_t count);
   mlir::Value shared(int64_t which);
-  mlir::Value inSlot(mlir::Value offset, int64_t slotElements);
+  mlir::Value inPart(mlir::Value offset, int64_t slotElements);
 
   KernelBody &b;
   const runtime::BlockShape &shape;
-  int64_t chunk;
-  mlir::Value bytes, scratch, slot, halves;
+  StoredPart part;
+  int64_t chunk, columns;
+  mlir::Value bytes, scratch, halves;
 };
 
 /// Behind a kernel's extents: what tells layouts of blocks apart.

@@ -300,9 +300,10 @@ TileKernel buildListPairs(mlir::ModuleOp module, const PairShape &shape);
 /// x k], w[slots x k x n], out[capacity x n]; m), m being a number of pairs.
 TileKernel buildPairsIn(mlir::ModuleOp module, const PairShape &shape, int64_t k, int64_t n, Element weight);
 /// The same with a block of layout `blocks` in each slot, k = blocks.rows and n = blocks.columns, and the same bits as
-/// with its numbers. Pairs of one slot share these. `scratch` has storedScratchRows() rows of n; bytes are aligned
-/// to 4. (i32 pairs, x[rows x k], i8 w[slots x blocks.bytes()], scratch, out[capacity x n]; m)
+/// with its numbers. Pairs of one slot share these. `scratch` has pairScratch() numbers; bytes are aligned to 4. (i32
+/// pairs, x[rows x k], i8 w[slots x blocks.bytes()], scratch, out[capacity x n]; m)
 TileKernel buildPairsIn(mlir::ModuleOp module, const PairShape &shape, const runtime::BlockShape &blocks);
+int64_t pairScratch(const runtime::BlockShape &blocks);
 /// How cores of a row divide the gates of pairs: `blocks` blocks of `columns` columns, for each of `groups` groups of
 /// pairs. Core `rank` has block rank mod blocks of group rank / blocks, others nothing. {1, n, 1}: all of it.
 struct GateShare {

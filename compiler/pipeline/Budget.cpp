@@ -95,15 +95,18 @@ std::vector<plan::Remedy> findRemedies(const CompileOptions &options) {
   return remedies;
 }
 
+/// Of a stored element. Those in blocks count without their scales.
+int64_t bitsOf(mlir::Type element) {
+  auto blocks = mlir::dyn_cast<grid::BlocksType>(element);
+  return blocks ? blocks.getBits() : element.getIntOrFloatBitWidth();
+}
+
 /// Bytes that the stored elements of the resident buffers take, without padding, and those of the cache.
 uint64_t modelBytes(const CompileOptions &options, mlir::ModuleOp module) {
   uint64_t bytes = 0;
   for (auto weight : module.getOps<fabric::WeightOp>()) {
     auto type = mlir::cast<mlir::RankedTensorType>(weight.getType());
-    // Stored blocks without their scales.
-    auto blocks = mlir::dyn_cast<grid::BlocksType>(type.getElementType());
-    const int64_t bits = blocks ? blocks.getBits() : type.getElementTypeBitWidth();
-    bytes += static_cast<uint64_t>(type.getNumElements()) * bits / 8;
+    bytes += static_cast<uint64_t>(type.getNumElements()) * bitsOf(type.getElementType()) / 8;
   }
   for (auto experts : module.getOps<fabric::ExpertsOp>()) {
     auto type = mlir::cast<mlir::RankedTensorType>(experts.getType());
@@ -111,7 +114,7 @@ uint64_t modelBytes(const CompileOptions &options, mlir::ModuleOp module) {
     const auto parts = experts.getParts().size() / experts.getExperts();
     const int64_t held = llvm::count_if(experts.getExpert(), [](int64_t expert) { return expert >= 0; });
     bytes += held * parts * experts.getInner() * static_cast<uint64_t>(type.getDimSize(innerRows ? 2 : 1)) *
-             type.getElementTypeBitWidth() / 8;
+             bitsOf(type.getElementType()) / 8;
   }
   // A cache's bytes on a core hold rows of the sequence, the same on all.
   for (const plan::PlanBuffer &buffer : plan::collectBuffers(module).resident)

@@ -32,6 +32,21 @@ std::map<int64_t, CoreRows> coreRowsOf(fabric::ExpertsOp op, int64_t slot, int64
   return result;
 }
 
+/// Where in the buffer of `type` the columns of a part lie, from `firstColumn` of slot `slot` on.
+void placeInSlot(pkg::WeightT &weight, RankedTensorType type, int64_t slot, int64_t firstColumn) {
+  const SmallVector<int64_t> local = grid::localShape(type);
+  weight.element = elementType(type.getElementType());
+  if (auto blocks = dyn_cast<grid::BlocksType>(type.getElementType())) {
+    const runtime::BlockShape shape = grid::blockShape(blocks, local[1], local[2]);
+    weight.offset = static_cast<uint32_t>(slot * shape.bytes());
+    weight.blocks = describeBlocks(shape, firstColumn);
+    return;
+  }
+  const int64_t elementBytes = grid::elementBytes(type.getElementType());
+  weight.offset = static_cast<uint32_t>((slot * local[1] * local[2] + firstColumn) * elementBytes);
+  weight.row_stride = static_cast<uint32_t>(local[2] * elementBytes);
+}
+
 } // namespace
 
 Result<void> emitExperts(fabric::ExpertsOp op, const place::Mesh &mesh, const frontend::WeightSource &weights,
@@ -41,7 +56,7 @@ Result<void> emitExperts(fabric::ExpertsOp op, const place::Mesh &mesh, const fr
   const bool innerRows = grid::layoutOf(type).getDims()[1].getAxis() == grid::Axis::Y;
   const auto parts = static_cast<int64_t>(op.getParts().size() / op.getExperts());
   const auto inner = static_cast<int64_t>(op.getInner());
-  const int64_t columns = local[2] / parts, elementBytes = grid::elementBytes(type.getElementType());
+  const int64_t columns = local[2] / parts;
   SmallVector<int64_t> ranksX(mesh.rankOfCoreX.begin(), mesh.rankOfCoreX.end());
   const std::vector<int32_t> onX =
       innerRows ? blockTable(type.getDimSize(2), columns, ranksX) : blockTable(type.getDimSize(1), local[1], ranksX);
@@ -58,9 +73,7 @@ Result<void> emitExperts(fabric::ExpertsOp op, const place::Mesh &mesh, const fr
           return internalError("weight '" + name + "' is not among the model's tensors");
         auto weight = storedWeight(*info);
         weight->buffer = op.getBuffer().str();
-        weight->offset = static_cast<uint32_t>((slot * local[1] * local[2] + part * columns) * elementBytes);
-        weight->element = elementType(type.getElementType());
-        weight->row_stride = static_cast<uint32_t>(local[2] * elementBytes);
+        placeInSlot(*weight, type, slot, part * columns);
         weight->rows_local = static_cast<uint32_t>(local[1]);
         weight->cols_local = static_cast<uint32_t>(columns);
         weight->row_axis = innerRows ? pkg::Axis::Y : pkg::Axis::X;

@@ -129,7 +129,9 @@ PartColumns columnsOf(fabric::WeightOp op, size_t part, grid::ShardAttr shard, i
   return columns;
 }
 
-std::unique_ptr<pkg::BlocksT> describe(const runtime::BlockShape &shape) {
+} // namespace
+
+std::unique_ptr<pkg::BlocksT> describeBlocks(const runtime::BlockShape &shape, int64_t firstColumn) {
   auto blocks = std::make_unique<pkg::BlocksT>();
   blocks->rows = static_cast<uint32_t>(shape.rows);
   blocks->columns = static_cast<uint32_t>(shape.columns);
@@ -140,8 +142,11 @@ std::unique_ptr<pkg::BlocksT> describe(const runtime::BlockShape &shape) {
   blocks->scales = shape.scales;
   blocks->minimums = shape.minimums;
   blocks->codebook = shape.codebook;
+  blocks->first_column = static_cast<uint32_t>(firstColumn);
   return blocks;
 }
+
+namespace {
 
 /// Replaces each index by that of the stored row or column that the view has there; `unit` is elements a step.
 void follow(std::vector<int32_t> &indices, ArrayRef<int64_t> digits, int64_t unit, int64_t first) {
@@ -258,8 +263,8 @@ Result<void> emitWeight(fabric::WeightOp op, const place::Mesh &mesh, const fron
     }
     if (blocks) {
       weight->offset = weight->row_stride = 0;
-      weight->blocks = describe(grid::blockShape(blocks, dims[0].getLocal() / mesh.blocksY, dims[1].getLocal()));
-      weight->blocks->first_column = static_cast<uint32_t>(columns.offset);
+      weight->blocks = describeBlocks(grid::blockShape(blocks, dims[0].getLocal() / mesh.blocksY, dims[1].getLocal()),
+                                      columns.offset);
     }
     package.weights.push_back(std::move(weight));
   }

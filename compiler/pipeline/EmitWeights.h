@@ -21,6 +21,9 @@ Result<void> emitExperts(fabric::ExpertsOp op, const place::Mesh &mesh, const fr
 /// A weight as the file has it, wherever it goes.
 std::unique_ptr<pkg::WeightT> storedWeight(const frontend::WeightInfo &info);
 
+/// How blocks of a weight lie on a core, of which a part's columns begin with `firstColumn`.
+std::unique_ptr<pkg::BlocksT> describeBlocks(const runtime::BlockShape &shape, int64_t firstColumn);
+
 /// Makes indices into a part those into its stored tensor, seen as a matrix whose rows are its last dimension.
 Result<void> applyView(const grid::PartView &view, pkg::WeightT &weight, bool vector);
 

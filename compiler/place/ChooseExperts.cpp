@@ -1,10 +1,9 @@
 // What each layer with experts gets: all cores or regions of them.
 #include "compiler/graph/GraphModule.h"
+#include "compiler/place/CutBlocks.h"
 #include "compiler/place/GeneralWeights.h"
-#include "compiler/place/Geometry.h"
 #include "compiler/place/Placer.h"
-#include "dialects/xf/XfDialect.h"
-#include "runtime/weights/BlockFormat.h"
+#include "runtime/weights/BlockShapes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -46,11 +45,35 @@ SmallVector<Value> matricesOf(xf::MoeOp op) {
   return all;
 }
 
-bool hasBlocks(xf::MoeOp op) {
-  return llvm::any_of(matricesOf(op), [](Value matrix) {
-    xf::ParamOp param = storedParam(matrix);
-    return param && param.getStored() && runtime::blockFormatNamed(param.getStored()->str());
-  });
+/// What experts in blocks are on regions of each height; empty: numbers on all.
+std::map<int64_t, RegionCosts> blocksOnRegions(xf::MoeOp op, const PlaceOptions &options) {
+  auto costsOf = [](const runtime::BlockShape &shape) {
+    return BlockCosts{shape.bytes(), kernels::storedOperations(shape), 4 * kernels::pairScratch(shape)};
+  };
+  const Mesh mesh = Mesh::make(options.width, options.height, !options.cannon);
+  std::map<int64_t, RegionCosts> costs;
+  for (int64_t rows : regionHeights(options.height)) {
+    const RegionBlocks blocks = regionBlocks(op, mesh, rows);
+    RegionCosts of;
+    if (blocks.gateUp)
+      of.gateUp = costsOf(*blocks.gateUp);
+    if (blocks.down)
+      of.down = costsOf(*blocks.down);
+    if (of.gateUp || of.down)
+      costs[rows] = of;
+  }
+  return costs;
+}
+
+/// Operations that make a number of a stored weight; 0: it is one.
+double operationsOfNumber(xf::ParamOp param) {
+  auto format = param.getStored() ? runtime::blockFormatNamed(param.getStored()->str()) : std::nullopt;
+  if (!format)
+    return 0;
+  runtime::BlockShape shape = runtime::shapeFor(*format);
+  shape.rows = shape.super;
+  shape.columns = 1;
+  return static_cast<double>(kernels::storedOperations(shape)) / static_cast<double>(shape.rows);
 }
 
 ExpertShape shapeOf(xf::MoeOp op, const PlaceOptions &options) {
@@ -64,18 +87,21 @@ ExpertShape shapeOf(xf::MoeOp op, const PlaceOptions &options) {
     shape.weightBytes = shape.denseWeightBytes = bytesOf(options.weightType);
     return shape;
   }
-  // On regions all have one type; on all cores each has its own.
+  // On regions numbers have one type; on all cores each has its own.
   const SmallVector<Value> matrices = matricesOf(op);
   const Type first = gate.getElementType();
   const bool alike = llvm::all_of(
       matrices, [&](Value each) { return cast<RankedTensorType>(each.getType()).getElementType() == first; });
   shape.weightBytes = alike ? bytesOf(first) : 4;
-  double stored = 0;
+  shape.blocks = blocksOnRegions(op, options);
+  double stored = 0, operations = 0;
   for (Value matrix : matrices) {
     xf::ParamOp param = storedParam(matrix);
     stored += param ? bytesOfNumber(param) : bytesOf(cast<RankedTensorType>(matrix.getType()).getElementType());
+    operations += param ? operationsOfNumber(param) : 0;
   }
   shape.denseWeightBytes = stored / static_cast<double>(matrices.size());
+  shape.denseOperations = operations / static_cast<double>(matrices.size());
   return shape;
 }
 
@@ -114,7 +140,7 @@ std::string nameOf(xf::MoeOp op) {
 }
 
 /// Which way, and why.
-void decide(ExpertChoice &choice, xf::MoeOp op, const ExpertLimits &limits, const PlaceOptions &options) {
+void decide(ExpertChoice &choice, const ExpertLimits &limits, const PlaceOptions &options) {
   const uint64_t routedBytes = neededBytes(choice.plan, choice.shape, limits), dense = denseBytes(choice.shape, limits);
   choice.routed = options.experts == ExpertsMode::Routed;
   choice.reason = "requested";
@@ -122,10 +148,6 @@ void decide(ExpertChoice &choice, xf::MoeOp op, const ExpertLimits &limits, cons
     return;
   if (isQuantised(options)) {
     choice.reason = "weights that the loader quantises lie on all cores";
-    return;
-  }
-  if (!options.weightType && hasBlocks(op)) {
-    choice.reason = "weights in blocks lie on all cores, on regions they would be f32";
     return;
   }
   if (limits.sramBytes && routedBytes > limits.sramBytes && dense < routedBytes) {
@@ -163,7 +185,12 @@ std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &opti
   for (xf::MoeOp op : layers)
     denseTotal +=
         static_cast<double>(denseBytes(shapeOf(op, options), {.width = options.width, .height = options.height}));
-  std::map<std::vector<int64_t>, ExpertPlan> uniform; // layers are mostly alike
+  struct Uniform {
+    ExpertShape shape;
+    uint64_t sramBytes;
+    ExpertPlan plan;
+  };
+  std::vector<Uniform> uniform; // layers are mostly alike
   for (auto [i, op] : llvm::enumerate(layers)) {
     ExpertChoice choice;
     choice.shape = shapeOf(op, options);
@@ -177,16 +204,16 @@ std::vector<ExpertChoice> chooseExperts(ModuleOp graph, const PlaceOptions &opti
           denseTotal <= room ? room / static_cast<double>(layers.size())
                              : mostPadding * static_cast<double>(denseBytes(choice.shape, limits)));
     const ExpertShape &shape = choice.shape;
-    auto [known, added] = uniform.try_emplace({shape.experts, shape.topK, shape.hidden, shape.inner,
-                                               std::llround(8 * shape.weightBytes), int64_t(limits.sramBytes)});
-    if (added)
-      known->second = planExperts(shape, {}, limits, costs);
+    auto known = llvm::find_if(
+        uniform, [&](const Uniform &each) { return each.shape == shape && each.sramBytes == limits.sramBytes; });
+    if (known == uniform.end())
+      known = uniform.insert(known, {shape, limits.sramBytes, planExperts(shape, {}, limits, costs)});
     choice.loadKnown = i < options.expertLoads.size();
     choice.plan =
-        choice.loadKnown ? planExperts(shape, options.expertLoads[i], limits, costs, &known->second) : known->second;
+        choice.loadKnown ? planExperts(shape, options.expertLoads[i], limits, costs, &known->plan) : known->plan;
     choice.routedCycles = planCycles(choice.plan, limits);
     choice.denseCycles = denseCycles(shape, limits, costs);
-    decide(choice, op, limits, options);
+    decide(choice, limits, options);
     choices.push_back(std::move(choice));
   }
   return choices;

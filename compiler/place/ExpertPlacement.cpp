@@ -9,10 +9,20 @@ namespace weft::place {
 
 int64_t ExpertPlan::replicas(int of) const { return std::count(expert.begin(), expert.end(), of); }
 
+RegionCosts ExpertShape::blocksOf(int64_t rowsPerRegion) const {
+  auto found = blocks.find(rowsPerRegion);
+  return found == blocks.end() ? RegionCosts{} : found->second;
+}
+
 uint64_t planBytes(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits) {
   const int64_t hidden = contractionLocalX(Mesh::make(limits.width, limits.height, true), shape.hidden);
-  const auto elements = static_cast<double>(3 * hidden * plainLocal(shape.inner, plan.rowsPerRegion));
-  return static_cast<uint64_t>(static_cast<double>(plan.slots) * elements * shape.weightBytes);
+  const int64_t elements = hidden * plainLocal(shape.inner, plan.rowsPerRegion);
+  auto bytes = [&](const std::optional<BlockCosts> &blocks, int64_t numbers) {
+    return blocks ? static_cast<double>(blocks->bytes) : static_cast<double>(numbers) * shape.weightBytes;
+  };
+  const RegionCosts blocks = shape.blocksOf(plan.rowsPerRegion);
+  return static_cast<uint64_t>(static_cast<double>(plan.slots) *
+                               (bytes(blocks.gateUp, 2 * elements) + bytes(blocks.down, elements)));
 }
 
 uint64_t neededBytes(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits) {
@@ -23,9 +33,12 @@ uint64_t neededBytes(const ExpertPlan &plan, const ExpertShape &shape, const Exp
   for (int expert = 0; expert < shape.experts; ++expert)
     replicas = std::max(replicas, plan.replicas(expert));
   constexpr int64_t wordBytes = 4;
-  // Gate and up of each pair that there may be, and what they make.
+  // Gate and up of each pair that there may be, and what they make; numbers of blocks.
   const int64_t pairs = std::max<int64_t>(1, ceilDiv(limits.tokens, limits.height)) * std::min(shape.topK, plan.slots);
-  const int64_t buffers = pairs * 3 * plainLocal(shape.inner, plan.rowsPerRegion) * wordBytes;
+  const RegionCosts blocks = shape.blocksOf(plan.rowsPerRegion);
+  const int64_t buffers =
+      pairs * 3 * plainLocal(shape.inner, plan.rowsPerRegion) * wordBytes +
+      std::max(blocks.gateUp.value_or(BlockCosts{}).scratchBytes, blocks.down.value_or(BlockCosts{}).scratchBytes);
   return weights + static_cast<uint64_t>(shape.experts * replicas * wordBytes + ceilDiv(buffers, limits.layers));
 }
 
@@ -70,8 +83,21 @@ namespace {
 /// Cycles of products of one row by `rows` x `columns` weights: a row of them a vector, none faster than one a cycle.
 struct Compute {
   const hw::CoreRates &rates;
-  double weightBytes;
+  double weightBytes;                     // of a number
+  double operations = 0, storedBytes = 0; // that make a number of a weight in blocks, and its bytes; 0: it is one
 
+  /// Of weights in blocks, whose numbers are f32: `operations` make one of `storedBytes`.
+  static Compute ofBlocks(const hw::CoreRates &rates, double operations, double storedBytes) {
+    return {rates, 4, operations, storedBytes};
+  }
+
+  /// What comes before products with so many weights: the longest of reading blocks, computing numbers, writing them.
+  double unpack(int64_t weights) const {
+    if (operations == 0)
+      return 0;
+    return static_cast<double>(weights) *
+           std::max({over(operations, rates.alu), over(storedBytes, rates.loadBytes), over(4, rates.storeBytes)});
+  }
   double product(int64_t rows, int64_t columns) const {
     auto n = static_cast<double>(columns);
     const double narrow = weightBytes < 4 ? rates.macsF16 : rates.macsF32;
@@ -95,14 +121,15 @@ double gemmCycles(const Mesh &mesh, const ExpertCosts &costs, const Compute &com
                   int64_t columns) {
   const int64_t width = blockWidth(mesh, inner);
   const double step = ringStep(costs.links, std::max(mesh.width, mesh.height), std::max(rows, columns) * width);
-  const double work = static_cast<double>(rows) * compute.product(width, columns) + costs.core.startup;
+  const double work = static_cast<double>(rows) * compute.product(width, columns) + compute.unpack(width * columns) +
+                      costs.core.startup;
   return static_cast<double>(mesh.blocks) * std::max(step, work) + static_cast<double>(mesh.blocks / 2) * step;
 }
 
 /// The same for the one row of a token: the vector comes from x to y, and partial results are added up along y.
 double gemvCycles(const Mesh &mesh, const ExpertCosts &costs, const Compute &compute, int64_t inner, int64_t columns) {
   const int64_t rows = contractionLocalY(mesh, inner);
-  return compute.product(rows, columns) + costs.core.startup +
+  return compute.product(rows, columns) + compute.unpack(rows * columns) + costs.core.startup +
          static_cast<double>(reductionCycles(costs.links, mesh.width, rows, costs.decodeTreeLevels) +
                              reductionCycles(costs.links, mesh.height, columns, costs.decodeTreeLevels));
 }
@@ -112,14 +139,22 @@ double gemvCycles(const Mesh &mesh, const ExpertCosts &costs, const Compute &com
 PlanCosts PlanCosts::of(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits,
                         const ExpertCosts &costs) {
   const Mesh mesh = Mesh::make(limits.width, limits.height, true);
-  const Compute compute{costs.core, shape.weightBytes};
   const int64_t k = contractionLocalX(mesh, shape.hidden), n = plainLocal(shape.inner, plan.rowsPerRegion);
   const int64_t perToken = std::min(shape.topK, plan.slots), block = ceilDiv(limits.tokens, limits.height);
   auto sum = [&](int64_t cores, int64_t words, int64_t levels) {
     return static_cast<double>(reductionCycles(costs.links, cores, words, levels));
   };
+  auto computeOf = [&](const std::optional<BlockCosts> &blocks, int64_t weights) {
+    const auto number = static_cast<double>(weights);
+    return blocks ? Compute::ofBlocks(costs.core, static_cast<double>(blocks->operations) / number,
+                                      static_cast<double>(blocks->bytes) / number)
+                  : Compute{costs.core, shape.weightBytes};
+  };
+  const RegionCosts blocks = shape.blocksOf(plan.rowsPerRegion);
+  const Compute gateUp = computeOf(blocks.gateUp, 2 * k * n), down = computeOf(blocks.down, k * n);
   PlanCosts result;
-  result.pair = compute.product(k, 2 * n) + compute.gate(n) + compute.product(n, k) + 2 * costs.core.startup;
+  result.pair = gateUp.product(k, 2 * n) + gateUp.gate(n) + down.product(n, k) + 2 * costs.core.startup;
+  result.slot = gateUp.unpack(2 * k * n) + down.unpack(k * n);
   result.decode =
       sum(limits.width, perToken * 2 * n, costs.decodeTreeLevels) + sum(limits.height, k, costs.decodeTreeLevels);
   // A row's block of tokens, its results so far and the choices visit every rank of y.
@@ -134,11 +169,12 @@ void predict(ExpertPlan &plan, const ExpertShape &shape, const ExpertTokens &tok
   plan.meanPairs = static_cast<double>(shape.topK) / static_cast<double>(plan.regions);
   plan.expectedPairs = busiest.alone;
   plan.blockPairs = busiest.inBlocks;
-  plan.decodeCycles = plan.expectedPairs * costs.pair + costs.decode;
-  const auto block = static_cast<double>(ceilDiv(limits.tokens, limits.height));
-  plan.prefillCycles =
-      limits.tokens ? static_cast<double>(limits.height) * (block * plan.blockPairs * costs.pair + costs.prefillStep)
-                    : 0;
+  // A token has an expert once.
+  plan.decodeCycles = plan.expectedPairs * (costs.pair + costs.slot) + costs.decode;
+  const double pairs = static_cast<double>(ceilDiv(limits.tokens, limits.height)) * plan.blockPairs;
+  const double step =
+      pairs * costs.pair + std::min(pairs, static_cast<double>(plan.slots)) * costs.slot + costs.prefillStep;
+  plan.prefillCycles = limits.tokens ? static_cast<double>(limits.height) * step : 0;
 }
 
 void predict(ExpertPlan &plan, const ExpertShape &shape, const ExpertLoad &load, const ExpertLimits &limits,
@@ -154,7 +190,9 @@ double planCycles(const ExpertPlan &plan, const ExpertLimits &limits) {
 
 double denseCycles(const ExpertShape &shape, const ExpertLimits &limits, const ExpertCosts &costs) {
   const Mesh mesh = Mesh::make(limits.width, limits.height, true);
-  const Compute compute{costs.core, shape.denseWeightBytes};
+  const Compute compute = shape.denseOperations > 0
+                              ? Compute::ofBlocks(costs.core, shape.denseOperations, shape.denseWeightBytes)
+                              : Compute{costs.core, shape.denseWeightBytes};
   const int64_t inner = 2 * contractionLocalX(mesh, shape.inner), hidden = contractionLocalX(mesh, shape.hidden);
   const int64_t rows = ceilDiv(limits.tokens, limits.height);
   double cycles = 0;

@@ -11,6 +11,8 @@
 #include "hw-models/CoreModel.h"
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,11 +29,31 @@ struct ExpertLoad {
   std::vector<std::vector<int>> samples; // experts that tokens of a calibration run chose; may be empty
 };
 
+/// A matrix of an expert that stays in the blocks of the model's file, on a core of its region.
+struct BlockCosts {
+  int64_t bytes = 0;        // in SRAM
+  int64_t operations = 0;   // that make numbers of it, once for all pairs at hand
+  int64_t scratchBytes = 0; // where these go
+
+  bool operator==(const BlockCosts &) const = default;
+};
+/// Gate and up side by side, and down; nothing: numbers.
+struct RegionCosts {
+  std::optional<BlockCosts> gateUp, down;
+
+  bool operator==(const RegionCosts &) const = default;
+};
+
 /// A layer of experts.
 struct ExpertShape {
   int64_t experts = 1, topK = 1, hidden = 1, inner = 1;
-  double weightBytes = 4;      // of one weight in SRAM
-  double denseWeightBytes = 4; // of one that lies on all cores, where blocks that share scales stay blocks
+  double weightBytes = 4;                  // of one weight in SRAM that is a number
+  std::map<int64_t, RegionCosts> blocks{}; // by rows of a region, where some weights are none
+  double denseWeightBytes = 4;             // of one that lies on all cores, where it may be in blocks, too
+  double denseOperations = 0;              // that make a number of such a one; 0: it is one
+
+  bool operator==(const ExpertShape &) const = default;
+  RegionCosts blocksOf(int64_t rowsPerRegion) const;
 };
 
 struct ExpertCosts {
@@ -69,6 +91,9 @@ struct ExpertPlan {
 /// predicted to be slower than the plan for a uniform load, `uniform` if it is known already. Deterministic.
 ExpertPlan planExperts(const ExpertShape &shape, const ExpertLoad &load, const ExpertLimits &limits,
                        const ExpertCosts &costs, const ExpertPlan *uniform = nullptr);
+/// Rows of a region that plans on a mesh of this height may have, one number for each number of regions that leaves
+/// fewer rows over than another; ascending.
+std::vector<int64_t> regionHeights(int64_t height);
 /// One expert after another, in as many regions as there are slots for with this many rows each.
 ExpertPlan roundRobinPlan(const ExpertShape &shape, const ExpertLimits &limits, int64_t rowsPerRegion);
 /// Fills in what `plan` is expected to cost under `load`.

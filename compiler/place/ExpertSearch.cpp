@@ -34,7 +34,7 @@ public:
   ExpertPlan best() const {
     std::vector<ExpertPlan> plans;
     std::optional<ExpertPlan> smallest;
-    for (int64_t rows : heights()) {
+    for (int64_t rows : regionHeights(limits.height)) {
       ExpertPlan plan = packed(rows, slotsNeeded(rows));
       if (fits(plan))
         plans.push_back(std::move(plan));
@@ -67,14 +67,6 @@ public:
 private:
   bool fits(const ExpertPlan &plan) const {
     return !limits.sramBytes || neededBytes(plan, shape, limits) <= limits.sramBytes;
-  }
-
-  /// Rows of a region, one for each number of regions that leaves fewer rows over than another.
-  std::set<int64_t> heights() const {
-    std::set<int64_t> result;
-    for (int64_t regions = 1; regions <= limits.height; ++regions)
-      result.insert(limits.height / regions);
-    return result;
   }
 
   int64_t slotsNeeded(int64_t rows) const { return ceilDiv(shape.experts, limits.height / rows); }
@@ -232,6 +224,13 @@ private:
 };
 
 } // namespace
+
+std::vector<int64_t> regionHeights(int64_t height) {
+  std::set<int64_t> result;
+  for (int64_t regions = 1; regions <= height; ++regions)
+    result.insert(height / regions);
+  return {result.begin(), result.end()};
+}
 
 ExpertPlan planExperts(const ExpertShape &shape, const ExpertLoad &load, const ExpertLimits &limits,
                        const ExpertCosts &costs, const ExpertPlan *uniform) {

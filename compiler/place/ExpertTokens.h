@@ -30,6 +30,7 @@ BusiestPairs busiestPairs(const ExpertPlan &plan, int64_t experts, const ExpertT
 /// What does not depend on which expert lies where; cycles.
 struct PlanCosts {
   double pair = 0;                    // of one pair
+  double slot = 0;                    // of making numbers of a slot's blocks, once for all its pairs at hand
   double decode = 0, prefillStep = 0; // of messages, of a token and of a step of the ring
 
   static PlanCosts of(const ExpertPlan &plan, const ExpertShape &shape, const ExpertLimits &limits,

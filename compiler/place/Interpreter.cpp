@@ -101,6 +101,8 @@ private:
   Result<void> bindResident(Operation *op) {
     Value value = op->getResult(0);
     auto type = cast<RankedTensorType>(value.getType());
+    if (isa<grid::BlocksType>(type.getElementType()))
+      return internalError("grid interpreter: it knows no weights that stay in blocks");
     if (auto cache = dyn_cast<grid::CacheOp>(op)) {
       auto [entry, inserted] = machine.caches.try_emplace(cache.getName().str());
       if (inserted)

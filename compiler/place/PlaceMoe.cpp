@@ -1,4 +1,5 @@
 // Mixtures of gated MLPs: each expert over the whole mesh, or on regions of it that tokens are routed to.
+#include "compiler/place/CutBlocks.h"
 #include "compiler/place/Placer.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -153,16 +154,20 @@ FailureOr<Placer::Regions> Placer::regionsOf(xf::MoeOp op, const ExpertPlan &pla
   const double pairs = sequence ? plan.blockPairs : plan.expectedPairs;
   regions.expected = expectedPairs(builder, pairs > 0 ? pairs : static_cast<double>(regions.shape.perRow()), sequence,
                                    regions.shape.perRow());
-  regions.inner = roundUp(ceilDiv(gate.getDimSize(0), plan.rowsPerRegion), 2); // 16-bit rows are whole words
-  Type element = matrixElement(all);
-  if (!isa<FloatType>(element))
+  regions.inner = plainLocal(gate.getDimSize(0), plan.rowsPerRegion);
+  Type numbers = matrixElement(all);
+  if (!isa<FloatType>(numbers))
     return op.emitOpError("has its experts on regions, where they cannot be quantised");
+  const RegionBlocks blocks = options.weightType ? RegionBlocks() : regionBlocks(op, mesh, plan.rowsPerRegion);
+  auto element = [&](const std::optional<runtime::BlockShape> &shape) {
+    return shape ? Type(blocksType(builder.getContext(), *shape)) : numbers;
+  };
   auto innerOnY = [&](int64_t local) { return shard(Axis::Y, ShardKind::Block, local); };
   auto gateUp = expertWeights(op, in, plan,
-                              tensor({plan.slots, hidden, 2 * regions.inner * height}, element,
+                              tensor({plan.slots, hidden, 2 * regions.inner * height}, element(blocks.gateUp),
                                      {whole(plan.slots), contractionX(hidden), innerOnY(2 * regions.inner)}));
   auto down = expertWeights(op, out, plan,
-                            tensor({plan.slots, regions.inner * height, hidden}, element,
+                            tensor({plan.slots, regions.inner * height, hidden}, element(blocks.down),
                                    {whole(plan.slots), innerOnY(regions.inner), contractionX(hidden)}));
   if (failed(gateUp) || failed(down))
     return failure();
@@ -229,6 +234,26 @@ Value Placer::gatePairs(ArrayRef<Value> listed, Value both, const Regions &regio
   return alone ? hidden : allReduce(hidden, Axis::X, ReduceKind::Add);
 }
 
+Value Placer::multiplyPairs(PairProduct product, Value pairs, Value x, Value matrices, Value out,
+                            const Regions &regions, Attribute most) {
+  const bool in = product == PairProduct::In;
+  auto type = cast<RankedTensorType>(matrices.getType());
+  const int64_t k = localShape(type)[1], n = localShape(type)[2];
+  auto blocks = dyn_cast<BlocksType>(type.getElementType());
+  if (!blocks) {
+    const kernels::Element element = elementOf(matrices);
+    auto kernel = in ? kernels::buildPairsIn(module, regions.shape, k, n, element)
+                     : kernels::buildPairsOut(module, regions.shape, k, n, element);
+    return call(kernel, {pairs, x, matrices}, {out}, {0, 1, 2, 3}, {most}, regions.expected)[0];
+  }
+  const runtime::BlockShape shape = blockShape(blocks, k, n);
+  auto kernel =
+      in ? kernels::buildPairsIn(module, regions.shape, shape) : kernels::buildPairsOut(module, regions.shape, shape);
+  const int64_t numbers = kernels::pairScratch(shape);
+  Value scratch = empty(tensor({numbers}, f32(), {whole(numbers)}));
+  return call(kernel, {pairs, x, matrices}, {out, scratch}, {0, 1, 2, 4, 3}, {most}, regions.expected)[0];
+}
+
 Value Placer::addPairs(Value x, Value choices, Value sum, const Regions &regions, kernels::Activation activation) {
   const kernels::PairShape &shape = regions.shape;
   const int64_t perRow = shape.perRow(), inner = regions.inner;
@@ -242,17 +267,11 @@ Value Placer::addPairs(Value x, Value choices, Value sum, const Regions &regions
                      {rows(sequence), scalar(ScalarKind::RankY)});
   // Kernels do as many pairs as there are.
   Attribute most = scalar(sequence ? ScalarKind::Rows : ScalarKind::Constant, perRow);
-  auto counted = [&](const kernels::TileKernel &kernel, ArrayRef<Value> ins, Value out) {
-    return call(kernel, ins, {out}, {0, 1, 2, 3}, {most}, regions.expected)[0];
-  };
-  auto in = localShape(cast<RankedTensorType>(regions.gateUp.getType())),
-       out = localShape(cast<RankedTensorType>(regions.down.getType()));
-  Value both = counted(kernels::buildPairsIn(module, shape, in[1], in[2], elementOf(regions.gateUp)),
-                       {listed[0], x, regions.gateUp}, pairRows(2 * inner, Axis::X));
+  Value both =
+      multiplyPairs(PairProduct::In, listed[0], x, regions.gateUp, pairRows(2 * inner, Axis::X), regions, most);
   both = allReduce(both, Axis::X, ReduceKind::Add);
   Value hidden = gatePairs(listed, both, regions, activation, sequence);
-  return counted(kernels::buildPairsOut(module, shape, out[1], out[2], elementOf(regions.down)),
-                 {listed[0], hidden, regions.down}, sum);
+  return multiplyPairs(PairProduct::Out, listed[0], hidden, regions.down, sum, regions, most);
 }
 
 LogicalResult Placer::placeRegions(xf::MoeOp op, Value x, const Routed &routed, const ExpertPlan &plan) {

@@ -180,9 +180,12 @@ LogicalResult verifyCall(CallOp call, ModuleOp module) {
     int64_t elements = 1;
     for (int64_t extent : localShape(shard))
       elements *= extent;
-    // A boolean is a byte in memory.
-    Type element =
-        shard.getElementType().isInteger(1) ? Type(IntegerType::get(module.getContext(), 8)) : shard.getElementType();
+    // A boolean is a byte in memory, and blocks are some.
+    Type element = shard.getElementType();
+    if (isa<BlocksType>(element))
+      elements = localBytes(shard);
+    if (element.isInteger(1) || isa<BlocksType>(element))
+      element = IntegerType::get(module.getContext(), 8);
     if (!buffer || !buffer.hasStaticShape() || buffer.getElementType() != element ||
         buffer.getNumElements() != elements)
       return call.emitOpError("gives @") << call.getKernel() << " a shard of " << elements << " "

@@ -1,7 +1,7 @@
 // Weights as the placer uses them: whole stored tensors, or rows and columns of one.
+#include "compiler/place/CutBlocks.h"
 #include "compiler/place/GeneralWeights.h"
 #include "compiler/place/Placer.h"
-#include "runtime/weights/BlockShapes.h"
 
 using namespace mlir;
 using namespace weft::grid;
@@ -83,46 +83,17 @@ Type Placer::commonElement(ArrayRef<Value> parts) {
   return common;
 }
 
-/// Whether the value is whole rows of a stored tensor, in whatever order: blocks lie along these.
-static bool isWholeRows(Value value, xf::ParamOp param) {
-  if (value == param.getResult())
-    return true;
-  std::optional<StoredView> view = storedView(value);
-  int64_t length = cast<RankedTensorType>(param.getType()).getShape().back();
-  if (!view || view->digits.size() != 2 || view->base % length != 0 ||
-      view->digits[1] != SmallVector<int64_t, 2>{length, 1})
-    return false;
-  for (size_t i = 1; i < view->digits[0].size(); i += 2)
-    if (view->digits[0][i] % length != 0)
-      return false;
-  return true;
-}
-
 Type Placer::productElement(ArrayRef<Value> parts, ShardAttr rows, int64_t columns, const HeadLayout *heads) const {
-  std::optional<runtime::BlockShape> shape;
-  for (Value part : parts) {
-    xf::ParamOp param = storedParam(part);
-    auto format = param && param.getStored() && !options.weightType && isWholeRows(part, param)
-                      ? runtime::blockFormatNamed(param.getStored()->str())
-                      : std::nullopt;
-    if (!format)
-      return matrixElement(parts);
-    shape = shape ? common(*shape, runtime::shapeFor(*format)) : runtime::shapeFor(*format);
-  }
+  std::optional<runtime::BlockShape> shape = options.weightType ? std::nullopt : commonBlocks(parts);
+  if (!shape)
+    return matrixElement(parts);
   int64_t extent = cast<RankedTensorType>(parts[0].getType()).getDimSize(1), local = rows.getLocal();
   auto indexOf = [&](int64_t rank, int64_t i) {
     return rows.getKind() == ShardKind::Packed ? packedIndex(mesh, *heads, local / mesh.blocksY, rank, i)
                                                : blockIndex(extent, local, rank, i);
   };
-  shape->rows = local / mesh.blocksY;
-  shape->columns = columns;
-  // A code of 0 is a weight of 0 where nothing is subtracted and there is no codebook.
-  const bool paddingJoins = !shape->minimums && !shape->codebook;
-  shape->group = sharedRun(mesh.height, local, shape->rows, shape->group, paddingJoins, indexOf);
-  shape->super = sharedRun(mesh.height, local, shape->rows, shape->super, paddingJoins, indexOf);
-  // Groups of fewer rows need more code than a kernel has room for, and save little.
-  const bool pays = shape->group >= 8 && shape->bytes() < 4 * shape->rows * columns;
-  return pays ? Type(blocksType(builder.getContext(), *shape)) : matrixElement(parts);
+  shape = cutBlocks(*shape, {mesh.height, local, local / mesh.blocksY, indexOf}, columns);
+  return shape ? Type(blocksType(builder.getContext(), *shape)) : matrixElement(parts);
 }
 
 FailureOr<Value> Placer::vectorOnX(Value value, ShardAttr columns, Type element, Operation *user) {

@@ -180,6 +180,11 @@ private:
   /// What goes into down, whole on every core of a row. `listed`: pairs and their weights.
   Value gatePairs(llvm::ArrayRef<Value> listed, Value both, const Regions &regions, kernels::Activation activation,
                   bool sequence);
+  /// The kernels buildPairsIn() and buildPairsOut() with `matrices`, numbers or blocks, of which kernels do as many
+  /// pairs as there are, `most` at most.
+  enum class PairProduct { In, Out };
+  Value multiplyPairs(PairProduct product, Value pairs, Value x, Value matrices, Value out, const Regions &regions,
+                      mlir::Attribute most);
   /// Adds to `sum` what the experts of a core's region give for the rows of `x` that chose them.
   Value addPairs(Value x, Value choices, Value sum, const Regions &regions, kernels::Activation activation);
   /// In place of the operand that nobody else reads.

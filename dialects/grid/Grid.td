@@ -70,7 +70,8 @@ def Grid_BlocksType : TypeDef<Grid_Dialect, "Blocks"> {
   let mnemonic = "blocks";
   let summary = "a weight that stays as the model's file has it: a small number, and scales that a core's rows share";
   let description = [{
-    The element of a matrix that is multiplied by; what it stands for is an f32. Codes have `bits` bits and begin at
+    The element of matrices that are multiplied by, of weights and of experts; what it stands for is an f32. A matrix of
+    an expert is one block on a core. Codes have `bits` bits and begin at
     `least`; `group` rows on a core share a scale, `superGroup` rows what that is multiplied with. The flags, each 0 or
     1, say whether groups have scales and minimums, and whether codes stand for those of a codebook.
     runtime/package/BlockShape.h has the layout.

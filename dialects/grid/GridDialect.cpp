@@ -187,6 +187,11 @@ bool isWhole(Type type) {
 }
 
 int64_t localBytes(RankedTensorType type) {
+  if (auto blocks = dyn_cast<BlocksType>(type.getElementType())) {
+    const SmallVector<int64_t> shape = localShape(type);
+    assert(shape.size() == 3 && "how many blocks the rows of a matrix make depends on the mesh");
+    return shape[0] * blockShape(blocks, shape[1], shape[2]).bytes();
+  }
   int64_t bytes = elementBytes(type.getElementType());
   for (int64_t extent : localShape(type))
     bytes *= extent;
@@ -222,6 +227,11 @@ LogicalResult MeshOp::verify() {
   return success();
 }
 
+/// Whether `op` may have a tensor of `type`, of blocks: a matrix that is multiplied by, or those of experts.
+static bool takesBlocks(Operation *op, RankedTensorType type) {
+  return type.getRank() == 3 ? isa<ExpertsOp, CallOp>(op) : isa<WeightOp, GemmOp, GemvOp>(op);
+}
+
 /// G3, for whoever holds both a type and the op that gives it a mesh.
 static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
   LayoutAttr layout = layoutOf(type);
@@ -232,7 +242,7 @@ static LogicalResult verifyCover(Operation *op, RankedTensorType type) {
     return op->emitOpError() << "layout has " << layout.getDims().size() << " dimensions, the tensor "
                              << type.getRank();
   Type element = type.getElementType();
-  if (!isElement(element) && !(isa<BlocksType>(element) && isa<WeightOp, GemmOp, GemvOp>(op)))
+  if (!isElement(element) && !(isa<BlocksType>(element) && takesBlocks(op, type)))
     return op->emitOpError() << "has elements of " << element
                              << "; a core holds f32, f64, f16, bf16, i1, i8, i16, i32 or i64";
   if (shardElements(type) >= maxElements)
@@ -388,8 +398,9 @@ LogicalResult ExpertsOp::verify() {
   int64_t experts = getExperts(), inner = getInner(), rows = getRowsPerRegion();
   if (experts < 1 || getParts().empty() || getParts().size() % experts != 0)
     return emitOpError("has as many parts for each expert, at least one");
-  if (type.getRank() != 3 || !isa<FloatType>(type.getElementType()) || shardAxis(type, 0) != Axis::None) // G14
-    return emitOpError("G14: slots are whole, and each has a matrix of numbers");
+  if (type.getRank() != 3 || !isa<FloatType, BlocksType>(type.getElementType()) ||
+      shardAxis(type, 0) != Axis::None) // G14
+    return emitOpError("G14: slots are whole, and each has a matrix of numbers or in blocks");
   unsigned onY = shardAxis(type, 1) == Axis::Y ? 1 : 2;
   for (unsigned dim : {1U, 2U})
     if (layout.getDims()[dim].getKind() != ShardKind::Block) // G14

@@ -249,3 +249,60 @@ TEST_CASE("experts on regions beat experts on all cores where a core's part of a
   CHECK(planProblem(plan, many, limits) == "");
   CHECK(planCycles(plan, limits) < denseCycles(many, limits, someCosts()) / 4);
 }
+
+namespace {
+
+/// Gate and up in blocks in regions of some heights, down in none.
+ExpertShape withBlocks(int64_t height, int64_t bytes, int64_t operations, int64_t scratchBytes = 0) {
+  ExpertShape shape{.experts = 8, .topK = 2, .hidden = 64, .inner = 96};
+  for (int64_t rows : regionHeights(height))
+    shape.blocks[rows].gateUp = BlockCosts{bytes / rows, operations / rows, scratchBytes};
+  return shape;
+}
+
+} // namespace
+
+TEST_CASE("weights in blocks take their bytes, and their numbers room for scratch", "[experts]") {
+  ExpertLimits limits{.width = 4, .height = 4, .tokens = 16, .layers = 2};
+  const ExpertShape shape = withBlocks(4, 960, 0, 5000);
+  for (int64_t rows : {1, 2, 4}) {
+    const ExpertPlan plan = roundRobinPlan(shape, limits, rows);
+    ExpertShape numbers = shape;
+    numbers.blocks.clear();
+    // 16 hidden features a core; down has numbers.
+    CHECK(planBytes(plan, shape, limits) == uint64_t(plan.slots * (960 / rows + 4 * 16 * 96 / rows)));
+    CHECK(planBytes(plan, numbers, limits) == uint64_t(plan.slots * 3 * 4 * 16 * 96 / rows));
+    CHECK(neededBytes(plan, shape, limits) - planBytes(plan, shape, limits) ==
+          neededBytes(plan, numbers, limits) - planBytes(plan, numbers, limits) + 2500);
+  }
+}
+
+TEST_CASE("numbers of blocks are made once for the pairs of a slot", "[experts]") {
+  ExpertCosts costs = someCosts();
+  costs.core.alu = 2;
+  // The shape's products are those of f32 either way.
+  const ExpertShape blocks = withBlocks(4, 960, 80000), free = withBlocks(4, 960, 0);
+  for (int64_t tokens : {1, 64, 640}) {
+    const ExpertLimits limits{.width = 4, .height = 4, .tokens = tokens};
+    ExpertPlan plan = roundRobinPlan(blocks, limits, 2), cheaper = plan;
+    predict(plan, blocks, {}, limits, costs);
+    predict(cheaper, free, {}, limits, costs);
+    REQUIRE(plan.expectedPairs == cheaper.expectedPairs);
+    // 40000 operations of a region of two rows, two a cycle.
+    CHECK(plan.decodeCycles - cheaper.decodeCycles == Approx(plan.expectedPairs * 20000));
+    const double pairs = double((tokens + 3) / 4) * plan.blockPairs;
+    CHECK(plan.prefillCycles - cheaper.prefillCycles == Approx(4 * std::min(pairs, double(plan.slots)) * 20000));
+  }
+}
+
+TEST_CASE("experts in blocks on all cores pay for their numbers, too", "[experts]") {
+  ExpertCosts costs = someCosts();
+  costs.core.alu = 2;
+  costs.core.loadBytes = 0; // no bound
+  ExpertShape shape{.experts = 3, .topK = 1, .hidden = 64, .inner = 32, .denseWeightBytes = 0.5};
+  const ExpertLimits limits{.width = 1, .height = 1, .tokens = 0};
+  shape.denseOperations = 1e-9;
+  const double free = denseCycles(shape, limits, costs);
+  shape.denseOperations = 6;
+  CHECK(denseCycles(shape, limits, costs) - free == Approx(3 * 3 * 64 * 32 * 6 / 2));
+}

@@ -10,6 +10,7 @@ using namespace weft;
 using kernels::buildPairsIn;
 using kernels::buildPairsOut;
 using kernels::Element;
+using kernels::pairScratch;
 using kernels::PairShape;
 using kernels::storedScratchRows;
 using kernels::TileKernel;
@@ -94,8 +95,8 @@ void checkStoredPairs(const PairShape &shape, const BlockShape &blocks, const st
       auto isNear = [&](double actual, double exact, double size, int64_t steps) {
         REQUIRE(std::abs(actual - exact) <= double(steps) * 0x1p-24 * size);
       };
-      Buffer<float> scratch(size_t(storedScratchRows(blocks) * n), 6.0F), x(rows * k, random),
-          products(capacity * n, 6.0F), expected = products;
+      Buffer<float> scratch(size_t(pairScratch(blocks)), 6.0F), x(rows * k, random), products(capacity * n, 6.0F),
+          expected = products;
       suite.call(in, {m}, pairs, x, stored.bytes, scratch, products);
       suite.call(plainIn, {m}, pairs, x, stored.numbers, expected);
       REQUIRE(products.sameBits(expected));
@@ -167,6 +168,16 @@ TEST_CASE("pairs are multiplied by blocks of several formats side by side, few r
                             {.rows = 7, .topK = 2, .slots = 1},
                             {.rows = 9, .topK = 2, .slots = 2}})
       checkStoredPairs(shape, shapeOf(formats, 72, 8, 16, 64), formats, random);
+}
+
+TEST_CASE("wide blocks are multiplied strip by strip, in as much scratch as narrow ones", "[kernels][blocks]") {
+  std::mt19937 random(67);
+  const std::vector formats{BlockFormat::Q4_K, BlockFormat::Q5_K};
+  for (int64_t columns : {65, 192, 139}) { // side by side: two of 65, three of 128, and a rest of 22 behind two
+    const BlockShape shape = shapeOf(formats, 40, columns, 16, 64);
+    CHECK(pairScratch(shape) <= storedScratchRows(shape) * 128);
+    checkStoredPairs({.rows = 3, .topK = 2, .slots = 2}, shape, formats, random);
+  }
 }
 
 TEST_CASE("the cost of pairs in blocks is measured with as many experts as there may be", "[kernels]") {
