@@ -1,13 +1,9 @@
 // Mixtures whose matrices a GGUF file has in blocks: experts on regions keep them in blocks, and say what experts on
 // all cores say.
 #include "tests/e2e/Runner.h"
-#include "tests/unit/gguf_convert.h"
+#include "tests/unit/gguf_mixture.h"
 
-#include <algorithm>
-#include <cmath>
 #include <fstream>
-#include <nlohmann/json.hpp>
-#include <random>
 #include <set>
 
 using namespace weft;
@@ -18,81 +14,13 @@ namespace {
 
 constexpr double tolerance = 2e-5; // of the largest logit
 
-struct Mixture {
-  uint64_t hidden = 256, inner = 256, experts = 4, topK = 2, layers = 2;
-  static constexpr uint64_t vocabulary = 48, heads = 4;
-
-  nlohmann::json config() const {
-    return {{"architectures", {"MixtralForCausalLM"}},
-            {"model_type", "mixtral"},
-            {"vocab_size", vocabulary},
-            {"hidden_size", hidden},
-            {"intermediate_size", inner},
-            {"num_hidden_layers", layers},
-            {"num_attention_heads", heads},
-            {"num_key_value_heads", heads},
-            {"num_local_experts", experts},
-            {"num_experts_per_tok", topK},
-            {"max_position_embeddings", 64},
-            {"rms_norm_eps", 1e-5},
-            {"rope_theta", 10000.0},
-            {"hidden_act", "silu"},
-            {"tie_word_embeddings", false},
-            {"sliding_window", nullptr},
-            {"bos_token_id", 0},
-            {"eos_token_id", 1}};
-  }
-
-  HfTensors tensors() const {
-    std::mt19937 random(17);
-    HfTensors result;
-    auto matrix = [&](const std::string &name, uint64_t rows, uint64_t columns, float size) {
-      std::normal_distribution<float> number(0, size / std::sqrt(float(columns)));
-      HfTensor &tensor = result[name] = {{rows, columns}, std::vector<float>(rows * columns)};
-      std::generate(tensor.values.begin(), tensor.values.end(), [&] { return number(random); });
-    };
-    auto ones = [&](const std::string &name) { result[name] = {{hidden}, std::vector<float>(hidden, 1.0F)}; };
-    matrix("model.embed_tokens.weight", vocabulary, hidden, 16);
-    matrix("lm_head.weight", vocabulary, hidden, 2);
-    ones("model.norm.weight");
-    for (uint64_t layer = 0; layer < layers; ++layer) {
-      const std::string prefix = "model.layers." + std::to_string(layer) + ".";
-      ones(prefix + "input_layernorm.weight");
-      ones(prefix + "post_attention_layernorm.weight");
-      for (const char *projection : {"q", "k", "v", "o"})
-        matrix(prefix + "self_attn." + projection + "_proj.weight", hidden, hidden, 1);
-      matrix(prefix + "block_sparse_moe.gate.weight", experts, hidden, 2);
-      for (uint64_t expert = 0; expert < experts; ++expert) {
-        const std::string name = prefix + "block_sparse_moe.experts." + std::to_string(expert) + ".";
-        matrix(name + "w1.weight", inner, hidden, 2);
-        matrix(name + "w3.weight", inner, hidden, 2);
-        matrix(name + "w2.weight", hidden, inner, 2);
-      }
-    }
-    return result;
-  }
-};
-
-/// Formats of gate, up and down; other matrices are numbers.
-struct Formats {
-  BlockFormat gate, up, down;
-
-  std::optional<BlockFormat> operator()(const std::string &name) const {
-    auto is = [&](const char *part) { return name.find(part) != std::string::npos; };
-    return is("ffn_gate_exps")   ? std::optional(gate)
-           : is("ffn_up_exps")   ? std::optional(up)
-           : is("ffn_down_exps") ? std::optional(down)
-                                 : std::nullopt;
-  }
-};
-
 /// A mixture's file with experts in blocks.
 class MixtureFile {
 public:
-  MixtureFile(const Mixture &mixture, const Formats &formats) : mixture(mixture) {
-    ConvertOptions options{.formatOf = [&](const std::string &name, uint64_t) { return formats(name); }};
+  /// `older`: experts are tensors of their own, not one stack.
+  MixtureFile(const Mixture &mixture, const ExpertFormats &formats, bool older = false) : mixture(mixture) {
     std::ofstream file(path(), std::ios::binary);
-    const std::string bytes = toGguf(mixture.config(), mixture.tensors(), options);
+    const std::string bytes = mixtureFile(mixture, formats, older);
     REQUIRE(file.write(bytes.data(), std::streamsize(bytes.size())).flush());
   }
   std::string path() const { return folder.path("mixture.gguf"); }
@@ -177,7 +105,7 @@ void checkRouted(const MixtureFile &file, MeshSize mesh, double most) {
   CHECK(partsInBlocks(*dense.package).first == 0);
   const Spoken expected = speak(std::move(dense.package));
   std::set<std::vector<int>> plans;
-  for (const std::vector<double> &heat : {std::vector<double>{}, {6, 4, 3, 2}, {1, 1, 6, 6}}) {
+  for (const std::vector<double> &heat : {std::vector<double>{}, {2, 3, 4, 6}}) {
     CAPTURE(heat);
     compiler::Compilation routed = file.compile(mesh, place::ExpertsMode::Routed, heat);
     const auto [parts, inBlocks] = partsInBlocks(*routed.package);
@@ -230,6 +158,16 @@ TEST_CASE("matrices of experts whose blocks a mesh cuts too finely are numbers, 
       CHECK((weight->blocks != nullptr) == (down && wholeInner));
     }
   checkSame(speak(std::move(routed.package)), speak(file.compile({5, 3}, place::ExpertsMode::Dense).package));
+}
+
+TEST_CASE("experts in blocks that are tensors of their own lie on regions as those of a stack do", "[gguf][experts]") {
+  const Mixture mixture{.hidden = 256, .inner = 64, .layers = 1};
+  const ExpertFormats formats{BlockFormat::Q4_1, BlockFormat::Q4_1, BlockFormat::Q5_0};
+  const MixtureFile stack(mixture, formats), own(mixture, formats, true);
+  auto one = stack.compile({3, 2}, place::ExpertsMode::Routed), other = own.compile({3, 2}, place::ExpertsMode::Routed);
+  CHECK(partsInBlocks(*one.package).second > 0);
+  CHECK(partsInBlocks(*other.package) == partsInBlocks(*one.package));
+  CHECK(speak(std::move(other.package)).logits == speak(std::move(one.package)).logits);
 }
 
 TEST_CASE("experts in blocks go the way that is predicted to take fewer cycles, numbers by request",

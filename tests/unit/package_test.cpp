@@ -1,5 +1,6 @@
 #include "runtime/package/Check.h"
 #include "runtime/package/Frame.h"
+#include "runtime/package/ProbeWords.h"
 #include "tests/unit/TestPackage.h"
 
 #include <catch2/catch.hpp>
@@ -409,4 +410,19 @@ TEST_CASE("buffers of different stages may share bytes") {
   CHECK_FALSE(place(1, 1, 48));
   CHECK_FALSE(place(-1, 1, 48));
   CHECK_FALSE(place(0, -1, 48));
+}
+
+TEST_CASE("the words of the call by which a kernel is measured", "[package]") {
+  pkg::ProbeT probe;
+  probe.launch = 0;
+  probe.tokens_per_row = 2;
+  probe.most_tokens = 5;
+  probe.id = 7;
+  CHECK(probeWords(probe, 2, 20) == std::vector<int32_t>{4, 7, 7, 7, 7});
+  CHECK(probeWords(probe, 3, 4) == std::vector<int32_t>{5});
+  probe.ids = 3;
+  probe.id_step = 10;
+  CHECK(probeWords(probe, 1, 24) == std::vector<int32_t>{2, 7, 17, 27, 7, 17});
+  probe.most_tokens = 0;
+  CHECK(probeWords(probe, 0, 8) == std::vector<int32_t>{1, 7});
 }
