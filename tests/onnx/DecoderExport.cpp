@@ -392,9 +392,16 @@ private:
               bias.numbers.push_back(part->bias ? valuesOf(part->bias).numbers[i] : 0);
     std::string all = add(tensor(bias), g.node("MatMul", {x, tensor(fused)}));
     all = g.node("Reshape", {all, g.integers({0, 0, int64_t(heads), int64_t(3 * size)})});
+    // Heads before tokens, or behind, before they are taken apart.
+    const bool turnedFirst = hasCaches();
+    if (turnedFirst)
+      all = transpose(all, {0, 2, 1, 3});
     std::array<std::string, 3> made;
-    for (int64_t i = 0; i < 3; ++i)
-      made[size_t(i)] = transpose(slice(all, i * int64_t(size), (i + 1) * int64_t(size)), {0, 2, 1, 3});
+    for (int64_t i = 0; i < 3; ++i) {
+      made[size_t(i)] = slice(all, i * int64_t(size), (i + 1) * int64_t(size));
+      if (!turnedFirst)
+        made[size_t(i)] = transpose(made[size_t(i)], {0, 2, 1, 3});
+    }
     return made;
   }
 

@@ -128,16 +128,20 @@ void Raiser::splitLinear(NodeBuilder &n) {
   }
 }
 
-/// The same where a product's columns are [heads, width]: parts of each head's are products with rows of the weight,
-/// too.
+/// The same where a product's columns are [heads, width], heads before tokens or behind: parts of each head's are
+/// products with rows of the weight, too.
 void Raiser::splitHeads(NodeBuilder &n) {
-  const Node *reshape = p.madeBy(n.node.inputs[0], "Reshape");
+  const Node *turn = p.madeBy(n.node.inputs[0], "Transpose");
+  if (turn &&
+      (!turn->attributes.contains("perm") || turn->attributes.at("perm").numbers != std::vector<int64_t>{0, 2, 1, 3}))
+    return;
+  const Node *reshape = p.madeBy(turn ? turn->inputs[0] : n.node.inputs[0], "Reshape");
   auto found = reshape ? linears.find(p.source(reshape->inputs[0])) : linears.end();
   const Tensor whole = p.value(n.node.inputs[0]);
   if (found == linears.end() || whole.rank() != 4)
     return;
   const Linear linear = found->second;
-  const int64_t heads = whole.size(2), width = whole.size(3);
+  const int64_t heads = whole.size(turn ? 1 : 2), width = whole.size(3);
   const auto type = cast<RankedTensorType>(linear.weight.getType());
   if (heads * width != type.getDimSize(0))
     return;
@@ -156,6 +160,10 @@ void Raiser::splitHeads(NodeBuilder &n) {
     own.weight = ofHeads(linear.weight, {type.getDimSize(1)});
     own.bias = linear.bias ? ofHeads(linear.bias, {}) : Value();
     Value rows = n.b.create<xf::LinearOp>(n.loc, own.rows, own.weight, own.bias);
+    if (turn) {
+      setHeads(n, name, {rows, ElementType::Float});
+      continue;
+    }
     linears[name] = own;
     setRows(n, name, {rows, ElementType::Float});
   }
