@@ -293,7 +293,8 @@ private:
       return g.node("LayerNormalization", {x, gamma, weight(norm.bias)},
                     {{"axis", int64_t(-1)}, {"epsilon", norm.epsilon}});
     if (isGenAi())
-      return g.node("SimplifiedLayerNormalization", {x, gamma}, {{"axis", int64_t(-1)}, {"epsilon", norm.epsilon}});
+      return g.node("SimplifiedLayerNormalization", {x, gamma},
+                    {{"axis", int64_t(-1)}, {"epsilon", norm.epsilon}, {"stash_type", int64_t(1)}});
     std::string from = wide(x);
     std::string two = tensor({{2}, {}}, "", true), epsilon = tensor({{float(norm.epsilon)}, {}}, "", true);
     std::string mean = g.node("ReduceMean", {g.node("Pow", {from, two}), g.integers({-1})});

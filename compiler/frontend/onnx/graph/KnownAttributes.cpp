@@ -179,7 +179,9 @@ const Table &microsoft() {
 } // namespace
 
 bool hasAttribute(std::string_view domain, std::string_view op, std::string_view attribute) {
-  const Table &table = domain.empty() ? standard() : microsoft();
+  // ONNX Runtime has some ops of its own in ONNX's domain.
+  const bool isStandard = domain.empty() && standard().contains(op);
+  const Table &table = isStandard ? standard() : microsoft();
   auto found = table.find(op);
   if (found == table.end())
     return false;
