@@ -158,7 +158,7 @@ void follow(std::vector<int32_t> &indices, ArrayRef<int64_t> digits, int64_t uni
 /// Of a view that is not by rows and columns of the stored tensor: element (i, j) is at base + offset(i) + offset(j).
 Result<void> placeByOffsets(const grid::PartView &view, ArrayRef<int64_t> columns, ArrayRef<int64_t> rows,
                             pkg::WeightT &weight, bool vector) {
-  int64_t last = view.base;
+  int64_t last = 0;
   for (ArrayRef<int64_t> digits : {columns, rows})
     for (size_t i = 0; i < digits.size(); i += 2)
       last += (digits[i] - 1) * digits[i + 1];

@@ -29,8 +29,8 @@ std::string modelIn(const fs::path &folder) {
           name.is_string() && fs::is_regular_file(folder / name.get<std::string>(), ignored))
         return (folder / name.get<std::string>()).string();
   for (const char *name : {"model.onnx", "decoder_model_merged.onnx", "decoder_model.onnx"})
-    for (const fs::path &inner : {folder, folder / "onnx"})
-      if (fs::is_regular_file(inner / name, ignored))
+    for (const fs::path &inner : {folder, folder / "onnx"}) // a decoder behind an encoder is no model alone
+      if (fs::is_regular_file(inner / name, ignored) && !fs::exists(inner / "encoder_model.onnx", ignored))
         return (inner / name).string();
   std::vector<std::string> found;
   for (const auto &entry : fs::directory_iterator(folder, ignored))
@@ -52,6 +52,13 @@ struct Beside {
   int32_t bos = -1;
   std::vector<int32_t> eos;
   std::optional<int64_t> positions, window;
+
+  std::vector<int32_t> tokens() const {
+    std::vector<int32_t> all = eos;
+    if (bos >= 0)
+      all.push_back(bos);
+    return all;
+  }
 };
 
 void take(const nlohmann::json &json, Beside &beside) {
@@ -75,14 +82,6 @@ void take(const nlohmann::json &json, Beside &beside) {
   if (auto used = json.find("use_sliding_window"); used == json.end() || *used != false)
     if (!beside.window)
       beside.window = number({"sliding_window"});
-}
-
-/// Nothing beyond the vocabulary begins or ends a text.
-void dropUnknown(Beside &beside, uint32_t vocabSize) {
-  auto unknown = [&](int32_t id) { return id >= 0 && static_cast<uint32_t>(id) >= vocabSize; };
-  if (unknown(beside.bos))
-    beside.bos = -1;
-  std::erase_if(beside.eos, unknown);
 }
 
 Result<Beside> readBeside(const std::string &model) {
@@ -139,7 +138,11 @@ Result<Imported> importText(const ImportOptions &options, const std::string &pat
   Result<Beside> beside = readBeside(path);
   if (!beside)
     return beside.takeError();
-  dropUnknown(*beside, found->first.vocabSize);
+  for (int32_t id : beside->tokens())
+    if (static_cast<uint32_t>(id) >= found->first.vocabSize)
+      return userError(fmt::format("{}: the token {} that begins or ends a text, as the files beside it say, is not in "
+                                   "the vocabulary of {}",
+                                   path, id, found->first.vocabSize));
   auto generator = std::make_shared<const onnx::Generator>(std::move(*found));
   Imported imported;
   imported.name = name;

@@ -301,6 +301,31 @@ TEST_CASE("merged decoders take the branch with caches, or the other one where t
     REQUIRE_FALSE(taken);
     CHECK_THAT(taken.error().message, Catch::Matchers::Contains("node 'optimum::if'"));
   }
+  SECTION("two branches with one name for different things") {
+    onnx::Model both = merged(with, without);
+    both.graph.nodes.push_back(both.graph.nodes[0]);
+    both.graph.nodes.back().name = "another";
+    for (std::string &output : both.graph.nodes.back().outputs)
+      output += ".again";
+    auto taken = onnx::takeBranch(both, "use_cache_branch", true);
+    REQUIRE_FALSE(taken);
+    CHECK_THAT(taken.error().message, Catch::Matchers::Contains("node 'another'"));
+  }
+  SECTION("something else reads the choice, too") {
+    onnx::Model both = merged(with, without);
+    onnx::Node other;
+    other.name = other.op = "Not";
+    other.inputs = {"use_cache_branch"};
+    other.outputs = {"unused"};
+    both.graph.nodes.push_back(other);
+    model.check(both);
+  }
+  SECTION("a choice of another name is not ours to make") {
+    onnx::Model both = merged(with, without);
+    both.graph.inputs.back().name = both.graph.nodes[0].inputs[0] = "flag";
+    CHECK(onnx::branchInput(both).empty());
+    CHECK_THAT(whyNot(both), Catch::Matchers::Contains("'flag'"));
+  }
 }
 
 TEST_CASE("what is no text generator is refused with the reason") {

@@ -356,6 +356,74 @@ TEST_CASE("halves are raised as float32, and stay halves elsewhere") {
         Counts{{"rms_norm", 1}, {"linear", 4}, {"attend", 1}, {"add", 1}});
 }
 
+TEST_CASE("batch and heads in one dimension, taken apart as they were or otherwise") {
+  // As many heads as tokens, so that masks of either look alike.
+  constexpr int64_t sequences = 2, count = 3, rows = 3, width = 4, merged = sequences * count;
+  GraphMaker g;
+  std::string x = g.floats("x", {sequences, rows, count * width});
+  auto heads = [&] {
+    std::string y =
+        g.node("Reshape", {project(g, x, count * width, count * width), g.integers({sequences, rows, count, width})});
+    return g.node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
+  };
+  auto mergedHeads = [&] { return g.node("Reshape", {heads(), g.integers({merged, rows, width})}); };
+  std::string q = mergedHeads(), v = mergedHeads();
+  std::string k = g.node("Transpose", {mergedHeads()}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+  std::string scores = g.node("MatMul", {q, k});
+  const std::vector<float> causal = {0, -1e30F, -1e30F, 0, 0, -1e30F, 0, 0, 0};
+  auto attend = [&](const std::string &of) {
+    return g.node("MatMul", {g.node("Softmax", {of}, {{"axis", int64_t(-1)}}), v});
+  };
+  SECTION("as they were") {
+    std::string y = g.node("Add", {scores, g.constant({1, rows, rows}, causal)});
+    g.output(g.node("Reshape", {attend(y), g.integers({sequences, count, rows, width})}));
+    CHECK(raisedAndEqual(g.model).at("attend") == 1);
+  }
+  SECTION("scores have them apart") {
+    std::string apart = g.node("Reshape", {scores, g.integers({sequences, count, rows, rows})});
+    apart = g.node("Add", {apart, g.constant({1, 1, rows, rows}, causal)});
+    apart = g.node("Max", {apart, g.constant(-3e38F)});
+    g.output(attend(g.node("Reshape", {apart, g.integers({merged, rows, rows})})));
+    CHECK(raisedAndEqual(g.model).at("attend") == 1);
+  }
+  SECTION("as other heads") {
+    auto shape = GENERATE(Shape{merged, 1, rows, width}, Shape{count, sequences, rows, width});
+    std::string apart = g.node("Reshape", {attend(scores), g.integers(shape)});
+    g.output(g.node("Transpose", {apart}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}));
+    raisedAndEqual(g.model);
+  }
+  SECTION("all of them as one sequence's") {
+    std::string apart = g.node("Reshape", {scores, g.integers({1, merged, rows, rows})});
+    apart = g.node("Add", {apart, g.constant({1, 1, rows, rows}, causal)});
+    std::string y = attend(apart);
+    g.output(g.node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}));
+    raisedAndEqual(g.model);
+  }
+  SECTION("a mask of heads is none of tokens") {
+    std::string apart = g.node("Reshape", {scores, g.integers({sequences, count, rows, rows})});
+    apart = g.node("Add", {apart, g.constant({1, count, 1, rows}, causal)});
+    g.output(attend(g.node("Reshape", {apart, g.integers({merged, rows, rows})})));
+    raisedAndEqual(g.model);
+  }
+  SECTION("a floor that is scaled cuts scores off") {
+    std::string floored = g.node("Max", {g.node("Mul", {scores, g.constant(1e5F)}), g.constant(-7e4F)});
+    g.output(attend(g.node("Mul", {floored, g.constant(1e-5F)})));
+    raisedAndEqual(g.model);
+  }
+  SECTION("parts of each head's columns of a product, and parts of these") {
+    std::string y = g.node(
+        "Reshape", {project(g, x, count * width, 2 * count * width), g.integers({sequences, rows, count, 2 * width})});
+    auto slice = [&](const std::string &of, int64_t from, int64_t to) {
+      return g.node("Slice", {of, g.integers({from}), g.integers({to}), g.integers({-1}), g.integers({1})});
+    };
+    std::string second = slice(y, width, 2 * width);
+    g.output(slice(second, 1, width));
+    g.output(slice(slice(y, 0, width), 0, 1));
+    g.output(g.node("Mul", {g.node("Sigmoid", {second}), slice(y, 0, width)}));
+    raisedAndEqual(g.model);
+  }
+}
+
 TEST_CASE("softmax over another axis is no attention") {
   GraphMaker g;
   std::string x = g.floats("x", {batch, tokens, width}), q = split(g, x, heads);

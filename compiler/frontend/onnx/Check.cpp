@@ -85,7 +85,7 @@ Result<void> sortNodes(std::vector<Node> &nodes, KnownNames &known, const std::s
 }
 
 /// Subgraphs are shared with the attribute, so a sorted copy takes their place. `known` holds what exists before the
-/// first node: a subgraph may well use a name that its own node, or a later one, makes.
+/// first node: a subgraph may well define a name that its own node, or a later one, makes.
 Result<void> checkSubgraphs(std::vector<Node> &nodes, KnownNames known, const std::string &path) {
   for (Node &node : nodes) {
     for (auto &[name, attribute] : node.attributes)

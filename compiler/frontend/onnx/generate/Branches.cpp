@@ -1,6 +1,7 @@
 #include "compiler/frontend/onnx/generate/Branches.h"
 
 #include <algorithm>
+#include <cctype>
 #include <fmt/format.h>
 #include <set>
 
@@ -50,10 +51,17 @@ std::set<std::string> definedIn(const Graph &graph) {
 }
 
 /// Puts the branch's nodes at the end of `graph`. Its results get the names that `chosen`, the If, gives them.
+/// `around`: all names that there are besides, to which those of the branch are added.
 Result<void> append(const Model &model, const Graph &branch, const Node &chosen, Graph &graph,
-                    const std::set<std::string> &around) {
+                    std::set<std::string> &around) {
+  auto isResult = [&](const std::string &name) {
+    for (size_t i = 0; i < branch.outputs.size() && i < chosen.outputs.size(); ++i)
+      if (branch.outputs[i].name == name && chosen.outputs[i] == name)
+        return true;
+    return false;
+  };
   for (const std::string &name : definedIn(branch))
-    if (around.contains(name) && std::find(chosen.outputs.begin(), chosen.outputs.end(), name) == chosen.outputs.end())
+    if (!around.insert(name).second && !isResult(name))
       return userError(fmt::format("{}: node '{}': '{}' in its branch is a name of the graph around it, too",
                                    model.path, chosen.name, name));
   graph.initializers.insert(graph.initializers.end(), branch.initializers.begin(), branch.initializers.end());
@@ -75,9 +83,16 @@ Result<void> append(const Model &model, const Graph &branch, const Node &chosen,
 
 } // namespace
 
+bool choosesCaches(const ValueInfo &input) {
+  std::string name = input.name;
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return input.type.container == ValueType::Container::Tensor && input.type.element == ElementType::Bool &&
+         name.find("use_cache") != std::string::npos;
+}
+
 std::string branchInput(const Model &model) {
   for (const ValueInfo &input : model.graph.inputs) {
-    if (input.type.element != ElementType::Bool)
+    if (!choosesCaches(input))
       continue;
     const std::set<std::string> truth = sameTruth(model.graph, input.name);
     if (std::any_of(model.graph.nodes.begin(), model.graph.nodes.end(),
@@ -90,7 +105,8 @@ std::string branchInput(const Model &model) {
 Result<Model> takeBranch(const Model &model, const std::string &input, bool value) {
   Model result = model;
   Graph &graph = result.graph;
-  const std::set<std::string> truth = sameTruth(graph, input), around = definedIn(graph);
+  const std::set<std::string> truth = sameTruth(graph, input);
+  std::set<std::string> around = definedIn(graph);
   std::vector<Node> nodes;
   nodes.swap(graph.nodes);
   for (Node &node : nodes) {
@@ -102,6 +118,17 @@ Result<Model> takeBranch(const Model &model, const std::string &input, bool valu
   }
   std::set<std::string> read;
   addRead(graph, read);
+  // What else reads the input finds the number.
+  if (read.contains(input)) {
+    TensorData known;
+    known.name = input;
+    known.type = ElementType::Bool;
+    for (const ValueInfo &each : graph.inputs)
+      if (each.name == input && each.type.shape)
+        known.shape.assign(each.type.shape->size(), 1);
+    known.bytes = {std::byte{value}};
+    graph.initializers.push_back(std::move(known));
+  }
   std::erase_if(graph.inputs, [&](const ValueInfo &each) { return each.name == input || !read.contains(each.name); });
   return result;
 }

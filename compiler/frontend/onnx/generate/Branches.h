@@ -9,11 +9,14 @@
 
 namespace weft::frontend::onnx {
 
+/// Whether an input says if caches are used, by its name and type.
+bool choosesCaches(const ValueInfo &input);
+
 /// The input that chooses a branch; empty: the model is not merged.
 std::string branchInput(const Model &model);
 
-/// The model with the nodes of one branch in place of each If that `input` decides. The input is gone, and so are
-/// others that no node reads any more. Error: a name in the branch that the graph around it has, too.
+/// The model with the nodes of one branch in place of each If that `input` decides. The input is a constant now, and
+/// others that no node reads any more are gone. Error: a name in a branch that the graph around it has, too.
 Result<Model> takeBranch(const Model &model, const std::string &input, bool value);
 
 } // namespace weft::frontend::onnx

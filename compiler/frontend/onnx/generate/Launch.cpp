@@ -1,5 +1,7 @@
 #include "compiler/frontend/onnx/generate/Launch.h"
 
+#include "compiler/frontend/onnx/generate/Branches.h"
+
 #include <algorithm>
 #include <cctype>
 #include <fmt/format.h>
@@ -36,7 +38,7 @@ std::optional<Kind> kindOf(const ValueInfo &input) {
   if (has(name, "mask"))
     return rank == 2 ? std::optional(Kind::Mask) : std::nullopt;
   if (isBool)
-    return has(name, "use_cache") ? std::optional(Kind::One) : std::nullopt;
+    return choosesCaches(input) ? std::optional(Kind::One) : std::nullopt;
   const std::pair<std::string_view, Kind> parts[] = {
       {"input_ids", Kind::Ids}, {"seqlens", Kind::LastKey}, {"total_seq", Kind::Total}, {"past_seq", Kind::Past},
       {"past_len", Kind::Past}, {"logits", Kind::One},      {"token_type", Kind::Zero}, {"pos", Kind::Position},

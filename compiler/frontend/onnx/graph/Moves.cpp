@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 
 #include <numeric>
+#include <stdexcept>
 
 using namespace mlir;
 
@@ -54,6 +55,8 @@ bool isAllOnes(ArrayRef<int64_t> shape) {
 Tensor Blocks::reshape(Tensor x, ArrayRef<int64_t> shape) {
   if (x.shape() == shape)
     return x;
+  if (x.elements() != elementsOf(shape))
+    throw std::logic_error("a reshape to another number of elements"); // would never end
   auto type = RankedTensorType::get(shape, storageType(b.getContext(), x.type));
   if (elementsOf(shape) == 0)
     return empty(x.type, shape);

@@ -30,16 +30,20 @@ void Raiser::setRows(NodeBuilder &n, const std::string &name, Tensor rows) {
   replace(name, n.castTo(n.reshape(rows, Sizes(before.shape())), before.type));
 }
 
-void Raiser::setHeads(NodeBuilder &n, const std::string &name, Tensor rows) {
-  heads[name] = rows;
+bool Raiser::setHeads(NodeBuilder &n, const std::string &name, Tensor rows) {
   const Tensor before = p.value(name);
-  Sizes shape(before.shape());
-  if (before.rank() == 3) {
-    const int64_t batch = rows.size(0) / shape[1];
-    shape = {batch, shape[0] / batch, shape[1], shape[2]};
-  }
-  Tensor apart = n.transpose(n.reshape(rows, {shape[0], shape[2], shape[1], shape[3]}), {0, 2, 1, 3});
-  replace(name, n.castTo(n.reshape(apart, Sizes(before.shape())), before.type));
+  if (before.rank() < 3 || before.elements() == 0)
+    return false;
+  const int64_t tokens = before.size(before.rank() - 2), size = before.size(before.rank() - 1);
+  const int64_t batch = rows.size(0) / tokens, count = rows.size(1) / size;
+  const Sizes apart = {batch, count, tokens, size}, merged = {batch * count, tokens, size};
+  if (batch * tokens != rows.size(0) || count * size != rows.size(1) ||
+      (before.shape() != ArrayRef<int64_t>(apart) && before.shape() != ArrayRef<int64_t>(merged)))
+    return false;
+  heads[name] = rows;
+  Tensor turned = n.transpose(n.reshape(rows, {batch, tokens, count, size}), {0, 2, 1, 3});
+  replace(name, n.castTo(n.reshape(turned, Sizes(before.shape())), before.type));
+  return true;
 }
 
 Value Raiser::rowsBehind(const std::string &name) {
@@ -67,10 +71,8 @@ bool Raiser::raiseMoves(NodeBuilder &n) {
   const std::string in = p.source(n.node.inputs[0]);
   auto rows = plain.find(in);
   if (keepsElements(op)) {
-    if (auto merged = heads.find(in); merged != heads.end() && mergesHeads(in, out)) {
-      setHeads(n, out, Tensor(merged->second));
-      return true;
-    }
+    if (auto merged = heads.find(in); merged != heads.end() && mergesHeads(in, out))
+      return setHeads(n, out, Tensor(merged->second));
     if (rows == plain.end())
       return false;
     const Tensor y = p.value(out);

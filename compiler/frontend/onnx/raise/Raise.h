@@ -98,6 +98,7 @@ private:
   struct Scores {
     std::string q, k; // k transposed
     double scale = 1, softcap = 0;
+    bool floored = false; // what is no score stays at the floor, so that nothing may scale it
     std::vector<Bias> biases;
   };
   /// Whether the one has [batch, heads, ..] where the other has [batch * heads, ..].
@@ -167,7 +168,8 @@ private:
   /// From now on `name` is made of `rows`.
   void setRows(NodeBuilder &n, const std::string &name, Tensor rows);
   /// The same for [batch, heads, tokens, size] or [batch * heads, tokens, size], whose heads lie side by side in a row.
-  void setHeads(NodeBuilder &n, const std::string &name, Tensor rows);
+  /// False, and nothing is done: `name` has another shape.
+  bool setHeads(NodeBuilder &n, const std::string &name, Tensor rows);
   void replace(const std::string &name, Tensor tensor);
 
   const GeneratorLaunch *launch; // null: a tensor program

@@ -11,6 +11,8 @@ namespace {
 
 /// A score below this is none: exporters write -inf, the least float or -10000.
 constexpr double hidden = -9999;
+/// And none is lower than that of halves.
+constexpr double least = -65504;
 
 } // namespace
 
@@ -62,8 +64,12 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
                ? scoresOf(n, p.source(reshape->inputs[0]))
                : std::nullopt;
   // No score is lower than the number for none.
-  if (auto both = p.operands(name, "Max", [&](const std::string &x) { return p.number(x).value_or(0) <= hidden; }))
-    return scoresOf(n, both->second);
+  if (auto both = p.operands(name, "Max", [&](const std::string &x) { return p.number(x).value_or(0) <= least; })) {
+    std::optional<Scores> scores = scoresOf(n, both->second);
+    if (scores)
+      scores->floored = true;
+    return scores;
+  }
   if (const Node *where = p.madeBy(name, "Where"))
     return chosenScores(n, *where);
   if (auto scaled = p.scaled(name)) {
@@ -71,14 +77,14 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
     if (const Node *tangent = p.madeBy(scaled->other, "Tanh")) {
       auto inner = p.scaled(tangent->inputs[0]);
       std::optional<Scores> scores = inner ? scoresOf(n, inner->other) : std::nullopt;
-      if (!scores || scores->softcap != 0 || !scores->biases.empty() ||
+      if (!scores || scores->softcap != 0 || scores->floored || !scores->biases.empty() ||
           std::fabs(inner->number * scaled->number - 1) > 1e-5)
         return std::nullopt;
       scores->softcap = scaled->number;
       return scores;
     }
     std::optional<Scores> scores = scoresOf(n, scaled->other);
-    if (!scores || scores->softcap != 0 || !scores->biases.empty())
+    if (!scores || scores->softcap != 0 || scores->floored || !scores->biases.empty())
       return std::nullopt;
     scores->scale *= scaled->number;
     return scores;
@@ -249,6 +255,7 @@ std::optional<Raiser::Mask> Raiser::knownMask(const Bias &bias, int64_t rows, in
   if (llvm::all_of(*numbers, [](double number) { return number == 0; }))
     return Mask{};
   if (static_cast<int64_t>(numbers->size()) != rows * keys || mask.rank() < 2 || mask.size(mask.rank() - 1) != keys ||
+      mask.size(mask.rank() - 2) != rows ||
       !llvm::all_of(*numbers, [](double number) { return number == 0 || number < hidden; }))
     return std::nullopt;
   auto sees = [&](int64_t row, int64_t key) { return (*numbers)[static_cast<size_t>(row * keys + key)] == 0; };
@@ -351,8 +358,7 @@ bool Raiser::raiseAttention(NodeBuilder &n) {
       integer(kvCount), float64(scores->scale * q->factor * k->factor), mask->causal ? n.b.getUnitAttr() : UnitAttr(),
       mask->window ? integer(mask->window) : IntegerAttr(),
       scores->softcap != 0 ? float64(scores->softcap) : FloatAttr(), batch != 1 ? integer(batch) : IntegerAttr());
-  setHeads(n, n.node.outputs[0], {rows, ElementType::Float});
-  return true;
+  return setHeads(n, n.node.outputs[0], {rows, ElementType::Float});
 }
 
 } // namespace weft::frontend::onnx

@@ -45,9 +45,8 @@ bool Raiser::emitAttend(NodeBuilder &n, const FusedAttention &a, ArrayRef<int64_
       window != 0 ? integer(window) : IntegerAttr(), a.softcap != 0 ? float64(a.softcap) : FloatAttr(),
       scores[0] != 1 ? integer(scores[0]) : IntegerAttr());
   if (p.value(n.node.outputs[0]).rank() == 4)
-    setHeads(n, n.node.outputs[0], {rows, ElementType::Float});
-  else
-    setRows(n, n.node.outputs[0], {rows, ElementType::Float});
+    return setHeads(n, n.node.outputs[0], {rows, ElementType::Float});
+  setRows(n, n.node.outputs[0], {rows, ElementType::Float});
   return true;
 }
 

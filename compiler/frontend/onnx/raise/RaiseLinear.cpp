@@ -141,16 +141,16 @@ void Raiser::splitHeads(NodeBuilder &n) {
   if (found == linears.end() || whole.rank() != 4)
     return;
   const Linear linear = found->second;
-  const int64_t heads = whole.size(turn ? 1 : 2), width = whole.size(3);
+  const int64_t count = whole.size(turn ? 1 : 2), width = whole.size(3);
   const auto type = cast<RankedTensorType>(linear.weight.getType());
-  if (heads * width != type.getDimSize(0))
+  if (count * width != type.getDimSize(0))
     return;
   for (const std::string &name : n.node.outputs) {
     std::optional<Pattern::Part> part = p.partOf(name);
     if (!part || part->axis != 3 || part->size == 0)
       continue;
     auto ofHeads = [&](Value of, Sizes rest) {
-      Sizes apart = {heads, width}, merged = {heads * part->size};
+      Sizes apart = {count, width}, merged = {count * part->size};
       apart.append(rest);
       merged.append(rest);
       Tensor rows = n.reshape({of, typeOf(of)}, apart);
@@ -160,12 +160,12 @@ void Raiser::splitHeads(NodeBuilder &n) {
     own.weight = ofHeads(linear.weight, {type.getDimSize(1)});
     own.bias = linear.bias ? ofHeads(linear.bias, {}) : Value();
     Value rows = n.b.create<xf::LinearOp>(n.loc, own.rows, own.weight, own.bias);
-    if (turn) {
+    if (turn)
       setHeads(n, name, {rows, ElementType::Float});
-      continue;
-    }
-    linears[name] = own;
-    setRows(n, name, {rows, ElementType::Float});
+    else
+      setRows(n, name, {rows, ElementType::Float});
+    if (!turn && count == 1) // else the last dimension is not all of the product's columns
+      linears[name] = own;
   }
 }
 

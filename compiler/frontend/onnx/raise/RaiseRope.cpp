@@ -208,8 +208,7 @@ bool Raiser::raiseRotary(NodeBuilder &n) {
   std::optional<Heads> inner = headsOf(n, n.node.inputs[0]);
   if (!inner || inner->factor != 1 || inner->cached)
     return false;
-  setHeads(n, n.node.outputs[0], emitRope(n, *rope, inner->rows, size, batch));
-  return true;
+  return setHeads(n, n.node.outputs[0], emitRope(n, *rope, inner->rows, size, batch));
 }
 
 std::optional<Raiser::Rope> Raiser::ropeOf(const std::string &name) {
