@@ -52,16 +52,10 @@ struct Beside {
   int32_t bos = -1;
   std::vector<int32_t> eos;
   std::optional<int64_t> positions, window;
-
-  std::vector<int32_t> tokens() const {
-    std::vector<int32_t> all = eos;
-    if (bos >= 0)
-      all.push_back(bos);
-    return all;
-  }
 };
 
-void take(const nlohmann::json &json, Beside &beside) {
+/// Tokens beyond the vocabulary are defaults of a larger one, which no text has.
+void take(const nlohmann::json &json, uint32_t vocabSize, Beside &beside) {
   if (!json.is_object())
     return;
   auto number = [&](std::initializer_list<const char *> keys) -> std::optional<int64_t> {
@@ -70,7 +64,7 @@ void take(const nlohmann::json &json, Beside &beside) {
         return found->get<int64_t>();
     return std::nullopt;
   };
-  auto token = [](const nlohmann::json &id) { return id.is_number_integer() && id >= 0 && id <= INT32_MAX; };
+  auto token = [&](const nlohmann::json &id) { return id.is_number_integer() && id >= 0 && id < vocabSize; };
   if (auto bos = json.find("bos_token_id"); bos != json.end() && token(*bos) && beside.bos < 0)
     beside.bos = bos->get<int32_t>();
   if (auto eos = json.find("eos_token_id"); eos != json.end() && beside.eos.empty())
@@ -84,7 +78,7 @@ void take(const nlohmann::json &json, Beside &beside) {
       beside.window = number({"sliding_window"});
 }
 
-Result<Beside> readBeside(const std::string &model) {
+Result<Beside> readBeside(const std::string &model, uint32_t vocabSize) {
   Beside beside;
   for (const fs::path &folder : {fs::path(model).parent_path(), fs::path(model).parent_path().parent_path()})
     for (const char *name : {"generation_config.json", "genai_config.json", "config.json"}) {
@@ -97,9 +91,9 @@ Result<Beside> readBeside(const std::string &model) {
       auto json = runtime::readJsonFile(path, 1 << 20);
       if (!json)
         return json.takeError();
-      take(*json, beside);
+      take(*json, vocabSize, beside);
       if (json->is_object() && json->contains("model"))
-        take((*json)["model"], beside);
+        take((*json)["model"], vocabSize, beside);
     }
   return beside;
 }
@@ -135,14 +129,9 @@ Result<Imported> importText(const ImportOptions &options, const std::string &pat
   Result<onnx::Generator> found = onnx::findGenerator(model, name);
   if (!found)
     return found.takeError();
-  Result<Beside> beside = readBeside(path);
+  Result<Beside> beside = readBeside(path, found->first.vocabSize);
   if (!beside)
     return beside.takeError();
-  for (int32_t id : beside->tokens())
-    if (static_cast<uint32_t>(id) >= found->first.vocabSize)
-      return userError(fmt::format("{}: the token {} that begins or ends a text, as the files beside it say, is not in "
-                                   "the vocabulary of {}",
-                                   path, id, found->first.vocabSize));
   auto generator = std::make_shared<const onnx::Generator>(std::move(*found));
   Imported imported;
   imported.name = name;

@@ -284,6 +284,12 @@ TEST_CASE("merged decoders take the branch with caches, or the other one where t
         node.op = "GreaterOrEqual";
     model.check(merged(with, without));
   }
+  SECTION("whatever else is wrong with the one with caches is an error") {
+    for (auto &node : with.graph.nodes)
+      if (node.op == "Softmax")
+        node.op = "Softmaxx";
+    CHECK_THAT(whyNot(merged(with, without)), Catch::Matchers::Contains("Softmaxx"));
+  }
   SECTION("neither is a generator") {
     for (auto *each : {&with, &without})
       for (auto &node : each->graph.nodes)

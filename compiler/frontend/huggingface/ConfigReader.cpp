@@ -98,10 +98,11 @@ std::vector<int32_t> ConfigReader::tokens(const std::string &key, uint32_t vocab
     return {};
   std::vector<int32_t> ids;
   auto add = [&](const Json &item) {
-    if (std::optional<uint64_t> id = unsignedOf(item); id && *id < vocabSize)
+    std::optional<uint64_t> id = unsignedOf(item);
+    if (!id)
+      complain(key, fmt::format("must hold token ids, not {}", shown(item)));
+    else if (*id < vocabSize) // others are defaults of a larger vocabulary, which no text has
       ids.push_back(static_cast<int32_t>(*id));
-    else
-      complain(key, fmt::format("must hold token ids below the vocab_size of {}, not {}", vocabSize, shown(item)));
   };
   if (value->is_array())
     for (const Json &item : *value)

@@ -29,7 +29,7 @@ public:
   std::optional<double> number(const std::string &key, double low, double high);
   bool flag(const std::string &key, bool fallback);
   std::optional<std::string> text(const std::string &key);
-  /// A token id below `vocabSize`, a list of them, or nothing.
+  /// A token id, a list of them, or nothing; those from `vocabSize` on are left out.
   std::vector<int32_t> tokens(const std::string &key, uint32_t vocabSize);
   /// A list of numbers, each from `low` to `high`; empty: absent.
   std::vector<double> numbers(const std::string &key, double low, double high);

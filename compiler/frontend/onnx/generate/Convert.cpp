@@ -145,7 +145,7 @@ private:
   Result<void> checkAttention(xf::AttendOp op) {
     auto rowsOf = [](Value value) { return cast<RankedTensorType>(value.getType()).getDimSize(0); };
     if (!op.getCausal() || op.getBias())
-      return notA(op, "is attention that is not causal, or has a bias");
+      return notA(op, notCausal);
     if (op.getBatch() != 1 || rowsOf(op.getK()) != launch.tokens || rowsOf(op.getQ()) != launch.tokens)
       return notA(op, "is attention of other rows than those of its tokens");
     if (cacheType(op) != cacheType(attentions.front()))

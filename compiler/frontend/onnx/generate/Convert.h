@@ -18,6 +18,9 @@ struct Converted {
   std::string rest;             // everything else, as text
 };
 
+/// What convertLaunch() says, behind the node's name, of attention without a mask.
+inline constexpr const char *notCausal = "is attention that is not causal, or has a bias";
+
 /// `main` is what buildLaunch() made of `launch`. Error: an op that was not raised, by its node's name, or what a
 /// generator cannot have.
 Result<Converted> convertLaunch(mlir::ModuleOp main, const GeneratorLaunch &launch, const std::string &name,

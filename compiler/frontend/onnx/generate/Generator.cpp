@@ -104,19 +104,18 @@ Result<Generator> findGenerator(std::shared_ptr<const Model> model, const std::s
   const std::string input = branchInput(*model);
   if (input.empty())
     return findPlain(std::move(model), name);
-  // The branch with caches may have been exported for one token at a time, without a mask; the other one has it.
-  std::optional<Error> first;
-  for (bool withCaches : {true, false}) {
+  auto findIn = [&](bool withCaches) -> Result<Generator> {
     Result<Model> branch = takeBranch(*model, input, withCaches);
-    if (!branch)
-      return branch.takeError();
-    Result<Generator> found = findPlain(std::make_shared<const Model>(std::move(*branch)), name);
-    if (found || found.error().fault != Fault::User)
-      return found;
-    if (!first)
-      first = found.takeError();
-  }
-  return std::move(*first);
+    return branch ? findPlain(std::make_shared<const Model>(std::move(*branch)), name)
+                  : Result<Generator>(branch.takeError());
+  };
+  Result<Generator> found = findIn(true);
+  // That branch may have been exported for one token at a time, without a mask; the other one has it. Whatever else is
+  // wrong with it is an error.
+  if (found || found.error().message.find(notCausal) == std::string::npos)
+    return found;
+  Result<Generator> other = findIn(false);
+  return other ? std::move(other) : std::move(found);
 }
 
 Result<OwningOpRef<ModuleOp>> buildGenerator(MLIRContext &context, const Generator &generator, uint32_t maxSeq) {
