@@ -307,7 +307,7 @@ void Importer::lowerNodes(const std::vector<Node> &nodes, Scope &scope) {
 }
 
 /// Of the domain ai.onnx. What later ones change is not known.
-static constexpr int64_t oldestOpset = 7, newestOpset = 28;
+static constexpr int64_t newestOpset = 28;
 
 void Importer::lowerNode(const Node &node, Scope &scope) {
   auto function = model.functions.find({node.domain, node.op});
@@ -319,9 +319,6 @@ void Importer::lowerNode(const Node &node, Scope &scope) {
   const int64_t version = opset == scope.opsets->end() ? 1 : opset->second;
   if (node.domain.empty() && version > newestOpset)
     fail(fmt::format("the model is of opset {}; ops are known up to opset {}", version, newestOpset));
-  if (node.domain.empty() && version < oldestOpset)
-    fail(fmt::format("the model is of opset {}; ops are known from opset {} on. Convert it to a newer one", version,
-                     oldestOpset));
   NodeBuilder nodeBuilder(*this, scope, node, version, builder);
   Lowering lowering = allOps().find(node.domain, node.op, version);
   if (!lowering)
