@@ -13,6 +13,7 @@
 #include "llvm/ADT/SmallPtrSet.h"
 
 #include <array>
+#include <functional>
 
 namespace weft::place {
 
@@ -57,7 +58,7 @@ class LocalBuilder {
 public:
   /// `cores` on x and y. `divisionOf` a value that is not made in the kernel says how cores hold it when the kernel
   /// runs as its operand `dims` (empty: it has to be whole).
-  using DivisionOf = llvm::function_ref<Division(mlir::Value, llvm::ArrayRef<LoopDim> dims)>;
+  using DivisionOf = std::function<Division(mlir::Value, llvm::ArrayRef<LoopDim> dims)>;
   LocalBuilder(mlir::Operation *op, const std::optional<OpLoops> &loops, Split split, std::array<int64_t, 2> cores,
                DivisionOf divisionOf);
 

@@ -84,7 +84,8 @@ Result<uint64_t> KernelMachine::call(uint32_t index, std::span<std::byte> sram, 
     std::memcpy(list + i * sizeof address, &address, sizeof address);
   }
   const size_t scalarList = maxArguments * sizeof(uint64_t);
-  std::memcpy(list + scalarList, scalars.data(), scalars.size_bytes());
+  if (!scalars.empty())
+    std::memcpy(list + scalarList, scalars.data(), scalars.size_bytes());
   const uint64_t arguments[] = {argumentsBase, argumentsBase + scalarList};
   const Outcome outcome = machine.call(kernel.address, arguments, stackTop,
                                        {.maxInstructions = maxKernelInstructions, .observer = observer});
