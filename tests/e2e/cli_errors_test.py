@@ -215,7 +215,7 @@ class Config(TestCase):
                               ({"mlp_bias": True}, "gate_proj.bias"), ({"rms_norm_eps": 2}, "rms_norm_eps"),
                               ({"rms_norm_eps": "tiny"}, "rms_norm_eps"), ({"num_key_value_heads": 3}, "num_key_value"),
                               ({"head_dim": 31}, "head_dim"), ({"quantization_config": {}}, "quantization_config"),
-                              ({"eos_token_id": 5000}, "eos_token_id"), ({"bos_token_id": -3}, "bos_token_id"),
+                              ({"eos_token_id": "end"}, "eos_token_id"), ({"bos_token_id": -3}, "bos_token_id"),
                               ({"rope_parameters": {"rope_type": "mrope"}}, "mrope"),
                               ({"rope_parameters": {"rope_type": "llama3"}}, "factor"),
                               ({"rope_parameters": {"rope_theta": -1}}, "rope_theta"),

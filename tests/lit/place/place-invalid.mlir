@@ -38,22 +38,6 @@ func.func @decode() {
 func.func @prefill(%ids: tensor<?xi32>) -> tensor<1x8xf32> {
   %table = xf.param "table" : tensor<9x8xf32>
   %x = xf.embedding %ids, %table : (tensor<?xi32>, tensor<9x8xf32>) -> tensor<?x8xf32>
-  %stored = xf.param "stored" : tensor<8x4x2xf32>
-  %init = tensor.empty() : tensor<4x8x2xf32>
-  %1 = linalg.transpose ins(%stored : tensor<8x4x2xf32>) outs(%init : tensor<4x8x2xf32>) permutation = [1, 0, 2]
-  %2 = tensor.collapse_shape %1 [[0], [1, 2]] : tensor<4x8x2xf32> into tensor<4x16xf32>
-  %w = tensor.extract_slice %2[0, 0] [4, 8] [1, 1] : tensor<4x16xf32> to tensor<4x8xf32>
-  // expected-error @below {{needs its weight to be rows and columns of 'stored'}}
-  %y = xf.linear %x, %w : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
-  %last = xf.last_row %x : (tensor<?x8xf32>) -> tensor<1x8xf32>
-  return %last : tensor<1x8xf32>
-}
-
-// -----
-
-func.func @prefill(%ids: tensor<?xi32>) -> tensor<1x8xf32> {
-  %table = xf.param "table" : tensor<9x8xf32>
-  %x = xf.embedding %ids, %table : (tensor<?xi32>, tensor<9x8xf32>) -> tensor<?x8xf32>
   // expected-error @below {{has no gamma for each of its columns}}
   %y = xf.layer_norm %x {epsilon = 1.0e-5 : f64} : (tensor<?x8xf32>) -> tensor<?x8xf32>
   %last = xf.last_row %y : (tensor<?x8xf32>) -> tensor<1x8xf32>
