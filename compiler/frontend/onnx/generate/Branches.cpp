@@ -1,7 +1,8 @@
 #include "compiler/frontend/onnx/generate/Branches.h"
 
+#include "compiler/frontend/onnx/generate/Launch.h"
+
 #include <algorithm>
-#include <cctype>
 #include <fmt/format.h>
 #include <set>
 
@@ -82,13 +83,6 @@ Result<void> append(const Model &model, const Graph &branch, const Node &chosen,
 }
 
 } // namespace
-
-bool choosesCaches(const ValueInfo &input) {
-  std::string name = input.name;
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
-  return input.type.container == ValueType::Container::Tensor && input.type.element == ElementType::Bool &&
-         name.find("use_cache") != std::string::npos;
-}
 
 std::string branchInput(const Model &model) {
   for (const ValueInfo &input : model.graph.inputs) {

@@ -9,9 +9,6 @@
 
 namespace weft::frontend::onnx {
 
-/// Whether an input says if caches are used, by its name and type.
-bool choosesCaches(const ValueInfo &input);
-
 /// The input that chooses a branch; empty: the model is not merged.
 std::string branchInput(const Model &model);
 

@@ -1,7 +1,5 @@
 #include "compiler/frontend/onnx/generate/Launch.h"
 
-#include "compiler/frontend/onnx/generate/Branches.h"
-
 #include <algorithm>
 #include <cctype>
 #include <fmt/format.h>
@@ -92,6 +90,11 @@ Result<void> findOutputs(const Model &model, GeneratorInputs &found, const std::
 size_t tokenDimension(const ValueInfo &cache) { return rankOf(cache) - 2; }
 
 } // namespace
+
+bool choosesCaches(const ValueInfo &input) {
+  return input.type.container == ValueType::Container::Tensor && input.type.element == ElementType::Bool &&
+         has(lower(input.name), "use_cache");
+}
 
 Result<GeneratorInputs> generatorInputs(const Model &model) {
   GeneratorInputs found;

@@ -22,6 +22,9 @@ struct GeneratorInputs {
   std::optional<int64_t> tokens, past;       // where the graph has them fixed
 };
 
+/// Whether an input says if caches are used, by its name and type.
+bool choosesCaches(const ValueInfo &input);
+
 /// Errors say which input or output a generator has no use for, or lacks. `model` outlives the result.
 Result<GeneratorInputs> generatorInputs(const Model &model);
 
