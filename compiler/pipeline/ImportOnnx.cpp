@@ -5,9 +5,11 @@
 #include "compiler/frontend/onnx/graph/Import.h"
 #include "runtime/support/Json.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <fstream>
 
 using namespace mlir;
@@ -18,6 +20,17 @@ namespace onnx = frontend::onnx;
 namespace fs = std::filesystem;
 
 namespace {
+
+/// The names of a folder's ONNX files, in order.
+std::vector<std::string> modelsIn(const fs::path &folder) {
+  std::error_code ignored;
+  std::vector<std::string> found;
+  for (const auto &entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".onnx")
+      found.push_back(entry.path().filename().string());
+  std::sort(found.begin(), found.end());
+  return found;
+}
 
 /// The model in a folder: the one that genai_config.json names, else what exporters call it, else the only file. Of a
 /// decoder in two files the one without caches, since the mesh has its own. Empty: none.
@@ -32,11 +45,8 @@ std::string modelIn(const fs::path &folder) {
     for (const fs::path &inner : {folder, folder / "onnx"}) // a decoder behind an encoder is no model alone
       if (fs::is_regular_file(inner / name, ignored) && !fs::exists(inner / "encoder_model.onnx", ignored))
         return (inner / name).string();
-  std::vector<std::string> found;
-  for (const auto &entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().extension() == ".onnx")
-      found.push_back(entry.path().string());
-  return found.size() == 1 ? found[0] : "";
+  const std::vector<std::string> found = modelsIn(folder);
+  return found.size() == 1 ? (folder / found[0]).string() : "";
 }
 
 bool hasSafetensors(const fs::path &folder) {
@@ -146,19 +156,67 @@ Result<Imported> importText(const ImportOptions &options, const std::string &pat
   return imported;
 }
 
-/// Whether a graph asks to be looked at as a text generator: it has caches, or a length that nobody has given.
-bool mayBeText(const onnx::Model &model, const ImportOptions &options) {
-  if (options.as == ImportAs::Tensors || !options.dims.empty())
-    return false;
+/// Why a graph is not looked at as a text generator unless --as asks for that. Empty: it is, since it has caches or a
+/// length that nobody has given.
+std::string whyTensors(const onnx::Model &model, const ImportOptions &options) {
+  if (options.as == ImportAs::Tensors)
+    return "--as tensors asks for tensors";
   Result<onnx::GeneratorInputs> inputs = onnx::generatorInputs(model);
-  return inputs && (!inputs->caches.empty() || !inputs->tokens);
+  if (!inputs)
+    return inputs.error().message;
+  if (!options.dims.empty())
+    return "--dim asks for tensors; with --as text and without --dim it is looked at as a text generator";
+  if (inputs->caches.empty() && inputs->tokens)
+    return fmt::format("it has no caches and was exported for {} tokens; --as text takes more tokens to go on as these "
+                       "begin",
+                       *inputs->tokens);
+  return "";
+}
+
+/// Whether someone who exported it most likely wanted text of it.
+bool looksLikeText(const onnx::Model &model) {
+  return std::any_of(model.graph.inputs.begin(), model.graph.inputs.end(), [](const onnx::ValueInfo &input) {
+    return input.name.starts_with("input_ids") || input.name.starts_with("past");
+  });
+}
+
+/// What is wrong with the model in `path`, without saying again which it is.
+std::string reasonOf(const Error &error, const std::string &path) {
+  const std::string prefix = path + ": ";
+  return error.message.starts_with(prefix) ? error.message.substr(prefix.size()) : error.message;
+}
+
+Result<std::string> chooseFile(const ImportOptions &options) {
+  if (!fs::is_directory(options.model))
+    return options.model;
+  if (std::string path = modelIn(options.model); !path.empty())
+    return path;
+  return userError(fmt::format("{} has several ONNX files and none that says it is the model; name one of them: {}",
+                               options.model, fmt::join(modelsIn(options.model), ", ")));
+}
+
+Result<Imported> importTensors(const ImportOptions &options, std::shared_ptr<const onnx::Model> model,
+                               const std::string &noText) {
+  const onnx::GraphOptions graphOptions{options.dims};
+  if (Result<void> checked = onnx::checkDims(*model, graphOptions); !checked)
+    return checked.takeError();
+  Imported imported;
+  imported.name = fs::path(model->path).stem().string();
+  imported.architecture = "ONNX" + (model->producer.empty() ? "" : " of " + model->producer);
+  imported.weights = onnx::weightsOf(*model);
+  imported.fromGraph = true;
+  imported.noText = noText;
+  imported.build = [model, graphOptions](MLIRContext &context, uint32_t) {
+    return onnx::buildGraph(context, *model, graphOptions);
+  };
+  return imported;
 }
 
 } // namespace
 
 bool isOnnx(const std::string &path) {
   if (fs::is_directory(path))
-    return !hasSafetensors(path) && !modelIn(path).empty();
+    return !hasSafetensors(path) && (!modelIn(path).empty() || !modelsIn(path).empty());
   if (!fs::is_regular_file(path))
     return false;
   if (fs::path(path).extension() == ".onnx")
@@ -172,39 +230,35 @@ bool isOnnx(const std::string &path) {
 Result<Imported> importOnnx(const ImportOptions &options) {
   if (options.layers)
     return userError(fmt::format("--layers: {} is a graph of ops, which has no layers to leave out", options.model));
-  const std::string path = fs::is_directory(options.model) ? modelIn(options.model) : options.model;
+  Result<std::string> path = chooseFile(options);
+  if (!path)
+    return path.takeError();
   if (options.as == ImportAs::Text) {
-    auto text = importText(options, path);
+    auto text = importText(options, *path);
     return text ? std::move(text)
-                : Result<Imported>(Error{fmt::format("{}: no text can be generated: {}", path, text.error().message),
-                                         text.error().fault});
+                : Result<Imported>(
+                      Error{fmt::format("{}: no text can be generated: {}", *path, reasonOf(text.error(), *path)),
+                            text.error().fault});
   }
-  Result<onnx::Model> read = onnx::readModel(path);
+  Result<onnx::Model> read = onnx::readModel(*path);
   if (!read)
     return read.takeError();
   auto model = std::make_shared<const onnx::Model>(std::move(*read));
-  const onnx::GraphOptions graphOptions{options.dims};
-  if (mayBeText(*model, options)) {
-    auto text = importText(options, path);
-    std::optional<std::string> open = onnx::firstOpenDim(*model, graphOptions);
+  std::string noText = whyTensors(*model, options);
+  bool wanted = looksLikeText(*model);
+  if (noText.empty()) {
+    auto text = importText(options, *path);
     if (text || text.error().fault != Fault::User)
       return text;
-    if (open)
-      return userError(fmt::format("{}: dimension '{}' has no size; bind it with --dim {}=N. It is no text generator, "
-                                   "which would need none: {}",
-                                   path, *open, *open, text.error().message));
+    noText = reasonOf(text.error(), *path);
+    wanted = true;
   }
-  if (Result<void> checked = onnx::checkDims(*model, graphOptions); !checked)
-    return checked.takeError();
-  Imported imported;
-  imported.name = fs::path(path).stem().string();
-  imported.architecture = "ONNX" + (model->producer.empty() ? "" : " of " + model->producer);
-  imported.weights = onnx::weightsOf(*model);
-  imported.fromGraph = true;
-  imported.build = [model, graphOptions](MLIRContext &context, uint32_t) {
-    return onnx::buildGraph(context, *model, graphOptions);
-  };
-  return imported;
+  if (wanted && options.as == ImportAs::Auto && options.dims.empty())
+    if (std::optional<std::string> open = onnx::firstOpenDim(*model, {}))
+      return userError(fmt::format("{}: it is no text generator: {}. As a tensor program it needs a size for dimension "
+                                   "'{}'; bind it with --dim {}=N",
+                                   *path, noText, *open, *open));
+  return importTensors(options, std::move(model), noText);
 }
 
 } // namespace weft::compiler

@@ -163,8 +163,8 @@ private:
       if (isGiven)
         return userError(
             fmt::format("{} is for models that generate text; {} is a tensor program, whose ops are placed "
-                        "one by one as they are stored",
-                        name, model.name));
+                        "one by one as they are stored{}{}",
+                        name, model.name, model.noText.empty() ? "" : ". It gives no text: ", model.noText));
     return {};
   }
 

@@ -8,6 +8,10 @@
 
 using namespace weft;
 using namespace weft::test;
+namespace onnx = weft::frontend::onnx;
+
+using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
 
 namespace {
 
@@ -47,6 +51,13 @@ void checkShared(const std::string &name, uint32_t maxSeq) {
   }
 }
 
+/// A fixture's model as some exporter writes it.
+onnx::Model exported(const std::string &name, const ExportOptions &options) {
+  const Fixture fixture(fixtureFolder / (name + ".json"));
+  auto values = [&](const std::string &weight) { return fixtureValues(weight, fixture.find(weight)->shape); };
+  return exportDecoder(take(fixture.read()), values, options);
+}
+
 /// `file`: what the graph is called in a folder with others, which is compiled then; empty: the file is compiled.
 void checkExport(const std::string &name, const ExportOptions &options, const std::string &file = "") {
   CAPTURE(name, static_cast<int>(options.style));
@@ -58,8 +69,7 @@ void checkExport(const std::string &name, const ExportOptions &options, const st
   const std::string path = folder.path(file.empty() ? "graph.onnx" : file);
   if (!file.empty())
     std::ofstream(folder.path("decoder_with_past_model.onnx")) << "another one";
-  auto values = [&](const std::string &weight) { return fixtureValues(weight, fixture.find(weight)->shape); };
-  saveModel(exportDecoder(take(fixture.read()), values, options), path);
+  saveModel(exported(name, options), path);
   for (MeshSize mesh : meshes) {
     CAPTURE(nameOf(mesh));
     Setup setup = textSetup(file.empty() ? path : folder.path(""), mesh, 19);
@@ -71,7 +81,65 @@ void checkExport(const std::string &name, const ExportOptions &options, const st
   }
 }
 
+/// What compile says of a model that it does not take.
+std::string refusal(const std::string &model, compiler::CompileOptions options = {}) {
+  options.model = model;
+  options.hardware = take(hw::load("rvv-lab", {}));
+  auto compiled = compiler::compile(options);
+  REQUIRE_FALSE(compiled);
+  return compiled.error().message;
+}
+
 } // namespace
+
+TEST_CASE("an ONNX file that gives no text says why", "[onnx]") {
+  TemporaryFolder folder;
+  const std::string path = folder.path("graph.onnx");
+  onnx::Model model = exported("llama", {});
+  compiler::CompileOptions longer;
+  longer.maxSeq = 19;
+  SECTION("an input that a generator has no use for") {
+    model.graph.inputs[1].name = "something";
+    for (auto &node : model.graph.nodes)
+      std::replace(node.inputs.begin(), node.inputs.end(), std::string("attention_mask"), std::string("something"));
+    saveModel(model, path);
+    const std::string why = "its input 'something' is none of a text generator's";
+    // The reason comes before what tensors would need, and the file is named once.
+    CHECK_THAT(refusal(path), StartsWith(path + ": it is no text generator: " + why) && Contains("--dim batch_size=N"));
+    CHECK(refusal(path).find(path, 1) == std::string::npos);
+    longer.dims = {{"batch_size", 1}};
+    CHECK_THAT(refusal(path, longer), Contains("--max-seq is for models that generate text") && Contains(why));
+  }
+  SECTION("an op that no layer has") {
+    for (auto &node : model.graph.nodes)
+      if (node.op == "Sigmoid")
+        node.op = "Softsign";
+    saveModel(model, path);
+    CHECK_THAT(refusal(path), StartsWith(path + ": it is no text generator: node '"));
+    CHECK(refusal(path).find(path, 1) == std::string::npos);
+    longer.as = compiler::ImportAs::Text;
+    CHECK_THAT(refusal(path, longer), StartsWith(path + ": no text can be generated: node '"));
+  }
+  SECTION("sizes for tensors") {
+    saveModel(model, path);
+    longer.dims = {{"batch_size", 1}};
+    CHECK_THAT(refusal(path, longer), Contains("gives no text: --dim") && Contains("--as text"));
+    longer.dims.clear();
+    longer.as = compiler::ImportAs::Tensors;
+    CHECK_THAT(refusal(path, longer), Contains("gives no text: --as tensors"));
+  }
+  SECTION("a fixed number of tokens") {
+    saveModel(exported("llama", {.style = Exporter::WithoutCache, .tokens = 9}), path);
+    CHECK_THAT(refusal(path, longer), Contains("exported for 9 tokens; --as text"));
+  }
+}
+
+TEST_CASE("a folder with several ONNX files asks for one of them", "[onnx]") {
+  TemporaryFolder folder;
+  std::ofstream(folder.path("b.onnx")) << "one";
+  std::ofstream(folder.path("a.onnx")) << "another one";
+  CHECK_THAT(refusal(folder.path("")), Contains("several ONNX files") && Catch::Matchers::EndsWith("a.onnx, b.onnx"));
+}
 
 TEST_CASE("exported models give text as their safetensors do", "[onnx]") { checkShared("llama", 40); }
 
