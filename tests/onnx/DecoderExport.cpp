@@ -1,12 +1,8 @@
-#include "tests/onnx/DecoderExport.h"
-
-#include "llvm/ADT/APFloat.h"
+#include "tests/onnx/ExportGraph.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
-#include <numeric>
 
 namespace weft::test {
 namespace {
@@ -18,59 +14,10 @@ using Numbers = std::vector<int64_t>;
 
 constexpr const char *microsoft = "com.microsoft";
 
-struct Values {
-  std::vector<float> numbers;
-  std::vector<uint64_t> shape;
-};
-
-/// One step of a WeightRef, on values.
-Values stepped(const Values &from, const ViewStep &step) {
-  Values to = from;
-  switch (step.kind) {
-  case ViewStep::Kind::Slice: {
-    to.shape[step.dim] = step.size;
-    uint64_t inner = 1, outer = 1;
-    for (size_t i = 0; i < from.shape.size(); ++i)
-      (i < step.dim ? outer : inner) *= i == step.dim ? 1 : from.shape[i];
-    to.numbers.clear();
-    for (uint64_t o = 0; o < outer; ++o) {
-      auto begin = from.numbers.begin() + int64_t((o * from.shape[step.dim] + step.begin) * inner);
-      to.numbers.insert(to.numbers.end(), begin, begin + int64_t(step.size * inner));
-    }
-    return to;
-  }
-  case ViewStep::Kind::Expand:
-    to.shape.erase(to.shape.begin() + step.dim);
-    to.shape.insert(to.shape.begin() + step.dim, step.sizes.begin(), step.sizes.end());
-    return to;
-  case ViewStep::Kind::Collapse:
-    for (uint64_t i = 1; i < step.size; ++i) {
-      to.shape[step.dim] *= to.shape[step.dim + 1];
-      to.shape.erase(to.shape.begin() + step.dim + 1);
-    }
-    return to;
-  case ViewStep::Kind::Permute: {
-    for (size_t i = 0; i < to.shape.size(); ++i)
-      to.shape[i] = from.shape[step.sizes[i]];
-    std::vector<uint64_t> strides(from.shape.size(), 1);
-    for (size_t i = from.shape.size(); i-- > 1;)
-      strides[i - 1] = strides[i] * from.shape[i];
-    for (uint64_t flat = 0; flat < to.numbers.size(); ++flat) {
-      uint64_t rest = flat, source = 0;
-      for (size_t i = to.shape.size(); i-- > 0; rest /= to.shape[i])
-        source += rest % to.shape[i] * strides[step.sizes[i]];
-      to.numbers[flat] = from.numbers[source];
-    }
-    return to;
-  }
-  }
-  return to;
-}
-
-class DecoderMaker {
+class DecoderMaker : ExportGraph {
 public:
   DecoderMaker(const TransformerConfig &config, const StoredValues &values, const ExportOptions &options)
-      : config(config), values(values), options(options), g(options.style == Exporter::Attention23 ? 23 : 18) {}
+      : ExportGraph(values, options, options.style == Exporter::Attention23 ? 23 : 18), config(config) {}
 
   onnx::Model make() {
     addInputs();
@@ -96,74 +43,10 @@ public:
   }
 
 private:
-  // ---- values
   bool hasCaches() const { return options.style != Exporter::WithoutCache; }
   bool isGenAi() const { return options.style == Exporter::GenAi || options.style == Exporter::GenAiPacked; }
 
-  std::string tensor(const Values &given, const std::string &name = "", bool alwaysFloat = false) {
-    onnx::TensorData data;
-    data.type = alwaysFloat ? ElementType::Float : options.type;
-    data.shape.assign(given.shape.begin(), given.shape.end());
-    for (float number : given.numbers) {
-      llvm::APFloat value(number);
-      bool loses = false;
-      if (data.type != ElementType::Float)
-        value.convert(data.type == ElementType::Float16 ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat(),
-                      llvm::APFloat::rmNearestTiesToEven, &loses);
-      const uint64_t bits = value.bitcastToAPInt().getZExtValue();
-      const size_t bytes = data.type == ElementType::Float ? 4 : 2, at = data.bytes.size();
-      data.bytes.resize(at + bytes);
-      std::memcpy(data.bytes.data() + at, &bits, bytes);
-    }
-    data.name = name.empty() ? "tensor_" + std::to_string(++count) : name;
-    g.model.graph.initializers.push_back(data);
-    return data.name;
-  }
-  std::string real(double number) { return tensor({{float(number)}, {}}); }
-
-  Values valuesOf(const WeightRef &ref) {
-    Values result{values(ref.name), ref.stored};
-    for (const ViewStep &step : ref.steps)
-      result = stepped(result, step);
-    return result;
-  }
-  std::string weight(const WeightRef &ref) {
-    std::string &known = weights[ref.name];
-    return known.empty() ? known = tensor(valuesOf(ref), ref.name) : known;
-  }
-
-  std::string add(const std::string &a, const std::string &b) { return g.node("Add", {a, b}); }
-  std::string transpose(const std::string &x, const Numbers &order) {
-    return g.node("Transpose", {x}, {{"perm", order}});
-  }
-  std::string castTo(const std::string &x, ElementType type) {
-    return g.node("Cast", {x}, {{"to", static_cast<int64_t>(type)}});
-  }
-  std::string wide(const std::string &x) {
-    return options.type == ElementType::Float ? x : castTo(x, ElementType::Float);
-  }
-  std::string narrow(const std::string &x) { return options.type == ElementType::Float ? x : castTo(x, options.type); }
-
-  void rename(const std::string &name, const std::string &to) {
-    for (auto &node : g.model.graph.nodes) {
-      std::replace(node.outputs.begin(), node.outputs.end(), name, to);
-      std::replace(node.inputs.begin(), node.inputs.end(), name, to);
-    }
-  }
-
   // ---- inputs
-  std::string input(const std::string &name, ElementType type,
-                    const std::vector<std::pair<std::string, int64_t>> &dims) {
-    onnx::ValueInfo info{name, {}};
-    info.type.container = onnx::ValueType::Container::Tensor;
-    info.type.element = type;
-    info.type.shape.emplace();
-    for (const auto &[symbol, size] : dims)
-      info.type.shape->push_back({size, size < 0 ? symbol : ""});
-    g.model.graph.inputs.push_back(info);
-    return name;
-  }
-
   void addInputs() {
     const std::pair<std::string, int64_t> batch = {"batch_size", options.tokens < 0 ? -1 : 1},
                                           tokens = {"sequence_length", options.tokens},
@@ -187,10 +70,6 @@ private:
     }
   }
 
-  std::string sizeOf(const std::string &x, int64_t dim) { // of rank 1
-    return g.node("Gather", {g.node("Shape", {x}), g.integers({dim})});
-  }
-  std::string scalar(const std::string &x) { return g.node("Squeeze", {x}); }
   std::string tokens() { return sizeOf("input_ids", 1); }
   std::string pastLength() {
     if (!hasCaches())
@@ -303,13 +182,6 @@ private:
     return g.node("Mul", {gamma, narrow(scaled)});
   }
 
-  Values transposed(const WeightRef &ref) {
-    ViewStep step;
-    step.kind = ViewStep::Kind::Permute;
-    step.sizes = {1, 0};
-    return stepped(valuesOf(ref), step);
-  }
-
   std::string linear(const LinearConfig &config, const std::string &x) {
     std::string y = g.node("MatMul", {x, tensor(transposed(config.weight))});
     return config.bias ? add(y, tensor(valuesOf(config.bias))) : y;
@@ -322,10 +194,6 @@ private:
     return transpose(own && !whole ? norm(own, y) : y, {0, 2, 1, 3});
   }
 
-  std::string slice(const std::string &x, int64_t from, int64_t to) {
-    return g.node("Slice", {x, g.integers({from}), g.integers({to}), g.integers({-1}), g.integers({1})});
-  }
-
   std::string rotate(const std::string &x, int64_t size) {
     const auto turning = static_cast<int64_t>(2 * half());
     std::string part = turning == size ? x : slice(x, 0, turning);
@@ -335,32 +203,11 @@ private:
     return turning == size ? y : g.node("Concat", {y, slice(x, turning, INT64_MAX)}, {{"axis", int64_t(-1)}});
   }
 
-  std::string repeat(const std::string &x, int64_t kv, int64_t times, int64_t size) {
-    if (times == 1)
-      return x;
-    std::string length = sizeOf(x, 2), batch = sizeOf(x, 0);
-    auto shape = [&](const Strings &parts) { return g.node("Concat", parts, {{"axis", int64_t(0)}}); };
-    std::string expanded =
-        g.node("Expand", {g.node("Unsqueeze", {x, g.integers({2})}),
-                          shape({batch, g.integers({kv}), g.integers({times}), length, g.integers({size})})});
-    return g.node("Reshape", {expanded, shape({batch, g.integers({kv * times}), length, g.integers({size})})});
-  }
-
   void present(const std::string &value, const std::string &name) {
     rename(value, name);
     g.model.graph.outputs.push_back({name, {}});
     g.model.graph.outputs.back().type.element = options.type;
     g.model.graph.outputs.back().type.shape.emplace(options.style == Exporter::Stacked ? 5 : 4);
-  }
-
-  /// [batch, heads, rows, columns] as [batch * heads, rows, columns].
-  std::string mergeHeads(const std::string &x, int64_t heads) {
-    std::string merged = g.node("Mul", {sizeOf(x, 0), g.integers({heads})});
-    return g.node("Reshape", {x, g.node("Concat", {merged, sizeOf(x, 2), sizeOf(x, 3)}, {{"axis", int64_t(0)}})});
-  }
-  std::string apart(const std::string &x, int64_t heads) {
-    return g.node("Reshape",
-                  {x, g.node("Concat", {g.integers({-1, heads}), sizeOf(x, 1), sizeOf(x, 2)}, {{"axis", int64_t(0)}})});
   }
 
   /// Softmax of scores, times values, with batch and heads in one dimension.
@@ -495,28 +342,6 @@ private:
     return linear(a.output, made[0]);
   }
 
-  std::string packed(const std::vector<WeightRef> &parts) { // in x out
-    Values all;
-    for (const WeightRef &part : parts) {
-      Values own = valuesOf(part);
-      all.numbers.insert(all.numbers.end(), own.numbers.begin(), own.numbers.end());
-      all.shape = {all.shape.empty() ? own.shape[0] : all.shape[0] + own.shape[0], own.shape[1]};
-    }
-    ViewStep step;
-    step.kind = ViewStep::Kind::Permute;
-    step.sizes = {1, 0};
-    return tensor(stepped(all, step));
-  }
-  std::string packedBias(const std::vector<WeightRef> &parts) {
-    Values all{{}, {0}};
-    for (const WeightRef &part : parts) {
-      Values own = valuesOf(part);
-      all.numbers.insert(all.numbers.end(), own.numbers.begin(), own.numbers.end());
-    }
-    all.shape[0] = all.numbers.size();
-    return tensor(all);
-  }
-
   std::string stackedAttention(const AttentionConfig &a, size_t layer, const std::string &x) {
     Strings made =
         g.nodes("Attention",
@@ -560,13 +385,8 @@ private:
   }
 
   const TransformerConfig &config;
-  const StoredValues &values;
-  const ExportOptions &options;
-  GraphMaker g;
-  size_t count = 0;
   std::string cosines, sines;
   std::map<int64_t, std::string> masks;
-  std::map<std::string, std::string> weights;
 };
 
 } // namespace

@@ -1,0 +1,182 @@
+#include "tests/onnx/ExportGraph.h"
+
+#include "llvm/ADT/APFloat.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weft::test {
+
+using namespace frontend;
+
+namespace {
+
+/// One step of a WeightRef, on values.
+Values stepped(const Values &from, const ViewStep &step) {
+  Values to = from;
+  switch (step.kind) {
+  case ViewStep::Kind::Slice: {
+    to.shape[step.dim] = step.size;
+    uint64_t inner = 1, outer = 1;
+    for (size_t i = 0; i < from.shape.size(); ++i)
+      (i < step.dim ? outer : inner) *= i == step.dim ? 1 : from.shape[i];
+    to.numbers.clear();
+    for (uint64_t o = 0; o < outer; ++o) {
+      auto begin = from.numbers.begin() + int64_t((o * from.shape[step.dim] + step.begin) * inner);
+      to.numbers.insert(to.numbers.end(), begin, begin + int64_t(step.size * inner));
+    }
+    return to;
+  }
+  case ViewStep::Kind::Expand:
+    to.shape.erase(to.shape.begin() + step.dim);
+    to.shape.insert(to.shape.begin() + step.dim, step.sizes.begin(), step.sizes.end());
+    return to;
+  case ViewStep::Kind::Collapse:
+    for (uint64_t i = 1; i < step.size; ++i) {
+      to.shape[step.dim] *= to.shape[step.dim + 1];
+      to.shape.erase(to.shape.begin() + step.dim + 1);
+    }
+    return to;
+  case ViewStep::Kind::Permute: {
+    for (size_t i = 0; i < to.shape.size(); ++i)
+      to.shape[i] = from.shape[step.sizes[i]];
+    std::vector<uint64_t> strides(from.shape.size(), 1);
+    for (size_t i = from.shape.size(); i-- > 1;)
+      strides[i - 1] = strides[i] * from.shape[i];
+    for (uint64_t flat = 0; flat < to.numbers.size(); ++flat) {
+      uint64_t rest = flat, source = 0;
+      for (size_t i = to.shape.size(); i-- > 0; rest /= to.shape[i])
+        source += rest % to.shape[i] * strides[step.sizes[i]];
+      to.numbers[flat] = from.numbers[source];
+    }
+    return to;
+  }
+  }
+  return to;
+}
+
+} // namespace
+
+std::string ExportGraph::tensor(const Values &given, const std::string &name, bool alwaysFloat) {
+  onnx::TensorData data;
+  data.type = alwaysFloat ? ElementType::Float : options.type;
+  data.shape.assign(given.shape.begin(), given.shape.end());
+  for (float number : given.numbers) {
+    llvm::APFloat value(number);
+    bool loses = false;
+    if (data.type != ElementType::Float)
+      value.convert(data.type == ElementType::Float16 ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat(),
+                    llvm::APFloat::rmNearestTiesToEven, &loses);
+    const uint64_t bits = value.bitcastToAPInt().getZExtValue();
+    const size_t bytes = data.type == ElementType::Float ? 4 : 2, at = data.bytes.size();
+    data.bytes.resize(at + bytes);
+    std::memcpy(data.bytes.data() + at, &bits, bytes);
+  }
+  data.name = name.empty() ? "tensor_" + std::to_string(++count) : name;
+  g.model.graph.initializers.push_back(data);
+  return data.name;
+}
+
+Values ExportGraph::valuesOf(const WeightRef &ref) {
+  Values result{values(ref.name), ref.stored};
+  for (const ViewStep &step : ref.steps)
+    result = stepped(result, step);
+  return result;
+}
+
+std::string ExportGraph::weight(const WeightRef &ref) {
+  std::string &known = weights[ref.name];
+  return known.empty() ? known = tensor(valuesOf(ref), ref.name) : known;
+}
+
+std::string ExportGraph::transpose(const std::string &x, const std::vector<int64_t> &order) {
+  return g.node("Transpose", {x}, {{"perm", order}});
+}
+
+std::string ExportGraph::castTo(const std::string &x, ElementType type) {
+  return g.node("Cast", {x}, {{"to", static_cast<int64_t>(type)}});
+}
+
+std::string ExportGraph::wide(const std::string &x) {
+  return options.type == ElementType::Float ? x : castTo(x, ElementType::Float);
+}
+
+void ExportGraph::rename(const std::string &name, const std::string &to) {
+  for (auto &node : g.model.graph.nodes) {
+    std::replace(node.outputs.begin(), node.outputs.end(), name, to);
+    std::replace(node.inputs.begin(), node.inputs.end(), name, to);
+  }
+}
+
+std::string ExportGraph::input(const std::string &name, ElementType type,
+                               const std::vector<std::pair<std::string, int64_t>> &dims) {
+  onnx::ValueInfo info{name, {}};
+  info.type.container = onnx::ValueType::Container::Tensor;
+  info.type.element = type;
+  info.type.shape.emplace();
+  for (const auto &[symbol, size] : dims)
+    info.type.shape->push_back({size, size < 0 ? symbol : ""});
+  g.model.graph.inputs.push_back(info);
+  return name;
+}
+
+std::string ExportGraph::sizeOf(const std::string &x, int64_t dim) {
+  return g.node("Gather", {g.node("Shape", {x}), g.integers({dim})});
+}
+
+std::string ExportGraph::slice(const std::string &x, int64_t from, int64_t to) {
+  return g.node("Slice", {x, g.integers({from}), g.integers({to}), g.integers({-1}), g.integers({1})});
+}
+
+std::string ExportGraph::repeat(const std::string &x, int64_t kv, int64_t times, int64_t size) {
+  if (times == 1)
+    return x;
+  std::string length = sizeOf(x, 2), batch = sizeOf(x, 0);
+  auto shape = [&](const std::vector<std::string> &parts) { return g.node("Concat", parts, {{"axis", int64_t(0)}}); };
+  std::string expanded =
+      g.node("Expand", {g.node("Unsqueeze", {x, g.integers({2})}),
+                        shape({batch, g.integers({kv}), g.integers({times}), length, g.integers({size})})});
+  return g.node("Reshape", {expanded, shape({batch, g.integers({kv * times}), length, g.integers({size})})});
+}
+
+std::string ExportGraph::mergeHeads(const std::string &x, int64_t heads) {
+  std::string merged = g.node("Mul", {sizeOf(x, 0), g.integers({heads})});
+  return g.node("Reshape", {x, g.node("Concat", {merged, sizeOf(x, 2), sizeOf(x, 3)}, {{"axis", int64_t(0)}})});
+}
+
+std::string ExportGraph::apart(const std::string &x, int64_t heads) {
+  return g.node("Reshape",
+                {x, g.node("Concat", {g.integers({-1, heads}), sizeOf(x, 1), sizeOf(x, 2)}, {{"axis", int64_t(0)}})});
+}
+
+Values ExportGraph::transposed(const WeightRef &ref) {
+  ViewStep step;
+  step.kind = ViewStep::Kind::Permute;
+  step.sizes = {1, 0};
+  return stepped(valuesOf(ref), step);
+}
+
+std::string ExportGraph::packed(const std::vector<WeightRef> &parts) {
+  Values all;
+  for (const WeightRef &part : parts) {
+    Values own = valuesOf(part);
+    all.numbers.insert(all.numbers.end(), own.numbers.begin(), own.numbers.end());
+    all.shape = {all.shape.empty() ? own.shape[0] : all.shape[0] + own.shape[0], own.shape[1]};
+  }
+  ViewStep step;
+  step.kind = ViewStep::Kind::Permute;
+  step.sizes = {1, 0};
+  return tensor(stepped(all, step));
+}
+
+std::string ExportGraph::packedBias(const std::vector<WeightRef> &parts) {
+  Values all{{}, {0}};
+  for (const WeightRef &part : parts) {
+    Values own = valuesOf(part);
+    all.numbers.insert(all.numbers.end(), own.numbers.begin(), own.numbers.end());
+  }
+  all.shape[0] = all.numbers.size();
+  return tensor(all);
+}
+
+} // namespace weft::test
