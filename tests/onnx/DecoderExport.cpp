@@ -103,6 +103,8 @@ private:
       sines = tensor(s, "sin_cache");
       return;
     }
+    if (options.pairs)
+      return gatherAngles();
     if (options.older) {
       auto cut = [&](double (*function)(double)) {
         Values table{{}, {config.maxPositions, 2 * half()}};
@@ -130,6 +132,46 @@ private:
     };
     cosines = table("Cos");
     sines = table("Sin");
+  }
+
+  /// Sines and cosines side by side in one table; of a row each stands twice, next to itself.
+  void gatherAngles() {
+    Values table{{}, {1, config.maxPositions, 2 * half()}};
+    for (uint32_t i = 0; i < config.maxPositions; ++i)
+      for (double (*function)(double) :
+           {static_cast<double (*)(double)>(std::sin), static_cast<double (*)(double)>(std::cos)})
+        for (double frequency : config.rope.inverseFrequencies)
+          table.numbers.push_back(float(function(i * frequency) * config.rope.scale));
+    const auto columns = static_cast<int64_t>(2 * half());
+    std::string places =
+        g.node("Tile", {g.node("Unsqueeze", {"position_ids", g.integers({-1})}), g.integers({1, 1, columns})});
+    std::string rows = g.node("GatherElements", {tensor(table), places}, {{"axis", int64_t(1)}});
+    Strings parts = g.nodes("Split", {rows, g.integers({columns / 2, columns / 2})}, 2, {{"axis", int64_t(-1)}});
+    auto doubled = [&](const std::string &x) {
+      std::string twice = g.node("Unsqueeze", {g.node("Unsqueeze", {x, g.integers({2})}), g.integers({4})});
+      return g.node("Reshape", {g.node("Tile", {twice, g.integers({1, 1, 1, 1, 2})}), g.integers({0, 0, 1, columns})});
+    };
+    sines = doubled(parts[0]);
+    cosines = doubled(parts[1]);
+  }
+
+  /// Scores that a stored mask and the input of one leave, divided when they are masked.
+  std::string cutAndMasked(const AttentionConfig &a, const std::string &scores) {
+    const auto positions = static_cast<int64_t>(config.maxPositions);
+    if (triangle.empty()) {
+      std::vector<bool> seen;
+      for (int64_t row = 0; row < positions; ++row)
+        for (int64_t key = 0; key < positions; ++key)
+          seen.push_back(key <= row);
+      triangle = truths(seen, {1, 1, positions, positions});
+    }
+    std::string past = pastLength(), all = add(past, tokens()), one = g.integers({1});
+    std::string rows = g.node("Slice", {triangle, past, all, g.integers({2}), one});
+    std::string seen = g.node("Slice", {rows, g.integers({0}), all, g.integers({3}), one});
+    std::string left = g.node("Where", {seen, scores, real(-3.4e38)});
+    left = g.node("Div", {left, real(1 / a.scale)});
+    std::string used = castTo(g.node("Unsqueeze", {"attention_mask", g.integers({1, 2})}), options.type);
+    return add(left, g.node("Mul", {g.node("Sub", {real(1), used}), real(-3.4e38)}));
   }
 
   /// What is added to scores, [batch, 1, tokens, keys].
@@ -187,11 +229,24 @@ private:
     return config.bias ? add(y, tensor(valuesOf(config.bias))) : y;
   }
 
+  /// The first part of each head turned, neighbours together; [batch, tokens, heads, size].
+  std::string rotatePairs(const std::string &x, int64_t size) {
+    const auto turning = static_cast<int64_t>(2 * half());
+    std::string part = turning == size ? x : slice(x, 0, turning), last = g.integers({-1});
+    std::string second = g.node("Neg", {slice(part, 1, INT64_MAX, 2)}), first = slice(part, 0, INT64_MAX, 2);
+    std::string stacked = g.node("Concat", {g.node("Unsqueeze", {second, last}), g.node("Unsqueeze", {first, last})},
+                                 {{"axis", int64_t(-1)}});
+    std::string turned = g.node("Reshape", {stacked, g.integers({0, 0, 0, -1})});
+    std::string y = add(g.node("Mul", {part, cosines}), g.node("Mul", {turned, sines}));
+    return turning == size ? y : g.node("Concat", {y, slice(x, turning, INT64_MAX)}, {{"axis", int64_t(-1)}});
+  }
+
   /// [batch, tokens, heads * size] as [batch, heads, tokens, size], with a norm of heads before.
-  std::string split(const std::string &x, int64_t heads, int64_t size, const NormConfig &own) {
+  std::string split(const std::string &x, int64_t heads, int64_t size, const NormConfig &own, bool turns) {
     const bool whole = own && valuesOf(own.weight).numbers.size() != static_cast<size_t>(size);
     std::string y = g.node("Reshape", {whole ? norm(own, x) : x, g.integers({0, 0, heads, size})});
-    return transpose(own && !whole ? norm(own, y) : y, {0, 2, 1, 3});
+    y = own && !whole ? norm(own, y) : y;
+    return transpose(turns && options.pairs ? rotatePairs(y, size) : y, {0, 2, 1, 3});
   }
 
   std::string rotate(const std::string &x, int64_t size) {
@@ -260,11 +315,12 @@ private:
       std::array<std::string, 3> made = interleaved(a, x);
       q = made[0], k = made[1], v = made[2];
     } else {
-      q = split(linear(a.q, x), heads, size, a.queryNorm);
-      k = split(linear(a.k, x), kv, size, a.keyNorm);
-      v = split(linear(a.v, x), kv, size, {});
+      const bool turns = a.rotary && half();
+      q = split(linear(a.q, x), heads, size, a.queryNorm, turns);
+      k = split(linear(a.k, x), kv, size, a.keyNorm, turns);
+      v = split(linear(a.v, x), kv, size, {}, false);
     }
-    if (a.rotary && half()) {
+    if (a.rotary && half() && !options.pairs) {
       q = rotate(q, size);
       k = rotate(k, size);
     }
@@ -283,10 +339,11 @@ private:
       std::string mixed = mergedAttention(a, g.node("Mul", {q, real(a.scale)}), k, v);
       return linear(a.output, g.node("Reshape", {transpose(mixed, {0, 2, 1, 3}), g.integers({0, 0, heads * size})}));
     }
-    std::string scores = g.node("Mul", {g.node("MatMul", {q, transpose(k, {0, 1, 3, 2})}), real(a.scale)});
+    std::string product = g.node("MatMul", {q, transpose(k, {0, 1, 3, 2})});
+    std::string scores = g.node("Mul", {product, real(a.scale)});
     if (a.softcap != 0)
       scores = g.node("Mul", {g.node("Tanh", {g.node("Div", {scores, real(a.softcap)})}), real(a.softcap)});
-    scores = add(scores, mask(a.window));
+    scores = options.pairs ? cutAndMasked(a, product) : add(scores, mask(a.window));
     std::string weights = narrow(g.node("Softmax", {wide(scores)}, {{"axis", int64_t(-1)}}));
     std::string mixed = transpose(g.node("MatMul", {weights, v}), {0, 2, 1, 3});
     return linear(a.output, g.node("Reshape", {mixed, g.integers({0, 0, heads * size})}));
@@ -385,7 +442,7 @@ private:
   }
 
   const TransformerConfig &config;
-  std::string cosines, sines;
+  std::string cosines, sines, triangle;
   std::map<int64_t, std::string> masks;
 };
 

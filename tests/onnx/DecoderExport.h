@@ -26,6 +26,9 @@ struct ExportOptions {
   /// to the sequence, positions counted in the mask, batch and heads in one dimension, queries, keys and values in one
   /// product head by head, scores that are no lower than the least.
   bool older = false;
+  /// In small ops as GPT-J's are: neighbours turn together, before heads change places with tokens, by angles from one
+  /// table; masks are cut from a stored one; and scores are divided when they are masked.
+  bool pairs = false;
 };
 
 /// Values of a stored tensor by name.

@@ -77,6 +77,17 @@ std::string ExportGraph::tensor(const Values &given, const std::string &name, bo
   return data.name;
 }
 
+std::string ExportGraph::truths(const std::vector<bool> &given, const std::vector<int64_t> &shape) {
+  onnx::TensorData data;
+  data.type = ElementType::Bool;
+  data.shape = shape;
+  for (bool truth : given)
+    data.bytes.push_back(std::byte(truth));
+  data.name = "truths_" + std::to_string(++count);
+  g.model.graph.initializers.push_back(data);
+  return data.name;
+}
+
 Values ExportGraph::valuesOf(const WeightRef &ref) {
   Values result{values(ref.name), ref.stored};
   for (const ViewStep &step : ref.steps)
@@ -124,8 +135,8 @@ std::string ExportGraph::sizeOf(const std::string &x, int64_t dim) {
   return g.node("Gather", {g.node("Shape", {x}), g.integers({dim})});
 }
 
-std::string ExportGraph::slice(const std::string &x, int64_t from, int64_t to) {
-  return g.node("Slice", {x, g.integers({from}), g.integers({to}), g.integers({-1}), g.integers({1})});
+std::string ExportGraph::slice(const std::string &x, int64_t from, int64_t to, int64_t step) {
+  return g.node("Slice", {x, g.integers({from}), g.integers({to}), g.integers({-1}), g.integers({step})});
 }
 
 std::string ExportGraph::repeat(const std::string &x, int64_t kv, int64_t times, int64_t size) {

@@ -25,6 +25,7 @@ protected:
   using WeightRef = frontend::WeightRef;
 
   std::string tensor(const Values &given, const std::string &name = "", bool alwaysFloat = false);
+  std::string truths(const std::vector<bool> &given, const std::vector<int64_t> &shape);
   std::string real(double number) { return tensor({{float(number)}, {}}); }
   Values valuesOf(const WeightRef &ref);
   std::string weight(const WeightRef &ref);
@@ -38,7 +39,7 @@ protected:
                     const std::vector<std::pair<std::string, int64_t>> &dims);
   std::string sizeOf(const std::string &x, int64_t dim); // of rank 1
   std::string scalar(const std::string &x) { return g.node("Squeeze", {x}); }
-  std::string slice(const std::string &x, int64_t from, int64_t to);
+  std::string slice(const std::string &x, int64_t from, int64_t to, int64_t step = 1);
   std::string repeat(const std::string &x, int64_t kv, int64_t times, int64_t size);
   /// [batch, heads, rows, columns] as [batch * heads, rows, columns].
   std::string mergeHeads(const std::string &x, int64_t heads);

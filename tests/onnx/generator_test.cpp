@@ -206,6 +206,16 @@ TEST_CASE("a model with long and short frequencies, exported with the short ones
   phi.check({.style = style});
 }
 
+TEST_CASE("neighbours that turn together, and a mask cut from a stored one") {
+  auto name = GENERATE(as<std::string>(), "llama", "gpt_neox");
+  auto style = GENERATE(Exporter::Optimum, Exporter::WithoutCache);
+  CAPTURE(name, static_cast<int>(style));
+  Case model(name);
+  model.config.rope.interleaved = true;
+  model.expectOwn(30);
+  model.check({.style = style, .pairs = true});
+}
+
 TEST_CASE("halves are computed with as float32") {
   auto [type, tolerance] = GENERATE(std::pair(ElementType::Float16, 4e-3), std::pair(ElementType::BFloat16, 3e-2));
   auto style = GENERATE(Exporter::Optimum, Exporter::GenAi, Exporter::Attention23);

@@ -1,6 +1,6 @@
 // Raised graphs compute what they computed before, on random inputs, and have the ops that were looked for.
 #include "compiler/frontend/onnx/Reader.h"
-#include "tests/onnx/GraphMaker.h"
+#include "tests/onnx/Raised.h"
 
 #include <catch2/catch.hpp>
 
@@ -14,27 +14,6 @@ using frontend::onnx::ElementType;
 namespace fs = std::filesystem;
 
 namespace {
-
-using Counts = std::map<std::string, int64_t>;
-
-Computed take(Result<Computed> result) {
-  if (!result)
-    FAIL(result.error().message);
-  return std::move(*result);
-}
-
-/// Ops of xf in the raised graph, after its outputs have been compared with those of the graph as it is.
-Counts raisedAndEqual(const frontend::onnx::Model &model, double tolerance = 2e-5) {
-  std::vector<std::vector<std::byte>> inputs;
-  for (const frontend::onnx::ValueInfo &input : model.graph.inputs)
-    inputs.push_back(randomInput(input, static_cast<uint32_t>(inputs.size() + 3)));
-  Computed plain = take(compute(model, inputs, false)), raised = take(compute(model, inputs, true));
-  CHECK(plain.raised.empty());
-  REQUIRE(plain.outputs.size() == raised.outputs.size());
-  for (size_t i = 0; i < plain.outputs.size(); ++i)
-    CHECK(relativeError(raised.floats(i), plain.floats(i)) < tolerance);
-  return raised.raised;
-}
 
 constexpr int64_t batch = 2, tokens = 5, heads = 4, size = 6, width = heads * size;
 

@@ -216,8 +216,8 @@ void Raiser::visit(NodeBuilder &n) {
   if (raiseMoves(n) || raiseEmbedding(n) || raiseFused(n) || !isRaisable(p.value(n.node.outputs[0])))
     return;
   (void)(raiseNorm(n) || raiseGatedMlp(n) || raiseLinear(n) || raiseActivation(n) || raiseAttention(n) ||
-         raiseFusedAttention(n) || raiseGroupQuery(n) || raiseRotary(n) || raiseLast(n) || raiseSum(n) ||
-         raiseScale(n));
+         raiseFusedAttention(n) || raiseGroupQuery(n) || raiseRotary(n) || raiseTurnedRows(n) || raiseLast(n) ||
+         raiseSum(n) || raiseScale(n));
 }
 
 } // namespace weft::frontend::onnx

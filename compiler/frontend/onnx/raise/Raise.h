@@ -55,6 +55,7 @@ private:
   bool raiseLast(NodeBuilder &n);
   bool raiseScale(NodeBuilder &n);
   bool raiseRotary(NodeBuilder &n);
+  bool raiseTurnedRows(NodeBuilder &n);
   bool raiseNorm(NodeBuilder &n);
   bool raiseLinear(NodeBuilder &n);
   bool raiseGatedMlp(NodeBuilder &n);
@@ -110,7 +111,6 @@ private:
   std::optional<Heads> headsOf(NodeBuilder &n, const std::string &name);
   std::optional<Heads> keysOf(NodeBuilder &n, const std::string &transposed);
   std::optional<Heads> afterCache(NodeBuilder &n, const std::string &cache, Tensor fresh, const std::string &after);
-  std::optional<Heads> turnedHeads(NodeBuilder &n, const std::string &name);
   std::string unrepeated(const std::string &name);
   struct Mask {
     bool causal = false;
@@ -146,18 +146,31 @@ private:
     int64_t position = 0;
     bool interleaved = false;
   };
+  /// What turns, and how: all of each head of `whole`, or its first part.
+  struct Turn {
+    Rope rope;
+    std::string whole;
+  };
+  /// Which entries of a head turn together, and which dimension of [batch, .., .., size] counts tokens.
+  struct TurnForm {
+    bool interleaved = false;
+    int64_t tokenDim = 2;
+  };
   /// Cosines and sines of angles: rows of `half` entries, those of neighbouring positions.
   struct Angles {
     std::vector<double> cosines, sines;
     int64_t rows = 0, half = 0;
     double precision = 0; // of an entry
   };
-  std::optional<Angles> anglesOf(const std::string &cosines, const std::string &sines, int64_t rows, int64_t columns);
+  std::optional<Angles> anglesOf(const std::string &cosines, const std::string &sines, llvm::ArrayRef<int64_t> shape,
+                                 TurnForm form);
   std::optional<Rope> tableRope(const std::string &cosines, const std::string &sines, int64_t position, int64_t rows);
   std::optional<int64_t> firstPosition(const std::string &name, int64_t batch, int64_t rows);
   double precisionOf(const std::string &name);
-  std::optional<Rope> ropeOf(const std::string &name);
+  std::optional<Rope> ropeOf(const std::string &name, int64_t tokenDim);
+  std::optional<Turn> turnOf(const std::string &name, int64_t tokenDim);
   std::optional<std::string> halfTurned(const std::string &name);
+  std::optional<std::string> pairsTurned(const std::string &name);
   bool readAngles(const Angles &angles, std::optional<int64_t> position, Rope &rope);
   Tensor emitRope(NodeBuilder &n, const Rope &rope, Tensor rows, int64_t headDim, int64_t batch);
 

@@ -57,7 +57,7 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
     Tensor q = p.value(product->first), k = p.value(product->second);
     if (q.rank() != value.rank() || k.rank() != value.rank() || q.elements() == 0 || k.elements() == 0)
       return std::nullopt;
-    return Scores{product->first, product->second, 1, 0, {}};
+    return Scores{product->first, product->second, 1, 0, false, {}};
   }
   if (const Node *reshape = p.madeBy(name, "Reshape"))
     return mergesHeads(name, reshape->inputs[0]) || mergesHeads(reshape->inputs[0], name)
@@ -84,9 +84,11 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
       return scores;
     }
     std::optional<Scores> scores = scoresOf(n, scaled->other);
-    if (!scores || scores->softcap != 0 || scores->floored || !scores->biases.empty())
+    if (!scores || scores->softcap != 0 || scores->floored)
       return std::nullopt;
     scores->scale *= scaled->number;
+    for (Bias &bias : scores->biases)
+      bias = {"", n.map(n.castTo(bias.value, ElementType::Float), [&](Scalar x) { return x * scaled->number; })};
     return scores;
   }
   auto sum = p.operands(name, "Add");
@@ -142,11 +144,8 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
     return Heads{found->second, 1};
   if (const Node *concat = p.madeBy(name, "Concat"); concat && concat->inputs.size() == 2) {
     const int64_t axis = p.attribute(*concat, "axis", 0);
-    std::optional<Heads> fresh = axis == 2 || axis == -2 ? headsOf(n, concat->inputs[1]) : turnedHeads(n, name);
-    if (axis == 3 || axis == -1) {
-      if (fresh)
-        return fresh;
-    } else if (fresh && fresh->factor == 1 && !fresh->cached)
+    std::optional<Heads> fresh = axis == 2 || axis == -2 ? headsOf(n, concat->inputs[1]) : std::nullopt;
+    if (fresh && fresh->factor == 1 && !fresh->cached)
       if (std::optional<Heads> all = afterCache(n, p.source(concat->inputs[0]), fresh->rows, name))
         return all;
   }
@@ -156,10 +155,10 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
       inner->factor *= scaled->number;
     return inner;
   }
-  if (std::optional<Rope> rope = ropeOf(name)) {
-    std::optional<Heads> inner = headsOf(n, rope->x);
+  if (std::optional<Turn> turn = turnOf(name, 2)) {
+    std::optional<Heads> inner = headsOf(n, turn->whole);
     if (inner && inner->factor == 1 && !inner->cached) {
-      Tensor rows = emitRope(n, *rope, inner->rows, size, batch);
+      Tensor rows = emitRope(n, turn->rope, inner->rows, size, batch);
       heads[name] = rows;
       return Heads{rows, 1};
     }
@@ -178,23 +177,6 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
   }
   x = n.castTo(x, ElementType::Float);
   return Heads{n.reshape(n.transpose(x, {0, 2, 1, 3}), {batch * tokens, count * size}), 1};
-}
-
-/// Heads that turn in part: Concat(rope(x[..., :r]), x[..., r:]).
-std::optional<Raiser::Heads> Raiser::turnedHeads(NodeBuilder &n, const std::string &name) {
-  const Node *concat = p.madeBy(name, "Concat");
-  std::optional<Rope> rope = ropeOf(p.source(concat->inputs[0]));
-  std::optional<Pattern::Part> turned = rope ? p.partOf(rope->x) : std::nullopt, rest = p.partOf(concat->inputs[1]);
-  const Tensor x = p.value(name);
-  if (!turned || !rest || turned->whole != rest->whole || turned->axis != 3 || rest->axis != 3 || turned->offset != 0 ||
-      rest->offset != turned->size || p.value(turned->whole).shape() != x.shape())
-    return std::nullopt;
-  std::optional<Heads> inner = headsOf(n, turned->whole);
-  if (!inner || inner->factor != 1 || inner->cached)
-    return std::nullopt;
-  Tensor rows = emitRope(n, *rope, inner->rows, x.size(3), x.size(0));
-  heads[name] = rows;
-  return Heads{rows, 1};
 }
 
 /// Rows of keys or values that come after those of [batch, heads, tokens, size] `cache`; `after` is both.

@@ -47,6 +47,42 @@ std::optional<std::string> Raiser::halfTurned(const std::string &name) {
   return second && first && *second == *first ? first : std::nullopt;
 }
 
+/// x of stack(-x[..., 1::2], x[..., ::2]) with the last two dimensions made one: neighbours turn together.
+std::optional<std::string> Raiser::pairsTurned(const std::string &name) {
+  const Node *flat = p.madeBy(name, "Reshape"), *stack = flat ? p.madeBy(flat->inputs[0], "Concat") : nullptr;
+  Tensor whole = p.value(name);
+  if (!stack || stack->inputs.size() != 2 || !whole || whole.rank() < 1)
+    return std::nullopt;
+  const int64_t last = whole.rank() - 1, half = whole.size(last) / 2, axis = p.attribute(*stack, "axis", 0);
+  Sizes stacked(whole.shape().drop_back()), column;
+  stacked.append({half, 2});
+  column = stacked;
+  column.back() = 1;
+  if (half * 2 != whole.size(last) || (axis != -1 && axis != last + 1) ||
+      p.value(flat->inputs[0]).shape() != ArrayRef<int64_t>(stacked))
+    return std::nullopt;
+  // Every second entry, from entry `first` on, of which value?
+  auto everySecond = [&](const std::string &part, int64_t first) -> std::optional<std::string> {
+    const Node *slice = p.madeBy(part, "Slice");
+    if (!slice || slice->inputs.size() != 5 || p.value(slice->inputs[0]).shape() != whole.shape())
+      return std::nullopt;
+    auto starts = p.integers(slice->inputs[1]), axes = p.integers(slice->inputs[3]),
+         steps = p.integers(slice->inputs[4]);
+    const bool fits = starts && axes && steps && *starts == std::vector<int64_t>{first} &&
+                      *steps == std::vector<int64_t>{2} && axes->size() == 1 &&
+                      ((*axes)[0] == -1 || (*axes)[0] == last) && p.value(part).size(last) == half;
+    return fits ? std::optional(p.source(slice->inputs[0])) : std::nullopt;
+  };
+  auto inColumn = [&](const std::string &part) -> std::string {
+    const Node *unsqueeze = p.madeBy(part, "Unsqueeze");
+    return unsqueeze && p.value(part).shape() == ArrayRef<int64_t>(column) ? unsqueeze->inputs[0] : "";
+  };
+  const Node *negative = p.madeBy(inColumn(stack->inputs[0]), "Neg");
+  auto second = negative ? everySecond(negative->inputs[0], 1) : std::nullopt;
+  auto first = everySecond(inColumn(stack->inputs[1]), 0);
+  return second && first && *second == *first ? first : std::nullopt;
+}
+
 /// How far entries of `name` may be from what they stand for.
 double Raiser::precisionOf(const std::string &name) {
   // What was rounded to a half on its way here is known only as that.
@@ -54,22 +90,25 @@ double Raiser::precisionOf(const std::string &name) {
   return type == ElementType::Float16 ? 6e-4 : type == ElementType::BFloat16 ? 5e-3 : 4e-6;
 }
 
-/// The tables that heads are multiplied by, [.., rows, columns], if both halves of their columns are alike.
-std::optional<Raiser::Angles> Raiser::anglesOf(const std::string &cosines, const std::string &sines, int64_t rows,
-                                               int64_t columns) {
+/// The tables that heads of `shape` are multiplied by, if entries that turn together are alike.
+std::optional<Raiser::Angles> Raiser::anglesOf(const std::string &cosines, const std::string &sines,
+                                               ArrayRef<int64_t> shape, TurnForm form) {
+  const int64_t rows = shape[static_cast<size_t>(form.tokenDim)], columns = shape.back();
+  const int64_t behind = static_cast<int64_t>(shape.size()) - form.tokenDim;
   auto cosine = p.numbers(cosines), sine = p.numbers(sines);
   for (const std::string &table : {cosines, sines}) {
     Tensor tensor = p.value(table);
-    if (!tensor || tensor.elements() != rows * columns || tensor.rank() < 2 ||
-        tensor.size(tensor.rank() - 1) != columns || tensor.size(tensor.rank() - 2) != rows)
+    if (!tensor || tensor.elements() != rows * columns || tensor.rank() < behind ||
+        tensor.size(tensor.rank() - 1) != columns || tensor.size(tensor.rank() - behind) != rows)
       return std::nullopt;
   }
   if (!cosine || !sine || rows == 0 || columns < 2 || columns % 2 != 0)
     return std::nullopt;
   Angles angles{{}, {}, rows, columns / 2, std::max(precisionOf(cosines), precisionOf(sines))};
   for (int64_t row = 0; row < rows; ++row)
-    for (int64_t column = 0; column < angles.half; ++column) {
-      const auto at = static_cast<size_t>(row * columns + column), twin = at + static_cast<size_t>(angles.half);
+    for (int64_t pair = 0; pair < angles.half; ++pair) {
+      const auto at = static_cast<size_t>(row * columns + (form.interleaved ? 2 * pair : pair));
+      const size_t twin = at + static_cast<size_t>(form.interleaved ? 1 : angles.half);
       if (std::fabs((*cosine)[at] - (*cosine)[twin]) > angles.precision ||
           std::fabs((*sine)[at] - (*sine)[twin]) > angles.precision)
         return std::nullopt;
@@ -211,27 +250,63 @@ bool Raiser::raiseRotary(NodeBuilder &n) {
   return setHeads(n, n.node.outputs[0], emitRope(n, *rope, inner->rows, size, batch));
 }
 
-std::optional<Raiser::Rope> Raiser::ropeOf(const std::string &name) {
+std::optional<Raiser::Rope> Raiser::ropeOf(const std::string &name, int64_t tokenDim) {
   auto sum = p.operands(name, "Add");
   Tensor whole = p.value(name);
   if (!sum || whole.rank() != 4)
     return std::nullopt;
-  for (bool swap : {false, true}) {
-    if (swap)
-      std::swap(sum->first, sum->second);
-    std::optional<std::string> x;
-    auto second = p.operands(sum->second, "Mul", [&](const std::string &f) { return (x = halfTurned(f)).has_value(); });
-    auto first = second ? p.operands(sum->first, "Mul", [&](const std::string &f) { return f == *x; }) : std::nullopt;
+  auto ropeWith = [&](const std::string &straight, const std::string &turned, bool interleaved) -> std::optional<Rope> {
     Rope rope;
-    std::optional<Angles> angles = first && p.value(*x).shape() == whole.shape()
-                                       ? anglesOf(first->second, second->second, whole.size(2), whole.size(3))
+    rope.interleaved = interleaved;
+    auto second = p.operands(turned, "Mul", [&](const std::string &factor) {
+      std::optional<std::string> x = interleaved ? pairsTurned(factor) : halfTurned(factor);
+      rope.x = x.value_or("");
+      return x.has_value();
+    });
+    auto first = second ? p.operands(straight, "Mul", [&](const std::string &f) { return f == rope.x; }) : std::nullopt;
+    std::optional<Angles> angles = first && p.value(rope.x).shape() == whole.shape()
+                                       ? anglesOf(first->second, second->second, whole.shape(), {interleaved, tokenDim})
                                        : std::nullopt;
-    if (!angles || !readAngles(*angles, launch ? std::optional(launch->past) : std::nullopt, rope))
-      continue;
-    rope.x = *x;
-    return rope;
-  }
+    const bool fits = angles && readAngles(*angles, launch ? std::optional(launch->past) : std::nullopt, rope);
+    return fits ? std::optional(rope) : std::nullopt;
+  };
+  for (bool interleaved : {false, true})
+    for (const auto &[straight, turned] : {*sum, std::pair(sum->second, sum->first)})
+      if (std::optional<Rope> rope = ropeWith(straight, turned, interleaved))
+        return rope;
   return std::nullopt;
+}
+
+/// Heads [batch, .., .., size] that turn whole, or in part: Concat(rope(x[..., :r]), x[..., r:]).
+std::optional<Raiser::Turn> Raiser::turnOf(const std::string &name, int64_t tokenDim) {
+  const Node *concat = p.madeBy(name, "Concat");
+  if (!concat) {
+    std::optional<Rope> rope = ropeOf(name, tokenDim);
+    return rope ? std::optional(Turn{*rope, rope->x}) : std::nullopt;
+  }
+  const Tensor x = p.value(name);
+  const int64_t axis = p.attribute(*concat, "axis", 0);
+  if (concat->inputs.size() != 2 || x.rank() != 4 || (axis != 3 && axis != -1))
+    return std::nullopt;
+  std::optional<Rope> rope = ropeOf(p.source(concat->inputs[0]), tokenDim);
+  std::optional<Pattern::Part> turned = rope ? p.partOf(rope->x) : std::nullopt, rest = p.partOf(concat->inputs[1]);
+  if (!turned || !rest || turned->whole != rest->whole || turned->axis != 3 || rest->axis != 3 || turned->offset != 0 ||
+      rest->offset != turned->size || p.value(turned->whole).shape() != x.shape())
+    return std::nullopt;
+  return Turn{*rope, turned->whole};
+}
+
+/// Heads that turn before they change places with tokens, so that they lie side by side in rows.
+bool Raiser::raiseTurnedRows(NodeBuilder &n) {
+  const std::string &out = n.node.outputs[0];
+  std::optional<Turn> turn = n.node.op == "Add" || n.node.op == "Concat" ? turnOf(out, 1) : std::nullopt;
+  if (!turn || !hasRows(turn->whole))
+    return false;
+  const Tensor y = p.value(out), rows = plain[p.source(turn->whole)];
+  if (rows.size(0) != y.size(0) * y.size(1))
+    return false;
+  setRows(n, out, emitRope(n, turn->rope, rows, y.size(3), y.size(0)));
+  return true;
 }
 
 Tensor Raiser::emitRope(NodeBuilder &n, const Rope &rope, Tensor rows, int64_t headDim, int64_t batch) {
