@@ -13,6 +13,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
+#include <cstring>
 #include <set>
 
 using namespace mlir;
@@ -57,6 +58,32 @@ std::optional<int64_t> integerOf(Attribute attribute) {
   if (!integer)
     return std::nullopt;
   return integer.getValue().getSExtValue();
+}
+
+bool isStatic(ArrayRef<int64_t> numbers) { return !llvm::is_contained(numbers, ShapedType::kDynamic); }
+
+/// What the bytes of a weight mean. A truth has a byte of its own.
+std::vector<Attribute> decoded(RankedTensorType type, ArrayRef<char> bytes) {
+  DenseElementsAttr dense;
+  if (type.getElementType().isInteger(1)) {
+    SmallVector<bool> truths;
+    for (char byte : bytes)
+      truths.push_back(byte != 0);
+    dense = DenseElementsAttr::get(type, truths);
+  } else {
+    dense = DenseElementsAttr::getFromRawBuffer(type, bytes);
+  }
+  auto values = dense.getValues<Attribute>();
+  return {values.begin(), values.end()};
+}
+
+/// The bytes of some of a weight's elements.
+std::vector<char> gathered(ArrayRef<std::byte> bytes, int64_t elements, ArrayRef<size_t> places) {
+  const size_t size = bytes.size() / static_cast<size_t>(elements);
+  std::vector<char> out(places.size() * size);
+  for (auto [i, place] : llvm::enumerate(places))
+    std::memcpy(out.data() + i * size, bytes.data() + place * size, size);
+  return out;
 }
 
 /// What MLIR's own folding leaves alone: rounding to a narrower float, and functions.
@@ -144,11 +171,8 @@ std::optional<Evaluator::Elements> Evaluator::compute(Value tensor) {
   }
   if (auto param = dyn_cast<xf::ParamOp>(op)) {
     std::optional<std::vector<std::byte>> bytes = readParam ? readParam(param.getName().str()) : std::nullopt;
-    if (!bytes || type.getElementType().isInteger(1))
-      return std::nullopt;
-    ArrayRef<char> raw(reinterpret_cast<const char *>(bytes->data()), bytes->size());
-    auto values = DenseElementsAttr::getFromRawBuffer(type, raw).getValues<Attribute>();
-    return Elements(values.begin(), values.end());
+    return bytes ? std::optional(decoded(type, {reinterpret_cast<const char *>(bytes->data()), bytes->size()}))
+                 : std::nullopt;
   }
   if (isa<tensor::EmptyOp>(op)) // never read where it matters
     return Elements(static_cast<size_t>(type.getNumElements()), Builder(op).getZeroAttr(type.getElementType()));
@@ -205,27 +229,59 @@ std::optional<Evaluator::Elements> Evaluator::computeWrites(Operation *op) {
   return out;
 }
 
+/// What slices of slices begin with is read where they end, however large it is: masks are cut from stored ones.
+std::optional<Evaluator::Elements> Evaluator::computeSlice(Operation *slice) {
+  const auto type = cast<RankedTensorType>(slice->getResult(0).getType());
+  Value whole = slice->getResult(0);
+  Sizes offsets(static_cast<size_t>(type.getRank()), 0), strides(static_cast<size_t>(type.getRank()), 1);
+  while (auto step = whole.getDefiningOp<tensor::ExtractSliceOp>()) {
+    if (!isStatic(step.getStaticOffsets()) || !isStatic(step.getStaticStrides()) ||
+        step.getType().getRank() != step.getSourceType().getRank())
+      break;
+    for (auto [offset, stride, from, by] :
+         llvm::zip(offsets, strides, step.getStaticOffsets(), step.getStaticStrides())) {
+      offset = from + offset * by;
+      stride *= by;
+    }
+    whole = step.getSource();
+  }
+  if (whole == slice->getResult(0))
+    return std::nullopt;
+  std::vector<size_t> places;
+  forEachIndex(type.getShape(), [&](ArrayRef<int64_t> at) {
+    Sizes from;
+    for (auto [i, offset, stride] : llvm::zip(at, offsets, strides))
+      from.push_back(offset + i * stride);
+    places.push_back(flat(from, shapeOf(whole)));
+    return true;
+  });
+  if (auto param = whole.getDefiningOp<xf::ParamOp>()) {
+    std::optional<std::vector<std::byte>> bytes = readParam ? readParam(param.getName().str()) : std::nullopt;
+    return bytes ? std::optional(decoded(type, gathered(*bytes, elementsOf(shapeOf(whole)), places))) : std::nullopt;
+  }
+  Elements out;
+  auto constant = whole.getDefiningOp<arith::ConstantOp>();
+  if (auto dense = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr()) {
+    auto values = dense.getValues<Attribute>().begin();
+    for (size_t place : places)
+      out.push_back(*(values + static_cast<ptrdiff_t>(place)));
+    return out;
+  }
+  const Elements *source = evaluate(whole);
+  if (!source)
+    return std::nullopt;
+  for (size_t place : places)
+    out.push_back((*source)[place]);
+  return out;
+}
+
 std::optional<Evaluator::Elements> Evaluator::computeMove(Operation *op) {
   if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op)) {
     const Elements *source = evaluate(op->getOperand(0));
     return source ? std::optional(*source) : std::nullopt;
   }
-  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
-    auto isStatic = [](ArrayRef<int64_t> numbers) { return !llvm::is_contained(numbers, ShapedType::kDynamic); };
-    const Elements *source = evaluate(slice.getSource());
-    if (!source || !isStatic(slice.getStaticOffsets()) || !isStatic(slice.getStaticStrides()) ||
-        slice.getType().getRank() != slice.getSourceType().getRank())
-      return std::nullopt;
-    Elements out;
-    forEachIndex(slice.getType().getShape(), [&](ArrayRef<int64_t> at) {
-      Sizes from;
-      for (auto [i, offset, stride] : llvm::zip(at, slice.getStaticOffsets(), slice.getStaticStrides()))
-        from.push_back(offset + i * stride);
-      out.push_back((*source)[flat(from, slice.getSourceType().getShape())]);
-      return true;
-    });
-    return out;
-  }
+  if (isa<tensor::ExtractSliceOp>(op))
+    return computeSlice(op);
   if (auto insert = dyn_cast<tensor::InsertSliceOp>(op)) {
     const Elements *into = evaluate(insert.getDest());
     if (!into || llvm::is_contained(insert.getStaticOffsets(), ShapedType::kDynamic) ||

@@ -47,6 +47,7 @@ private:
   std::optional<Elements> compute(mlir::Value tensor);
   std::optional<Elements> computeGeneric(mlir::Operation *op, unsigned result);
   std::optional<Elements> computeMove(mlir::Operation *op);
+  std::optional<Elements> computeSlice(mlir::Operation *slice);
   std::optional<Elements> computeWrites(mlir::Operation *loop);
   mlir::Attribute scalarOf(mlir::Value value, const Scalars &known);
   bool runBody(mlir::Block &block, llvm::ArrayRef<int64_t> indices, Scalars &known);
