@@ -65,6 +65,10 @@ private:
         input("past_" + std::to_string(i), options.type, {{"", 2}, batch, {"", a.kvHeads}, past, {"", a.headDim}});
         continue;
       }
+      if (options.style == Exporter::SideBySide) {
+        input(base + ".key_value", options.type, {batch, past, {"", 2 * a.headDim}});
+        continue;
+      }
       for (const char *part : {".key", ".value"})
         input(base + part, options.type, {batch, {"", a.kvHeads}, past, {"", a.headDim}});
     }
@@ -74,6 +78,8 @@ private:
   std::string pastLength() {
     if (!hasCaches())
       return g.integers({0});
+    if (options.style == Exporter::SideBySide)
+      return sizeOf("past_key_values.0.key_value", 1);
     return options.style == Exporter::Stacked ? sizeOf("past_0", 3) : sizeOf("past_key_values.0.key", 2);
   }
   /// [batch, tokens]
@@ -262,7 +268,9 @@ private:
     rename(value, name);
     g.model.graph.outputs.push_back({name, {}});
     g.model.graph.outputs.back().type.element = options.type;
-    g.model.graph.outputs.back().type.shape.emplace(options.style == Exporter::Stacked ? 5 : 4);
+    g.model.graph.outputs.back().type.shape.emplace(options.style == Exporter::Stacked      ? 5
+                                                    : options.style == Exporter::SideBySide ? 3
+                                                                                            : 4);
   }
 
   /// Softmax of scores, times values, with batch and heads in one dimension.
@@ -308,11 +316,29 @@ private:
     return made;
   }
 
+  /// Queries, and keys and values of the only head as one cache has them, each for all queries.
+  std::array<std::string, 3> sideBySide(const AttentionConfig &a, size_t layer, const std::string &x) {
+    const auto heads = int64_t(a.heads), size = int64_t(a.headDim);
+    const std::string base = std::to_string(layer);
+    std::string all = g.node("MatMul", {x, packed({a.q.weight, a.k.weight, a.v.weight})});
+    all = add(packedBias({a.q.bias, a.k.bias, a.v.bias}), all);
+    Strings parts = g.nodes("Split", {all, g.integers({heads * size, 2 * size})}, 2, {{"axis", int64_t(2)}});
+    std::string both = g.node("Concat", {"past_key_values." + base + ".key_value", parts[1]}, {{"axis", int64_t(-2)}});
+    present(both, "present." + base + ".key_value");
+    Strings made =
+        g.nodes("Split", {"present." + base + ".key_value", g.integers({size, size})}, 2, {{"axis", int64_t(-1)}});
+    auto forAll = [&](const std::string &y) {
+      return g.node("Expand", {g.node("Unsqueeze", {y, g.integers({1})}), g.integers({1, heads, 1, 1})});
+    };
+    return {split(parts[0], heads, size, {}, false), forAll(made[0]), forAll(made[1])};
+  }
+
   std::string plainAttention(const AttentionConfig &a, size_t layer, const std::string &x) {
     const auto heads = int64_t(a.heads), kv = int64_t(a.kvHeads), size = int64_t(a.headDim);
     std::string q, k, v;
-    if (options.older && heads == kv && !a.queryNorm && layer % 2 == 0) {
-      std::array<std::string, 3> made = interleaved(a, x);
+    const bool together = options.style == Exporter::SideBySide;
+    if (together || (options.older && heads == kv && !a.queryNorm && layer % 2 == 0)) {
+      std::array<std::string, 3> made = together ? sideBySide(a, layer, x) : interleaved(a, x);
       q = made[0], k = made[1], v = made[2];
     } else {
       const bool turns = a.rotary && half();
@@ -324,7 +350,7 @@ private:
       q = rotate(q, size);
       k = rotate(k, size);
     }
-    if (hasCaches()) {
+    if (hasCaches() && !together) {
       const std::string base = std::to_string(layer);
       k = g.node("Concat", {"past_key_values." + base + ".key", k}, {{"axis", int64_t(-2)}});
       v = g.node("Concat", {"past_key_values." + base + ".value", v}, {{"axis", int64_t(2)}});
@@ -333,8 +359,10 @@ private:
       k = "present." + base + ".key";
       v = "present." + base + ".value";
     }
-    k = repeat(k, kv, heads / kv, size);
-    v = repeat(v, kv, heads / kv, size);
+    if (!together) {
+      k = repeat(k, kv, heads / kv, size);
+      v = repeat(v, kv, heads / kv, size);
+    }
     if (options.older && a.softcap == 0) {
       std::string mixed = mergedAttention(a, g.node("Mul", {q, real(a.scale)}), k, v);
       return linear(a.output, g.node("Reshape", {transpose(mixed, {0, 2, 1, 3}), g.integers({0, 0, heads * size})}));
@@ -432,7 +460,8 @@ private:
   std::string layer(const LayerConfig &layer, size_t i, const std::string &input) {
     std::string normed = norm(layer.attentionNorms.pre, input);
     const AttentionConfig &a = layer.attention;
-    std::string mixed = options.style == Exporter::Optimum || options.style == Exporter::WithoutCache
+    std::string mixed = options.style == Exporter::Optimum || options.style == Exporter::WithoutCache ||
+                                options.style == Exporter::SideBySide
                             ? plainAttention(a, i, normed)
                         : options.style == Exporter::Stacked ? stackedAttention(a, i, normed)
                                                              : fusedAttention(a, i, normed);

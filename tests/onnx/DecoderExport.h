@@ -16,6 +16,7 @@ enum class Exporter {
   Attention23,  // ONNX's own RotaryEmbedding and Attention
   MultiHead,    // those of ONNX Runtime; as many heads of keys as of queries
   Stacked,      // ONNX Runtime's Attention: keys and values in one cache
+  SideBySide,   // small ops with keys and values of the only head side by side in one cache, as GPT-BigCode's
 };
 
 struct ExportOptions {

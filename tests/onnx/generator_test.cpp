@@ -217,6 +217,40 @@ TEST_CASE("neighbours that turn together, and a mask cut from a stored one") {
   model.check({.style = style, .pairs = true});
 }
 
+TEST_CASE("keys and values of the only head, side by side in one cache") {
+  Case gpt2("gpt2");
+  for (auto &layer : gpt2.config.layers) {
+    frontend::AttentionConfig &a = layer.attention;
+    a.kvHeads = 1;
+    for (frontend::LinearConfig *part : {&a.k, &a.v}) {
+      part->weight = part->weight.rows(0, a.headDim);
+      part->bias = part->bias.rows(0, a.headDim);
+    }
+  }
+  gpt2.expectOwn(30);
+  const ExportOptions options{.style = Exporter::SideBySide};
+  SECTION("as they are") { gpt2.check(options); }
+  SECTION("what is read lacks the launch's own tokens") {
+    onnx::Model model = gpt2.exported(options);
+    for (auto &node : model.graph.nodes)
+      if (node.op == "Split" && node.inputs[0] == "present.1.key_value")
+        node.inputs[0] = "past_key_values.1.key_value";
+    CHECK_FALSE(whyNot(model).empty());
+  }
+  SECTION("another value goes out") {
+    onnx::Model model = gpt2.exported(options);
+    onnx::Node node;
+    node.name = node.op = "Neg";
+    node.inputs = {"present.1.key_value"};
+    node.outputs = {"negative"};
+    model.graph.nodes.push_back(node);
+    for (auto &output : model.graph.outputs)
+      if (output.name == "present.1.key_value")
+        output.name = "negative";
+    CHECK_THAT(whyNot(model), Catch::Matchers::Contains("cache 'past_key_values.1.key_value'"));
+  }
+}
+
 TEST_CASE("halves are computed with as float32") {
   auto [type, tolerance] = GENERATE(std::pair(ElementType::Float16, 4e-3), std::pair(ElementType::BFloat16, 3e-2));
   auto style = GENERATE(Exporter::Optimum, Exporter::GenAi, Exporter::Attention23);

@@ -30,6 +30,8 @@ std::optional<Kind> kindOf(const ValueInfo &input) {
   if (isHalfOrFloat(type) && (rank == 4 || rank == 5) &&
       (has(name, "past") || has(name, "cache") || has(name, "key") || has(name, "value")))
     return Kind::Cache;
+  if (isHalfOrFloat(type) && rank == 3 && name.ends_with("key_value"))
+    return Kind::Cache; // of the only head: keys and values side by side
   const bool isBool = type == ElementType::Bool;
   if ((!isInteger(type) && !isBool) || rank > 2)
     return std::nullopt;
@@ -69,8 +71,8 @@ std::string afterwards(const Model &model, const std::string &cache, const std::
 Result<void> findOutputs(const Model &model, GeneratorInputs &found, const std::vector<std::string> &caches) {
   std::vector<std::string> others;
   for (const ValueInfo &output : model.graph.outputs) {
-    const bool isReal = isHalfOrFloat(output.type.element);
-    if (found.logits.empty() && isReal && (output.name == "logits" || rankOf(output) == 2 || rankOf(output) == 3))
+    const bool isReal = isHalfOrFloat(output.type.element), mayBe = rankOf(output) == 2 || rankOf(output) == 3;
+    if (found.logits.empty() && isReal && (output.name == "logits" || (mayBe && !outputNamed(model, "logits"))))
       found.logits = output.name;
     else if (isReal)
       others.push_back(output.name);
@@ -86,7 +88,8 @@ Result<void> findOutputs(const Model &model, GeneratorInputs &found, const std::
   return success();
 }
 
-/// Which dimension of a cache counts tokens: [batch, heads, tokens, size], or keys and values stacked.
+/// Which dimension of a cache counts tokens: [batch, heads, tokens, size], keys and values stacked, or side by side in
+/// [batch, tokens, 2 * size].
 size_t tokenDimension(const ValueInfo &cache) { return rankOf(cache) - 2; }
 
 } // namespace
@@ -155,7 +158,7 @@ std::vector<int64_t> launchShape(const GeneratorInputs::Input &input, int64_t pa
     break;
   case Kind::Cache:
     std::fill(shape.begin(), shape.end(), -1);
-    shape[rank - 4] = 1;
+    shape[rank == 5 ? 1 : 0] = 1;
     shape[tokenDimension(*input.info)] = past;
     break;
   default:

@@ -109,6 +109,7 @@ private:
   std::optional<Scores> scoresOf(NodeBuilder &n, const std::string &name);
   std::optional<Scores> chosenScores(NodeBuilder &n, const Node &where);
   std::optional<Heads> headsOf(NodeBuilder &n, const std::string &name);
+  std::optional<Heads> onlyHead(NodeBuilder &n, const std::string &name);
   std::optional<Heads> keysOf(NodeBuilder &n, const std::string &transposed);
   std::optional<Heads> afterCache(NodeBuilder &n, const std::string &cache, Tensor fresh, const std::string &after);
   std::string unrepeated(const std::string &name);

@@ -114,8 +114,14 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
   return std::nullopt;
 }
 
-/// Keys or values before each head was repeated: Reshape(Expand(Unsqueeze(x))).
+/// Keys or values before each head was repeated: Reshape(Expand(Unsqueeze(x))), or Expand(x) of the only head.
 std::string Raiser::unrepeated(const std::string &name) {
+  if (const Node *repeat = p.madeBy(name, "Expand")) {
+    Tensor whole = p.value(name), x = p.value(repeat->inputs[0]);
+    const bool isOnly = whole.rank() == 4 && x.rank() == 4 && x.size(1) == 1 && x.size(0) == whole.size(0) &&
+                        x.shape().take_back(2) == whole.shape().take_back(2);
+    return isOnly ? p.source(repeat->inputs[0]) : name;
+  }
   const Node *merge = p.madeBy(name, "Reshape"), *repeat = merge ? p.madeBy(merge->inputs[0], "Expand") : nullptr;
   if (!repeat)
     return name;
@@ -134,6 +140,27 @@ std::string Raiser::unrepeated(const std::string &name) {
   return p.source(split->inputs[0]);
 }
 
+/// The only head, which all queries share: [batch, 1, tokens, size] made of [batch, tokens, size]. Of keys and values
+/// in one cache it is some of the columns.
+std::optional<Raiser::Heads> Raiser::onlyHead(NodeBuilder &n, const std::string &name) {
+  const Tensor x = p.value(name);
+  auto [node, output] = p.maker(name);
+  if (!node || (node->op != "Unsqueeze" && node->op != "Reshape") || x.size(1) != 1)
+    return std::nullopt;
+  const std::string flat = p.source(node->inputs[0]);
+  if (p.value(flat).shape() != ArrayRef<int64_t>(Sizes{x.size(0), x.size(2), x.size(3)}))
+    return std::nullopt;
+  if (hasRows(flat))
+    return Heads{rowsOf(n, flat, x.size(3)), 1};
+  std::optional<Pattern::Part> part = p.partOf(flat);
+  const Node *concat = part && part->axis == 2 ? p.madeBy(part->whole, "Concat") : nullptr;
+  const int64_t axis = concat ? p.attribute(*concat, "axis", 0) : 0;
+  if (!concat || concat->inputs.size() != 2 || (axis != 1 && axis != -2) || !hasRows(concat->inputs[1]))
+    return std::nullopt;
+  Tensor fresh = columnsOf(n, concat->inputs[1], part->offset, part->size);
+  return afterCache(n, p.source(concat->inputs[0]), fresh, part->whole);
+}
+
 std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &given) {
   const std::string name = apart(given);
   Tensor x = p.value(name);
@@ -149,6 +176,8 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
       if (std::optional<Heads> all = afterCache(n, p.source(concat->inputs[0]), fresh->rows, name))
         return all;
   }
+  if (std::optional<Heads> only = onlyHead(n, name))
+    return only;
   if (auto scaled = p.scaled(name)) {
     std::optional<Heads> inner = headsOf(n, scaled->other);
     if (inner)
