@@ -180,6 +180,15 @@ private:
     return add(left, g.node("Mul", {g.node("Sub", {real(1), used}), real(-3.4e38)}));
   }
 
+  /// ALiBi, [1, heads, 1, keys].
+  std::string slopesOf(int64_t heads) {
+    Values slopes{{}, {1, static_cast<uint64_t>(heads), 1, 1}};
+    for (int64_t head = 1; head <= heads; ++head)
+      slopes.numbers.push_back(float(std::exp2(-8.0 * double(head) / double(heads))));
+    std::string keys = g.node("Range", {g.integers({}, {0}), scalar(add(pastLength(), tokens())), g.integers({}, {1})});
+    return g.node("Mul", {tensor(slopes), castTo(keys, options.type)});
+  }
+
   /// What is added to scores, [batch, 1, tokens, keys].
   std::string mask(int64_t window) {
     std::string &known = masks[window];
@@ -371,6 +380,8 @@ private:
     std::string scores = g.node("Mul", {product, real(a.scale)});
     if (a.softcap != 0)
       scores = g.node("Mul", {g.node("Tanh", {g.node("Div", {scores, real(a.softcap)})}), real(a.softcap)});
+    if (options.alibi)
+      scores = add(scores, slopesOf(heads));
     scores = options.pairs ? cutAndMasked(a, product) : add(scores, mask(a.window));
     std::string weights = narrow(g.node("Softmax", {wide(scores)}, {{"axis", int64_t(-1)}}));
     std::string mixed = transpose(g.node("MatMul", {weights, v}), {0, 2, 1, 3});

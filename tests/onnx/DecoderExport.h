@@ -30,6 +30,7 @@ struct ExportOptions {
   /// In small ops as GPT-J's are: neighbours turn together, before heads change places with tokens, by angles from one
   /// table; masks are cut from a stored one; and scores are divided when they are masked.
   bool pairs = false;
+  bool alibi = false; // in small ops, with a bias of each head that grows with the key
 };
 
 /// Values of a stored tensor by name.

@@ -430,5 +430,35 @@ TEST_CASE("what is no text generator is refused with the reason") {
     model.graph.nodes.insert(model.graph.nodes.begin(), node);
     CHECK_FALSE(whyNot(model).empty());
   }
-  SECTION("one token at a time") { CHECK_THAT(whyNot(llama.exported({.tokens = 1, .past = 8})), Contains("1 token")); }
+  SECTION("one token at a time") {
+    CHECK_THAT(whyNot(llama.exported({.tokens = 1, .past = 8})), Contains("1 token") && Contains("without caches"));
+  }
+  SECTION("no mask, as where it was exported for one token at a time") {
+    for (auto &node : model.graph.nodes)
+      if (node.op == "Where")
+        node.inputs[2] = node.inputs[1];
+    CHECK_THAT(whyNot(model), Contains("no mask") && Contains("exported without caches"));
+  }
+  SECTION("a bias that grows with the key") {
+    model = llama.exported({.alibi = true});
+    CHECK_THAT(whyNot(model), Contains("node '") && Contains("ALiBi"));
+    CHECK_THAT(whyNot(llama.exported({.style = Exporter::WithoutCache, .alibi = true})), Contains("ALiBi"));
+    for (auto &input : model.graph.inputs)
+      if (input.name.starts_with("past"))
+        input.type.shape->erase(input.type.shape->begin());
+    CHECK_THAT(whyNot(model), Contains("node '") && Contains("ALiBi") && Contains("batch and heads in one dimension"));
+  }
+  SECTION("heads in the dimension of sequences") {
+    for (auto &input : model.graph.inputs)
+      if (input.name.starts_with("past"))
+        input.type.shape->erase(input.type.shape->begin());
+    CHECK_THAT(whyNot(model), Contains("cache 'past_key_values.0.key' has batch and heads in one dimension"));
+    CHECK_THAT(whyNot(model), !Contains("ALiBi"));
+  }
+  SECTION("attention of another form names its node") {
+    for (auto &node : model.graph.nodes)
+      if (node.op == "Softmax")
+        node.attributes["axis"].number = 2;
+    CHECK_THAT(whyNot(model), Contains("is attention in a form that is not known") && Contains("reads,"));
+  }
 }

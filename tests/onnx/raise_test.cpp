@@ -358,6 +358,12 @@ TEST_CASE("batch and heads in one dimension, taken apart as they were or otherwi
     g.output(g.node("Reshape", {attend(y), g.integers({sequences, count, rows, width})}));
     CHECK(raisedAndEqual(g.model).at("attend") == 1);
   }
+  SECTION("each with a bias of its own") {
+    std::string y = g.node("Add", {scores, g.random({merged, 1, rows})});
+    y = g.node("Add", {y, g.constant({1, rows, rows}, causal)});
+    g.output(g.node("Reshape", {attend(y), g.integers({sequences, count, rows, width})}));
+    CHECK(raisedAndEqual(g.model).at("attend") == 1);
+  }
   SECTION("scores have them apart") {
     std::string apart = g.node("Reshape", {scores, g.integers({sequences, count, rows, rows})});
     apart = g.node("Add", {apart, g.constant({1, 1, rows, rows}, causal)});

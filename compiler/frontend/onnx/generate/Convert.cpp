@@ -1,5 +1,7 @@
 #include "compiler/frontend/onnx/generate/Convert.h"
 
+#include "compiler/frontend/onnx/graph/Evaluate.h"
+#include "compiler/frontend/onnx/raise/Raise.h"
 #include "compiler/graph/GraphModule.h"
 #include "dialects/xf/XfDialect.h"
 
@@ -131,7 +133,9 @@ private:
         if (!matchPattern(operand, m_ConstantInt(&position)) || position.getSExtValue() != launch.past)
           return notA(op, fmt::format("is not at position {}, that of its tokens", launch.past));
       } else if (!isRows(operand) && !isStored(operand) && !isOfIds(operand.getDefiningOp())) {
-        return notA(op, "has a weight that is not stored as it is used");
+        const bool isWeight = Evaluator::argumentsBehind(operand).empty();
+        return isWeight || !operand.getDefiningOp() ? notA(op, "has a weight that is not stored as it is used")
+                                                    : notALayers(operand.getDefiningOp());
       }
     }
     if (auto found = dyn_cast<xf::EmbeddingOp>(op)) {
@@ -144,8 +148,17 @@ private:
 
   Result<void> checkAttention(xf::AttendOp op) {
     auto rowsOf = [](Value value) { return cast<RankedTensorType>(value.getType()).getDimSize(0); };
-    if (!op.getCausal() || op.getBias())
-      return notA(op, notCausal);
+    if (op->hasAttr(alibiAttr))
+      return notA(op,
+                  "is attention whose scores have a bias of their own, ALiBi (a slope for each head), which no text "
+                  "generator has here");
+    if (op.getBias())
+      return notA(op, fmt::format("{}, or has a bias", notCausal));
+    if (!op.getCausal())
+      return notA(op, launch.caches.empty()
+                          ? notCausal
+                          : fmt::format("{}: it has no mask, as what is exported for one token at a time; {}",
+                                        notCausal, exportAgain));
     if (op.getBatch() != 1 || rowsOf(op.getK()) != launch.tokens || rowsOf(op.getQ()) != launch.tokens)
       return notA(op, "is attention of other rows than those of its tokens");
     if (cacheType(op) != cacheType(attentions.front()))

@@ -19,7 +19,10 @@ struct Converted {
 };
 
 /// What convertLaunch() says, behind the node's name, of attention without a mask.
-inline constexpr const char *notCausal = "is attention that is not causal, or has a bias";
+inline constexpr const char *notCausal = "is attention that is not causal";
+/// What to do about a graph that was exported for one token at a time.
+inline constexpr const char *exportAgain =
+    "give the one that was exported without caches beside it (decoder_model.onnx), or export both merged";
 
 /// `main` is what buildLaunch() made of `launch`. Error: an op that was not raised, by its node's name, or what a
 /// generator cannot have.

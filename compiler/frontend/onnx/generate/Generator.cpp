@@ -81,8 +81,8 @@ Result<Generator> findPlain(std::shared_ptr<const Model> model, const std::strin
   const int64_t tokens = generator.inputs.tokens.value_or(usual);
   const int64_t past = generator.inputs.past.value_or(0);
   if (tokens < 2)
-    return userError(
-        fmt::format("it was exported for {} token at a time, where nothing tells what it does with more", tokens));
+    return userError(fmt::format(
+        "it was exported for {} token at a time, where nothing tells what it does with more; {}", tokens, exportAgain));
   generator.fixedTokens = generator.inputs.tokens.has_value();
   generator.firstTokens = tokens;
   MLIRContext context(MLIRContext::Threading::DISABLED);

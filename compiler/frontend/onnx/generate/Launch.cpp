@@ -1,8 +1,13 @@
 #include "compiler/frontend/onnx/generate/Launch.h"
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
+#include <cmath>
+#include <cstring>
 #include <fmt/format.h>
+#include <fstream>
+#include <functional>
 
 namespace weft::frontend::onnx {
 namespace {
@@ -92,6 +97,67 @@ Result<void> findOutputs(const Model &model, GeneratorInputs &found, const std::
 /// [batch, tokens, 2 * size].
 size_t tokenDimension(const ValueInfo &cache) { return rankOf(cache) - 2; }
 
+/// The numbers of a constant of float32; empty: it is another one, or its file has gone.
+std::vector<float> numbersOf(const Model &model, const TensorData &data, int64_t most) {
+  const int64_t count = data.elements();
+  if (data.type != ElementType::Float || count > most)
+    return {};
+  std::vector<float> numbers(static_cast<size_t>(count));
+  const size_t size = numbers.size() * sizeof(float);
+  if (!data.range && data.bytes.size() == size)
+    std::memcpy(numbers.data(), data.bytes.data(), size);
+  std::ifstream file;
+  if (data.range)
+    file.open(model.files.at(data.range->file), std::ios::binary);
+  if (data.range && !file.seekg(static_cast<std::streamoff>(data.range->offset))
+                         .read(reinterpret_cast<char *>(numbers.data()), static_cast<std::streamsize>(size)))
+    return {};
+  return numbers;
+}
+
+/// Whether a tensor has ALiBi's slopes: 2^(-8/n), its square, and so on, of n heads. Of other numbers of heads more
+/// follow.
+bool hasSlopes(const Model &model, const TensorData &data) {
+  const std::vector<float> numbers = numbersOf(model, data, 1024);
+  const size_t heads = std::bit_floor(numbers.size());
+  for (size_t i = 0; i < heads; ++i)
+    if (!(std::fabs(numbers[i] / std::exp2(-8.0 * double(i + 1) / double(heads)) - 1) < 1e-3))
+      return false;
+  return heads > 1;
+}
+
+/// Calls `visit` for each node of the graph and of the branches in it.
+void forEachNode(const Graph &graph, const std::function<void(const Node &)> &visit) {
+  for (const Node &node : graph.nodes) {
+    visit(node);
+    for (const auto &[name, attribute] : node.attributes)
+      if (attribute.graph)
+        forEachNode(*attribute.graph, visit);
+  }
+}
+
+std::string whyUnknown(const Model &model, const ValueInfo &input) {
+  const bool isCache = isHalfOrFloat(input.type.element) && rankOf(input) == 3 && has(lower(input.name), "past");
+  if (!isCache)
+    return fmt::format("its input '{}' is none of a text generator's", input.name);
+  const auto &constants = model.graph.initializers;
+  bool slopes =
+      std::any_of(constants.begin(), constants.end(), [&](const auto &data) { return hasSlopes(model, data); });
+  std::string softmax;
+  forEachNode(model.graph, [&](const Node &node) {
+    for (const auto &[name, attribute] : node.attributes)
+      slopes |= attribute.tensor && hasSlopes(model, *attribute.tensor);
+    if (node.op == "Softmax" && softmax.empty())
+      softmax = node.name;
+  });
+  const std::string merged = fmt::format("its cache '{}' has batch and heads in one dimension", input.name);
+  return slopes
+             ? fmt::format("node '{}' is of attention whose scores have a bias of their own, ALiBi (a slope for each "
+                           "head), which no text generator has here; {}, too",
+                           softmax, merged)
+             : fmt::format("{}, which does not say how many heads there are", merged);
+}
+
 } // namespace
 
 bool choosesCaches(const ValueInfo &input) {
@@ -125,7 +191,7 @@ Result<GeneratorInputs> generatorInputs(const Model &model) {
     unknown.clear();
   }
   if (!unknown.empty())
-    return userError(fmt::format("its input '{}' is none of a text generator's", unknown[0]->name));
+    return userError(whyUnknown(model, *unknown[0]));
   if (found.ids.empty())
     return userError("it has no input of token ids");
   for (const GeneratorInputs::Input &input : found.inputs) {

@@ -377,8 +377,8 @@ std::vector<Bound> Importer::runGraph(const Graph &graph, Scope &around, ArrayRe
 
 /// The rows of a launch's logits, or the value as it is, where they are not made of rows.
 void Importer::returnLogits() {
-  if (std::string cache = raiser->strayCache(); !cache.empty())
-    fail(fmt::format("cache '{}' is not one that an attention reads and that its output appends to", cache));
+  if (std::string stray = raiser->strayCache(); !stray.empty())
+    fail(stray);
   Value rows = raiser->rowsBehind(options.launch->logits);
   if (!rows)
     rows = lookup(main, options.launch->logits)->parts.at(0).value;

@@ -52,12 +52,22 @@ Value Raiser::rowsBehind(const std::string &name) {
 }
 
 std::string Raiser::strayCache() {
+  auto readerOf = [&](const std::string &name) -> std::string {
+    for (const Node &node : p.importer.model.graph.nodes)
+      if (llvm::is_contained(node.inputs, name))
+        return fmt::format(", which node '{}' reads,", node.name);
+    return "";
+  };
   for (const auto &[before, after] : launch->caches) {
     const int64_t uses = llvm::count_if(cacheUses, [&, next = p.source(after)](const CacheUse &use) {
       return use.before == before && p.source(use.after) == next;
     });
     if (uses != 1)
-      return before;
+      return fmt::format("{}cache '{}'{} is not one that an attention reads and that its output appends to",
+                         unknownAttention.empty()
+                             ? ""
+                             : fmt::format("node '{}' is attention in a form that is not known; ", unknownAttention),
+                         before, readerOf(before));
   }
   return "";
 }
@@ -215,9 +225,11 @@ void Raiser::visit(NodeBuilder &n) {
   splitLinear(n);
   if (raiseMoves(n) || raiseEmbedding(n) || raiseFused(n) || !isRaisable(p.value(n.node.outputs[0])))
     return;
-  (void)(raiseNorm(n) || raiseGatedMlp(n) || raiseLinear(n) || raiseActivation(n) || raiseAttention(n) ||
-         raiseFusedAttention(n) || raiseGroupQuery(n) || raiseRotary(n) || raiseTurnedRows(n) || raiseLast(n) ||
-         raiseSum(n) || raiseScale(n));
+  const bool raised = raiseNorm(n) || raiseGatedMlp(n) || raiseLinear(n) || raiseActivation(n) || raiseAttention(n) ||
+                      raiseFusedAttention(n) || raiseGroupQuery(n) || raiseRotary(n) || raiseTurnedRows(n) ||
+                      raiseLast(n) || raiseSum(n) || raiseScale(n);
+  if (!raised && unknownAttention.empty() && n.node.op == "MatMul" && p.madeBy(apart(n.node.inputs[0]), "Softmax"))
+    unknownAttention = n.node.name;
 }
 
 } // namespace weft::frontend::onnx

@@ -15,6 +15,9 @@
 
 namespace weft::frontend::onnx {
 
+/// Of attention in a launch: its bias is ALiBi. For a message.
+inline constexpr llvm::StringLiteral alibiAttr = "xf.alibi";
+
 class Raiser {
 public:
   Raiser(Importer &importer, Scope &scope) : launch(importer.launch()), p(importer, scope) {}
@@ -24,7 +27,8 @@ public:
 
   /// What `name` is made of, in float32; null: it was not raised.
   mlir::Value rowsBehind(const std::string &name);
-  /// Of a launch: a cache that no attention reads and appends to as its name says; empty: there is none.
+  /// Of a launch: what is wrong with a cache that no attention reads and appends to as its name says; empty: there is
+  /// none.
   std::string strayCache();
 
 private:
@@ -119,6 +123,7 @@ private:
     Tensor bias;
   };
   std::optional<Mask> maskOf(NodeBuilder &n, const std::vector<Bias> &biases, llvm::ArrayRef<int64_t> scores);
+  bool isAlibi(Tensor bias);
   std::optional<Mask> knownMask(const Bias &bias, int64_t rows, int64_t keys);
 
   /// An attention that is one node.
@@ -189,6 +194,7 @@ private:
   const GeneratorLaunch *launch; // null: a tensor program
   Pattern p;
   std::vector<CacheUse> cacheUses;
+  std::string unknownAttention; // the first node that mixes values by a softmax and was not raised
   std::map<std::string, std::pair<mlir::Value, int64_t>> positionRows; // of a launch: a table, and its row of token 0
   std::map<std::string, Tensor> plain, heads;
   std::map<std::string, Linear> linears;

@@ -3,6 +3,7 @@
 #include "compiler/frontend/onnx/raise/Raise.h"
 
 #include <cmath>
+#include <set>
 
 using namespace mlir;
 
@@ -100,12 +101,6 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
     Tensor bias = p.value(sum->second);
     if (!bias || !isReal(bias.type) || bias.rank() > value.rank() || p.madeBy(sum->second, "MatMul"))
       continue;
-    // Of merged heads each may have its own: only what comes to no bias at all means the same for all of them.
-    if (value.rank() == 3 && bias.rank() == 3 && bias.size(0) != 1) {
-      std::optional<std::vector<double>> numbers = p.numbers(sum->second);
-      if (!numbers || llvm::any_of(*numbers, [](double number) { return number != 0; }))
-        continue;
-    }
     if (std::optional<Scores> scores = scoresOf(n, sum->first)) {
       scores->biases.push_back({sum->second, bias});
       return scores;
@@ -230,7 +225,8 @@ std::optional<Raiser::Heads> Raiser::afterCache(NodeBuilder &n, const std::strin
 }
 
 /// Rows of the keys whose transpose [batch, heads, size, tokens] the scores are made with.
-std::optional<Raiser::Heads> Raiser::keysOf(NodeBuilder &n, const std::string &name) {
+std::optional<Raiser::Heads> Raiser::keysOf(NodeBuilder &n, const std::string &given) {
+  const std::string name = apart(given);
   if (auto scaled = p.scaled(name)) {
     std::optional<Heads> inner = keysOf(n, scaled->other);
     if (inner)
@@ -295,11 +291,15 @@ std::optional<Raiser::Mask> Raiser::maskOf(NodeBuilder &n, const std::vector<Bia
           mask.window && known->window ? std::min(mask.window, known->window) : std::max(mask.window, known->window);
       continue;
     }
-    std::optional<Sizes> both = broadcastShapes(bias.value.shape(), scores);
+    ArrayRef<int64_t> given = bias.value.shape();
+    Sizes shape(4 - given.size(), 1);
+    shape.append(given.begin(), given.end());
+    // Of merged heads each may have its own.
+    if (given.size() == 3 && given[0] == scores[0] * scores[1])
+      shape = {scores[0], scores[1], given[1], given[2]};
+    std::optional<Sizes> both = broadcastShapes(shape, scores);
     if (!both || ArrayRef<int64_t>(*both) != scores)
       return std::nullopt;
-    Sizes shape(4 - bias.value.shape().size(), 1);
-    shape.append(bias.value.shape().begin(), bias.value.shape().end());
     Tensor own = n.reshape(n.castTo(bias.value, ElementType::Float), shape);
     if (shape[3] != scores[3]) {
       shape[3] = scores[3];
@@ -308,6 +308,24 @@ std::optional<Raiser::Mask> Raiser::maskOf(NodeBuilder &n, const std::vector<Bia
     mask.bias = mask.bias ? n.add(mask.bias, own) : own;
   }
   return mask;
+}
+
+/// Whether each head's bias grows evenly with the key, by a slope of its own.
+bool Raiser::isAlibi(Tensor bias) {
+  std::optional<std::vector<double>> numbers = p.numbers(bias);
+  const int64_t heads = bias.size(1), rows = bias.size(2), keys = bias.size(3);
+  if (!numbers || heads < 2 || keys < 3)
+    return false;
+  std::set<double> slopes;
+  for (int64_t head = 0; head < heads; ++head) {
+    const auto lastRow = numbers->begin() + (head * rows + rows - 1) * keys; // sees the most keys
+    const double slope = lastRow[keys - 1] - lastRow[keys - 2];
+    for (int64_t key = 1; key < keys; ++key)
+      if (slope == 0 || std::fabs(lastRow[key] - lastRow[key - 1] - slope) > 1e-3 * std::fabs(slope))
+        return false;
+    slopes.insert(slope);
+  }
+  return static_cast<int64_t>(slopes.size()) == heads;
 }
 
 bool Raiser::raiseAttention(NodeBuilder &n) {
@@ -364,12 +382,14 @@ bool Raiser::raiseAttention(NodeBuilder &n) {
     return false;
   auto float64 = [&](double number) { return n.b.getF64FloatAttr(number); };
   auto integer = [&](int64_t number) { return n.b.getI64IntegerAttr(number); };
-  Value rows = n.b.create<xf::AttendOp>(
+  auto attend = n.b.create<xf::AttendOp>(
       n.loc, q->rows.value, k->rows.value, v->rows.value, mask->bias ? mask->bias.value : Value(), integer(count),
       integer(kvCount), float64(scores->scale * q->factor * k->factor), mask->causal ? n.b.getUnitAttr() : UnitAttr(),
       mask->window ? integer(mask->window) : IntegerAttr(),
       scores->softcap != 0 ? float64(scores->softcap) : FloatAttr(), batch != 1 ? integer(batch) : IntegerAttr());
-  return setHeads(n, n.node.outputs[0], {rows, ElementType::Float});
+  if (launch && mask->bias && isAlibi(mask->bias))
+    attend->setAttr(alibiAttr, n.b.getUnitAttr());
+  return setHeads(n, n.node.outputs[0], {attend.getResult(), ElementType::Float});
 }
 
 } // namespace weft::frontend::onnx
