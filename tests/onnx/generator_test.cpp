@@ -318,6 +318,7 @@ static onnx::Model merged(const onnx::Model &withCaches, onnx::Model without) {
 }
 
 TEST_CASE("merged decoders take the branch with caches, or the other one where that has no mask") {
+  using Catch::Matchers::Contains;
   auto name = GENERATE(as<std::string>(), "llama", "gpt2", "gemma2");
   CAPTURE(name);
   Case model(name);
@@ -334,6 +335,16 @@ TEST_CASE("merged decoders take the branch with caches, or the other one where t
       if (node.op == "Softmax")
         node.op = "Softmaxx";
     CHECK_THAT(whyNot(merged(with, without)), Catch::Matchers::Contains("Softmaxx"));
+  }
+  SECTION("what is wrong with the one without caches is an error, too") {
+    for (auto &node : without.graph.nodes)
+      if (node.op == "Softmax")
+        node.op = "Softmaxx";
+    CHECK_THAT(whyNot(merged(with, without)), Contains("its branch without caches") && Contains("Softmaxx"));
+  }
+  SECTION("the one without caches is another model") {
+    model.config.layers[1].attention.scale *= 1.5;
+    CHECK_THAT(whyNot(merged(with, model.exported({.style = Exporter::WithoutCache}))), Contains("not the same model"));
   }
   SECTION("neither is a generator") {
     for (auto *each : {&with, &without})

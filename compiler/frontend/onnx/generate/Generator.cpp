@@ -34,7 +34,7 @@ Result<Launched> launchAs(MLIRContext &context, const Model &model, const Genera
   return Launched{std::move(*bound), std::move(*graph)};
 }
 
-Error unlike(const Generator &generator, uint32_t maxSeq, const std::string &what) {
+Error changing(const Generator &generator, uint32_t maxSeq, const std::string &what) {
   return userError(fmt::format("{}: {} for the first {} tokens and for the last of {}; no text can be generated "
                                "from a graph that depends so on the sequence's length; try a smaller --max-seq",
                                generator.model->path, what, generator.firstTokens, maxSeq));
@@ -50,26 +50,27 @@ double precisionOf(const Generator &generator) {
   return 2e-5;
 }
 
-/// Whether `last` is the same program as `first`, apart from rounding and windows that only it shows.
-Result<void> compare(const Generator &generator, const Converted &last, uint32_t maxSeq) {
+/// In what `last` is another program than the generator's first launch, apart from rounding and windows that only it
+/// shows; empty: in nothing.
+std::string differenceOf(const Generator &generator, const Converted &last) {
   const Converted &first = generator.first;
   if (first.rest != last.rest)
-    return unlike(generator, maxSeq, "its ops are others");
+    return "its ops are others";
   for (size_t i = 0; i < first.rotations.size(); ++i)
     for (size_t j = 0; j < first.rotations[i].frequencies.size(); ++j) {
       const double a = first.rotations[i].frequencies[j], b = last.rotations[i].frequencies[j];
       if (std::fabs(a - b) > 1e-3 * std::fabs(b) + precisionOf(generator) ||
           std::fabs(first.rotations[i].scale / last.rotations[i].scale - 1) > 1e-2)
-        return unlike(generator, maxSeq, "rotary positions turn otherwise");
+        return "rotary positions turn otherwise";
     }
   for (size_t i = 0; i < first.windows.size(); ++i)
     if (first.windows[i] != 0 && first.windows[i] != last.windows[i])
-      return unlike(generator, maxSeq, "windows of attention are others");
-  return success();
+      return "windows of attention are others";
+  return "";
 }
 
-/// Of a model without branches.
-Result<Generator> findPlain(std::shared_ptr<const Model> model, const std::string &name) {
+/// Of a model without branches. `isValid`: set where the graph could be looked at, whether it is a generator or not.
+Result<Generator> findPlain(std::shared_ptr<const Model> model, const std::string &name, bool *isValid = nullptr) {
   Generator generator;
   generator.name = name;
   generator.model = model;
@@ -89,6 +90,8 @@ Result<Generator> findPlain(std::shared_ptr<const Model> model, const std::strin
   Result<Launched> launched = launchAs(context, *model, generator.inputs, past, tokens);
   if (!launched)
     return launched.takeError();
+  if (isValid)
+    *isValid = true;
   Result<Converted> converted = convertLaunch(*launched->graph.module, launched->bound.launch, name, anySize);
   if (!converted)
     return converted.takeError();
@@ -98,24 +101,51 @@ Result<Generator> findPlain(std::shared_ptr<const Model> model, const std::strin
   return generator;
 }
 
+/// What is wrong in the branch without caches of the model in `path`, which whoever asked names.
+Error inBranch(const Error &error, const std::string &path) {
+  const std::string prefix = path + ": ";
+  const size_t from = error.message.starts_with(prefix) ? prefix.size() : 0;
+  return Error{fmt::format("its branch without caches: {}", error.message.substr(from)), error.fault};
+}
+
+/// Whether the branch without caches is the same model, as far as it generates text alone. What it is not made of ops
+/// of layers tells nothing; a graph that is not valid would not run anywhere.
+Result<void> checkOther(const Generator &found, const std::shared_ptr<const Model> &without) {
+  bool isValid = false;
+  Result<Generator> other = findPlain(without, found.name, &isValid);
+  if (!other)
+    return isValid ? success() : Result<void>(inBranch(other.error(), without->path));
+  if (std::string what = differenceOf(found, other->first); !what.empty())
+    return userError(fmt::format("its branches with caches and without are not the same model: {}; give one of the "
+                                 "graphs that were merged",
+                                 what));
+  return success();
+}
+
 } // namespace
 
 Result<Generator> findGenerator(std::shared_ptr<const Model> model, const std::string &name) {
   const std::string input = branchInput(*model);
   if (input.empty())
     return findPlain(std::move(model), name);
-  auto findIn = [&](bool withCaches) -> Result<Generator> {
+  std::shared_ptr<const Model> branches[2];
+  for (bool withCaches : {false, true}) {
     Result<Model> branch = takeBranch(*model, input, withCaches);
-    return branch ? findPlain(std::make_shared<const Model>(std::move(*branch)), name)
-                  : Result<Generator>(branch.takeError());
-  };
-  Result<Generator> found = findIn(true);
+    if (!branch)
+      return branch.takeError();
+    branches[withCaches] = std::make_shared<const Model>(std::move(*branch));
+  }
+  Result<Generator> found = findPlain(branches[true], name);
+  if (found) {
+    Result<void> checked = checkOther(*found, branches[false]);
+    return checked ? std::move(found) : Result<Generator>(checked.takeError());
+  }
   // That branch may have been exported for one token at a time, without a mask; the other one has it. Whatever else is
   // wrong with it is an error.
-  if (found || found.error().message.find(notCausal) == std::string::npos)
+  if (found.error().message.find(notCausal) == std::string::npos)
     return found;
-  Result<Generator> other = findIn(false);
-  return other ? std::move(other) : std::move(found);
+  Result<Generator> other = findPlain(branches[false], name);
+  return other ? std::move(other) : Result<Generator>(inBranch(other.error(), model->path));
 }
 
 Result<OwningOpRef<ModuleOp>> buildGenerator(MLIRContext &context, const Generator &generator, uint32_t maxSeq) {
@@ -135,8 +165,8 @@ Result<OwningOpRef<ModuleOp>> buildGenerator(MLIRContext &context, const Generat
   Result<Converted> comparable = convertLaunch(*launched->graph.module, launch, generator.name, anySize);
   if (!comparable)
     return comparable.takeError();
-  if (Result<void> same = compare(generator, *comparable, maxSeq); !same)
-    return same.takeError();
+  if (std::string what = differenceOf(generator, *comparable); !what.empty())
+    return changing(generator, maxSeq, what);
   Result<Converted> converted = convertLaunch(*launched->graph.module, launch, generator.name, maxSeq);
   if (!converted)
     return converted.takeError();
