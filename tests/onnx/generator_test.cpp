@@ -217,6 +217,21 @@ TEST_CASE("neighbours that turn together, and a mask cut from a stored one") {
   model.check({.style = style, .pairs = true});
 }
 
+TEST_CASE("a sequence beyond the graph's tables is refused with the remedy") {
+  Case llama("llama");
+  llama.config.rope.interleaved = true;
+  llama.config.maxPositions = 40;
+  TemporaryModel file(llama.exported({.pairs = true}));
+  auto generator =
+      take(onnx::findGenerator(std::make_shared<const onnx::Model>(take(onnx::readModel(file.path, 0))), "made"));
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  CHECK(onnx::buildGenerator(context, generator, 40));
+  auto tooLong = onnx::buildGenerator(context, generator, 41);
+  REQUIRE_FALSE(tooLong);
+  CHECK_THAT(tooLong.error().message, Catch::Matchers::Contains("smaller --max-seq"));
+  CHECK(tooLong.error().message.find(file.path, 1) == std::string::npos);
+}
+
 TEST_CASE("keys and values of the only head, side by side in one cache") {
   Case gpt2("gpt2");
   for (auto &layer : gpt2.config.layers) {

@@ -88,6 +88,11 @@ TEST_CASE("what only looks like neighbours that turn stays as it is") {
   std::string x = project(g, g.floats("x", {batch, tokens, width}));
   SECTION("tables for halves") { g.output(turn(g, x, tables(g, turning, true), turning)); }
   SECTION("neighbours that turn the other way, or not at all") { g.output(turn(g, x, tables(g, turning), turning, 1)); }
+  SECTION("sines of another scale than the cosines") {
+    Tables t = tables(g, turning);
+    t.sine = g.node("Mul", {t.sine, g.constant(1.01F)});
+    g.output(turn(g, x, t, turning));
+  }
   SECTION("a table with a row a head") {
     Tables t = tables(g, turning);
     for (std::string *table : {&t.cosine, &t.sine})

@@ -34,10 +34,23 @@ Result<Launched> launchAs(MLIRContext &context, const Model &model, const Genera
   return Launched{std::move(*bound), std::move(*graph)};
 }
 
+/// A message without the model's name, which the one that it becomes a part of has.
+std::string reasonOf(const Error &error, const std::string &path) {
+  const std::string prefix = path + ": ";
+  return error.message.substr(error.message.starts_with(prefix) ? prefix.size() : 0);
+}
+
 Error changing(const Generator &generator, uint32_t maxSeq, const std::string &what) {
   return userError(fmt::format("{}: {} for the first {} tokens and for the last of {}; no text can be generated "
                                "from a graph that depends so on the sequence's length; try a smaller --max-seq",
                                generator.model->path, what, generator.firstTokens, maxSeq));
+}
+
+/// The first launch fits the graph, the last one of so many tokens does not: a table or a mask in it ends before.
+Error tooLong(const Generator &generator, uint32_t maxSeq, const Error &error) {
+  return Error{fmt::format("{}: no text of {} tokens can be generated, try a smaller --max-seq: {}",
+                           generator.model->path, maxSeq, reasonOf(error, generator.model->path)),
+               error.fault};
 }
 
 /// How far frequencies may be apart that were read from rows of few positions of tables of that type.
@@ -101,11 +114,9 @@ Result<Generator> findPlain(std::shared_ptr<const Model> model, const std::strin
   return generator;
 }
 
-/// What is wrong in the branch without caches of the model in `path`, which whoever asked names.
+/// `path`: of the model.
 Error inBranch(const Error &error, const std::string &path) {
-  const std::string prefix = path + ": ";
-  const size_t from = error.message.starts_with(prefix) ? prefix.size() : 0;
-  return Error{fmt::format("its branch without caches: {}", error.message.substr(from)), error.fault};
+  return Error{fmt::format("its branch without caches: {}", reasonOf(error, path)), error.fault};
 }
 
 /// Whether the branch without caches is the same model, as far as it generates text alone. What it is not made of ops
@@ -160,11 +171,11 @@ Result<OwningOpRef<ModuleOp>> buildGenerator(MLIRContext &context, const Generat
   }
   Result<Launched> launched = launchAs(context, *generator.model, generator.inputs, lastPast, lastTokens);
   if (!launched)
-    return launched.takeError();
+    return tooLong(generator, maxSeq, launched.error());
   const GeneratorLaunch &launch = launched->bound.launch;
   Result<Converted> comparable = convertLaunch(*launched->graph.module, launch, generator.name, anySize);
   if (!comparable)
-    return comparable.takeError();
+    return tooLong(generator, maxSeq, comparable.error());
   if (std::string what = differenceOf(generator, *comparable); !what.empty())
     return changing(generator, maxSeq, what);
   Result<Converted> converted = convertLaunch(*launched->graph.module, launch, generator.name, maxSeq);
