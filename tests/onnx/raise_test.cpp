@@ -409,6 +409,33 @@ TEST_CASE("batch and heads in one dimension, taken apart as they were or otherwi
   }
 }
 
+TEST_CASE("queries' heads of a product, and behind them one of keys and one of values") {
+  GraphMaker g;
+  std::string x = g.floats("x", {batch, tokens, width});
+  std::string all = g.node("Reshape", {project(g, x, width, width + 2 * size), g.integers({0, 0, heads + 2, size})});
+  auto apart = [&](const std::string &y, int64_t count) {
+    return g.node("Reshape", {g.node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}),
+                              g.integers({batch, count, tokens, size})});
+  };
+  std::string q = g.node("Slice", {all, g.integers({0}), g.integers({-2}), g.integers({2}), g.integers({1})});
+  std::string k = g.node("Gather", {all, g.integers({-2})}, {{"axis", int64_t(2)}});
+  SECTION("Gather") {
+    std::string v = g.node("Gather", {all, g.integers({heads + 1})}, {{"axis", int64_t(2)}});
+    std::string scores = g.node("MatMul", {apart(q, heads), swapLast(g, apart(k, 1))});
+    g.output(join(g, g.node("MatMul", {g.node("Softmax", {scores}, {{"axis", int64_t(-1)}}), apart(v, 1)})));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 3}, {"attend", 1}});
+  }
+  SECTION("of several sequences' heads as one's") { // the dimension that is cut is none of the product's columns
+    std::string other = g.node("Reshape", {all, g.integers({batch, heads + 2, tokens, size})});
+    g.output(g.node("Gather", {other, g.integers({1})}, {{"axis", int64_t(2)}}));
+    raisedAndEqual(g.model);
+  }
+  SECTION("two of them, or the same one twice, by Gather") {
+    g.output(g.node("Gather", {all, g.integers({1, 1})}, {{"axis", int64_t(2)}}));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 1}});
+  }
+}
+
 TEST_CASE("softmax over another axis is no attention") {
   GraphMaker g;
   std::string x = g.floats("x", {batch, tokens, width}), q = split(g, x, heads);

@@ -219,7 +219,7 @@ std::optional<std::string> Pattern::squared(const std::string &name) {
 std::optional<Pattern::Part> Pattern::partOf(const std::string &name) {
   auto [node, output] = maker(name);
   Tensor part = value(name);
-  if (!node || !part || (node->op != "Split" && node->op != "Slice") || !node->domain.empty())
+  if (!node || !part || (node->op != "Split" && node->op != "Slice" && node->op != "Gather") || !node->domain.empty())
     return std::nullopt;
   Tensor whole = value(node->inputs[0]);
   auto onAxis = [&](int64_t axis, int64_t offset) -> std::optional<Part> {
@@ -229,6 +229,13 @@ std::optional<Pattern::Part> Pattern::partOf(const std::string &name) {
       return std::nullopt;
     return Part{source(node->inputs[0]), axis, offset, part.size(axis)};
   };
+  if (node->op == "Gather") {
+    auto index = integers(node->inputs[1]);
+    const int64_t given = attribute(*node, "axis", 0), axis = given < 0 ? given + whole.rank() : given;
+    if (!index || index->size() != 1 || axis < 0 || axis >= whole.rank())
+      return std::nullopt;
+    return onAxis(axis, (*index)[0] < 0 ? (*index)[0] + whole.size(axis) : (*index)[0]);
+  }
   if (node->op == "Split") {
     const int64_t axis = attribute(*node, "axis", 0);
     int64_t offset = 0;

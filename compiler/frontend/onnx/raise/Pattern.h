@@ -64,7 +64,8 @@ public:
     std::string whole;
     int64_t axis = 0, offset = 0, size = 0;
   };
-  /// `name` as neighbouring entries of one dimension of another value: an output of Split, a Slice.
+  /// `name` as neighbouring entries of one dimension of another value: an output of Split, a Slice, one
+  /// entry by Gather.
   std::optional<Part> partOf(const std::string &name);
   /// The same of the last entry of a dimension alone, by Slice or Gather; `axis` is that of the whole.
   std::optional<Part> lastOf(const std::string &name);

@@ -81,8 +81,9 @@ bool Raiser::raiseMoves(NodeBuilder &n) {
   const std::string in = p.source(n.node.inputs[0]);
   auto rows = plain.find(in);
   if (keepsElements(op)) {
-    if (auto merged = heads.find(in); merged != heads.end() && mergesHeads(in, out))
-      return setHeads(n, out, Tensor(merged->second));
+    if (auto same = heads.find(in);
+        same != heads.end() && (mergesHeads(in, out) || p.value(in).shape() == p.value(out).shape()))
+      return setHeads(n, out, Tensor(same->second));
     if (rows == plain.end())
       return false;
     const Tensor y = p.value(out);
@@ -223,7 +224,8 @@ void Raiser::visit(NodeBuilder &n) {
   if (n.node.outputs.empty() || n.node.outputs[0].empty())
     return;
   splitLinear(n);
-  if (raiseMoves(n) || raiseEmbedding(n) || raiseFused(n) || !isRaisable(p.value(n.node.outputs[0])))
+  if (raiseMoves(n) || raiseSomeHeads(n) || raiseEmbedding(n) || raiseFused(n) ||
+      !isRaisable(p.value(n.node.outputs[0])))
     return;
   const bool raised = raiseNorm(n) || raiseGatedMlp(n) || raiseLinear(n) || raiseActivation(n) || raiseAttention(n) ||
                       raiseFusedAttention(n) || raiseGroupQuery(n) || raiseRotary(n) || raiseTurnedRows(n) ||

@@ -93,6 +93,7 @@ private:
   static ElementType typeOf(mlir::Value weight);
   void splitLinear(NodeBuilder &n);
   void splitHeads(NodeBuilder &n);
+  bool raiseSomeHeads(NodeBuilder &n);
   Tensor columnsOf(NodeBuilder &n, const std::string &name, int64_t offset, int64_t size);
 
   // ---- attention

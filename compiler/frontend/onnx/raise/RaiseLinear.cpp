@@ -169,6 +169,28 @@ void Raiser::splitHeads(NodeBuilder &n) {
   }
 }
 
+/// Some of the heads that a product's columns are, [batch, tokens, heads, width]: a product with these heads' rows of
+/// the weight.
+bool Raiser::raiseSomeHeads(NodeBuilder &n) {
+  if (n.node.op != "Split" && n.node.op != "Slice" && n.node.op != "Gather")
+    return false;
+  const Node *reshape = p.madeBy(n.node.inputs[0], "Reshape");
+  auto found = reshape ? linears.find(p.source(reshape->inputs[0])) : linears.end();
+  const Tensor whole = p.value(n.node.inputs[0]);
+  if (found == linears.end() || whole.rank() != 4 ||
+      whole.size(2) * whole.size(3) != cast<RankedTensorType>(found->second.weight.getType()).getDimSize(0))
+    return false;
+  bool raised = false;
+  for (const std::string &name : n.node.outputs) {
+    std::optional<Pattern::Part> part = p.partOf(name);
+    if (!part || part->axis != 2 || part->size == 0)
+      continue;
+    setRows(n, name, columnsOf(n, reshape->inputs[0], part->offset * whole.size(3), part->size * whole.size(3)));
+    raised = true;
+  }
+  return raised;
+}
+
 /// Columns of rows; of a product, the product with these rows of its weight.
 Tensor Raiser::columnsOf(NodeBuilder &n, const std::string &name, int64_t offset, int64_t size) {
   auto found = linears.find(p.source(name));
