@@ -195,7 +195,7 @@ Result<std::string> chooseFile(const ImportOptions &options) {
                                options.model, fmt::join(modelsIn(options.model), ", ")));
 }
 
-Result<Imported> importTensors(const ImportOptions &options, std::shared_ptr<const onnx::Model> model,
+Result<Imported> importTensors(const ImportOptions &options, const std::shared_ptr<const onnx::Model> &model,
                                const std::string &noText) {
   const onnx::GraphOptions graphOptions{options.dims};
   if (Result<void> checked = onnx::checkDims(*model, graphOptions); !checked)
@@ -258,7 +258,7 @@ Result<Imported> importOnnx(const ImportOptions &options) {
       return userError(fmt::format("{}: it is no text generator: {}. As a tensor program it needs a size for dimension "
                                    "'{}'; bind it with --dim {}=N",
                                    *path, noText, *open, *open));
-  return importTensors(options, std::move(model), noText);
+  return importTensors(options, model, noText);
 }
 
 } // namespace weft::compiler

@@ -8,7 +8,6 @@ namespace weft::test {
 namespace {
 
 using namespace frontend;
-using onnx::ElementType;
 using Strings = std::vector<std::string>;
 using Numbers = std::vector<int64_t>;
 

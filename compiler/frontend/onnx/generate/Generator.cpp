@@ -83,7 +83,8 @@ std::string differenceOf(const Generator &generator, const Converted &last) {
 }
 
 /// Of a model without branches. `isValid`: set where the graph could be looked at, whether it is a generator or not.
-Result<Generator> findPlain(std::shared_ptr<const Model> model, const std::string &name, bool *isValid = nullptr) {
+Result<Generator> findPlain(const std::shared_ptr<const Model> &model, const std::string &name,
+                            bool *isValid = nullptr) {
   Generator generator;
   generator.name = name;
   generator.model = model;
@@ -135,10 +136,10 @@ Result<void> checkOther(const Generator &found, const std::shared_ptr<const Mode
 
 } // namespace
 
-Result<Generator> findGenerator(std::shared_ptr<const Model> model, const std::string &name) {
+Result<Generator> findGenerator(const std::shared_ptr<const Model> &model, const std::string &name) {
   const std::string input = branchInput(*model);
   if (input.empty())
-    return findPlain(std::move(model), name);
+    return findPlain(model, name);
   std::shared_ptr<const Model> branches[2];
   for (bool withCaches : {false, true}) {
     Result<Model> branch = takeBranch(*model, input, withCaches);

@@ -19,7 +19,7 @@ struct Generator {
 };
 
 /// Looks at the graph as a first launch of a generator. Errors: why it is none.
-Result<Generator> findGenerator(std::shared_ptr<const Model> model, const std::string &name);
+Result<Generator> findGenerator(const std::shared_ptr<const Model> &model, const std::string &name);
 
 /// @forward of caches for `maxSeq` tokens (GraphModule.h). The graph is looked at once more, as the launch that fills
 /// the caches: what both launches have is what holds for all. Errors: they do not have the same.

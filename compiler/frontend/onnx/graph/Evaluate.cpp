@@ -220,9 +220,12 @@ std::optional<Evaluator::Elements> Evaluator::computeWrites(Operation *op) {
       std::optional<size_t> place = placeOf(extract ? extract.getIndices() : insert.getIndices(), known);
       if (!place)
         return std::nullopt;
-      if (extract)
+      if (extract) {
         known[extract] = out[*place];
-      else if (!(out[*place] = scalarOf(insert.getScalar(), known)))
+        continue;
+      }
+      out[*place] = scalarOf(insert.getScalar(), known);
+      if (!out[*place])
         return std::nullopt;
     }
   }
