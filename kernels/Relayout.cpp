@@ -17,15 +17,14 @@ TileKernel buildPlaceBlock(ModuleOp module, Type element, int64_t outer, int64_t
   const int64_t bytes = outer * block * inner * ((element.getIntOrFloatBitWidth() + 7) / 8);
   kernel.work.loadBytes.base = kernel.work.storeBytes.base = bytes;
   defineOn(module, kernel.name, element.isInteger(1) ? IntegerType::get(element.getContext(), 8) : element,
-           {{outer, block, inner}, {outer, extent, inner}}, 3, [&](KernelBody &body) {
+           {{outer, block * inner}, {outer, extent * inner}}, 3, [&](KernelBody &body) {
              Value rank = body.scalar(0);
              for (unsigned i : {1, 2})
                rank = body.add(rank, body.scalar(i));
              Value source = body.rem(rank, ranks);
              Value first = body.min(body.mul(source, block), body.constant(extent - block));
-             Value place =
-                 body.view(body.buffer(1), OpFoldResult(body.mul(first, inner)),
-                           {body.fixed(outer), body.fixed(block), body.fixed(inner)}, {extent * inner, inner, 1});
+             Value place = body.view(body.buffer(1), OpFoldResult(body.mul(first, inner)),
+                                     {body.fixed(outer), body.fixed(block * inner)}, {extent * inner, 1});
              body.copy(body.buffer(0), place);
            });
   Probe probe;
