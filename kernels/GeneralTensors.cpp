@@ -64,10 +64,18 @@ LogicalResult rewrite(func::FuncOp function, llvm::function_ref<void(RewritePatt
 /// Where `value` is computed: in a tensor that is new, or that of an argument of the loop's body (then it is returned).
 std::pair<bool, BlockArgument> originOf(Value value) {
   while (Operation *op = value.getDefiningOp()) {
-    auto destination = dyn_cast<DestinationStyleOpInterface>(op);
-    if (!destination)
+    unsigned number = cast<OpResult>(value).getResultNumber();
+    if (auto destination = dyn_cast<DestinationStyleOpInterface>(op)) {
+      value = destination.getTiedOpOperand(cast<OpResult>(value))->get();
+    } else if (auto loop = dyn_cast<scf::ForOp>(op)) { // what it carries stays where it is
+      value = loop.getInitArgs()[number];
+    } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      auto chosen = originOf(branch.thenYield()->getOperand(number));
+      bool same = chosen.second && chosen == originOf(branch.elseYield()->getOperand(number));
+      return same ? chosen : std::pair(false, BlockArgument());
+    } else {
       return {isa<tensor::EmptyOp, bufferization::AllocTensorOp>(op), {}};
-    value = destination.getTiedOpOperand(cast<OpResult>(value))->get();
+    }
   }
   return {false, cast<BlockArgument>(value)};
 }

@@ -60,6 +60,18 @@ struct FillWithConstant : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+struct FillBySplat : OpRewritePattern<tensor::SplatOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::SplatOp op, PatternRewriter &rewriter) const final {
+    auto type = dyn_cast<RankedTensorType>(op.getType());
+    if (!type || !type.hasStaticShape())
+      return failure();
+    Value into = rewriter.create<tensor::EmptyOp>(op.getLoc(), type.getShape(), type.getElementType());
+    rewriter.replaceOpWithNewOp<linalg::FillOp>(op, op.getInput(), into);
+    return success();
+  }
+};
+
 /// Canonicalisation would make views of the wrong stride of them.
 template <typename Slice> struct DropStride : OpRewritePattern<Slice> {
   using OpRewritePattern<Slice>::OpRewritePattern;
@@ -183,9 +195,10 @@ struct UnpackByTransposing : OpRewritePattern<tensor::UnPackOp> {
 
 LogicalResult normaliseTensors(Operation *op) {
   RewritePatternSet patterns(op->getContext());
-  patterns.add<Decompose, ChooseElements, FillWithConstant, GatherElements, ScatterSlices, PackByTransposing,
-               UnpackByTransposing, DropStride<tensor::ExtractSliceOp>, DropStride<tensor::InsertSliceOp>>(
-      op->getContext());
+  patterns
+      .add<Decompose, ChooseElements, FillBySplat, FillWithConstant, GatherElements, ScatterSlices, PackByTransposing,
+           UnpackByTransposing, DropStride<tensor::ExtractSliceOp>, DropStride<tensor::InsertSliceOp>>(
+          op->getContext());
   return applyPatternsAndFoldGreedily(op, std::move(patterns));
 }
 

@@ -109,8 +109,9 @@ Value LocalBuilder::operand(Value value, ArrayRef<LoopDim> dims) {
     return captured(value);
   if (isMadeInKernel(value))
     return made(value, dims);
-  Division held = divisionOf(value, dims);
-  Value local = argument(value, held);
+  const bool isInside = region && mapping.contains(value);
+  Division held = isInside ? heldInside(value) : divisionOf(value, dims);
+  Value local = isInside ? mapping.lookup(value) : argument(value, held);
   SmallVector<OpFoldResult> offsets, sizes, strides(dims.size(), builder.getIndexAttr(1));
   bool sliced = false;
   for (auto [d, dim] : llvm::enumerate(dims)) {
@@ -165,9 +166,10 @@ Value LocalBuilder::made(Value value, ArrayRef<LoopDim> dims) {
 }
 
 Value LocalBuilder::captured(Value value) {
-  if (Value known = mapping.lookupOrNull(value))
-    return known;
   RankedTensorType type = tensorOf(value);
+  const bool madeAgain = region && type && isMadeInKernel(value); // where one block makes it another may not see it
+  if (Value known = mapping.lookupOrNull(value); known && !madeAgain)
+    return known;
   Value local;
   if (!isMadeInKernel(value)) {
     local = argument(value, divisionOf(value, {}));
@@ -258,10 +260,12 @@ SmallVector<Value> LocalBuilder::localiseGeneric() {
     }
   SmallVector<std::pair<const LoopCapture *, Division>> captures;
   for (const LoopCapture &capture : loops->captures) {
-    if (isMadeInKernel(capture.value) || mapping.contains(capture.value))
+    const bool isInside = region && mapping.contains(capture.value);
+    if (isMadeInKernel(capture.value) || (mapping.contains(capture.value) && !isInside))
       continue;
-    Division held = divisionOf(capture.value, capture.dims);
-    mapping.map(capture.value, argument(capture.value, held));
+    Division held = isInside ? heldInside(capture.value) : divisionOf(capture.value, capture.dims);
+    if (!isInside)
+      mapping.map(capture.value, argument(capture.value, held));
     captures.emplace_back(&capture, held);
   }
   mapCaptures(generic);
@@ -357,7 +361,8 @@ Value LocalBuilder::insertOwn(tensor::InsertSliceOp slice) {
 }
 
 SmallVector<Value> LocalBuilder::localise() {
-  if (!loops || !split.any())
+  const bool readsOwn = region && isa<tensor::ExtractSliceOp>(op); // perhaps of a dimension that it has not
+  if (!loops || !(split.any() || readsOwn))
     return clone(op);
   Location loc = op->getLoc();
   auto in = [&](unsigned i) { return operand(op->getOperand(i), loops->operands[i]); };
@@ -376,13 +381,23 @@ SmallVector<Value> LocalBuilder::localise() {
         int64_t next = 0;
         for (auto [d, size] : llvm::enumerate(slice.getMixedSizes()))
           sizes.push_back(dropped[d] ? size : builder.getIndexAttr(localExtent(next++)));
-        return {builder.create<tensor::ExtractSliceOp>(loc, resultType(), in(0), fold(slice.getMixedOffsets()), sizes,
+        SmallVector<OpFoldResult> offsets = fold(slice.getMixedOffsets());
+        const Division held = region ? heldInside(slice.getSource()) : whole;
+        for (int64_t d : held)
+          if (d >= 0 && slice.getSourceType().getDimSize(d) > 1 && getConstantIntValue(slice.getMixedSizes()[d]) == 1)
+            offsets[d] = nearestOwn(slice.getSource(), d, slice.getMixedOffsets()[d]);
+        return {builder.create<tensor::ExtractSliceOp>(loc, resultType(), in(0), offsets, sizes,
                                                        fold(slice.getMixedStrides()))};
       })
       .Case([&](tensor::InsertSliceOp slice) -> SmallVector<Value> {
+        bool isPart = false, isRow = region.has_value();
         for (auto [d, size] : llvm::enumerate(slice.getMixedSizes()))
-          if (isSplit(d) && getConstantIntValue(size) != slice.getDestType().getDimSize(d))
-            return {hasElements(slice.getSourceType()) ? insertOwn(slice) : in(1)};
+          if (isSplit(d) && getConstantIntValue(size) != slice.getDestType().getDimSize(d)) {
+            isPart = true;
+            isRow &= getConstantIntValue(size) == 1;
+          }
+        if (isPart)
+          return {!hasElements(slice.getSourceType()) ? in(1) : isRow ? insertOwnRow(slice) : insertOwn(slice)};
         SmallVector<OpFoldResult> sizes;
         for (auto [d, size] : llvm::enumerate(fold(slice.getMixedSizes())))
           sizes.push_back(isSplit(d) ? OpFoldResult(builder.getIndexAttr(localExtent(d))) : size);
@@ -415,6 +430,7 @@ SmallVector<Value> LocalBuilder::localise() {
           }
         return {copy.getResult()};
       })
+      .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([&](Operation *) { return localiseRegions(); })
       .Default([&](Operation *) { return clone(op); });
 }
 
@@ -441,6 +457,8 @@ LocalFunction LocalBuilder::build() {
     returned.push_back(local);
   }
   builder.create<func::ReturnOp>(op->getLoc(), returned);
+  if (region)
+    sinkIntoBranches(result.function);
   lookUpInBlocks();
   result.function.setType(
       builder.getFunctionType(body->getArgumentTypes(), llvm::to_vector(ValueRange(returned).getTypes())));

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/IR/PatternMatch.h"
@@ -40,6 +41,9 @@ struct KernelInput {
   Division held = whole;
   bool asBytes = false; // of a weight in blocks (GeneralBlocks.h)
 };
+
+/// What only one branch looks at is computed there.
+void sinkIntoBranches(mlir::func::FuncOp function);
 
 /// Whether a kernel makes the value by itself instead of reading it: fills, tensors without elements or contents,
 /// scalars.
@@ -92,11 +96,38 @@ private:
   /// The results of a core, of all that have them.
   Value amongCores(Value local);
   Value insertOwn(mlir::tensor::InsertSliceOp slice);
+  Value insertOwnRow(mlir::tensor::InsertSliceOp slice);
   llvm::SmallVector<Value> clone(mlir::Operation *source);
 
-  mlir::Operation *op;
+  // -- control flow (GeneralRegionKernel.cpp)
+  llvm::SmallVector<Value> localiseRegions();
+  llvm::SmallVector<Value> localiseInside(mlir::Operation *inner);
+  llvm::SmallVector<Value> localiseLoops(mlir::Operation *inner, const OpLoops &own);
+  llvm::SmallVector<Value> localiseFor(mlir::scf::ForOp loop);
+  llvm::SmallVector<Value> localiseIf(mlir::scf::IfOp branch);
+  llvm::SmallVector<Value> localiseWhile(mlir::scf::WhileOp loop);
+  /// The ops of a block, and what its terminator gives for `likeThese`.
+  llvm::SmallVector<Value> localiseBlock(mlir::Block &block, mlir::ValueRange likeThese);
+  Value writeElement(mlir::tensor::InsertOp write);
+  llvm::ArrayRef<LoopDim> dimsInside(Value value) const;
+  Division heldInside(Value value) const;
+  mlir::RankedTensorType typeInside(mlir::RankedTensorType type, Division held) const;
+  llvm::SmallVector<mlir::Type> typesInside(mlir::ValueRange values) const;
+  Value insideOf(Value value, Value likeThis);
+  /// Of an index into dimension `d` of a tensor inside: the index into the core's block, and whether it is in it; null:
+  /// it always is.
+  std::pair<Value, Value> ownIndex(Value tensor, int64_t d, mlir::OpFoldResult index);
+  /// The same, brought into the block.
+  Value nearestOwn(Value tensor, int64_t d, mlir::OpFoldResult index);
+  Value ifMine(Value mine, Value dest, llvm::function_ref<Value()> write);
+  Value both(Value a, Value b);
+
+  mlir::Operation *op; // the one that is being made local, as loops and split are: perhaps one inside of control flow
   std::optional<OpLoops> loops;
   Split split;
+  std::optional<OpLoops> region; // of the control flow around it
+  Split regionSplit;
+  llvm::DenseMap<Value, Value> ownCounters; // of loops whose iterations are divided: the index into a block
   std::array<int64_t, 2> cores;
   DivisionOf divisionOf;
   mlir::OpBuilder builder;

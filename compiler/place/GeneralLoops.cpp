@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
@@ -208,11 +209,17 @@ OpLoops loopsOfConcat(tensor::ConcatOp op) {
 
 } // namespace
 
-double OpLoops::trips() const {
-  double product = 1;
+double OpLoops::trips(llvm::function_ref<double(int64_t)> share) const {
+  double product = 1, sum = 0;
   for (auto [loop, extent] : llvm::enumerate(extents))
-    product *= static_cast<int64_t>(loop) == lookup ? 1.0 : static_cast<double>(extent);
-  return product;
+    product *= static_cast<int64_t>(loop) == lookup ? 1.0 : static_cast<double>(extent) * share(loop);
+  for (const Work &each : work) {
+    double own = each.trips;
+    for (int64_t loop : each.loops)
+      own *= share(loop);
+    sum += own;
+  }
+  return work.empty() ? product : sum;
 }
 
 SmallVector<Operation *, 1> combinersOf(Operation *op) {
@@ -241,6 +248,7 @@ std::optional<OpLoops> loopsOf(Operation *op) {
       .Case([](tensor::PadOp pad) { return loopsOfPad(pad); })
       .Case([](tensor::ConcatOp concat) { return loopsOfConcat(concat); })
       .Case([](tensor::GenerateOp generate) { return overResult(generate); })
+      .Case<scf::ForOp, scf::IfOp, scf::WhileOp>([](auto control) { return loopsOfRegions(control); })
       .Default([](Operation *) { return std::nullopt; });
 }
 

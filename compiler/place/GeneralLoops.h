@@ -3,6 +3,8 @@
 
 #include "mlir/IR/Operation.h"
 
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <optional>
@@ -35,8 +37,28 @@ struct OpLoops {
   /// each core has the values of its own rows and zeros, and the sum is the whole. -1: none.
   int64_t lookup = -1;
 
-  /// Times that the op's body runs, when a core does `local` of the loops.
-  double trips() const;
+  // -- of control flow
+  /// Which loops the dimensions of the tensors inside follow, and the loop of counters whose iterations are divided.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<LoopDim, 4>> inside;
+  llvm::DenseMap<mlir::Value, int64_t> counters;
+  /// What an op inside does in all, and the loops that divide it.
+  struct Work {
+    double trips;
+    llvm::SmallVector<int64_t, 2> loops;
+  };
+  llvm::SmallVector<Work, 0> work;
+
+  /// The dimension of result `i` that follows a parallel loop; -1: none.
+  int64_t dimensionOf(size_t i, int64_t loop) const {
+    const auto *found = llvm::find(results[i], loop);
+    bool follows = loop >= 0 && kinds[loop] == Kind::Parallel && found != results[i].end();
+    return follows ? found - results[i].begin() : -1;
+  }
+  /// Times that the op's body runs on a core, which does `share` of a loop.
+  double trips(llvm::function_ref<double(int64_t loop)> share) const;
+  double trips() const {
+    return trips([](int64_t) { return 1.0; });
+  }
 };
 
 /// The op of a reduction's body that takes the result so far, for each result; none: it is no such reduction.
@@ -44,5 +66,7 @@ llvm::SmallVector<mlir::Operation *, 1> combinersOf(mlir::Operation *op);
 
 /// Nothing: there is no rule for the op.
 std::optional<OpLoops> loopsOf(mlir::Operation *op);
+/// The same for scf.for, scf.if and scf.while (GeneralRegions.cpp).
+std::optional<OpLoops> loopsOfRegions(mlir::Operation *op);
 
 } // namespace weft::place

@@ -49,9 +49,8 @@ void generalise(ModuleOp module) {
   IRRewriter rewriter(module.getContext());
   SmallVector<linalg::LinalgOp> ops;
   module.walk([&](linalg::LinalgOp op) {
-    bool top = isa<func::FuncOp>(op->getParentOp());
     bool view = isa<linalg::TransposeOp>(op.getOperation()) && storedView(op->getResult(0));
-    if (top && !view && !isa<linalg::FillOp, linalg::GenericOp>(op.getOperation()))
+    if (!view && !isa<linalg::FillOp, linalg::GenericOp>(op.getOperation()))
       ops.push_back(op);
   });
   for (linalg::LinalgOp op : ops) {

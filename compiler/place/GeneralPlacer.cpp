@@ -330,8 +330,8 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optiona
         continue;
       if (loops->kinds[loop] == OpLoops::Kind::Sum)
         partial = axis == 0 ? Axis::X : Axis::Y;
-      else if (loops->kinds[loop] == OpLoops::Kind::Parallel)
-        division[axis] = llvm::find(loops->results[i], loop) - loops->results[i].begin();
+      else
+        division[axis] = loops->dimensionOf(i, loop);
     }
     results.push_back(result);
     divisions.push_back(division);

@@ -49,10 +49,11 @@ Division GeneralPlacer::wanted(Value value, ArrayRef<LoopDim> dims, const Split 
 
 double GeneralPlacer::cost(Operation *op, const OpLoops &loops, const Split &split) {
   const std::array<int64_t, 2> size = {mesh.width, mesh.height};
-  double trips = loops.trips();
-  for (int axis : {0, 1})
-    if (int64_t loop = split.loops[axis]; loop >= 0 && loop != loops.lookup)
-      trips *= static_cast<double>(ceilDiv(loops.extents[loop], size[axis])) / static_cast<double>(loops.extents[loop]);
+  double trips = loops.trips([&](int64_t loop) {
+    int64_t extent = loops.extents[loop], axis = split.loops[0] == loop ? 0 : 1;
+    return split.loops[axis] == loop ? static_cast<double>(ceilDiv(extent, size[axis])) / static_cast<double>(extent)
+                                     : 1.0;
+  });
   double cycles = trips * cyclesPerTrip;
   // A byte of SRAM is worth the more the less of it there is.
   auto room = static_cast<double>(options.sramBytes ? options.sramBytes : 1 << 16);
@@ -90,8 +91,7 @@ double GeneralPlacer::cost(Operation *op, const OpLoops &loops, const Split &spl
       continue;
     Division division = whole;
     for (int axis : {0, 1})
-      if (int64_t loop = split.loops[axis]; loop >= 0 && loops.kinds[loop] == OpLoops::Kind::Parallel)
-        division[axis] = llvm::find(loops.results[i], loop) - loops.results[i].begin();
+      division[axis] = loops.dimensionOf(i, split.loops[axis]);
     double bytes = bytesOf(type, division, size);
     cycles += memory(bytes);
     if (int axis = split.axisOf(loops, OpLoops::Kind::Sum); axis >= 0)
@@ -135,7 +135,9 @@ std::string GeneralPlacer::describe(const OpLoops &loops, const Split &split) co
     if (loop < 0)
       continue;
     bool sum = loops.kinds[loop] != OpLoops::Kind::Parallel;
-    auto dim = llvm::find(loops.results[0], loop) - loops.results[0].begin();
+    int64_t dim = -1; // of the first result that has one
+    for (size_t i = 0; dim < 0 && i < loops.results.size(); ++i)
+      dim = loops.dimensionOf(i, loop);
     text += (text.empty() ? "" : ", ") + std::string(axis == 0 ? "x: " : "y: ") +
             (sum ? loops.kinds[loop] == OpLoops::Kind::Sum ? "sum over " : "reduction over "
                  : "dimension " + std::to_string(dim) + " of ") +

@@ -91,6 +91,7 @@ private:
   void concatenated();
   void gathered();
   void scattered();
+  void scatteredElements();
   void generated();
   void repeated();
   void repeatedWhile();

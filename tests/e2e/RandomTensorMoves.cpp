@@ -186,7 +186,7 @@ void RandomMaker::gathered() {
   elementwise(out, {ids}, {mapOf(shape.size(), idDims)}, block);
 }
 
-/// Rows of updates to where data says, the last one there wins.
+/// Rows of updates to where data says: the last one there wins, or the larger numbers of all.
 void RandomMaker::scattered() {
   RandomValue into = some([](const RandomValue &v) { return !v.shape.empty() && countOf(v.shape) > 0; },
                           {extent(), extent()}, anyElement());
@@ -211,10 +211,56 @@ void RandomMaker::scattered() {
                    typeOf(row, into.element)));
   line(fmt::format("  %n = tensor.extract {}[%i] : {}", ids.name, typeOf(ids)));
   line("  %at = arith.index_cast %n : i64 to index");
-  line(fmt::format("  %w = tensor.insert_slice %u into %t{} : {} into {}", at("%at"), typeOf(row, into.element),
-                   typeOf(into)));
+  const bool combines = chance(50);
+  const std::string op = isFloat(into.element) ? "maximumf" : into.element == "i1" ? "ori" : "maxsi";
+  if (combines) {
+    line(fmt::format("  %old = tensor.extract_slice %t{} : {} to {}", at("%at"), typeOf(into),
+                     typeOf(row, into.element)));
+    line(fmt::format("  %c = arith.{} %old, %u : {}", op, typeOf(row, into.element)));
+  }
+  line(fmt::format("  %w = tensor.insert_slice {} into %t{} : {} into {}", combines ? "%c" : "%u", at("%at"),
+                   typeOf(row, into.element), typeOf(into)));
   line(fmt::format("  scf.yield %w : {}", typeOf(into)));
   line("}");
+}
+
+/// Elements to where data says along one axis, a loop a dimension; what is there is replaced or combined with.
+void RandomMaker::scatteredElements() {
+  RandomValue into = some([](const RandomValue &v) { return !v.shape.empty() && countOf(v.shape) > 0; },
+                          {extent(), extent()}, anyElement());
+  const auto axis = static_cast<size_t>(pick(static_cast<int64_t>(into.shape.size())));
+  Shape shape = into.shape;
+  for (size_t d = 0; d < shape.size(); ++d)
+    shape[d] = d == axis ? extent() : chance(20) ? 1 + pick(shape[d]) : shape[d];
+  RandomValue updates = like(shape, into.element), ids = positions(shape, into.shape[axis]);
+  const bool combines = chance(60);
+  const std::string op = isFloat(into.element) ? "maximumf" : into.element == "i1" ? "ori" : "muli";
+  const bool grows = combines && op == "muli";
+  RandomValue out = result(into.shape, into.element, grows ? HUGE_VAL : std::max(into.bound, updates.bound),
+                           std::max(into.error, updates.error));
+  std::string low = index(0), step = index(1), type = typeOf(into), state = into.name;
+  std::vector<std::string> counters, places, ends;
+  for (int64_t count : shape)
+    ends.push_back(index(count));
+  for (size_t d = 0; d < shape.size(); ++d) {
+    counters.push_back(fmt::format("%i{}", d));
+    places.push_back(d == axis ? "%at" : counters[d]);
+    line(fmt::format("{} = scf.for {} = {} to {} step {} iter_args(%t{} = {}) -> {} {{",
+                     d == 0 ? out.name : fmt::format("%r{}", d), counters[d], low, ends[d], step, d, state, type));
+    state = fmt::format("%t{}", d);
+  }
+  const std::string at = fmt::format("[{}]", fmt::join(places, ", ")),
+                    from = fmt::format("[{}]", fmt::join(counters, ", "));
+  line(fmt::format("  %n = tensor.extract {}{} : {}", ids.name, from, typeOf(ids)));
+  line("  %at = arith.index_cast %n : i64 to index");
+  line(fmt::format("  %u = tensor.extract {}{} : {}", updates.name, from, typeOf(updates)));
+  if (combines) {
+    line(fmt::format("  %old = tensor.extract {}{} : {}", state, at, type));
+    line(fmt::format("  %w = arith.{} %old, %u : {}", op, into.element));
+  }
+  line(fmt::format("  %r{} = tensor.insert {} into {}{} : {}", shape.size(), combines ? "%w" : "%u", state, at, type));
+  for (size_t d = shape.size(); d > 0; --d)
+    line(fmt::format("  scf.yield %r{} : {} }}", d, type));
 }
 
 void RandomMaker::generated() {
@@ -316,21 +362,28 @@ void RandomMaker::branched() {
   line("}");
 }
 
-/// Each row is the sum of all before it.
+/// Each row is the sum of all before it, or each column, perhaps backwards.
 void RandomMaker::accumulated() {
   RandomValue a =
       some([](const RandomValue &v) { return v.shape.size() == 2 && v.element != "i1" && countOf(v.shape) > 0; },
            {extent(), extent()}, oneOf<std::string>({"f32", "i64", "f64"}));
-  a = within(a, 20.0 / double(a.shape[0]));
-  const double bound = double(a.shape[0]) * std::max(a.bound, 1e-3), unit = unitOf(a.element);
-  const double error = a.error > 0 ? double(a.shape[0]) * (a.error + unit * bound) : 0;
-  std::string type = typeOf(a), row = typeOf({1, a.shape[1]}, a.element);
-  std::string low = index(0), high = index(a.shape[0]), step = index(1), sums = filled({1, a.shape[1]}, a.element, 0),
-              into = empty(a.shape, a.element);
+  const size_t axis = chance(50) ? 0 : 1;
+  const int64_t steps = a.shape[axis];
+  Shape rowShape = a.shape;
+  rowShape[axis] = 1;
+  a = within(a, 20.0 / double(steps));
+  const double bound = double(steps) * std::max(a.bound, 1e-3), unit = unitOf(a.element);
+  const double error = a.error > 0 ? double(steps) * (a.error + unit * bound) : 0;
+  std::string type = typeOf(a), row = typeOf(rowShape, a.element);
+  std::string low = index(0), high = index(steps), step = index(1), last = index(steps - 1),
+              sums = filled(rowShape, a.element, 0), into = empty(a.shape, a.element);
   RandomValue out = result(a.shape, a.element, isFloat(a.element) ? bound : HUGE_VAL, isFloat(a.element) ? error : 0);
   line(fmt::format("{}, {} = scf.for %i = {} to {} step {} iter_args(%t = {}, %s = {}) -> ({}, {}) {{", out.name,
                    fresh(), low, high, step, into, sums, type, row));
-  std::string at = fmt::format("[%i, 0] [1, {}] [1, 1]", a.shape[1]);
+  const std::string place = chance(50) ? "%p" : "%i";
+  line(fmt::format("  %p = arith.subi {}, %i : index", last));
+  std::string at =
+      fmt::format("[{}, {}] [{}] [1, 1]", axis == 0 ? place : "0", axis == 1 ? place : "0", fmt::join(rowShape, ", "));
   line(fmt::format("  %x = tensor.extract_slice {}{} : {} to {}", a.name, at, type, row));
   line(fmt::format("  %y = {} %s, %x : {}", isFloat(a.element) ? "arith.addf" : "arith.addi", row));
   line(fmt::format("  %w = tensor.insert_slice %y into %t{} : {} into {}", at, row, type));
