@@ -55,6 +55,10 @@ std::string runTest(const fs::path &folder) {
   auto compilation = compileFor(folder / "model.onnx", test->dims);
   if (!compilation)
     return compilation.error().message;
+  const bool scatters = folder.filename().string().find("scatter") != std::string::npos;
+  for (const compiler::OpPlacement &op : compilation->placements)
+    if (scatters && op.how.starts_with("no rule"))
+      return fmt::format("{} of node {} runs on every core: {}", op.op, op.name, op.how);
   tools::DeviceOptions options;
   options.costCache = "none"; // tests leave the user's own cache alone
   options.simulateKernels = getenv("WEFT_ISS") != nullptr;

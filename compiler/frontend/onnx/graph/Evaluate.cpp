@@ -183,21 +183,31 @@ std::optional<Evaluator::Elements> Evaluator::compute(Value tensor) {
   return computeMove(op);
 }
 
-/// Of a loop that carries one tensor and writes an element of it a step, as a scatter does.
+/// Of loops that carry one tensor and write an element of it a step, as a scatter does.
 std::optional<Evaluator::Elements> Evaluator::computeWrites(Operation *op) {
+  auto loop = cast<scf::ForOp>(op);
+  const Elements *start = loop.getNumResults() == 1 ? evaluate(loop.getInitArgs()[0]) : nullptr;
+  if (!start)
+    return std::nullopt;
+  Elements out = *start;
+  int64_t stepsLeft = mostSteps;
+  return runWrites(loop, Scalars(), out, stepsLeft) ? std::optional(std::move(out)) : std::nullopt;
+}
+
+bool Evaluator::runWrites(Operation *op, Scalars known, Elements &out, int64_t &stepsLeft) {
   auto loop = cast<scf::ForOp>(op);
   std::optional<int64_t> from = getConstantIntValue(loop.getLowerBound()),
                          to = getConstantIntValue(loop.getUpperBound()), step = getConstantIntValue(loop.getStep());
-  if (loop.getNumResults() != 1 || !from || !to || !step || *step < 1 || (*to - *from) / *step > mostSteps)
-    return std::nullopt;
-  const Elements *start = evaluate(loop.getInitArgs()[0]);
   Value carried = loop.getRegionIterArg(0);
   Block &body = *loop.getBody();
-  auto insert = body.getTerminator()->getOperand(0).getDefiningOp<tensor::InsertOp>();
-  if (!start || !insert || insert.getDest() != carried)
-    return std::nullopt;
-  Elements out = *start;
-  auto placeOf = [&](OperandRange indices, const Scalars &known) -> std::optional<size_t> {
+  Operation *last = body.getTerminator()->getOperand(0).getDefiningOp();
+  auto insert = dyn_cast_if_present<tensor::InsertOp>(last);
+  auto inner = dyn_cast_if_present<scf::ForOp>(last);
+  bool writes = (insert && insert.getDest() == carried) ||
+                (inner && inner.getNumResults() == 1 && inner.getInitArgs()[0] == carried);
+  if (!from || !to || !step || *step < 1 || !writes)
+    return false;
+  auto placeOf = [&](OperandRange indices) -> std::optional<size_t> {
     Sizes at;
     for (auto [index, size] : llvm::zip(indices, shapeOf(carried))) {
       std::optional<int64_t> number = integerOf(scalarOf(index, known));
@@ -208,28 +218,31 @@ std::optional<Evaluator::Elements> Evaluator::computeWrites(Operation *op) {
     return flat(at, shapeOf(carried));
   };
   for (int64_t i = *from; i < *to; i += *step) {
-    Scalars known;
     known[loop.getInductionVar()] = Builder(op).getIndexAttr(i);
+    if (--stepsLeft < 0)
+      return false;
     for (Operation &each : body.without_terminator()) {
       auto extract = dyn_cast<tensor::ExtractOp>(each);
-      if (&each != insert && !(extract && extract.getTensor() == carried)) {
+      if (&each != last && !(extract && extract.getTensor() == carried)) {
         if (!runOp(each, {}, known))
-          return std::nullopt;
+          return false;
         continue;
       }
-      std::optional<size_t> place = placeOf(extract ? extract.getIndices() : insert.getIndices(), known);
+      if (&each == inner) {
+        if (!runWrites(inner, known, out, stepsLeft))
+          return false;
+        continue;
+      }
+      std::optional<size_t> place = placeOf(extract ? extract.getIndices() : insert.getIndices());
       if (!place)
-        return std::nullopt;
-      if (extract) {
+        return false;
+      if (extract)
         known[extract] = out[*place];
-        continue;
-      }
-      out[*place] = scalarOf(insert.getScalar(), known);
-      if (!out[*place])
-        return std::nullopt;
+      else if (!(out[*place] = scalarOf(insert.getScalar(), known)))
+        return false;
     }
   }
-  return out;
+  return true;
 }
 
 /// What slices of slices begin with is read where they end, however large it is: masks are cut from stored ones.

@@ -49,6 +49,7 @@ private:
   std::optional<Elements> computeMove(mlir::Operation *op);
   std::optional<Elements> computeSlice(mlir::Operation *slice);
   std::optional<Elements> computeWrites(mlir::Operation *loop);
+  bool runWrites(mlir::Operation *loop, Scalars known, Elements &out, int64_t &stepsLeft);
   mlir::Attribute scalarOf(mlir::Value value, const Scalars &known);
   bool runBody(mlir::Block &block, llvm::ArrayRef<int64_t> indices, Scalars &known);
   bool runOp(mlir::Operation &op, llvm::ArrayRef<int64_t> indices, Scalars &known);

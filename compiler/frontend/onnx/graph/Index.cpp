@@ -95,34 +95,72 @@ std::string reductionOf(NodeBuilder &n) {
   return reduction;
 }
 
+/// `carried` after `step` at all indices in `shape`, in order: a loop a dimension, those after `indices`.
+Value overIndices(NodeBuilder &n, ArrayRef<int64_t> shape, Value carried, Scalars indices,
+                  llvm::function_ref<Value(ArrayRef<Scalar>, Value)> step) {
+  if (indices.size() == shape.size())
+    return step(indices, carried);
+  auto loop = n.b.create<scf::ForOp>(n.loc, n.index(0), n.index(shape[indices.size()]), n.index(1), carried,
+                                     [&](OpBuilder &, Location loc, Value counter, ValueRange inner) {
+                                       Value index = n.b.create<arith::IndexCastOp>(loc, n.b.getI64Type(), counter);
+                                       indices.push_back({index, ElementType::Int64, &n.b, loc});
+                                       n.b.create<scf::YieldOp>(loc, overIndices(n, shape, inner[0], indices, step));
+                                     });
+  return loop.getResult(0);
+}
+
 /// Writes each element of a tensor of `shape` into a copy of `x`, in order, so that of two for one place the last
 /// counts. `place` is where the element at `indices` goes, `update` what it is.
 Tensor scatter(NodeBuilder &n, Tensor x, ArrayRef<int64_t> shape, const std::string &reduction,
                llvm::function_ref<Scalars(ArrayRef<Scalar>)> place,
                llvm::function_ref<Scalar(ArrayRef<Scalar>)> update) {
-  const int64_t count = elementsOf(shape);
-  if (count == 0)
+  if (elementsOf(shape) == 0)
     return x;
-  auto loop = n.b.create<scf::ForOp>(
-      n.loc, n.index(0), n.index(count), n.index(1), x.value,
-      [&](OpBuilder &, Location loc, Value step, ValueRange carried) {
-        Scalar rest{n.b.create<arith::IndexCastOp>(loc, n.b.getI64Type(), step), ElementType::UInt64, &n.b, loc};
-        Scalars indices(shape.size(), n.integer(0));
-        for (size_t d = shape.size(); d-- > 0;) {
-          Scalar size = constantInteger(n.b, loc, ElementType::UInt64, shape[d]);
-          Scalar quotient = rest.with(n.b.create<arith::DivUIOp>(loc, rest.value, size.value));
-          indices[d] = cast(rest - quotient * size, ElementType::Int64);
-          rest = quotient;
-        }
-        Scalars to = place(indices);
-        Scalar old = n.at({carried[0], x.type}, to);
-        SmallVector<Value> values;
-        for (const Scalar &one : to)
-          values.push_back(n.b.create<arith::IndexCastOp>(loc, n.b.getIndexType(), one.value));
-        Value written = combineBy(reduction, old, update(indices)).value;
-        n.b.create<scf::YieldOp>(loc, n.b.create<tensor::InsertOp>(loc, written, carried[0], values).getResult());
-      });
-  return {loop.getResult(0), x.type};
+  Value written = overIndices(n, shape, x.value, {}, [&](ArrayRef<Scalar> indices, Value carried) -> Value {
+    Scalars to = place(indices);
+    Scalar old = n.at({carried, x.type}, to);
+    SmallVector<Value> values;
+    for (const Scalar &one : to)
+      values.push_back(n.b.create<arith::IndexCastOp>(n.loc, n.b.getIndexType(), one.value));
+    return n.b.create<tensor::InsertOp>(n.loc, combineBy(reduction, old, update(indices)).value, carried, values);
+  });
+  return {written, x.type};
+}
+
+/// The same by rows, those of `updates` behind its first `own` indices.
+Tensor scatterRows(NodeBuilder &n, Tensor x, Tensor updates, size_t own, const std::string &reduction,
+                   llvm::function_ref<Scalars(ArrayRef<Scalar>)> place) {
+  if (updates.elements() == 0)
+    return x;
+  ArrayRef<int64_t> row = updates.shape().drop_front(own);
+  auto type = cast<RankedTensorType>(updates.value.getType()).clone(row);
+  struct Part {
+    SmallVector<OpFoldResult> offsets, sizes, strides;
+  };
+  auto partAt = [&](ArrayRef<Scalar> indices) {
+    Part part;
+    for (const Scalar &index : indices) {
+      part.offsets.push_back(n.b.create<arith::IndexCastOp>(n.loc, n.b.getIndexType(), index.value).getResult());
+      part.sizes.push_back(n.b.getIndexAttr(1));
+    }
+    part.offsets.append(row.size(), n.b.getIndexAttr(0));
+    llvm::append_range(part.sizes, getAsIndexOpFoldResult(n.b.getContext(), row));
+    part.strides.assign(part.sizes.size(), n.b.getIndexAttr(1));
+    return part;
+  };
+  auto rowAt = [&](Value whole, const Part &part) {
+    Value given = n.b.create<tensor::ExtractSliceOp>(n.loc, type, whole, part.offsets, part.sizes, part.strides);
+    return Tensor{given, x.type};
+  };
+  auto step = [&](ArrayRef<Scalar> indices, Value carried) -> Value {
+    Part to = partAt(place(indices));
+    Tensor update = rowAt(updates.value, partAt(indices));
+    if (reduction != "none")
+      update = n.elementwiseRaw(x.type, {rowAt(carried, to), update},
+                                [&](ArrayRef<Scalar> a) { return combineBy(reduction, a[0], a[1]); });
+    return n.b.create<tensor::InsertSliceOp>(n.loc, update.value, carried, to.offsets, to.sizes, to.strides);
+  };
+  return {overIndices(n, updates.shape().take_front(own), x.value, {}, step), x.type};
 }
 
 void scatterElements(NodeBuilder &n) {
@@ -152,19 +190,21 @@ void scatterNd(NodeBuilder &n) {
   shape.append(x.shape().begin() + depth, x.shape().end());
   n.require(ArrayRef<int64_t>(shape) == updates.shape(), "its updates are not of shape [{}]", fmt::join(shape, ", "));
   const auto own = static_cast<size_t>(places.rank() - 1);
-  n.out(0, scatter(
-               n, x, shape, reductionOf(n),
-               [&](ArrayRef<Scalar> i) {
-                 Scalars to;
-                 for (int64_t k = 0; k < depth; ++k) {
-                   Scalars where = part(i, 0, own);
-                   where.push_back(n.integer(k));
-                   to.push_back(n.wrapIndex(n.at(places, where), x.size(k)));
-                 }
-                 to.append(i.begin() + own, i.end());
-                 return to;
-               },
-               [&](ArrayRef<Scalar> i) { return n.at(updates, i); }));
+  auto place = [&](ArrayRef<Scalar> i) {
+    Scalars to;
+    for (int64_t k = 0; k < depth; ++k) {
+      Scalars where = part(i, 0, own);
+      where.push_back(n.integer(k));
+      to.push_back(n.wrapIndex(n.at(places, where), x.size(k)));
+    }
+    to.append(i.begin() + own, i.end());
+    return to;
+  };
+  // Element by element if it may be evaluated, as masks and shapes are.
+  if (depth == x.rank() || (n.known(1) && n.knownReals(x) && n.knownReals(updates)))
+    n.out(0, scatter(n, x, shape, reductionOf(n), place, [&](ArrayRef<Scalar> i) { return n.at(updates, i); }));
+  else
+    n.out(0, scatterRows(n, x, updates, own, reductionOf(n), place));
 }
 
 /// Update of a cache: rows [write_indices[b], …) of `axis`, circularly if asked for.
@@ -244,6 +284,7 @@ void topK(NodeBuilder &n) {
     n.out(0, values);
     return n.out(1, places);
   }
+  Tensor worst = n.castTo(n.reduce(x, {axis}, largest ? Reduction::Minimum : Reduction::Maximum, true), x.type);
   Tensor last = n.filled(x.type, rowShape, 0); // not looked at: the place before the first one says so
   Tensor lastPlace = n.filled(ElementType::Int64, rowShape, -1);
   auto here = [&] {
@@ -263,7 +304,6 @@ void topK(NodeBuilder &n) {
           return worse | (equal(p, q) & (here() > a[2])) | (a[2] < n.integer(0));
         });
         Reduction kind = largest ? Reduction::Maximum : Reduction::Minimum;
-        Tensor worst = n.castTo(n.reduce(x, {axis}, largest ? Reduction::Minimum : Reduction::Maximum, true), x.type);
         Tensor masked =
             n.elementwiseRaw(x.type, {open, x, worst}, [](ArrayRef<Scalar> a) { return select(a[0], a[1], a[2]); });
         Tensor best = n.castTo(n.reduce(masked, {axis}, kind, true), x.type);
