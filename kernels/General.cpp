@@ -75,8 +75,8 @@ std::string nameOf(func::FuncOp function, StringRef kind) {
   return fmt::format("{}_{:016x}", kind.str(), llvm::xxh3_64bits(text));
 }
 
-LogicalResult onBuffers(func::FuncOp function, bool trust) {
-  return failure(failed(prepareTensors(function, trust)) || failed(bufferize(function)));
+LogicalResult onBuffers(func::FuncOp function, bool trust, std::optional<unsigned> updated) {
+  return failure(failed(prepareTensors(function, trust)) || failed(bufferize(function, updated)));
 }
 
 bool hasLoops(func::FuncOp function) {
@@ -84,9 +84,9 @@ bool hasLoops(func::FuncOp function) {
 }
 
 /// The form with the fewest copies, which cannot always be had.
-LogicalResult tryOnBuffers(func::FuncOp function) {
+LogicalResult tryOnBuffers(func::FuncOp function, std::optional<unsigned> updated) {
   ScopedDiagnosticHandler silence(function.getContext(), [](Diagnostic &) { return success(); });
-  return onBuffers(function, /*trust=*/true);
+  return onBuffers(function, /*trust=*/true, updated);
 }
 
 /// The kernel and its constants, which are called after it.
@@ -118,7 +118,8 @@ GeneralKernel describeGeneral(func::FuncOp kernel) {
   return result;
 }
 
-FailureOr<GeneralKernel> buildGeneral(ModuleOp module, func::FuncOp function, StringRef kind) {
+FailureOr<GeneralKernel> buildGeneral(ModuleOp module, func::FuncOp function, StringRef kind,
+                                      std::optional<unsigned> updated) {
   MLIRContext *context = function.getContext();
   context->loadDialect<arith::ArithDialect, func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
                        math::MathDialect, memref::MemRefDialect, scf::SCFDialect, tensor::TensorDialect>();
@@ -127,15 +128,15 @@ FailureOr<GeneralKernel> buildGeneral(ModuleOp module, func::FuncOp function, St
     return failure();
   OwningOpRef<ModuleOp> made = copyOf(function);
   func::FuncOp kernel = *made->getOps<func::FuncOp>().begin();
-  std::string name = nameOf(kernel, kind);
+  std::string name = nameOf(kernel, updated ? fmt::format("{}_in{}", kind.str(), *updated) : kind.str());
   if (auto known = module.lookupSymbol<func::FuncOp>(name))
     return describeGeneral(known);
-  bool done = hasLoops(kernel) && succeeded(tryOnBuffers(kernel));
+  bool done = hasLoops(kernel) && succeeded(tryOnBuffers(kernel, updated));
   if (!done) {
     made = copyOf(function);
     kernel = *made->getOps<func::FuncOp>().begin();
   }
-  if ((!done && failed(onBuffers(kernel, /*trust=*/false))) || failed(defineArithmetic(kernel)))
+  if ((!done && failed(onBuffers(kernel, /*trust=*/false, updated))) || failed(defineArithmetic(kernel)))
     return failure();
   storeBooleansAsBytes(kernel);
   int64_t scratchBytes = shareScratch(kernel);

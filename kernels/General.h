@@ -6,6 +6,8 @@
 
 #include "llvm/ADT/StringRef.h"
 
+#include <optional>
+
 namespace weft::kernels {
 
 /// A kernel and the buffer that it needs beside its operands. Its operands, in order: a buffer for each tensor argument
@@ -21,13 +23,16 @@ inline constexpr int64_t scratchAlignBytes = 8;
 /// ops, with loops and branches on tensors too. Buffers are contiguous and row-major, i1 is a byte of 0 or 1, and a
 /// tensor without elements is a buffer without bytes.
 ///
+/// Argument `updated` and the first result, of one type, are one buffer, which stands where results do: the kernel
+/// writes there what it changes and leaves the rest.
+///
 /// The name is `kind` and a digest of the body, so that equal functions are one kernel. Nothing is allocated when it
 /// runs: values that are not results lie in the scratch buffer, at places that they share where they do not meet.
 /// Arithmetic is defined for all values, and alike on cores and hosts, as kernels/README.md says. Loads are not
 /// checked: indices that data decides are to be clamped by the function. For its probe all operands are zero. An op
 /// that cannot be part of a kernel gets an error at its location.
 mlir::FailureOr<GeneralKernel> buildGeneral(mlir::ModuleOp module, mlir::func::FuncOp function,
-                                            llvm::StringRef kind = "general");
+                                            llvm::StringRef kind = "general", std::optional<unsigned> updated = {});
 
 /// What is known of a kernel that buildGeneral() made.
 GeneralKernel describeGeneral(mlir::func::FuncOp kernel);

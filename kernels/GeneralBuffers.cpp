@@ -111,14 +111,15 @@ static void updateInPlace(bufferization::MaterializeInDestinationOp write) {
   write.setRestrict(false);
 }
 
-/// Arguments become buffers that are read, results arguments that are written.
-static void passBuffers(func::FuncOp function) {
+/// Arguments become buffers that are read, results arguments that are written; argument `updated` and the first result
+/// are one of these.
+static void passBuffers(func::FuncOp function, std::optional<unsigned> updated) {
   Block &entry = function.getBody().front();
   auto ret = cast<func::ReturnOp>(entry.getTerminator());
   OpBuilder b = OpBuilder::atBlockBegin(&entry);
   unsigned tensors = 0;
   for (BlockArgument argument : entry.getArguments()) {
-    if (!isa<RankedTensorType>(argument.getType()))
+    if (!isa<RankedTensorType>(argument.getType()) || argument.getArgNumber() == updated)
       continue;
     ++tensors;
     Type type = argument.getType();
@@ -130,7 +131,18 @@ static void passBuffers(func::FuncOp function) {
   b.setInsertionPoint(ret);
   SmallVector<Value> results(ret.getOperands());
   ret.getOperandsMutable().clear();
-  for (Value result : results) {
+  if (updated) { // stands where results do
+    BlockArgument given = entry.getArgument(*updated);
+    Value out = entry.insertArgument(++tensors, bufferOf(given.getType()), given.getLoc());
+    b.setInsertionPointToStart(&entry);
+    given.replaceAllUsesWith(b.create<bufferization::ToTensorOp>(given.getLoc(), given.getType(), out,
+                                                                 /*restrict=*/true, /*writable=*/true));
+    entry.eraseArgument(*updated);
+    b.setInsertionPoint(ret);
+    auto write = b.create<bufferization::MaterializeInDestinationOp>(given.getLoc(), results.front(), out);
+    write.setWritable(true);
+  }
+  for (Value result : ArrayRef(results).drop_front(updated ? 1 : 0)) {
     Value out = entry.insertArgument(tensors++, bufferOf(result.getType()), result.getLoc());
     auto write = b.create<bufferization::MaterializeInDestinationOp>(result.getLoc(), result, out);
     write.setRestrict(isOwnTensor(result));
@@ -201,12 +213,12 @@ static LogicalResult checkOps(func::FuncOp function) {
   return failure(result.wasInterrupted());
 }
 
-LogicalResult bufferize(func::FuncOp function) {
+LogicalResult bufferize(func::FuncOp function, std::optional<unsigned> updated) {
   if (failed(checkOps(function)))
     return failure();
   separateEmptyTensors(function);
   copySharedResults(function);
-  passBuffers(function);
+  passBuffers(function, updated);
   if (failed(runPasses(function)))
     return failure();
   removeIdle(function);

@@ -17,8 +17,9 @@ mlir::LogicalResult defineArithmetic(mlir::func::FuncOp function);
 /// What the next function needs to know of ops.
 void registerBufferization(mlir::MLIRContext *context);
 /// Tensors become buffers: results of `function` are written to new arguments after its tensors, copies are linalg ops,
-/// and what remains to be allocated is an op at the beginning of the function.
-mlir::LogicalResult bufferize(mlir::func::FuncOp function);
+/// and what remains to be allocated is an op at the beginning of the function. The first result is argument `updated`
+/// after some updates: one buffer is both.
+mlir::LogicalResult bufferize(mlir::func::FuncOp function, std::optional<unsigned> updated);
 /// Booleans in memory become bytes.
 void storeBooleansAsBytes(mlir::func::FuncOp function);
 /// Allocations become parts of one buffer, a new argument before the indices, in which those that are never needed at

@@ -17,8 +17,11 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
+using namespace weft::grid;
 
 namespace weft::place {
+
+static RankedTensorType tensorOf(Value value) { return dyn_cast<RankedTensorType>(value.getType()); }
 
 namespace {
 
@@ -161,6 +164,108 @@ LogicalResult prepareGenerator(ModuleOp module, int64_t maxSeq) {
   for (auto function : module.getOps<func::FuncOp>())
     makeStatic(function, maxSeq);
   return prepareGeneral(module);
+}
+
+// ---- what stays between launches --------------------------------------------------------------------------------
+
+Division GeneralPlacer::stateDivision(RankedTensorType type) const {
+  Division division = whole;
+  auto divides = [&](int64_t dimension) { return type.getRank() > dimension && type.getDimSize(dimension) > 1; };
+  if (cores(1) > 1 && divides(0))
+    division[1] = 0;
+  if (cores(0) > 1 && (divides(1) || divides(2)))
+    division[0] = divides(1) ? 1 : 2;
+  return division;
+}
+
+LogicalResult GeneralPlacer::placeState(func::FuncOp source) {
+  BlockArgument words = source.getArgument(0);
+  builder.setLoc(words.getLoc());
+  values[words].forms.emplace_back(whole, builder.create<LaunchOp>(gridType(tensorOf(words), whole)));
+  for (BlockArgument cache : source.getArguments().drop_front()) {
+    RankedTensorType type = tensorOf(cache);
+    if (!type || !type.hasStaticShape())
+      return source.emitError("a text generator carries tensors of fixed shape from launch to launch, not ")
+             << cache.getType();
+    Division division = stateDivision(type);
+    unsigned number = cache.getArgNumber() - 1;
+    std::string name = "cache" + std::to_string(number / 2) + (number % 2 ? ".values" : ".keys");
+    builder.setLoc(NameLoc::get(builder.getStringAttr(name)));
+    values[cache].forms.emplace_back(division, builder.create<CacheOp>(gridType(type, division), name));
+  }
+  return success();
+}
+
+std::optional<bool> GeneralPlacer::placeUpdate(Operation *op) {
+  auto slice = dyn_cast<tensor::InsertSliceOp>(op);
+  auto found = llvm::find_if(states, [&](auto &state) {
+    return slice && state.first == slice.getResult() && state.second == slice.getDest() && state.second.hasOneUse();
+  });
+  if (found == states.end())
+    return std::nullopt;
+  auto [division, cache] = values[slice.getDest()].forms.front();
+  const Split split{division};
+  const std::optional<OpLoops> loops = loopsOf(op);
+  for (int64_t loop : division)
+    if (loop >= 0 && loops->kinds[loop] == OpLoops::Kind::Fixed)
+      return std::nullopt;
+  LocalFunction function = LocalBuilder(op, loops, split, {mesh.width, mesh.height}, [&](Value value, auto dims) {
+                             return value == slice.getDest() ? division : wanted(value, dims, split);
+                           }).build();
+  auto isCache = [&](const KernelInput &input) { return input.value == slice.getDest(); };
+  const auto updated = static_cast<unsigned>(llvm::find_if(function.inputs, isCache) - function.inputs.begin());
+  if (updated == function.inputs.size()) // nothing is written
+    return std::nullopt;
+  auto kernel = kernels::buildGeneral(module, function.function, "insert_slice", updated);
+  SmallVector<Value> ins;
+  for (const KernelInput &input : function.inputs)
+    if (!isCache(input) && failed(pass(input, ins)))
+      return false;
+  if (failed(kernel))
+    return false;
+  values[slice.getResult()].forms.emplace_back(division, callGeneral(*kernel, ins, cache, split)[0]);
+  states.erase(found);
+  note(op, split, describe(*loops, split));
+  return true;
+}
+
+/// Whether an op after `op` looks at `value` or at a view of it.
+static bool isReadAfter(Value value, Operation *op) {
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    Operation *top = op->getBlock()->findAncestorOpInBlock(*user);
+    bool isView = isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, tensor::ReshapeOp>(user);
+    return (op->isBeforeInBlock(top) && !top->hasTrait<OpTrait::IsTerminator>()) ||
+           (isView && isReadAfter(user->getResult(0), op));
+  });
+}
+
+LogicalResult GeneralPlacer::storeStates(Operation *op) {
+  SmallVector<std::pair<Value, Value>> later;
+  for (auto [value, state] : states) {
+    Operation *maker = value.getDefiningOp();
+    bool isThere = !op || (maker && (maker == op || maker->isBeforeInBlock(op)));
+    if (!isThere || (op && isReadAfter(state, op)))
+      later.emplace_back(value, state);
+    else if (failed(storeState(value, state, op ? op : state.getParentBlock()->getTerminator())))
+      return failure();
+  }
+  states = std::move(later);
+  return success();
+}
+
+LogicalResult GeneralPlacer::storeState(Value value, Value state, Operation *before) {
+  if (value == state)
+    return success();
+  RankedTensorType type = tensorOf(value);
+  OpBuilder copies(before); // where placement has passed
+  SmallVector<OpFoldResult> offsets(type.getRank(), copies.getIndexAttr(0)),
+      strides(type.getRank(), copies.getIndexAttr(1)), sizes;
+  for (int64_t extent : type.getShape())
+    sizes.push_back(copies.getIndexAttr(extent));
+  auto copy = copies.create<tensor::ExtractSliceOp>(value.getLoc(), type, value, offsets, sizes, strides);
+  builder.setLoc(value.getLoc());
+  auto &[division, cache] = values[state].forms.front();
+  return placeKernel(copy, cache, Split{division});
 }
 
 } // namespace weft::place

@@ -233,50 +233,6 @@ LogicalResult GeneralPlacer::placeInputs(func::FuncOp source) {
   return success();
 }
 
-Division GeneralPlacer::stateDivision(RankedTensorType type) const {
-  Division division = whole;
-  auto divides = [&](int64_t dimension) { return type.getRank() > dimension && type.getDimSize(dimension) > 1; };
-  if (cores(1) > 1 && divides(0))
-    division[1] = 0;
-  if (cores(0) > 1 && (divides(1) || divides(2)))
-    division[0] = divides(1) ? 1 : 2;
-  return division;
-}
-
-LogicalResult GeneralPlacer::placeState(func::FuncOp source) {
-  BlockArgument words = source.getArgument(0);
-  builder.setLoc(words.getLoc());
-  values[words].forms.emplace_back(whole, builder.create<LaunchOp>(gridType(tensorOf(words), whole)));
-  for (BlockArgument cache : source.getArguments().drop_front()) {
-    RankedTensorType type = tensorOf(cache);
-    if (!type || !type.hasStaticShape())
-      return source.emitError("a text generator carries tensors of fixed shape from launch to launch, not ")
-             << cache.getType();
-    Division division = stateDivision(type);
-    unsigned number = cache.getArgNumber() - 1;
-    std::string name = "cache" + std::to_string(number / 2) + (number % 2 ? ".values" : ".keys");
-    builder.setLoc(NameLoc::get(builder.getStringAttr(name)));
-    values[cache].forms.emplace_back(division, builder.create<CacheOp>(gridType(type, division), name));
-  }
-  return success();
-}
-
-LogicalResult GeneralPlacer::storeState(Value value, Value state) {
-  if (value == state)
-    return success();
-  RankedTensorType type = tensorOf(value);
-  OpBuilder copies(value.getContext());
-  copies.setInsertionPoint(state.getParentBlock()->getTerminator());
-  SmallVector<OpFoldResult> offsets(type.getRank(), copies.getIndexAttr(0)),
-      strides(type.getRank(), copies.getIndexAttr(1)), sizes;
-  for (int64_t extent : type.getShape())
-    sizes.push_back(copies.getIndexAttr(extent));
-  auto copy = copies.create<tensor::ExtractSliceOp>(value.getLoc(), type, value, offsets, sizes, strides);
-  builder.setLoc(value.getLoc());
-  auto &[division, cache] = values[state].forms.front();
-  return placeKernel(copy, cache, Split{division});
-}
-
 LogicalResult GeneralPlacer::placeReshape(Operation *op) {
   Value source = op->getOperand(0);
   Division from = divisionOf(source), to = whole;
@@ -298,6 +254,26 @@ LogicalResult GeneralPlacer::placeReshape(Operation *op) {
   return success();
 }
 
+LogicalResult GeneralPlacer::pass(const KernelInput &input, SmallVector<Value> &ins) {
+  auto form = input.asBytes ? FailureOr<Value>(residentBytes(input.value, input.held)) : held(input.value, input.held);
+  if (failed(form))
+    return failure();
+  ins.push_back(*form);
+  return success();
+}
+
+SmallVector<Value> GeneralPlacer::callGeneral(const kernels::GeneralKernel &kernel, ValueRange ins, ValueRange outs,
+                                              const Split &split) {
+  SmallVector<Value> buffers(outs);
+  if (kernel.scratchBytes)
+    buffers.push_back(
+        builder.create<EmptyOp>(gridType(RankedTensorType::get({kernel.scratchBytes}, builder.getI8Type()), whole)));
+  SmallVector<Attribute> scalars;
+  if (split.any())
+    scalars = {scalar(ScalarKind::RankX), scalar(ScalarKind::RankY)};
+  return call(kernel, ins, buffers, scalars);
+}
+
 LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optional<Split> forced) {
   std::optional<OpLoops> loops = loopsOf(op);
   Split split = forced ? *forced : loops ? chooseSplit(op, *loops) : Split();
@@ -308,13 +284,9 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optiona
   if (failed(kernel))
     return failure();
   SmallVector<Value> ins, outs;
-  for (const KernelInput &input : function.inputs) {
-    auto form =
-        input.asBytes ? FailureOr<Value>(residentBytes(input.value, input.held)) : held(input.value, input.held);
-    if (failed(form))
+  for (const KernelInput &input : function.inputs)
+    if (failed(pass(input, ins)))
       return failure();
-    ins.push_back(*form);
-  }
   SmallVector<Division> divisions;
   SmallVector<Value> results;
   const int reduced = loops ? split.axisOf(*loops, OpLoops::Kind::Reduction) : -1;
@@ -339,13 +311,7 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optiona
       std::tie(type, divisions.back()) = amongCores(type, division, reduced);
     outs.push_back(into ? into : Value(builder.create<EmptyOp>(gridType(type, divisions.back(), partial))));
   }
-  if (kernel->scratchBytes)
-    outs.push_back(
-        builder.create<EmptyOp>(gridType(RankedTensorType::get({kernel->scratchBytes}, builder.getI8Type()), whole)));
-  SmallVector<Attribute> scalars;
-  if (split.any())
-    scalars = {scalar(ScalarKind::RankX), scalar(ScalarKind::RankY)};
-  SmallVector<Value> made = call(*kernel, ins, outs, scalars);
+  SmallVector<Value> made = callGeneral(*kernel, ins, outs, split);
   for (auto [i, result] : llvm::enumerate(results)) {
     auto type = cast<RankedTensorType>(made[i].getType());
     Value form = made[i];
@@ -367,8 +333,12 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optiona
   std::string how = !loops        ? "no rule divides this op"
                     : split.any() ? describe(*loops, split)
                                   : "dividing it would cost more than it saves";
-  report.ops.push_back({nameOf(op), op->getName().getStringRef().str(), split.any(), how});
+  note(op, split, how);
   return success();
+}
+
+void GeneralPlacer::note(Operation *op, const Split &split, std::string how) {
+  report.ops.push_back({nameOf(op), op->getName().getStringRef().str(), split.any(), std::move(how)});
 }
 
 LogicalResult GeneralPlacer::placeOp(Operation *op) {
@@ -382,6 +352,8 @@ LogicalResult GeneralPlacer::placeOp(Operation *op) {
   if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, tensor::ReshapeOp>(op) &&
       !isMadeInKernel(op->getOperand(0)))
     return placeReshape(op);
+  if (std::optional<bool> placed = placeUpdate(op))
+    return success(*placed);
   return placeKernel(op);
 }
 
@@ -433,13 +405,14 @@ LogicalResult GeneralPlacer::place(func::FuncOp source, func::FuncOp target) {
   bool generates = source.getName() != graphName(graph::mainFunction);
   if (failed(generates ? placeState(source) : placeInputs(source)))
     return failure();
-  for (Operation &op : source.getBody().front().without_terminator())
-    if (failed(placeOp(&op)))
-      return failure();
   auto results = llvm::to_vector(source.getBody().front().getTerminator()->getOperands());
   for (size_t i = 1; generates && i < results.size(); ++i)
-    if (failed(storeState(results[i], source.getArgument(i))))
+    states.emplace_back(results[i], source.getArgument(i));
+  for (Operation &op : source.getBody().front().without_terminator())
+    if (failed(placeOp(&op)) || failed(storeStates(&op)))
       return failure();
+  if (failed(storeStates(nullptr)))
+    return failure();
   if (generates)
     results.resize(1);
   for (auto [i, value] : llvm::enumerate(results)) {

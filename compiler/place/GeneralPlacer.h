@@ -5,6 +5,7 @@
 #include "compiler/place/GeneralKernel.h"
 #include "compiler/place/GeneralWeights.h"
 #include "dialects/grid/GridDialect.h"
+#include "kernels/General.h"
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -52,13 +53,23 @@ private:
   mlir::LogicalResult placeState(mlir::func::FuncOp source);
   /// How cores hold a part of a text generator's cache, tokens x heads x columns, between launches.
   Division stateDivision(mlir::RankedTensorType type) const;
-  /// Brings `value` where the cache `state` lies.
-  mlir::LogicalResult storeState(Value value, Value state);
+  /// Brings `value` where the cache `state` lies. `before`: where the graph has an op for that.
+  mlir::LogicalResult storeState(Value value, Value state, mlir::Operation *before);
+  /// What can be stored now that `op` is placed, since nothing later looks at what the cache was. Null: all that is
+  /// left.
+  mlir::LogicalResult storeStates(mlir::Operation *op);
+  /// Of an op that writes some rows of a cache, which nothing else looks at before: in the cache itself. Nothing: it is
+  /// no such op; else whether it was placed.
+  std::optional<bool> placeUpdate(mlir::Operation *op);
   mlir::LogicalResult placeOp(mlir::Operation *op);
   mlir::LogicalResult placeReshape(mlir::Operation *op);
   /// `into`: where the one result goes instead of a new buffer. `forced`: how the op, which is none of the model's, is
   /// split.
   mlir::LogicalResult placeKernel(mlir::Operation *op, Value into = {}, std::optional<Split> forced = {});
+  /// Adds what a kernel reads to its operands.
+  mlir::LogicalResult pass(const KernelInput &input, llvm::SmallVector<Value> &ins);
+  llvm::SmallVector<Value> callGeneral(const kernels::GeneralKernel &kernel, mlir::ValueRange ins,
+                                       mlir::ValueRange outs, const Split &split);
   std::pair<mlir::RankedTensorType, Division> amongCores(mlir::RankedTensorType type, Division division, int axis);
   mlir::LogicalResult reduceAmongCores(mlir::OpResult result, Value form, Division division);
   mlir::LogicalResult placeOutput(Value value, mlir::StringRef name, mlir::StringRef dtype);
@@ -73,6 +84,7 @@ private:
   double cost(mlir::Operation *op, const OpLoops &loops, const Split &split);
   /// How an operand will be held by an op that is split so.
   Division wanted(Value value, llvm::ArrayRef<LoopDim> dims, const Split &split);
+  void note(mlir::Operation *op, const Split &split, std::string how);
   std::string describe(const OpLoops &loops, const Split &split) const;
 
   mlir::ModuleOp module;
@@ -80,8 +92,9 @@ private:
   const Mesh mesh;
   const PlaceOptions options;
   GeneralReport &report;
-  llvm::DenseMap<Value, Placed> values, bytes; // bytes: of weights in blocks
-  double weightPressure = 0;                   // bytes of all weights over those of a core
+  llvm::DenseMap<Value, Placed> values, bytes;       // bytes: of weights in blocks
+  llvm::SmallVector<std::pair<Value, Value>> states; // what is to be stored, and the cache
+  double weightPressure = 0;                         // bytes of all weights over those of a core
 };
 
 } // namespace weft::place

@@ -17,6 +17,14 @@ void check(MeshSize mesh, size_t tokens) {
   const Reference &reference = references.front();
   setup.maxSeq = static_cast<uint32_t>(reference.prompt.size() + tokens + 3);
   Runner runner(setup);
+  // A token is written into the caches where they lie: the kernel has its row, what says where it goes, and the cache.
+  size_t appends = 0;
+  for (const auto &kernel : runner.package().kernels)
+    if (kernel->name.starts_with("insert_slice_in")) {
+      ++appends;
+      CHECK(kernel->operand_bytes.size() == 3);
+    }
+  CHECK(appends > 0);
   auto checkFirst = [&](size_t i, const std::vector<float> &logits) {
     if (i == 0)
       CHECK(difference(logits, reference.lastLogits) <= 5e-5);

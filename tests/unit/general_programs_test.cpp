@@ -41,6 +41,33 @@ TEST_CASE("tensors are joined, padded, cut, reshaped and transposed", "[kernels]
   REQUIRE(flat.values() == a.values());
 }
 
+TEST_CASE("a kernel that updates a buffer moves what it changes and no more", "[kernels]") {
+  Suite suite;
+  GeneralKernel append = buildGeneral(suite, R"(
+  func.func @f(%cache: tensor<64x3xf32>, %rows: tensor<2x3xf32>, %at: index) -> tensor<64x3xf32> {
+    %none = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %two = arith.constant 2 : index
+    %next = scf.for %i = %none to %two step %one iter_args(%t = %cache) -> tensor<64x3xf32> {
+      %row = tensor.extract_slice %rows[%i, 0] [1, 3] [1, 1] : tensor<2x3xf32> to tensor<1x3xf32>
+      %place = arith.addi %at, %i : index
+      %w = tensor.insert_slice %row into %t[%place, 0] [1, 3] [1, 1] : tensor<1x3xf32> into tensor<64x3xf32>
+      scf.yield %w : tensor<64x3xf32>
+    }
+    return %next : tensor<64x3xf32>
+  })",
+                                      /*updated=*/0);
+  suite.compile();
+  Buffer<float> cache(64 * 3), rows{1, 2, 3, 4, 5, 6};
+  std::iota(cache.begin(), cache.end(), 100.0F);
+  std::vector<float> expected = cache.values();
+  std::copy(rows.begin(), rows.end(), expected.begin() + 3 * 40);
+  CHECK(append.scratchBytes == 0);
+  CHECK(append.work.storeBytes.base == 2 * 3 * 4);
+  suite.call(append, {40}, rows, cache); // the cache stands where results do
+  CHECK(cache.values() == expected);
+}
+
 TEST_CASE("a kernel gathers, scatters and takes indices", "[kernels]") {
   Suite suite;
   GeneralKernel gather = buildGeneral(suite, R"(

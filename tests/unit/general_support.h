@@ -12,14 +12,15 @@
 
 namespace weft::test {
 
-inline kernels::GeneralKernel buildGeneral(Suite &suite, const std::string &text) {
+inline kernels::GeneralKernel buildGeneral(Suite &suite, const std::string &text,
+                                           std::optional<unsigned> updated = {}) {
   mlir::MLIRContext *context = (*suite)->getContext();
   context->loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::linalg::LinalgDialect,
                        mlir::math::MathDialect, mlir::scf::SCFDialect, mlir::tensor::TensorDialect>();
   INFO(text);
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, context);
   REQUIRE(module);
-  auto kernel = kernels::buildGeneral(*suite, *module->getOps<mlir::func::FuncOp>().begin());
+  auto kernel = kernels::buildGeneral(*suite, *module->getOps<mlir::func::FuncOp>().begin(), "general", updated);
   REQUIRE(mlir::succeeded(kernel));
   if (std::getenv("WEFT_TEST_SHOW"))
     (*suite).lookupSymbol(kernel->name)->dump();
