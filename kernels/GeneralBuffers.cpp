@@ -91,11 +91,16 @@ static void copySharedResults(func::FuncOp function) {
   }
 }
 
-/// A result that is an argument with some updates: the argument is copied to where the result is wanted, and updated
-/// there.
+/// A result that is an argument with some updates, or a part of one: that is copied to where the result is wanted, and
+/// updated there.
 static void updateInPlace(bufferization::MaterializeInDestinationOp write) {
+  auto isGiven = [](Value value) {
+    if (auto part = value.getDefiningOp<tensor::ExtractSliceOp>())
+      value = part.getSource();
+    return value.getDefiningOp<bufferization::ToTensorOp>() != nullptr;
+  };
   OpOperand *link = &write.getSourceMutable();
-  while (!link->get().getDefiningOp<bufferization::ToTensorOp>()) {
+  while (!isGiven(link->get())) {
     OpOperand *next = link->get().hasOneUse() ? updatedBy(link->get()) : nullptr;
     if (!next)
       return;

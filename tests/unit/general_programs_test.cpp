@@ -68,6 +68,37 @@ TEST_CASE("a kernel that updates a buffer moves what it changes and no more", "[
   CHECK(cache.values() == expected);
 }
 
+TEST_CASE("a part of an argument is updated where the result is wanted", "[kernels]") {
+  Suite suite;
+  GeneralKernel update = buildGeneral(suite, R"(
+  func.func @f(%x: tensor<8x4xf32>, %values: tensor<2xf32>, %at: index) -> tensor<4x4xf32> {
+    %none = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %two = arith.constant 2 : index
+    %part = tensor.extract_slice %x[%at, 0] [4, 4] [1, 1] : tensor<8x4xf32> to tensor<4x4xf32>
+    %next = scf.for %i = %none to %two step %one iter_args(%t = %part) -> tensor<4x4xf32> {
+      %value = tensor.extract %values[%i] : tensor<2xf32>
+      %first = arith.cmpi eq, %i, %none : index
+      %w = scf.if %first -> tensor<4x4xf32> {
+        %put = tensor.insert %value into %t[%i, %two] : tensor<4x4xf32>
+        scf.yield %put : tensor<4x4xf32>
+      } else {
+        scf.yield %t : tensor<4x4xf32>
+      }
+      scf.yield %w : tensor<4x4xf32>
+    }
+    return %next : tensor<4x4xf32>
+  })");
+  suite.compile();
+  Buffer<float> x(32), values{-1, -2}, out(16);
+  std::iota(x.begin(), x.end(), 0.0F);
+  std::vector<float> expected(x.begin() + 12, x.begin() + 28);
+  expected[2] = -1;
+  CHECK(update.scratchBytes == 0);
+  suite.call(update, {3}, x, values, out);
+  CHECK(out.values() == expected);
+}
+
 TEST_CASE("a kernel gathers, scatters and takes indices", "[kernels]") {
   Suite suite;
   GeneralKernel gather = buildGeneral(suite, R"(
