@@ -166,6 +166,13 @@ bool Pattern::isNumber(const std::string &name, double wanted) {
   return found && std::fabs(*found - wanted) <= 1e-6 * std::fabs(wanted);
 }
 
+bool Pattern::isAbout(const std::string &name, double number, double wanted) {
+  const Tensor tensor = value(name);
+  const bool isHalf = tensor && tensor.type == ElementType::Float16,
+             isBf16 = tensor && tensor.type == ElementType::BFloat16;
+  return std::fabs(number - wanted) <= (isHalf ? 1e-3 : isBf16 ? 8e-3 : 1e-5) * std::fabs(wanted);
+}
+
 bool Pattern::isWeight(const std::string &name) {
   Tensor tensor = value(name);
   return tensor && Evaluator::argumentsBehind(tensor.value).empty();

@@ -41,6 +41,8 @@ public:
   /// `count` rows of a table that is known, from row `first` on.
   std::optional<std::vector<double>> tableRows(const std::string &name, int64_t first, int64_t count);
   bool isNumber(const std::string &name, double wanted);
+  /// Whether a number that was read beside `value` is `wanted` as numbers of its type can say it.
+  bool isAbout(const std::string &value, double number, double wanted);
   /// Whether no input of the program is behind it.
   bool isWeight(const std::string &name);
 

@@ -242,11 +242,11 @@ std::optional<std::string> Raiser::cubicOf(const std::string &name) {
   };
   auto termOf = [&](const std::string &term) -> std::optional<std::string> {
     auto scaled = p.scaled(term);
-    if (!scaled || std::fabs(scaled->number - 0.044715) > 1e-6)
+    if (!scaled || !p.isAbout(term, scaled->number, 0.044715))
       return std::nullopt;
     return cubeOf(scaled->other);
   };
-  if (!outer || std::fabs(outer->number - std::sqrt(2 / M_PI)) > 1e-5)
+  if (!outer || !p.isAbout(name, outer->number, std::sqrt(2 / M_PI)))
     return std::nullopt;
   std::optional<std::string> x;
   auto sum = p.operands(outer->other, "Add", [&](const std::string &term) { return (x = termOf(term)).has_value(); });
@@ -280,7 +280,7 @@ std::optional<Raiser::Activated> Raiser::geluOf(const std::string &name) {
     xf::Activation kind = xf::Activation::Gelu;
     if (const Node *erf = p.madeBy(sum->other, "Erf")) {
       auto inner = p.scaled(erf->inputs[0]);
-      if (inner && std::fabs(inner->number - std::sqrt(0.5)) < 1e-6)
+      if (inner && p.isAbout(erf->inputs[0], inner->number, std::sqrt(0.5)))
         x = inner->other;
     } else if (const Node *tangent = p.madeBy(sum->other, "Tanh")) {
       x = cubicOf(tangent->inputs[0]);
@@ -326,7 +326,7 @@ std::optional<Raiser::Activated> Raiser::activationOf(const std::string &name) {
     if (!sigmoid)
       return false;
     gated = Activated{xf::Activation::Silu, p.source(sigmoid->inputs[0])};
-    if (auto scaled = p.scaled(gated->x); scaled && std::fabs(scaled->number - 1.702) < 1e-6)
+    if (auto scaled = p.scaled(gated->x); scaled && p.isAbout(gated->x, scaled->number, 1.702))
       gated = Activated{xf::Activation::QuickGelu, scaled->other};
     return true;
   });
