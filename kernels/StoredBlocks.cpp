@@ -44,7 +44,9 @@ StoredNumbers::StoredNumbers(KernelBody &body, const BlockShape &shape, Value by
     : b(body), shape(shape), part(part), chunk(shape.chunk()), columns(part.columns ? part.columns : shape.columns),
       bytes(bytes), scratch(scratch) {
   const int64_t all = cast<MemRefType>(bytes.getType()).getNumElements();
-  halves = b.create<memref::ViewOp>(MemRefType::get({all / 2}, b.getF16Type()), bytes, b.constant(0), ValueRange());
+  const Type type = shape.wide ? Type(b.getF32Type()) : b.getF16Type();
+  floats =
+      b.create<memref::ViewOp>(MemRefType::get({all / shape.sharedBytes()}, type), bytes, b.constant(0), ValueRange());
 }
 
 void StoredNumbers::forChunks(llvm::function_ref<void(Value, int64_t)> use) {
@@ -82,7 +84,7 @@ Value StoredNumbers::inPart(Value offset, int64_t slotElements) {
 }
 
 Value StoredNumbers::columnsOf(Value buffer, Value row, int64_t offset) {
-  const int64_t slotElements = buffer == halves ? shape.bytes() / 2 : shape.bytes();
+  const int64_t slotElements = buffer == floats ? shape.bytes() / shape.sharedBytes() : shape.bytes();
   Value first = inPart(b.add(b.mul(row, shape.columns), b.constant(offset)), slotElements);
   return b.view(buffer, first, {b.fixed(columns)}, {1});
 }
@@ -95,15 +97,15 @@ Value StoredNumbers::shared(int64_t which) {
   return b.view(scratch, b.fixed((chunk + which) * columns), {b.fixed(columns)}, {1});
 }
 
-/// d * scale and -(dmin * minimum).
+/// d * scale, and -(dmin * minimum) or -zero.
 void StoredNumbers::writeScales(Value index, int64_t row) {
   Value super = sharedBy(index, row, shape.super), group = sharedBy(index, row, shape.group);
-  auto product = [&](int64_t halfOffset, std::optional<int64_t> offset, bool isSigned, Value to) {
-    SmallVector<Indexed> inputs{{columnsOf(halves, super, halfOffset / 2), {0}}};
+  auto product = [&](int64_t floatOffset, std::optional<int64_t> offset, bool isSigned, Value to) {
+    SmallVector<Indexed> inputs{{columnsOf(floats, super, floatOffset / shape.sharedBytes()), {0}}};
     if (offset)
       inputs.push_back({columnsOf(bytes, group, *offset), {0}});
     b.generic("p", inputs, {to, {0}}, [&](KernelBody &e, ValueRange v) -> Value {
-      Value real = e.create<arith::ExtFOp>(e.getF32Type(), v[0]);
+      Value real = shape.wide ? v[0] : e.create<arith::ExtFOp>(e.getF32Type(), v[0]).getResult();
       if (!offset)
         return real;
       Value factor = isSigned ? e.create<arith::ExtSIOp>(e.getI32Type(), v[1]).getResult()
@@ -115,6 +117,12 @@ void StoredNumbers::writeScales(Value index, int64_t row) {
   product(0, shape.scales ? std::optional(shape.scaleOffset()) : std::nullopt, true, shared(0));
   if (shape.minimums)
     product(shape.dminOffset(), shape.minimumOffset(), false, shared(1));
+  if (shape.zeros)
+    b.generic("p", {{columnsOf(bytes, group, shape.zeroOffset()), {0}}}, {shared(1), {0}},
+              [](KernelBody &e, ValueRange v) -> Value {
+                Value zero = e.create<arith::SIToFPOp>(e.getF32Type(), e.create<arith::ExtSIOp>(e.getI32Type(), v[0]));
+                return e.create<arith::NegFOp>(zero);
+              });
 }
 
 /// The numbers of `count` rows from `row` on, whose bits begin at one place.
@@ -131,13 +139,13 @@ void StoredNumbers::writeNumbers(Value index, int64_t row, int64_t count) {
     from.push_back(row / byteRows * width);
   }
   inputs.push_back({shared(0), {1}});
-  if (shape.minimums)
+  if (shape.minimums || shape.zeros)
     inputs.push_back({shared(1), {1}});
   b.generic("pp", inputs, {numbers(row, count), {0, 1}},
             [&](KernelBody &e, ValueRange v) -> Value { return numberOf(e, v, from); });
 }
 
-/// Of a byte of each plane, in which its bits begin at `from`, a scale and perhaps a minimum.
+/// Of a byte of each plane, in which its bits begin at `from`, a scale and perhaps a minimum or a zero point.
 Value StoredNumbers::numberOf(KernelBody &e, ValueRange v, ArrayRef<int64_t> from) const {
   const auto [low, high] = shape.planes();
   Value code = field(e, v[0], from[0], low);
@@ -149,6 +157,8 @@ Value StoredNumbers::numberOf(KernelBody &e, ValueRange v, ArrayRef<int64_t> fro
     code = e.create<arith::AddIOp>(code, byteConstant(e, shape.least));
   Value real = e.create<arith::SIToFPOp>(e.getF32Type(), e.create<arith::ExtSIOp>(e.getI32Type(), code));
   Value scale = v[high ? 2 : 1];
+  if (shape.zeros)
+    real = e.create<arith::AddFOp>(real, v[high ? 3 : 2]);
   if (!shape.minimums)
     return e.create<arith::MulFOp>(real, scale);
   return e.create<math::FmaOp>(real, scale, v[high ? 3 : 2]);
@@ -158,14 +168,14 @@ std::string blocksSuffix(const BlockShape &shape) {
   std::string name =
       symbol("_blocks", {{"b", shape.bits}, {"l", -shape.least}, {"g", shape.group}, {"s", shape.super}});
   return name + (shape.scales ? "_scales" : "") + (shape.minimums ? "_minimums" : "") +
-         (shape.codebook ? "_codebook" : "");
+         (shape.codebook ? "_codebook" : "") + (shape.wide ? "_wide" : "") + (shape.zeros ? "_zeros" : "");
 }
 
 static int64_t groupsOf(const BlockShape &shape) { return BlockShape::up(shape.rows, shape.group) * shape.columns; }
 
 int64_t storedOperations(const BlockShape &shape) {
   const int64_t fields = shape.planes()[1] ? 2 : 1, lookups = shape.codebook ? 19 : 0;
-  return shape.rows * shape.columns * (2 * fields + 2 + lookups) + groupsOf(shape) * 2;
+  return shape.rows * shape.columns * (2 * fields + 2 + lookups + (shape.zeros ? 1 : 0)) + groupsOf(shape) * 2;
 }
 
 Work storedWork(const BlockShape &shape) {

@@ -39,7 +39,7 @@ private:
   const runtime::BlockShape &shape;
   StoredPart part;
   int64_t chunk, columns;
-  mlir::Value bytes, scratch, halves;
+  mlir::Value bytes, scratch, floats; // `floats`: the bytes as those of d
 };
 
 /// Behind a kernel's extents: what tells layouts of blocks apart.

@@ -13,6 +13,16 @@ namespace weft::frontend {
 /// Generators have weights of the first three only; tensor programs of all. Bool is a byte of 0 or 1.
 enum class WeightType { F32, F16, BF16, F64, I8, I16, I32, I64, Bool };
 
+/// Scales and zero points of a weight whose own bytes are codes.
+struct ApartPlaces {
+  struct Place {
+    uint32_t file = 0;
+    uint64_t offset = 0;
+  };
+  runtime::ApartFormat format;
+  Place scales, zeros;
+};
+
 /// Where a weight's bytes lie. Nothing is read until the runtime places it.
 struct WeightInfo {
   std::string name; // the model's own name, e.g. "model.layers.0.self_attn.q_proj.weight"
@@ -21,6 +31,7 @@ struct WeightInfo {
   uint32_t file = 0;                               // index in WeightSource::files()
   uint64_t offset = 0;                             // bytes from the start of the file
   std::optional<runtime::BlockFormat> blocks = {}; // stored so; `type` is F32, what its numbers are
+  std::optional<ApartPlaces> apart = {};           // stored so instead
 };
 
 struct WeightFileInfo {

@@ -8,6 +8,7 @@
 #include "compiler/place/Place.h"
 #include "runtime/package/Elements.h"
 #include "runtime/support/MappedFile.h"
+#include "runtime/weights/StoredBlocks.h"
 
 #include "mlir/IR/MLIRContext.h"
 
@@ -42,23 +43,42 @@ public:
     uint64_t elements = 1;
     for (uint64_t extent : info->shape)
       elements *= extent;
-    const std::span<const std::byte> file = files[info->file].bytes();
-    const uint64_t stored = info->blocks ? elements / factsOf(*info->blocks).weights * factsOf(*info->blocks).bytes
-                                         : elements * runtime::elementBytes(elementType(info->type));
-    if (info->offset > file.size() || stored > file.size() - info->offset)
-      return {};
-    const std::span<const std::byte> found = file.subspan(info->offset, stored);
-    if (!info->blocks)
-      return found;
+    if (!info->blocks && !info->apart)
+      return bytesAt(info->file, info->offset, elements * runtime::elementBytes(elementType(info->type)));
     std::vector<float> &numbers = dequantised[name];
-    if (numbers.empty()) {
+    if (numbers.empty() && elements > 0) {
+      std::optional<runtime::BlockedTensor> tensor = blocked(*info, elements);
+      if (!tensor)
+        return {};
       numbers.resize(elements);
-      dequantiseBlocks(*info->blocks, found, numbers);
+      for (uint64_t i = 0; i < elements; ++i)
+        numbers[i] = tensor->at(i);
     }
     return std::as_bytes(std::span(numbers));
   }
 
 private:
+  std::span<const std::byte> bytesAt(uint32_t file, uint64_t offset, uint64_t count) const {
+    const std::span<const std::byte> bytes = files[file].bytes();
+    if (offset > bytes.size() || count > bytes.size() - offset)
+      return {};
+    return bytes.subspan(offset, count);
+  }
+  std::optional<runtime::BlockedTensor> blocked(const frontend::WeightInfo &info, uint64_t elements) const {
+    const uint64_t length = info.shape.back(), rows = elements / length;
+    if (info.blocks) {
+      const runtime::BlockFacts &facts = factsOf(*info.blocks);
+      auto stored = bytesAt(info.file, info.offset, elements / facts.weights * facts.bytes);
+      return stored.empty() ? std::nullopt : std::optional(runtime::BlockedTensor(*info.blocks, stored, length));
+    }
+    const auto &[format, scales, zeros] = *info.apart;
+    auto codes = bytesAt(info.file, info.offset, rows * format.codeBytes(length));
+    auto scaleBytes = bytesAt(scales.file, scales.offset, rows * format.scaleBytes(length));
+    auto zeroBytes = bytesAt(zeros.file, zeros.offset, rows * format.zeroBytes(length));
+    if (codes.empty() || scaleBytes.empty() || (format.zeros && zeroBytes.empty()))
+      return std::nullopt;
+    return runtime::BlockedTensor(format, codes, scaleBytes, zeroBytes, length);
+  }
   explicit HostWeights(const frontend::WeightSource &source) : source(&source) {}
 
   const frontend::WeightSource *source;

@@ -142,6 +142,8 @@ std::unique_ptr<pkg::BlocksT> describeBlocks(const runtime::BlockShape &shape, i
   blocks->scales = shape.scales;
   blocks->minimums = shape.minimums;
   blocks->codebook = shape.codebook;
+  blocks->wide = shape.wide;
+  blocks->zeros = shape.zeros;
   blocks->first_column = static_cast<uint32_t>(firstColumn);
   return blocks;
 }
@@ -220,6 +222,13 @@ std::unique_ptr<pkg::WeightT> storedWeight(const frontend::WeightInfo &info) {
   weight->shape = info.shape;
   if (info.blocks)
     weight->file_blocks = runtime::packageFormat(*info.blocks);
+  if (info.apart) {
+    weight->apart = runtime::packageFormat(info.apart->format);
+    weight->apart->scales_file = info.apart->scales.file;
+    weight->apart->scales_offset = info.apart->scales.offset;
+    weight->apart->zeros_file = info.apart->zeros.file;
+    weight->apart->zeros_offset = info.apart->zeros.offset;
+  }
   return weight;
 }
 

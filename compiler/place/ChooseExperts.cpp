@@ -70,7 +70,7 @@ double operationsOfNumber(xf::ParamOp param) {
   auto format = param.getStored() ? runtime::blockFormatNamed(param.getStored()->str()) : std::nullopt;
   if (!format)
     return 0;
-  runtime::BlockShape shape = runtime::shapeFor(*format);
+  runtime::BlockShape shape = runtime::shapeFor(runtime::factsOf(*format));
   shape.rows = shape.super;
   shape.columns = 1;
   return static_cast<double>(kernels::storedOperations(shape)) / static_cast<double>(shape.rows);

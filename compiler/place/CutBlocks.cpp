@@ -27,12 +27,12 @@ std::optional<BlockShape> commonBlocks(ArrayRef<Value> parts) {
   std::optional<BlockShape> shape;
   for (Value part : parts) {
     xf::ParamOp param = storedParam(part);
-    auto format = param && param.getStored() && isWholeRows(part, param)
-                      ? runtime::blockFormatNamed(param.getStored()->str())
-                      : std::nullopt;
-    if (!format)
+    std::optional<BlockShape> mine;
+    if (param && param.getStored() && isWholeRows(part, param))
+      mine = runtime::shapeForNamed(param.getStored()->str());
+    shape = shape && mine ? common(*shape, *mine) : mine;
+    if (!shape)
       return std::nullopt;
-    shape = shape ? common(*shape, runtime::shapeFor(*format)) : runtime::shapeFor(*format);
   }
   return shape;
 }
@@ -40,7 +40,7 @@ std::optional<BlockShape> commonBlocks(ArrayRef<Value> parts) {
 std::optional<BlockShape> cutBlocks(BlockShape shape, const BlockCut &cut, int64_t columns) {
   shape.rows = cut.rows;
   shape.columns = columns;
-  // A code of 0 is a weight of 0 where nothing is subtracted and there is no codebook.
+  // Some code is a weight of 0, that of 0 or of the zero point, unless a minimum is subtracted or there is a codebook.
   const bool paddingJoins = !shape.minimums && !shape.codebook;
   shape.group = sharedRun(cut.ranks, cut.local, cut.rows, shape.group, paddingJoins, cut.indexOf);
   shape.super = sharedRun(cut.ranks, cut.local, cut.rows, shape.super, paddingJoins, cut.indexOf);

@@ -73,13 +73,16 @@ def Grid_BlocksType : TypeDef<Grid_Dialect, "Blocks"> {
     The element of matrices that are multiplied by, of weights and of experts; what it stands for is an f32. A matrix of
     an expert is one block on a core. Codes have `bits` bits and begin at
     `least`; `group` rows on a core share a scale, `superGroup` rows what that is multiplied with. The flags, each 0 or
-    1, say whether groups have scales and minimums, and whether codes stand for those of a codebook.
+    1, say whether groups have scales and minimums, and whether codes stand for those of a codebook; `wide` that what is
+    shared is f32, not f16, `zeros` that groups have zero points instead of minimums.
     runtime/package/BlockShape.h has the layout.
   }];
   let parameters = (ins "int64_t":$bits, "int64_t":$least, "int64_t":$group, "int64_t":$superGroup, "int64_t":$scales,
-                        "int64_t":$minimums, "int64_t":$codebook);
+                        "int64_t":$minimums, "int64_t":$codebook, DefaultValuedParameter<"int64_t", "0">:$wide,
+                        DefaultValuedParameter<"int64_t", "0">:$zeros);
   let assemblyFormat = [{
-    `<` $bits `from` $least `,` $group `in` $superGroup `,` $scales `,` $minimums `,` $codebook `>`
+    `<` $bits `from` $least `,` $group `in` $superGroup `,` $scales `,` $minimums `,` $codebook
+    (`wide` $wide^)? (`zeros` $zeros^)? `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -156,24 +156,28 @@ runtime::BlockShape blockShape(BlocksType type, int64_t rows, int64_t columns) {
           type.getSuperGroup(),
           type.getScales() != 0,
           type.getMinimums() != 0,
-          type.getCodebook() != 0};
+          type.getCodebook() != 0,
+          type.getWide() != 0,
+          type.getZeros() != 0};
 }
 
 BlocksType blocksType(MLIRContext *context, const runtime::BlockShape &shape) {
   return BlocksType::get(context, shape.bits, shape.least, shape.group, shape.super, shape.scales, shape.minimums,
-                         shape.codebook);
+                         shape.codebook, shape.wide, shape.zeros);
 }
 
 LogicalResult BlocksType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t least,
-                                 int64_t group, int64_t superGroup, int64_t scales, int64_t minimums,
-                                 int64_t codebook) {
+                                 int64_t group, int64_t superGroup, int64_t scales, int64_t minimums, int64_t codebook,
+                                 int64_t wide, int64_t zeros) {
   if (bits < 2 || bits == 7 || bits > 8 || least > 0 || least < -128)
     return emitError() << "blocks have codes of 2 to 6 or of 8 bits that begin at -128 to 0";
   auto isPower = [](int64_t n) { return n > 0 && n <= 256 && (n & (n - 1)) == 0; };
   if (!isPower(group) || !isPower(superGroup) || group > superGroup)
     return emitError() << "blocks have groups of a power of two, up to 256, in groups at least as large";
-  if ((scales | minimums | codebook) >> 1)
+  if ((scales | minimums | codebook | wide | zeros) >> 1)
     return emitError() << "the flags of blocks are 0 or 1";
+  if (minimums && zeros)
+    return emitError() << "blocks have minimums or zero points, not both";
   return success();
 }
 

@@ -1,6 +1,6 @@
 #include "runtime/package/Check.h"
 #include "runtime/package/QuantisedLayout.h"
-#include "runtime/weights/BlockShapes.h"
+#include "runtime/package/StoredFormats.h"
 
 #include <algorithm>
 #include <tuple>
@@ -41,12 +41,14 @@ Result<void> indexTable(const std::vector<int32_t> &table, uint64_t entries, uin
 /// blocks.
 Result<uint64_t> storedSize(const pkg::WeightT &weight, uint64_t count, const std::string &where) {
   uint64_t bytes = 0;
+  if (weight.apart) // extents are below 2^31
+    return count / weight.shape.back() * apartFormatOf(*weight.apart).codeBytes(weight.shape.back());
   if (weight.file_blocks == pkg::BlockFormat::None) {
     if (__builtin_mul_overflow(elementBytes(weight.file_element), count, &bytes))
       return error("{}: {} stored elements have no size", where, count);
     return bytes;
   }
-  const BlockFacts &facts = factsOf(static_cast<BlockFormat>(static_cast<int>(weight.file_blocks) - 1));
+  const BlockFacts &facts = factsOf(*blockFormatOf(weight.file_blocks));
   if (weight.shape.back() % facts.weights != 0)
     return error("{}: its rows of {} are no whole blocks of {}", where, weight.shape.back(), facts.weights);
   if (__builtin_mul_overflow(count / facts.weights, uint64_t(facts.bytes), &bytes))
@@ -54,21 +56,51 @@ Result<uint64_t> storedSize(const pkg::WeightT &weight, uint64_t count, const st
   return bytes;
 }
 
+Result<void> inFile(const Package &package, uint32_t file, uint64_t offset, uint64_t bytes, const std::string &where) {
+  if (file >= package.files.size())
+    return error("{}: file {} of {}", where, file, package.files.size());
+  const uint64_t fileBytes = package.files[file]->size;
+  if (offset > fileBytes || bytes > fileBytes - offset)
+    return error("{}: its {} bytes at {} lie outside its file of {} bytes", where, bytes, offset, fileBytes);
+  return success();
+}
+
+/// The format is one that is known, of a matrix whose scales and zero points lie in their files.
+Result<void> apartParts(const Package &package, const pkg::WeightT &weight, const std::string &where) {
+  const pkg::ApartT &apart = *weight.apart;
+  const ApartFormat format = apartFormatOf(apart);
+  const bool isFloat = apart.scale_element == pkg::ElementType::F32 || apart.scale_element == pkg::ElementType::F16 ||
+                       apart.scale_element == pkg::ElementType::BF16;
+  if (!format.isKnown() || !isFloat)
+    return error("{}: no format has {} bits in groups of {} with scales of element type {}", where, apart.bits,
+                 apart.length, unsigned(apart.scale_element));
+  if (weight.file_blocks != pkg::BlockFormat::None || weight.file_element != pkg::ElementType::F32 ||
+      weight.shape.size() != 2)
+    return error("{}: scales apart are those of an f32 matrix in no other blocks", where);
+  const uint64_t rows = weight.shape[0], length = weight.shape[1]; // below 2^31
+  if (Result<void> scales = inFile(package, apart.scales_file, apart.scales_offset, rows * format.scaleBytes(length),
+                                   where + ": of its scales");
+      !scales)
+    return scales;
+  return inFile(package, apart.zeros_file, format.zeros ? apart.zeros_offset : 0, rows * format.zeroBytes(length),
+                where + ": of its zero points");
+}
+
 /// The stored tensor is a vector or a matrix whose bytes lie inside its file.
-Result<void> storedTensor(const pkg::WeightT &weight, uint64_t fileBytes, const std::string &where) {
+Result<void> storedTensor(const Package &package, const pkg::WeightT &weight, const std::string &where) {
   if (!weight.linear && (weight.shape.empty() || weight.shape.size() > 2))
     return error("{}: {} dimensions, a stored weight has 1 or 2", where, weight.shape.size());
   uint64_t count = 1;
   for (uint64_t extent : weight.shape)
     if (extent == 0 || extent > INT32_MAX || __builtin_mul_overflow(count, extent, &count))
       return error("{}: extent {} of its shape is out of range", where, extent);
+  if (weight.apart)
+    if (Result<void> parts = apartParts(package, weight, where); !parts)
+      return parts;
   Result<uint64_t> bytes = storedSize(weight, count, where);
   if (!bytes)
     return bytes.takeError();
-  if (weight.file_offset > fileBytes || *bytes > fileBytes - weight.file_offset)
-    return error("{}: its {} bytes at {} lie outside its file of {} bytes", where, *bytes, weight.file_offset,
-                 fileBytes);
-  return success();
+  return inFile(package, weight.file, weight.file_offset, *bytes, where);
 }
 
 Result<void> localMatrix(const pkg::WeightT &weight, const pkg::BufferT &target, const std::string &where) {
@@ -126,13 +158,15 @@ Result<void> quantisedBlocks(const pkg::WeightT &weight, const pkg::BufferT &tar
 Result<void> storedBlocks(const pkg::WeightT &weight, const pkg::BufferT &target, const std::string &where) {
   const pkg::BlocksT &blocks = *weight.blocks;
   auto isPower = [](uint64_t n) { return n > 0 && n <= 256 && (n & (n - 1)) == 0; };
-  if (weight.file_blocks == pkg::BlockFormat::None || !weight.transposed || weight.shape.size() != 2 ||
-      weight.file_element != pkg::ElementType::F32)
+  if ((weight.file_blocks == pkg::BlockFormat::None && !weight.apart) || !weight.transposed ||
+      weight.shape.size() != 2 || weight.file_element != pkg::ElementType::F32)
     return error("{}: stays in blocks, but is no transposed matrix that the file has in blocks", where);
   if (blocks.bits < 2 || blocks.bits == 7 || blocks.bits > 8 || blocks.least > 0 || !isPower(blocks.group) ||
       !isPower(blocks.super_group) || blocks.group > blocks.super_group)
     return error("{}: no blocks have {} bits from {} on in groups of {} in {}", where, blocks.bits, blocks.least,
                  blocks.group, blocks.super_group);
+  if (blocks.minimums && blocks.zeros)
+    return error("{}: no blocks have both minimums and zero points", where);
   if (blocks.rows == 0 || weight.rows_local == 0 || weight.rows_local % blocks.rows != 0)
     return error("{}: {} rows do not make blocks of {}", where, weight.rows_local, blocks.rows);
   if (weight.cols_local == 0 || uint64_t(blocks.first_column) + weight.cols_local > blocks.columns)
@@ -141,24 +175,23 @@ Result<void> storedBlocks(const pkg::WeightT &weight, const pkg::BufferT &target
   // Extents are below 2^31, so that a block is below 2^60 bytes; together they are compared with what the buffer has.
   if (blocks.rows > INT32_MAX || blocks.columns > INT32_MAX)
     return error("{}: blocks of {} rows and {} columns", where, blocks.rows, blocks.columns);
-  const BlockShape shape{blocks.rows,        blocks.columns, blocks.bits,     blocks.least,   blocks.group,
-                         blocks.super_group, blocks.scales,  blocks.minimums, blocks.codebook};
+  const BlockShape shape = shapeOf(blocks);
   const auto number = static_cast<uint64_t>(weight.rows_local / blocks.rows);
   uint64_t bytes = 0;
   if (weight.offset % 4 != 0 || __builtin_mul_overflow(static_cast<uint64_t>(shape.bytes()), number, &bytes) ||
       weight.offset > target.bytes || bytes > target.bytes - weight.offset)
     return error("{}: {} blocks of {} rows and {} columns at {} do not fit buffer {} of {} bytes", where, number,
                  blocks.rows, blocks.columns, weight.offset, target.name, target.bytes);
-  const auto format = static_cast<BlockFormat>(static_cast<int>(weight.file_blocks) - 1);
-  if (!holds(shape, format))
-    return error("{}: its blocks have no room for those of {}", where, factsOf(format).name);
+  const auto known = blockFormatOf(weight.file_blocks);
+  const BlockFacts facts = known ? factsOf(*known) : factsOf(apartFormatOf(*weight.apart));
+  if (!holds(shape, facts))
+    return error("{}: its blocks have no room for those of {}", where,
+                 known ? std::string(facts.name) : nameOf(apartFormatOf(*weight.apart)));
   return success();
 }
 
 Result<void> weight(const Package &package, const BuffersByName &resident, const pkg::WeightT &weight) {
   const std::string where = fmt::format("weight {}", weight.name);
-  if (weight.file >= package.files.size())
-    return error("{}: file {} of {}", where, weight.file, package.files.size());
   auto isFloat = [](pkg::ElementType element) {
     return element == pkg::ElementType::F32 || element == pkg::ElementType::F16 || element == pkg::ElementType::BF16;
   };
@@ -181,7 +214,7 @@ Result<void> weight(const Package &package, const BuffersByName &resident, const
     return error("{}: unknown axis", where);
   if (Result<void> rows = coreRows(package, weight, where); !rows)
     return rows;
-  if (Result<void> stored = storedTensor(weight, package.files[weight.file]->size, where); !stored)
+  if (Result<void> stored = storedTensor(package, weight, where); !stored)
     return stored;
   auto target = resident.find(weight.buffer);
   if (target == resident.end())

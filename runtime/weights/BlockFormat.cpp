@@ -2,6 +2,9 @@
 
 #include "runtime/weights/HalfFloat.h"
 
+#include <fmt/format.h>
+
+#include <bit>
 #include <cassert>
 #include <cstring>
 
@@ -31,11 +34,48 @@ std::optional<BlockFormat> blockFormatNamed(std::string_view name) {
   return std::nullopt;
 }
 
+bool ApartFormat::isKnown() const {
+  return (bits == 2 || bits == 4 || bits == 8) && length >= 16 && length <= 256 && std::has_single_bit(length) &&
+         scale <= Scale::BF16;
+}
+
+BlockFacts factsOf(const ApartFormat &format) {
+  const int least = -(1 << (format.bits - 1));
+  // Codes of 8 bits, and their zero points, are signed here; others are as stored where they have a zero point.
+  const bool unsignedCodes = format.zeros && format.bits < 8;
+  BlockFacts facts;
+  facts.weights = facts.group = format.length;
+  facts.bytes = format.length * format.bits / 8;
+  facts.least = static_cast<int16_t>(unsignedCodes ? 0 : least);
+  facts.most = static_cast<int16_t>(facts.least - 2 * least - 1);
+  facts.wide = format.scale != ApartFormat::Scale::F16;
+  facts.zeros = format.zeros;
+  return facts;
+}
+
+static constexpr std::array<std::string_view, 3> scaleNames{"f32", "f16", "bf16"};
+
+std::string nameOf(const ApartFormat &format) {
+  return fmt::format("{} bits x {}, {} scales{}", format.bits, format.length,
+                     scaleNames[static_cast<size_t>(format.scale)], format.zeros ? ", zeros" : "");
+}
+
+std::optional<ApartFormat> apartFormatNamed(std::string_view name) {
+  for (uint32_t bits : {2, 4, 8})
+    for (uint32_t length = 16; length <= 256; length *= 2)
+      for (auto scale : {ApartFormat::Scale::F32, ApartFormat::Scale::F16, ApartFormat::Scale::BF16})
+        for (bool zeros : {false, true})
+          if (ApartFormat format{bits, length, scale, zeros}; nameOf(format) == name)
+            return format;
+  return std::nullopt;
+}
+
 namespace {
 
 unsigned byteAt(const std::byte *bytes, size_t i) { return std::to_integer<unsigned>(bytes[i]); }
 
-uint16_t halfAt(const std::byte *bytes) { return static_cast<uint16_t>(byteAt(bytes, 0) | byteAt(bytes, 1) << 8); }
+uint16_t wordAt(const std::byte *bytes) { return static_cast<uint16_t>(byteAt(bytes, 0) | byteAt(bytes, 1) << 8); }
+float halfAt(const std::byte *bytes) { return widenF16(wordAt(bytes)); }
 
 /// `count` weights, two to a byte: the first half of them in the lower halves of the bytes.
 void unpackNibbles(const std::byte *bytes, size_t count, int bias, int8_t *codes) {
@@ -126,7 +166,7 @@ void unpackQ6K(const std::byte *bytes, Block &block) {
 
 void unpackIq4Xs(const std::byte *bytes, Block &block) {
   block.d = halfAt(bytes);
-  unsigned high = halfAt(bytes + 2);
+  unsigned high = wordAt(bytes + 2);
   for (size_t i = 0; i < 8; ++i) {
     unsigned four = byteAt(bytes, 4 + i / 2) >> (i % 2 * 4) & 15;
     block.scales[i] = static_cast<int8_t>(static_cast<int>(four | (high >> (2 * i) & 3) << 4) - 32);
@@ -138,11 +178,12 @@ void unpackIq4Xs(const std::byte *bytes, Block &block) {
 
 void unpackBlock(BlockFormat format, const std::byte *bytes, Block &block) {
   const BlockFacts &facts = factsOf(format);
+  block.zero = 0;
   if (!facts.scales)
     block.scales.fill(1);
   if (facts.weights == 32) { // these begin with their scale, and those with a minimum have it next, added
     block.d = halfAt(bytes);
-    block.dmin = facts.minimums ? static_cast<uint16_t>(halfAt(bytes + 2) ^ 0x8000) : uint16_t{0};
+    block.dmin = facts.minimums ? -halfAt(bytes + 2) : 0;
     block.minimums.fill(facts.minimums ? 1 : 0);
   } else if (!facts.minimums) {
     block.dmin = 0;
@@ -177,18 +218,50 @@ void unpackBlock(BlockFormat format, const std::byte *bytes, Block &block) {
   }
 }
 
+/// The number of `bits` bits at `index` of those packed from the lowest bits on.
+static unsigned packedAt(const std::byte *bytes, uint64_t index, unsigned bits) {
+  return byteAt(bytes, index * bits / 8) >> (index * bits % 8) & ((1U << bits) - 1);
+}
+
+static float scaleAt(ApartFormat::Scale type, const std::byte *scales, uint64_t index) {
+  if (type == ApartFormat::Scale::F32) {
+    float scale = 0;
+    std::memcpy(&scale, scales + 4 * index, sizeof scale);
+    return scale;
+  }
+  const uint16_t word = wordAt(scales + 2 * index);
+  return type == ApartFormat::Scale::F16 ? widenF16(word) : widenBf16(word);
+}
+
+void unpackBlock(const ApartFormat &format, const std::byte *codes, const std::byte *scales, const std::byte *zeros,
+                 uint64_t index, Block &block) {
+  const int half = 1 << (format.bits - 1);
+  const int below = format.zeros && format.bits < 8 ? 0 : half; // what codes here are less than those in the file
+  block.d = scaleAt(format.scale, scales, index);
+  block.dmin = 0;
+  block.scales.fill(1);
+  block.minimums.fill(0);
+  block.zero =
+      format.zeros ? static_cast<int8_t>(static_cast<int>(packedAt(zeros, index, format.bits)) - below) : int8_t{0};
+  for (uint32_t i = 0; i < format.length; ++i)
+    block.codes[i] =
+        static_cast<int8_t>(static_cast<int>(packedAt(codes, index * format.length + i, format.bits)) - below);
+}
+
+void numbersOf(const BlockFacts &facts, const Block &block, float *out) {
+  for (uint32_t i = 0; i < facts.weights; ++i) {
+    const uint32_t group = i / facts.group;
+    const auto code = static_cast<uint8_t>(block.codes[i]);
+    const int above = (facts.codebook ? codebookIq4[code & 15] : block.codes[i]) - block.zero;
+    const float product = block.d * float(block.scales[group]) * float(above);
+    out[i] = facts.minimums ? product - block.dmin * float(block.minimums[group]) : product;
+  }
+}
+
 void dequantiseBlock(BlockFormat format, const std::byte *bytes, float *out) {
-  const BlockFacts &facts = factsOf(format);
   Block block;
   unpackBlock(format, bytes, block);
-  float d = widenF16(block.d), dmin = widenF16(block.dmin);
-  for (uint32_t i = 0; i < facts.weights; ++i) {
-    uint32_t group = i / facts.group;
-    float scale = d * float(block.scales[group]);
-    auto code = static_cast<uint8_t>(block.codes[i]);
-    float product = scale * float(facts.codebook ? codebookIq4[code & 15] : block.codes[i]);
-    out[i] = facts.minimums ? product - dmin * float(block.minimums[group]) : product;
-  }
+  numbersOf(factsOf(format), block, out);
 }
 
 void dequantiseBlocks(BlockFormat format, std::span<const std::byte> bytes, std::span<float> out) {

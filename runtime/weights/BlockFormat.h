@@ -1,9 +1,11 @@
-// Block-quantised weights as GGUF files store them. Every format is one formula with different numbers:
+// Block-quantised weights as GGUF files store them, and as ONNX Runtime does, with scales in a tensor of their own.
+// Every format is one formula with different numbers:
 //
-//   weight i = (d * scale[i / group]) * code[i] - dmin * minimum[i / group]
+//   weight i = (d * scale[i / group]) * (code[i] - zero) - dmin * minimum[i / group]
 //
-// in f32, each operation rounded once, with the last term only where a format has minimums. The first product and
-// dmin * minimum are exact. So what is stored, what a core holds and what a kernel computes need no case for a format.
+// in f32, each operation rounded once, with zero and the last term only where a format has these. The first product,
+// the difference and dmin * minimum are exact. So what is stored, what a core holds and what a kernel computes need no
+// case for a format.
 #pragma once
 
 #include <array>
@@ -11,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace weft::runtime {
@@ -27,9 +30,36 @@ struct BlockFacts {
   bool scales = false;         // a scale for each group; otherwise 1
   bool minimums = false;       // something is subtracted
   bool codebook = false;       // code i stands for codebookIq4[i]
+  bool wide = false;           // d is an f32, not an f16
+  bool zeros = false;          // codes lie above a zero point
 };
 const BlockFacts &factsOf(BlockFormat format);
 std::optional<BlockFormat> blockFormatNamed(std::string_view name);
+
+/// Codes of `bits` bits, of which each `length` in a row have their scale, and perhaps their zero point, in tensors
+/// apart from them: com.microsoft.MatMulNBits
+/// (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md). Each row begins with a new block and
+/// a new byte of zero points; blocks are whole, the last one padded. The first of a byte's codes is in its lowest bits.
+struct ApartFormat {
+  enum class Scale : uint8_t { F32, F16, BF16 };
+  uint32_t bits = 4;    // 2, 4 or 8
+  uint32_t length = 32; // a power of two, 16 to 256
+  Scale scale = Scale::F32;
+  bool zeros = false; // without them it is 2^(bits - 1) for all
+
+  bool operator==(const ApartFormat &) const = default;
+
+  bool isKnown() const;
+  uint64_t blocksOf(uint64_t rowLength) const { return (rowLength + length - 1) / length; }
+  uint64_t codeBytes(uint64_t rowLength) const { return blocksOf(rowLength) * length * bits / 8; }
+  uint64_t scaleBytes(uint64_t rowLength) const { return blocksOf(rowLength) * (scale == Scale::F32 ? 4 : 2); }
+  uint64_t zeroBytes(uint64_t rowLength) const { return zeros ? (blocksOf(rowLength) * bits + 7) / 8 : 0; }
+};
+/// Of a format that is known. Its name is not in it.
+BlockFacts factsOf(const ApartFormat &format);
+/// "4 bits x 32, f32 scales", "8 bits x 128, f16 scales, zeros".
+std::string nameOf(const ApartFormat &format);
+std::optional<ApartFormat> apartFormatNamed(std::string_view name);
 
 /// What the 16 codes of IQ4_NL and IQ4_XS stand for (ggml's kvalues_iq4nl).
 inline constexpr std::array<int8_t, 16> codebookIq4{-127, -104, -83, -65, -49, -35, -22, -10,
@@ -37,7 +67,8 @@ inline constexpr std::array<int8_t, 16> codebookIq4{-127, -104, -83, -65, -49, -
 
 /// The parts of one block.
 struct Block {
-  uint16_t d = 0, dmin = 0;           // f16
+  float d = 0, dmin = 0;              // an f16, but of wide formats
+  int8_t zero = 0;                    // of codes as they are here
   std::array<int8_t, 16> scales{};    // by group
   std::array<uint8_t, 16> minimums{}; // by group
   std::array<int8_t, 256> codes{};    // before the codebook
@@ -45,6 +76,13 @@ struct Block {
 
 /// Of the first bytes at `bytes`, of which there are factsOf(format).bytes.
 void unpackBlock(BlockFormat format, const std::byte *bytes, Block &block);
+
+/// Block `index` of a row, of which these are the bytes: its codes, its scales and its zero points.
+void unpackBlock(const ApartFormat &format, const std::byte *codes, const std::byte *scales, const std::byte *zeros,
+                 uint64_t index, Block &block);
+
+/// The numbers of a block, facts.weights of them.
+void numbersOf(const BlockFacts &facts, const Block &block, float *out);
 
 /// The numbers of a block, bit-equal to ggml's dequantize_row_*. `out` has room for factsOf(format).weights.
 void dequantiseBlock(BlockFormat format, const std::byte *bytes, float *out);

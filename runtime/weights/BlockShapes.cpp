@@ -6,18 +6,26 @@
 
 namespace weft::runtime {
 
-BlockShape shapeFor(BlockFormat format) {
-  const BlockFacts &facts = factsOf(format);
-  const auto bits = static_cast<int64_t>(std::bit_width(static_cast<unsigned>(facts.most - facts.least)));
-  return {0,
-          0,
-          bits,
-          facts.least,
-          static_cast<int64_t>(facts.group),
-          facts.weights,
-          facts.scales,
-          facts.minimums,
-          facts.codebook};
+BlockShape shapeFor(const BlockFacts &format) {
+  BlockShape shape;
+  shape.bits = static_cast<int64_t>(std::bit_width(static_cast<unsigned>(format.most - format.least)));
+  shape.least = format.least;
+  shape.group = format.group;
+  shape.super = format.weights;
+  shape.scales = format.scales;
+  shape.minimums = format.minimums;
+  shape.codebook = format.codebook;
+  shape.wide = format.wide;
+  shape.zeros = format.zeros;
+  return shape;
+}
+
+std::optional<BlockShape> shapeForNamed(std::string_view format) {
+  if (auto known = blockFormatNamed(format))
+    return shapeFor(factsOf(*known));
+  if (auto known = apartFormatNamed(format))
+    return shapeFor(factsOf(*known));
+  return std::nullopt;
 }
 
 /// Smallest and largest code in `shape`, a codebook's numbers taken as codes of their own.
@@ -27,16 +35,19 @@ static std::pair<int64_t, int64_t> codes(const BlockShape &shape) {
   return {shape.least, shape.least + (int64_t{1} << shape.bits) - 1};
 }
 
-BlockShape common(const BlockShape &a, const BlockShape &b) {
-  BlockShape shape{0,
-                   0,
-                   a.bits,
-                   a.least,
-                   std::min(a.group, b.group),
-                   std::min(a.super, b.super),
-                   a.scales || b.scales,
-                   a.minimums || b.minimums,
-                   a.codebook && b.codebook};
+std::optional<BlockShape> common(const BlockShape &a, const BlockShape &b) {
+  BlockShape shape;
+  shape.bits = a.bits;
+  shape.least = a.least;
+  shape.group = std::min(a.group, b.group);
+  shape.super = std::min(a.super, b.super);
+  shape.scales = a.scales || b.scales;
+  shape.minimums = a.minimums || b.minimums;
+  shape.codebook = a.codebook && b.codebook;
+  shape.wide = a.wide || b.wide;
+  shape.zeros = a.zeros || b.zeros;
+  if (shape.minimums && shape.zeros)
+    return std::nullopt;
   if (a.codebook == b.codebook && a.least == b.least && a.bits == b.bits)
     return shape;
   auto [leastA, mostA] = codes(a);
@@ -50,13 +61,12 @@ BlockShape common(const BlockShape &a, const BlockShape &b) {
   return shape;
 }
 
-bool holds(const BlockShape &shape, BlockFormat format) {
-  const BlockFacts &facts = factsOf(format);
+bool holds(const BlockShape &shape, const BlockFacts &format) {
   auto [least, most] = codes(shapeFor(format));
-  const bool codesFit = shape.codebook ? facts.codebook && shape.bits == 4 && shape.least == 0
+  const bool codesFit = shape.codebook ? format.codebook && shape.bits == 4 && shape.least == 0
                                        : least >= shape.least && most < shape.least + (int64_t{1} << shape.bits);
-  return codesFit && shape.group <= facts.group && shape.super <= facts.weights && (shape.scales || !facts.scales) &&
-         (shape.minimums || !facts.minimums);
+  return codesFit && shape.group <= format.group && shape.super <= format.weights && (shape.scales || !format.scales) &&
+         (shape.minimums || !format.minimums) && (shape.wide || !format.wide) && (shape.zeros || !format.zeros);
 }
 
 } // namespace weft::runtime

@@ -100,11 +100,10 @@ float storedNumber(ElementType element, const std::byte *from) {
 /// The blocks of one core's quantised weight.
 class QuantisedFill {
 public:
-  QuantisedFill(const pkg::WeightT &weight, std::span<const std::byte> stored, std::span<std::byte> local)
-      : weight(weight), blocks(*weight.quantised), stored(stored), local(local), numbers(blocks.block_rows) {
-    if (auto format = blockFormatOf(weight.file_blocks))
-      fromBlocks.emplace(*format, stored);
-  }
+  QuantisedFill(const pkg::WeightT &weight, std::span<const std::byte> stored, std::optional<BlockedTensor> fromBlocks,
+                std::span<std::byte> local)
+      : weight(weight), blocks(*weight.quantised), stored(stored), local(local), numbers(blocks.block_rows),
+        fromBlocks(std::move(fromBlocks)) {}
 
   void operator()(std::span<const int32_t> rows, std::span<const int32_t> cols) {
     const auto blockBytes = uint64_t(quantisedBlockBytes(blocks.block_rows, blocks.columns));
@@ -142,22 +141,46 @@ private:
   std::span<const std::byte> stored;
   std::span<std::byte> local; // from the block at hand on
   std::vector<float> numbers; // of one column
-  std::optional<BlockNumbers> fromBlocks;
+  std::optional<BlockedTensor> fromBlocks;
 };
 
-/// The bytes of a stored tensor.
+/// The bytes of a stored tensor; of one with scales apart those of its codes.
 uint64_t storedBytesOf(const pkg::WeightT &weight) {
   uint64_t count = 1;
   for (uint64_t extent : weight.shape)
     count *= extent;
+  if (weight.apart)
+    return count / weight.shape.back() * apartFormatOf(*weight.apart).codeBytes(weight.shape.back());
   if (auto format = blockFormatOf(weight.file_blocks))
     return count / factsOf(*format).weights * factsOf(*format).bytes;
   return count * elementBytes(weight.file_element);
 }
 
+/// `bytes` of a file from `offset` on; none: it is too short.
+std::optional<std::span<const std::byte>> bytesAt(std::span<const std::byte> file, uint64_t offset, uint64_t bytes) {
+  if (offset > file.size() || bytes > file.size() - offset)
+    return std::nullopt;
+  return file.subspan(offset, bytes);
+}
+
+/// Of a weight in blocks whose own bytes are `stored`; none: its files have no such scales or zero points.
+std::optional<BlockedTensor> blockedTensor(const pkg::WeightT &weight, std::span<const std::byte> stored,
+                                           ApartFiles files) {
+  const uint64_t length = weight.shape.back();
+  if (auto format = blockFormatOf(weight.file_blocks))
+    return BlockedTensor(*format, stored, length);
+  const ApartFormat format = apartFormatOf(*weight.apart);
+  const uint64_t rows = weight.shape.front();
+  auto scales = bytesAt(files.scales, weight.apart->scales_offset, rows * format.scaleBytes(length));
+  auto zeros = bytesAt(files.zeros, format.zeros ? weight.apart->zeros_offset : 0, rows * format.zeroBytes(length));
+  if (!scales || !zeros)
+    return std::nullopt;
+  return BlockedTensor(format, stored, *scales, *zeros, length);
+}
+
 /// Numbers that the file has in blocks, as numbers; false: of no type that they become. The stored row is the outer
 /// loop, so that each block is read once.
-bool fillNumbers(const pkg::WeightT &weight, BlockNumbers &stored, std::span<const int32_t> rows,
+bool fillNumbers(const pkg::WeightT &weight, BlockedTensor &stored, std::span<const int32_t> rows,
                  std::span<const int32_t> cols, std::byte *local) {
   const ElementType element = weight.element;
   if (element != ElementType::F32 && element != ElementType::F16 && element != ElementType::BF16)
@@ -205,7 +228,7 @@ std::span<const int32_t> slice(const std::vector<int32_t> &table, uint64_t share
 } // namespace
 
 Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> file, uint32_t x, uint32_t y,
-                       std::span<std::byte> buffer) {
+                       std::span<std::byte> buffer, ApartFiles apart) {
   if (!weight.core_rows.empty()) {
     auto found = std::lower_bound(weight.core_rows.begin(), weight.core_rows.end(), y);
     if (found == weight.core_rows.end() || *found != y)
@@ -225,20 +248,24 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
                          : localEnd <= buffer.size()))
     return internalError(
         fmt::format("weight {}: its file, buffer or core ({}, {}) does not go with it", weight.name, x, y));
+  std::optional<BlockedTensor> blocked;
+  if (weight.apart || weight.file_blocks != pkg::BlockFormat::None) {
+    blocked = blockedTensor(weight, file.subspan(weight.file_offset, storedBytes), apart);
+    if (!blocked)
+      return internalError(fmt::format("weight {}: its scales lie outside their file", weight.name));
+  }
   if (weight.quantised) {
-    QuantisedFill(weight, file.subspan(weight.file_offset), buffer.subspan(weight.offset))(rows, cols);
+    QuantisedFill(weight, file.subspan(weight.file_offset), blocked, buffer.subspan(weight.offset))(rows, cols);
     return success();
   }
-  if (auto format = blockFormatOf(weight.file_blocks)) {
-    std::span<const std::byte> stored = file.subspan(weight.file_offset, storedBytes);
-    BlockNumbers numbers(*format, stored);
+  if (blocked) {
     const bool filled = weight.blocks
-                            ? fillStoredBlocks(weight, stored, storedCols, rows, cols, buffer.subspan(weight.offset))
-                            : fillNumbers(weight, numbers, rows, cols, buffer.data() + weight.offset);
+                            ? fillStoredBlocks(*weight.blocks, *blocked, rows, cols, buffer.subspan(weight.offset))
+                            : fillNumbers(weight, *blocked, rows, cols, buffer.data() + weight.offset);
     return filled ? success()
                   : Result<void>(internalError(fmt::format("weight {}: its blocks of {} do not go with those of core "
                                                            "({}, {})",
-                                                           weight.name, factsOf(*format).name, x, y)));
+                                                           weight.name, blocked->formatName(), x, y)));
   }
   const uint64_t rowStep = weight.transposed || weight.linear ? 1 : storedCols;
   const uint64_t colStep = weight.transposed ? storedCols : 1;
@@ -285,7 +312,10 @@ Result<void> CoreFiller::fill(uint32_t x, uint32_t y, std::span<std::byte> sram)
   };
   for (size_t i = 0; i < weightBuffers.size(); ++i) {
     const pkg::WeightT &weight = *package.weights[i];
-    if (Result<void> ok = fillShard(weight, files.bytes(weight.file), x, y, bytesOf(weightBuffers[i])); !ok)
+    ApartFiles apart;
+    if (weight.apart)
+      apart = {files.bytes(weight.apart->scales_file), files.bytes(weight.apart->zeros_file)};
+    if (Result<void> ok = fillShard(weight, files.bytes(weight.file), x, y, bytesOf(weightBuffers[i]), apart); !ok)
       return ok;
   }
   for (size_t i = 0; i < constantBuffers.size(); ++i)

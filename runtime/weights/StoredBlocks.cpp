@@ -1,22 +1,29 @@
 #include "runtime/weights/StoredBlocks.h"
 
+#include "runtime/weights/HalfFloat.h"
+
+#include <algorithm>
 #include <cstring>
 
 namespace weft::runtime {
 
-std::optional<BlockFormat> blockFormatOf(pkg::BlockFormat format) {
-  if (format == pkg::BlockFormat::None || format > pkg::BlockFormat::MAX)
-    return std::nullopt;
-  return static_cast<BlockFormat>(static_cast<int>(format) - 1);
+void BlockedTensor::unpack(uint64_t row, uint64_t index, Block &block) const {
+  if (apart) {
+    const std::byte *rowZeros = apart->zeros ? zeros.data() + row * apart->zeroBytes(rowLength) : nullptr;
+    unpackBlock(*apart, stored.data() + row * apart->codeBytes(rowLength),
+                scales.data() + row * apart->scaleBytes(rowLength), rowZeros, index, block);
+  } else {
+    unpackBlock(format, stored.data() + (row * (rowLength / facts.weights) + index) * facts.bytes, block);
+  }
 }
 
-pkg::BlockFormat packageFormat(BlockFormat format) {
-  return static_cast<pkg::BlockFormat>(static_cast<int>(format) + 1);
-}
-
-BlockShape shapeOf(const pkg::BlocksT &blocks) {
-  return {blocks.rows,        blocks.columns, blocks.bits,     blocks.least,   blocks.group,
-          blocks.super_group, blocks.scales,  blocks.minimums, blocks.codebook};
+void BlockedTensor::read(uint64_t index) {
+  const uint64_t row = index / rowLength, inRow = index % rowLength, blockIndex = inRow / facts.weights;
+  Block block;
+  unpack(row, blockIndex, block);
+  numbersOf(facts, block, numbers);
+  first = row * rowLength + blockIndex * facts.weights;
+  count = std::min<uint64_t>(facts.weights, rowLength - blockIndex * facts.weights);
 }
 
 namespace {
@@ -43,20 +50,27 @@ public:
       bits >>= width;
     }
   }
-  void shared(int64_t row, uint16_t d, uint16_t dmin) {
-    std::byte *first = block.data() + (row / shape.super * shape.columns + column) * 2;
-    std::memcpy(first, &d, sizeof d);
+  void shared(int64_t row, float d, float dmin) {
+    std::byte *first = block.data() + (row / shape.super * shape.columns + column) * shape.sharedBytes();
+    number(first, d);
     if (shape.minimums)
-      std::memcpy(first + shape.dminOffset(), &dmin, sizeof dmin);
+      number(first + shape.dminOffset(), dmin);
   }
-  void group(int64_t row, int8_t scale, uint8_t minimum) {
+  void group(int64_t row, int8_t scale, uint8_t minimum, int8_t zero) {
     if (shape.scales)
       at(shape.scaleOffset(), row / shape.group) = static_cast<std::byte>(scale);
     if (shape.minimums)
       at(shape.minimumOffset(), row / shape.group) = static_cast<std::byte>(minimum);
+    if (shape.zeros)
+      at(shape.zeroOffset(), row / shape.group) = static_cast<std::byte>(zero);
   }
 
 private:
+  /// Exact: the shape has room for what the file has.
+  void number(std::byte *to, float value) const {
+    const uint16_t half = narrowF16(value);
+    std::memcpy(to, shape.wide ? static_cast<const void *>(&value) : &half, static_cast<size_t>(shape.sharedBytes()));
+  }
   std::byte &at(int64_t offset, int64_t row) { return block[offset + row * shape.columns + column]; }
 
   const BlockShape &shape;
@@ -67,74 +81,96 @@ private:
 /// The blocks of one stored row.
 class StoredRow {
 public:
-  StoredRow(BlockFormat format, const std::byte *bytes) : format(format), facts(factsOf(format)), bytes(bytes) {}
+  StoredRow(const BlockedTensor &stored, uint64_t row) : stored(stored), row(row) {}
 
   const Block &blockOf(int64_t column) {
-    if (int64_t wanted = column / facts.weights; wanted != current) {
-      unpackBlock(format, bytes + wanted * facts.bytes, block);
+    if (int64_t wanted = column / stored.blockFacts().weights; wanted != current) {
+      stored.unpack(row, static_cast<uint64_t>(wanted), block);
       current = wanted;
     }
     return block;
   }
 
 private:
-  BlockFormat format;
-  const BlockFacts &facts;
-  const std::byte *bytes;
+  const BlockedTensor &stored;
+  uint64_t row;
   int64_t current = -1;
   Block block;
 };
 
-} // namespace
+/// What the rows of a group on a core share; nothing where all of them are padding. Returns its zero point.
+int8_t writeGroup(const BlockFacts &facts, StoredRow &stored, std::span<const int32_t> group, int64_t first,
+                  ColumnWriter &writer) {
+  auto found = std::find_if(group.begin(), group.end(), [](int32_t row) { return row >= 0; });
+  if (found == group.end()) {
+    writer.group(first, 0, 0, 0);
+    return 0;
+  }
+  const Block &block = stored.blockOf(*found);
+  const auto of = static_cast<size_t>(static_cast<uint32_t>(*found) % facts.weights / facts.group);
+  writer.group(first, block.scales[of], block.minimums[of], block.zero);
+  return block.zero;
+}
 
 /// False: rows of one group lie in different groups of the file.
-static bool fillColumn(const BlockShape &shape, BlockFormat format, const std::byte *storedRow,
-                       std::span<const int32_t> rows, ColumnWriter writer) {
-  const BlockFacts &facts = factsOf(format);
-  StoredRow stored(format, storedRow);
-  int32_t groupOf = -1, blockOf = -1; // of the file, that the group and the super group at hand lie in
-  for (int64_t i = 0; i < static_cast<int64_t>(rows.size()); ++i) {
+bool fillColumn(const BlockShape &shape, const BlockedTensor &tensor, uint64_t storedRow, std::span<const int32_t> rows,
+                ColumnWriter writer) {
+  const BlockFacts &facts = tensor.blockFacts();
+  StoredRow stored(tensor, storedRow);
+  int64_t groupOf = -1, blockOf = -1; // of the file, that the group and the super group at hand lie in
+  int8_t zero = 0;
+  for (int64_t i = 0, count = static_cast<int64_t>(rows.size()); i < count; ++i) {
     if (i % shape.group == 0) {
       groupOf = -1;
-      writer.group(i, 0, 0);
+      const auto size = static_cast<size_t>(std::min(shape.group, count - i));
+      zero = writeGroup(facts, stored, rows.subspan(static_cast<size_t>(i), size), i, writer);
     }
     if (i % shape.super == 0) {
       blockOf = -1;
       writer.shared(i, 0, 0);
     }
-    if (rows[i] < 0 || storedRow == nullptr) {
-      writer.code(i, 0);
+    const int32_t row = rows[static_cast<size_t>(i)];
+    if (row < 0) {
+      writer.code(i, zero);
       continue;
     }
-    const Block &block = stored.blockOf(rows[i]);
-    const auto group = static_cast<int32_t>(rows[i] / facts.group),
-               whole = static_cast<int32_t>(rows[i] / facts.weights);
+    const Block &block = stored.blockOf(row);
+    const int64_t group = row / facts.group, whole = row / facts.weights;
     if ((groupOf >= 0 && groupOf != group) || (blockOf >= 0 && blockOf != whole))
       return false;
-    const auto place = static_cast<size_t>(rows[i] % facts.weights);
     if (blockOf < 0)
       writer.shared(i, block.d, block.dmin);
-    if (groupOf < 0)
-      writer.group(i, block.scales[place / facts.group], block.minimums[place / facts.group]);
     groupOf = group;
     blockOf = whole;
-    const int8_t code = block.codes[place];
+    const int8_t code = block.codes[row % facts.weights];
     writer.code(i, facts.codebook && !shape.codebook ? codebookIq4[static_cast<uint8_t>(code) & 15] : code);
   }
   return true;
 }
 
-bool fillStoredBlocks(const pkg::WeightT &weight, std::span<const std::byte> stored, uint64_t rowLength,
-                      std::span<const int32_t> rows, std::span<const int32_t> cols, std::span<std::byte> local) {
-  const BlockShape shape = shapeOf(*weight.blocks);
-  const BlockFormat format = *blockFormatOf(weight.file_blocks);
-  const BlockFacts &facts = factsOf(format);
-  const uint64_t rowBytes = rowLength / facts.weights * facts.bytes, blockBytes = static_cast<uint64_t>(shape.bytes());
-  for (size_t first = 0; first < rows.size(); first += weight.blocks->rows, local = local.subspan(blockBytes))
+/// A column of padding.
+void clearColumn(const BlockShape &shape, int64_t rows, ColumnWriter writer) {
+  for (int64_t i = 0; i < rows; ++i) {
+    if (i % shape.group == 0)
+      writer.group(i, 0, 0, 0);
+    if (i % shape.super == 0)
+      writer.shared(i, 0, 0);
+    writer.code(i, 0);
+  }
+}
+
+} // namespace
+
+bool fillStoredBlocks(const pkg::BlocksT &blocks, const BlockedTensor &stored, std::span<const int32_t> rows,
+                      std::span<const int32_t> cols, std::span<std::byte> local) {
+  const BlockShape shape = shapeOf(blocks);
+  const auto blockBytes = static_cast<uint64_t>(shape.bytes());
+  for (size_t first = 0; first < rows.size(); first += blocks.rows, local = local.subspan(blockBytes))
     for (size_t j = 0; j < cols.size(); ++j) {
-      const std::byte *row = cols[j] < 0 ? nullptr : stored.data() + uint64_t(cols[j]) * rowBytes;
-      ColumnWriter writer(shape, local.first(blockBytes), weight.blocks->first_column + static_cast<int64_t>(j));
-      if (!fillColumn(shape, format, row, rows.subspan(first, weight.blocks->rows), writer))
+      ColumnWriter writer(shape, local.first(blockBytes), blocks.first_column + static_cast<int64_t>(j));
+      if (cols[j] < 0)
+        clearColumn(shape, blocks.rows, writer);
+      else if (!fillColumn(shape, stored, static_cast<uint64_t>(cols[j]), rows.subspan(first, blocks.rows), writer))
         return false;
     }
   return true;

@@ -1,11 +1,9 @@
 // GGUF files of every family, compiled and run. Those of tests/data/architectures, laid out as converters do, against
 // the reference framework; real models in blocks, against the same numbers in f32.
 #include "tests/e2e/Runner.h"
+#include "tests/e2e/StoredModel.h"
 #include "tests/e2e/Tensors.h"
 
-#include "compiler/frontend/safetensors/Safetensors.h"
-#include "runtime/support/MappedFile.h"
-#include "runtime/weights/HalfFloat.h"
 #include "tests/unit/architectures_support.h"
 #include "tests/unit/gguf_convert.h"
 
@@ -50,42 +48,15 @@ void checkGenerator(const std::string &name, MeshSize mesh, const ConvertOptions
     CHECK(difference(runner.decode(ids[i]), expected[i - prompt + 1]) <= tolerance);
 }
 
-/// The tensors of a model's directory as f32.
-HfTensors tensorsOf(const std::string &directory) {
-  HfTensors tensors;
-  const auto weights = take(frontend::openSafetensors(directory + "/model.safetensors"));
-  const auto file = take(runtime::MappedFile::open(weights->files()[0].path));
-  for (const std::string &name : weights->names()) {
-    const frontend::WeightInfo &info = *weights->find(name);
-    HfTensor &tensor = tensors[name] = {info.shape, {}};
-    uint64_t count = 1;
-    for (uint64_t extent : info.shape)
-      count *= extent;
-    tensor.values.resize(count);
-    const std::byte *from = file.bytes().data() + info.offset;
-    if (info.type == frontend::WeightType::F32) {
-      std::memcpy(tensor.values.data(), from, count * sizeof(float));
-      continue;
-    }
-    REQUIRE(info.type == frontend::WeightType::BF16);
-    for (uint64_t i = 0; i < count; ++i) {
-      uint16_t bits = 0;
-      std::memcpy(&bits, from + 2 * i, sizeof bits);
-      tensor.values[i] = runtime::widenBf16(bits);
-    }
-  }
-  return tensors;
-}
-
 /// A model in a format of blocks, and with the same numbers in f32: logits have the same bits.
 void checkBlocks(const std::string &directory, BlockFormat format, MeshSize mesh) {
   CAPTURE(directory, factsOf(format).name, nameOf(mesh));
   TemporaryFolder folder;
   const auto config = nlohmann::json::parse(std::ifstream(directory + "/config.json"));
   ConvertOptions options{.formatOf = [&](const std::string &, uint64_t) { return std::optional(format); }};
-  writeFile(folder.path("blocks.gguf"), toGguf(config, tensorsOf(directory), options));
+  writeFile(folder.path("blocks.gguf"), toGguf(config, storedTensors(directory), options));
   options.asNumbers = true;
-  writeFile(folder.path("numbers.gguf"), toGguf(config, tensorsOf(directory), options));
+  writeFile(folder.path("numbers.gguf"), toGguf(config, storedTensors(directory), options));
   Runner blocks({.model = folder.path("blocks.gguf"), .mesh = mesh, .maxSeq = 32}),
       numbers({.model = folder.path("numbers.gguf"), .mesh = mesh, .maxSeq = 32});
   auto inBlocks = [](const Runner &runner) {
@@ -159,7 +130,7 @@ TEST_CASE("bard-1m in blocks of eight bits tells its own stories", "[gguf]") {
   TemporaryFolder folder;
   const auto config = nlohmann::json::parse(std::ifstream(bard + "/config.json"));
   ConvertOptions options{.formatOf = [](const std::string &, uint64_t) { return std::optional(BlockFormat::Q8_0); }};
-  writeFile(folder.path("model.gguf"), toGguf(config, tensorsOf(bard), options));
+  writeFile(folder.path("model.gguf"), toGguf(config, storedTensors(bard), options));
   Runner runner({.model = folder.path("model.gguf"), .mesh = {2, 2}, .maxSeq = 128});
   const Reference reference = bardReferences()[0];
   constexpr size_t count = 16;

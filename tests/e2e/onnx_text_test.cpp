@@ -1,9 +1,12 @@
 // Text from ONNX files on meshes, placed as layers: exported models beside the repository, and exports with caches.
+#include "compiler/frontend/huggingface/Architectures.h"
 #include "tests/e2e/Runner.h"
+#include "tests/e2e/StoredModel.h"
 #include "tests/onnx/DecoderExport.h"
 #include "tests/onnx/SaveModel.h"
 #include "tests/unit/architectures_support.h"
 
+#include <algorithm>
 #include <fstream>
 
 using namespace weft;
@@ -90,6 +93,31 @@ std::string refusal(const std::string &model, compiler::CompileOptions options =
   return compiled.error().message;
 }
 
+/// Matrices as codes whose scales lie apart, and as the numbers that those stand for: logits have the same bits.
+void checkCodes(ExportOptions options, MeshSize mesh) {
+  CAPTURE(options.bits, options.length, options.zeros, nameOf(mesh));
+  const frontend::TransformerConfig config = take(frontend::hf::readModel(bard)).config;
+  const HfTensors tensors = storedTensors(bard);
+  TemporaryFolder folder;
+  auto runner = [&](const std::string &file, bool asNumbers) {
+    options.asNumbers = asNumbers;
+    auto values = [&](const std::string &name) { return tensors.at(name).values; };
+    saveModel(exportDecoder(config, values, options), folder.path(file));
+    return Runner(textSetup(folder.path(file), mesh, 32));
+  };
+  Runner codes = runner("codes.onnx", false), numbers = runner("numbers.onnx", true);
+  const std::vector<int32_t> prompt{1, 403, 407, 261, 378};
+  CHECK(codes.prefill(prompt) == numbers.prefill(prompt));
+  for (int32_t id : {17, 250, 3})
+    CHECK(codes.decode(id) == numbers.decode(id));
+  auto inBlocks = [](const Runner &runner) {
+    return std::count_if(runner.package().weights.begin(), runner.package().weights.end(),
+                         [](const auto &weight) { return weight->blocks != nullptr; });
+  };
+  CHECK(inBlocks(numbers) == 0);
+  CHECK(inBlocks(codes) > 0);
+}
+
 } // namespace
 
 TEST_CASE("an ONNX file that gives no text says why", "[onnx]") {
@@ -139,6 +167,12 @@ TEST_CASE("a folder with several ONNX files asks for one of them", "[onnx]") {
   std::ofstream(folder.path("b.onnx")) << "one";
   std::ofstream(folder.path("a.onnx")) << "another one";
   CHECK_THAT(refusal(folder.path("")), Contains("several ONNX files") && Catch::Matchers::EndsWith("a.onnx, b.onnx"));
+}
+
+TEST_CASE("codes of exported models stay codes on cores", "[onnx]") {
+  using frontend::onnx::ElementType;
+  checkCodes({.style = Exporter::GenAi, .bits = 4, .length = 32, .zeros = true}, {2, 2});
+  checkCodes({.style = Exporter::GenAiPacked, .type = ElementType::Float16, .bits = 8, .length = 16}, {3, 1});
 }
 
 TEST_CASE("exported models give text as their safetensors do", "[onnx]") { checkShared("llama", 40); }

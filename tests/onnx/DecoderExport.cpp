@@ -239,7 +239,7 @@ private:
   }
 
   std::string linear(const LinearConfig &config, const std::string &x) {
-    std::string y = g.node("MatMul", {x, tensor(transposed(config.weight))});
+    std::string y = product(x, valuesOf(config.weight));
     return config.bias ? add(y, tensor(valuesOf(config.bias))) : y;
   }
 
@@ -393,7 +393,7 @@ private:
                       value = "past_key_values." + base + ".value";
     std::string q, k, v;
     if (options.style == Exporter::GenAiPacked) {
-      q = g.node("MatMul", {x, packed({a.q.weight, a.k.weight, a.v.weight})});
+      q = product(x, stacked({a.q.weight, a.k.weight, a.v.weight}));
       if (a.q.bias)
         q = add(q, packedBias({a.q.bias, a.k.bias, a.v.bias}));
     } else {

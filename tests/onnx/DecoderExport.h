@@ -31,6 +31,10 @@ struct ExportOptions {
   /// table; masks are cut from a stored one; and scores are divided when they are masked.
   bool pairs = false;
   bool alibi = false; // in small ops, with a bias of each head that grows with the key
+  /// Matrices of linear layers have codes of so many bits in groups of `length`, as MatMulNBits; 0: numbers. With
+  /// `asNumbers` they are the numbers that the codes stand for.
+  int64_t bits = 0, length = 16;
+  bool zeros = false, asNumbers = false;
 };
 
 /// Values of a stored tensor by name.

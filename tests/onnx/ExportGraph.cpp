@@ -1,5 +1,7 @@
 #include "tests/onnx/ExportGraph.h"
 
+#include "tests/onnx/PackBits.h"
+
 #include "llvm/ADT/APFloat.h"
 
 #include <algorithm>
@@ -160,24 +162,52 @@ std::string ExportGraph::apart(const std::string &x, int64_t heads) {
                 {x, g.node("Concat", {g.integers({-1, heads}), sizeOf(x, 1), sizeOf(x, 2)}, {{"axis", int64_t(0)}})});
 }
 
-Values ExportGraph::transposed(const WeightRef &ref) {
+static Values turned(const Values &matrix) {
   ViewStep step;
   step.kind = ViewStep::Kind::Permute;
   step.sizes = {1, 0};
-  return stepped(valuesOf(ref), step);
+  return stepped(matrix, step);
 }
 
-std::string ExportGraph::packed(const std::vector<WeightRef> &parts) {
+Values ExportGraph::transposed(const WeightRef &ref) { return turned(valuesOf(ref)); }
+
+Values ExportGraph::stacked(const std::vector<WeightRef> &parts) {
   Values all;
   for (const WeightRef &part : parts) {
     Values own = valuesOf(part);
     all.numbers.insert(all.numbers.end(), own.numbers.begin(), own.numbers.end());
     all.shape = {all.shape.empty() ? own.shape[0] : all.shape[0] + own.shape[0], own.shape[1]};
   }
-  ViewStep step;
-  step.kind = ViewStep::Kind::Permute;
-  step.sizes = {1, 0};
-  return tensor(stepped(all, step));
+  return all;
+}
+
+std::string ExportGraph::packed(const std::vector<WeightRef> &parts) { return tensor(turned(stacked(parts))); }
+
+std::string ExportGraph::bytes(const std::vector<int64_t> &shape, const std::vector<uint8_t> &values) {
+  frontend::onnx::TensorData data;
+  data.name = "tensor_" + std::to_string(++count);
+  data.type = ElementType::UInt8;
+  data.shape = shape;
+  for (uint8_t value : values)
+    data.bytes.push_back(std::byte{value});
+  g.model.graph.initializers.push_back(data);
+  return data.name;
+}
+
+std::string ExportGraph::product(const std::string &x, Values m) {
+  if (options.bits == 0)
+    return g.node("MatMul", {x, tensor(turned(m))});
+  const PackedBits packed = packBits(m.numbers, m.shape[1], options.bits, options.length, options.zeros);
+  if (options.asNumbers)
+    return g.node("MatMul", {x, tensor(turned(m))});
+  const auto rows = int64_t(m.shape[0]), columns = int64_t(m.shape[1]),
+             blocks = (columns + options.length - 1) / options.length;
+  std::vector<std::string> inputs = {x, bytes({rows, blocks, options.length * options.bits / 8}, packed.codes),
+                                     tensor({packed.scales, {packed.scales.size()}})};
+  if (options.zeros)
+    inputs.push_back(bytes({int64_t(packed.zeros.size())}, packed.zeros));
+  return g.node("MatMulNBits", inputs,
+                {{"K", columns}, {"N", rows}, {"bits", options.bits}, {"block_size", options.length}}, "com.microsoft");
 }
 
 std::string ExportGraph::packedBias(const std::vector<WeightRef> &parts) {

@@ -45,7 +45,10 @@ protected:
   std::string mergeHeads(const std::string &x, int64_t heads);
   std::string apart(const std::string &x, int64_t heads);
   Values transposed(const WeightRef &ref);
+  Values stacked(const std::vector<WeightRef> &parts);     // out x in
   std::string packed(const std::vector<WeightRef> &parts); // in x out
+  /// x · mᵀ, m being numbers, or codes as the options say.
+  std::string product(const std::string &x, Values m);
   std::string packedBias(const std::vector<WeightRef> &parts);
 
   const StoredValues &values;
@@ -53,6 +56,8 @@ protected:
   GraphMaker g;
 
 private:
+  std::string bytes(const std::vector<int64_t> &shape, const std::vector<uint8_t> &values);
+
   size_t count = 0;
   std::map<std::string, std::string> weights;
 };

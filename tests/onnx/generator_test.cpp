@@ -8,6 +8,7 @@
 #include "compiler/graph/OpSummary.h"
 #include "compiler/graph/TransformerBuilder.h"
 #include "runtime/support/MappedFile.h"
+#include "runtime/weights/StoredBlocks.h"
 #include "tests/onnx/DecoderExport.h"
 #include "tests/onnx/SaveModel.h"
 #include "tests/unit/architectures_support.h"
@@ -94,6 +95,8 @@ struct Imported {
     return Phases(*module).run(ids, prompt, [&](const std::string &name) {
       const frontend::WeightInfo *info = weights->find(name);
       REQUIRE(info);
+      if (info->apart)
+        return numbersOf(*info);
       uint64_t bytes = info->type == frontend::WeightType::F32 ? 4 : 2;
       for (uint64_t size : info->shape)
         bytes *= size;
@@ -101,8 +104,21 @@ struct Imported {
     });
   }
 
+  /// Of codes whose scales lie apart.
+  std::span<const std::byte> numbersOf(const frontend::WeightInfo &info) {
+    auto from = [&](uint64_t offset) { return file.bytes().subspan(offset); };
+    runtime::BlockedTensor tensor(info.apart->format, from(info.offset), from(info.apart->scales.offset),
+                                  from(info.apart->zeros.offset), info.shape[1]);
+    std::vector<float> &made = numbers[info.name];
+    made.clear();
+    for (uint64_t i = 0; i < info.shape[0] * info.shape[1]; ++i)
+      made.push_back(tensor.at(i));
+    return std::as_bytes(std::span(made));
+  }
+
   std::shared_ptr<const onnx::Model> model;
   std::unique_ptr<frontend::WeightSource> weights;
+  std::map<std::string, std::vector<float>> numbers;
   runtime::MappedFile file;
   std::map<std::string, int64_t> ops;
 };
@@ -196,6 +212,56 @@ TEST_CASE("exports in fused ops say what the reference framework says") {
     CAPTURE(name);
     Case(name).check({.style = Exporter::Stacked});
   }
+}
+
+TEST_CASE("weights of few bits are the numbers that they stand for") {
+  auto [name, style, type, bits, length, zeros] =
+      GENERATE(std::tuple("llama", Exporter::GenAi, ElementType::Float, 4, 16, false),
+               std::tuple("qwen2", Exporter::GenAiPacked, ElementType::Float16, 4, 32, true),
+               std::tuple("opt", Exporter::Optimum, ElementType::Float, 2, 16, true),
+               std::tuple("gpt_neox", Exporter::MultiHead, ElementType::Float16, 8, 256, true),
+               std::tuple("llama", Exporter::GenAi, ElementType::BFloat16, 8, 16, false));
+  CAPTURE(name, bits, length, zeros);
+  Case model(name);
+  ExportOptions options{.style = style, .type = type, .bits = bits, .length = length, .zeros = zeros};
+  auto run = [&](bool asNumbers) {
+    options.asNumbers = asNumbers;
+    TemporaryModel file(model.exported(options));
+    Imported imported(file.path);
+    auto logits = imported.run(model.ids, model.prompt, static_cast<uint32_t>(model.ids.size() + 3));
+    return std::pair(logits, imported.ops);
+  };
+  CHECK(run(false) == run(true));
+}
+
+TEST_CASE("weights of few bits that are no stored weight are refused") {
+  ExportOptions options{.style = Exporter::GenAi, .bits = 4, .length = 16, .zeros = true};
+  auto refused = [&](auto change) {
+    onnx::Model model = Case("llama").exported(options);
+    for (onnx::Node &node : model.graph.nodes)
+      if (node.op == "MatMulNBits")
+        change(model, node);
+    return whyNot(model);
+  };
+  auto initializer = [](onnx::Model &model, const std::string &name) -> onnx::TensorData & {
+    return *std::find_if(model.graph.initializers.begin(), model.graph.initializers.end(),
+                         [&](const onnx::TensorData &data) { return data.name == name; });
+  };
+  using Catch::Matchers::Contains;
+  CHECK_THAT(refused([](onnx::Model &, onnx::Node &node) { node.attributes["bits"].number = 3; }),
+             Contains("weights of 3 bits are not supported"));
+  CHECK_THAT(refused([](onnx::Model &, onnx::Node &node) { node.attributes["K"].number += 16; }),
+             Contains("MatMulNBits") && Contains("columns"));
+  CHECK_THAT(refused([&](onnx::Model &model, onnx::Node &node) {
+               onnx::TensorData &scales = initializer(model, node.inputs[2]);
+               scales.shape[0] -= 1;
+               scales.bytes.resize(scales.bytes.size() - 4);
+             }),
+             Contains("scales for"));
+  CHECK_THAT(refused([&](onnx::Model &model, onnx::Node &node) {
+               initializer(model, node.inputs[1]).type = ElementType::Int8;
+             }),
+             Contains("its weights of"));
 }
 
 TEST_CASE("a model with long and short frequencies, exported with the short ones") {

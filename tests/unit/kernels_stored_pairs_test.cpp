@@ -138,9 +138,9 @@ void checkStoredPairs(const PairShape &shape, const BlockShape &blocks, const st
 /// `rows` x `columns` for each of `formats`, cut so that groups of so many rows are left.
 BlockShape shapeOf(const std::vector<BlockFormat> &formats, int64_t rows, int64_t columns, int64_t group,
                    int64_t super) {
-  BlockShape shape = runtime::shapeFor(formats[0]);
+  BlockShape shape = runtime::shapeFor(factsOf(formats[0]));
   for (BlockFormat format : formats)
-    shape = common(shape, runtime::shapeFor(format));
+    shape = common(shape, runtime::shapeFor(factsOf(format))).value();
   shape.rows = rows;
   shape.columns = columns * std::ssize(formats);
   shape.group = std::min(shape.group, group);

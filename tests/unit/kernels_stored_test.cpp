@@ -12,6 +12,7 @@ using kernels::buildGemmStored;
 using kernels::storedScratchRows;
 using kernels::TileKernel;
 using namespace weft::test;
+using runtime::ApartFormat;
 using runtime::BlockFormat;
 using runtime::BlockShape;
 
@@ -22,10 +23,10 @@ struct Cut {
   int64_t group, super;     // what still lies together there
 };
 
-void checkProduct(const Cut &cut, const std::vector<BlockFormat> &formats, std::mt19937 &random) {
-  BlockShape shape = runtime::shapeFor(formats[0]);
-  for (BlockFormat format : formats)
-    shape = common(shape, runtime::shapeFor(format));
+template <typename Format> void checkProduct(const Cut &cut, const std::vector<Format> &formats, std::mt19937 &random) {
+  BlockShape shape = runtime::shapeFor(factsOf(formats[0]));
+  for (const Format &format : formats)
+    shape = common(shape, runtime::shapeFor(factsOf(format))).value();
   shape.rows = cut.k;
   shape.columns = cut.n * int64_t(formats.size());
   shape.group = std::min(shape.group, cut.group);
@@ -38,7 +39,7 @@ void checkProduct(const Cut &cut, const std::vector<BlockFormat> &formats, std::
   Buffer<int8_t> block(size_t(shape.bytes()), 0x55);
   Buffer<float> numbers(size_t(cut.k * shape.columns));
   for (size_t part = 0; part < formats.size(); ++part) {
-    REQUIRE(holds(shape, formats[part]));
+    REQUIRE(holds(shape, factsOf(formats[part])));
     Stored stored(formats[part], cut.n + 3, 512, random);
     std::vector<int32_t> rows, cols;
     for (int64_t i = 0; i < cut.k; ++i)
@@ -47,7 +48,7 @@ void checkProduct(const Cut &cut, const std::vector<BlockFormat> &formats, std::
       cols.push_back(int32_t(j == 1 ? -1 : j + 2));
     pkg::WeightT weight = weightOf(stored, shape, rows, cols, int64_t(part) * cut.n);
     std::span<std::byte> buffer = std::as_writable_bytes(std::span(block.begin(), block.size()));
-    auto filled = runtime::fillShard(weight, stored.bytes, 0, 0, buffer);
+    auto filled = runtime::fillShard(weight, stored.bytes, 0, 0, buffer, stored.apartFiles());
     INFO((filled ? "" : filled.error().message));
     REQUIRE(filled);
     for (int64_t i = 0; i < cut.k; ++i)
@@ -77,7 +78,26 @@ TEST_CASE("products with weights in the file's blocks, every format", "[kernels]
   for (BlockFormat format : allFormats)
     for (Cut cut : {Cut{3, 0, 256, 24, 256, 256}, Cut{1, 64, 96, 7, 32, 32}, Cut{2, 44, 11, 5, 4, 4},
                     Cut{2, 80, 43, 12, 16, 16}, Cut{1, 3, 6, 3, 1, 1}})
-      checkProduct(cut, {format}, random);
+      checkProduct(cut, std::vector{format}, random);
+}
+
+TEST_CASE("products with codes whose scales lie apart", "[kernels][blocks]") {
+  std::mt19937 random(71);
+  const std::array cuts{Cut{3, 0, 256, 24, 256, 256}, Cut{2, 44, 11, 5, 4, 4}, Cut{2, 496, 32, 6, 16, 16}};
+  size_t next = 0;
+  for (const ApartFormat &format : apartFormats())
+    checkProduct(cuts[next++ % cuts.size()], std::vector{format}, random);
+  using Scale = ApartFormat::Scale;
+  checkProduct({2, 32, 64, 9, 32, 32}, std::vector<ApartFormat>{{4, 32, Scale::F32, true}, {4, 32, Scale::F16, false}},
+               random);
+  checkProduct({2, 32, 64, 9, 32, 32}, std::vector<ApartFormat>{{4, 32, Scale::F16, true}, {8, 64, Scale::F16, true}},
+               random);
+  checkProduct({2, 32, 64, 9, 32, 32}, std::vector<ApartFormat>{{2, 16, Scale::BF16, false}, {8, 16, Scale::F32, true}},
+               random);
+}
+
+TEST_CASE("nothing has room for both minimums and zero points", "[blocks]") {
+  CHECK(!common(runtime::shapeFor(factsOf(BlockFormat::Q4_1)), runtime::shapeFor(factsOf(ApartFormat{.zeros = true}))));
 }
 
 TEST_CASE("weights of several formats side by side in one product", "[kernels][blocks]") {
@@ -93,13 +113,13 @@ TEST_CASE("weights of several formats side by side in one product", "[kernels][b
 TEST_CASE("rows beyond the end of a tensor are padding", "[kernels][blocks]") {
   std::mt19937 random(29);
   for (BlockFormat format : {BlockFormat::Q4_0, BlockFormat::Q8_0, BlockFormat::Q6_K, BlockFormat::Q3_K})
-    checkProduct({2, 496, 32, 6, 16, 16}, {format}, random);
+    checkProduct({2, 496, 32, 6, 16, 16}, std::vector{format}, random);
 }
 
 TEST_CASE("rows that are to share a scale and do not are an error", "[blocks]") {
   std::mt19937 random(31);
   Stored stored(BlockFormat::Q4_0, 4, 64, random);
-  BlockShape shape = runtime::shapeFor(stored.format);
+  BlockShape shape = runtime::shapeFor(factsOf(stored.format));
   shape.rows = 32;
   shape.columns = 4;
   std::vector<std::byte> buffer(size_t(shape.bytes()));
@@ -112,34 +132,60 @@ TEST_CASE("rows that are to share a scale and do not are an error", "[blocks]") 
              Catch::Matchers::Contains("its blocks of Q4_0 do not go with those of core (0, 0)"));
 }
 
+static void checkNumbers(const Stored &stored) {
+  for (bool transposed : {false, true}) {
+    pkg::WeightT weight = weightOf(stored, BlockShape(), {}, {}, 0);
+    weight.blocks = nullptr;
+    weight.element = pkg::ElementType::F32;
+    weight.transposed = transposed;
+    weight.row_index = {5, -1, 300, 31, 2, int32_t(stored.inputs) - 1};
+    weight.col_index = {1, 5, -1, 4};
+    if (!transposed)
+      std::swap(weight.row_index, weight.col_index);
+    weight.rows_local = uint32_t(weight.row_index.size());
+    weight.cols_local = uint32_t(weight.col_index.size());
+    weight.row_stride = weight.cols_local * 4;
+    std::vector<float> local(weight.rows_local * weight.cols_local, -1);
+    REQUIRE(
+        runtime::fillShard(weight, stored.bytes, 0, 0, std::as_writable_bytes(std::span(local)), stored.apartFiles()));
+    for (size_t i = 0; i < weight.rows_local; ++i)
+      for (size_t j = 0; j < weight.cols_local; ++j) {
+        auto row = weight.row_index[i], column = weight.col_index[j];
+        float expected = row < 0 || column < 0 ? 0.0f
+                         : transposed          ? stored.numbers[size_t(column * stored.inputs + row)]
+                                               : stored.numbers[size_t(row * stored.inputs + column)];
+        CHECK(local[i * weight.cols_local + j] == expected);
+      }
+  }
+}
+
 TEST_CASE("numbers of blocks as plain numbers, and quantised again", "[blocks]") {
   std::mt19937 random(37);
-  for (BlockFormat format : allFormats) {
-    Stored stored(format, 6, 512, random);
-    for (bool transposed : {false, true}) {
-      pkg::WeightT weight = weightOf(stored, runtime::shapeFor(format), {}, {}, 0);
-      weight.blocks = nullptr;
-      weight.element = pkg::ElementType::F32;
-      weight.transposed = transposed;
-      weight.row_index = {5, -1, 300, 31, 2};
-      weight.col_index = {1, 5, -1, 4};
-      if (!transposed)
-        std::swap(weight.row_index, weight.col_index);
-      weight.rows_local = uint32_t(weight.row_index.size());
-      weight.cols_local = uint32_t(weight.col_index.size());
-      weight.row_stride = weight.cols_local * 4;
-      std::vector<float> local(weight.rows_local * weight.cols_local, -1);
-      REQUIRE(runtime::fillShard(weight, stored.bytes, 0, 0, std::as_writable_bytes(std::span(local))));
-      for (size_t i = 0; i < weight.rows_local; ++i)
-        for (size_t j = 0; j < weight.cols_local; ++j) {
-          auto row = weight.row_index[i], column = weight.col_index[j];
-          float expected = row < 0 || column < 0 ? 0.0f
-                           : transposed          ? stored.numbers[size_t(column * 512 + row)]
-                                                 : stored.numbers[size_t(row * 512 + column)];
-          CHECK(local[i * weight.cols_local + j] == expected);
-        }
+  for (BlockFormat format : allFormats)
+    checkNumbers(Stored(format, 6, 512, random));
+}
+
+TEST_CASE("numbers of codes whose scales lie apart, in rows that are no whole blocks", "[blocks]") {
+  std::mt19937 random(41);
+  for (const ApartFormat &format : apartFormats()) {
+    INFO(nameOf(format));
+    CHECK(runtime::apartFormatNamed(nameOf(format)) == format);
+    checkNumbers(Stored(format, 6, 512, random));
+    checkNumbers(Stored(format, 6, 397, random));
+    Stored stored(format, 6, 397, random);
+    pkg::WeightT weight = weightOf(stored, BlockShape(), {0}, {0}, 0);
+    weight.blocks = nullptr;
+    weight.element = pkg::ElementType::F32;
+    std::vector<std::byte> local(4);
+    for (auto shorten : {&runtime::ApartFiles::scales, &runtime::ApartFiles::zeros}) {
+      runtime::ApartFiles files = stored.apartFiles();
+      if ((files.*shorten).empty())
+        continue;
+      files.*shorten = (files.*shorten).first((files.*shorten).size() - 1);
+      CHECK(!runtime::fillShard(weight, stored.bytes, 0, 0, local, files));
     }
   }
+  CHECK(!runtime::apartFormatNamed("4 bits x 8, f32 scales"));
 }
 
 TEST_CASE("the cost of a look-up in blocks is measured with a row that is there", "[kernels]") {

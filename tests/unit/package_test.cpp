@@ -1,6 +1,7 @@
 #include "runtime/package/Check.h"
 #include "runtime/package/Frame.h"
 #include "runtime/package/ProbeWords.h"
+#include "runtime/package/StoredFormats.h"
 #include "tests/unit/TestPackage.h"
 
 #include <catch2/catch.hpp>
@@ -147,10 +148,32 @@ TEST_CASE("checkPackage finds what a device could not bear") {
     p.weights[0]->quantised->first_column = first;
     return *p.weights[0];
   };
-  {
+  auto apart = [](Package &p) -> pkg::WeightT & {
+    pkg::WeightT &weight = *p.weights[0];
+    weight.shape = {5, 4};
+    weight.transposed = true;
+    weight.file_element = pkg::ElementType::F32;
+    weight.element = pkg::ElementType::I8;
+    weight.apart = packageFormat(ApartFormat{.bits = 4, .length = 16, .zeros = true});
+    weight.apart->scales_offset = 200;
+    weight.apart->zeros_offset = 300;
+    weight.blocks = std::make_unique<pkg::BlocksT>();
+    weight.blocks->rows = 2;
+    weight.blocks->columns = 2;
+    weight.blocks->bits = 4;
+    weight.blocks->group = weight.blocks->super_group = 16;
+    weight.blocks->wide = weight.blocks->zeros = true;
+    return weight;
+  };
+  for (bool blocks : {false, true}) {
     Package good = test::makePackage();
-    quantise(good, 1, 3, 1);
-    CHECK(checkPackage(good));
+    if (blocks)
+      apart(good);
+    else
+      quantise(good, 1, 3, 1);
+    auto checked = checkPackage(good);
+    INFO((checked ? "" : checked.error().message));
+    CHECK(checked);
   }
   auto code = [](Package &p) -> auto & { return p.programs[0]->tasks[0]->instrs; };
   auto counted = [&](Package &p) -> pkg::InstrT & {
@@ -314,6 +337,23 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"do not fit buffer w", [&](Package &p) { quantise(p, 1, UINT32_MAX, 0); }},
       {"do not fit buffer w", [&](Package &p) { quantise(p, 1, 3, 0).offset = UINT32_MAX - 3; }},
       {"do not fit buffer w", [&](Package &p) { quantise(p, 1, 3, 0).offset = 1; }},
+      {"no format has 3 bits in groups of 16", [&](Package &p) { apart(p).apart->bits = 3; }},
+      {"no format has 4 bits in groups of 48", [&](Package &p) { apart(p).apart->length = 48; }},
+      {"scales of element type 3",
+       [&](Package &p) { apart(p).apart->scale_element = pkg::ElementType::I32; }},
+      {"scales of element type 77", [&](Package &p) { apart(p).apart->scale_element = pkg::ElementType(77); }},
+      {"those of an f32 matrix in no other blocks",
+       [&](Package &p) { apart(p).file_blocks = pkg::BlockFormat::Q4_0; }},
+      {"those of an f32 matrix in no other blocks", [&](Package &p) { apart(p).shape = {20}; }},
+      {"of its scales: file 1 of 1", [&](Package &p) { apart(p).apart->scales_file = 1; }},
+      {"of its zero points: file 7 of 1", [&](Package &p) { apart(p).apart->zeros_file = 7; }},
+      {"of its scales: its 20 bytes at 981 lie outside", [&](Package &p) { apart(p).apart->scales_offset = 981; }},
+      {"of its zero points: its 5 bytes at 18446744073709551615 lie outside",
+       [&](Package &p) { apart(p).apart->zeros_offset = UINT64_MAX; }},
+      {"its 40 bytes at 961 lie outside", [&](Package &p) { apart(p).file_offset = 961; }},
+      {"both minimums and zero points", [&](Package &p) { apart(p).blocks->minimums = true; }},
+      {"no room for those of 4 bits x 16, f32 scales, zeros", [&](Package &p) { apart(p).blocks->zeros = false; }},
+      {"no room for those of 4 bits x 16, f32 scales, zeros", [&](Package &p) { apart(p).blocks->wide = false; }},
       {"constant angles: no resident", [](Package &p) { p.constants[0]->buffer = "x"; }},
       {"do not fit", [](Package &p) { p.constants[0]->offset = 61; }},
       {"bytes of data", [](Package &p) { p.constants[0]->data.pop_back(); }},

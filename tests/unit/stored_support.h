@@ -5,6 +5,8 @@
 #include "runtime/weights/StoredBlocks.h"
 
 #include <array>
+#include <cstring>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -25,6 +27,40 @@ struct Stored {
     numbers.resize(size_t(outputs * inputs));
     runtime::dequantiseBlocks(format, bytes, numbers);
   }
+  Stored(const runtime::ApartFormat &format, int64_t outputs, int64_t inputs, std::mt19937 &random)
+      : apart(format), outputs(outputs), inputs(inputs), bytes(size_t(outputs) * format.codeBytes(inputs)),
+        scales(size_t(outputs) * format.scaleBytes(inputs)), zeros(size_t(outputs) * format.zeroBytes(inputs)) {
+    for (std::vector<std::byte> *part : {&bytes, &scales, &zeros})
+      for (std::byte &byte : *part)
+        byte = static_cast<std::byte>(random());
+    const size_t size = format.scale == runtime::ApartFormat::Scale::F32 ? 4 : 2;
+    for (size_t i = size - 1; i < scales.size(); i += size)
+      scales[i] &= std::byte{0xb7}; // finite, and so are the numbers
+    for (int64_t row = 0; row < outputs; ++row)
+      for (int64_t column = 0; column < inputs; ++column)
+        numbers.push_back(apartNumber(row, column));
+  }
+  /// As ONNX Runtime documents it.
+  float apartNumber(int64_t row, int64_t column) const {
+    auto field = [&](const std::vector<std::byte> &from, size_t rowBytes, int64_t index) {
+      const size_t bit = size_t(index) * apart->bits;
+      return int(std::to_integer<unsigned>(from[size_t(row) * rowBytes + bit / 8]) >> bit % 8 &
+                 ((1U << apart->bits) - 1));
+    };
+    const int64_t block = column / apart->length;
+    const int code = field(bytes, apart->codeBytes(inputs), column);
+    const int zero = apart->zeros ? field(zeros, apart->zeroBytes(inputs), block) : 1 << (apart->bits - 1);
+    float scale = 0;
+    uint16_t half = 0;
+    if (apart->scale == runtime::ApartFormat::Scale::F32) {
+      std::memcpy(&scale, &scales[size_t(row) * apart->scaleBytes(inputs) + size_t(block) * 4], 4);
+    } else {
+      std::memcpy(&half, &scales[size_t(row) * apart->scaleBytes(inputs) + size_t(block) * 2], 2);
+      scale = apart->scale == runtime::ApartFormat::Scale::F16 ? runtime::widenF16(half) : runtime::widenBf16(half);
+    }
+    return float(code - zero) * scale;
+  }
+  runtime::ApartFiles apartFiles() const { return {scales, zeros}; }
   /// Where a block has its 16-bit numbers.
   static std::vector<uint32_t> halvesOf(runtime::BlockFormat format) {
     switch (format) {
@@ -43,9 +79,10 @@ struct Stored {
       return {0};
     }
   }
-  runtime::BlockFormat format;
+  runtime::BlockFormat format{};
+  std::optional<runtime::ApartFormat> apart;
   int64_t outputs, inputs;
-  std::vector<std::byte> bytes;
+  std::vector<std::byte> bytes, scales, zeros;
   std::vector<float> numbers;
 };
 
@@ -54,7 +91,10 @@ inline pkg::WeightT weightOf(const Stored &stored, const runtime::BlockShape &sh
                              std::vector<int32_t> cols, int64_t firstColumn) {
   pkg::WeightT weight;
   weight.name = "w";
-  weight.file_blocks = runtime::packageFormat(stored.format);
+  if (stored.apart)
+    weight.apart = runtime::packageFormat(*stored.apart);
+  else
+    weight.file_blocks = runtime::packageFormat(stored.format);
   weight.shape = {uint64_t(stored.outputs), uint64_t(stored.inputs)};
   weight.element = pkg::ElementType::I8;
   weight.transposed = true;
@@ -73,6 +113,8 @@ inline pkg::WeightT weightOf(const Stored &stored, const runtime::BlockShape &sh
   weight.blocks->scales = shape.scales;
   weight.blocks->minimums = shape.minimums;
   weight.blocks->codebook = shape.codebook;
+  weight.blocks->wide = shape.wide;
+  weight.blocks->zeros = shape.zeros;
   return weight;
 }
 
@@ -80,5 +122,17 @@ inline constexpr std::array allFormats{
     runtime::BlockFormat::Q4_0, runtime::BlockFormat::Q4_1, runtime::BlockFormat::Q5_0,   runtime::BlockFormat::Q5_1,
     runtime::BlockFormat::Q8_0, runtime::BlockFormat::Q2_K, runtime::BlockFormat::Q3_K,   runtime::BlockFormat::Q4_K,
     runtime::BlockFormat::Q5_K, runtime::BlockFormat::Q6_K, runtime::BlockFormat::IQ4_NL, runtime::BlockFormat::IQ4_XS};
+
+/// Formats with scales apart of every kind.
+inline std::vector<runtime::ApartFormat> apartFormats() {
+  std::vector<runtime::ApartFormat> formats;
+  for (uint32_t bits : {2, 4, 8})
+    for (uint32_t length : {16, 32, 256})
+      for (auto scale :
+           {runtime::ApartFormat::Scale::F32, runtime::ApartFormat::Scale::F16, runtime::ApartFormat::Scale::BF16})
+        for (bool zeros : {false, true})
+          formats.push_back({bits, length, scale, zeros});
+  return formats;
+}
 
 } // namespace weft::test

@@ -2,6 +2,7 @@
 
 #include "compiler/frontend/onnx/Tensors.h"
 #include "compiler/frontend/onnx/graph/Importer.h"
+#include "compiler/frontend/onnx/graph/PackedWeight.h"
 #include "dialects/xf/XfDialect.h"
 #include "runtime/support/MappedFile.h"
 
@@ -11,6 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 
 using namespace mlir;
@@ -122,6 +124,17 @@ public:
       if (storedBits(tensor.type) < 8)
         shape = {tensor.range->bytes};
       weights[name] = {name, weightTypeOf(tensor.type), shape, tensor.range->file, tensor.range->offset};
+    }
+    std::map<std::string_view, const TensorData *> initializers;
+    for (const TensorData &tensor : model.graph.initializers)
+      initializers.emplace(tensor.name, &tensor);
+    for (const Node &node : model.graph.nodes) {
+      PackedParts parts{};
+      for (size_t i = 1; i < std::min<size_t>(node.inputs.size(), 4); ++i)
+        if (auto found = initializers.find(node.inputs[i]); found != initializers.end())
+          parts[i - 1] = found->second;
+      if (std::optional<WeightInfo> packed = packedWeight(node, parts))
+        weights[packed->name] = *packed;
     }
   }
   const WeightInfo *find(const std::string &name) const override {

@@ -2,6 +2,8 @@
 
 #include "compiler/frontend/onnx/graph/Importer.h"
 #include "compiler/frontend/onnx/graph/KnownAttributes.h"
+#include "compiler/frontend/onnx/graph/PackedWeight.h"
+#include "dialects/xf/XfDialect.h"
 
 #include "mlir/IR/Location.h"
 
@@ -281,6 +283,22 @@ std::vector<Bound> NodeBuilder::runGraph(const std::string &name, ArrayRef<Bound
 
 Tensor NodeBuilder::constant(const TensorData &data) {
   return importer.constant(data, data.name.empty() ? node.name : data.name);
+}
+
+Tensor NodeBuilder::packedWeight() {
+  const Graph &graph = importer.model.graph; // weightsOf() knows of those in it
+  if (!importer.launch() || scope.graph != &graph)
+    return {};
+  PackedParts parts{};
+  for (size_t i = 1; i < std::min<size_t>(node.inputs.size(), 4); ++i)
+    parts[i - 1] = importer.initializerOf(graph, node.inputs[i]);
+  std::optional<WeightInfo> info = onnx::packedWeight(node, parts);
+  if (!info)
+    return {};
+  const Sizes shape(info->shape.begin(), info->shape.end());
+  return {b.create<xf::ParamOp>(loc, RankedTensorType::get(shape, b.getF32Type()), b.getStringAttr(info->name),
+                                b.getStringAttr(nameOf(info->apart->format))),
+          ElementType::Float};
 }
 
 } // namespace weft::frontend::onnx

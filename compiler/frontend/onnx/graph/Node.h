@@ -115,6 +115,9 @@ public:
   const Graph &graphOf(const std::string &name);
   /// A tensor of the model: a constant, or a weight if it is large.
   Tensor constant(const TensorData &data);
+  /// Of a text generator's MatMulNBits its weight as the file has it (PackedWeight.h), which stays so; null: it does
+  /// not.
+  Tensor packedWeight();
 
 private:
   [[noreturn]] void failWith(const std::string &what) const;

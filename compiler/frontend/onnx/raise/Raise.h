@@ -90,6 +90,7 @@ private:
   mlir::Value weightMatrix(NodeBuilder &n, const std::string &name, bool transposed);
   mlir::Value weightVector(NodeBuilder &n, const std::string &name, int64_t size);
   std::optional<Linear> linearOf(NodeBuilder &n, const std::string &name);
+  std::optional<Linear> packedLinearOf(NodeBuilder &n, const Node &node);
   static ElementType typeOf(mlir::Value weight);
   void splitLinear(NodeBuilder &n);
   void splitHeads(NodeBuilder &n);

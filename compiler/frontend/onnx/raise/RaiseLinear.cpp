@@ -48,6 +48,18 @@ Value Raiser::weightVector(NodeBuilder &n, const std::string &name, int64_t size
   return n.reshape(v, {size}).value;
 }
 
+/// With a weight in codes, which stays so.
+std::optional<Raiser::Linear> Raiser::packedLinearOf(NodeBuilder &n, const Node &node) {
+  Tensor w = &node == &n.node ? n.packedWeight() : Tensor{};
+  if (!w || !isReal(p.value(node.inputs[0]).type))
+    return std::nullopt;
+  Linear linear{p.source(node.inputs[0]), {}, w.value, {}};
+  const bool biased = node.inputs.size() > 5 && !node.inputs[5].empty();
+  if (biased && !(linear.bias = weightVector(n, node.inputs[5], w.size(0))))
+    return std::nullopt;
+  return linear;
+}
+
 std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string &name) {
   auto [node, output] = p.maker(name);
   if (!node || output != 0)
@@ -76,6 +88,8 @@ std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string
       return std::nullopt;
     return linear;
   }
+  if (node->op == "MatMulNBits")
+    return packedLinearOf(n, *node);
   if (node->op != "Add" || node->inputs.size() != 2)
     return std::nullopt;
   for (size_t i : {0, 1}) {
@@ -206,8 +220,9 @@ Tensor Raiser::columnsOf(NodeBuilder &n, const std::string &name, int64_t offset
 
 /// down · (activation(gate · x) ∘ (up · x))
 bool Raiser::raiseGatedMlp(NodeBuilder &n) {
-  std::optional<Linear> down = n.node.op == "MatMul" ? linearOf(n, n.node.outputs[0]) : std::nullopt;
-  auto product = down ? p.operands(down->x, "Mul") : std::nullopt;
+  const bool isProduct = n.node.op == "MatMul" || n.node.op == "MatMulNBits";
+  std::optional<Linear> down = isProduct ? linearOf(n, n.node.outputs[0]) : std::nullopt;
+  auto product = down && !down->bias ? p.operands(down->x, "Mul") : std::nullopt;
   if (!product)
     return false;
   for (bool swap : {false, true}) {
