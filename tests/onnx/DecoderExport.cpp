@@ -20,7 +20,8 @@ public:
 
   onnx::Model make() {
     addInputs();
-    std::string x = g.node("Gather", {weight(config.embedding.tokens), "input_ids"});
+    std::string x = options.packedTokens ? packedRows(config.embedding.tokens, "input_ids")
+                                         : g.node("Gather", {weight(config.embedding.tokens), "input_ids"});
     if (config.embedding.scale != 1)
       x = g.node("Mul", {x, real(config.embedding.scale)});
     if (config.embedding.positions)

@@ -35,6 +35,7 @@ struct ExportOptions {
   /// `asNumbers` they are the numbers that the codes stand for.
   int64_t bits = 0, length = 16;
   bool zeros = false, asNumbers = false;
+  bool packedTokens = false; // the table of tokens, too, for GatherBlockQuantized
 };
 
 /// Values of a stored tensor by name.

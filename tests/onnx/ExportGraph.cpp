@@ -210,6 +210,20 @@ std::string ExportGraph::product(const std::string &x, Values m) {
                 {{"K", columns}, {"N", rows}, {"bits", options.bits}, {"block_size", options.length}}, "com.microsoft");
 }
 
+std::string ExportGraph::packedRows(const WeightRef &ref, const std::string &ids) {
+  Values table = valuesOf(ref);
+  const PackedBits packed = packBits(table.numbers, table.shape[1], options.bits, options.length, options.zeros);
+  if (options.asNumbers)
+    return g.node("Gather", {tensor(table), ids});
+  const auto rows = int64_t(table.shape[0]), columns = int64_t(table.shape[1]), blocks = columns / options.length;
+  std::vector<std::string> inputs = {bytes({rows, columns * options.bits / 8}, packed.codes), ids,
+                                     tensor({packed.scales, {uint64_t(rows), uint64_t(blocks)}})};
+  if (options.zeros)
+    inputs.push_back(bytes({rows, (blocks * options.bits + 7) / 8}, packed.zeros));
+  return g.node("GatherBlockQuantized", inputs, {{"bits", options.bits}, {"block_size", options.length}},
+                "com.microsoft");
+}
+
 std::string ExportGraph::packedBias(const std::vector<WeightRef> &parts) {
   Values all{{}, {0}};
   for (const WeightRef &part : parts) {

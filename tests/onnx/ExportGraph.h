@@ -49,6 +49,8 @@ protected:
   std::string packed(const std::vector<WeightRef> &parts); // in x out
   /// x · mᵀ, m being numbers, or codes as the options say.
   std::string product(const std::string &x, Values m);
+  /// Rows of a table in codes, by ids.
+  std::string packedRows(const WeightRef &ref, const std::string &ids);
   std::string packedBias(const std::vector<WeightRef> &parts);
 
   const StoredValues &values;

@@ -351,6 +351,81 @@ TEST_CASE("weights of four bits in blocks with zero points") {
   checkEqual(computed->floats(), y.data, 1e-5);
 }
 
+TEST_CASE("rows of a table of few bits, by index") {
+  // Of [2 x] 6 x 32 numbers; those of four bits and a type of their own lie one to a byte in memory.
+  struct Table {
+    ElementType type;
+    int64_t bits, gatherAxis, quantizeAxis, block;
+    bool zeros;
+  };
+  const auto table =
+      GENERATE(Table{ElementType::UInt8, 4, 0, -1, 16, true}, Table{ElementType::UInt8, 4, 0, 1, 16, false},
+               Table{ElementType::UInt8, 8, 0, 1, 32, true}, Table{ElementType::UInt8, 2, 0, 1, 16, true},
+               Table{ElementType::Int4, 4, 1, 0, 16, true}, Table{ElementType::UInt4, 4, 0, 1, 16, false});
+  CAPTURE(static_cast<int>(table.type), table.bits, table.gatherAxis);
+  const bool packed = table.type == ElementType::UInt8;
+  const int64_t perByte = packed ? 8 / table.bits : 1, quantised = table.quantizeAxis & 1;
+  const Shape shape = quantised ? Shape{6, 32} : Shape{32, 6};
+  Shape groups = shape;
+  groups[static_cast<size_t>(quantised)] /= table.block;
+  std::mt19937 engine(5);
+  auto codes = [&](Shape logical) {
+    frontend::onnx::TensorData data;
+    data.name = "codes" + std::to_string(engine());
+    data.type = table.type;
+    logical[1] = (logical[1] + perByte - 1) / perByte;
+    data.shape = logical;
+    for (int64_t i = 0; i < logical[0] * logical[1]; ++i) {
+      const auto byte = static_cast<int>(engine() & 255);
+      data.bytes.push_back(std::byte(packed ? byte : table.type == ElementType::Int4 ? (byte & 15) - 8 : byte & 15));
+    }
+    return data;
+  };
+  auto codeAt = [&](const frontend::onnx::TensorData &data, int64_t row, int64_t column) {
+    const auto byte = static_cast<int>(data.bytes[static_cast<size_t>(row * data.shape[1] + column / perByte)]);
+    if (!packed)
+      return table.type == ElementType::Int4 ? static_cast<int>(static_cast<int8_t>(byte)) : byte;
+    return byte >> (column % perByte * table.bits) & ((1 << table.bits) - 1);
+  };
+  const auto data = codes(shape), zeros = codes(groups);
+  const Array scales = random(groups, 2);
+  const std::vector<int64_t> places = {4, -1, 0, 4};
+  GraphMaker g;
+  std::string ids = g.input("ids", ElementType::Int64, {2, 2});
+  std::vector<std::string> inputs = {data.name, ids, g.constant(groups, scales.data)};
+  g.model.graph.initializers.push_back(data);
+  if (table.zeros) {
+    g.model.graph.initializers.push_back(zeros);
+    inputs.push_back(zeros.name);
+  }
+  Attributes attributes = {
+      {"gather_axis", table.gatherAxis}, {"quantize_axis", table.quantizeAxis}, {"block_size", table.block}};
+  if (packed)
+    attributes["bits"] = table.bits;
+  g.output(g.node("GatherBlockQuantized", inputs, attributes, "com.microsoft"));
+  Result<Computed> computed = compute(g.model, {bytesOf(places)});
+  INFO((computed ? "" : computed.error().message));
+  REQUIRE(computed);
+  std::vector<float> expected;
+  auto number = [&](int64_t row, int64_t column) {
+    Shape group = {row, column};
+    group[static_cast<size_t>(quantised)] /= table.block;
+    const int middle = packed ? 1 << (table.bits - 1) : 0;
+    const int zero = table.zeros ? codeAt(zeros, group[0], group[1]) : middle;
+    expected.push_back(static_cast<float>(codeAt(data, row, column) - zero) * scales[group]);
+  };
+  auto place = [&](size_t i) { return places[i] < 0 ? places[i] + 6 : places[i]; };
+  if (table.gatherAxis == 0)
+    for (size_t i = 0; i < places.size(); ++i)
+      for (int64_t column = 0; column < 32; ++column)
+        number(place(i), column);
+  else
+    for (int64_t row = 0; row < 32; ++row)
+      for (size_t i = 0; i < places.size(); ++i)
+        number(row, place(i));
+  CHECK(computed->floats() == expected);
+}
+
 TEST_CASE("grouped queries over a cache, with rotary positions and a window") {
   const int64_t heads = 4, kv = 2, size = 8, past = 5, window = 4;
   const int64_t total = past + 1;

@@ -165,69 +165,6 @@ void fusedMatMul(NodeBuilder &n) {
   n.out(0, n.castTo(alpha == 1 ? y : n.map(y, [&](Scalar s) { return s * alpha; }), a.type));
 }
 
-/// Where each of a byte's numbers of `bits` begins, the lowest first.
-Tensor placesInByte(NodeBuilder &n, int64_t bits) {
-  Sizes from;
-  for (int64_t bit = 0; bit < 8; bit += bits)
-    from.push_back(bit);
-  const auto count = static_cast<int64_t>(from.size());
-  return n.integers(ElementType::Int32, from, {count});
-}
-
-/// `bits` of a byte from bit `from` on.
-Scalar bitsOf(NodeBuilder &n, Scalar byte, Scalar from, int64_t bits) {
-  Scalar mask = constantInteger(n.b, n.loc, ElementType::Int32, (int64_t(1) << bits) - 1);
-  return shiftRight(cast(byte, ElementType::Int32), from) & mask;
-}
-
-/// y = a · wᵀ, w being N rows of K numbers of a few bits in blocks that share a scale and a zero point.
-void matMulNBits(NodeBuilder &n) {
-  Tensor a = n.in(0), w = n.in(1), scales = n.in(2), zeros = n.optional(3), bias = n.optional(5);
-  const int64_t inner = n.number("K"), outer = n.number("N"), bits = n.number("bits", 4),
-                block = n.number("block_size");
-  n.require(bits == 2 || bits == 4 || bits == 8, "weights of {} bits are not supported", bits);
-  n.require(inner > 0 && outer > 0 && block > 0 && inner < (int64_t(1) << 31) && outer < (int64_t(1) << 31),
-            "K {}, N {}, block_size {}", inner, outer, block);
-  n.require(a.rank() >= 1 && a.size(a.rank() - 1) == inner, "its input has no {} columns", inner);
-  n.require(!n.has(4), "g_idx is not supported");
-  const int64_t perByte = 8 / bits;
-  n.require(block % perByte == 0, "blocks of {} weights do not fill whole bytes", block);
-  const int64_t blocks = (inner + block - 1) / block, blockBytes = block / perByte;
-  n.require(w.type == ElementType::UInt8 && w.elements() == outer * blocks * blockBytes,
-            "its weights of [{}] are not {} x {} x {} bytes", fmt::join(w.shape(), ", "), outer, blocks, blockBytes);
-  n.require(scales.elements() == outer * blocks, "it has {} scales for {} blocks", scales.elements(), outer * blocks);
-  // Element by element, so that bytes are divided over cores as the numbers are.
-  Tensor places = placesInByte(n, bits);
-  if (zeros && zeros.type == ElementType::UInt8) {
-    const int64_t each = (blocks + perByte - 1) / perByte;
-    n.require(zeros.elements() == outer * each, "it has {} zero points for {} blocks", zeros.elements(),
-              outer * blocks);
-    zeros = n.elementwise(ElementType::Int32, {n.reshape(zeros, {outer, each, 1}), places},
-                          [&](ArrayRef<Scalar> s) { return bitsOf(n, s[0], s[1], bits); });
-    zeros = n.sliceAxis(n.reshape(zeros, {outer, each * perByte}), 1, 0, blocks);
-  }
-  n.require(!zeros || zeros.elements() == outer * blocks, "it has {} zero points for {} blocks",
-            zeros ? zeros.elements() : 0, outer * blocks);
-  SmallVector<Tensor> parts = {n.reshape(w, {outer, blocks, blockBytes, 1}), places,
-                               n.reshape(scales, {outer, blocks, 1, 1})};
-  if (zeros)
-    parts.push_back(n.reshape(zeros, {outer, blocks, 1, 1}));
-  const ElementType type = computeType(scales.type);
-  Tensor plain = n.elementwise(type, parts, [&](ArrayRef<Scalar> s) {
-    Scalar number = cast(bitsOf(n, s[0], s[1], bits), type);
-    Scalar zero = s.size() > 3 ? cast(s[3], type) : number.same(std::ldexp(1.0, static_cast<int>(bits) - 1));
-    return (number - zero) * cast(s[2], type);
-  });
-  plain = n.sliceAxis(n.reshape(plain, {outer, blocks * block}), 1, 0, inner);
-  const int64_t rows = a.elements() / inner;
-  Sizes shape(a.shape());
-  shape.back() = outer;
-  Tensor y = n.contract({n.reshape(a, {rows, inner}), plain}, {{0, 2}, {1, 2}}, {0, 1}, computeType(a.type));
-  if (bias)
-    y = n.elementwise(y.type, {y, bias}, [&](ArrayRef<Scalar> s) { return s[0] + cast(s[1], y.type); });
-  n.out(0, n.castTo(n.reshape(y, shape), a.type));
-}
-
 /// An integer product scaled back: (a - aZero) · (b - bZero) * aScale * bScale + bias, in `type`.
 Tensor scaledProduct(NodeBuilder &n, Tensor a, Tensor aZero, Tensor b, Tensor bZero, Tensor scale, Tensor bias,
                      ElementType type) {
@@ -271,7 +208,6 @@ void addContrib(Registry &r) {
   r.add("EmbedLayerNormalization", embedLayerNorm, 1, microsoftDomain);
   r.add("FusedMatMul", fusedMatMul, 1, microsoftDomain);
   r.add("TransposeMatMul", fusedMatMul, 1, microsoftDomain);
-  r.add("MatMulNBits", matMulNBits, 1, microsoftDomain);
   r.add("MatMulIntegerToFloat", matMulIntegerToFloat, 1, microsoftDomain);
   // The same ops as ONNX's.
   for (const char *op : {"QuantizeLinear", "DequantizeLinear", "Trilu", "GridSample"})

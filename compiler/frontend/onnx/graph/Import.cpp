@@ -12,7 +12,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include <algorithm>
 #include <cstring>
 
 using namespace mlir;
@@ -128,14 +127,13 @@ public:
     std::map<std::string_view, const TensorData *> initializers;
     for (const TensorData &tensor : model.graph.initializers)
       initializers.emplace(tensor.name, &tensor);
-    for (const Node &node : model.graph.nodes) {
-      PackedParts parts{};
-      for (size_t i = 1; i < std::min<size_t>(node.inputs.size(), 4); ++i)
-        if (auto found = initializers.find(node.inputs[i]); found != initializers.end())
-          parts[i - 1] = found->second;
-      if (std::optional<WeightInfo> packed = packedWeight(node, parts))
+    auto find = [&](const std::string &name) {
+      auto found = initializers.find(name);
+      return found == initializers.end() ? nullptr : found->second;
+    };
+    for (const Node &node : model.graph.nodes)
+      if (std::optional<WeightInfo> packed = packedWeight(node, find))
         weights[packed->name] = *packed;
-    }
   }
   const WeightInfo *find(const std::string &name) const override {
     auto found = weights.find(name);

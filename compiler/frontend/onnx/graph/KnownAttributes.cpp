@@ -165,6 +165,7 @@ const Table &microsoft() {
       {"FusedMatMul", "alpha transA transB transBatchA transBatchB"},
       {"GroupQueryAttention",
        "do_rotary kv_num_heads local_window_size num_heads rotary_interleaved scale smooth_softmax softcap"},
+      {"GatherBlockQuantized", "bits block_size gather_axis quantize_axis"},
       {"MatMulNBits", "K N accuracy_level bits block_size"},
       {"MultiHeadAttention", "mask_filter_value num_heads scale unidirectional"},
       {"QuickGelu", "alpha"},

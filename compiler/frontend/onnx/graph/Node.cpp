@@ -289,10 +289,8 @@ Tensor NodeBuilder::packedWeight() {
   const Graph &graph = importer.model.graph; // weightsOf() knows of those in it
   if (!importer.launch() || scope.graph != &graph)
     return {};
-  PackedParts parts{};
-  for (size_t i = 1; i < std::min<size_t>(node.inputs.size(), 4); ++i)
-    parts[i - 1] = importer.initializerOf(graph, node.inputs[i]);
-  std::optional<WeightInfo> info = onnx::packedWeight(node, parts);
+  std::optional<WeightInfo> info =
+      onnx::packedWeight(node, [&](const std::string &name) { return importer.initializerOf(graph, name); });
   if (!info)
     return {};
   const Sizes shape(info->shape.begin(), info->shape.end());

@@ -115,8 +115,7 @@ public:
   const Graph &graphOf(const std::string &name);
   /// A tensor of the model: a constant, or a weight if it is large.
   Tensor constant(const TensorData &data);
-  /// Of a text generator's MatMulNBits its weight as the file has it (PackedWeight.h), which stays so; null: it does
-  /// not.
+  /// Of a text generator's node its weight of few bits as the file has it (PackedWeight.h); null: it has none.
   Tensor packedWeight();
 
 private:

@@ -4,17 +4,18 @@
 #include "compiler/frontend/ModelConfig.h"
 #include "compiler/frontend/onnx/Model.h"
 
-#include <array>
+#include <functional>
 #include <optional>
+#include <string>
 
 namespace weft::frontend::onnx {
 
-/// Initializers that a node's second to fourth input are; null: there is none, or the input is computed.
-using PackedParts = std::array<const TensorData *, 3>;
+/// The initializer of a name; null: there is none.
+using FindInitializer = std::function<const TensorData *(const std::string &name)>;
 
-/// The matrix that a node com.microsoft.MatMulNBits multiplies by, as one weight of N rows of K numbers. None: it is
-/// another node, its attributes and tensors do not go together, or they are not in files or of no ApartFormat
-/// (runtime/weights/BlockFormat.h).
-std::optional<WeightInfo> packedWeight(const Node &node, const PackedParts &parts);
+/// The matrix that a node com.microsoft.MatMulNBits multiplies by, N rows of K numbers, or that GatherBlockQuantized
+/// takes rows of. None: it is another node, its attributes and tensors do not go together, or they are computed, not in
+/// files or of no ApartFormat (runtime/weights/BlockFormat.h).
+std::optional<WeightInfo> packedWeight(const Node &node, const FindInitializer &find);
 
 } // namespace weft::frontend::onnx

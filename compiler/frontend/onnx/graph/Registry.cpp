@@ -46,6 +46,7 @@ const Registry &allOps() {
     addLoss(all);
     addContribAttention(all);
     addContrib(all);
+    addFewBits(all);
     return all;
   }();
   return registry;

@@ -107,17 +107,18 @@ bool Raiser::raiseMoves(NodeBuilder &n) {
 
 /// Rows of a table. Ids that count from the table's end are made to count from its beginning, as Gather has them.
 bool Raiser::raiseEmbedding(NodeBuilder &n) {
-  if (n.node.op != "Gather" || n.number("axis", 0) != 0)
+  const bool isPacked = n.node.op == "GatherBlockQuantized";
+  if (!isPacked && (n.node.op != "Gather" || n.number("axis", 0) != 0))
     return false;
-  Tensor table = p.value(n.node.inputs[0]), ids = p.value(n.node.inputs[1]);
+  Tensor table = isPacked ? n.packedWeight() : p.value(n.node.inputs[0]), ids = p.value(n.node.inputs[1]);
   if (!isRaisable(table) || table.rank() != 2 || !ids || ids.rank() < 1 || ids.elements() == 0 ||
-      !p.isWeight(n.node.inputs[0]))
+      (!isPacked && !p.isWeight(n.node.inputs[0])))
     return false;
   const int64_t count = ids.elements(), size = table.size(0);
   Tensor list = n.reshape(ids, {count});
   if (!launch)
     list = n.elementwise(ElementType::Int64, {list}, [&](ArrayRef<Scalar> a) { return n.wrapIndex(a[0], size); });
-  else if (raisePositions(n))
+  else if (raisePositions(n, table))
     return true;
   else if (list = p.value(launch->ids); list.elements() != count) // below the table's height: the runtime sees to it
     return false;
@@ -129,7 +130,7 @@ bool Raiser::raiseEmbedding(NodeBuilder &n) {
 }
 
 /// Whether ids of a launch are none of its tokens: then they must be positions.
-bool Raiser::raisePositions(NodeBuilder &n) {
+bool Raiser::raisePositions(NodeBuilder &n, Tensor table) {
   std::string ids = p.source(n.node.inputs[1]);
   for (auto [node, output] = p.maker(ids); node && output == 0; std::tie(node, output) = p.maker(ids)) {
     const bool isCast = node->op == "Cast" && isInteger(p.value(ids).type) && isInteger(p.value(node->inputs[0]).type);
@@ -140,7 +141,6 @@ bool Raiser::raisePositions(NodeBuilder &n) {
   if (ids == launch->ids)
     return false;
   std::optional<std::vector<int64_t>> rows = p.integers(n.node.inputs[1]);
-  Tensor table = p.value(n.node.inputs[0]);
   // As many rows as there are tokens are cut from a table that has more.
   if (auto part = p.partOf(n.node.inputs[0]);
       part && part->axis == 0 && part->offset == 0 && part->size == launch->past + launch->tokens)

@@ -55,7 +55,7 @@ private:
   bool raiseMoves(NodeBuilder &n);
   bool raiseFused(NodeBuilder &n);
   bool raiseEmbedding(NodeBuilder &n);
-  bool raisePositions(NodeBuilder &n);
+  bool raisePositions(NodeBuilder &n, Tensor table);
   bool raiseLast(NodeBuilder &n);
   bool raiseScale(NodeBuilder &n);
   bool raiseRotary(NodeBuilder &n);
