@@ -1,5 +1,6 @@
 #include "compiler/graph/InterpreterLowering.h"
 
+#include "compiler/graph/OutlineLoops.h"
 #include "dialects/xf/XfDialect.h"
 #include "dialects/xf/XfPasses.h"
 #include "kernels/TensorForms.h"
@@ -14,6 +15,7 @@
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Func/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
@@ -113,6 +115,9 @@ void buildPipeline(PassManager &manager) {
   bufferization::buildBufferDeallocationPipeline(manager, {});
   manager.addPass(createBufferizationToMemRefPass());
   manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  manager.addPass(createCanonicalizerPass()); // what loops capture differently may be the same constants
+  manager.addPass(createOutlineLoopsPass());
+  manager.addPass(func::createDuplicateFunctionEliminationPass());
   manager.addPass(memref::createExpandStridedMetadataPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createConvertSCFToCFPass());
