@@ -4,6 +4,8 @@
 #include "runtime/SramUse.h"
 #include "runtime/Table.h"
 #include "runtime/package/CoreCode.h"
+#include "runtime/package/Elements.h"
+#include "runtime/package/StoredFormats.h"
 #include "tools/Decisions.h"
 #include "tools/KernelUnits.h"
 #include "tools/Terminal.h"
@@ -57,11 +59,26 @@ std::vector<uint64_t> callsOf(const Package &package, const pkg::ProgramT &progr
   return calls;
 }
 
+/// With scales and zero points.
 uint64_t storedBytes(const pkg::WeightT &weight) {
-  uint64_t bytes = weight.file_element == pkg::ElementType::F32 || weight.file_element == pkg::ElementType::I32 ? 4 : 2;
+  uint64_t count = 1;
   for (uint64_t extent : weight.shape)
-    bytes *= extent;
-  return bytes;
+    count *= extent;
+  if (auto format = runtime::blockFormatOf(weight.file_blocks))
+    return count / factsOf(*format).weights * factsOf(*format).bytes;
+  if (!weight.apart)
+    return count * runtime::elementBytes(weight.file_element);
+  const runtime::ApartFormat format = runtime::apartFormatOf(*weight.apart);
+  const uint64_t length = weight.shape.back();
+  return count / length * (format.codeBytes(length) + format.scaleBytes(length) + format.zeroBytes(length));
+}
+
+/// What a weight's numbers are in its file.
+std::string storedAs(const pkg::WeightT &weight) {
+  if (weight.apart)
+    return nameOf(runtime::apartFormatOf(*weight.apart));
+  return weight.file_blocks == pkg::BlockFormat::None ? pkg::EnumNameElementType(weight.file_element)
+                                                      : pkg::EnumNameBlockFormat(weight.file_blocks);
 }
 
 std::string head(const Package &package) {
@@ -211,8 +228,7 @@ std::string weightTable(const Package &package) {
   for (const auto &weight : package.weights) {
     bytes += storedBytes(*weight);
     table.row(
-        {weight->name, pkg::EnumNameElementType(weight->file_element),
-         fmt::format("{}", fmt::join(weight->shape, " x ")),
+        {weight->name, storedAs(*weight), fmt::format("{}", fmt::join(weight->shape, " x ")),
          fmt::format("{} {} x {}", pkg::EnumNameElementType(weight->element), weight->rows_local, weight->cols_local),
          std::to_string(weight->file)});
   }
@@ -415,7 +431,7 @@ nlohmann::json inspectJson(const Package &package, const runtime::KernelCosts *c
   for (const auto &weight : package.weights)
     json["weights"].push_back({{"name", weight->name},
                                {"file", weight->file},
-                               {"stored", pkg::EnumNameElementType(weight->file_element)},
+                               {"stored", storedAs(*weight)},
                                {"shape", weight->shape},
                                {"element", pkg::EnumNameElementType(weight->element)},
                                {"rows_local", weight->rows_local},

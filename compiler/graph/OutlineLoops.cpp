@@ -12,7 +12,7 @@ using namespace mlir;
 namespace weft::graph {
 namespace {
 
-/// Outermost loops of a function; those that carry values stay where they are, and so do the ones in them.
+/// Outermost loops without results; those with results stay where they are.
 SmallVector<scf::ForOp> loopsOf(func::FuncOp function) {
   SmallVector<scf::ForOp> loops;
   function.walk<WalkOrder::PreOrder>([&](scf::ForOp loop) {

@@ -44,7 +44,9 @@ public:
     for (uint64_t extent : info->shape)
       elements *= extent;
     if (!info->blocks && !info->apart)
-      return bytesAt(info->file, info->offset, elements * runtime::elementBytes(elementType(info->type)));
+      return runtime::bytesAt(files[info->file].bytes(), info->offset,
+                              elements * runtime::elementBytes(elementType(info->type)))
+          .value_or(std::span<const std::byte>());
     std::vector<float> &numbers = dequantised[name];
     if (numbers.empty() && elements > 0) {
       std::optional<runtime::BlockedTensor> tensor = blocked(*info, elements);
@@ -58,26 +60,16 @@ public:
   }
 
 private:
-  std::span<const std::byte> bytesAt(uint32_t file, uint64_t offset, uint64_t count) const {
-    const std::span<const std::byte> bytes = files[file].bytes();
-    if (offset > bytes.size() || count > bytes.size() - offset)
-      return {};
-    return bytes.subspan(offset, count);
-  }
   std::optional<runtime::BlockedTensor> blocked(const frontend::WeightInfo &info, uint64_t elements) const {
-    const uint64_t length = info.shape.back(), rows = elements / length;
-    if (info.blocks) {
-      const runtime::BlockFacts &facts = factsOf(*info.blocks);
-      auto stored = bytesAt(info.file, info.offset, elements / facts.weights * facts.bytes);
-      return stored.empty() ? std::nullopt : std::optional(runtime::BlockedTensor(*info.blocks, stored, length));
-    }
-    const auto &[format, scales, zeros] = *info.apart;
-    auto codes = bytesAt(info.file, info.offset, rows * format.codeBytes(length));
-    auto scaleBytes = bytesAt(scales.file, scales.offset, rows * format.scaleBytes(length));
-    auto zeroBytes = bytesAt(zeros.file, zeros.offset, rows * format.zeroBytes(length));
-    if (codes.empty() || scaleBytes.empty() || (format.zeros && zeroBytes.empty()))
-      return std::nullopt;
-    return runtime::BlockedTensor(format, codes, scaleBytes, zeroBytes, length);
+    const uint64_t length = info.shape.back();
+    auto place = [&](uint32_t file, uint64_t offset) { return runtime::PlaceInFile{files[file].bytes(), offset}; };
+    if (info.apart)
+      return runtime::apartTensor(info.apart->format, elements / length, length, place(info.file, info.offset),
+                                  place(info.apart->scales.file, info.apart->scales.offset),
+                                  place(info.apart->zeros.file, info.apart->zeros.offset));
+    const runtime::BlockFacts &facts = factsOf(*info.blocks);
+    auto stored = runtime::bytesAt(files[info.file].bytes(), info.offset, elements / facts.weights * facts.bytes);
+    return stored ? std::optional(runtime::BlockedTensor(*info.blocks, *stored, length)) : std::nullopt;
   }
   explicit HostWeights(const frontend::WeightSource &source) : source(&source) {}
 

@@ -11,14 +11,14 @@ namespace {
 /// A format of model files. The first bytes of a file decide, its name only where they say nothing; the last format
 /// takes what no other one claims: directories and config files.
 struct Format {
-  bool (*claims)(const std::string &path);
+  bool (*claims)(const ImportOptions &options);
   Result<Imported> (*import)(const ImportOptions &options);
 };
 
-bool claimsAnything(const std::string &) { return true; }
+bool claimsAnything(const ImportOptions &) { return true; }
 
 constexpr Format formats[] = {
-    {claimsGguf, importGguf}, {isOnnx, importOnnx}, {claimsMlir, importMlir}, {claimsAnything, importHuggingFace}};
+    {claimsGguf, importGguf}, {claimsOnnx, importOnnx}, {claimsMlir, importMlir}, {claimsAnything, importHuggingFace}};
 
 } // namespace
 
@@ -36,7 +36,7 @@ void takeTransformer(Imported &imported, frontend::TransformerConfig config,
 
 Result<Imported> importModel(const ImportOptions &options) {
   for (const Format &format : formats) {
-    if (!format.claims(options.model))
+    if (!format.claims(options))
       continue;
     Result<Imported> imported = format.import(options);
     if (imported && options.as != ImportAs::Auto && (options.as == ImportAs::Text) != imported->generator.has_value())

@@ -13,15 +13,16 @@ void takeTransformer(Imported &imported, frontend::TransformerConfig config,
 Result<Imported> importHuggingFace(const ImportOptions &options);
 
 /// A file that begins as GGUF does, or has its suffix.
-bool claimsGguf(const std::string &path);
+bool claimsGguf(const ImportOptions &options);
 Result<Imported> importGguf(const ImportOptions &options);
 
 /// Whether a file is text in MLIR: its name says so, or a function begins in it.
-bool claimsMlir(const std::string &path);
+bool claimsMlir(const ImportOptions &options);
 /// linalg on tensors: @main, or the only public function. It has no weights but constants.
 Result<Imported> importMlir(const ImportOptions &options);
-/// A file that begins as ONNX's protobuf does, or has its suffix; a folder with one and without safetensors.
-bool isOnnx(const std::string &path);
+/// A file that begins as ONNX's protobuf does, or has its suffix; a folder with one and without safetensors, unless a
+/// config alone is asked for, and it has that.
+bool claimsOnnx(const ImportOptions &options);
 Result<Imported> importOnnx(const ImportOptions &options);
 
 } // namespace weft::compiler

@@ -11,7 +11,8 @@
 
 namespace weft::compiler {
 
-bool claimsGguf(const std::string &path) {
+bool claimsGguf(const ImportOptions &options) {
+  const std::string &path = options.model;
   if (!std::filesystem::is_regular_file(path))
     return false;
   if (std::filesystem::path(path).extension() == ".gguf")

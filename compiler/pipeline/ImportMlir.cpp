@@ -171,7 +171,8 @@ Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &pat
 
 } // namespace
 
-bool claimsMlir(const std::string &path) {
+bool claimsMlir(const ImportOptions &options) {
+  const std::string &path = options.model;
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored))
     return false;

@@ -149,7 +149,7 @@ Result<Imported> importText(const ImportOptions &options, const std::string &pat
   imported.generator = GeneratorFacts{generator->first.vocabSize, positionsOf(*generator, *beside),
                                       generator->first.layers, beside->bos, beside->eos};
   imported.fromGraph = true;
-  imported.weights = onnx::weightsOf(*model);
+  imported.weights = onnx::weightsOf(*generator->model); // of a merged model the branch that was taken
   imported.build = [generator](MLIRContext &context, uint32_t maxSeq) {
     return onnx::buildGenerator(context, *generator, maxSeq);
   };
@@ -214,7 +214,10 @@ Result<Imported> importTensors(const ImportOptions &options, const std::shared_p
 
 } // namespace
 
-bool isOnnx(const std::string &path) {
+bool claimsOnnx(const ImportOptions &options) {
+  const std::string &path = options.model;
+  if (options.shapesOnly && fs::is_directory(path) && fs::exists(fs::path(path) / "config.json"))
+    return false;
   if (fs::is_directory(path))
     return !hasSafetensors(path) && (!modelIn(path).empty() || !modelsIn(path).empty());
   if (!fs::is_regular_file(path))

@@ -67,13 +67,12 @@ std::map<int64_t, RegionCosts> blocksOnRegions(xf::MoeOp op, const PlaceOptions 
 
 /// Operations that make a number of a stored weight; 0: it is one.
 double operationsOfNumber(xf::ParamOp param) {
-  auto format = param.getStored() ? runtime::blockFormatNamed(param.getStored()->str()) : std::nullopt;
-  if (!format)
+  auto shape = param.getStored() ? runtime::shapeForNamed(param.getStored()->str()) : std::nullopt;
+  if (!shape)
     return 0;
-  runtime::BlockShape shape = runtime::shapeFor(runtime::factsOf(*format));
-  shape.rows = shape.super;
-  shape.columns = 1;
-  return static_cast<double>(kernels::storedOperations(shape)) / static_cast<double>(shape.rows);
+  shape->rows = shape->super;
+  shape->columns = 1;
+  return static_cast<double>(kernels::storedOperations(*shape)) / static_cast<double>(shape->rows);
 }
 
 ExpertShape shapeOf(xf::MoeOp op, const PlaceOptions &options) {

@@ -5,6 +5,7 @@
 #include "dialects/xf/XfDialect.h"
 #include "dialects/xf/XfPasses.h"
 #include "kernels/TensorForms.h"
+#include "runtime/weights/BlockFormat.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -134,7 +135,9 @@ void turnOperands(linalg::GenericOp op) {
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   for (OpOperand *operand : op.getDpsInputOperands()) {
     AffineMap &map = maps[operand->getOperandNumber()];
-    bool isBlocks = storedView(operand->get()) && storedParam(operand->get()).getStored(); // read along their rows
+    const bool stored = storedView(operand->get()) && storedParam(operand->get()).getStored();
+    const bool isBlocks =
+        stored && runtime::blockFormatNamed(storedParam(operand->get()).getStored()->str()); // read along rows
     if (!map.isProjectedPermutation() || map.getNumResults() < 2 || !storedView(operand->get()) || isBlocks)
       continue;
     auto innermost = cast<AffineDimExpr>(map.getResults().back());

@@ -156,26 +156,14 @@ uint64_t storedBytesOf(const pkg::WeightT &weight) {
   return count * elementBytes(weight.file_element);
 }
 
-/// `bytes` of a file from `offset` on; none: it is too short.
-std::optional<std::span<const std::byte>> bytesAt(std::span<const std::byte> file, uint64_t offset, uint64_t bytes) {
-  if (offset > file.size() || bytes > file.size() - offset)
-    return std::nullopt;
-  return file.subspan(offset, bytes);
-}
-
-/// Of a weight in blocks whose own bytes are `stored`; none: its files have no such scales or zero points.
-std::optional<BlockedTensor> blockedTensor(const pkg::WeightT &weight, std::span<const std::byte> stored,
+/// Of a weight in blocks, which are in `file`; none: its files have no such scales or zero points.
+std::optional<BlockedTensor> blockedTensor(const pkg::WeightT &weight, std::span<const std::byte> file,
                                            ApartFiles files) {
-  const uint64_t length = weight.shape.back();
   if (auto format = blockFormatOf(weight.file_blocks))
-    return BlockedTensor(*format, stored, length);
-  const ApartFormat format = apartFormatOf(*weight.apart);
-  const uint64_t rows = weight.shape.front();
-  auto scales = bytesAt(files.scales, weight.apart->scales_offset, rows * format.scaleBytes(length));
-  auto zeros = bytesAt(files.zeros, format.zeros ? weight.apart->zeros_offset : 0, rows * format.zeroBytes(length));
-  if (!scales || !zeros)
-    return std::nullopt;
-  return BlockedTensor(format, stored, *scales, *zeros, length);
+    return BlockedTensor(*format, file.subspan(weight.file_offset), weight.shape.back());
+  return apartTensor(apartFormatOf(*weight.apart), weight.shape.front(), weight.shape.back(),
+                     {file, weight.file_offset}, {files.scales, weight.apart->scales_offset},
+                     {files.zeros, weight.apart->zeros_offset});
 }
 
 /// Numbers that the file has in blocks, as numbers; false: of no type that they become. The stored row is the outer
@@ -250,7 +238,7 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
         fmt::format("weight {}: its file, buffer or core ({}, {}) does not go with it", weight.name, x, y));
   std::optional<BlockedTensor> blocked;
   if (weight.apart || weight.file_blocks != pkg::BlockFormat::None) {
-    blocked = blockedTensor(weight, file.subspan(weight.file_offset, storedBytes), apart);
+    blocked = blockedTensor(weight, file, apart);
     if (!blocked)
       return internalError(fmt::format("weight {}: its scales lie outside their file", weight.name));
   }

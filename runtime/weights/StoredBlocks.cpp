@@ -26,6 +26,23 @@ void BlockedTensor::read(uint64_t index) {
   count = std::min<uint64_t>(facts.weights, rowLength - blockIndex * facts.weights);
 }
 
+std::optional<std::span<const std::byte>> bytesAt(std::span<const std::byte> file, uint64_t offset, uint64_t count) {
+  if (offset > file.size() || count > file.size() - offset)
+    return std::nullopt;
+  return file.subspan(offset, count);
+}
+
+std::optional<BlockedTensor> apartTensor(const ApartFormat &format, uint64_t rows, uint64_t rowLength,
+                                         const PlaceInFile &codes, const PlaceInFile &scales,
+                                         const PlaceInFile &zeros) {
+  auto codeBytes = bytesAt(codes.file, codes.offset, rows * format.codeBytes(rowLength));
+  auto scaleBytes = bytesAt(scales.file, scales.offset, rows * format.scaleBytes(rowLength));
+  auto zeroBytes = bytesAt(zeros.file, format.zeros ? zeros.offset : 0, rows * format.zeroBytes(rowLength));
+  if (!codeBytes || !scaleBytes || !zeroBytes)
+    return std::nullopt;
+  return BlockedTensor(format, *codeBytes, *scaleBytes, *zeroBytes, rowLength);
+}
+
 namespace {
 
 /// One column of one block on a core.

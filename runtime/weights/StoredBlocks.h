@@ -43,6 +43,19 @@ private:
   float numbers[256];
 };
 
+/// `count` bytes of a file from `offset` on; none: it is too short.
+std::optional<std::span<const std::byte>> bytesAt(std::span<const std::byte> file, uint64_t offset, uint64_t count);
+
+/// Where a part of a tensor begins.
+struct PlaceInFile {
+  std::span<const std::byte> file;
+  uint64_t offset = 0;
+};
+/// A matrix of codes whose scales and zero points lie apart; none: a file is too short. `zeros` means nothing where the
+/// format has none.
+std::optional<BlockedTensor> apartTensor(const ApartFormat &format, uint64_t rows, uint64_t rowLength,
+                                         const PlaceInFile &codes, const PlaceInFile &scales, const PlaceInFile &zeros);
+
 /// Of a weight with `blocks`: the local rows `rows` of columns `cols`, in the blocks of `local`. The stored tensor's
 /// rows are the weight's columns (it is transposed). Other weights' columns of the blocks are left alone. False: some
 /// rows that were to share a scale do not.

@@ -69,6 +69,21 @@ TEST_CASE("neighbours that turn before heads change places with tokens") {
   CHECK(raisedAndEqual(g.model) == Counts{{"linear", 3}, {"rope", 2}, {"attend", 1}});
 }
 
+TEST_CASE("scores that something took the place of, scaled afterwards") {
+  // Little enough to be none before, and no longer after: it cannot be added to the score then.
+  const auto [scale, attends] = GENERATE(std::pair(1e-4F, false), std::pair(0.5F, true));
+  CAPTURE(scale);
+  GraphMaker g;
+  std::string x = g.floats("x", {batch, tokens, width}), limit = g.floats("limit", {batch, 1, 1, tokens});
+  std::string q = transpose(g, project(g, x), {0, 2, 1, 3}), k = transpose(g, project(g, x), {0, 2, 3, 1});
+  std::string v = transpose(g, project(g, x), {0, 2, 1, 3});
+  std::string seen = g.node("Less", {limit, g.constant(0.5F)});
+  std::string scores = g.node("Where", {seen, g.node("MatMul", {q, k}), g.constant(-10000)});
+  scores = g.node("Mul", {scores, g.constant(scale)});
+  g.output(g.node("MatMul", {g.node("Softmax", {scores}, {{"axis", int64_t(-1)}}), v}));
+  CHECK(raisedAndEqual(g.model)["attend"] == (attends ? 1 : 0));
+}
+
 TEST_CASE("a mask that is divided with the scores it was put on") {
   GraphMaker g;
   std::string x = g.floats("x", {batch, tokens, width}), limit = g.floats("limit", {batch, 1, 1, tokens});

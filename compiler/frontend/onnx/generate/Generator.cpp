@@ -14,6 +14,8 @@ namespace {
 
 /// Of caches in what is compared.
 constexpr uint32_t anySize = 1;
+/// Enough to tell a mask from another, and a frequency from the next.
+constexpr int64_t usualTokens = 16;
 
 struct Launched {
   BoundLaunch bound;
@@ -82,9 +84,8 @@ std::string differenceOf(const Generator &generator, const Converted &last) {
   return "";
 }
 
-/// Of a model without branches. `isValid`: set where the graph could be looked at, whether it is a generator or not.
-Result<Generator> findPlain(const std::shared_ptr<const Model> &model, const std::string &name,
-                            bool *isValid = nullptr) {
+/// Of a model without branches.
+Result<Generator> findPlain(const std::shared_ptr<const Model> &model, const std::string &name) {
   Generator generator;
   generator.name = name;
   generator.model = model;
@@ -92,8 +93,7 @@ Result<Generator> findPlain(const std::shared_ptr<const Model> &model, const std
   if (!inputs)
     return inputs.takeError();
   generator.inputs = std::move(*inputs);
-  constexpr int64_t usual = 16; // enough to tell a mask from another, and a frequency from the next
-  const int64_t tokens = generator.inputs.tokens.value_or(usual);
+  const int64_t tokens = generator.inputs.tokens.value_or(usualTokens);
   const int64_t past = generator.inputs.past.value_or(0);
   if (tokens < 2)
     return userError(fmt::format(
@@ -104,8 +104,6 @@ Result<Generator> findPlain(const std::shared_ptr<const Model> &model, const std
   Result<Launched> launched = launchAs(context, *model, generator.inputs, past, tokens);
   if (!launched)
     return launched.takeError();
-  if (isValid)
-    *isValid = true;
   Result<Converted> converted = convertLaunch(*launched->graph.module, launched->bound.launch, name, anySize);
   if (!converted)
     return converted.takeError();
@@ -113,6 +111,21 @@ Result<Generator> findPlain(const std::shared_ptr<const Model> &model, const std
   generator.first = std::move(*converted);
   generator.first.module = {}; // its context ends here
   return generator;
+}
+
+/// Whether the graph can be lowered, be it a generator's or not.
+Result<void> checkPlain(const Model &model) {
+  Result<GeneratorInputs> inputs = generatorInputs(model);
+  if (!inputs)
+    return inputs.takeError();
+  Result<BoundLaunch> bound = bindLaunch(*inputs, inputs->past.value_or(0), inputs->tokens.value_or(usualTokens));
+  if (!bound)
+    return bound.takeError();
+  GraphOptions options;
+  options.dims = bound->dims;
+  options.launch = &bound->launch;
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  return checkLaunch(context, model, options);
 }
 
 /// `path`: of the model.
@@ -123,10 +136,11 @@ Error inBranch(const Error &error, const std::string &path) {
 /// Whether the branch without caches is the same model, as far as it generates text alone. What it is not made of ops
 /// of layers tells nothing; a graph that is not valid would not run anywhere.
 Result<void> checkOther(const Generator &found, const std::shared_ptr<const Model> &without) {
-  bool isValid = false;
-  Result<Generator> other = findPlain(without, found.name, &isValid);
-  if (!other)
-    return isValid ? success() : Result<void>(inBranch(other.error(), without->path));
+  Result<Generator> other = findPlain(without, found.name);
+  if (!other) {
+    Result<void> valid = checkPlain(*without);
+    return valid ? std::move(valid) : Result<void>(inBranch(valid.error(), without->path));
+  }
   if (std::string what = differenceOf(found, other->first); !what.empty())
     return userError(fmt::format("its branches with caches and without are not the same model: {}; give one of the "
                                  "graphs that were merged",

@@ -31,7 +31,8 @@ void matMulNBits(NodeBuilder &n) {
   const int64_t inner = n.number("K"), outer = n.number("N"), bits = n.number("bits", 4),
                 block = n.number("block_size");
   n.require(bits == 2 || bits == 4 || bits == 8, "weights of {} bits are not supported", bits);
-  n.require(inner > 0 && outer > 0 && block > 0 && inner < (int64_t(1) << 31) && outer < (int64_t(1) << 31),
+  n.require(inner > 0 && outer > 0 && block > 0 && block < (int64_t(1) << 31) && inner < (int64_t(1) << 31) &&
+                outer < (int64_t(1) << 31),
             "K {}, N {}, block_size {}", inner, outer, block);
   n.require(a.rank() >= 1 && a.size(a.rank() - 1) == inner, "its input has no {} columns", inner);
   n.require(!n.has(4), "g_idx is not supported");
@@ -83,7 +84,8 @@ void gatherBlockQuantized(NodeBuilder &n) {
   n.require(packed || data.type == ElementType::Int4 || data.type == ElementType::UInt4,
             "its data is of {}, not of bytes or of four bits", nameOf(data.type));
   n.require(bits == 2 || bits == 4 || bits == 8, "numbers of {} bits are not supported", bits);
-  n.require(block > 0 && std::has_single_bit(static_cast<uint64_t>(block)), "block_size {} is no power of two", block);
+  n.require(block > 0 && block < (int64_t(1) << 31) && std::has_single_bit(static_cast<uint64_t>(block)),
+            "block_size {} is no power of two", block);
   n.require(axis != quantised && (!packed || (axis == 0 && quantised == rank - 1)),
             "gather_axis {} and quantize_axis {} of {} dimensions", axis, quantised, rank);
   const int64_t perByte = packed ? 8 / bits : 1;

@@ -133,7 +133,7 @@ public:
     };
     for (const Node &node : model.graph.nodes)
       if (std::optional<WeightInfo> packed = packedWeight(node, find))
-        weights[packed->name] = *packed;
+        weights.emplace(packed->name, *packed);
   }
   const WeightInfo *find(const std::string &name) const override {
     auto found = weights.find(name);
@@ -177,6 +177,14 @@ Result<LaunchGraph> buildLaunch(MLIRContext &context, const Model &model, const 
   if (!module)
     return importer.takeFailure().error;
   return LaunchGraph{std::move(module), importer.positions};
+}
+
+Result<void> checkLaunch(MLIRContext &context, const Model &model, const GraphOptions &options) {
+  loadDialects(context);
+  GraphOptions plain{options.dims};
+  plain.raise = false;
+  Importer importer(context, model, plain, options.launch->fixed);
+  return importer.run() ? success() : Result<void>(importer.takeFailure().error);
 }
 
 std::unique_ptr<WeightSource> weightsOf(const Model &model) { return std::make_unique<Weights>(model); }

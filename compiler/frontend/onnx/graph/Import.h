@@ -49,6 +49,9 @@ struct LaunchGraph {
 /// The same of a launch of a text generator; `options.launch` is not null.
 Result<LaunchGraph> buildLaunch(mlir::MLIRContext &context, const Model &model, const GraphOptions &options);
 
+/// Whether the graph of such a launch can be lowered at all, whatever it generates.
+Result<void> checkLaunch(mlir::MLIRContext &context, const Model &model, const GraphOptions &options);
+
 /// The weights that the module of `model` refers to: tensors too large to be in it.
 std::unique_ptr<WeightSource> weightsOf(const Model &model);
 

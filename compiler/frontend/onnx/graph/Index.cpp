@@ -168,6 +168,7 @@ void scatterElements(NodeBuilder &n) {
   n.requireSameType({x, updates});
   const int64_t axis = n.axisOf(n.number("axis", 0), x.rank());
   n.require(places.rank() == x.rank() && places.shape() == updates.shape(), "its indices and updates do not fit");
+  n.require(x.elements() > 0 || updates.elements() == 0, "its data has no elements to update");
   for (int64_t d = 0; d < x.rank(); ++d)
     n.require(d == axis || places.size(d) <= x.size(d), "its indices reach outside dimension {}", d);
   n.out(0, scatter(
@@ -189,6 +190,7 @@ void scatterNd(NodeBuilder &n) {
   Sizes shape(places.shape().drop_back());
   shape.append(x.shape().begin() + depth, x.shape().end());
   n.require(ArrayRef<int64_t>(shape) == updates.shape(), "its updates are not of shape [{}]", fmt::join(shape, ", "));
+  n.require(x.elements() > 0 || updates.elements() == 0, "its data has no elements to update");
   const auto own = static_cast<size_t>(places.rank() - 1);
   auto place = [&](ArrayRef<Scalar> i) {
     Scalars to;

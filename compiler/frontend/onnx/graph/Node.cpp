@@ -291,7 +291,7 @@ Tensor NodeBuilder::packedWeight() {
     return {};
   std::optional<WeightInfo> info =
       onnx::packedWeight(node, [&](const std::string &name) { return importer.initializerOf(graph, name); });
-  if (!info)
+  if (!info || importer.model.weights.contains(info->name))
     return {};
   const Sizes shape(info->shape.begin(), info->shape.end());
   return {b.create<xf::ParamOp>(loc, RankedTensorType::get(shape, b.getF32Type()), b.getStringAttr(info->name),

@@ -76,13 +76,13 @@ std::optional<WeightInfo> packedWeight(const Node &node, const FindInitializer &
       !hasBytes(*scales, outer * format.scaleBytes(inner)) ||
       (hasZeros && !hasBytes(*zeros, outer * format.zeroBytes(inner))))
     return std::nullopt;
-  WeightInfo info{.name = fmt::format("{} with {}", codes->weight, scales->weight),
+  // The same tensors may be another matrix elsewhere.
+  WeightInfo info{.name = fmt::format("{} with {}{}, {} x {} of {}", codes->weight, scales->weight,
+                                      hasZeros ? " and " + zeros->weight : "", rows, columns, nameOf(format)),
                   .type = WeightType::F32,
                   .shape = {outer, inner},
                   .file = codes->range->file,
                   .offset = codes->range->offset};
-  if (hasZeros)
-    info.name += fmt::format(" and {}", zeros->weight);
   info.apart = {format, placeOf(*scales), hasZeros ? placeOf(*zeros) : ApartPlaces::Place{}};
   return info;
 }

@@ -170,7 +170,7 @@ bool Pattern::isAbout(const std::string &name, double number, double wanted) {
   const Tensor tensor = value(name);
   const bool isHalf = tensor && tensor.type == ElementType::Float16,
              isBf16 = tensor && tensor.type == ElementType::BFloat16;
-  return std::fabs(number - wanted) <= (isHalf ? 1e-3 : isBf16 ? 8e-3 : 1e-5) * std::fabs(wanted);
+  return std::fabs(number - wanted) <= (isHalf ? 0x1p-11 : isBf16 ? 0x1p-8 : 1e-5) * std::fabs(wanted);
 }
 
 bool Pattern::isWeight(const std::string &name) {
@@ -232,7 +232,7 @@ std::optional<Pattern::Part> Pattern::partOf(const std::string &name) {
   auto onAxis = [&](int64_t axis, int64_t offset) -> std::optional<Part> {
     axis = axis < 0 ? axis + whole.rank() : axis;
     if (axis < 0 || axis >= whole.rank() || part.rank() != whole.rank() || offset < 0 ||
-        offset + part.size(axis) > whole.size(axis))
+        part.size(axis) > whole.size(axis) || offset > whole.size(axis) - part.size(axis))
       return std::nullopt;
     return Part{source(node->inputs[0]), axis, offset, part.size(axis)};
   };
@@ -279,7 +279,7 @@ std::optional<Pattern::Part> Pattern::lastOf(const std::string &name) {
   if (!index || index->size() != 1 || axis < 0 || axis >= whole.rank())
     return std::nullopt;
   const int64_t size = whole.size(axis);
-  return (*index)[0] == -1 || (*index)[0] + 1 == size ? std::optional(Part{source(node->inputs[0]), axis, size - 1, 1})
+  return (*index)[0] == -1 || (*index)[0] == size - 1 ? std::optional(Part{source(node->inputs[0]), axis, size - 1, 1})
                                                       : std::nullopt;
 }
 

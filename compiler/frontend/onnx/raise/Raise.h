@@ -101,6 +101,8 @@ private:
   struct Bias {
     std::string name; // empty: computed here
     Tensor value;
+    double scale = 1;    // what `value` was multiplied by after it was added
+    double replaced = 0; // not 0: scores were not added to this, but this took their place
   };
   struct Scores {
     std::string q, k; // k transposed

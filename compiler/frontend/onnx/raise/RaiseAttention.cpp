@@ -12,6 +12,8 @@ namespace {
 
 /// A score below this is none: exporters write -inf, the least float or -10000.
 constexpr double hidden = -9999;
+/// Nor is one below this that was multiplied afterwards, as the scores it stands beside were.
+constexpr double stillHidden = -1000;
 /// And none is lower than that of halves.
 constexpr double least = -65504;
 
@@ -28,11 +30,14 @@ std::optional<Raiser::Scores> Raiser::chosenScores(NodeBuilder &n, const Node &w
       continue;
     Tensor condition = p.value(where.inputs[0]);
     const double bias = *other;
-    scores->biases.push_back({"", n.elementwiseRaw(ElementType::Float, {condition}, [&](ArrayRef<Scalar> a) {
-                                Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
-                                return i == 1 ? select(a[0], zero, zero.same(bias))
-                                              : select(a[0], zero.same(bias), zero);
-                              })});
+    scores->biases.push_back({"",
+                              n.elementwiseRaw(ElementType::Float, {condition},
+                                               [&](ArrayRef<Scalar> a) {
+                                                 Scalar zero = constantScalar(n.b, n.loc, ElementType::Float, 0);
+                                                 return i == 1 ? select(a[0], zero, zero.same(bias))
+                                                               : select(a[0], zero.same(bias), zero);
+                                               }),
+                              1, bias});
     return scores;
   }
   return std::nullopt;
@@ -88,8 +93,13 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
     if (!scores || scores->softcap != 0 || scores->floored)
       return std::nullopt;
     scores->scale *= scaled->number;
-    for (Bias &bias : scores->biases)
-      bias = {"", n.map(n.castTo(bias.value, ElementType::Float), [&](Scalar x) { return x * scaled->number; })};
+    for (Bias &bias : scores->biases) {
+      const double scale = bias.scale * scaled->number;
+      if (bias.replaced * scale > stillHidden && bias.replaced != 0) // added to scores it would no longer hide them
+        return std::nullopt;
+      Tensor value = n.map(n.castTo(bias.value, ElementType::Float), [&](Scalar x) { return x * scaled->number; });
+      bias = {"", value, scale, bias.replaced};
+    }
     return scores;
   }
   auto sum = p.operands(name, "Add");
@@ -102,7 +112,7 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
     if (!bias || !isReal(bias.type) || bias.rank() > value.rank() || p.madeBy(sum->second, "MatMul"))
       continue;
     if (std::optional<Scores> scores = scoresOf(n, sum->first)) {
-      scores->biases.push_back({sum->second, bias});
+      scores->biases.push_back({sum->second, bias, 1, 0});
       return scores;
     }
   }
@@ -262,8 +272,9 @@ std::optional<Raiser::Mask> Raiser::knownMask(const Bias &bias, int64_t rows, in
   if (llvm::all_of(*numbers, [](double number) { return number == 0; }))
     return Mask{};
   if (static_cast<int64_t>(numbers->size()) != rows * keys || mask.rank() < 2 || mask.size(mask.rank() - 1) != keys ||
-      mask.size(mask.rank() - 2) != rows ||
-      !llvm::all_of(*numbers, [](double number) { return number == 0 || number < hidden; }))
+      mask.size(mask.rank() - 2) != rows || !llvm::all_of(*numbers, [&](double number) {
+        return number == 0 || (number / bias.scale < hidden && (bias.scale == 1 || number < stillHidden));
+      }))
     return std::nullopt;
   auto sees = [&](int64_t row, int64_t key) { return (*numbers)[static_cast<size_t>(row * keys + key)] == 0; };
   // The window is what the last row, which may look furthest back, sees.

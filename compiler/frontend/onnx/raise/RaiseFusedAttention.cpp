@@ -26,7 +26,7 @@ bool Raiser::emitAttend(NodeBuilder &n, const FusedAttention &a, ArrayRef<int64_
   std::vector<Bias> biases;
   for (Tensor bias : a.biases)
     if (bias)
-      biases.push_back({"", bias});
+      biases.push_back({"", bias, 1, 0});
   std::optional<Mask> mask = maskOf(n, biases, scores);
   if (!mask || (a.causal && scores[3] - scores[2] != a.past) || a.kvHeads == 0 || scores[1] % a.kvHeads != 0 ||
       a.k.size(1) % a.kvHeads != 0 || a.v.size(1) % a.kvHeads != 0)

@@ -1,0 +1,120 @@
+// Decoders whose weights are codes of few bits.
+#include "compiler/frontend/onnx/graph/PackedWeight.h"
+#include "tests/onnx/GeneratorCase.h"
+
+using namespace weft;
+using namespace weft::test;
+
+TEST_CASE("weights of few bits are the numbers that they stand for") {
+  auto [name, style, type, bits, length, zeros] =
+      GENERATE(std::tuple("llama", Exporter::GenAi, ElementType::Float, 4, 16, false),
+               std::tuple("qwen2", Exporter::GenAiPacked, ElementType::Float16, 4, 32, true),
+               std::tuple("opt", Exporter::Optimum, ElementType::Float, 2, 16, true),
+               std::tuple("gpt_neox", Exporter::MultiHead, ElementType::Float16, 8, 256, true),
+               std::tuple("llama", Exporter::GenAi, ElementType::BFloat16, 8, 16, false));
+  CAPTURE(name, bits, length, zeros);
+  Case model(name);
+  ExportOptions options{.style = style, .type = type, .bits = bits, .length = length, .zeros = zeros};
+  auto run = [&](bool asNumbers) {
+    options.asNumbers = asNumbers;
+    TemporaryModel file(model.exported(options));
+    Imported imported(file.path);
+    auto logits = imported.run(model.ids, model.prompt, static_cast<uint32_t>(model.ids.size() + 3));
+    return std::pair(logits, imported.ops);
+  };
+  CHECK(run(false) == run(true));
+}
+
+TEST_CASE("weights of few bits that are no stored weight are refused") {
+  ExportOptions options{.style = Exporter::GenAi, .bits = 4, .length = 16, .zeros = true};
+  for (int64_t length : {int64_t(512), int64_t(8)}) { // no format of a core has such blocks
+    options.length = length;
+    CHECK_THAT(whyNot(Case("llama").exported(options)), Catch::Matchers::Contains("MatMulNBits"));
+  }
+  options.length = 16;
+  std::vector<onnx::Node> computed;
+  auto refused = [&](auto change) {
+    onnx::Model model = Case("llama").exported(options);
+    computed.clear();
+    for (onnx::Node &node : model.graph.nodes)
+      if (node.op == "MatMulNBits")
+        change(model, node);
+    model.graph.nodes.insert(model.graph.nodes.begin(), computed.begin(), computed.end());
+    return whyNot(model);
+  };
+  auto initializer = [](onnx::Model &model, const std::string &name) -> onnx::TensorData & {
+    return *std::find_if(model.graph.initializers.begin(), model.graph.initializers.end(),
+                         [&](const onnx::TensorData &data) { return data.name == name; });
+  };
+  using Catch::Matchers::Contains;
+  CHECK_THAT(refused([](onnx::Model &, onnx::Node &node) { node.attributes["bits"].number = 3; }),
+             Contains("weights of 3 bits are not supported"));
+  CHECK_THAT(refused([](onnx::Model &, onnx::Node &node) { node.attributes["K"].number += 16; }),
+             Contains("MatMulNBits") && Contains("columns"));
+  CHECK_THAT(refused([&](onnx::Model &model, onnx::Node &node) {
+               onnx::TensorData &scales = initializer(model, node.inputs[2]);
+               scales.shape[0] -= 1;
+               scales.bytes.resize(scales.bytes.size() - 4);
+             }),
+             Contains("scales for"));
+  CHECK_THAT(refused([&](onnx::Model &model, onnx::Node &node) {
+               initializer(model, node.inputs[1]).type = ElementType::Int8;
+             }),
+             Contains("its weights of"));
+  // Tensors that are right, but not stored as they are used: computed ones, and zero points that are no integers.
+  for (size_t input : {1, 2}) {
+    const std::string why = refused([&](onnx::Model &, onnx::Node &node) {
+      onnx::Node same;
+      same.op = input == 1 ? "BitwiseNot" : "Abs";
+      same.name = "computed." + node.name;
+      same.inputs = {node.inputs[input]};
+      same.outputs = {node.inputs[input] + ".computed"};
+      node.inputs[input] = same.outputs[0];
+      computed.push_back(same);
+    });
+    CHECK_THAT(why, Contains("MatMulNBits"));
+  }
+  CHECK_THAT(refused([&](onnx::Model &model, onnx::Node &node) {
+               onnx::TensorData &zeros = initializer(model, node.inputs[3]);
+               zeros.type = ElementType::Float;
+               zeros.shape = initializer(model, node.inputs[2]).shape;
+               zeros.bytes = initializer(model, node.inputs[2]).bytes;
+             }),
+             Contains("MatMulNBits"));
+}
+
+TEST_CASE("the same codes may be two matrices") {
+  // 8 bits x 16 and 4 bits x 32 of as many bytes: each is the numbers that its own node says.
+  onnx::Node eight;
+  eight.op = "MatMulNBits";
+  eight.domain = "com.microsoft";
+  eight.inputs = {"x", "codes", "scales"};
+  auto number = [](int64_t value) {
+    onnx::Attribute attribute;
+    attribute.kind = onnx::Attribute::Kind::Int;
+    attribute.number = value;
+    return attribute;
+  };
+  eight.attributes = {{"K", number(16)}, {"N", number(2)}, {"bits", number(8)}, {"block_size", number(16)}};
+  onnx::Node four = eight;
+  four.attributes["bits"] = number(4);
+  four.attributes["block_size"] = number(32);
+  onnx::TensorData codes, scales;
+  codes.type = ElementType::UInt8;
+  codes.weight = "codes";
+  codes.range = onnx::FileRange{0, 0, 32};
+  scales.type = ElementType::Float;
+  scales.weight = "scales";
+  scales.range = onnx::FileRange{0, 32, 8};
+  auto find = [&](const std::string &name) { return name == "codes" ? &codes : name == "scales" ? &scales : nullptr; };
+  auto first = onnx::packedWeight(eight, find), second = onnx::packedWeight(four, find);
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(first->name != second->name);
+  four.attributes["K"] = number(32);
+  four.attributes["N"] = number(2);
+  REQUIRE(onnx::packedWeight(four, find));
+  CHECK(onnx::packedWeight(four, find)->name != second->name);
+  four.attributes["K"] = number(33); // two blocks
+  CHECK(!onnx::packedWeight(four, find));
+}
