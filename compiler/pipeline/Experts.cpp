@@ -9,6 +9,10 @@ Result<void> placeExperts(const CompileOptions &options, mlir::ModuleOp graph, p
   const std::vector<place::ExpertLayer> layers = place::expertLayers(graph);
   if (layers.empty() && options.layers) // the model's first ones may have none, others do not matter here
     return {};
+  if (options.expertLoads && options.experts == place::ExpertsMode::Dense)
+    return userError(fmt::format("--expert-load {} has no use with --experts dense, where every core has a part of every "
+                                 "expert",
+                                 options.expertLoads->path));
   if (options.expertLoads) {
     place::ExpertLoadFile file = *options.expertLoads;
     if (options.layers && file.layers.size() > layers.size()) // only the model's first ones

@@ -130,6 +130,8 @@ class Experts(TestCase):
             refused({**good, "layers": [good["layers"][0], {"counts": counts}]}, "layers[1]", says)
         load.unlink()
         self.refused("compile", model, *MESH, "--expert-load", load, "-o", "m.weft", says="cannot read it")
+        self.refused("compile", model, *MESH, "--experts", "dense", "--expert-load", self.calibrate(model), "-o",
+                     "m.weft", says="has no use with --experts dense")
 
     def test_what_cannot_be_calibrated_is_refused(self):
         model, bard = self.mixture(), self.model()
