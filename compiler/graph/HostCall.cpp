@@ -65,11 +65,12 @@ Result<std::unique_ptr<ExecutionEngine>> compileForHost(ModuleOp module) {
   auto host = llvm::orc::JITTargetMachineBuilder::detectHost();
   if (!host)
     return fromLlvm("detecting this machine", host.takeError());
+  host->setCodeGenOptLevel(llvm::CodeGenOptLevel::None); // most models run for less time than they are compiled
   auto machine = host->createTargetMachine();
   if (!machine)
     return fromLlvm("preparing code generation", machine.takeError());
   ExecutionEngineOptions options;
-  // LLVM's own optimizer stays off: it takes ten times as long as all the rest, to make small loops a little faster.
+  // LLVM's optimizer stays off, too: it takes ten times as long as all the rest, to make small loops a little faster.
   options.enableGDBNotificationListener = false;
   options.enablePerfNotificationListener = false;
   auto engine = ExecutionEngine::create(module, options, std::move(*machine));
