@@ -104,10 +104,11 @@ std::string KernelMachine::explain(const Outcome &outcome) const {
   // Addresses mean nothing to a reader who does not know where we put things.
   const uint64_t address = outcome.trap.value;
   const auto sram = static_cast<int64_t>(address - sramBase);
-  if (sram >= -static_cast<int64_t>(gapBytes) && sram < static_cast<int64_t>(sramBytes + gapBytes))
-    text += fmt::format("; that is byte {} of the core's {} bytes of SRAM", sram, sramBytes);
-  else if (address < stackBase && stackBase - address < gapBytes)
+  const uint64_t gap = stackBase - (sramBase + sramBytes); // above it an address is more likely of the stack
+  if (address < stackBase && stackBase - address < gap / 2)
     text += fmt::format("; that is below the {} bytes of the stack (memory.reserve_kib.stack)", stackTop - stackBase);
+  else if (sram >= -static_cast<int64_t>(gapBytes) && sram < static_cast<int64_t>(sramBytes + gapBytes))
+    text += fmt::format("; that is byte {} of the core's {} bytes of SRAM", sram, sramBytes);
   return text;
 }
 
