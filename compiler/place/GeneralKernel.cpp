@@ -182,11 +182,27 @@ Value LocalBuilder::captured(Value value) {
     SmallVector<LoopDim> none(type.getRank());
     local = made(value, none);
   } else {
-    Operation *source = value.getDefiningOp();
-    SmallVector<Value> results = clone(source);
-    local = results[cast<OpResult>(value).getResultNumber()];
+    local = scalarAbove(cast<OpResult>(value));
   }
   mapping.map(value, local);
+  return local;
+}
+
+/// A scalar that stands above the op reads tensors whole, while `mapping` may have the core's blocks of the same ones.
+Value LocalBuilder::scalarAbove(OpResult value) {
+  const bool isFirst = !std::exchange(isAbove, true);
+  if (isFirst)
+    std::swap(mapping, above);
+  Value local = mapping.lookupOrNull(value);
+  if (!local) {
+    SmallVector<Value> results = clone(value.getOwner());
+    mapping.map(value.getOwner()->getResults(), results);
+    local = results[value.getResultNumber()];
+  }
+  if (isFirst) {
+    std::swap(mapping, above);
+    isAbove = false;
+  }
   return local;
 }
 

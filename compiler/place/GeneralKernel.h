@@ -81,6 +81,7 @@ private:
   Value operand(Value value, llvm::ArrayRef<LoopDim> dims);
   /// `value`, which is whole, in the kernel.
   Value captured(Value value);
+  Value scalarAbove(mlir::OpResult value);
   Value made(Value value, llvm::ArrayRef<LoopDim> dims);
   /// What only looks numbers of weights in blocks up takes them out of the bytes.
   void lookUpInBlocks();
@@ -133,6 +134,8 @@ private:
   mlir::OpBuilder builder;
   LocalFunction result;
   mlir::IRMapping mapping;
+  mlir::IRMapping above; // of scalars above the op and of what they read, which is whole
+  bool isAbove = false;  // `mapping` is that one for now
   std::array<Value, 2> ranks;
   llvm::DenseMap<int64_t, Value> starts;
   llvm::SmallVector<Value> arguments; // by input: what the kernel computes with

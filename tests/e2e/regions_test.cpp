@@ -215,3 +215,47 @@ TEST_CASE("loops whose iterations need each other stay whole where they do") {
                          row, put, tensor)),
         columns);
 }
+
+TEST_CASE("a scalar above control flow is read from the whole tensor of which that has blocks") {
+  // The bound, a number that the body adds and the condition: of a tensor that is carried, and of one that is read too.
+  auto program = [](const std::string &read, const std::string &body) {
+    return fmt::format(R"(
+    func.func @main(%x: tensor<64x47xi64>) -> tensor<64x47xi64> {{
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      %row = arith.constant 61 : index
+      %column = arith.constant 41 : index
+      %few = arith.constant 7 : i64
+      {}[%row, %column] : tensor<64x47xi64>
+      %least = arith.andi %s, %few : i64
+      {}
+      return %y : tensor<64x47xi64>
+    }})",
+                       read, body);
+  };
+  const std::vector<std::string> both = {"x: dimension 1 of 47, y: dimension 0 of 64"};
+  auto repeated = [](const std::string &added) {
+    return fmt::format(R"(
+      %n = arith.index_cast %least : i64 to index
+      %y = scf.for %i = %zero to %n step %one iter_args(%t = %x) -> tensor<64x47xi64> {{
+        %all = tensor.splat %s : tensor<64x47xi64>
+        %sum = arith.addi %t, %all : tensor<64x47xi64>
+        %next = arith.addi %sum, {} : tensor<64x47xi64>
+        scf.yield %next : tensor<64x47xi64>
+      }})",
+                       added);
+  };
+  check(program("%s = tensor.extract %x", repeated("%t")), both);
+  check(program("%s = tensor.extract %x", repeated("%x")), both);
+  check(program("%twice = arith.addi %x, %x : tensor<64x47xi64>\n%s = tensor.extract %twice", R"(
+      %odd = arith.trunci %least : i64 to i1
+      %y = scf.if %odd -> tensor<64x47xi64> {
+        %new = arith.muli %twice, %twice : tensor<64x47xi64>
+        scf.yield %new : tensor<64x47xi64>
+      } else {
+        %all = tensor.splat %s : tensor<64x47xi64>
+        %new = arith.addi %twice, %all : tensor<64x47xi64>
+        scf.yield %new : tensor<64x47xi64>
+      })"),
+        both);
+}
