@@ -61,8 +61,12 @@ LogicalResult rewrite(func::FuncOp function, llvm::function_ref<void(RewritePatt
 //
 // What a loop yields must lie where the carried tensor lay; bufferization refuses loops of which it cannot see that.
 
-/// Where `value` is computed: in a tensor that is new, or that of an argument of the loop's body (then it is returned).
-std::pair<bool, BlockArgument> originOf(Value value) {
+/// Where a value is computed: in a tensor that is new, or that of an argument of the loop's body (then it is returned).
+using Origin = std::pair<bool, BlockArgument>;
+/// Of results of branches: each is looked at from both sides of the next one.
+using Origins = llvm::DenseMap<Value, Origin>;
+
+Origin originOf(Value value, Origins &known) {
   while (Operation *op = value.getDefiningOp()) {
     unsigned number = cast<OpResult>(value).getResultNumber();
     if (auto destination = dyn_cast<DestinationStyleOpInterface>(op)) {
@@ -70,9 +74,11 @@ std::pair<bool, BlockArgument> originOf(Value value) {
     } else if (auto loop = dyn_cast<scf::ForOp>(op)) { // what it carries stays where it is
       value = loop.getInitArgs()[number];
     } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
-      auto chosen = originOf(branch.thenYield()->getOperand(number));
-      bool same = chosen.second && chosen == originOf(branch.elseYield()->getOperand(number));
-      return same ? chosen : std::pair(false, BlockArgument());
+      if (auto found = known.find(value); found != known.end())
+        return found->second;
+      Origin chosen = originOf(branch.thenYield()->getOperand(number), known);
+      bool same = chosen.second && chosen == originOf(branch.elseYield()->getOperand(number), known);
+      return known[value] = same ? chosen : Origin();
     } else {
       return {isa<tensor::EmptyOp, bufferization::AllocTensorOp>(op), {}};
     }
@@ -84,11 +90,12 @@ std::pair<bool, BlockArgument> originOf(Value value) {
 /// any is written. With `trust` an update of a carried tensor is taken to lie where that does.
 void writeCarried(Operation *terminator, MutableOperandRange yielded, ValueRange carried, bool trust) {
   OpBuilder b(terminator);
+  Origins known;
   SmallVector<Value> values;
   for (auto [operand, into] : llvm::zip_equal(yielded, carried)) {
     Value value = operand.get();
     if (isa<TensorType>(value.getType()) && value != into && carried.size() > 1) {
-      auto [isNew, argument] = originOf(value);
+      auto [isNew, argument] = originOf(value, known);
       if (!isNew && argument != into)
         value = b.create<bufferization::AllocTensorOp>(value.getLoc(), cast<RankedTensorType>(value.getType()),
                                                        ValueRange(), value);
@@ -96,7 +103,7 @@ void writeCarried(Operation *terminator, MutableOperandRange yielded, ValueRange
     values.push_back(value);
   }
   for (auto [operand, value, into] : llvm::zip_equal(yielded, values, carried))
-    if (isa<TensorType>(value.getType()) && value != into && !(trust && originOf(value).second == into))
+    if (isa<TensorType>(value.getType()) && value != into && !(trust && originOf(value, known).second == into))
       operand.set(
           b.create<bufferization::MaterializeInDestinationOp>(value.getLoc(), into.getType(), value, into).getResult());
 }

@@ -473,8 +473,6 @@ LocalFunction LocalBuilder::build() {
     returned.push_back(local);
   }
   builder.create<func::ReturnOp>(op->getLoc(), returned);
-  if (region)
-    sinkIntoBranches(result.function);
   lookUpInBlocks();
   result.function.setType(
       builder.getFunctionType(body->getArgumentTypes(), llvm::to_vector(ValueRange(returned).getTypes())));

@@ -42,9 +42,6 @@ struct KernelInput {
   bool asBytes = false; // of a weight in blocks (GeneralBlocks.h)
 };
 
-/// What only one branch looks at is computed there.
-void sinkIntoBranches(mlir::func::FuncOp function);
-
 /// Whether a kernel makes the value by itself instead of reading it: fills, tensors without elements or contents,
 /// scalars.
 bool isMadeInKernel(mlir::Value value);
@@ -120,7 +117,8 @@ private:
   std::pair<Value, Value> ownIndex(Value tensor, int64_t d, mlir::OpFoldResult index);
   /// The same, brought into the block.
   Value nearestOwn(Value tensor, int64_t d, mlir::OpFoldResult index);
-  Value ifMine(Value mine, Value dest, llvm::function_ref<Value()> write);
+  Value inBlock(Value tensor, int64_t d, Value own);
+  std::pair<Value, Value> ownPlace(Value tensor, int64_t d, mlir::OpFoldResult index, Value mine);
   Value both(Value a, Value b);
 
   mlir::Operation *op; // the one that is being made local, as loops and split are: perhaps one inside of control flow

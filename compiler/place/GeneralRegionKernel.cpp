@@ -5,8 +5,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/Dominance.h"
-#include "mlir/Transforms/ControlFlowSinkUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -16,18 +14,6 @@ using namespace mlir;
 namespace weft::place {
 
 static RankedTensorType tensorOf(Value value) { return dyn_cast<RankedTensorType>(value.getType()); }
-
-void sinkIntoBranches(func::FuncOp function) {
-  DominanceInfo dominance(function);
-  function.walk([&](scf::IfOp branch) {
-    SmallVector<Region *> regions;
-    for (Region &region : branch->getRegions())
-      regions.push_back(&region);
-    controlFlowSink(
-        regions, dominance, [](Operation *op, Region *) { return isMemoryEffectFree(op); },
-        [](Operation *op, Region *region) { op->moveBefore(&region->front(), region->front().begin()); });
-  });
-}
 
 // ---- values inside ----------------------------------------------------------------------------------------------
 
@@ -84,8 +70,10 @@ std::pair<Value, Value> LocalBuilder::ownIndex(Value tensor, int64_t d, OpFoldRe
 
 Value LocalBuilder::nearestOwn(Value tensor, int64_t d, OpFoldResult index) {
   auto [own, mine] = ownIndex(tensor, d, index);
-  if (!mine)
-    return own;
+  return mine ? inBlock(tensor, d, own) : own;
+}
+
+Value LocalBuilder::inBlock(Value tensor, int64_t d, Value own) {
   int64_t local = typeInside(tensorOf(tensor), heldInside(tensor)).getDimSize(d);
   Value last = builder.create<arith::ConstantIndexOp>(op->getLoc(), local - 1);
   return builder.create<arith::MinUIOp>(op->getLoc(), own, last);
@@ -93,17 +81,12 @@ Value LocalBuilder::nearestOwn(Value tensor, int64_t d, OpFoldResult index) {
 
 // ---- ops inside -------------------------------------------------------------------------------------------------
 
-Value LocalBuilder::ifMine(Value mine, Value dest, llvm::function_ref<Value()> write) {
-  if (!mine)
-    return write();
-  Location loc = op->getLoc();
-  auto branch = builder.create<scf::IfOp>(loc, dest.getType(), mine, /*addThenBlock=*/true, /*addElseBlock=*/true);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(branch.elseBlock());
-  builder.create<scf::YieldOp>(loc, dest);
-  builder.setInsertionPointToStart(branch.thenBlock());
-  builder.create<scf::YieldOp>(loc, write());
-  return branch.getResult(0);
+/// Where a write goes that is the owner's alone: `mine` is null where each core is one. A core that is none writes what
+/// is there again, at the nearest index that it has. A branch would have two tensors for bufferization to follow, and a
+/// chain of branches the power of that.
+std::pair<Value, Value> LocalBuilder::ownPlace(Value tensor, int64_t d, OpFoldResult index, Value mine) {
+  auto [own, isOwn] = ownIndex(tensor, d, index);
+  return isOwn ? std::pair(inBlock(tensor, d, own), both(mine, isOwn)) : std::pair(own, mine);
 }
 
 Value LocalBuilder::both(Value a, Value b) {
@@ -114,11 +97,13 @@ Value LocalBuilder::writeElement(tensor::InsertOp write) {
   Value scalar = captured(write.getScalar()), dest = insideOf(write.getDest(), write.getResult()), mine;
   SmallVector<Value> indices;
   for (auto [d, index] : llvm::enumerate(write.getIndices())) {
-    auto [own, isOwn] = ownIndex(write.getResult(), static_cast<int64_t>(d), index);
-    indices.push_back(own);
-    mine = both(mine, isOwn);
+    indices.emplace_back();
+    std::tie(indices.back(), mine) = ownPlace(write.getResult(), static_cast<int64_t>(d), index, mine);
   }
-  return ifMine(mine, dest, [&] { return builder.create<tensor::InsertOp>(write.getLoc(), scalar, dest, indices); });
+  if (mine)
+    scalar = builder.create<arith::SelectOp>(
+        write.getLoc(), mine, scalar, builder.create<tensor::ExtractOp>(write.getLoc(), dest, indices));
+  return builder.create<tensor::InsertOp>(write.getLoc(), scalar, dest, indices);
 }
 
 /// Of a slice with one index of each divided dimension that it is a part of.
@@ -132,13 +117,17 @@ Value LocalBuilder::insertOwnRow(tensor::InsertSliceOp slice) {
       sizes[d] = builder.getIndexAttr(localExtent(d));
       continue;
     }
-    auto [own, isOwn] = ownIndex(slice.getResult(), static_cast<int64_t>(d), offset);
+    Value own;
+    std::tie(own, mine) = ownPlace(slice.getResult(), static_cast<int64_t>(d), offset, mine);
     offsets.push_back(own);
-    mine = both(mine, isOwn);
   }
-  return ifMine(mine, dest, [&]() -> Value {
-    return builder.create<tensor::InsertSliceOp>(slice.getLoc(), source, dest, offsets, sizes, slice.getMixedStrides());
-  });
+  Location loc = slice.getLoc();
+  if (mine) {
+    Value old = builder.create<tensor::ExtractSliceOp>(loc, tensorOf(source), dest, offsets, sizes,
+                                                       slice.getMixedStrides());
+    source = builder.create<arith::SelectOp>(loc, mine, source, old);
+  }
+  return builder.create<tensor::InsertSliceOp>(loc, source, dest, offsets, sizes, slice.getMixedStrides());
 }
 
 SmallVector<Value> LocalBuilder::localiseBlock(Block &block, ValueRange likeThese) {

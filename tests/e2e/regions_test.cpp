@@ -259,3 +259,68 @@ TEST_CASE("a scalar above control flow is read from the whole tensor of which th
       })"),
         both);
 }
+
+// Were each write a branch, buffers would be looked for on both sides of each.
+TEST_CASE("a chain of many writes that data places is compiled in no time") {
+  auto program = [](const std::string &write) {
+    std::string body;
+    constexpr int count = 26;
+    for (int i = 0; i < count; ++i)
+      body += fmt::format("\n        %more{0} = arith.constant {0} : i64\n        %id{0} = arith.addi %id, %more{0} : i64",
+                          i) +
+              spread(fmt::format("at{}", i), fmt::format("%id{}", i), 640) +
+              fmt::format(fmt::runtime(write), i, i + 1);
+    return fmt::format(R"(
+    func.func @main(%x: tensor<640x2xi64>, %n: tensor<16xi64>, %u: tensor<16x2xi64>) -> tensor<640x2xi64> {{
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      %count = arith.constant 16 : index
+      %least = arith.constant 0 : i64
+      %y = scf.for %i = %zero to %count step %one iter_args(%t0 = %x) -> tensor<640x2xi64> {{
+        %id = tensor.extract %n[%i] : tensor<16xi64>
+        %new = tensor.extract %u[%i, %zero] : tensor<16x2xi64>
+        %row = tensor.extract_slice %u[%i, 0] [1, 2] [1, 1] : tensor<16x2xi64> to tensor<2xi64>{}
+        scf.yield %t{} : tensor<640x2xi64>
+      }}
+      return %y : tensor<640x2xi64>
+    }})",
+                       body, count);
+  };
+  check(program(R"(
+        %t{1} = tensor.insert %new into %t{0}[%at{0}, %zero] : tensor<640x2xi64>)"),
+        {"x: dimension 0 of 640, y: dimension 1 of 2"});
+  check(program(R"(
+        %t{1} = tensor.insert_slice %row into %t{0}[%at{0}, 0] [1, 2] [1, 1] : tensor<2xi64> into tensor<640x2xi64>)"),
+        {"x: dimension 0 of 640, y: dimension 1 of 2"});
+}
+
+TEST_CASE("a branch in an inner loop looks at what the outer one made of the tensor that it writes") {
+  check(R"(
+    func.func @main(%x: tensor<23x32xi64>, %n: tensor<9xi64>, %w: tensor<32x32xi64>) -> tensor<23x32xi64> {
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      %twice = arith.constant 2 : index
+      %count = arith.constant 9 : index
+      %none = arith.constant 0 : i64
+      %some = arith.constant 4 : i64
+      %y = scf.for %o = %zero to %twice step %one iter_args(%u = %x) -> tensor<23x32xi64> {
+        %e = tensor.empty() : tensor<23x32xi64>
+        %f = linalg.fill ins(%none : i64) outs(%e : tensor<23x32xi64>) -> tensor<23x32xi64>
+        %z = linalg.matmul ins(%u, %w : tensor<23x32xi64>, tensor<32x32xi64>) outs(%f : tensor<23x32xi64>) -> tensor<23x32xi64>
+        %r = scf.for %i = %zero to %count step %one iter_args(%t = %u) -> tensor<23x32xi64> {
+          %id = tensor.extract %n[%i] : tensor<9xi64>
+          %more = arith.cmpi sgt, %id, %some : i64
+          %q = scf.if %more -> tensor<23x32xi64> {
+            %a = arith.addi %t, %z : tensor<23x32xi64>
+            scf.yield %a : tensor<23x32xi64>
+          } else {
+            scf.yield %t : tensor<23x32xi64>
+          }
+          scf.yield %q : tensor<23x32xi64>
+        }
+        scf.yield %r : tensor<23x32xi64>
+      }
+      return %y : tensor<23x32xi64>
+    })",
+        {"x: dimension 0 of 23"});
+}
