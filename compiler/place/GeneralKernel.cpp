@@ -153,14 +153,18 @@ Value LocalBuilder::made(Value value, ArrayRef<LoopDim> dims) {
       if (factor && isSplit(loop))
         shape[d] -= factor * (loops->extents[loop] - localExtent(loop));
   }
-  auto local = RankedTensorType::get(shape, type.getElementType());
+  return madeAs(value, RankedTensorType::get(shape, type.getElementType()));
+}
+
+Value LocalBuilder::madeAs(Value value, RankedTensorType local) {
   Location loc = op->getLoc();
+  const bool hasContents = tensorOf(value).getNumElements() > 0;
   DenseElementsAttr constant;
-  if (matchPattern(value, m_Constant(&constant)) && constant.isSplat() && type.getNumElements() > 0)
+  if (hasContents && matchPattern(value, m_Constant(&constant)) && constant.isSplat())
     return builder.create<arith::ConstantOp>(loc, constant.resizeSplat(local));
-  Value empty = builder.create<tensor::EmptyOp>(loc, shape, type.getElementType());
+  Value empty = builder.create<tensor::EmptyOp>(loc, local.getShape(), local.getElementType());
   auto fill = value.getDefiningOp<linalg::FillOp>();
-  if (!fill || type.getNumElements() == 0)
+  if (!fill || !hasContents)
     return empty;
   return builder.create<linalg::FillOp>(loc, captured(fill.value()), empty).getResult(0);
 }

@@ -80,6 +80,8 @@ private:
   Value captured(Value value);
   Value scalarAbove(mlir::OpResult value);
   Value made(Value value, llvm::ArrayRef<LoopDim> dims);
+  /// The same, of the type that its part of the kernel's has.
+  Value madeAs(Value value, mlir::RankedTensorType local);
   /// What only looks numbers of weights in blocks up takes them out of the bytes.
   void lookUpInBlocks();
   void mapCaptures(mlir::Operation *op);

@@ -101,8 +101,8 @@ Value LocalBuilder::writeElement(tensor::InsertOp write) {
     std::tie(indices.back(), mine) = ownPlace(write.getResult(), static_cast<int64_t>(d), index, mine);
   }
   if (mine)
-    scalar = builder.create<arith::SelectOp>(
-        write.getLoc(), mine, scalar, builder.create<tensor::ExtractOp>(write.getLoc(), dest, indices));
+    scalar = builder.create<arith::SelectOp>(write.getLoc(), mine, scalar,
+                                             builder.create<tensor::ExtractOp>(write.getLoc(), dest, indices));
   return builder.create<tensor::InsertOp>(write.getLoc(), scalar, dest, indices);
 }
 
@@ -123,8 +123,8 @@ Value LocalBuilder::insertOwnRow(tensor::InsertSliceOp slice) {
   }
   Location loc = slice.getLoc();
   if (mine) {
-    Value old = builder.create<tensor::ExtractSliceOp>(loc, tensorOf(source), dest, offsets, sizes,
-                                                       slice.getMixedStrides());
+    Value old =
+        builder.create<tensor::ExtractSliceOp>(loc, tensorOf(source), dest, offsets, sizes, slice.getMixedStrides());
     source = builder.create<arith::SelectOp>(loc, mine, source, old);
   }
   return builder.create<tensor::InsertSliceOp>(loc, source, dest, offsets, sizes, slice.getMixedStrides());
@@ -234,6 +234,8 @@ SmallVector<Value> LocalBuilder::localiseLoops(Operation *inner, const OpLoops &
 SmallVector<Value> LocalBuilder::localiseInside(Operation *inner) {
   auto reshaped = [&](auto reshape) -> SmallVector<Value> {
     RankedTensorType type = typeInside(tensorOf(reshape.getResult()), heldInside(reshape.getResult()));
+    if (isMadeInKernel(reshape.getSrc())) // whose dimensions are those of nothing else
+      return {madeAs(reshape.getSrc(), type)};
     Value source = insideOf(reshape.getSrc(), reshape.getSrc());
     return {builder.create<decltype(reshape)>(reshape.getLoc(), type, source, reshape.getReassociationIndices())};
   };

@@ -266,10 +266,9 @@ TEST_CASE("a chain of many writes that data places is compiled in no time") {
     std::string body;
     constexpr int count = 26;
     for (int i = 0; i < count; ++i)
-      body += fmt::format("\n        %more{0} = arith.constant {0} : i64\n        %id{0} = arith.addi %id, %more{0} : i64",
-                          i) +
-              spread(fmt::format("at{}", i), fmt::format("%id{}", i), 640) +
-              fmt::format(fmt::runtime(write), i, i + 1);
+      body += fmt::format(
+                  "\n        %more{0} = arith.constant {0} : i64\n        %id{0} = arith.addi %id, %more{0} : i64", i) +
+              spread(fmt::format("at{}", i), fmt::format("%id{}", i), 640) + fmt::format(fmt::runtime(write), i, i + 1);
     return fmt::format(R"(
     func.func @main(%x: tensor<640x2xi64>, %n: tensor<16xi64>, %u: tensor<16x2xi64>) -> tensor<640x2xi64> {{
       %zero = arith.constant 0 : index
@@ -323,4 +322,31 @@ TEST_CASE("a branch in an inner loop looks at what the outer one made of the ten
       return %y : tensor<23x32xi64>
     })",
         {"x: dimension 0 of 23"});
+}
+
+TEST_CASE("a reshaped tensor without contents, and one of equal numbers, have the form of what is made of them") {
+  check(R"(
+    func.func @main(%x: tensor<64x47xi64>, %n: tensor<i64>) -> tensor<64x47xi64> {
+      %zero = arith.constant 0 : index
+      %one = arith.constant 1 : index
+      %times = arith.constant 3 : index
+      %s = tensor.extract %n[] : tensor<i64>
+      %ones = arith.constant dense<1> : tensor<3008xi64>
+      %y = scf.for %i = %zero to %times step %one iter_args(%t = %x) -> tensor<64x47xi64> {
+        %e = tensor.empty() : tensor<64x1x47xi64>
+        %into = tensor.collapse_shape %e [[0, 1], [2]] : tensor<64x1x47xi64> into tensor<64x47xi64>
+        %left = tensor.extract_slice %t[0, 8] [64, 39] [1, 1] : tensor<64x47xi64> to tensor<64x39xi64>
+        %half = tensor.insert_slice %left into %into[0, 0] [64, 39] [1, 1] : tensor<64x39xi64> into tensor<64x47xi64>
+        %right = tensor.extract_slice %t[0, 0] [64, 8] [1, 1] : tensor<64x47xi64> to tensor<64x8xi64>
+        %turned = tensor.insert_slice %right into %half[0, 39] [64, 8] [1, 1] : tensor<64x8xi64> into tensor<64x47xi64>
+        %filled = linalg.fill ins(%s : i64) outs(%e : tensor<64x1x47xi64>) -> tensor<64x1x47xi64>
+        %all = tensor.collapse_shape %filled [[0, 1], [2]] : tensor<64x1x47xi64> into tensor<64x47xi64>
+        %sum = arith.addi %turned, %all : tensor<64x47xi64>
+        %unit = tensor.expand_shape %ones [[0, 1]] output_shape [64, 47] : tensor<3008xi64> into tensor<64x47xi64>
+        %more = arith.addi %sum, %unit : tensor<64x47xi64>
+        scf.yield %more : tensor<64x47xi64>
+      }
+      return %y : tensor<64x47xi64>
+    })",
+        {"x: dimension 0 of 64"});
 }
