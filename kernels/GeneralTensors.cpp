@@ -41,11 +41,12 @@ struct ReshapeByViews : OpRewritePattern<tensor::ReshapeOp> {
   }
 };
 
-/// A value that only the next op looks at is computed there, unless that op would compute it more than once.
+/// A value that only the next op looks at is computed there, unless that op would compute it more than once: as an
+/// inner loop does, which may also have overwritten what the value is made of.
 bool fusesInto(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
-  if (!producer || !consumer || !producer->hasOneUse())
+  if (!producer || !consumer || !producer->hasOneUse() || producer->getBlock() != consumer->getBlock())
     return false;
   AffineMap map = consumer.getMatchingIndexingMap(operand);
   return map.isPermutation() && producer.getNumParallelLoops() == producer.getNumLoops();

@@ -178,12 +178,14 @@ void turnWeights(ModuleOp module) {
   }
 }
 
-/// A producer joins its only consumer where nothing is computed twice.
+/// A producer joins its only consumer where nothing is computed twice, as it is in a loop; that may also have
+/// overwritten what the producer reads.
 bool fuses(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
-  return producer && consumer && producer->hasOneUse() && producer.getNumLoops() == consumer.getNumLoops() &&
-         producer.getNumReductionLoops() == 0 && consumer.getNumReductionLoops() == 0;
+  return producer && consumer && producer->hasOneUse() && producer->getBlock() == consumer->getBlock() &&
+         producer.getNumLoops() == consumer.getNumLoops() && producer.getNumReductionLoops() == 0 &&
+         consumer.getNumReductionLoops() == 0;
 }
 
 /// f32 of the sine or cosine of an f64 by which heads are turned, perhaps scaled: the angle within one turn is found in

@@ -19,7 +19,8 @@ std::string typed(const std::string &text) {
   return text.substr(0, begin) + line + text.substr(end);
 }
 
-/// The loops of a program, and its result is as interpreted on meshes that divide none of its extents.
+/// Each loop of a program is divided, on the first mesh by `dividedBy`, and its results are as interpreted. The first
+/// mesh divides few extents evenly, the second one more of them, the last one has one axis.
 void check(const std::string &text, const std::vector<std::string> &dividedBy) {
   for (MeshSize mesh : {MeshSize{3, 2}, MeshSize{4, 4}, MeshSize{1, 5}}) {
     INFO("mesh " << nameOf(mesh));
@@ -29,13 +30,15 @@ void check(const std::string &text, const std::vector<std::string> &dividedBy) {
     std::vector<Bytes> expected = program.interpret(inputs), seen = program.run(mesh, inputs);
     for (size_t i = 0; i < seen.size(); ++i)
       checkClose(seen[i], expected[i], program.outputs()[i].dtype, 0, 0);
-    if (mesh.width != 3)
-      continue;
     std::vector<std::string> how;
     for (const compiler::OpPlacement &op : program.compiled().placements)
-      if (op.op.starts_with("scf."))
+      if (op.op.starts_with("scf.")) {
         how.push_back(op.how);
-    CHECK(how == dividedBy);
+        CHECK(op.distributed);
+      }
+    CHECK(how.size() == dividedBy.size());
+    if (mesh.width == 3)
+      CHECK(how == dividedBy);
   }
 }
 
@@ -294,34 +297,40 @@ TEST_CASE("a chain of many writes that data places is compiled in no time") {
 }
 
 TEST_CASE("a branch in an inner loop looks at what the outer one made of the tensor that it writes") {
-  check(R"(
-    func.func @main(%x: tensor<23x32xi64>, %n: tensor<9xi64>, %w: tensor<32x32xi64>) -> tensor<23x32xi64> {
+  auto program = [](const std::string &made) {
+    return fmt::format(R"(
+    func.func @main(%x: tensor<23x32xi64>, %n: tensor<9xi64>, %w: tensor<32x32xi64>) -> tensor<23x32xi64> {{
       %zero = arith.constant 0 : index
       %one = arith.constant 1 : index
       %twice = arith.constant 2 : index
       %count = arith.constant 9 : index
       %none = arith.constant 0 : i64
       %some = arith.constant 4 : i64
-      %y = scf.for %o = %zero to %twice step %one iter_args(%u = %x) -> tensor<23x32xi64> {
+      %y = scf.for %o = %zero to %twice step %one iter_args(%u = %x) -> tensor<23x32xi64> {{
         %e = tensor.empty() : tensor<23x32xi64>
         %f = linalg.fill ins(%none : i64) outs(%e : tensor<23x32xi64>) -> tensor<23x32xi64>
-        %z = linalg.matmul ins(%u, %w : tensor<23x32xi64>, tensor<32x32xi64>) outs(%f : tensor<23x32xi64>) -> tensor<23x32xi64>
-        %r = scf.for %i = %zero to %count step %one iter_args(%t = %u) -> tensor<23x32xi64> {
+        %z = {}
+        %r = scf.for %i = %zero to %count step %one iter_args(%t = %u) -> tensor<23x32xi64> {{
           %id = tensor.extract %n[%i] : tensor<9xi64>
           %more = arith.cmpi sgt, %id, %some : i64
-          %q = scf.if %more -> tensor<23x32xi64> {
+          %q = scf.if %more -> tensor<23x32xi64> {{
             %a = arith.addi %t, %z : tensor<23x32xi64>
             scf.yield %a : tensor<23x32xi64>
-          } else {
+          }} else {{
             scf.yield %t : tensor<23x32xi64>
-          }
+          }}
           scf.yield %q : tensor<23x32xi64>
-        }
+        }}
         scf.yield %r : tensor<23x32xi64>
-      }
+      }}
       return %y : tensor<23x32xi64>
-    })",
+    }})",
+                       made);
+  };
+  check(program("linalg.matmul ins(%u, %w : tensor<23x32xi64>, tensor<32x32xi64>) outs(%f : tensor<23x32xi64>)"
+                " -> tensor<23x32xi64>"),
         {"x: dimension 0 of 23"});
+  check(program("arith.muli %u, %u : tensor<23x32xi64>"), {"x: dimension 0 of 23, y: dimension 1 of 32"});
 }
 
 TEST_CASE("a reshaped tensor without contents, and one of equal numbers, have the form of what is made of them") {
