@@ -97,6 +97,13 @@ private:
   void repeatedWhile();
   void branched();
   void accumulated();
+  // -- control flow that looks at more than one place (RandomTensorLoops.cpp)
+  std::string merged(const std::string &a, const std::string &b, const std::string &element, const std::string &type);
+  RandomValue filledOne(size_t rank);
+  void readAbove();
+  void branchedInside();
+  void writtenOften();
+  void turned();
 
   std::mt19937 random;
   std::vector<RandomValue> values;

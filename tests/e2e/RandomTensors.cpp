@@ -182,17 +182,19 @@ void RandomMaker::elementwise(const RandomValue &out, const std::vector<RandomVa
 
 RandomProgram RandomMaker::make(int ops) {
   using Op = void (RandomMaker::*)();
-  static constexpr Op all[] = {&RandomMaker::binary,       &RandomMaker::binary,     &RandomMaker::unary,
-                               &RandomMaker::compared,     &RandomMaker::selected,   &RandomMaker::converted,
-                               &RandomMaker::reduced,      &RandomMaker::reduced,    &RandomMaker::reduced,
-                               &RandomMaker::firstLargest, &RandomMaker::product,    &RandomMaker::product,
-                               &RandomMaker::convolution,  &RandomMaker::pooled,     &RandomMaker::softmax,
-                               &RandomMaker::transposed,   &RandomMaker::broadcast,  &RandomMaker::reshaped,
-                               &RandomMaker::reshaped,     &RandomMaker::sliced,     &RandomMaker::sliced,
-                               &RandomMaker::inserted,     &RandomMaker::padded,     &RandomMaker::concatenated,
-                               &RandomMaker::gathered,     &RandomMaker::scattered,  &RandomMaker::scatteredElements,
-                               &RandomMaker::generated,    &RandomMaker::repeated,   &RandomMaker::repeatedWhile,
-                               &RandomMaker::branched,     &RandomMaker::accumulated};
+  static constexpr Op all[] = {
+      &RandomMaker::binary,         &RandomMaker::binary,       &RandomMaker::unary,
+      &RandomMaker::compared,       &RandomMaker::selected,     &RandomMaker::converted,
+      &RandomMaker::reduced,        &RandomMaker::reduced,      &RandomMaker::reduced,
+      &RandomMaker::firstLargest,   &RandomMaker::product,      &RandomMaker::product,
+      &RandomMaker::convolution,    &RandomMaker::pooled,       &RandomMaker::softmax,
+      &RandomMaker::transposed,     &RandomMaker::broadcast,    &RandomMaker::reshaped,
+      &RandomMaker::reshaped,       &RandomMaker::sliced,       &RandomMaker::sliced,
+      &RandomMaker::inserted,       &RandomMaker::padded,       &RandomMaker::concatenated,
+      &RandomMaker::gathered,       &RandomMaker::scattered,    &RandomMaker::scatteredElements,
+      &RandomMaker::generated,      &RandomMaker::repeated,     &RandomMaker::repeatedWhile,
+      &RandomMaker::branched,       &RandomMaker::accumulated,  &RandomMaker::readAbove,
+      &RandomMaker::branchedInside, &RandomMaker::writtenOften, &RandomMaker::turned};
   for (int i = 0; i < ops; ++i)
     (this->*all[pick(std::size(all))])();
   RandomProgram program;
