@@ -109,7 +109,21 @@ void writeCarried(Operation *terminator, MutableOperandRange yielded, ValueRange
           b.create<bufferization::MaterializeInDestinationOp>(value.getLoc(), into.getType(), value, into).getResult());
 }
 
+/// A loop inside of another one starts from what that carries, and something else reads this, too: from a copy, of
+/// which bufferization knows that the loop may write it.
+void copyShared(scf::ForOp loop) {
+  OpBuilder b(loop);
+  for (OpOperand &init : loop.getInitArgsMutable()) {
+    auto type = dyn_cast<RankedTensorType>(init.get().getType());
+    auto carried = dyn_cast<BlockArgument>(init.get());
+    if (type && carried && !carried.hasOneUse() && isa<LoopLikeOpInterface>(carried.getOwner()->getParentOp()))
+      init.set(b.create<bufferization::AllocTensorOp>(loop.getLoc(), type, ValueRange(), carried));
+  }
+}
+
 void writeCarried(scf::ForOp loop, bool trust) {
+  if (!trust)
+    copyShared(loop);
   Operation *yield = loop.getBody()->getTerminator();
   writeCarried(yield, MutableOperandRange(yield), loop.getRegionIterArgs(), trust);
 }

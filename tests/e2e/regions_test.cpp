@@ -331,6 +331,7 @@ TEST_CASE("a branch in an inner loop looks at what the outer one made of the ten
                 " -> tensor<23x32xi64>"),
         {"x: dimension 0 of 23"});
   check(program("arith.muli %u, %u : tensor<23x32xi64>"), {"x: dimension 0 of 23, y: dimension 1 of 32"});
+  check(program("arith.ori %u, %u : tensor<23x32xi64> // is %u"), {"x: dimension 0 of 23, y: dimension 1 of 32"});
 }
 
 TEST_CASE("a reshaped tensor without contents, and one of equal numbers, have the form of what is made of them") {
