@@ -229,22 +229,42 @@ std::optional<bool> GeneralPlacer::placeUpdate(Operation *op) {
   return true;
 }
 
-/// Whether an op after `op` looks at `value` or at a view of it.
+/// Whether `op` is no step of its own: a view, or what kernels make again where they use it.
+static bool standsElsewhere(Operation *op) {
+  bool isView = isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, tensor::ReshapeOp>(op);
+  return isView || llvm::all_of(op->getResults(), isMadeInKernel);
+}
+
+/// Whether an op after `op` looks at `value`, at a view of it or at a scalar of it.
 static bool isReadAfter(Value value, Operation *op) {
   return llvm::any_of(value.getUsers(), [&](Operation *user) {
     Operation *top = op->getBlock()->findAncestorOpInBlock(*user);
-    bool isView = isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, tensor::ReshapeOp>(user);
     return (op->isBeforeInBlock(top) && !top->hasTrait<OpTrait::IsTerminator>()) ||
-           (isView && isReadAfter(user->getResult(0), op));
+           (standsElsewhere(top) && llvm::any_of(top->getResults(), [&](Value made) { return isReadAfter(made, op); }));
   });
+}
+
+/// The cache that `value` is, perhaps seen in another shape; null: it is none.
+static BlockArgument cacheOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, tensor::ReshapeOp>(op))
+      return {};
+    value = op->getOperand(0);
+  }
+  return cast<BlockArgument>(value);
 }
 
 LogicalResult GeneralPlacer::storeStates(Operation *op) {
   SmallVector<std::pair<Value, Value>> later;
+  auto becomesAnother = [&](Value state) {
+    return llvm::any_of(states, [&](auto &other) { return other.second != state && cacheOf(other.first) == state; });
+  };
+  if (!op && failed(keepCaches()))
+    return failure();
   for (auto [value, state] : states) {
     Operation *maker = value.getDefiningOp();
     bool isThere = !op || (maker && (maker == op || maker->isBeforeInBlock(op)));
-    if (!isThere || (op && isReadAfter(state, op)))
+    if (!isThere || (op && (isReadAfter(state, op) || becomesAnother(state))))
       later.emplace_back(value, state);
     else if (failed(storeState(value, state, op ? op : state.getParentBlock()->getTerminator())))
       return failure();
@@ -253,19 +273,36 @@ LogicalResult GeneralPlacer::storeStates(Operation *op) {
   return success();
 }
 
-LogicalResult GeneralPlacer::storeState(Value value, Value state, Operation *before) {
-  if (value == state)
-    return success();
+/// All of `value`, where placement has passed.
+static Operation *copyBefore(Operation *before, Value value) {
   RankedTensorType type = tensorOf(value);
-  OpBuilder copies(before); // where placement has passed
+  OpBuilder copies(before);
   SmallVector<OpFoldResult> offsets(type.getRank(), copies.getIndexAttr(0)),
       strides(type.getRank(), copies.getIndexAttr(1)), sizes;
   for (int64_t extent : type.getShape())
     sizes.push_back(copies.getIndexAttr(extent));
-  auto copy = copies.create<tensor::ExtractSliceOp>(value.getLoc(), type, value, offsets, sizes, strides);
+  return copies.create<tensor::ExtractSliceOp>(value.getLoc(), type, value, offsets, sizes, strides);
+}
+
+/// Caches that become others are copied before any is overwritten.
+LogicalResult GeneralPlacer::keepCaches() {
+  for (auto &[value, state] : states) {
+    if (BlockArgument cache = cacheOf(value); !cache || cache == state)
+      continue;
+    Operation *copy = copyBefore(state.getParentBlock()->getTerminator(), value);
+    if (failed(placeKernel(copy, {}, Split{values[state].forms.front().first})))
+      return failure();
+    value = copy->getResult(0);
+  }
+  return success();
+}
+
+LogicalResult GeneralPlacer::storeState(Value value, Value state, Operation *before) {
+  if (value == state)
+    return success();
   builder.setLoc(value.getLoc());
   auto &[division, cache] = values[state].forms.front();
-  return placeKernel(copy, cache, Split{division});
+  return placeKernel(copyBefore(before, value), cache, Split{division});
 }
 
 } // namespace weft::place

@@ -58,6 +58,7 @@ private:
   /// What can be stored now that `op` is placed, since nothing later looks at what the cache was. Null: all that is
   /// left.
   mlir::LogicalResult storeStates(mlir::Operation *op);
+  mlir::LogicalResult keepCaches();
   /// Of an op that writes some rows of a cache, which nothing else looks at before: in the cache itself. Nothing: it is
   /// no such op; else whether it was placed.
   std::optional<bool> placeUpdate(mlir::Operation *op);
