@@ -274,17 +274,36 @@ SmallVector<Value> GeneralPlacer::callGeneral(const kernels::GeneralKernel &kern
   return call(kernel, ins, buffers, scalars);
 }
 
+FailureOr<kernels::GeneralKernel> GeneralPlacer::buildKernel(Operation *op, const std::optional<OpLoops> &loops,
+                                                             Split &split, SmallVector<KernelInput> &inputs) {
+  auto build = [&] {
+    LocalBuilder local(op, loops, split, {mesh.width, mesh.height},
+                       [&](Value value, ArrayRef<LoopDim> dims) { return wanted(value, dims, split); });
+    LocalFunction function = local.build();
+    inputs = function.inputs;
+    return kernels::buildGeneral(module, function.function, op->getName().stripDialect());
+  };
+  if (!split.any() || !isa<scf::ForOp, scf::IfOp, scf::WhileOp>(op))
+    return build();
+  {
+    ScopedDiagnosticHandler silence(module.getContext(), [](Diagnostic &) { return success(); });
+    if (auto divided = build(); succeeded(divided))
+      return divided;
+  }
+  split = Split();
+  return build();
+}
+
 LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optional<Split> forced) {
   std::optional<OpLoops> loops = loopsOf(op);
   Split split = forced ? *forced : loops ? chooseSplit(op, *loops) : Split();
-  LocalBuilder local(op, loops, split, {mesh.width, mesh.height},
-                     [&](Value value, ArrayRef<LoopDim> dims) { return wanted(value, dims, split); });
-  LocalFunction function = local.build();
-  auto kernel = kernels::buildGeneral(module, function.function, op->getName().stripDialect());
+  const bool isWorthIt = split.any();
+  SmallVector<KernelInput> inputs;
+  auto kernel = buildKernel(op, loops, split, inputs);
   if (failed(kernel))
     return failure();
   SmallVector<Value> ins, outs;
-  for (const KernelInput &input : function.inputs)
+  for (const KernelInput &input : inputs)
     if (failed(pass(input, ins)))
       return failure();
   SmallVector<Division> divisions;
@@ -332,6 +351,7 @@ LogicalResult GeneralPlacer::placeKernel(Operation *op, Value into, std::optiona
     return success();
   std::string how = !loops        ? "no rule divides this op"
                     : split.any() ? describe(*loops, split)
+                    : isWorthIt   ? "what a core would do of it has no form on buffers"
                                   : "dividing it would cost more than it saves";
   note(op, split, how);
   return success();

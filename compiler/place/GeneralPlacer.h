@@ -67,6 +67,10 @@ private:
   /// `into`: where the one result goes instead of a new buffer. `forced`: how the op, which is none of the model's, is
   /// split.
   mlir::LogicalResult placeKernel(mlir::Operation *op, Value into = {}, std::optional<Split> forced = {});
+  /// The kernel of `op`, and what it reads. Where that has no form on buffers control flow is not divided: `split` is
+  /// none then.
+  mlir::FailureOr<kernels::GeneralKernel> buildKernel(mlir::Operation *op, const std::optional<OpLoops> &loops,
+                                                      Split &split, llvm::SmallVector<KernelInput> &inputs);
   /// Adds what a kernel reads to its operands.
   mlir::LogicalResult pass(const KernelInput &input, llvm::SmallVector<Value> &ins);
   llvm::SmallVector<Value> callGeneral(const kernels::GeneralKernel &kernel, mlir::ValueRange ins,
