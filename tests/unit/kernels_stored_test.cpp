@@ -85,8 +85,9 @@ TEST_CASE("products with codes whose scales lie apart", "[kernels][blocks]") {
   std::mt19937 random(71);
   const std::array cuts{Cut{3, 0, 256, 24, 256, 256}, Cut{2, 44, 11, 5, 4, 4}, Cut{2, 496, 32, 6, 16, 16}};
   size_t next = 0;
-  for (const ApartFormat &format : apartFormats())
-    checkProduct(cuts[next++ % cuts.size()], std::vector{format}, random);
+  const std::vector<ApartFormat> formats = apartFormats();
+  for (size_t i = 0; i < formats.size(); i += 5) // each size, type and kind of zero points in turn
+    checkProduct(cuts[next++ % cuts.size()], std::vector{formats[i]}, random);
   using Scale = ApartFormat::Scale;
   checkProduct({2, 32, 64, 9, 32, 32}, std::vector<ApartFormat>{{4, 32, Scale::F32, true}, {4, 32, Scale::F16, false}},
                random);
