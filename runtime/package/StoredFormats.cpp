@@ -35,7 +35,7 @@ BlockShape shapeOf(const pkg::BlocksT &blocks) {
   shape.rows = blocks.rows;
   shape.columns = blocks.columns;
   shape.bits = blocks.bits;
-  shape.least = blocks.least;
+  shape.least = static_cast<int64_t>(blocks.least);
   shape.group = blocks.group;
   shape.super = blocks.super_group;
   shape.scales = blocks.scales;
