@@ -4,7 +4,6 @@
 #include "runtime/SramUse.h"
 #include "runtime/Table.h"
 #include "runtime/package/CoreCode.h"
-#include "runtime/package/Elements.h"
 #include "runtime/package/StoredFormats.h"
 #include "tools/Decisions.h"
 #include "tools/KernelUnits.h"
@@ -60,17 +59,13 @@ std::vector<uint64_t> callsOf(const Package &package, const pkg::ProgramT &progr
 }
 
 /// With scales and zero points.
-uint64_t storedBytes(const pkg::WeightT &weight) {
-  uint64_t count = 1;
-  for (uint64_t extent : weight.shape)
-    count *= extent;
-  if (auto format = runtime::blockFormatOf(weight.file_blocks))
-    return count / factsOf(*format).weights * factsOf(*format).bytes;
-  if (!weight.apart)
-    return count * runtime::elementBytes(weight.file_element);
-  const runtime::ApartFormat format = runtime::apartFormatOf(*weight.apart);
-  const uint64_t length = weight.shape.back();
-  return count / length * (format.codeBytes(length) + format.scaleBytes(length) + format.zeroBytes(length));
+uint64_t bytesInFiles(const pkg::WeightT &weight) {
+  uint64_t bytes = runtime::storedBytes(weight);
+  if (weight.apart) {
+    const runtime::ApartFormat format = runtime::apartFormatOf(*weight.apart);
+    bytes += weight.shape.front() * (format.scaleBytes(weight.shape.back()) + format.zeroBytes(weight.shape.back()));
+  }
+  return bytes;
 }
 
 /// What a weight's numbers are in its file.
@@ -226,7 +221,7 @@ std::string weightTable(const Package &package) {
   Table table({{"weight"}, {"stored"}, {"shape"}, {"on a core"}, {"file", right}});
   uint64_t bytes = 0;
   for (const auto &weight : package.weights) {
-    bytes += storedBytes(*weight);
+    bytes += bytesInFiles(*weight);
     table.row(
         {weight->name, storedAs(*weight), fmt::format("{}", fmt::join(weight->shape, " x ")),
          fmt::format("{} {} x {}", pkg::EnumNameElementType(weight->element), weight->rows_local, weight->cols_local),

@@ -180,12 +180,6 @@ bool looksLikeText(const onnx::Model &model) {
   });
 }
 
-/// What is wrong with the model in `path`, without saying again which it is.
-std::string reasonOf(const Error &error, const std::string &path) {
-  const std::string prefix = path + ": ";
-  return error.message.starts_with(prefix) ? error.message.substr(prefix.size()) : error.message;
-}
-
 Result<std::string> chooseFile(const ImportOptions &options) {
   if (!fs::is_directory(options.model))
     return options.model;
@@ -240,7 +234,7 @@ Result<Imported> importOnnx(const ImportOptions &options) {
     auto text = importText(options, *path);
     return text ? std::move(text)
                 : Result<Imported>(
-                      Error{fmt::format("{}: no text can be generated: {}", *path, reasonOf(text.error(), *path)),
+                      Error{fmt::format("{}: no text can be generated: {}", *path, onnx::reasonOf(text.error(), *path)),
                             text.error().fault});
   }
   Result<onnx::Model> read = onnx::readModel(*path);
@@ -253,7 +247,7 @@ Result<Imported> importOnnx(const ImportOptions &options) {
     auto text = importText(options, *path);
     if (text || text.error().fault != Fault::User)
       return text;
-    noText = reasonOf(text.error(), *path);
+    noText = onnx::reasonOf(text.error(), *path);
     wanted = true;
   }
   if (wanted && options.as == ImportAs::Auto && options.dims.empty())

@@ -1,5 +1,7 @@
 #include "runtime/package/StoredFormats.h"
 
+#include "runtime/package/Elements.h"
+
 namespace weft::runtime {
 
 std::optional<BlockFormat> blockFormatOf(pkg::BlockFormat format) {
@@ -44,6 +46,17 @@ BlockShape shapeOf(const pkg::BlocksT &blocks) {
   shape.wide = blocks.wide;
   shape.zeros = blocks.zeros;
   return shape;
+}
+
+uint64_t storedBytes(const pkg::WeightT &weight) {
+  uint64_t count = 1;
+  for (uint64_t extent : weight.shape)
+    count *= extent;
+  if (weight.apart)
+    return count / weight.shape.back() * apartFormatOf(*weight.apart).codeBytes(weight.shape.back());
+  if (auto format = blockFormatOf(weight.file_blocks))
+    return count / factsOf(*format).weights * factsOf(*format).bytes;
+  return count * elementBytes(weight.file_element);
 }
 
 } // namespace weft::runtime

@@ -18,4 +18,8 @@ std::unique_ptr<pkg::ApartT> packageFormat(const ApartFormat &format);
 
 BlockShape shapeOf(const pkg::BlocksT &blocks);
 
+/// Bytes of a weight's stored tensor; of one with scales apart those of its codes. checkPackage() has seen that there
+/// are so many.
+uint64_t storedBytes(const pkg::WeightT &weight);
+
 } // namespace weft::runtime

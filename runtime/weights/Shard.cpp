@@ -144,18 +144,6 @@ private:
   std::optional<BlockedTensor> fromBlocks;
 };
 
-/// The bytes of a stored tensor; of one with scales apart those of its codes.
-uint64_t storedBytesOf(const pkg::WeightT &weight) {
-  uint64_t count = 1;
-  for (uint64_t extent : weight.shape)
-    count *= extent;
-  if (weight.apart)
-    return count / weight.shape.back() * apartFormatOf(*weight.apart).codeBytes(weight.shape.back());
-  if (auto format = blockFormatOf(weight.file_blocks))
-    return count / factsOf(*format).weights * factsOf(*format).bytes;
-  return count * elementBytes(weight.file_element);
-}
-
 /// Of a weight in blocks, which are in `file`; none: its files have no such scales or zero points.
 std::optional<BlockedTensor> blockedTensor(const pkg::WeightT &weight, std::span<const std::byte> file,
                                            ApartFiles files) {
@@ -228,9 +216,9 @@ Result<void> fillShard(const pkg::WeightT &weight, std::span<const std::byte> fi
   const uint64_t rowBytes = uint64_t(weight.cols_local) * elementBytes(weight.element);
   const uint64_t storedCols = weight.shape.empty() ? 1 : weight.shape.back();
   const uint64_t localEnd = weight.offset + uint64_t(weight.rows_local - 1) * weight.row_stride + rowBytes;
-  const uint64_t storedBytes = storedBytesOf(weight);
+  const uint64_t stored = storedBytes(weight);
   if (rows.empty() || cols.empty() || (weight.shape.empty() && !weight.linear) || weight.file_offset > file.size() ||
-      storedBytes > file.size() - weight.file_offset ||
+      stored > file.size() - weight.file_offset ||
       !(weight.quantised ? blocksFit(weight, buffer.size())
         : weight.blocks  ? storedBlocksFit(weight, buffer.size())
                          : localEnd <= buffer.size()))

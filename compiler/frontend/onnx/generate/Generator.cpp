@@ -22,24 +22,21 @@ struct Launched {
   LaunchGraph graph;
 };
 
+GraphOptions optionsOf(const BoundLaunch &bound) {
+  GraphOptions options{bound.dims};
+  options.launch = &bound.launch;
+  return options;
+}
+
 Result<Launched> launchAs(MLIRContext &context, const Model &model, const GeneratorInputs &inputs, int64_t past,
                           int64_t tokens) {
   Result<BoundLaunch> bound = bindLaunch(inputs, past, tokens);
   if (!bound)
     return bound.takeError();
-  GraphOptions options;
-  options.dims = bound->dims;
-  options.launch = &bound->launch;
-  Result<LaunchGraph> graph = buildLaunch(context, model, options);
+  Result<LaunchGraph> graph = buildLaunch(context, model, optionsOf(*bound));
   if (!graph)
     return graph.takeError();
   return Launched{std::move(*bound), std::move(*graph)};
-}
-
-/// A message without the model's name, which the one that it becomes a part of has.
-std::string reasonOf(const Error &error, const std::string &path) {
-  const std::string prefix = path + ": ";
-  return error.message.substr(error.message.starts_with(prefix) ? prefix.size() : 0);
 }
 
 Error changing(const Generator &generator, uint32_t maxSeq, const std::string &what) {
@@ -121,11 +118,8 @@ Result<void> checkPlain(const Model &model) {
   Result<BoundLaunch> bound = bindLaunch(*inputs, inputs->past.value_or(0), inputs->tokens.value_or(usualTokens));
   if (!bound)
     return bound.takeError();
-  GraphOptions options;
-  options.dims = bound->dims;
-  options.launch = &bound->launch;
   MLIRContext context(MLIRContext::Threading::DISABLED);
-  return checkLaunch(context, model, options);
+  return checkLaunch(context, model, optionsOf(*bound));
 }
 
 /// `path`: of the model.
@@ -149,6 +143,11 @@ Result<void> checkOther(const Generator &found, const std::shared_ptr<const Mode
 }
 
 } // namespace
+
+std::string reasonOf(const Error &error, const std::string &path) {
+  const std::string prefix = path + ": ";
+  return error.message.substr(error.message.starts_with(prefix) ? prefix.size() : 0);
+}
 
 Result<Generator> findGenerator(const std::shared_ptr<const Model> &model, const std::string &name) {
   const std::string input = branchInput(*model);

@@ -26,4 +26,7 @@ Result<Generator> findGenerator(const std::shared_ptr<const Model> &model, const
 Result<mlir::OwningOpRef<mlir::ModuleOp>> buildGenerator(mlir::MLIRContext &context, const Generator &generator,
                                                          uint32_t maxSeq);
 
+/// A message about the model in `path` without its name, which the one that it becomes a part of has.
+std::string reasonOf(const Error &error, const std::string &path);
+
 } // namespace weft::frontend::onnx
