@@ -1,4 +1,5 @@
 #include "sim/iss/KernelMachine.h"
+#include "sim/iss/PreparedVector.h"
 
 #include <fmt/format.h>
 
@@ -12,6 +13,11 @@ namespace {
 /// register's.
 constexpr uint64_t gapBytes = uint64_t{1} << 20;
 constexpr uint64_t stackAlignBytes = 16; // of the RISC-V calling convention
+
+/// vtype when the first kernel is called: e8, m1, ta, ma. A core's start-up code sets one, since after reset it is
+/// illegal (vill), LLVM 19 moves whole registers without a vsetvli before them, and a move is illegal then, too
+/// (vector extension 1.0, section 16.6).
+constexpr uint64_t startVtype = 0xc0;
 
 constexpr uint64_t nextPlace(uint64_t end) { return (end + 2 * gapBytes - 1) / gapBytes * gapBytes; }
 
@@ -31,6 +37,9 @@ Result<KernelMachine> KernelMachine::create(std::span<const std::byte> image, co
   }
   if (Result<void> placed = made.place(*elf, hardware); !placed)
     return placed.takeError();
+  Hart &hart = made.machine.hart();
+  if (hart.isa.vlenBits != 0)
+    static_cast<VectorType &>(hart.vector) = decodeVectorType(startVtype, hart.isa);
   return made;
 }
 

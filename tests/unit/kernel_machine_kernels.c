@@ -28,6 +28,11 @@ void load_at(Operands operands, const int64_t *scalars) {
 void write_constants(Operands operands, const int64_t *scalars) { *(volatile int *)&factors[0] = 0; }
 void write_arguments(Operands operands, const int64_t *scalars) { *(volatile int64_t *)scalars = 0; }
 void illegal(Operands operands, const int64_t *scalars) { __asm__ volatile(".word 0"); }
+// What LLVM may begin with: a whole register moved before vtype is set, which needs a legal one.
+void move_first(Operands operands, const int64_t *scalars) {
+  __asm__ volatile("vl1re8.v v8, (%0)\n vmv1r.v v9, v8\n vs1r.v v9, (%1)" ::"r"(operands[0]), "r"(operands[1])
+                   : "memory");
+}
 void endless(Operands operands, const int64_t *scalars) {
   for (;;)
     __asm__ volatile("");

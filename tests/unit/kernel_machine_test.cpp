@@ -22,9 +22,20 @@ std::vector<std::byte> readFile(const char *path) {
   return bytes;
 }
 
-enum Kernel : uint32_t { scale, useStack, storeAt, loadAt, writeConstants, writeArguments, illegal, endless, exits };
-const std::vector<std::string> names = {"scale",           "use_stack", "store_at", "load_at", "write_constants",
-                                        "write_arguments", "illegal",   "endless",  "exits"};
+enum Kernel : uint32_t {
+  scale,
+  useStack,
+  storeAt,
+  loadAt,
+  writeConstants,
+  writeArguments,
+  moveFirst,
+  illegal,
+  endless,
+  exits
+};
+const std::vector<std::string> names = {"scale",           "use_stack",  "store_at", "load_at", "write_constants",
+                                        "write_arguments", "move_first", "illegal",  "endless", "exits"};
 
 struct Core {
   hw::Hardware hardware = *hw::load("rvv-mesh-16");
@@ -137,6 +148,13 @@ TEST_CASE("a kernel may touch the bytes of its core and no others") {
   }
   // After an error the next call is a call like any other.
   CHECK(core.call(scale, {256, 512}, {10}));
+}
+
+TEST_CASE("the first kernel finds a legal vtype") {
+  Core core;
+  std::fill_n(core.sram.begin() + 256, 16, std::byte{5});
+  REQUIRE(core.call(moveFirst, {256, 512}, {0}));
+  CHECK(core.sram[512] == std::byte{5});
 }
 
 TEST_CASE("a kernel that does not return is an error") {
