@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bitset>
 #include <optional>
 
@@ -84,6 +85,72 @@ Result<std::vector<LoopSpill>> findLoopSpills(const runtime::CoreCode &code, con
     if (auto spill = findSpill(symbol.name, disassembler->read(code, symbol.address, symbol.bytes)))
       spills.push_back(std::move(*spill));
   return spills;
+}
+
+namespace {
+
+/// What a function takes of the stack by itself, and where it goes.
+struct Frame {
+  uint64_t address = 0, end = 0, bytes = 0;
+  std::vector<uint64_t> targets; // of calls, and of jumps that end in another function
+};
+
+/// A prologue is `addi sp, sp, -n`, or for large frames `sub sp, sp, r` with n made in r by lui and addi.
+Frame frameOf(const runtime::CodeSymbol &symbol, const std::vector<Instruction> &code) {
+  Frame frame{symbol.address, symbol.address + symbol.bytes, 0, {}};
+  std::array<int64_t, 32> constants = {}; // what a register holds, where an instruction of those above made it
+  for (const Instruction &each : code) {
+    if (each.target && (each.call || *each.target < frame.address || *each.target >= frame.end))
+      frame.targets.push_back(*each.target);
+    if (each.result.value_or(0) == 0)
+      continue;
+    std::string_view name = each.text;
+    name.remove_prefix(std::min(name.find_first_not_of(" \t"), name.size()));
+    name = name.substr(0, name.find_first_of(" \t"));
+    const int64_t immediate = each.immediate.value_or(0);
+    const int64_t source = each.sources.empty() ? 0 : constants[each.sources.front()];
+    const bool ofStack = *each.result == stackPointer;
+    if (ofStack && name == "addi" && immediate < 0)
+      frame.bytes += static_cast<uint64_t>(-immediate);
+    else if (ofStack && name == "sub" && each.sources.size() == 2)
+      frame.bytes += static_cast<uint64_t>(constants[each.sources.back()]);
+    else if (!ofStack)
+      constants[*each.result] = name == "lui"                                        ? immediate << 12
+                                : name == "li"                                       ? immediate
+                                : name == "addi" || name == "addiw"                  ? source + immediate
+                                : name == "slli" && immediate >= 0 && immediate < 32 ? source << immediate
+                                                                                     : 0;
+  }
+  return frame;
+}
+
+uint64_t needOf(const std::vector<Frame> &frames, size_t index, std::vector<bool> &entered) {
+  if (entered[index])
+    return 0;
+  entered[index] = true;
+  uint64_t deepest = 0;
+  for (uint64_t target : frames[index].targets)
+    for (size_t callee = 0; callee < frames.size(); ++callee)
+      if (target >= frames[callee].address && target < frames[callee].end)
+        deepest = std::max(deepest, needOf(frames, callee, entered));
+  entered[index] = false;
+  return frames[index].bytes + deepest;
+}
+
+} // namespace
+
+Result<std::map<std::string, uint64_t>> stackNeeds(const runtime::CoreCode &code, const hw::Isa &isa) {
+  auto disassembler = Disassembler::make(isa);
+  if (!disassembler)
+    return disassembler.takeError();
+  std::vector<Frame> frames;
+  for (const runtime::CodeSymbol &symbol : code.symbols)
+    frames.push_back(frameOf(symbol, disassembler->read(code, symbol.address, symbol.bytes)));
+  std::map<std::string, uint64_t> needs;
+  std::vector<bool> entered(frames.size());
+  for (size_t i = 0; i < frames.size(); ++i)
+    needs[code.symbols[i].name] = needOf(frames, i, entered);
+  return needs;
 }
 
 } // namespace weft::codegen

@@ -1,10 +1,12 @@
-// A check on machine code: what inner loops work with is in registers.
+// Checks on machine code: what inner loops work with is in registers, and how deep the stack gets.
 #pragma once
 
 #include "hw-models/core/rvv/Isa.h"
 #include "hw-models/support/Result.h"
 #include "runtime/package/CoreCode.h"
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,5 +22,9 @@ struct LoopSpill {
 /// there directly or through an address computed from the stack pointer. Integers may be there: with many operands some
 /// address or bound has no register left.
 Result<std::vector<LoopSpill>> findLoopSpills(const runtime::CoreCode &code, const hw::Isa &isa);
+
+/// Bytes of the stack that a call of each function takes, with what it calls; of the frames that code makes with fixed
+/// sizes, as LLVM does where VLEN is known. What calls itself counts once.
+Result<std::map<std::string, uint64_t>> stackNeeds(const runtime::CoreCode &code, const hw::Isa &isa);
 
 } // namespace weft::codegen

@@ -143,50 +143,68 @@ static OwningOpRef<ModuleOp> withLimits(ModuleOp kernels, const RegisterLimits &
   return copy;
 }
 
-static Result<std::vector<LoopSpill>> spillsOf(ModuleOp kernels, const pkg::KernelObjectT &object,
-                                               const CoreTarget &target) {
+/// A kernel that keeps too much on the stack.
+struct Spilling {
+  std::string kernel, message;
+  /// As its author wrote it: no loop of it may spill, whatever it takes. A loop made from tensors may need more
+  /// registers than there are, whatever its tile: it gets one smaller tile, and what it then keeps on the stack stays
+  /// there.
+  bool written = false;
+  bool deep = false; // takes more of the stack than there is
+};
+static constexpr unsigned generalRegisters = 16;
+
+static Result<std::vector<Spilling>> spillingIn(ModuleOp kernels, const pkg::KernelObjectT &object,
+                                                const CoreTarget &target) {
   auto code = runtime::readCoreCode(object);
   if (!code)
     return code.takeError();
+  std::vector<Spilling> result;
+  auto kernelNamed = [&](const std::string &name) { return kernels.lookupSymbol<func::FuncOp>(name); };
   auto spills = findLoopSpills(*code, target.isa);
-  if (spills) // a function that kernels call is written out as it is
-    std::erase_if(*spills, [&](const LoopSpill &spill) { return !kernels.lookupSymbol(kernelOf(spill)); });
-  return spills;
+  if (!spills)
+    return spills.takeError();
+  for (const LoopSpill &spill : *spills)
+    if (auto kernel = kernelNamed(kernelOf(spill))) // a function that kernels call is written out as it is
+      result.push_back({kernelOf(spill), spill.message, !kernels::isGeneral(kernel), false});
+  if (!target.stackBytes)
+    return result;
+  auto needs = stackNeeds(*code, target.isa);
+  if (!needs)
+    return needs.takeError();
+  for (const auto &[name, bytes] : *needs)
+    if (auto kernel = kernelNamed(name); kernel && bytes > *target.stackBytes && kernels::isGeneral(kernel))
+      result.push_back({name, "", false, true});
+  return result;
 }
 
-/// Whether a kernel is as its author wrote it. A loop made from tensors may need more registers than there are,
-/// whatever its tile: it gets one smaller tile, and what it then keeps on the stack stays there.
-static bool isWritten(ModuleOp kernels, const LoopSpill &spill) {
-  return !kernels::isGeneral(cast<func::FuncOp>(kernels.lookupSymbol(kernelOf(spill))));
-}
-static constexpr unsigned generalRegisters = 16;
-
-/// Lowers the limits of the kernels in `spills` until none is left.
-static Result<RegisterLimits> findLimits(ModuleOp kernels, const CoreTarget &target, std::vector<LoopSpill> spills) {
+/// Lowers the limits of the kernels in `spilling` until none is left that a lower one helps.
+static Result<RegisterLimits> findLimits(ModuleOp kernels, const CoreTarget &target, std::vector<Spilling> spilling) {
   RegisterLimits all;
   for (unsigned limit : registerSteps) {
-    if (spills.empty())
+    if (spilling.empty())
       return all;
     RegisterLimits tried;
-    for (const LoopSpill &spill : spills)
-      tried[kernelOf(spill)] = all[kernelOf(spill)] = isWritten(kernels, spill) ? limit : generalRegisters;
+    for (const Spilling &each : spilling)
+      tried[each.kernel] = all[each.kernel] = each.written || each.deep ? limit : generalRegisters;
     Result<pkg::KernelObjectT> object = compileOnce(*withLimits(kernels, tried, true), target);
     if (!object)
       return object.takeError();
-    auto left = spillsOf(kernels, *object, target);
+    auto left = spillingIn(kernels, *object, target);
     if (!left)
       return left.takeError();
-    spills = std::move(*left);
-    std::erase_if(spills, [&](const LoopSpill &spill) { return !isWritten(kernels, spill); });
+    spilling = std::move(*left);
+    std::erase_if(spilling, [&](const Spilling &each) { return !each.written && !each.deep; });
   }
-  if (spills.empty())
+  std::erase_if(spilling, [](const Spilling &each) { return each.deep; }); // whoever runs it will say so
+  if (spilling.empty())
     return all;
-  return internalError("core kernels for " + hw::isaText(target.isa) + ": " + spills.front().message);
+  return internalError("core kernels for " + hw::isaText(target.isa) + ": " + spilling.front().message);
 }
 
 static Result<RegisterLimits> limitsFor(ModuleOp kernels, const CoreTarget &target, const pkg::KernelObjectT &object) {
-  auto spills = spillsOf(kernels, object, target);
-  return spills ? findLimits(kernels, target, std::move(*spills)) : spills.takeError();
+  auto spilling = spillingIn(kernels, object, target);
+  return spilling ? findLimits(kernels, target, std::move(*spilling)) : spilling.takeError();
 }
 
 Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget &target) {
@@ -202,12 +220,12 @@ Result<pkg::KernelObjectT> compileCoreKernels(ModuleOp kernels, const CoreTarget
   if (!object)
     return object;
   // Kernels were looked at in other company; what is handed on is this.
-  auto spills = spillsOf(kernels, *object, target);
-  if (!spills)
-    return spills.takeError();
-  std::erase_if(*spills, [&](const LoopSpill &spill) { return !isWritten(kernels, spill); });
-  if (!spills->empty())
-    return internalError("core kernels for " + hw::isaText(target.isa) + ": " + spills->front().message);
+  auto spilling = spillingIn(kernels, *object, target);
+  if (!spilling)
+    return spilling.takeError();
+  std::erase_if(*spilling, [](const Spilling &each) { return !each.written; });
+  if (!spilling->empty())
+    return internalError("core kernels for " + hw::isaText(target.isa) + ": " + spilling->front().message);
   return object;
 }
 
@@ -215,12 +233,12 @@ Result<TunedKernels> compileTunedKernels(ModuleOp kernels, const CoreTarget &tar
   Result<pkg::KernelObjectT> object = compileOnce(kernels, target);
   if (!object)
     return object.takeError();
-  auto spills = spillsOf(kernels, *object, target);
-  if (!spills)
-    return spills.takeError();
+  auto spilling = spillingIn(kernels, *object, target);
+  if (!spilling)
+    return spilling.takeError();
   TunedKernels result{std::move(*object), {}};
-  for (const LoopSpill &spill : *spills)
-    result.spills.emplace(kernelOf(spill), spill.message);
+  for (const Spilling &each : *spilling)
+    result.spills.emplace(each.kernel, each.message);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include "hw-models/core/rvv/Isa.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,8 @@ inline constexpr const char *coreTriple = "riscv64-unknown-elf";
 
 struct CoreTarget {
   hw::Isa isa;
-  uint64_t codeAddress = coreCodeAddress; // of the first instruction
+  uint64_t codeAddress = coreCodeAddress;  // of the first instruction
+  std::optional<uint64_t> stackBytes = {}; // that a kernel may take; none: any
 };
 
 /// LLVM's names of the instructions the core has: "m", "v", "zvl256b", ….

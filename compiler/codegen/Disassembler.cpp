@@ -58,8 +58,7 @@ struct Disassembler::Impl {
     const llvm::MCInstrDesc &kind = instructions->get(inst.getOpcode());
     result.loads = kind.mayLoad();
     result.stores = kind.mayStore();
-    result.call = kind.isCall();
-    if (uint64_t target; (kind.isBranch() || kind.isCall()) && analysis->evaluateBranch(inst, address, size, target))
+    if (uint64_t target; analysis->evaluateBranch(inst, address, size, target))
       result.target = target;
     for (unsigned i = 0; i < inst.getNumOperands(); ++i)
       if (auto number = integerRegister(inst.getOperand(i))) {
@@ -67,7 +66,10 @@ struct Disassembler::Impl {
           result.result = number;
         else
           result.sources.push_back(*number);
+      } else if (inst.getOperand(i).isImm()) {
+        result.immediate = inst.getOperand(i).getImm();
       }
+    result.call = kind.isCall() || (result.target && result.result.value_or(0) != 0); // jal, which LLVM calls neither
     // Value first, address second, in every load and store.
     if ((result.loads || result.stores) && inst.getNumOperands() > 1)
       result.base = integerRegister(inst.getOperand(1));

@@ -22,9 +22,10 @@ struct Instruction {
   std::optional<uint64_t> target; // of a branch or jump
   bool call = false;              // jumps and comes back
   bool loads = false, stores = false;
-  std::optional<unsigned> base;   // the x register that a load or store takes its address from
-  std::optional<unsigned> result; // the x register it writes
-  std::vector<unsigned> sources;  // x registers it reads
+  std::optional<unsigned> base;     // the x register that a load or store takes its address from
+  std::optional<unsigned> result;   // the x register it writes
+  std::vector<unsigned> sources;    // x registers it reads
+  std::optional<int64_t> immediate; // as encoded: of lui, the upper 20 bits
 };
 
 class Disassembler {

@@ -1,5 +1,6 @@
 #include "compiler/pipeline/Compile.h"
 
+#include "compiler/pipeline/CheckStack.h"
 #include "compiler/pipeline/State.h"
 #include "runtime/support/WriteFile.h"
 
@@ -22,27 +23,6 @@ Result<void> dump(const CompileOptions &options, const PhaseInfo &info, size_t n
   if (failure)
     return userError(fmt::format("cannot create the folder {}: {}", options.dumpDirectory, failure.message()));
   return runtime::writeFile(path, state.print(info.phase));
-}
-
-/// What a kernel's simulation names where it writes below its stack.
-constexpr const char *stackSetting = "memory.reserve_kib.stack";
-
-/// The op whose kernel `message` is about.
-std::string opIn(const runtime::Package &package, const std::string &message) {
-  for (const auto &program : package.programs)
-    for (const auto &task : program->tasks)
-      for (const auto &instr : task->instrs)
-        if (instr->kind == pkg::InstrKind::Call &&
-            message.find("'" + package.kernels[instr->kernel]->name + "'") != std::string::npos)
-          return program->ops[task->op]->name;
-  return "a kernel";
-}
-
-Error tooDeep(const runtime::Package &package, const hw::Hardware &hardware, const std::string &message) {
-  const uint64_t kib = std::max<uint64_t>(hardware.memory.stackBytes / 1024, 1);
-  return userError(fmt::format("{} needs more stack than a core keeps for its kernels; --set {}={} gives it more "
-                               "({})",
-                               opIn(package, message), stackSetting, 2 * kib, message));
 }
 
 } // namespace
@@ -86,12 +66,13 @@ Result<Compilation> compile(const CompileOptions &options) {
   result.stages = (*state)->stages();
   result.capacity = (*state)->capacity();
   result.package = (*state)->takePackage();
+  if (result.package)
+    if (auto checked = checkStack(*result.package, options.hardware); !checked)
+      return checked.takeError();
   if (result.package && options.measureKernels) {
     auto costs = options.measureKernels(*result.package);
     if (costs)
       result.kernelCosts = std::move(*costs);
-    else if (costs.error().message.find(stackSetting) != std::string::npos) // it would not run either
-      return tooDeep(*result.package, options.hardware, costs.error().message);
     else
       result.costsProblem = costs.error().message;
   }

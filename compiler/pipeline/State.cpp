@@ -329,7 +329,9 @@ private:
     const hw::CoreSpec &core = options.hardware.parallelism.core;
     if (core.kind != "rvv")
       return std::nullopt;
-    return codegen::CoreTarget{hw::isaOf(core)};
+    codegen::CoreTarget target{hw::isaOf(core)};
+    target.stackBytes = options.hardware.memory.stackBytes;
+    return target;
   }
 
   /// The passes that show the kernels as they are after `phase`: for the core where it runs code, else for the host.

@@ -325,8 +325,8 @@ class Sizes(TestCase):
 
     def test_a_stack_too_small_for_a_kernel(self):
         self.refused("compile", self.model(), "--hw", "rvv-mesh-16", "--mesh", "4x4", "--max-seq", 32, "--set",
-                     "memory.reserve_kib.stack=0", "--set", "memory.sram_kib=512", "--cost-cache", "none", "-o", "m.weft",
-                     says=["layers.0", "needs more stack", "--set memory.reserve_kib.stack=2"])
+                     "memory.reserve_kib.stack=0", "--set", "memory.sram_kib=512", "-o", "m.weft",
+                     says=["layers.0", "needs more stack", "--set memory.reserve_kib.stack=1"])
 
     def test_routers_that_cannot_combine_words(self):
         self.refused("compile", BARD, *FITS, "--reduce", "router", "-o", self.folder / "o.weft",

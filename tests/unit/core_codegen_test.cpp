@@ -184,6 +184,31 @@ TEST_CASE("an inner loop that uses the stack is found and named") {
   }
 }
 
+TEST_CASE("a function takes the stack of its frame and of what it calls") {
+  codegen::CoreTarget target = core("rv64gcv_zvl256b");
+  auto function = [](const std::string &name, const std::string &body) {
+    return ".globl " + name + "\n.type " + name + ",@function\n" + name + ":\n" + body + "\n.size " + name + ", .-" +
+           name + "\n";
+  };
+  pkg::KernelObjectT object = assemble(
+      function("leaf", "addi sp, sp, -48\n addi sp, sp, 48\n ret") +
+          function("large", "lui t0, 1\n addiw t0, t0, 1920\n sub sp, sp, t0\n jal leaf\n add sp, sp, t0\n ret") +
+          function("outer", "addi sp, sp, -16\n jal leaf\n jal large\n addi sp, sp, 16\n ret") +
+          function("tail", "j outer") + function("itself", "addi sp, sp, -32\n jal itself\n ret") +
+          function("none", "li t0, 4096\n add a0, a0, t0\n addi a1, sp, -64\n ret"),
+      target);
+  auto code = runtime::readCoreCode(object);
+  REQUIRE(code);
+  auto needs = codegen::stackNeeds(*code, target.isa);
+  REQUIRE(needs);
+  REQUIRE(*needs == std::map<std::string, uint64_t>{{"leaf", 48},
+                                                    {"large", 4096 + 1920 + 48},
+                                                    {"outer", 16 + 4096 + 1920 + 48},
+                                                    {"tail", 16 + 4096 + 1920 + 48},
+                                                    {"itself", 32},
+                                                    {"none", 0}});
+}
+
 // ---- disassembly ------------------------------------------------------------------------------------------------
 
 TEST_CASE("disassembly shows labels, targets and words that no instruction has") {
