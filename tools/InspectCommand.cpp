@@ -63,7 +63,8 @@ uint64_t bytesInFiles(const pkg::WeightT &weight) {
   uint64_t bytes = runtime::storedBytes(weight);
   if (weight.apart) {
     const runtime::ApartFormat format = runtime::apartFormatOf(*weight.apart);
-    bytes += weight.shape.front() * (format.scaleBytes(weight.shape.back()) + format.zeroBytes(weight.shape.back()));
+    const uint64_t rows = weight.shape.front(), length = weight.shape.back();
+    bytes += format.scaleBytes(rows, length) + format.zeroBytes(rows, length);
   }
   return bytes;
 }

@@ -3,6 +3,7 @@
 
 #include "runtime/weights/BlockFormat.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@ struct ApartPlaces {
   struct Place {
     uint32_t file = 0;
     uint64_t offset = 0;
+    std::vector<std::byte> bytes = {}; // not empty: these instead of what the file has there
   };
   runtime::ApartFormat format;
   Place scales, zeros;

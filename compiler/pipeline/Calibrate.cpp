@@ -62,11 +62,13 @@ public:
 private:
   std::optional<runtime::BlockedTensor> blocked(const frontend::WeightInfo &info, uint64_t elements) const {
     const uint64_t length = info.shape.back();
-    auto place = [&](uint32_t file, uint64_t offset) { return runtime::PlaceInFile{files[file].bytes(), offset}; };
+    auto place = [&](const frontend::ApartPlaces::Place &at) {
+      return at.bytes.empty() ? runtime::PlaceInFile{files[at.file].bytes(), at.offset}
+                              : runtime::PlaceInFile{at.bytes, 0};
+    };
     if (info.apart)
-      return runtime::apartTensor(info.apart->format, elements / length, length, place(info.file, info.offset),
-                                  place(info.apart->scales.file, info.apart->scales.offset),
-                                  place(info.apart->zeros.file, info.apart->zeros.offset));
+      return runtime::apartTensor(info.apart->format, elements / length, length, place({info.file, info.offset}),
+                                  place(info.apart->scales), place(info.apart->zeros));
     const runtime::BlockFacts &facts = factsOf(*info.blocks);
     auto stored = runtime::bytesAt(files[info.file].bytes(), info.offset, elements / facts.weights * facts.bytes);
     return stored ? std::optional(runtime::BlockedTensor(*info.blocks, *stored, length)) : std::nullopt;

@@ -224,10 +224,16 @@ std::unique_ptr<pkg::WeightT> storedWeight(const frontend::WeightInfo &info) {
     weight->file_blocks = runtime::packageFormat(*info.blocks);
   if (info.apart) {
     weight->apart = runtime::packageFormat(info.apart->format);
+    auto bytes = [](const frontend::ApartPlaces::Place &place) {
+      const auto *first = reinterpret_cast<const uint8_t *>(place.bytes.data());
+      return std::vector<uint8_t>(first, first + place.bytes.size());
+    };
     weight->apart->scales_file = info.apart->scales.file;
     weight->apart->scales_offset = info.apart->scales.offset;
+    weight->apart->scales_here = bytes(info.apart->scales);
     weight->apart->zeros_file = info.apart->zeros.file;
     weight->apart->zeros_offset = info.apart->zeros.offset;
+    weight->apart->zeros_here = bytes(info.apart->zeros);
   }
   return weight;
 }

@@ -42,7 +42,7 @@ Result<void> indexTable(const std::vector<int32_t> &table, uint64_t entries, uin
 Result<uint64_t> storedSize(const pkg::WeightT &weight, uint64_t count, const std::string &where) {
   uint64_t bytes = 0;
   if (weight.apart) // extents are below 2^31
-    return count / weight.shape.back() * apartFormatOf(*weight.apart).codeBytes(weight.shape.back());
+    return apartFormatOf(*weight.apart).codeBytes(count / weight.shape.back(), weight.shape.back());
   if (weight.file_blocks == pkg::BlockFormat::None) {
     if (__builtin_mul_overflow(elementBytes(weight.file_element), count, &bytes))
       return error("{}: {} stored elements have no size", where, count);
@@ -72,18 +72,25 @@ Result<void> apartParts(const Package &package, const pkg::WeightT &weight, cons
   const bool isFloat = apart.scale_element == pkg::ElementType::F32 || apart.scale_element == pkg::ElementType::F16 ||
                        apart.scale_element == pkg::ElementType::BF16;
   if (!format.isKnown() || !isFloat)
-    return error("{}: no format has {} bits in groups of {} with scales of element type {}", where, apart.bits,
-                 apart.length, unsigned(apart.scale_element));
+    return error("{}: no format has {} bits in groups of {} with scales of element type {}, order {}, share {}", where,
+                 apart.bits, apart.length, unsigned(apart.scale_element), unsigned(apart.order), unsigned(apart.share));
   if (weight.file_blocks != pkg::BlockFormat::None || weight.file_element != pkg::ElementType::F32 ||
       weight.shape.size() != 2)
     return error("{}: scales apart are those of an f32 matrix in no other blocks", where);
   const uint64_t rows = weight.shape[0], length = weight.shape[1]; // below 2^31
-  if (Result<void> scales = inFile(package, apart.scales_file, apart.scales_offset, rows * format.scaleBytes(length),
-                                   where + ": of its scales");
+  auto part = [&](const std::vector<uint8_t> &here, uint32_t file, uint64_t offset, uint64_t bytes,
+                  const char *what) -> Result<void> {
+    if (!here.empty() && here.size() != bytes)
+      return error("{}: {} bytes of {} instead of {}", where, here.size(), what, bytes);
+    return inFile(package, file, here.empty() ? offset : 0, here.empty() ? bytes : 0,
+                  fmt::format("{}: of its {}", where, what));
+  };
+  if (Result<void> scales =
+          part(apart.scales_here, apart.scales_file, apart.scales_offset, format.scaleBytes(rows, length), "scales");
       !scales)
     return scales;
-  return inFile(package, apart.zeros_file, format.zeros ? apart.zeros_offset : 0, rows * format.zeroBytes(length),
-                where + ": of its zero points");
+  return part(apart.zeros_here, apart.zeros_file, format.zeros ? apart.zeros_offset : 0, format.zeroBytes(rows, length),
+              "zero points");
 }
 
 /// The stored tensor is a vector or a matrix whose bytes lie inside its file.

@@ -16,6 +16,9 @@ pkg::BlockFormat packageFormat(BlockFormat format) {
 
 ApartFormat apartFormatOf(const pkg::ApartT &apart) {
   ApartFormat format{apart.bits, apart.length, ApartFormat::Scale::F32, apart.has_zeros};
+  format.order = static_cast<ApartFormat::Order>(apart.order);
+  format.share = static_cast<ApartFormat::Share>(apart.share);
+  format.isSigned = apart.signed_codes;
   if (apart.scale_element != pkg::ElementType::F32)
     format.scale = apart.scale_element == pkg::ElementType::F16 ? ApartFormat::Scale::F16 : ApartFormat::Scale::BF16;
   return format;
@@ -26,6 +29,9 @@ std::unique_ptr<pkg::ApartT> packageFormat(const ApartFormat &format) {
   apart->bits = static_cast<uint8_t>(format.bits);
   apart->length = static_cast<uint16_t>(format.length);
   apart->has_zeros = format.zeros;
+  apart->order = static_cast<pkg::ApartOrder>(format.order);
+  apart->share = static_cast<pkg::ApartShare>(format.share);
+  apart->signed_codes = format.isSigned;
   apart->scale_element = format.scale == ApartFormat::Scale::F32   ? pkg::ElementType::F32
                          : format.scale == ApartFormat::Scale::F16 ? pkg::ElementType::F16
                                                                    : pkg::ElementType::BF16;
@@ -53,7 +59,7 @@ uint64_t storedBytes(const pkg::WeightT &weight) {
   for (uint64_t extent : weight.shape)
     count *= extent;
   if (weight.apart)
-    return count / weight.shape.back() * apartFormatOf(*weight.apart).codeBytes(weight.shape.back());
+    return apartFormatOf(*weight.apart).codeBytes(count / weight.shape.back(), weight.shape.back());
   if (auto format = blockFormatOf(weight.file_blocks))
     return count / factsOf(*format).weights * factsOf(*format).bytes;
   return count * elementBytes(weight.file_element);

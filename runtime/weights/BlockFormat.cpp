@@ -35,8 +35,31 @@ std::optional<BlockFormat> blockFormatNamed(std::string_view name) {
 }
 
 bool ApartFormat::isKnown() const {
-  return (bits == 2 || bits == 4 || bits == 8) && length >= 16 && length <= 256 && std::has_single_bit(length) &&
-         scale <= Scale::BF16;
+  const bool known = (bits == 2 || bits == 4 || bits == 8) && length >= 16 && length <= 256 &&
+                     std::has_single_bit(length) && scale <= Scale::BF16 && order <= Order::Columns &&
+                     share <= Share::Matrix;
+  return known && (order == Order::Blocks ? share == Share::Block && !isSigned : isSigned || zeros);
+}
+
+uint64_t ApartFormat::sharersOf(uint64_t rows, uint64_t rowLength) const {
+  return share == Share::Matrix ? 1 : share == Share::Row ? rows : rows * blocksOf(rowLength);
+}
+
+uint64_t ApartFormat::codeBytes(uint64_t rows, uint64_t rowLength) const {
+  const uint64_t count = rows * rowLength; // of extents below 2^31
+  return order == Order::Blocks ? rows * (blocksOf(rowLength) * length * bits / 8)
+                                : count / 8 * bits + (count % 8 * bits + 7) / 8;
+}
+
+uint64_t ApartFormat::scaleBytes(uint64_t rows, uint64_t rowLength) const {
+  return sharersOf(rows, rowLength) * (scale == Scale::F32 ? 4 : 2);
+}
+
+uint64_t ApartFormat::zeroBytes(uint64_t rows, uint64_t rowLength) const {
+  if (!zeros)
+    return 0;
+  return order == Order::Blocks ? rows * ((blocksOf(rowLength) * bits + 7) / 8)
+                                : (sharersOf(rows, rowLength) * bits + 7) / 8;
 }
 
 BlockFacts factsOf(const ApartFormat &format) {
@@ -56,17 +79,25 @@ BlockFacts factsOf(const ApartFormat &format) {
 static constexpr std::array<std::string_view, 3> scaleNames{"f32", "f16", "bf16"};
 
 std::string nameOf(const ApartFormat &format) {
-  return fmt::format("{} bits x {}, {} scales{}", format.bits, format.length,
-                     scaleNames[static_cast<size_t>(format.scale)], format.zeros ? ", zeros" : "");
+  static constexpr std::array<std::string_view, 3> orders{"", ", by rows", ", by columns"},
+      shares{"", ", a scale a row", ", one scale"};
+  return fmt::format("{} bits x {}, {} scales{}{}{}{}", format.bits, format.length,
+                     scaleNames[static_cast<size_t>(format.scale)], format.zeros ? ", zeros" : "",
+                     format.isSigned ? ", signed" : "", shares[static_cast<size_t>(format.share)],
+                     orders[static_cast<size_t>(format.order)]);
 }
 
 std::optional<ApartFormat> apartFormatNamed(std::string_view name) {
+  using Format = ApartFormat;
   for (uint32_t bits : {2, 4, 8})
     for (uint32_t length = 16; length <= 256; length *= 2)
-      for (auto scale : {ApartFormat::Scale::F32, ApartFormat::Scale::F16, ApartFormat::Scale::BF16})
-        for (bool zeros : {false, true})
-          if (ApartFormat format{bits, length, scale, zeros}; nameOf(format) == name)
-            return format;
+      for (auto scale : {Format::Scale::F32, Format::Scale::F16, Format::Scale::BF16})
+        for (auto order : {Format::Order::Blocks, Format::Order::Rows, Format::Order::Columns})
+          for (auto share : {Format::Share::Block, Format::Share::Row, Format::Share::Matrix})
+            for (unsigned flags = 0; flags < 4; ++flags)
+              if (Format format{bits, length, scale, (flags & 1) != 0, order, share, (flags & 2) != 0};
+                  format.isKnown() && nameOf(format) == name)
+                return format;
   return std::nullopt;
 }
 
@@ -233,19 +264,39 @@ static float scaleAt(ApartFormat::Scale type, const std::byte *scales, uint64_t 
   return type == ApartFormat::Scale::F16 ? widenF16(word) : widenBf16(word);
 }
 
-void unpackBlock(const ApartFormat &format, const std::byte *codes, const std::byte *scales, const std::byte *zeros,
-                 uint64_t index, Block &block) {
+void unpackBlock(const ApartFormat &format, const ApartBytes &bytes, uint64_t row, uint64_t index, Block &block) {
+  using Order = ApartFormat::Order;
   const int half = 1 << (format.bits - 1);
-  const int below = format.zeros && format.bits < 8 ? 0 : half; // what codes here are less than those in the file
-  block.d = scaleAt(format.scale, scales, index);
+  const uint64_t blocks = format.blocksOf(bytes.rowLength), first = index * format.length;
+  // What codes here are less than those in the file: of 8 bits they are signed, and of fewer not if they have a zero
+  // point.
+  const bool unsignedHere = format.zeros && format.bits < 8;
+  const int below = unsignedHere == !format.isSigned ? 0 : unsignedHere ? -half : half;
+  auto number = [&](const std::byte *from, uint64_t at) {
+    const auto code = static_cast<int>(packedAt(from, at, format.bits));
+    return static_cast<int8_t>((format.isSigned && code >= half ? code - 2 * half : code) - below);
+  };
+  const uint64_t inBlocks = format.order == Order::Columns ? index * bytes.rows + row : row * blocks + index;
+  const uint64_t sharer = format.share == ApartFormat::Share::Matrix ? 0
+                          : format.share == ApartFormat::Share::Row  ? row
+                                                                     : inBlocks;
+  block.d = scaleAt(format.scale, bytes.scales, sharer);
   block.dmin = 0;
   block.scales.fill(1);
   block.minimums.fill(0);
-  block.zero =
-      format.zeros ? static_cast<int8_t>(static_cast<int>(packedAt(zeros, index, format.bits)) - below) : int8_t{0};
-  for (uint32_t i = 0; i < format.length; ++i)
-    block.codes[i] =
-        static_cast<int8_t>(static_cast<int>(packedAt(codes, index * format.length + i, format.bits)) - below);
+  block.zero = 0;
+  if (format.zeros && format.order == Order::Blocks)
+    block.zero = number(bytes.zeros + row * format.zeroBytes(1, bytes.rowLength), index);
+  else if (format.zeros)
+    block.zero = number(bytes.zeros, sharer);
+  const bool padded = format.order == Order::Blocks;
+  for (uint32_t i = 0; i < format.length; ++i) {
+    const uint64_t at = first + i;
+    block.codes[i] = !padded && at >= bytes.rowLength ? block.zero
+                     : format.order == Order::Columns
+                         ? number(bytes.codes, at * bytes.rows + row)
+                         : number(bytes.codes, padded ? row * blocks * format.length + at : row * bytes.rowLength + at);
+  }
 }
 
 void numbersOf(const BlockFacts &facts, const Block &block, float *out) {

@@ -36,24 +36,35 @@ struct BlockFacts {
 const BlockFacts &factsOf(BlockFormat format);
 std::optional<BlockFormat> blockFormatNamed(std::string_view name);
 
-/// Codes of `bits` bits, of which each `length` in a row have their scale, and perhaps their zero point, in tensors
-/// apart from them: com.microsoft.MatMulNBits
-/// (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md). Each row begins with a new block and
-/// a new byte of zero points; blocks are whole, the last one padded. The first of a byte's codes is in its lowest bits.
+/// A matrix of codes of `bits` bits whose scales, and perhaps zero points, are in tensors apart from them, as ONNX has
+/// them: com.microsoft.MatMulNBits (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md) and
+/// DequantizeLinear (https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html). A row is what is multiplied with a
+/// vector. The first of a byte's codes is in its lowest bits.
 struct ApartFormat {
   enum class Scale : uint8_t { F32, F16, BF16 };
-  uint32_t bits = 4;    // 2, 4 or 8
-  uint32_t length = 32; // a power of two, 16 to 256
+  enum class Order : uint8_t {
+    Blocks, // each row begins with a new block and a new byte of zero points; the last block is padded
+    Rows,   // codes [rows, length of a row], scales and zero points [rows, blocks], nothing padded
+    Columns // the same, transposed
+  };
+  enum class Share : uint8_t { Block, Row, Matrix }; // what has one scale and one zero point
+  uint32_t bits = 4;                                 // 2, 4 or 8
+  uint32_t length = 32;                              // of a block, a power of two, 16 to 256
   Scale scale = Scale::F32;
-  bool zeros = false; // without them it is 2^(bits - 1) for all
+  bool zeros = false; // without them it is 0 for all of signed codes, 2^(bits - 1) for all of others
+  Order order = Order::Blocks;
+  Share share = Share::Block;
+  bool isSigned = false;
 
   bool operator==(const ApartFormat &) const = default;
 
   bool isKnown() const;
   uint64_t blocksOf(uint64_t rowLength) const { return (rowLength + length - 1) / length; }
-  uint64_t codeBytes(uint64_t rowLength) const { return blocksOf(rowLength) * length * bits / 8; }
-  uint64_t scaleBytes(uint64_t rowLength) const { return blocksOf(rowLength) * (scale == Scale::F32 ? 4 : 2); }
-  uint64_t zeroBytes(uint64_t rowLength) const { return zeros ? (blocksOf(rowLength) * bits + 7) / 8 : 0; }
+  uint64_t codeBytes(uint64_t rows, uint64_t rowLength) const;
+  uint64_t scaleBytes(uint64_t rows, uint64_t rowLength) const;
+  uint64_t zeroBytes(uint64_t rows, uint64_t rowLength) const;
+  /// Of scales.
+  uint64_t sharersOf(uint64_t rows, uint64_t rowLength) const;
 };
 /// Of a format that is known. Its name is not in it.
 BlockFacts factsOf(const ApartFormat &format);
@@ -77,9 +88,13 @@ struct Block {
 /// Of the first bytes at `bytes`, of which there are factsOf(format).bytes.
 void unpackBlock(BlockFormat format, const std::byte *bytes, Block &block);
 
-/// Block `index` of a row, of which these are the bytes: its codes, its scales and its zero points.
-void unpackBlock(const ApartFormat &format, const std::byte *codes, const std::byte *scales, const std::byte *zeros,
-                 uint64_t index, Block &block);
+/// The bytes of a matrix that are in such a format.
+struct ApartBytes {
+  const std::byte *codes = nullptr, *scales = nullptr, *zeros = nullptr;
+  uint64_t rows = 0, rowLength = 0;
+};
+/// Block `index` of a row; what lies behind the row's end is 0.
+void unpackBlock(const ApartFormat &format, const ApartBytes &bytes, uint64_t row, uint64_t index, Block &block);
 
 /// The numbers of a block, facts.weights of them.
 void numbersOf(const BlockFacts &facts, const Block &block, float *out);

@@ -149,9 +149,13 @@ std::optional<BlockedTensor> blockedTensor(const pkg::WeightT &weight, std::span
                                            ApartFiles files) {
   if (auto format = blockFormatOf(weight.file_blocks))
     return BlockedTensor(*format, file.subspan(weight.file_offset), weight.shape.back());
-  return apartTensor(apartFormatOf(*weight.apart), weight.shape.front(), weight.shape.back(),
-                     {file, weight.file_offset}, {files.scales, weight.apart->scales_offset},
-                     {files.zeros, weight.apart->zeros_offset});
+  const pkg::ApartT &apart = *weight.apart;
+  auto part = [](const std::vector<uint8_t> &here, std::span<const std::byte> file, uint64_t offset) {
+    return here.empty() ? PlaceInFile{file, offset} : PlaceInFile{std::as_bytes(std::span(here)), 0};
+  };
+  return apartTensor(apartFormatOf(apart), weight.shape.front(), weight.shape.back(), {file, weight.file_offset},
+                     part(apart.scales_here, files.scales, apart.scales_offset),
+                     part(apart.zeros_here, files.zeros, apart.zeros_offset));
 }
 
 /// Numbers that the file has in blocks, as numbers; false: of no type that they become. The stored row is the outer

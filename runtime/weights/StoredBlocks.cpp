@@ -8,13 +8,10 @@
 namespace weft::runtime {
 
 void BlockedTensor::unpack(uint64_t row, uint64_t index, Block &block) const {
-  if (apart) {
-    const std::byte *rowZeros = apart->zeros ? zeros.data() + row * apart->zeroBytes(rowLength) : nullptr;
-    unpackBlock(*apart, stored.data() + row * apart->codeBytes(rowLength),
-                scales.data() + row * apart->scaleBytes(rowLength), rowZeros, index, block);
-  } else {
+  if (apart)
+    unpackBlock(*apart, {stored.data(), scales.data(), zeros.data(), rows, rowLength}, row, index, block);
+  else
     unpackBlock(format, stored.data() + (row * (rowLength / facts.weights) + index) * facts.bytes, block);
-  }
 }
 
 void BlockedTensor::read(uint64_t index) {
@@ -35,12 +32,12 @@ std::optional<std::span<const std::byte>> bytesAt(std::span<const std::byte> fil
 std::optional<BlockedTensor> apartTensor(const ApartFormat &format, uint64_t rows, uint64_t rowLength,
                                          const PlaceInFile &codes, const PlaceInFile &scales,
                                          const PlaceInFile &zeros) {
-  auto codeBytes = bytesAt(codes.file, codes.offset, rows * format.codeBytes(rowLength));
-  auto scaleBytes = bytesAt(scales.file, scales.offset, rows * format.scaleBytes(rowLength));
-  auto zeroBytes = bytesAt(zeros.file, format.zeros ? zeros.offset : 0, rows * format.zeroBytes(rowLength));
+  auto codeBytes = bytesAt(codes.file, codes.offset, format.codeBytes(rows, rowLength));
+  auto scaleBytes = bytesAt(scales.file, scales.offset, format.scaleBytes(rows, rowLength));
+  auto zeroBytes = bytesAt(zeros.file, format.zeros ? zeros.offset : 0, format.zeroBytes(rows, rowLength));
   if (!codeBytes || !scaleBytes || !zeroBytes)
     return std::nullopt;
-  return BlockedTensor(format, *codeBytes, *scaleBytes, *zeroBytes, rowLength);
+  return BlockedTensor(format, *codeBytes, *scaleBytes, *zeroBytes, rows, rowLength);
 }
 
 namespace {

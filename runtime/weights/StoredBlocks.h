@@ -17,8 +17,9 @@ public:
   BlockedTensor(BlockFormat format, std::span<const std::byte> stored, uint64_t rowLength)
       : format(format), facts(factsOf(format)), rowLength(rowLength), stored(stored) {}
   BlockedTensor(const ApartFormat &format, std::span<const std::byte> codes, std::span<const std::byte> scales,
-                std::span<const std::byte> zeros, uint64_t rowLength)
-      : apart(format), facts(factsOf(format)), rowLength(rowLength), stored(codes), scales(scales), zeros(zeros) {}
+                std::span<const std::byte> zeros, uint64_t rows, uint64_t rowLength)
+      : apart(format), facts(factsOf(format)), rows(rows), rowLength(rowLength), stored(codes), scales(scales),
+        zeros(zeros) {}
 
   const BlockFacts &blockFacts() const { return facts; }
   std::string formatName() const { return apart ? nameOf(*apart) : std::string(facts.name); }
@@ -37,7 +38,7 @@ private:
   BlockFormat format{};
   std::optional<ApartFormat> apart;
   BlockFacts facts;
-  uint64_t rowLength;
+  uint64_t rows = 0, rowLength;
   std::span<const std::byte> stored, scales, zeros;
   uint64_t first = 0, count = 0; // of `numbers`
   float numbers[256];

@@ -31,11 +31,14 @@ struct ExportOptions {
   /// table; masks are cut from a stored one; and scores are divided when they are masked.
   bool pairs = false;
   bool alibi = false; // in small ops, with a bias of each head that grows with the key
-  /// Matrices of linear layers have codes of so many bits in groups of `length`, as MatMulNBits; 0: numbers. With
-  /// `asNumbers` they are the numbers that the codes stand for.
+  /// Matrices of linear layers have codes of so many bits in groups of `length`; 0: numbers. With `asNumbers` they are
+  /// the numbers that the codes stand for.
   int64_t bits = 0, length = 16;
   bool zeros = false, asNumbers = false;
-  bool packedTokens = false; // the table of tokens, too, for GatherBlockQuantized
+  /// As MatMulNBits has them; as DequantizeLinear, along the columns of a transposed matrix; or signed ones of 8 bits
+  /// with a scale a column, multiplied by what was rounded to 8 bits, as quantize_dynamic leaves it.
+  enum class Codes { NBits, Dequantised, Dynamic } codes = Codes::NBits;
+  bool packedTokens = false; // the table of tokens, too: for GatherBlockQuantized, or with one scale
 };
 
 /// Values of a stored tensor by name.

@@ -183,10 +183,11 @@ Values ExportGraph::stacked(const std::vector<WeightRef> &parts) {
 
 std::string ExportGraph::packed(const std::vector<WeightRef> &parts) { return tensor(turned(stacked(parts))); }
 
-std::string ExportGraph::bytes(const std::vector<int64_t> &shape, const std::vector<uint8_t> &values) {
+std::string ExportGraph::bytes(const std::vector<int64_t> &shape, const std::vector<uint8_t> &values,
+                               ElementType type) {
   frontend::onnx::TensorData data;
   data.name = "tensor_" + std::to_string(++count);
-  data.type = ElementType::UInt8;
+  data.type = type;
   data.shape = shape;
   for (uint8_t value : values)
     data.bytes.push_back(std::byte{value});
@@ -194,9 +195,64 @@ std::string ExportGraph::bytes(const std::vector<int64_t> &shape, const std::vec
   return data.name;
 }
 
+/// Codes of packBits() one by one, [columns, rows] of what was [rows, columns].
+static std::vector<uint8_t> turnedCodes(const std::vector<uint8_t> &packed, int64_t bits, size_t rows, size_t columns) {
+  const size_t rowBytes = packed.size() / rows;
+  std::vector<uint8_t> codes;
+  for (size_t column = 0; column < columns; ++column)
+    for (size_t row = 0; row < rows; ++row) {
+      const size_t bit = column * size_t(bits);
+      codes.push_back(uint8_t(packed[row * rowBytes + bit / 8] >> bit % 8 & ((1 << bits) - 1)));
+    }
+  return codes;
+}
+
+/// The matrix [in, out] that m [out, in] becomes once its codes are numbers.
+std::string ExportGraph::dequantised(const Values &m) {
+  Values numbers = m;
+  const PackedBits packed = packBits(numbers.numbers, m.shape[1], options.bits, options.length, true);
+  const size_t rows = m.shape[0], columns = m.shape[1], blocks = (columns + options.length - 1) / options.length;
+  const ElementType type = options.bits == 4 ? ElementType::UInt4 : ElementType::UInt8;
+  const std::vector<int64_t> shape{int64_t(columns), int64_t(rows)}, ofScales{int64_t(blocks), int64_t(rows)};
+  return g.node("DequantizeLinear",
+                {bytes(shape, turnedCodes(packed.codes, options.bits, rows, columns), type),
+                 tensor(turned({packed.scales, {rows, blocks}})),
+                 bytes(ofScales, turnedCodes(packed.zeros, options.bits, rows, blocks), type)},
+                {{"axis", int64_t(0)}, {"block_size", options.length}});
+}
+
+std::string ExportGraph::dynamicProduct(const std::string &x, const Values &m) {
+  Values numbers = m;
+  const size_t rows = m.shape[0], columns = m.shape[1];
+  const PackedBits packed = packBits(numbers.numbers, columns, 8, int64_t(columns), options.zeros);
+  auto isSigned = [](std::vector<uint8_t> codes) {
+    for (uint8_t &code : codes)
+      code ^= 0x80;
+    return codes;
+  };
+  const std::vector<std::string> rounded = g.nodes("DynamicQuantizeLinear", {x}, 3);
+  std::vector<uint8_t> zeros = packed.zeros;
+  if (!options.zeros)
+    zeros.assign(rows, 0x80);
+  const std::string product =
+      g.node("MatMulInteger", {rounded[0],
+                               bytes({int64_t(columns), int64_t(rows)},
+                                     isSigned(turnedCodes(packed.codes, 8, rows, columns)), ElementType::Int8),
+                               rounded[2], bytes({int64_t(rows)}, isSigned(zeros), ElementType::Int8)});
+  const std::string scales = g.node("Mul", {rounded[1], tensor({packed.scales, {rows}})});
+  return g.node("Mul", {castTo(product, ElementType::Float), scales});
+}
+
 std::string ExportGraph::product(const std::string &x, Values m) {
   if (options.bits == 0)
     return g.node("MatMul", {x, tensor(turned(m))});
+  if (options.codes != ExportOptions::Codes::NBits && !options.asNumbers)
+    return options.codes == ExportOptions::Codes::Dynamic ? dynamicProduct(x, m)
+                                                          : g.node("MatMul", {x, dequantised(m)});
+  if (options.codes == ExportOptions::Codes::Dynamic) {
+    packBits(m.numbers, m.shape[1], 8, int64_t(m.shape[1]), options.zeros);
+    return g.node("MatMul", {x, tensor(turned(m))});
+  }
   const PackedBits packed = packBits(m.numbers, m.shape[1], options.bits, options.length, options.zeros);
   if (options.asNumbers)
     return g.node("MatMul", {x, tensor(turned(m))});
@@ -212,6 +268,15 @@ std::string ExportGraph::product(const std::string &x, Values m) {
 
 std::string ExportGraph::packedRows(const WeightRef &ref, const std::string &ids) {
   Values table = valuesOf(ref);
+  if (options.codes != ExportOptions::Codes::NBits) {
+    const auto all = int64_t(table.numbers.size());
+    const PackedBits packed = packBits(table.numbers, size_t(all), 8, all, true);
+    if (options.asNumbers)
+      return g.node("Gather", {tensor(table), ids});
+    const std::string rows = g.node(
+        "Gather", {bytes({int64_t(table.shape[0]), int64_t(table.shape[1])}, packed.codes, ElementType::UInt8), ids});
+    return g.node("DequantizeLinear", {rows, tensor({packed.scales, {}}), bytes({}, packed.zeros)});
+  }
   const PackedBits packed = packBits(table.numbers, table.shape[1], options.bits, options.length, options.zeros);
   if (options.asNumbers)
     return g.node("Gather", {tensor(table), ids});

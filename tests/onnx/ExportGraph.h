@@ -58,7 +58,10 @@ protected:
   GraphMaker g;
 
 private:
-  std::string bytes(const std::vector<int64_t> &shape, const std::vector<uint8_t> &values);
+  std::string bytes(const std::vector<int64_t> &shape, const std::vector<uint8_t> &values,
+                    ElementType type = ElementType::UInt8);
+  std::string dequantised(const Values &m);
+  std::string dynamicProduct(const std::string &x, const Values &m);
 
   size_t count = 0;
   std::map<std::string, std::string> weights;

@@ -107,8 +107,11 @@ struct Imported {
   /// Of codes whose scales lie apart.
   std::span<const std::byte> numbersOf(const frontend::WeightInfo &info) {
     const frontend::ApartPlaces &apart = *info.apart;
+    auto place = [&](const frontend::ApartPlaces::Place &at) {
+      return at.bytes.empty() ? runtime::PlaceInFile{file.bytes(), at.offset} : runtime::PlaceInFile{at.bytes, 0};
+    };
     auto tensor = runtime::apartTensor(apart.format, info.shape[0], info.shape[1], {file.bytes(), info.offset},
-                                       {file.bytes(), apart.scales.offset}, {file.bytes(), apart.zeros.offset});
+                                       place(apart.scales), place(apart.zeros));
     REQUIRE(tensor);
     std::vector<float> &made = numbers[info.name];
     made.clear();

@@ -15,7 +15,13 @@ void save(const frontend::onnx::TensorData &data, ::onnx::TensorProto &proto) {
   proto.set_data_type(static_cast<int>(data.type));
   for (int64_t size : data.shape)
     proto.add_dims(size);
-  proto.set_raw_data(data.bytes.data(), data.bytes.size());
+  std::vector<std::byte> bytes = data.bytes;
+  if (storedBits(data.type) == 4) { // two to a byte
+    bytes.assign((data.bytes.size() + 1) / 2, {});
+    for (size_t i = 0; i < data.bytes.size(); ++i)
+      bytes[i / 2] |= (data.bytes[i] & std::byte{15}) << (i % 2 * 4);
+  }
+  proto.set_raw_data(bytes.data(), bytes.size());
 }
 
 void save(const frontend::onnx::ValueInfo &value, ::onnx::ValueInfoProto &proto) {

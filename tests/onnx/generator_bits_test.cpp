@@ -25,6 +25,29 @@ TEST_CASE("weights of few bits are the numbers that they stand for") {
   CHECK(run(false) == run(true));
 }
 
+TEST_CASE("weights that DequantizeLinear makes numbers of, or that are multiplied as integers, stay codes") {
+  using Codes = ExportOptions::Codes;
+  auto [name, codes, bits, length, zeros] = GENERATE(
+      std::tuple("llama", Codes::Dequantised, 4, 16, true), std::tuple("opt", Codes::Dequantised, 8, 32, true),
+      std::tuple("qwen2", Codes::Dynamic, 8, 16, false), std::tuple("gpt_neox", Codes::Dynamic, 8, 16, true));
+  CAPTURE(name, int(codes), bits, length, zeros);
+  Case model(name);
+  ExportOptions options{.bits = bits, .length = length, .zeros = zeros, .codes = codes, .packedTokens = true};
+  auto run = [&](bool asNumbers) {
+    options.asNumbers = asNumbers;
+    TemporaryModel file(model.exported(options));
+    Imported imported(file.path);
+    auto logits = imported.run(model.ids, model.prompt, static_cast<uint32_t>(model.ids.size() + 3));
+    return std::tuple(logits, imported.ops, imported.numbers.empty());
+  };
+  const auto [logits, ops, noCodes] = run(false);
+  const auto [wanted, plainOps, plain] = run(true);
+  CHECK(logits == wanted);
+  CHECK(ops == plainOps);
+  CHECK(!noCodes);
+  CHECK(plain);
+}
+
 TEST_CASE("weights of few bits that are no stored weight are refused") {
   ExportOptions options{.style = Exporter::GenAi, .bits = 4, .length = 16, .zeros = true};
   for (int64_t length : {int64_t(512), int64_t(8)}) { // no format of a core has such blocks

@@ -28,8 +28,8 @@ struct Stored {
     runtime::dequantiseBlocks(format, bytes, numbers);
   }
   Stored(const runtime::ApartFormat &format, int64_t outputs, int64_t inputs, std::mt19937 &random)
-      : apart(format), outputs(outputs), inputs(inputs), bytes(size_t(outputs) * format.codeBytes(inputs)),
-        scales(size_t(outputs) * format.scaleBytes(inputs)), zeros(size_t(outputs) * format.zeroBytes(inputs)) {
+      : apart(format), outputs(outputs), inputs(inputs), bytes(format.codeBytes(outputs, inputs)),
+        scales(format.scaleBytes(outputs, inputs)), zeros(format.zeroBytes(outputs, inputs)) {
     for (std::vector<std::byte> *part : {&bytes, &scales, &zeros})
       for (std::byte &byte : *part)
         byte = static_cast<std::byte>(random());
@@ -40,22 +40,31 @@ struct Stored {
       for (int64_t column = 0; column < inputs; ++column)
         numbers.push_back(apartNumber(row, column));
   }
-  /// As ONNX Runtime documents it.
+  /// As ONNX Runtime documents MatMulNBits, and ONNX DequantizeLinear.
   float apartNumber(int64_t row, int64_t column) const {
-    auto field = [&](const std::vector<std::byte> &from, size_t rowBytes, int64_t index) {
+    using Format = runtime::ApartFormat;
+    const bool padded = apart->order == Format::Order::Blocks, turned = apart->order == Format::Order::Columns;
+    auto field = [&](const std::vector<std::byte> &from, size_t firstByte, int64_t index) {
       const size_t bit = size_t(index) * apart->bits;
-      return int(std::to_integer<unsigned>(from[size_t(row) * rowBytes + bit / 8]) >> bit % 8 &
-                 ((1U << apart->bits) - 1));
+      const int code = int(std::to_integer<unsigned>(from[firstByte + bit / 8]) >> bit % 8 & ((1U << apart->bits) - 1));
+      return apart->isSigned && code >= 1 << (apart->bits - 1) ? code - (1 << apart->bits) : code;
     };
-    const int64_t block = column / apart->length;
-    const int code = field(bytes, apart->codeBytes(inputs), column);
-    const int zero = apart->zeros ? field(zeros, apart->zeroBytes(inputs), block) : 1 << (apart->bits - 1);
+    const int64_t block = column / apart->length, blocks = int64_t(apart->blocksOf(inputs));
+    int64_t sharer = turned ? block * outputs + row : row * blocks + block;
+    if (apart->share != Format::Share::Block)
+      sharer = apart->share == Format::Share::Row ? row : 0;
+    const int code = padded   ? field(bytes, size_t(row) * apart->codeBytes(1, inputs), column)
+                     : turned ? field(bytes, 0, column * outputs + row)
+                              : field(bytes, 0, row * inputs + column);
+    const int zero = !apart->zeros ? (apart->isSigned ? 0 : 1 << (apart->bits - 1))
+                     : padded      ? field(zeros, size_t(row) * apart->zeroBytes(1, inputs), block)
+                                   : field(zeros, 0, sharer);
     float scale = 0;
     uint16_t half = 0;
-    if (apart->scale == runtime::ApartFormat::Scale::F32) {
-      std::memcpy(&scale, &scales[size_t(row) * apart->scaleBytes(inputs) + size_t(block) * 4], 4);
+    if (apart->scale == Format::Scale::F32) {
+      std::memcpy(&scale, &scales[size_t(sharer) * 4], 4);
     } else {
-      std::memcpy(&half, &scales[size_t(row) * apart->scaleBytes(inputs) + size_t(block) * 2], 2);
+      std::memcpy(&half, &scales[size_t(sharer) * 2], 2);
       scale = apart->scale == runtime::ApartFormat::Scale::F16 ? runtime::widenF16(half) : runtime::widenBf16(half);
     }
     return float(code - zero) * scale;
@@ -132,6 +141,13 @@ inline std::vector<runtime::ApartFormat> apartFormats() {
            {runtime::ApartFormat::Scale::F32, runtime::ApartFormat::Scale::F16, runtime::ApartFormat::Scale::BF16})
         for (bool zeros : {false, true})
           formats.push_back({bits, length, scale, zeros});
+  using Order = runtime::ApartFormat::Order;
+  using Share = runtime::ApartFormat::Share;
+  for (uint32_t bits : {4, 8})
+    for (auto order : {Order::Rows, Order::Columns})
+      for (auto share : {Share::Block, Share::Row, Share::Matrix})
+        for (auto [zeros, isSigned] : {std::pair(true, true), std::pair(true, false), std::pair(false, true)})
+          formats.push_back({bits, 32, runtime::ApartFormat::Scale::F32, zeros, order, share, isSigned});
   return formats;
 }
 

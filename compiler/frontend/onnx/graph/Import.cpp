@@ -1,8 +1,8 @@
 #include "compiler/frontend/onnx/graph/Import.h"
 
 #include "compiler/frontend/onnx/Tensors.h"
+#include "compiler/frontend/onnx/graph/CodedMatrix.h"
 #include "compiler/frontend/onnx/graph/Importer.h"
-#include "compiler/frontend/onnx/graph/PackedWeight.h"
 #include "dialects/xf/XfDialect.h"
 #include "runtime/support/MappedFile.h"
 
@@ -131,9 +131,20 @@ public:
       auto found = initializers.find(name);
       return found == initializers.end() ? nullptr : found->second;
     };
+    std::map<std::string_view, const Node *> makers;
     for (const Node &node : model.graph.nodes)
+      for (const std::string &output : node.outputs)
+        makers.emplace(output, &node);
+    auto maker = [&](const std::string &name) {
+      auto found = makers.find(name);
+      return found == makers.end() ? nullptr : found->second;
+    };
+    for (const Node &node : model.graph.nodes) {
       if (std::optional<WeightInfo> packed = packedWeight(node, find))
         weights.emplace(packed->name, *packed);
+      for (const WeightInfo &coded : codedWeights(node, find, maker))
+        weights.emplace(coded.name, coded);
+    }
   }
   const WeightInfo *find(const std::string &name) const override {
     auto found = weights.find(name);

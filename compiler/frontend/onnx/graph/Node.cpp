@@ -2,7 +2,6 @@
 
 #include "compiler/frontend/onnx/graph/Importer.h"
 #include "compiler/frontend/onnx/graph/KnownAttributes.h"
-#include "compiler/frontend/onnx/graph/PackedWeight.h"
 #include "dialects/xf/XfDialect.h"
 
 #include "mlir/IR/Location.h"
@@ -286,11 +285,18 @@ Tensor NodeBuilder::constant(const TensorData &data) {
 }
 
 Tensor NodeBuilder::packedWeight() {
+  return paramOf([&](const FindInitializer &find) { return onnx::packedWeight(node, find); });
+}
+
+Tensor NodeBuilder::codedWeight(const CodedMatrix &matrix, bool transposed) {
+  return paramOf([&](const FindInitializer &find) { return onnx::codedWeight(matrix, transposed, find); });
+}
+
+Tensor NodeBuilder::paramOf(llvm::function_ref<std::optional<WeightInfo>(const FindInitializer &find)> read) {
   const Graph &graph = importer.model.graph; // weightsOf() knows of those in it
   if (!importer.launch() || scope.graph != &graph)
     return {};
-  std::optional<WeightInfo> info =
-      onnx::packedWeight(node, [&](const std::string &name) { return importer.initializerOf(graph, name); });
+  std::optional<WeightInfo> info = read([&](const std::string &name) { return importer.initializerOf(graph, name); });
   if (!info || importer.model.weights.contains(info->name))
     return {};
   const Sizes shape(info->shape.begin(), info->shape.end());

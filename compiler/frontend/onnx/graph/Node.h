@@ -3,6 +3,7 @@
 
 #include "compiler/frontend/onnx/Model.h"
 #include "compiler/frontend/onnx/graph/Blocks.h"
+#include "compiler/frontend/onnx/graph/CodedMatrix.h"
 #include "hw-models/support/Result.h"
 
 #include <fmt/format.h>
@@ -117,8 +118,11 @@ public:
   Tensor constant(const TensorData &data);
   /// Of a text generator's node its weight of few bits as the file has it (PackedWeight.h); null: it has none.
   Tensor packedWeight();
+  /// The same of a matrix (CodedMatrix.h), `transposed` or not.
+  Tensor codedWeight(const CodedMatrix &matrix, bool transposed);
 
 private:
+  Tensor paramOf(llvm::function_ref<std::optional<WeightInfo>(const FindInitializer &find)> read);
   [[noreturn]] void failWith(const std::string &what) const;
 
   Importer &importer;

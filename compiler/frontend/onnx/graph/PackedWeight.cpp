@@ -72,9 +72,9 @@ std::optional<WeightInfo> packedWeight(const Node &node, const FindInitializer &
     return std::nullopt;
   const runtime::ApartFormat format{static_cast<uint32_t>(bits), static_cast<uint32_t>(length), *scale, hasZeros};
   const auto inner = static_cast<uint64_t>(columns), outer = static_cast<uint64_t>(rows);
-  if (!format.isKnown() || !hasBytes(*codes, outer * format.codeBytes(inner)) ||
-      !hasBytes(*scales, outer * format.scaleBytes(inner)) ||
-      (hasZeros && !hasBytes(*zeros, outer * format.zeroBytes(inner))))
+  if (!format.isKnown() || !hasBytes(*codes, format.codeBytes(outer, inner)) ||
+      !hasBytes(*scales, format.scaleBytes(outer, inner)) ||
+      (hasZeros && !hasBytes(*zeros, format.zeroBytes(outer, inner))))
     return std::nullopt;
   // The same tensors may be another matrix elsewhere.
   WeightInfo info{.name = fmt::format("{} with {}{}, {} x {} of {}", codes->weight, scales->weight,

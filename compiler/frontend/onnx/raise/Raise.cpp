@@ -107,18 +107,31 @@ bool Raiser::raiseMoves(NodeBuilder &n) {
 
 /// Rows of a table. Ids that count from the table's end are made to count from its beginning, as Gather has them.
 bool Raiser::raiseEmbedding(NodeBuilder &n) {
-  const bool isPacked = n.node.op == "GatherBlockQuantized";
-  if (!isPacked && (n.node.op != "Gather" || n.number("axis", 0) != 0))
+  const Node *gather = &n.node;
+  Tensor table;
+  if (n.node.op == "GatherBlockQuantized") {
+    table = n.packedWeight();
+  } else if (std::optional<CodedMatrix> codes = launch ? dequantisedBy(n.node) : std::nullopt) {
+    gather = p.madeBy(codes->codes, "Gather"); // rows of codes become numbers
+    if (!gather)
+      return false;
+    codes->codes = gather->inputs[0];
+    table = n.codedWeight(*codes, false);
+  } else if (n.node.op == "Gather" && p.isWeight(n.node.inputs[0])) {
+    table = codedMatrix(n, n.node.inputs[0], true);
+    if (!table)
+      table = p.value(n.node.inputs[0]);
+  }
+  if (!isRaisable(table) || table.rank() != 2 || (gather->op == "Gather" && p.attribute(*gather, "axis", 0) != 0))
     return false;
-  Tensor table = isPacked ? n.packedWeight() : p.value(n.node.inputs[0]), ids = p.value(n.node.inputs[1]);
-  if (!isRaisable(table) || table.rank() != 2 || !ids || ids.rank() < 1 || ids.elements() == 0 ||
-      (!isPacked && !p.isWeight(n.node.inputs[0])))
+  const Tensor ids = p.value(gather->inputs[1]);
+  if (!ids || ids.rank() < 1 || ids.elements() == 0)
     return false;
   const int64_t count = ids.elements(), size = table.size(0);
   Tensor list = n.reshape(ids, {count});
   if (!launch)
     list = n.elementwise(ElementType::Int64, {list}, [&](ArrayRef<Scalar> a) { return n.wrapIndex(a[0], size); });
-  else if (raisePositions(n, table))
+  else if (raisePositions(n, table, *gather))
     return true;
   else if (list = p.value(launch->ids); list.elements() != count) // below the table's height: the runtime sees to it
     return false;
@@ -130,8 +143,8 @@ bool Raiser::raiseEmbedding(NodeBuilder &n) {
 }
 
 /// Whether ids of a launch are none of its tokens: then they must be positions.
-bool Raiser::raisePositions(NodeBuilder &n, Tensor table) {
-  std::string ids = p.source(n.node.inputs[1]);
+bool Raiser::raisePositions(NodeBuilder &n, Tensor table, const Node &gather) {
+  std::string ids = p.source(gather.inputs[1]);
   for (auto [node, output] = p.maker(ids); node && output == 0; std::tie(node, output) = p.maker(ids)) {
     const bool isCast = node->op == "Cast" && isInteger(p.value(ids).type) && isInteger(p.value(node->inputs[0]).type);
     if (!keepsElements(node->op) && !isCast)
@@ -140,9 +153,9 @@ bool Raiser::raisePositions(NodeBuilder &n, Tensor table) {
   }
   if (ids == launch->ids)
     return false;
-  std::optional<std::vector<int64_t>> rows = p.integers(n.node.inputs[1]);
+  std::optional<std::vector<int64_t>> rows = p.integers(gather.inputs[1]);
   // As many rows as there are tokens are cut from a table that has more.
-  if (auto part = p.partOf(n.node.inputs[0]);
+  if (auto part = p.partOf(gather.inputs[0]);
       part && part->axis == 0 && part->offset == 0 && part->size == launch->past + launch->tokens)
     table = p.value(part->whole);
   const int64_t offset = rows ? rows->front() - launch->past : -1;

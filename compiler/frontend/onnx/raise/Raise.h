@@ -55,7 +55,7 @@ private:
   bool raiseMoves(NodeBuilder &n);
   bool raiseFused(NodeBuilder &n);
   bool raiseEmbedding(NodeBuilder &n);
-  bool raisePositions(NodeBuilder &n, Tensor table);
+  bool raisePositions(NodeBuilder &n, Tensor table, const Node &gather);
   bool raiseLast(NodeBuilder &n);
   bool raiseScale(NodeBuilder &n);
   bool raiseRotary(NodeBuilder &n);
@@ -91,6 +91,8 @@ private:
   mlir::Value weightVector(NodeBuilder &n, const std::string &name, int64_t size);
   std::optional<Linear> linearOf(NodeBuilder &n, const std::string &name);
   std::optional<Linear> packedLinearOf(NodeBuilder &n, const Node &node);
+  std::optional<Linear> dynamicLinearOf(NodeBuilder &n, const Node &node);
+  Tensor codedMatrix(NodeBuilder &n, const std::string &name, bool stored);
   static ElementType typeOf(mlir::Value weight);
   void splitLinear(NodeBuilder &n);
   void splitHeads(NodeBuilder &n);

@@ -32,6 +32,8 @@ Value Raiser::weightMatrix(NodeBuilder &n, const std::string &name, bool transpo
       transposed = !transposed;
     }
   }
+  if (Tensor coded = codedMatrix(n, from, transposed))
+    return coded.value;
   Tensor w = p.value(from);
   if (w.rank() != 2 || !isWeightType(elementOf(w.value)) || w.elements() == 0)
     return {};
@@ -46,6 +48,25 @@ Value Raiser::weightVector(NodeBuilder &n, const std::string &name, int64_t size
     if (v.size(d) != 1)
       return {};
   return n.reshape(v, {size}).value;
+}
+
+/// Of a launch a matrix that DequantizeLinear makes of codes, which stay so, out x in; null: it is none. `stored`: so
+/// it is in the file, too.
+Tensor Raiser::codedMatrix(NodeBuilder &n, const std::string &name, bool stored) {
+  const Node *node = p.madeBy(name, "DequantizeLinear");
+  std::optional<CodedMatrix> matrix = node && launch ? dequantisedBy(*node) : std::nullopt;
+  return matrix ? n.codedWeight(*matrix, !stored) : Tensor{};
+}
+
+/// Of a launch a product with a weight in codes, for which the graph rounds x to 8 bits. Here it stays what it is, as
+/// in every product with codes, so that a token's numbers do not depend on those beside it.
+std::optional<Raiser::Linear> Raiser::dynamicLinearOf(NodeBuilder &n, const Node &node) {
+  std::optional<DynamicProduct> product =
+      launch ? dynamicProduct(node, [&](const std::string &name) { return p.maker(name).first; }) : std::nullopt;
+  Tensor w = product ? n.codedWeight(product->w, true) : Tensor{};
+  if (!w || !isReal(p.value(product->x).type) || p.value(product->x).rank() < 2)
+    return std::nullopt;
+  return Linear{p.source(product->x), {}, w.value, {}};
 }
 
 /// With a weight in codes, which stays so.
@@ -90,6 +111,8 @@ std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string
   }
   if (node->op == "MatMulNBits")
     return packedLinearOf(n, *node);
+  if (node->op == "Mul")
+    return dynamicLinearOf(n, *node);
   if (node->op != "Add" || node->inputs.size() != 2)
     return std::nullopt;
   for (size_t i : {0, 1}) {
@@ -220,7 +243,7 @@ Tensor Raiser::columnsOf(NodeBuilder &n, const std::string &name, int64_t offset
 
 /// down · (activation(gate · x) ∘ (up · x))
 bool Raiser::raiseGatedMlp(NodeBuilder &n) {
-  const bool isProduct = n.node.op == "MatMul" || n.node.op == "MatMulNBits";
+  const bool isProduct = n.node.op == "MatMul" || n.node.op == "MatMulNBits" || n.node.op == "Mul";
   std::optional<Linear> down = isProduct ? linearOf(n, n.node.outputs[0]) : std::nullopt;
   auto product = down && !down->bias ? p.operands(down->x, "Mul") : std::nullopt;
   if (!product)
