@@ -194,6 +194,8 @@ def Grid_WeightOp : Grid_Op<"weight", [Pure]> {
     `views` has an entry a part: empty if the part is a stored tensor as it is, else [base, digits, digits]: element (i, j)
     of the part (of a vector i alone) is stored element base + offset(i) + offset(j). Digits are [size, stride, size,
     stride, …], the outermost first; the offset of an index is the sum of its digits times their strides.
+
+    - G18: the pieces that lie side by side on a core have as many columns as its shard.
   }];
   let arguments = (ins StrArrayAttr:$parts, Grid_WeightOrderAttr:$order, UnitAttr:$transposed,
                        OptionalAttr<DenseI64ArrayAttr>:$heads, OptionalAttr<ArrayAttr>:$views,

@@ -2,6 +2,8 @@
 #include "dialects/grid/GridDialect.h"
 #include "dialects/grid/GridLimits.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <numeric>
 
 using namespace mlir;
@@ -170,6 +172,24 @@ LogicalResult ParamOp::verify() {
   return success();
 }
 
+/// Columns that pieces of heads with a rotary part have on each core, as compiler/place divides heads: pairs of the
+/// rotary part and of the rest for themselves. Saturated.
+static uint64_t columnsOfPieces(ArrayAttr pieces, ArrayRef<int64_t> heads, int64_t meshWidth) {
+  const int64_t rotaryPairs = heads[6] / 2, restPairs = (heads[2] + 1) / 2 - rotaryPairs,
+                valuePairs = ((heads[5] ? heads[5] : heads[2]) + 1) / 2;
+  const bool several = meshWidth >= heads[0]; // cores a head
+  const int64_t coresPerHead = several ? std::min(meshWidth / heads[0], std::max(rotaryPairs, restPairs)) : 1;
+  const uint64_t keys = several ? 1 : llvm::divideCeil(heads[0], meshWidth),
+                 queries = llvm::SaturatingMultiply<uint64_t>(keys, heads[1]);
+  uint64_t columns = 0;
+  for (StringRef piece : pieces.getAsValueRange<StringAttr>()) {
+    const int64_t pairs = piece.ends_with("rotary") ? rotaryPairs : piece.ends_with("rest") ? restPairs : valuePairs;
+    const uint64_t own = 2 * llvm::divideCeil(pairs, coresPerHead);
+    columns = llvm::SaturatingMultiplyAdd<uint64_t>(own, piece.starts_with("query") ? queries : keys, columns);
+  }
+  return columns;
+}
+
 static bool isPiece(StringRef name) {
   return llvm::is_contained({"query_rotary", "query_rest", "key_rotary", "key_rest", "value"}, name);
 }
@@ -210,6 +230,10 @@ LogicalResult WeightOp::verify() {
     if (!getPieces() || getPieces()->size() != getParts().size() || getHeads()->size() != 7 || (*getHeads())[6] == 0 ||
         (*getHeads())[6] == (*getHeads())[2] || !llvm::all_of(getPieces()->getAsValueRange<StringAttr>(), isPiece))
       return emitOpError("needs a piece for each part, and heads with a rotary part and a rest");
+    if (const uint64_t columns = columnsOfPieces(*getPieces(), *getHeads(), meshOf(*this, layoutOf(type)).getWidth());
+        columns != static_cast<uint64_t>(localShape(type).back())) // G18
+      return emitOpError("G18: its pieces have ")
+             << columns << " columns on a core, its shard " << localShape(type).back();
     break;
   case WeightOrder::Query:
   case WeightOrder::Key:

@@ -385,6 +385,26 @@ func.func @f() {
 
 // -----
 
+// G18: pieces of other columns than the shard's
+grid.mesh @mesh 2 x 2 interleave
+func.func @f() {
+  // expected-error @below {{G18: its pieces have 4 columns on a core, its shard 8}}
+  %0 = grid.weight ["q", "k"] pieces heads [2, 1, 5, 1, 0, 3, 2] pieces ["query_rotary", "key_rotary"] : tensor<7x8xf32, #grid.layout<@mesh, dims = [<y, block, 4>, <x, heads, 8>], pad = [1, 8], partial = none>>
+  return
+}
+
+// -----
+
+// G18: a head's pairs over more cores, and values of a size that no number has
+grid.mesh @mesh 4 x 1 identity
+func.func @f() {
+  // expected-error @below {{G18: its pieces have 1073741826 columns on a core, its shard 8}}
+  %0 = grid.weight ["v", "k"] pieces heads [1, 2, 6, 1, 0, 2147483646, 2] pieces ["value", "key_rest"] : tensor<8xf32, #grid.layout<@mesh, dims = [<x, heads, 8>], pad = [24], partial = none>>
+  return
+}
+
+// -----
+
 // Frequencies for another head dimension
 grid.mesh @mesh 2 x 2 interleave
 func.func @f() {
