@@ -30,6 +30,9 @@ LatentSizes readLatent(Reading &reading) {
   sizes.rank = keys.count("kv_lora_rank", 1, maxWidth).value_or(512);
   sizes.nope = keys.count("qk_nope_head_dim", 1, maxHeadDim).value_or(128);
   sizes.rope = keys.count("qk_rope_head_dim", 2, maxHeadDim).value_or(64);
+  if (sizes.rope % 2 != 0)
+    keys.complain("qk_rope_head_dim",
+                  fmt::format("is {}; its dimensions turn in pairs, so it must be even", sizes.rope));
   sizes.value = keys.count("v_head_dim", 1, maxHeadDim).value_or(128);
   sizes.bias = keys.flag("attention_bias", false);
   return sizes;
@@ -116,7 +119,10 @@ MoeConfig readRouting(Reading &reading, const Version &version) {
   if (version.experts % moe.groups != 0 || (moe.groupByTopTwo && moe.groups > 1 && perGroup < 2))
     keys.complain("n_group", fmt::format("({}) does not divide the {} experts into groups of {}", moe.groups,
                                          version.experts, moe.groupByTopTwo ? "two or more" : "one or more"));
-  if (moe.topGroups > moe.groups || moe.topK > moe.topGroups * perGroup)
+  if (moe.topGroups > moe.groups)
+    keys.complain("topk_group", fmt::format("is {}{}; there are {} groups", moe.topGroups,
+                                            keys.has("topk_group") ? "" : " where it is left out", moe.groups));
+  if (moe.topK > moe.topGroups * perGroup)
     keys.complain("num_experts_per_tok", fmt::format("is {}; {} of {} groups have {} experts", moe.topK, moe.topGroups,
                                                      moe.groups, moe.topGroups * perGroup));
   return moe;
