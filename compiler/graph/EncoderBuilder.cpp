@@ -310,11 +310,11 @@ Result<OwningOpRef<ModuleOp>> buildEncoder(MLIRContext &context, const Transform
   for (const auto &[name, value] : dims) {
     const bool isSeq = name == "seq" && ofTokens;
     if (name != "batch" && !isSeq)
-      return userError(fmt::format("--dim {}: the model {} has the dimensions batch{}", name, config.name,
-                                   ofTokens ? " and seq" : ""));
+      return userError(
+          fmt::format("--dim {}: '{}' has the dimensions batch{}", name, config.name, ofTokens ? " and seq" : ""));
     const int64_t most = isSeq ? config.maxPositions : mostBatch;
     if (value < 1 || value > most)
-      return userError(fmt::format("--dim {}={}: {} of the model {} is 1 to {}", name, value, name, config.name, most));
+      return userError(fmt::format("--dim {}={}: {} of '{}' is 1 to {}", name, value, name, config.name, most));
     (isSeq ? tokens : batch) = value;
   }
   EncoderBuilder builder(context, config, weights, batch, tokens);

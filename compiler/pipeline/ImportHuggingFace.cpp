@@ -16,7 +16,7 @@ Result<void> cutLayers(frontend::hf::Model &model, const ImportOptions &options)
     return userError("--layers leaves weights out, so that the results would be wrong; it goes with --weights none");
   auto &layers = model.config.layers;
   if (options.layers > layers.size())
-    return userError(fmt::format("--layers {}: the model {} has {}", options.layers, model.name, layers.size()));
+    return userError(fmt::format("--layers {}: '{}' has {}", options.layers, model.name, layers.size()));
   layers.resize(options.layers);
   return {};
 }

@@ -174,8 +174,8 @@ private:
       return checkTensorOptions();
     const uint32_t positions = model.generator->maxPositions;
     if (options.maxSeq > positions)
-      return userError(fmt::format("--max-seq {} is more than the {} positions that the model {} was made for",
-                                   options.maxSeq, positions, model.name));
+      return userError(fmt::format("--max-seq {} is more than the {} positions that '{}' was made for", options.maxSeq,
+                                   positions, model.name));
     if (!options.maxSeq)
       options.maxSeq = std::min(positions, defaultMaxSeq);
     return {};

@@ -13,6 +13,9 @@ FITS = ("--hw", "rvv-lab", "--mesh", "2x2", "--max-seq", "32")
 
 
 class Weights(TestCase):
+    def test_a_folder_called_model_is_quoted(self):
+        self.refused("compile", self.model(), "--max-seq", "9999", says="positions that 'model' was made for")
+
     def test_no_file(self):
         model = self.model()
         (model / "model.safetensors").unlink()
