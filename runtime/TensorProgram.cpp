@@ -90,6 +90,27 @@ std::string names(const pkg::ProgramT &program) {
   return all.empty() ? "it has none" : fmt::format("it has {}", fmt::join(all, ", "));
 }
 
+bool isGiven(const NamedArrays &given, const std::string &name) {
+  return std::any_of(given.begin(), given.end(), [&](const auto &each) { return each.first == name; });
+}
+
+/// All inputs that must be given and are not, in one message.
+Result<void> checkMissing(const pkg::ProgramT &program, const NamedArrays &given) {
+  std::vector<std::string> missing, options;
+  for (const auto &input : program.inputs)
+    if (input->tensor && !input->tensor->has_default && input->tensor->fixed.empty() && !isGiven(given, input->name)) {
+      missing.push_back(fmt::format("'{}'", input->name));
+      options.push_back(fmt::format("--input {}=FILE.npy, {}", input->name, describe(*input->tensor)));
+    }
+  if (missing.empty())
+    return success();
+  if (missing.size() == 1)
+    return userError(fmt::format("input {} is missing; give it with {}", missing[0], options[0]));
+  return userError(
+      fmt::format("inputs {} are missing; give them in an archive with --input FILE.npz, or one by one: {}",
+                  fmt::join(missing, ", "), fmt::join(options, "; ")));
+}
+
 } // namespace
 
 std::string describe(const pkg::HostTensorT &tensor) {
@@ -105,6 +126,8 @@ Result<std::vector<LaunchInput>> tensorInputs(const pkg::ProgramT &program, cons
                      [&](const auto &input) { return input->name == entry->first; }))
       return userError(fmt::format("the program has no input '{}': {}", entry->first, names(program)));
   }
+  if (Result<void> all = checkMissing(program, given); !all)
+    return all.takeError();
   std::vector<LaunchInput> inputs;
   for (const auto &input : program.inputs) {
     if (!input->tensor)
@@ -115,16 +138,13 @@ Result<std::vector<LaunchInput>> tensorInputs(const pkg::ProgramT &program, cons
       inputs.push_back(filled(input->name, tensor));
       continue;
     }
-    if (array == given.end() && !tensor.fixed.empty()) {
+    if (array == given.end()) { // else it was missing
       LaunchInput launch;
       launch.name = input->name;
       launch.bytes = fixedBytes(tensor);
       inputs.push_back(std::move(launch));
       continue;
     }
-    if (array == given.end())
-      return userError(fmt::format("input '{}' is missing; give it with --input {}=FILE.npy, {}", input->name,
-                                   input->name, describe(tensor)));
     NpyArray found = array->second;
     if (!holds(found, tensor))
       if (auto converted = convertIntegers(found, tensor.dtype)) {

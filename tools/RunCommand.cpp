@@ -68,6 +68,26 @@ Result<std::unique_ptr<runtime::Package>> obtainPackage(const RunOptions &option
   return runtime::readPackage(options.input);
 }
 
+/// What can be told before a model is compiled: options that cannot be right. Without a prompt it may be a tensor
+/// program, whose package will say what inputs it wants.
+Result<void> checkBeforeCompiling(const RunOptions &options, const Tool &tool) {
+  const bool tensors = !options.inputs.empty() || !options.outputPath.empty();
+  std::error_code ignored;
+  if (tensors || runtime::isPackageFile(options.input))
+    return success();
+  Result<void> checked = checkOptions(options);
+  if (checked || options.input.ends_with(".weft") || options.hasPrompt || !options.tokens.empty() ||
+      !tool.generatesText || !std::filesystem::exists(options.input, ignored))
+    return checked;
+  Result<CompileOptions> compile = toCompileOptions(options.input, options.compile);
+  if (!compile)
+    return compile.takeError();
+  Result<bool> generates = tool.generatesText(*compile);
+  if (!generates)
+    return generates.takeError();
+  return *generates ? std::move(checked) : success();
+}
+
 /// The tokenizer beside the model; null if the model has none.
 Result<std::unique_ptr<runtime::Tokenizer>> openTokenizer(const runtime::Package &package, const RunOptions &options) {
   const std::filesystem::path directory = options.modelDirectory.value_or(package.model->directory);
@@ -242,11 +262,8 @@ Result<void> generateAndReport(const RunOptions &options, const Tool &tool, runt
 Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream &out) {
   if (Result<void> ok = checkEngine(options); !ok)
     return ok;
-  // Only the package knows whether it generates text; what cannot be right for either is said at once.
-  const bool tensors = !options.inputs.empty() || !options.outputPath.empty();
-  if (!tensors && !runtime::isPackageFile(options.input))
-    if (Result<void> ok = checkOptions(options); !ok)
-      return ok;
+  if (Result<void> ok = checkBeforeCompiling(options, tool); !ok)
+    return ok;
   Result<runtime::Sampling> sampling = runtime::parseSampling(options.sample);
   if (!sampling)
     return sampling.takeError();
@@ -319,7 +336,8 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
                    "An input of a tensor program, or an archive with several; more than once if need be")
       ->type_name("NAME=FILE.npy|FILE.npz")
       ->allow_extra_args(false);
-  command->add_option("--output", options->outputPath, "Write the results of a tensor program")->type_name("FILE.npz");
+  command->add_option("--output", options->outputPath, "Write the results of a tensor program")
+      ->type_name("FILE.npz");
   command->add_option("--max-new", options->maxNew, "Tokens to generate (default: 64, or as many as fit)")
       ->type_name("N")
       ->check(CLI::Range(0u, 2147483647u).description(""));

@@ -78,6 +78,8 @@ struct Tool {
   /// What cores compute and links carry in a launch that ran on a device of makeDevice.
   std::function<Result<runtime::LoadMap>(runtime::Device &, const runtime::Launch &, const runtime::LaunchReport &)>
       loadMap{};
+  /// Whether a model generates text, told without compiling it; absent: only its package tells.
+  std::function<Result<bool>(const CompileOptions &)> generatesText{};
   /// What the compiler knows to read, in the order of families.
   std::function<std::vector<KnownArchitecture>()> architectures{};
 };

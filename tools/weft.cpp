@@ -1,6 +1,7 @@
 // The `weft` tool: the one place that knows the compiler and the devices both.
 #include "compiler/codegen/Disassembler.h"
 #include "compiler/frontend/huggingface/Architectures.h"
+#include "compiler/pipeline/Import.h"
 #include "tools/CalibrateCommand.h"
 #include "tools/CompileCommand.h"
 #include "tools/CosimMeshCommand.h"
@@ -34,6 +35,17 @@ Result<std::unique_ptr<runtime::Package>> compileInMemory(const CompileOptions &
   if (!compilation)
     return compilation.takeError();
   return std::move(compilation->package);
+}
+
+Result<bool> generatesText(const CompileOptions &options) {
+  auto compilerOptions = toCompilerOptions(options);
+  if (!compilerOptions)
+    return compilerOptions.takeError();
+  auto imported = compiler::importModel({compilerOptions->model, compilerOptions->shapesOnly, compilerOptions->layers,
+                                         compilerOptions->dims, compilerOptions->as});
+  if (!imported)
+    return imported.takeError();
+  return imported->generator.has_value();
 }
 
 /// CLI11 tells a mistyped subcommand from a missing one only by what is left over.
@@ -74,8 +86,8 @@ int main(int argc, char **argv) {
   auto makeDevice = [](const runtime::Package &package, const tools::DeviceOptions &options) {
     return tools::makeLoadedEngine(package, options);
   };
-  tools::Tool tool{tools::compileInMemory, makeDevice,       tools::measureKernelCosts,
-                   codegen::disassemble,   tools::loadMapOf, tools::knownArchitectures};
+  tools::Tool tool{tools::compileInMemory, makeDevice,           tools::measureKernelCosts, codegen::disassemble,
+                   tools::loadMapOf,       tools::generatesText, tools::knownArchitectures};
   tools::addCompileCommand(app, tool, exitCode);
   tools::addRunCommand(app, tool, exitCode);
   tools::addCalibrateCommand(app, exitCode);

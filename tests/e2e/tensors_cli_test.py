@@ -82,6 +82,16 @@ class Tensors(TestCase):
         self.refused("run", package, "--prompt", "once", says="generates no text", status=2)
         self.refused("run", package, "--timing-only", "--input", f"a={self.a}", says="need data", status=2)
 
+    def test_a_run_without_inputs_says_which_it_wants(self):
+        self.program.write_text(PROGRAM.replace(', xf.default = 2 : i64', ''))
+        wanted = ("inputs 'a', 'n' are missing", "--input FILE.npz", "--input a=FILE.npy, float32 [2, 3]; --input "
+                  "n=FILE.npy, int64 [3]")
+        self.refused("run", self.compiled(), says=wanted)
+        self.refused("run", self.program, "--mesh", "3x2", says=wanted)
+        self.refused("run", self.program, "--mesh", "3x2", "--input", f"a={self.a}",
+                     says="input 'n' is missing; give it with --input n=FILE.npy, int64 [3]")
+        self.refused("run", self.folder / "nowhere", says="give the prompt", status=2)
+
     def test_a_value_that_decided_shapes(self):
         self.program.write_text(PROGRAM.replace("xf.default = 2 : i64", "xf.value = array<i64: 1, -2, 3>"))
         package, out = self.compiled(), self.folder / "out.npz"
