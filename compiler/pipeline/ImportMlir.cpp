@@ -17,6 +17,8 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
@@ -43,6 +45,49 @@ std::string location(Location loc) {
   loc->print(stream);
   // loc("file":line:column)
   return text.size() > 5 && text.starts_with("loc(") ? text.substr(4, text.size() - 5) : text;
+}
+
+/// The op of a dialect that is not loaded, of which a diagnostic says so: the first such word with a dot in its line of
+/// the file. Empty: it says something else.
+std::string foreignOp(MLIRContext &context, Diagnostic &diagnostic, const std::string &path) {
+  auto at = dyn_cast<FileLineColLoc>(diagnostic.getLocation());
+  if (!at || diagnostic.str().find("ialect") == std::string::npos)
+    return "";
+  std::ifstream file(path);
+  std::string line;
+  for (unsigned i = 0; i < at.getLine(); ++i)
+    if (!std::getline(file, line))
+      return "";
+  auto isPart = [](char c) { return llvm::isAlnum(c) || c == '_' || c == '.' || c == '$'; };
+  for (size_t from = 0, end = 0; from < line.size(); from = end + 1) {
+    for (end = from; end < line.size() && isPart(line[end]);)
+      ++end;
+    const std::string word = line.substr(from, end - from);
+    const size_t dot = word.find('.');
+    const bool isValue = from > 0 && StringRef("%@#!^").contains(line[from - 1]);
+    if (dot != std::string::npos && llvm::isAlpha(word[0]) && !isValue &&
+        !context.getLoadedDialect(word.substr(0, dot)))
+      return word;
+  }
+  return "";
+}
+
+/// Why an op of another dialect is refused, and what makes linalg of it where that is known.
+std::string refuseForeignOp(const std::string &op, Location loc, const std::string &path) {
+  const std::string dialect = op.substr(0, op.find('.'));
+  std::string remedy = "lower it to them first";
+  if (dialect == "stablehlo")
+    remedy = fmt::format("lower it with: stablehlo-opt --stablehlo-legalize-to-linalg {}", path);
+  else if (dialect == "chlo")
+    remedy = fmt::format("lower it with: stablehlo-opt --chlo-legalize-to-stablehlo --stablehlo-legalize-to-linalg {}",
+                         path);
+  else if (dialect == "tosa")
+    remedy = fmt::format("lower it with: mlir-opt --pass-pipeline='builtin.module(func.func(tosa-to-linalg-named,"
+                         "tosa-to-linalg,tosa-to-arith,tosa-to-tensor))' {}",
+                         path);
+  return fmt::format("{}: '{}' is of the dialect {}, and Weft takes linalg on tensors, with ops of arith, func, index, "
+                     "math, scf and tensor; {}",
+                     location(loc), op, dialect, remedy);
 }
 
 /// Names the one function @main.
@@ -148,8 +193,11 @@ Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &pat
   context.appendDialectRegistry(registry);
   std::string problem;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && problem.empty())
-      problem = location(diagnostic.getLocation()) + ": " + diagnostic.str();
+    if (diagnostic.getSeverity() != DiagnosticSeverity::Error || !problem.empty())
+      return mlir::success();
+    const std::string op = foreignOp(context, diagnostic, path);
+    problem = op.empty() ? location(diagnostic.getLocation()) + ": " + diagnostic.str()
+                         : refuseForeignOp(op, diagnostic.getLocation(), path);
     return mlir::success();
   });
   ParserConfig config(&context);

@@ -136,6 +136,14 @@ func.func @main(%a: tensor<3xf32> {xf.name = "a"}, %n: tensor<i64> {xf.name = "n
 
         refused("func.func @main() { this is no op }", "twice.mlir\":1:")
         refused("func.func @f() { return }\nfunc.func @g() { return }", "2 public functions and none is @main")
+        stablehlo = "stablehlo-opt --stablehlo-legalize-to-linalg "
+        for text in ("  %0 = stablehlo.add %a, %a : tensor<2xf32>",
+                     '  %0 = "stablehlo.add"(%a, %a) : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>'):
+            refused("func.func @main(%a: tensor<2xf32>) -> tensor<2xf32> {\n" + text + "\n  return %0 : tensor<2xf32>\n}",
+                    ("twice.mlir\":2:", "'stablehlo.add' is of the dialect stablehlo, and Weft takes linalg on tensors",
+                     stablehlo))
+        refused("func.func @main() {\n  torch.nonsense\n  return\n}", ("twice.mlir\":2:", "'torch.nonsense' is of the "
+                                                                      "dialect torch", "lower it to them first"))
         refused('func.func @main() -> tensor<2xf32> {\n  %w = xf.param "w" : tensor<2xf32>\n  return %w : tensor<2xf32>\n}',
                 'xf.param "w" names a weight')
         refused("func.func @main(%a: tensor<?xf32>) -> tensor<?xf32> {\n  return %a : tensor<?xf32>\n}", "fixed shape")
