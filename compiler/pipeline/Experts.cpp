@@ -10,9 +10,10 @@ Result<void> placeExperts(const CompileOptions &options, mlir::ModuleOp graph, p
   if (layers.empty() && options.layers) // the model's first ones may have none, others do not matter here
     return {};
   if (options.expertLoads && options.experts == place::ExpertsMode::Dense)
-    return userError(fmt::format("--expert-load {} has no use with --experts dense, where every core has a part of every "
-                                 "expert",
-                                 options.expertLoads->path));
+    return userError(
+        fmt::format("--expert-load {} has no use with --experts dense, where every core has a part of every "
+                    "expert",
+                    options.expertLoads->path));
   if (options.expertLoads) {
     place::ExpertLoadFile file = *options.expertLoads;
     if (options.layers && file.layers.size() > layers.size()) // only the model's first ones
@@ -49,6 +50,22 @@ Result<void> refuseExpertOptions(const CompileOptions &options, const std::strin
                                  options.experts == place::ExpertsMode::Dense ? "dense" : "routed", why));
   if (options.expertLoads)
     return userError(fmt::format("--expert-load {} has no experts to place: {}", options.expertLoads->path, why));
+  return {};
+}
+
+Result<void> refuseExpertsByOps(const CompileOptions &options, const std::string &why) {
+  const std::string ops = options.place == PlaceChoice::General
+                              ? "--place general places ops one by one"
+                              : fmt::format("this model's ops are placed one by one ({})", why);
+  if (options.experts == place::ExpertsMode::Routed)
+    return userError("--experts routed: regions of experts need the placement of layers (--place whole); " + ops);
+  if (options.experts == place::ExpertsMode::Dense)
+    return userError("--experts dense has nothing to decide: " + ops +
+                     ", where every expert is computed for every token");
+  if (options.expertLoads)
+    return userError(fmt::format("--expert-load {} is for regions of experts, which need the placement of layers "
+                                 "(--place whole); {}",
+                                 options.expertLoads->path, ops));
   return {};
 }
 

@@ -16,5 +16,7 @@ Result<void> placeExperts(const CompileOptions &options, mlir::ModuleOp graph, p
 std::vector<Decision> expertDecisions(const std::vector<place::ExpertChoice> &choices);
 /// Options for experts go unheard where ops are placed one by one; `why` they are.
 Result<void> refuseExpertOptions(const CompileOptions &options, const std::string &why);
+/// The same where ops are placed one by one, for the reason given.
+Result<void> refuseExpertsByOps(const CompileOptions &options, const std::string &why);
 
 } // namespace weft::compiler

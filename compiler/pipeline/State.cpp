@@ -253,7 +253,7 @@ private:
       return userError(fmt::format("--dtype {}: the ops of {} are placed one by one, where weights stay as they are "
                                    "stored ({})",
                                    options.dtype, model.name, why));
-    if (auto refused = refuseExpertOptions(options, "its ops are placed one by one: " + why); !refused)
+    if (auto refused = refuseExpertsByOps(options, why); !refused)
       return refused;
     decisions.push_back({"place", "path", "general", why, {}});
     auto prepared = collectErrors(Fault::User, [&] { return place::prepareGenerator(*module, options.maxSeq); });

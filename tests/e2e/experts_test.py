@@ -142,6 +142,11 @@ class Experts(TestCase):
         self.refused("calibrate", model, "--prompt", "text", "-o", "x.json", says="use --tokens")
         self.refused("calibrate", model, "--prompts", "none.txt", "-o", "x.json", says="none.txt: cannot read it")
         self.refused("calibrate", model, "--tokens", ",".join(["2"] * 129), "-o", "x.json", says="128 positions")
+        general = ("compile", model, *MESH, "--place", "general", "-o", "m.weft")
+        self.refused(*general, "--experts", "routed", says="--experts routed: regions of experts need the placement of "
+                     "layers (--place whole); --place general places ops one by one")
+        self.refused(*general, "--experts", "dense", says="where every expert is computed for every token")
+        self.refused(*general, "--expert-load", self.calibrate(model), says="need the placement of layers")
         self.refused("compile", bard, *MESH, "--experts", "routed", "-o", "m.weft", says="no layers with experts")
         self.refused("compile", bard, *MESH, "--expert-load", self.calibrate(model), "-o", "m.weft",
                      says="no layers with experts")
