@@ -167,6 +167,7 @@ Result<void> runCompile(const Arguments &arguments, const Tool &tool) {
   bar.clear();
   if (!compilation)
     return compilation.takeError();
+  printWarnings(*compilation);
   if (auto written = writeResult(arguments, *compilation); !written || arguments.jsonPath.empty())
     return written;
   return runtime::writeFile(arguments.jsonPath, compiler::toJson(*options, *compilation));
@@ -220,6 +221,11 @@ Result<compiler::CompileOptions> toCompilerOptions(const CompileOptions &options
   }
   useTuneRecords(options.tuneDb, result);
   return result;
+}
+
+void printWarnings(const compiler::Compilation &compilation) {
+  for (const std::string &warning : compilation.warnings)
+    std::cerr << fmt::format("weft: warning: {}\n", warning);
 }
 
 void addCompileCommand(CLI::App &app, const Tool &tool, int &exitCode) {

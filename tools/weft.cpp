@@ -34,6 +34,7 @@ Result<std::unique_ptr<runtime::Package>> compileInMemory(const CompileOptions &
   auto compilation = compiler::compile(*compilerOptions);
   if (!compilation)
     return compilation.takeError();
+  printWarnings(*compilation);
   return std::move(compilation->package);
 }
 

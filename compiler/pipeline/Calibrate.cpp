@@ -130,7 +130,8 @@ Result<place::ExpertLoadFile> calibrate(const CalibrateOptions &options) {
   file.model = model->name;
   file.prompts = static_cast<int64_t>(options.prompts.size());
   for (const place::ExpertLayer &layer : place::expertLayers(**module))
-    file.layers.push_back({layer.name, layer.topK, std::vector<double>(layer.experts, 0), {}});
+    file.layers.push_back(
+        {layer.name, layer.topK, layer.hidden, layer.inner, std::vector<double>(layer.experts, 0), {}});
   if (file.layers.empty())
     return userError(fmt::format("{} has no layers with experts", model->name));
   const std::string forward = graph::forwardFunction.str();

@@ -61,6 +61,7 @@ Result<Compilation> compile(const CompileOptions &options) {
   result.ops = (*state)->takeOps();
   result.placements = (*state)->takePlacements();
   result.experts = (*state)->takeExperts();
+  result.warnings = (*state)->takeWarnings();
   result.tuning = (*state)->tuning();
   result.kernels = (*state)->kernelText();
   result.stages = (*state)->stages();

@@ -135,6 +135,7 @@ struct Compilation {
   std::vector<place::ExpertChoice> experts; // of layers that have some
   std::optional<runtime::KernelCosts> kernelCosts;
   std::string costsProblem; // why there are none, although they were to be measured; the package is good all the same
+  std::vector<std::string> warnings; // what the user may not have meant
   TuningUse tuning;
   std::string kernels; // the kernels before anything is chosen for the core, as text
   uint32_t maxSeq = 0;

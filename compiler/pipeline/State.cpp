@@ -137,6 +137,7 @@ public:
   std::optional<ImportedOps> takeOps() override { return std::move(ops); }
   std::vector<OpPlacement> takePlacements() override { return std::move(placements); }
   std::vector<place::ExpertChoice> takeExperts() override { return std::move(experts); }
+  std::vector<std::string> takeWarnings() override { return std::move(warnings); }
   TuningUse tuning() const override { return tuningUse; }
   std::string kernelText() const override { return keptKernels; }
   std::optional<Stages> stages() const override { return found; }
@@ -232,6 +233,9 @@ private:
     decisions = chooseAlgorithms(options, *module, place);
     if (auto placed = placeExperts(options, *module, place); !placed)
       return placed;
+    if (options.expertLoads)
+      if (std::string doubts = place::doubtsAbout(*options.expertLoads, model.name); !doubts.empty())
+        warnings.push_back(std::move(doubts));
     experts = place.expertChoices;
     llvm::append_range(decisions, expertDecisions(experts));
     OwningOpRef<ModuleOp> graph = module->clone();
@@ -427,6 +431,7 @@ private:
   std::optional<ImportedOps> ops;
   std::vector<OpPlacement> placements;
   std::vector<place::ExpertChoice> experts;
+  std::vector<std::string> warnings;
   std::optional<Stages> found;
   TuningUse tuningUse;
   std::string keptKernels;

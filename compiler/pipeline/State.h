@@ -30,6 +30,7 @@ public:
   virtual std::vector<OpPlacement> takePlacements() = 0;
   /// After the place phase.
   virtual std::vector<place::ExpertChoice> takeExperts() = 0;
+  virtual std::vector<std::string> takeWarnings() = 0;
   virtual TuningUse tuning() const = 0;
   /// After the kernels phase, with CompileOptions::keepKernels.
   virtual std::string kernelText() const = 0;

@@ -162,9 +162,12 @@ void decide(ExpertChoice &choice, const ExpertLimits &limits, const PlaceOptions
 
 std::vector<ExpertLayer> expertLayers(ModuleOp graph) {
   std::vector<ExpertLayer> layers;
-  for (xf::MoeOp op : expertOps(graph))
-    layers.push_back({nameOf(op), cast<RankedTensorType>(op.getRouter().getType()).getDimSize(0),
-                      static_cast<int64_t>(op.getTopK())});
+  for (xf::MoeOp op : expertOps(graph)) {
+    auto router = cast<RankedTensorType>(op.getRouter().getType()),
+         gate = cast<RankedTensorType>(op.getGates().front().getType());
+    layers.push_back({nameOf(op), router.getDimSize(0), static_cast<int64_t>(op.getTopK()), router.getDimSize(1),
+                      gate.getDimSize(0)});
+  }
   return layers;
 }
 

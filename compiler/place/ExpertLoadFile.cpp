@@ -10,6 +10,7 @@
 #include <numeric>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 namespace weft::place {
 namespace {
@@ -108,7 +109,7 @@ private:
   Result<ExpertCounts> layerOf(const json &object, const std::string &entry) const {
     if (!object.is_object())
       return problem(entry, "is not an object");
-    if (auto known = keys(object, entry, {"layer", "top_k", "counts", "samples"}); !known)
+    if (auto known = keys(object, entry, {"layer", "top_k", "hidden", "inner", "counts", "samples"}); !known)
       return known.takeError();
     ExpertCounts result;
     if (object.contains("layer")) {
@@ -116,11 +117,14 @@ private:
         return problem(entry + ".layer", "is not a text");
       result.layer = object["layer"];
     }
-    if (object.contains("top_k")) {
-      if (!isCount(object["top_k"]) || object["top_k"] == 0)
-        return problem(entry + ".top_k", "is no number of experts");
-      result.topK = object["top_k"];
-    }
+    for (auto [key, of, number] :
+         {std::tuple("top_k", "experts", &result.topK), std::tuple("hidden", "features", &result.hidden),
+          std::tuple("inner", "features", &result.inner)})
+      if (object.contains(key)) {
+        if (!isCount(object[key]) || object[key] == 0)
+          return problem(fmt::format("{}.{}", entry, key), fmt::format("is no number of {}", of));
+        *number = object[key].get<int64_t>();
+      }
     if (!object.contains("counts") && !object.contains("samples"))
       return problem(entry, "has neither counts nor samples");
     if (object.contains("counts"))
@@ -217,6 +221,10 @@ std::string toJson(const ExpertLoadFile &file) {
       fields.push_back(fmt::format("\"layer\": {}", quoted(layer.layer)));
     if (layer.topK)
       fields.push_back(fmt::format("\"top_k\": {}", *layer.topK));
+    if (layer.hidden)
+      fields.push_back(fmt::format("\"hidden\": {}", *layer.hidden));
+    if (layer.inner)
+      fields.push_back(fmt::format("\"inner\": {}", *layer.inner));
     if (!layer.counts.empty())
       fields.push_back(fmt::format("\"counts\": [{}]", fmt::join(layer.counts, ", ")));
     if (!layer.samples.empty()) {
@@ -230,6 +238,15 @@ std::string toJson(const ExpertLoadFile &file) {
   return text + "\n  ]\n}\n";
 }
 
+std::string doubtsAbout(const ExpertLoadFile &file, const std::string &model) {
+  if (file.model.empty() || file.model == model)
+    return "";
+  return fmt::format(
+      "{} is of the model '{}', and this is '{}': where its experts are chosen otherwise, they lie in the "
+      "wrong places",
+      file.path, file.model, model);
+}
+
 Result<std::vector<ExpertLoad>> loadsFor(const ExpertLoadFile &file, std::span<const ExpertLayer> layers) {
   if (layers.empty())
     return userError(fmt::format("{}: the model has no layers with experts", file.path));
@@ -238,7 +255,7 @@ Result<std::vector<ExpertLoad>> loadsFor(const ExpertLoadFile &file, std::span<c
                                  file.layers.size(), layers.size()));
   std::vector<ExpertLoad> loads;
   for (size_t i = 0; i < layers.size(); ++i) {
-    const auto &[name, experts, topK] = layers[i];
+    const auto &[name, experts, topK, hidden, inner] = layers[i];
     const ExpertCounts &given = file.layers[i];
     auto problem = [&](const std::string &what) {
       return userError(fmt::format("{}: layers[{}] ({}): {}", file.path, i, name, what));
@@ -247,6 +264,12 @@ Result<std::vector<ExpertLoad>> loadsFor(const ExpertLoadFile &file, std::span<c
       return problem(fmt::format("is about '{}'", given.layer));
     if (given.topK && *given.topK != topK)
       return problem(fmt::format("top_k is {}, the model's is {}", *given.topK, topK));
+    for (auto [what, told, own] : {std::tuple("hidden", given.hidden, hidden), std::tuple("inner", given.inner, inner)})
+      if (told && *told != own)
+        return problem(
+            fmt::format("is of experts whose {} size is {}, the model's is {}; the file is of another model, "
+                        "weft calibrate makes one of this",
+                        what, *told, own));
     if (!given.counts.empty() && static_cast<int64_t>(given.counts.size()) != experts)
       return problem(fmt::format("counts {} experts, the model has {}", given.counts.size(), experts));
     for (const std::vector<int> &token : given.samples)

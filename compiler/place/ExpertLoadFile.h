@@ -12,6 +12,7 @@ namespace weft::place {
 struct ExpertCounts {
   std::string layer;                     // the model's name of it; empty: not told
   std::optional<int64_t> topK;           // experts a token, if told
+  std::optional<int64_t> hidden, inner;  // of an expert's matrices, if told
   std::vector<double> counts;            // tokens that choose each expert, on any scale; empty: as the samples have it
   std::vector<std::vector<int>> samples; // experts that single tokens choose, in the tokens' order
 };
@@ -33,9 +34,13 @@ std::string toJson(const ExpertLoadFile &file);
 struct ExpertLayer {
   std::string name;
   int64_t experts = 1, topK = 1;
+  int64_t hidden = 0, inner = 0; // of an expert's matrices
 };
-/// The loads of `layers`, counts made shares. Errors: another number of layers or experts, an expert that tokens would
-/// have to choose more than once.
+/// The loads of `layers`, counts made shares. Errors: another number of layers or experts, experts of another size, an
+/// expert that tokens would have to choose more than once.
 Result<std::vector<ExpertLoad>> loadsFor(const ExpertLoadFile &file, std::span<const ExpertLayer> layers);
+
+/// What makes it doubtful that a file is of the model of that name; empty: nothing.
+std::string doubtsAbout(const ExpertLoadFile &file, const std::string &model);
 
 } // namespace weft::place

@@ -61,6 +61,7 @@ class Experts(TestCase):
         self.assertEqual((loads["model"], loads["tokens"], loads["prompts"]), ("mixture", 120, 4))
         self.assertEqual(len(loads["layers"]), 2)
         for layer in loads["layers"]:
+            self.assertEqual((layer["hidden"], layer["inner"]), (32, 48))
             self.assertEqual(sum(layer["counts"]), 120 * 2)
             self.assertGreater(layer["counts"][0], 60, "the skew of the model")
             self.assertEqual(len(layer["samples"]), 120)
@@ -128,6 +129,17 @@ class Experts(TestCase):
         for counts, says in (([1] * 7, "counts 7 experts, the model has 8"), ([0] * 8, "all 0"),
                              ([-1] + [1] * 7, "counts nothing"), ([9] + [0] * 7, "expert 0 has 1 of all choices")):
             refused({**good, "layers": [good["layers"][0], {"counts": counts}]}, "layers[1]", says)
+        # Of a model with as many layers and experts, but others; of one with the same sizes, only the name tells.
+        refused({**good, "layers": [{**layer, "inner": 40} for layer in good["layers"]]}, "layers[0]",
+                "inner size is 40, the model's is 48; the file is of another model")
+        load.write_text(json.dumps({**good, "model": "other"}))
+        done = self.weft("compile", model, *MESH, "--expert-load", load, "-o", "m.weft")
+        self.assertIn("load.json is of the model 'other', and this is 'mixture'", done.stderr)
+        by_hand = {"schema": good["schema"], "layers": [{"counts": layer["counts"]} for layer in good["layers"]]}
+        load.write_text(json.dumps(by_hand))
+        done = self.weft("compile", model, *MESH, "--expert-load", load, "-o", "m.weft")
+        self.assertEqual(done.stderr, "")
+        (self.folder / "m.weft").unlink()
         load.unlink()
         self.refused("compile", model, *MESH, "--expert-load", load, "-o", "m.weft", says="cannot read it")
         self.refused("compile", model, *MESH, "--experts", "dense", "--expert-load", self.calibrate(model), "-o",

@@ -38,7 +38,8 @@ TEST_CASE("loads are read as they were written", "[experts]") {
   file.model = "a \"model\"\n";
   file.prompts = 2;
   file.tokens = 5;
-  file.layers = {{"layers.0", 2, {5, 0, 4, 1}, {{0, 2}, {0, 3}}}, {"", std::nullopt, {0.5, 1.5}, {}}};
+  file.layers = {{"layers.0", 2, 32, 48, {5, 0, 4, 1}, {{0, 2}, {0, 3}}},
+                 {"", std::nullopt, std::nullopt, std::nullopt, {0.5, 1.5}, {}}};
   const std::string text = toJson(file);
   const ExpertLoadFile again = take(text);
   CHECK(again.model == file.model);
@@ -47,6 +48,8 @@ TEST_CASE("loads are read as they were written", "[experts]") {
   REQUIRE(again.layers.size() == 2);
   CHECK(again.layers[0].layer == "layers.0");
   CHECK(again.layers[0].topK == 2);
+  CHECK(again.layers[0].hidden == 32);
+  CHECK(again.layers[0].inner == 48);
   CHECK(again.layers[0].counts == file.layers[0].counts);
   CHECK(again.layers[0].samples == file.layers[0].samples);
   CHECK(again.layers[1].counts == file.layers[1].counts);
@@ -89,6 +92,8 @@ TEST_CASE("files that make no sense are refused by entry", "[experts]") {
       {layer(R"("counts": [0, 0])"), "layers[0].counts are all 0"},
       {layer(R"("counts": [1], "share": [1])"), "layers[0] has the key 'share', which there is not"},
       {layer(R"("counts": [1], "top_k": 0)"), "layers[0].top_k is no number of experts"},
+      {layer(R"("counts": [1], "hidden": -1)"), "layers[0].hidden is no number of features"},
+      {layer(R"("counts": [1], "inner": "48")"), "layers[0].inner is no number of features"},
       {layer(R"("samples": [])"), "layers[0].samples is not a list of tokens"},
       {layer(R"("samples": [[]])"), "layers[0].samples[0] is not a list of experts"},
       {layer(R"("samples": [[0, -1]])"), "layers[0].samples[0] holds what is no expert's number"},
@@ -107,7 +112,7 @@ TEST_CASE("files that make no sense are refused by entry", "[experts]") {
 }
 
 TEST_CASE("loads of another model are refused by layer", "[experts]") {
-  const std::vector<ExpertLayer> one = {{"layers.0.mlp", 4, 2}};
+  const std::vector<ExpertLayer> one = {{"layers.0.mlp", 4, 2, 32, 48}};
   const std::string even = layer(R"("counts": [1, 1, 1, 1])");
   CHECK(refusal(even, one) == "");
   CHECK(refusal(even, {}).find("the model has no layers with experts") != std::string::npos);
@@ -118,10 +123,24 @@ TEST_CASE("loads of another model are refused by layer", "[experts]") {
         std::string::npos);
   CHECK(refusal(layer(R"("counts": [1, 1, 1, 1], "layer": "other")"), one).find("is about 'other'") !=
         std::string::npos);
+  CHECK(refusal(layer(R"("counts": [1, 1, 1, 1], "hidden": 32, "inner": 48)"), one) == "");
+  CHECK(refusal(layer(R"("counts": [1, 1, 1, 1], "hidden": 64)"), one).find("hidden size is 64, the model's is 32") !=
+        std::string::npos);
+  CHECK(refusal(layer(R"("counts": [1, 1, 1, 1], "inner": 47)"), one).find("inner size is 47, the model's is 48") !=
+        std::string::npos);
   // Two different experts a token: none can have more than half of all choices.
   CHECK(refusal(layer(R"("counts": [10, 1, 1, 1])"), one).find("expert 0 has 0.769 of all choices") !=
         std::string::npos);
   CHECK(refusal(layer(R"("samples": [[0, 4]])"), one).find("a sample chooses 2 experts up to number 4") !=
         std::string::npos);
   CHECK(refusal(layer(R"("samples": [[0, 1, 2]])"), one).find("a sample chooses 3 experts") != std::string::npos);
+}
+
+TEST_CASE("a load that another model's name stands in is doubted", "[experts]") {
+  ExpertLoadFile file;
+  file.path = path;
+  CHECK(doubtsAbout(file, "mixture").empty()); // written by hand
+  file.model = "mixture";
+  CHECK(doubtsAbout(file, "mixture").empty());
+  CHECK(doubtsAbout(file, "other").find("load.json is of the model 'mixture', and this is 'other'") == 0);
 }
