@@ -20,8 +20,8 @@ Result<Imported> importGguf(const ImportOptions &options);
 bool claimsMlir(const ImportOptions &options);
 /// linalg on tensors: @main, or the only public function. It has no weights but constants.
 Result<Imported> importMlir(const ImportOptions &options);
-/// A file that begins as ONNX's protobuf does, or has its suffix; a folder with one and without safetensors, unless a
-/// config alone is asked for, and it has that.
+/// A file that begins as ONNX's protobuf does, or has its suffix; a folder with one, or with genai_config.json, and
+/// without safetensors, unless a config alone is asked for, and it has that.
 bool claimsOnnx(const ImportOptions &options);
 Result<Imported> importOnnx(const ImportOptions &options);
 

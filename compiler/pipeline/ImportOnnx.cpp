@@ -32,15 +32,24 @@ std::vector<std::string> modelsIn(const fs::path &folder) {
   return found;
 }
 
+/// The file that a folder's genai_config.json says is the model; empty: it says none.
+std::string namedByGenAi(const fs::path &folder) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(folder / "genai_config.json", ignored))
+    return "";
+  auto config = runtime::readJsonFile((folder / "genai_config.json").string(), 1 << 20);
+  const nlohmann::json::json_pointer place("/model/decoder/filename");
+  if (!config || !config->contains(place) || !config->at(place).is_string())
+    return "";
+  return config->at(place).get<std::string>();
+}
+
 /// The model in a folder: the one that genai_config.json names, else what exporters call it, else the only file. Of a
 /// decoder in two files the one without caches, since the mesh has its own. Empty: none.
 std::string modelIn(const fs::path &folder) {
   std::error_code ignored;
-  if (fs::exists(folder / "genai_config.json", ignored))
-    if (auto config = runtime::readJsonFile((folder / "genai_config.json").string(), 1 << 20))
-      if (auto name = config->value(nlohmann::json::json_pointer("/model/decoder/filename"), nlohmann::json());
-          name.is_string() && fs::is_regular_file(folder / name.get<std::string>(), ignored))
-        return (folder / name.get<std::string>()).string();
+  if (const std::string named = namedByGenAi(folder); !named.empty() && fs::is_regular_file(folder / named, ignored))
+    return (folder / named).string();
   for (const char *name : {"model.onnx", "decoder_model_merged.onnx", "decoder_model.onnx"})
     for (const fs::path &inner : {folder, folder / "onnx"}) // a decoder behind an encoder is no model alone
       if (fs::is_regular_file(inner / name, ignored) && !fs::exists(inner / "encoder_model.onnx", ignored))
@@ -88,8 +97,9 @@ void take(const nlohmann::json &json, uint32_t vocabSize, Beside &beside) {
       beside.window = number({"sliding_window"});
 }
 
-Result<Beside> readBeside(const std::string &model, uint32_t vocabSize) {
-  Beside beside;
+/// The files beside a graph, those that count most first. Errors name the file: it is no fault of the graph.
+Result<std::vector<nlohmann::json>> filesBeside(const std::string &model) {
+  std::vector<nlohmann::json> files;
   for (const fs::path &folder : {fs::path(model).parent_path(), fs::path(model).parent_path().parent_path()})
     for (const char *name : {"generation_config.json", "genai_config.json", "config.json"}) {
       std::error_code ignored;
@@ -100,11 +110,21 @@ Result<Beside> readBeside(const std::string &model, uint32_t vocabSize) {
         continue;
       auto json = runtime::readJsonFile(path, 1 << 20);
       if (!json)
-        return json.takeError();
-      take(*json, vocabSize, beside);
-      if (json->is_object() && json->contains("model"))
-        take((*json)["model"], vocabSize, beside);
+        return userError(fmt::format("{}; it is read for the text that {} generates, which --as tensors does not ask "
+                                     "for",
+                                     json.error().message, fs::path(model).filename().string()));
+      files.push_back(std::move(*json));
     }
+  return files;
+}
+
+Beside readBeside(const std::vector<nlohmann::json> &files, uint32_t vocabSize) {
+  Beside beside;
+  for (const nlohmann::json &json : files) {
+    take(json, vocabSize, beside);
+    if (json.is_object() && json.contains("model"))
+      take(json["model"], vocabSize, beside);
+  }
   return beside;
 }
 
@@ -124,7 +144,8 @@ uint32_t positionsOf(const onnx::Generator &generator, const Beside &beside) {
   return static_cast<uint32_t>(std::clamp<int64_t>(positions, 1, unlimited));
 }
 
-Result<Imported> importText(const ImportOptions &options, const std::string &path) {
+Result<Imported> importText(const ImportOptions &options, const std::string &path,
+                            const std::vector<nlohmann::json> &filesBeside) {
   if (!options.dims.empty())
     return userError(fmt::format("--dim {}: a text generator's longest sequence is --max-seq, and it has no other "
                                  "sizes to bind",
@@ -139,15 +160,13 @@ Result<Imported> importText(const ImportOptions &options, const std::string &pat
   Result<onnx::Generator> found = onnx::findGenerator(model, name);
   if (!found)
     return found.takeError();
-  Result<Beside> beside = readBeside(path, found->first.vocabSize);
-  if (!beside)
-    return beside.takeError();
+  const Beside beside = readBeside(filesBeside, found->first.vocabSize);
   auto generator = std::make_shared<const onnx::Generator>(std::move(*found));
   Imported imported;
   imported.name = name;
   imported.architecture = "ONNX" + (model->producer.empty() ? "" : " of " + model->producer);
-  imported.generator = GeneratorFacts{generator->first.vocabSize, positionsOf(*generator, *beside),
-                                      generator->first.layers, beside->bos, beside->eos};
+  imported.generator = GeneratorFacts{generator->first.vocabSize, positionsOf(*generator, beside),
+                                      generator->first.layers, beside.bos, beside.eos};
   imported.fromGraph = true;
   imported.weights = onnx::weightsOf(*generator->model); // of a merged model the branch that was taken
   imported.build = [generator](MLIRContext &context, uint32_t maxSeq) {
@@ -183,8 +202,16 @@ bool looksLikeText(const onnx::Model &model) {
 Result<std::string> chooseFile(const ImportOptions &options) {
   if (!fs::is_directory(options.model))
     return options.model;
+  std::error_code ignored;
+  if (const std::string named = namedByGenAi(options.model);
+      !named.empty() && !fs::is_regular_file(fs::path(options.model) / named, ignored))
+    return userError(fmt::format("{}: '{}', which genai_config.json there names as the model, is not there",
+                                 options.model, runtime::printable(named)));
   if (std::string path = modelIn(options.model); !path.empty())
     return path;
+  if (modelsIn(options.model).empty())
+    return userError(
+        fmt::format("{}: genai_config.json is there, but names no model, and there is no ONNX file", options.model));
   return userError(fmt::format("{} has several ONNX files and none that says it is the model; name one of them: {}",
                                options.model, fmt::join(modelsIn(options.model), ", ")));
 }
@@ -213,7 +240,8 @@ bool claimsOnnx(const ImportOptions &options) {
   if (options.shapesOnly && fs::is_directory(path) && fs::exists(fs::path(path) / "config.json"))
     return false;
   if (fs::is_directory(path))
-    return !hasSafetensors(path) && (!modelIn(path).empty() || !modelsIn(path).empty());
+    return !hasSafetensors(path) &&
+           (!modelIn(path).empty() || !modelsIn(path).empty() || fs::exists(fs::path(path) / "genai_config.json"));
   if (!fs::is_regular_file(path))
     return false;
   if (fs::path(path).extension() == ".onnx")
@@ -231,7 +259,10 @@ Result<Imported> importOnnx(const ImportOptions &options) {
   if (!path)
     return path.takeError();
   if (options.as == ImportAs::Text) {
-    auto text = importText(options, *path);
+    auto beside = filesBeside(*path);
+    if (!beside)
+      return beside.takeError();
+    auto text = importText(options, *path, *beside);
     return text ? std::move(text)
                 : Result<Imported>(
                       Error{fmt::format("{}: no text can be generated: {}", *path, onnx::reasonOf(text.error(), *path)),
@@ -244,7 +275,10 @@ Result<Imported> importOnnx(const ImportOptions &options) {
   std::string noText = whyTensors(*model, options);
   bool wanted = looksLikeText(*model);
   if (noText.empty()) {
-    auto text = importText(options, *path);
+    auto beside = filesBeside(*path);
+    if (!beside)
+      return beside.takeError();
+    auto text = importText(options, *path, *beside);
     if (text || text.error().fault != Fault::User)
       return text;
     noText = onnx::reasonOf(text.error(), *path);

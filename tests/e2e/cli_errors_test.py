@@ -12,6 +12,36 @@ Q = "model.layers.1.self_attn.q_proj.weight"
 FITS = ("--hw", "rvv-lab", "--mesh", "2x2", "--max-seq", "32")
 
 
+class Folders(TestCase):
+    def folder_with(self, files):
+        path = self.folder / "thing"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+        for name, text in files.items():
+            (path / name).write_text(text)
+        return path
+
+    def test_a_folder_without_a_model_says_what_is_missing(self):
+        self.refused_model(self.folder_with({}), "thing' is no model: the directory is empty")
+        self.refused_model(self.folder_with({"README.md": "of a model"}), "config.json is not there; a model is a directory")
+        self.refused_model(self.folder_with({"small.gguf": ""}), "config.json is not there, only small.gguf, a model by")
+
+    def test_a_genai_folder_without_its_graph(self):
+        genai = json.dumps({"model": {"decoder": {"filename": "model.onnx"}}})
+        says = "thing: 'model.onnx', which genai_config.json there names as the model, is not there"
+        self.refused_model(self.folder_with({"genai_config.json": genai}), says)
+        self.refused_model(self.folder_with({"genai_config.json": genai, "other.onnx": "", "config.json": "{}"}), says)
+        for text in ("{", "[]", '{"model": []}', '{"model": {"decoder": {"filename": 1}}}'):
+            self.refused_model(self.folder_with({"genai_config.json": text}), "genai_config.json is there, but names no")
+
+    def test_json_beside_a_graph_is_named_for_itself(self):
+        for name in ("config.json", "generation_config.json", "genai_config.json"):
+            folder = self.folder_with({name: "{ broken"})
+            shutil.copy(SOURCE / "tests" / "fuzz" / "corpus" / "onnx" / "decoder.onnx", folder / "model.onnx")
+            self.refused("compile", folder, says=(f"error: {folder / name}: not valid JSON", "--as tensors"))
+            self.refused("compile", folder, "--as", "tensors", says=f"error: {folder / 'model.onnx'}: ")
+
+
 class Weights(TestCase):
     def test_a_folder_called_model_is_quoted(self):
         self.refused("compile", self.model(), "--max-seq", "9999", says="positions that 'model' was made for")

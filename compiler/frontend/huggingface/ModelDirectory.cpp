@@ -4,6 +4,7 @@
 #include "runtime/support/Json.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -50,6 +51,32 @@ static Error notADirectory(const std::string &path) {
                                "model.safetensors (a config file is enough with --weights none), or a file in ONNX, "
                                "GGUF or MLIR's text",
                                printable(path)));
+}
+
+/// What a folder without config.json has instead: names of files that may be models themselves, in order.
+static std::vector<std::string> otherModelsIn(const std::string &directory) {
+  std::error_code ignored;
+  std::vector<std::string> found;
+  for (const auto &entry : fs::directory_iterator(directory, ignored))
+    if (const fs::path &file = entry.path();
+        file.extension() == ".onnx" || file.extension() == ".gguf" || file.extension() == ".mlir")
+      found.push_back(printable(file.filename().string()));
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+static Error noConfig(const std::string &directory) {
+  const std::vector<std::string> others = otherModelsIn(directory);
+  std::error_code ignored;
+  return userError(fmt::format(
+      "'{}' is no model: {}; a model is a directory with config.json and model.safetensors, or one with an ONNX file, "
+      "or a file in ONNX, GGUF or MLIR's text",
+      printable(directory),
+      fs::is_empty(directory, ignored) ? "the directory is empty"
+      : others.empty()                 ? "config.json is not there"
+                                       : fmt::format("config.json is not there, only {}, a model by itself, which must "
+                                                                     "be named as such",
+                                                     fmt::join(others, ", "))));
 }
 
 namespace {
@@ -135,6 +162,8 @@ Result<ModelDirectory> readModelDirectory(const std::string &path, ReadWeights r
                : file.filename() == "config.json" ? directoryName(file.parent_path().empty() ? "." : file.parent_path())
                                                   : file.stem().string();
   model.configPath = isDirectory ? directory + "/config.json" : path;
+  if (isDirectory && !exists(model.configPath))
+    return noConfig(directory);
   Result<nlohmann::json> config = runtime::readJsonFile(model.configPath, maxConfigBytes);
   if (!config)
     return config.takeError();
