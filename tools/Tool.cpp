@@ -116,7 +116,7 @@ Result<MeshSize> parseMesh(const std::string &text, const char *option) {
   return mesh;
 }
 
-/// "seq=12" -> {seq, 12}. Sizes are positive.
+/// "seq=12" -> {seq, 12}. Sizes are not negative.
 static Result<std::map<std::string, int64_t>> parseDims(const std::vector<std::string> &texts) {
   std::map<std::string, int64_t> dims;
   for (const std::string &text : texts) {
@@ -126,8 +126,8 @@ static Result<std::map<std::string, int64_t>> parseDims(const std::vector<std::s
     const char *end = text.data() + text.size();
     const char *begin = equals == std::string::npos ? end : text.data() + equals + 1;
     auto [stopped, failure] = std::from_chars(begin, end, size);
-    if (name.empty() || begin == end || failure != std::errc() || stopped != end || size < 1 || size > 2147483647)
-      return Error{fmt::format("--dim: '{}' is not NAME=N with N within 1 to 2147483647, e.g. seq=12", text),
+    if (name.empty() || begin == end || failure != std::errc() || stopped != end || size < 0 || size > 2147483647)
+      return Error{fmt::format("--dim: '{}' is not NAME=N with N within 0 to 2147483647, e.g. seq=12", text),
                    Fault::Usage};
     if (auto [known, inserted] = dims.emplace(name, size); !inserted && known->second != size)
       return Error{fmt::format("--dim: {} is both {} and {}", name, known->second, size), Fault::Usage};

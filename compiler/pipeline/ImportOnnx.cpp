@@ -2,6 +2,7 @@
 
 #include "compiler/frontend/onnx/Reader.h"
 #include "compiler/frontend/onnx/generate/Generator.h"
+#include "compiler/frontend/onnx/graph/Dims.h"
 #include "compiler/frontend/onnx/graph/Import.h"
 #include "runtime/support/Json.h"
 
@@ -219,7 +220,7 @@ Result<std::string> chooseFile(const ImportOptions &options) {
 Result<Imported> importTensors(const ImportOptions &options, const std::shared_ptr<const onnx::Model> &model,
                                const std::string &noText) {
   const onnx::GraphOptions graphOptions{options.dims};
-  if (Result<void> checked = onnx::checkDims(*model, graphOptions); !checked)
+  if (Result<void> checked = onnx::checkDims(*model, options.dims); !checked)
     return checked.takeError();
   Imported imported;
   imported.name = fs::path(model->path).stem().string();
@@ -285,10 +286,8 @@ Result<Imported> importOnnx(const ImportOptions &options) {
     wanted = true;
   }
   if (wanted && options.as == ImportAs::Auto && options.dims.empty())
-    if (std::optional<std::string> open = onnx::firstOpenDim(*model, {}))
-      return userError(fmt::format("{}: it is no text generator: {}. As a tensor program it needs a size for dimension "
-                                   "'{}'; bind it with --dim {}=N",
-                                   *path, noText, *open, *open));
+    if (std::string open = onnx::askForDims(*model, {}); !open.empty())
+      return userError(fmt::format("{}: it is no text generator: {}. As a tensor program: {}", *path, noText, open));
   return importTensors(options, model, noText);
 }
 

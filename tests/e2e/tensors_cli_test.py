@@ -129,6 +129,11 @@ func.func @main(%a: tensor<3xf32> {xf.name = "a"}, %n: tensor<i64> {xf.name = "n
         for option in (["--max-seq", "9"], ["--dtype", "i8"], ["--phase", "decode"], ["--gemm", "cannon"]):
             self.refused("compile", self.program, *option, says=f"{option[0]} is for models that generate text")
 
+    def test_sizes_of_dimensions(self):
+        for wrong in ("n=-1", "n", "n=", "n=2x", "n=2147483648"):
+            self.refused("compile", self.program, "--dim", wrong, says="N within 0 to 2147483647", status=2)
+        self.refused("compile", self.program, "--dim", "n=0", says="--dim n: shapes in")
+
     def test_modules_that_are_wrong(self):
         def refused(text, says):
             self.program.write_text(text)

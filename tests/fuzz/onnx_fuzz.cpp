@@ -2,6 +2,7 @@
 // instrumented; the importer and MLIR are linked as they are.
 #include "compiler/frontend/onnx/Reader.h"
 #include "compiler/frontend/onnx/generate/Generator.h"
+#include "compiler/frontend/onnx/graph/Dims.h"
 #include "compiler/frontend/onnx/graph/Import.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -14,9 +15,8 @@ namespace onnx = weft::frontend::onnx;
 /// Every symbolic dimension small, so that the importer gets to the nodes.
 static onnx::GraphOptions bindAll(const onnx::Model &model) {
   onnx::GraphOptions options;
-  for (int i = 0; i < 16; ++i)
-    if (std::optional<std::string> name = onnx::firstOpenDim(model, options))
-      options.dims[*name] = 2;
+  for (const std::string &name : onnx::unboundDims(model, {}))
+    options.dims[name] = 2;
   return options;
 }
 

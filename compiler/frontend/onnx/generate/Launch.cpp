@@ -1,5 +1,7 @@
 #include "compiler/frontend/onnx/generate/Launch.h"
 
+#include "compiler/frontend/onnx/graph/Dims.h"
+
 #include <algorithm>
 #include <bit>
 #include <cctype>

@@ -2,6 +2,7 @@
 
 #include "compiler/frontend/onnx/Tensors.h"
 #include "compiler/frontend/onnx/graph/CodedMatrix.h"
+#include "compiler/frontend/onnx/graph/Dims.h"
 #include "compiler/frontend/onnx/graph/Importer.h"
 #include "dialects/xf/XfDialect.h"
 #include "runtime/support/MappedFile.h"
@@ -171,13 +172,24 @@ void loadDialects(MLIRContext &context) {
 } // namespace
 
 Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const Model &model, const GraphOptions &options) {
-  if (Result<void> checked = checkDims(model, options); !checked)
-    return checked.takeError();
+  Result<BoundDims> dims = bindDims(model, options.dims);
+  if (!dims)
+    return dims.takeError();
+  GraphOptions bound = options;
+  bound.dims = std::move(dims->all);
   loadDialects(context);
   Error error;
   constexpr unsigned mostFixed = 2;
-  if (OwningOpRef<ModuleOp> module = importFixing(context, model, options, {}, mostFixed, error))
+  if (OwningOpRef<ModuleOp> module = importFixing(context, model, bound, {}, mostFixed, error))
     return module;
+  // Names that exporters give need not be true.
+  if (error.fault == Fault::User && !dims->computed.empty()) {
+    std::vector<std::string> sizes;
+    for (const std::string &name : dims->computed)
+      sizes.push_back(fmt::format("'{}' as {}", name, bound.dims.at(name)));
+    error.message += fmt::format("; what dimensions are called gave {}; --dim 'NAME=N' binds one to another size",
+                                 fmt::join(sizes, ", "));
+  }
   return error;
 }
 
@@ -199,29 +211,5 @@ Result<void> checkLaunch(MLIRContext &context, const Model &model, const GraphOp
 }
 
 std::unique_ptr<WeightSource> weightsOf(const Model &model) { return std::make_unique<Weights>(model); }
-
-Result<void> checkDims(const Model &model, const GraphOptions &options) {
-  std::set<std::string> open;
-  for (const ValueInfo &input : model.graph.inputs)
-    for (std::string &name : openDims(input))
-      open.insert(std::move(name));
-  for (const auto &[name, size] : options.dims) {
-    if (!open.contains(name))
-      return userError(fmt::format("{}: --dim {}: the model has no such dimension; it has {}", model.path, name,
-                                   open.empty() ? "none" : fmt::format("{}", fmt::join(open, ", "))));
-    if (size < 0 || size > (int64_t(1) << 32))
-      return userError(
-          fmt::format("{}: --dim {}={}: a dimension has between 0 and 2^32 elements", model.path, name, size));
-  }
-  return success();
-}
-
-std::optional<std::string> firstOpenDim(const Model &model, const GraphOptions &options) {
-  for (const ValueInfo &input : model.graph.inputs)
-    for (std::string &name : openDims(input))
-      if (!options.dims.contains(name))
-        return std::move(name);
-  return std::nullopt;
-}
 
 } // namespace weft::frontend::onnx

@@ -27,7 +27,7 @@ struct GeneratorLaunch {
 
 struct GraphOptions {
   /// Sizes of symbolic dimensions by name. A dimension without a name is INPUT.INDEX ("x.0"), and the length of a
-  /// sequence has the name of the input.
+  /// sequence has the name of the input. A name that is a sum or a product of others is computed (graph/Dims.h).
   std::map<std::string, int64_t> dims;
   /// Whether ops of transformers are found in the graph and made ops of xf (raise/Raise.h).
   bool raise = true;
@@ -54,14 +54,5 @@ Result<void> checkLaunch(mlir::MLIRContext &context, const Model &model, const G
 
 /// The weights that the module of `model` refers to: tensors too large to be in it.
 std::unique_ptr<WeightSource> weightsOf(const Model &model);
-
-/// Whether each dimension in `options` is one of the model, and each of the model's is bound.
-Result<void> checkDims(const Model &model, const GraphOptions &options);
-
-/// Dimension `i` of an input without a size, as GraphOptions names it.
-std::string nameOfDimension(const ValueInfo &input, size_t i);
-
-/// A dimension of the model's inputs that has no size yet, if there is one.
-std::optional<std::string> firstOpenDim(const Model &model, const GraphOptions &options);
 
 } // namespace weft::frontend::onnx

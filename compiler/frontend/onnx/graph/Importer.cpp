@@ -1,6 +1,7 @@
 #include "compiler/frontend/onnx/graph/Importer.h"
 
 #include "compiler/frontend/onnx/Reader.h"
+#include "compiler/frontend/onnx/graph/Dims.h"
 #include "compiler/frontend/onnx/graph/Registry.h"
 #include "compiler/frontend/onnx/raise/Raise.h"
 #include "compiler/graph/GraphModule.h"
@@ -34,22 +35,6 @@ std::optional<std::vector<std::byte>> readRange(const Model &model, const FileRa
 }
 
 } // namespace
-
-std::string nameOfDimension(const ValueInfo &value, size_t i) {
-  const Dimension &dimension = (*value.type.shape)[i];
-  return dimension.name.empty() ? fmt::format("{}.{}", value.name, i) : dimension.name;
-}
-
-std::vector<std::string> openDims(const ValueInfo &value) {
-  std::vector<std::string> names;
-  if (isSequence(value.type))
-    names.push_back(value.name);
-  if (value.type.shape)
-    for (size_t i = 0; i < value.type.shape->size(); ++i)
-      if ((*value.type.shape)[i].size < 0)
-        names.push_back(nameOfDimension(value, i));
-  return names;
-}
 
 Importer::Importer(MLIRContext &context, const Model &model, const GraphOptions &options,
                    const std::map<std::string, std::vector<int64_t>> &fixed)
@@ -120,7 +105,7 @@ Sizes Importer::staticShape(const ValueInfo &value) {
       std::string name = nameOfDimension(value, i);
       auto bound = options.dims.find(name);
       if (bound == options.dims.end())
-        fail(fmt::format("dimension '{}' of input '{}' has no size; bind it with --dim {}=N", name, value.name, name));
+        fail(fmt::format("dimension '{}' of input '{}' has no size", name, value.name));
       size = bound->second;
     }
     shape.push_back(size);
@@ -144,7 +129,7 @@ void Importer::addInput(const ValueInfo &input, SmallVectorImpl<Type> &types,
   if (sequence) {
     auto bound = options.dims.find(input.name);
     if (bound == options.dims.end())
-      fail(fmt::format("input '{}' is a sequence of unknown length; bind it with --dim {}=N", input.name, input.name));
+      fail(fmt::format("input '{}' is a sequence of unknown length", input.name));
     count = bound->second;
   }
   if (elementsOf(shape) > mostElementsOfTensor || count < 0 || count > 1 << 16)

@@ -93,7 +93,4 @@ private:
   std::vector<Input> inputs;
 };
 
-/// Dimensions of `value` that have no number, as GraphOptions names them; of a sequence also its length.
-std::vector<std::string> openDims(const ValueInfo &value);
-
 } // namespace weft::frontend::onnx
