@@ -10,15 +10,15 @@
 namespace weft::test {
 namespace {
 
-class Oracle {
+class Oracle : OracleFabric {
 public:
   Oracle(const runtime::Package &package, const Setup &setup)
-      : package(package), program(*package.programs[0]), setup(setup), width(package.mesh_width),
-        height(package.mesh_height), wordBytes(setup.hardware.routing.linkBytes), routers(width * height),
-        senders(width * height + width + height), cores(width * height) {}
+      : OracleFabric(setup.hardware, package.mesh_width, package.mesh_height), package(package),
+        program(*package.programs[0]), setup(setup), wordBytes(setup.hardware.routing.linkBytes),
+        cores(width * height) {}
 
   Observation run() {
-    layRoutes();
+    layRoutes(program);
     loadCores();
     startHost();
     uint64_t quietSince = 0;
@@ -52,108 +52,6 @@ public:
   }
 
 private:
-  /// Cycles of the link between two neighbouring routers.
-  uint64_t linkLatency(uint32_t from, uint32_t to) const {
-    const hw::DieCrossing &crossing = setup.hardware.latency.dieCrossing;
-    uint64_t cycles = setup.hardware.latency.hop;
-    uint32_t low = std::min(from, to), high = std::max(from, to);
-    uint32_t every = high - low == width ? crossing.rows : crossing.columns;
-    uint32_t position = high - low == width ? high / width : high % width;
-    if (every && position % every == 0)
-      cycles += crossing.cycles;
-    return cycles;
-  }
-
-  uint32_t at(bool alongX, uint32_t line, int32_t position) const {
-    return alongX ? line * width + static_cast<uint32_t>(position) : static_cast<uint32_t>(position) * width + line;
-  }
-
-  void layRoutes() {
-    const hw::Hardware &hw = setup.hardware;
-    for (uint32_t channel = 0; channel < program.channels.size(); ++channel) {
-      bool alongX = program.channels[channel]->axis == pkg::Axis::X;
-      for (const pkg::Flow &flow : program.channels[channel]->flows)
-        for (uint32_t line = 0; line < (alongX ? height : width); ++line) {
-          if ((flow.line() != -1 && flow.line() != static_cast<int32_t>(line)) || flow.lo() == flow.hi())
-            continue;
-          if (flow.combine() != pkg::Combine::None) {
-            layCombining(channel, alongX, line, flow);
-            continue;
-          }
-          for (int32_t p = std::max(0, flow.lo()); p <= flow.hi(); ++p) {
-            uint32_t here = at(alongX, line, p);
-            ColourState state;
-            state.channel = channel;
-            state.line = line;
-            uint64_t wayIn = p == flow.source() ? hw.latency.ramp : hw.latency.hop;
-            if (p != flow.source() && (p > 0 || flow.source() >= 0))
-              wayIn = linkLatency(here, at(alongX, line, p < flow.source() ? p + 1 : p - 1));
-            state.queue.capacity = hw.routing.queueWords + static_cast<uint32_t>(wayIn);
-            if (p <= flow.source() && p > flow.lo()) {
-              state.ports += alongX ? 'W' : 'N';
-              if (p == 0)
-                state.toHost = true;
-              else
-                state.nexts.emplace_back(at(alongX, line, p - 1), 'q');
-            }
-            if (p >= flow.source() && p < flow.hi()) {
-              state.ports += alongX ? 'E' : 'S';
-              state.nexts.emplace_back(at(alongX, line, p + 1), 'q');
-            }
-            state.toCore = p != flow.source() && (flow.deliver_all() || p == flow.lo() || p == flow.hi());
-            if (state.toCore)
-              state.ports += 'C';
-            routers[here].colours[flow.color()] = state;
-            routers[here].turns.know(flow.color());
-          }
-          bool host = flow.source() < 0;
-          uint32_t router = at(alongX, line, std::max(0, flow.source()));
-          Sender &sender = senders[host ? width * height + (alongX ? line : height + line) : router];
-          sender.router = router;
-          sender.latency = host ? hw.latency.hop : hw.latency.ramp;
-          sender.colourOfChannel[channel] = flow.color();
-          sender.turns.know(flow.color());
-        }
-    }
-  }
-
-  void layCombining(uint32_t channel, bool alongX, uint32_t line, const pkg::Flow &flow) {
-    const hw::Hardware &hw = setup.hardware;
-    for (int32_t p = flow.lo(); p <= flow.hi(); ++p) {
-      uint32_t here = at(alongX, line, p);
-      ColourState state;
-      state.channel = channel;
-      state.line = line;
-      state.combine = flow.combine();
-      state.queue.capacity = hw.routing.queueWords + hw.routing.reduceStage;
-      state.inputs['b'].capacity = hw.routing.queueWords + hw.latency.ramp;
-      if (p > flow.lo() && p <= flow.source())
-        state.inputs['a'].capacity =
-            hw.routing.queueWords + static_cast<uint32_t>(linkLatency(here, at(alongX, line, p - 1)));
-      if (p < flow.hi() && p >= flow.source())
-        state.inputs['c'].capacity =
-            hw.routing.queueWords + static_cast<uint32_t>(linkLatency(here, at(alongX, line, p + 1)));
-      state.toCore = p == flow.source();
-      if (state.toCore) {
-        state.ports = 'C';
-      } else if (p < flow.source()) {
-        state.ports = alongX ? 'E' : 'S';
-        state.nexts.emplace_back(at(alongX, line, p + 1), 'a');
-      } else {
-        state.ports = alongX ? 'W' : 'N';
-        state.nexts.emplace_back(at(alongX, line, p - 1), 'c');
-      }
-      routers[here].colours[flow.color()] = state;
-      routers[here].turns.know(flow.color());
-      routers[here].unitTurns.know(flow.color());
-      Sender &sender = senders[here];
-      sender.router = here;
-      sender.latency = hw.latency.ramp;
-      sender.colourOfChannel[channel] = flow.color();
-      sender.turns.know(flow.color());
-    }
-  }
-
   Store &storeOf(uint32_t router, uint32_t colour, char which) {
     ColourState &state = routers[router].colours.at(colour);
     return which == 'q' ? state.queue : state.inputs.at(which);
@@ -524,9 +422,7 @@ private:
   const runtime::Package &package;
   const pkg::ProgramT &program;
   const Setup &setup;
-  uint32_t width, height, wordBytes;
-  std::vector<Router> routers;
-  std::vector<Sender> senders;
+  uint32_t wordBytes;
   std::vector<CoreState> cores;
   std::map<std::pair<uint32_t, uint32_t>, std::vector<std::vector<std::byte>>> host;
   std::vector<RouterGrant> routerGrants;

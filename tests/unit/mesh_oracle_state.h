@@ -72,6 +72,24 @@ struct Sender { // a core's way up the ramp, or a host port
   uint64_t latency = 1;
 };
 
+/// What lies between cores: routers, and who sends into them.
+struct OracleFabric {
+  OracleFabric(const hw::Hardware &hardware, uint32_t width, uint32_t height)
+      : hardware(hardware), width(width), height(height), routers(width * height),
+        senders(width * height + width + height) {}
+
+  /// Cycles of the link between two neighbouring routers.
+  uint64_t linkLatency(uint32_t from, uint32_t to) const;
+  uint32_t at(bool alongX, uint32_t line, int32_t position) const;
+  void layRoutes(const pkg::ProgramT &program);
+  void layCombining(uint32_t channel, bool alongX, uint32_t line, const pkg::Flow &flow);
+
+  const hw::Hardware &hardware;
+  uint32_t width, height;
+  std::vector<Router> routers;
+  std::vector<Sender> senders; // of cores, then of the host: rows, columns
+};
+
 struct CoreState {
   std::vector<const pkg::TaskT *> tasks;
   size_t task = 0, pc = 0;
