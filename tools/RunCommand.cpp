@@ -337,7 +337,7 @@ void addRunCommand(CLI::App &app, const Tool &tool, int &exitCode) {
       ->type_name("NAME=FILE.npy|FILE.npz")
       ->allow_extra_args(false);
   command->add_option("--output", options->outputPath, "Write the results of a tensor program")
-      ->type_name("FILE.npz");
+      ->type_name("FILE.npz|FILE.npy");
   command->add_option("--max-new", options->maxNew, "Tokens to generate (default: 64, or as many as fit)")
       ->type_name("N")
       ->check(CLI::Range(0u, 2147483647u).description(""));

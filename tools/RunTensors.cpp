@@ -19,7 +19,7 @@ Error usageError(std::string message) { return {std::move(message), Fault::Usage
 Result<void> checkOptions(const RunOptions &options) {
   if (options.hasPrompt || !options.tokens.empty() || options.maxNew || !options.logitsPath.empty())
     return usageError(fmt::format("{} is a tensor program and generates no text: it takes --input NAME=FILE.npy and "
-                                  "gives --output FILE.npz",
+                                  "gives --output FILE.npz, or FILE.npy where it has one result",
                                   options.input));
   if (options.timingOnly && (!options.inputs.empty() || !options.outputPath.empty()))
     return usageError("--input and --output need data, and --timing-only runs without");
@@ -48,6 +48,24 @@ Result<runtime::NamedArrays> readInputs(const std::vector<std::string> &texts) {
   return arrays;
 }
 
+bool isNpy(const std::string &path) { return path.ends_with(".npy"); }
+
+/// A .npy file has one array.
+Result<void> checkOutput(const std::string &path, const pkg::ProgramT &program) {
+  if (!isNpy(path) || program.outputs.size() == 1)
+    return success();
+  std::vector<std::string> names;
+  for (const auto &output : program.outputs)
+    names.push_back(output->name);
+  return userError(fmt::format("--output {}: a .npy file has one array, and the program has {} results ({}); name a "
+                               ".npz file",
+                               path, names.size(), fmt::join(names, ", ")));
+}
+
+Result<void> writeOutputs(const std::string &path, const runtime::NamedArrays &outputs) {
+  return isNpy(path) ? runtime::writeNpy(path, outputs.front().second) : runtime::writeNpz(path, outputs);
+}
+
 void print(const runtime::NamedArrays &outputs, std::ostream &out) {
   for (const auto &[name, array] : outputs)
     out << fmt::format("{} {} [{}]\n", name, array.dtype, fmt::join(array.shape, ", "));
@@ -60,6 +78,8 @@ Result<void> runTensors(const RunOptions &options, const Tool &tool, const runti
   if (auto checked = checkOptions(options); !checked)
     return checked;
   const pkg::ProgramT &program = *package.programs.front();
+  if (auto checked = checkOutput(options.outputPath, program); !checked)
+    return checked;
   runtime::Launch launch{program.name, 1, {}};
   if (!options.timingOnly) {
     auto arrays = readInputs(options.inputs);
@@ -93,7 +113,7 @@ Result<void> runTensors(const RunOptions &options, const Tool &tool, const runti
       return outputs.takeError();
     print(*outputs, out);
     if (!options.outputPath.empty())
-      if (auto written = runtime::writeNpz(options.outputPath, *outputs); !written)
+      if (auto written = writeOutputs(options.outputPath, *outputs); !written)
         return written;
   }
   auto report = runtime::makeTensorReport(package, **device, options.timingOnly, result->report);

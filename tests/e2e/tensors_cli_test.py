@@ -92,6 +92,17 @@ class Tensors(TestCase):
                      says="input 'n' is missing; give it with --input n=FILE.npy, int64 [3]")
         self.refused("run", self.folder / "nowhere", says="give the prompt", status=2)
 
+    def test_a_result_alone_may_be_an_npy_file(self):
+        package = self.compiled()
+        self.refused("run", package, "--input", f"a={self.a}", "--output", "y.npy",
+                     says="--output y.npy: a .npy file has one array, and the program has 2 results (twice, n2); name a .npz file")
+        self.program.write_text("func.func @main(%a: tensor<3xi64> {xf.name = \"a\"}) -> tensor<3xi64> {\n"
+                                "  %0 = arith.addi %a, %a : tensor<3xi64>\n  return %0 : tensor<3xi64>\n}")
+        self.weft("run", self.compiled(), "--input", f"a={self.n}", "--output", "y.npy")
+        data = (self.folder / "y.npy").read_bytes()
+        self.assertEqual(data[:6], b"\x93NUMPY")
+        self.assertEqual(struct.unpack("<3q", data[-24:]), (2, -4, 6))
+
     def test_a_value_that_decided_shapes(self):
         self.program.write_text(PROGRAM.replace("xf.default = 2 : i64", "xf.value = array<i64: 1, -2, 3>"))
         package, out = self.compiled(), self.folder / "out.npz"
