@@ -52,7 +52,8 @@ TEST_CASE("weights of few bits that are no stored weight are refused") {
   ExportOptions options{.style = Exporter::GenAi, .bits = 4, .length = 16, .zeros = true};
   for (int64_t length : {int64_t(512), int64_t(8)}) { // no format of a core has such blocks
     options.length = length;
-    CHECK_THAT(whyNot(Case("llama").exported(options)), Catch::Matchers::Contains("MatMulNBits"));
+    CHECK_THAT(whyNot(Case("llama").exported(options)),
+               Catch::Matchers::Contains("(MatMulNBits) cannot keep its weight in codes: cores know blocks of 16 to 256"));
   }
   options.length = 16;
   std::vector<onnx::Node> computed;
@@ -95,7 +96,9 @@ TEST_CASE("weights of few bits that are no stored weight are refused") {
       node.inputs[input] = same.outputs[0];
       computed.push_back(same);
     });
-    CHECK_THAT(why, Contains("MatMulNBits"));
+    CHECK_THAT(why, Contains("(MatMulNBits) cannot keep its weight in codes: its " +
+                             std::string(input == 1 ? "codes" : "scales") + " '") &&
+                        Contains(".computed' are computed by another node"));
   }
   CHECK_THAT(refused([&](onnx::Model &model, onnx::Node &node) {
                onnx::TensorData &zeros = initializer(model, node.inputs[3]);
@@ -103,7 +106,38 @@ TEST_CASE("weights of few bits that are no stored weight are refused") {
                zeros.shape = initializer(model, node.inputs[2]).shape;
                zeros.bytes = initializer(model, node.inputs[2]).bytes;
              }),
-             Contains("MatMulNBits"));
+             Contains("(MatMulNBits) cannot keep its weight in codes: its zero points '") &&
+                 Contains("are of float32, not of bytes"));
+}
+
+TEST_CASE("a table of few bits that is not stored as it is looked up is named, not what comes after it") {
+  using Catch::Matchers::Contains;
+  ExportOptions options{.style = Exporter::GenAi, .bits = 4, .length = 16, .zeros = true};
+  options.packedTokens = true;
+  auto refused = [&](auto change) {
+    onnx::Model model = Case("llama").exported(options);
+    auto table = std::find_if(model.graph.nodes.begin(), model.graph.nodes.end(),
+                              [](const onnx::Node &node) { return node.op == "GatherBlockQuantized"; });
+    REQUIRE(table != model.graph.nodes.end());
+    for (onnx::TensorData &data : model.graph.initializers) // rows of 20, which are not whole blocks
+      if (data.name == table->inputs[0])
+        data.bytes.resize(static_cast<size_t>(data.shape[0] * data.shape[1]));
+      else if (data.name == table->inputs[2])
+        data.shape[1] = 2;
+    change(model, *table);
+    return whyNot(model);
+  };
+  const std::string why = "(GatherBlockQuantized) cannot keep its weight in codes: its codes '";
+  CHECK_THAT(refused([](onnx::Model &model, onnx::Node &node) {
+               onnx::Node other;
+               other.op = "BitwiseNot";
+               other.name = "moves";
+               other.inputs = {node.inputs[0]};
+               other.outputs = {"moved"};
+               node.inputs[0] = "moved";
+               model.graph.nodes.insert(model.graph.nodes.begin(), other);
+             }),
+             Contains(why + "moved' are computed by another node"));
 }
 
 TEST_CASE("the same codes may be two matrices") {

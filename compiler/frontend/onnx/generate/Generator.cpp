@@ -102,6 +102,9 @@ Result<Generator> findPlain(const std::shared_ptr<const Model> &model, const std
   if (!launched)
     return launched.takeError();
   Result<Converted> converted = convertLaunch(*launched->graph.module, launched->bound.launch, name, anySize);
+  if (!converted && !launched->graph.unknown.empty() && converted.error().fault == Fault::User &&
+      converted.error().message.find(notCausal) == std::string::npos)
+    return userError(launched->graph.unknown);
   if (!converted)
     return converted.takeError();
   generator.positions = launched->graph.positions;

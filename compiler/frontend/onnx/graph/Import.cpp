@@ -199,7 +199,7 @@ Result<LaunchGraph> buildLaunch(MLIRContext &context, const Model &model, const 
   OwningOpRef<ModuleOp> module = importer.run();
   if (!module)
     return importer.takeFailure().error;
-  return LaunchGraph{std::move(module), importer.positions};
+  return LaunchGraph{std::move(module), importer.positions, importer.firstUnknown()};
 }
 
 Result<void> checkLaunch(MLIRContext &context, const Model &model, const GraphOptions &options) {

@@ -45,6 +45,7 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context,
 struct LaunchGraph {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   int64_t positions = 0; // that the model's tables have; INT64_MAX: any
+  std::string unknown;   // the first node that is a layer's op by itself and was not understood, and why; or empty
 };
 /// The same of a launch of a text generator; `options.launch` is not null.
 Result<LaunchGraph> buildLaunch(mlir::MLIRContext &context, const Model &model, const GraphOptions &options);

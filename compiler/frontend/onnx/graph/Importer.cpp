@@ -57,6 +57,8 @@ void Importer::noteDecidedBy(Value value) {
 
 Importer::~Importer() = default;
 
+std::string Importer::firstUnknown() const { return raiser ? raiser->firstUnknown() : std::string(); }
+
 OwningOpRef<ModuleOp> Importer::run() {
   module = ModuleOp::create(builder.getUnknownLoc());
   try {
@@ -363,7 +365,7 @@ std::vector<Bound> Importer::runGraph(const Graph &graph, Scope &around, ArrayRe
 /// The rows of a launch's logits, or the value as it is, where they are not made of rows.
 void Importer::returnLogits() {
   if (std::string stray = raiser->strayCache(); !stray.empty())
-    fail(stray);
+    fail(raiser->firstUnknown().empty() ? stray : raiser->firstUnknown());
   Value rows = raiser->rowsBehind(options.launch->logits);
   if (!rows)
     rows = lookup(main, options.launch->logits)->parts.at(0).value;

@@ -37,6 +37,9 @@ public:
 
   ~Importer();
 
+  /// As Raiser has it; empty where nothing is raised.
+  std::string firstUnknown() const;
+
   /// Null: see failure().
   mlir::OwningOpRef<mlir::ModuleOp> run();
   ImportError takeFailure() { return std::move(*failure); }

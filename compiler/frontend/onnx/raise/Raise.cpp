@@ -245,6 +245,8 @@ void Raiser::visit(NodeBuilder &n) {
                       raiseLast(n) || raiseSum(n) || raiseScale(n);
   if (!raised && unknownAttention.empty() && n.node.op == "MatMul" && p.madeBy(apart(n.node.inputs[0]), "Softmax"))
     unknownAttention = n.node.name;
+  if (!raised && launch && unknown.empty())
+    noteUnknown(n);
 }
 
 } // namespace weft::frontend::onnx

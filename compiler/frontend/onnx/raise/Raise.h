@@ -27,6 +27,9 @@ public:
 
   /// What `name` is made of, in float32; null: it was not raised.
   mlir::Value rowsBehind(const std::string &name);
+  /// Of a launch: the first node that is a layer's op by itself, but in a form that no op of xf has, and why; empty:
+  /// there is none. What comes after such a node may look wrong only because of it.
+  const std::string &firstUnknown() const { return unknown; }
   /// Of a launch: what is wrong with a cache that no attention reads and appends to as its name says; empty: there is
   /// none.
   std::string strayCache();
@@ -68,6 +71,8 @@ private:
   bool raiseAttention(NodeBuilder &n);
   bool raiseGroupQuery(NodeBuilder &n);
   bool raiseFusedAttention(NodeBuilder &n);
+
+  void noteUnknown(NodeBuilder &n);
 
   // ---- norms
   struct Norm {
@@ -200,6 +205,7 @@ private:
   const GeneratorLaunch *launch; // null: a tensor program
   Pattern p;
   std::vector<CacheUse> cacheUses;
+  std::string unknown;          // firstUnknown
   std::string unknownAttention; // the first node that mixes values by a softmax and was not raised
   std::map<std::string, std::pair<mlir::Value, int64_t>> positionRows; // of a launch: a table, and its row of token 0
   std::map<std::string, Tensor> plain, heads;
