@@ -147,6 +147,29 @@ TEST_CASE("weights of four bits in blocks with zero points") {
   checkEqual(computed->floats(), y.data, 1e-5);
 }
 
+TEST_CASE("weights of few bits whose sizes are none that ONNX Runtime has are refused") {
+  auto why = [](int64_t inner, int64_t block) {
+    GraphMaker g;
+    frontend::onnx::TensorData codes;
+    codes.name = "codes";
+    codes.type = ElementType::UInt8;
+    codes.shape = {2, 1, std::max<int64_t>(block / 2, 1)};
+    codes.bytes.resize(static_cast<size_t>(2 * codes.shape[2]));
+    g.model.graph.initializers.push_back(codes);
+    g.output(g.node("MatMulNBits", {g.floats("x", {3, 16}), "codes", g.constant({2}, {1, 1})},
+                    {{"K", inner}, {"N", int64_t(2)}, {"bits", int64_t(4)}, {"block_size", block}}, "com.microsoft"));
+    auto computed = compute(g.model, {});
+    REQUIRE(!computed);
+    return computed.error().message;
+  };
+  using Catch::Matchers::Contains;
+  for (int64_t block : {8, 48, 1})
+    CHECK_THAT(why(16, block), Contains("'MatMulNBits_") && Contains("block_size " + std::to_string(block) +
+                                                                     " is no power of two of at least 16"));
+  CHECK_THAT(why(16, 0), Contains("block_size 0: each must be a number from 1"));
+  CHECK_THAT(why(24, 32), Contains("K is 24, but its input [3, 16] has not so many columns"));
+}
+
 TEST_CASE("rows of a table of few bits, by index") {
   // Of [2 x] 6 x 32 numbers; those of four bits and a type of their own lie one to a byte in memory.
   struct Table {

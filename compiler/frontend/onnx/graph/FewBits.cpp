@@ -33,8 +33,11 @@ void matMulNBits(NodeBuilder &n) {
   n.require(bits == 2 || bits == 4 || bits == 8, "weights of {} bits are not supported", bits);
   n.require(inner > 0 && outer > 0 && block > 0 && block < (int64_t(1) << 31) && inner < (int64_t(1) << 31) &&
                 outer < (int64_t(1) << 31),
-            "K {}, N {}, block_size {}", inner, outer, block);
-  n.require(a.rank() >= 1 && a.size(a.rank() - 1) == inner, "its input has no {} columns", inner);
+            "K {}, N {}, block_size {}: each must be a number from 1 to 2^31 - 1", inner, outer, block);
+  n.require(block >= 16 && std::has_single_bit(static_cast<uint64_t>(block)),
+            "block_size {} is no power of two of at least 16", block);
+  n.require(a.rank() >= 1 && a.size(a.rank() - 1) == inner, "K is {}, but its input [{}] has not so many columns",
+            inner, fmt::join(a.shape(), ", "));
   n.require(!n.has(4), "g_idx is not supported");
   const int64_t perByte = 8 / bits;
   n.require(block % perByte == 0, "blocks of {} weights do not fill whole bytes", block);
