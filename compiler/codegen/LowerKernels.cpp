@@ -102,7 +102,8 @@ lowerKernels(ModuleOp kernels, llvm::function_ref<void(OpPassManager &)> buildPi
   prepare(*module);
   PassManager manager(mlirContext);
   buildPipeline(manager);
-  if (failed(manager.run(*module)))
+  manager.enableVerifier(false); // after each pass it takes as long as the passes: what comes out is looked at once
+  if (failed(manager.run(*module)) || failed(verify(*module)))
     return internalError("kernels: a kernel cannot be lowered: " + problem);
   std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(*module, context, "weft-kernels");
   if (!translated)
