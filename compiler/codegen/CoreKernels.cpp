@@ -75,7 +75,7 @@ static Result<Compiled> compileToMachine(ModuleOp kernels, const CoreTarget &tar
   if (auto linked = linkMathFunctions(*result.module); !linked)
     return linked.takeError();
   fixVectorLength(*result.module, target.isa);
-  optimize(*result.module, *result.machine);
+  optimize(*result.module, *result.machine, Effort::Full);
   assembleScalarUnits(*result.module);
   auto left = makeLengthsExplicit(*result.module, target.isa);
   if (!left)

@@ -46,7 +46,7 @@ Result<pkg::KernelObjectT> compileHostKernels(ModuleOp kernels, const HostTarget
     return linked.takeError();
   if (auto linked = linkMathFunctions(**module); !linked)
     return linked.takeError();
-  optimize(**module, **machine);
+  optimize(**module, **machine, Effort::Short);
   chooseHalvesByBits(**module);
   Result<std::vector<uint8_t>> object = emitObject(**module, **machine);
   if (!object)

@@ -27,9 +27,11 @@ struct Processor {
 /// "+m,+v": as the attribute "target-features" has it.
 std::string featureText(const std::vector<std::string> &features);
 Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const Processor &processor);
+/// Full: every instruction counts, as on a core; Short: code about as fast, made sooner.
+enum class Effort : uint8_t { Full, Short };
 /// Sets the module's target and runs LLVM's optimiser on it. Nothing is unrolled or vectorised: kernels come as tiles
 /// of vectors.
-void optimize(llvm::Module &module, llvm::TargetMachine &machine);
+void optimize(llvm::Module &module, llvm::TargetMachine &machine, Effort effort);
 /// A relocatable object of an optimised module, which is used up.
 Result<std::vector<uint8_t>> emitObject(llvm::Module &module, llvm::TargetMachine &machine);
 /// Its text; the module is used up.
