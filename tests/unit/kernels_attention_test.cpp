@@ -156,9 +156,15 @@ static void checkRow(const float *row, const Exact &exact) {
   }
 }
 
-TEST_CASE("prefill attention over travelling blocks is causal softmax", "[kernels]") {
-  for (AttentionShape s : shapes())
-    for (int64_t keys : {int64_t{1}, int64_t{3}, s.rows}) {
+/// Each shape with blocks of each size; `few`: with one, of which the next shape has the next.
+static void checkPrefill(bool few) {
+  for (size_t turn = 0; AttentionShape s : shapes()) {
+    const int64_t sizes[] = {1, 3, s.rows};
+    const size_t own = ++turn % std::size(sizes);
+    for (size_t size = 0; size < std::size(sizes); ++size) {
+      if (few && size != own)
+        continue;
+      const int64_t keys = sizes[size];
       Suite suite;
       TileKernel store = buildKvStore(*suite, s), init = buildFlashInit(*suite, s),
                  finish = buildAttentionFinish(*suite, s);
@@ -207,6 +213,13 @@ TEST_CASE("prefill attention over travelling blocks is causal softmax", "[kernel
         sequence.checkCache(n);
       }
     }
+  }
+}
+
+TEST_CASE("prefill attention over travelling blocks is causal softmax", "[kernels]") { checkPrefill(true); }
+
+TEST_CASE("prefill attention over travelling blocks of each size is causal softmax", "[.long][every-cut]") {
+  checkPrefill(false);
 }
 
 TEST_CASE("decode keeps the cache balanced and attends to all of it", "[kernels]") {

@@ -150,24 +150,50 @@ BlockShape shapeOf(const std::vector<BlockFormat> &formats, int64_t rows, int64_
 
 } // namespace
 
-TEST_CASE("pairs are multiplied by the blocks of their experts, every format", "[kernels][blocks]") {
+/// Each format cut in each way; `few`: in one way, of which the next format has the next.
+static void checkFormats(bool few) {
   std::mt19937 random(65);
-  for (BlockFormat format : allFormats)
-    for (auto [k, n, group] : {std::tuple<int64_t, int64_t, int64_t>{64, 9, 32}, {43, 14, 8}, {11, 5, 4}})
-      checkStoredPairs({.rows = 3, .topK = 3, .slots = 4, .rowsPerRegion = 1}, shapeOf({format}, k, n, group, group),
-                       {format}, random);
+  const std::tuple<int64_t, int64_t, int64_t> cuts[] = {{64, 9, 32}, {43, 14, 8}, {11, 5, 4}};
+  for (size_t i = 0; i < allFormats.size(); ++i)
+    for (size_t cut = 0; cut < std::size(cuts); ++cut) {
+      if (few && cut != (i + i / std::size(cuts)) % std::size(cuts))
+        continue;
+      const auto [k, n, group] = cuts[cut];
+      checkStoredPairs({.rows = 3, .topK = 3, .slots = 4, .rowsPerRegion = 1},
+                       shapeOf({allFormats[i]}, k, n, group, group), {allFormats[i]}, random);
+    }
+}
+
+TEST_CASE("pairs are multiplied by the blocks of their experts, every format", "[kernels][blocks]") {
+  checkFormats(true);
+}
+
+TEST_CASE("pairs are multiplied by the blocks of their experts, every format in every cut", "[.long][every-cut]") {
+  checkFormats(false);
+}
+
+/// Formats side by side, in each shape; `few`: the first in each, others in one.
+static void checkSideBySide(bool few) {
+  std::mt19937 random(66);
+  const std::vector<BlockFormat> sides[] = {{BlockFormat::Q4_K, BlockFormat::Q6_K},
+                                            {BlockFormat::Q4_0, BlockFormat::Q4_1},
+                                            {BlockFormat::IQ4_XS, BlockFormat::Q5_K},
+                                            {BlockFormat::Q2_K, BlockFormat::Q8_0}};
+  const PairShape shapes[] = {
+      {.rows = 1, .topK = 4, .slots = 3}, {.rows = 7, .topK = 2, .slots = 1}, {.rows = 9, .topK = 2, .slots = 2}};
+  for (size_t i = 0; i < std::size(sides); ++i)
+    for (size_t shape = 0; shape < std::size(shapes); ++shape)
+      if (!few || i == 0 || shape == i % std::size(shapes))
+        checkStoredPairs(shapes[shape], shapeOf(sides[i], 72, 8, 16, 64), sides[i], random);
 }
 
 TEST_CASE("pairs are multiplied by blocks of several formats side by side, few rows or many", "[kernels][blocks]") {
-  std::mt19937 random(66);
-  for (const auto &formats : {std::vector{BlockFormat::Q4_K, BlockFormat::Q6_K},
-                              {BlockFormat::Q4_0, BlockFormat::Q4_1},
-                              {BlockFormat::IQ4_XS, BlockFormat::Q5_K},
-                              {BlockFormat::Q2_K, BlockFormat::Q8_0}})
-    for (PairShape shape : {PairShape{.rows = 1, .topK = 4, .slots = 3},
-                            {.rows = 7, .topK = 2, .slots = 1},
-                            {.rows = 9, .topK = 2, .slots = 2}})
-      checkStoredPairs(shape, shapeOf(formats, 72, 8, 16, 64), formats, random);
+  checkSideBySide(true);
+}
+
+TEST_CASE("pairs are multiplied by blocks of several formats side by side, each for few rows and many",
+          "[.long][every-cut]") {
+  checkSideBySide(false);
 }
 
 TEST_CASE("wide blocks are multiplied strip by strip, in as much scratch as narrow ones", "[kernels][blocks]") {

@@ -73,12 +73,21 @@ template <typename Format> void checkProduct(const Cut &cut, const std::vector<F
 
 } // namespace
 
-TEST_CASE("products with weights in the file's blocks, every format", "[kernels][blocks]") {
+/// Each format in each cut; `few`: in two, of which the next format has the next ones.
+static void checkFormats(bool few) {
   std::mt19937 random(19);
-  for (BlockFormat format : allFormats)
-    for (Cut cut : {Cut{3, 0, 256, 24, 256, 256}, Cut{1, 64, 96, 7, 32, 32}, Cut{2, 44, 11, 5, 4, 4},
-                    Cut{2, 80, 43, 12, 16, 16}, Cut{1, 3, 6, 3, 1, 1}})
-      checkProduct(cut, std::vector{format}, random);
+  const Cut cuts[] = {Cut{3, 0, 256, 24, 256, 256}, Cut{1, 64, 96, 7, 32, 32}, Cut{2, 44, 11, 5, 4, 4},
+                      Cut{2, 80, 43, 12, 16, 16}, Cut{1, 3, 6, 3, 1, 1}};
+  for (size_t i = 0; i < allFormats.size(); ++i)
+    for (size_t cut = 0; cut < std::size(cuts); ++cut)
+      if (!few || cut == i % std::size(cuts) || cut == (i + 2) % std::size(cuts))
+        checkProduct(cuts[cut], std::vector{allFormats[i]}, random);
+}
+
+TEST_CASE("products with weights in the file's blocks, every format", "[kernels][blocks]") { checkFormats(true); }
+
+TEST_CASE("products with weights in the file's blocks, every format in every cut", "[.long][every-cut]") {
+  checkFormats(false);
 }
 
 TEST_CASE("products with codes whose scales lie apart", "[kernels][blocks]") {
