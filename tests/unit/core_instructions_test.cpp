@@ -182,11 +182,11 @@ TEST_CASE("an operation without an instruction here is left to LLVM, with its fu
   CHECK((has(text, "vnsrl.wi") && has(text, "vfwcvtbf16.f.f.v")));
 }
 
-TEST_CASE("no inner loop of any kernel at any size keeps its tile on the stack") {
+static void checkLoops(uint32_t seed, int count) {
   constexpr const char *extensions[] = {"",          "_zfhmin",           "_zfh_zvfh",     "_zfhmin_zvfhmin",
                                         "_zvfbfwma", "_zfbfmin_zvfbfmin", "_zvfh_zvfbfwma"};
-  std::mt19937 random(20);
-  for (int i = 0; i < 400; ++i) {
+  std::mt19937 random(seed);
+  for (int i = 0; i < count; ++i) {
     Suite suite;
     buildRandom(*suite, random);
     std::string name =
@@ -202,6 +202,10 @@ TEST_CASE("no inner loop of any kernel at any size keeps its tile on the stack")
       FAIL_CHECK(spill.message);
   }
 }
+
+TEST_CASE("no inner loop of any kernel at any size keeps its tile on the stack") { checkLoops(20, 120); }
+
+TEST_CASE("no inner loop of many kernels of all sizes keeps its tile on the stack", "[.long]") { checkLoops(21, 2000); }
 
 TEST_CASE("short dot products load at a stride, and rows counted at run time are the vector length") {
   AttentionShape s{

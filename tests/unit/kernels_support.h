@@ -178,8 +178,8 @@ private:
   std::vector<HostCall> calls; // to replay
 };
 
-/// Every kind of kernel once or more: about what a model of moderate size needs.
-inline void buildModelKernels(mlir::ModuleOp module) {
+/// Every kind of kernel once or more: about what a model of moderate size needs, for tiles of each of so many rows.
+inline void buildModelKernels(mlir::ModuleOp module, const std::vector<int64_t> &tileRows = {4, 1}) {
   using namespace kernels;
   AttentionShape s{
       .rows = 4, .kvHeads = 2, .group = 2, .width = 8, .ranks = 16, .capacity = 16, .tokens = 64, .scale = 0.125};
@@ -187,7 +187,7 @@ inline void buildModelKernels(mlir::ModuleOp module) {
   d.rows = s.capacity;
   d.tokens = 1;
   constexpr Element weight = Element::BF16;
-  for (int64_t rows : {4, 1}) {
+  for (int64_t rows : tileRows) {
     buildZero(module, rows, 48);
     buildZero(module, rows, 88);
     buildGemm(module, rows, 16, 64, weight);
