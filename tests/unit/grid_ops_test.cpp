@@ -339,10 +339,27 @@ void testOps(int64_t width, int64_t height, bool interleave, uint32_t seed) {
 
 } // namespace
 
-TEST_CASE("ops on rectangles, both orders of ranks", "[grid]") {
+/// `few`: both orders of ranks on some, one on the others.
+static void checkRectangles(bool few) {
+  enum Orders { Interleaved = 1, Plain = 2, Both = 3 };
+  struct Rectangle {
+    int64_t width, height;
+    int orders;
+  };
   uint32_t seed = 0;
-  for (auto [width, height] :
-       {std::pair<int64_t, int64_t>(1, 1), {2, 3}, {5, 7}, {1, 4}, {4, 1}, {4, 4}, {6, 4}, {4, 6}})
-    for (bool interleave : {true, false})
-      testOps(width, height, interleave, ++seed);
+  for (auto [width, height, orders] : {Rectangle{1, 1, Interleaved},
+                                       {2, 3, Both},
+                                       {5, 7, Both},
+                                       {1, 4, Interleaved},
+                                       {4, 1, Plain},
+                                       {4, 4, Plain},
+                                       {6, 4, Interleaved},
+                                       {4, 6, Both}})
+    for (int order : {Interleaved, Plain})
+      if (++seed; !few || (orders & order))
+        testOps(width, height, order == Interleaved, seed);
 }
+
+TEST_CASE("ops on rectangles, both orders of ranks", "[grid]") { checkRectangles(true); }
+
+TEST_CASE("ops on each rectangle in both orders of ranks", "[.long]") { checkRectangles(false); }

@@ -78,8 +78,8 @@ double difference(const std::vector<float> &actual, const std::vector<float> &ex
 
 } // namespace
 
-TEST_CASE("random models mean the same as graph, as grid and on the mesh", "[grid]") {
-  for (uint32_t seed = 0; seed < 12; ++seed) {
+static void checkRandomModels(uint32_t first, uint32_t count) {
+  for (uint32_t seed = first; seed < first + count; ++seed) {
     Case tested = randomCase(seed);
     CAPTURE(seed, tested.width, tested.height, tested.cannon, tested.maxSeq, tested.prompt, tested.ids.size());
     CAPTURE(tested.model.config.hiddenSize, tested.model.config.heads, tested.model.config.kvHeads,
@@ -134,4 +134,10 @@ TEST_CASE("random models mean the same as graph, as grid and on the mesh", "[gri
             REQUIRE(cached == resident);
           }
   }
+}
+
+TEST_CASE("random models mean the same as graph, as grid and on the mesh", "[grid]") { checkRandomModels(0, 8); }
+
+TEST_CASE("many random models mean the same as graph, as grid and on the mesh", "[.long]") {
+  checkRandomModels(100, 60);
 }
