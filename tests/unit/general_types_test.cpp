@@ -302,10 +302,10 @@ TEST_CASE("booleans are bytes of 0 and 1", "[kernels]") {
   for (size_t i = 22; i < 33; ++i)
     b[i] = 2;
   Buffer<uint8_t> c(33, 7), inverse(33, 7), every(3, 7);
-  Buffer<int64_t> number(3);
+  Buffer<int64_t> number(3), scratch(size_t(all.scratchBytes + 7) / 8);
   suite.call(less, {}, a, b, c);
   suite.call(choose, {}, c, a, b, chosen, inverse);
-  suite.call(all, {}, c, every, number);
+  suite.call(all, {}, c, every, number, scratch);
   for (size_t i = 0; i < 33; ++i) {
     REQUIRE(c[i] == (a[i] < b[i]));
     REQUIRE(inverse[i] == 1 - c[i]);

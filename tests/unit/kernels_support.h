@@ -136,6 +136,7 @@ public:
   template <typename... T>
   void repeat(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, int calls, Buffer<T> &...buffers) {
     Entry entry = find(kernel);
+    REQUIRE(sizeof...(buffers) == operandsOf(kernel)); // it would take others from wherever
     void *operands[] = {buffers.begin()...};
     for (int i = 0; i < calls; ++i)
       entry(operands, scalars.data());
@@ -162,6 +163,11 @@ private:
   template <typename T> static std::vector<uint8_t> bytesOf(Buffer<T> &buffer) {
     const auto *first = reinterpret_cast<const uint8_t *>(buffer.begin());
     return {first, first + buffer.size() * sizeof(T)};
+  }
+
+  size_t operandsOf(const kernels::TileKernel &kernel) {
+    auto isOperand = [](mlir::Type type) { return mlir::isa<mlir::MemRefType>(type); };
+    return llvm::count_if(module->lookupSymbol<mlir::func::FuncOp>(kernel.name).getArgumentTypes(), isOperand);
   }
 
   using Entry = void (*)(void *const *, const int64_t *);
