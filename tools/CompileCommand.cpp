@@ -83,6 +83,9 @@ void printSummary(const compiler::Compilation &compilation, const std::string &p
     for (const auto &[name, count] : ops->raised)
       raised += fmt::format("{}{} {}", raised.empty() ? "" : ", ", count, name);
     fmt::print("ops of transformers found in the graph: {}; {} others stay as they are\n", raised, ops->generic.size());
+    if (ops->unrounded > 0)
+      fmt::print("{} products whose inputs the graph rounds to 8 bits, or may round, take them as they are\n",
+                 ops->unrounded);
   }
   if (const auto &ops = compilation.placements; !ops.empty()) {
     const auto whole = std::count_if(ops.begin(), ops.end(), [](const auto &op) { return !op.distributed; });

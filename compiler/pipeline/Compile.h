@@ -122,6 +122,7 @@ struct TuningUse {
 struct ImportedOps {
   std::map<std::string, int64_t> raised; // ops of transformers, by name: how many there are
   std::vector<std::string> generic;      // the model's own names of what else computes
+  int64_t unrounded = 0; // products whose inputs the graph rounds to 8 bits, or may, and which are not rounded
 };
 
 struct Compilation {

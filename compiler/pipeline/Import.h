@@ -38,9 +38,10 @@ struct Imported {
   std::string name, architecture; // for people
   /// Of a module with @forward (compiler/graph/GraphModule.h); none: a tensor program, a module with @main.
   std::optional<GeneratorFacts> generator;
-  bool fromGraph = false; // its ops were found in a graph of smaller ones, and are worth a report
-  std::string noText;     // of a tensor program that might be asked for text: why it gives none
-  std::string tokenizer;  // the file that has it, if not a tokenizer.json beside the model
+  bool fromGraph = false;      // its ops were found in a graph of smaller ones, and are worth a report
+  int64_t roundedProducts = 0; // of a graph: those for which it lets inputs be rounded to 8 bits, and we do not
+  std::string noText;          // of a tensor program that might be asked for text: why it gives none
+  std::string tokenizer;       // the file that has it, if not a tokenizer.json beside the model
   std::unique_ptr<frontend::WeightSource> weights; // outlives what `build` makes
   /// Builds the graph. `maxSeq`: tokens that a generator's cache holds; ignored for tensor programs.
   std::function<Result<mlir::OwningOpRef<mlir::ModuleOp>>(mlir::MLIRContext &, uint32_t maxSeq)> build;

@@ -2,6 +2,7 @@
 
 #include "compiler/frontend/onnx/Reader.h"
 #include "compiler/frontend/onnx/generate/Generator.h"
+#include "compiler/frontend/onnx/graph/CodedMatrix.h"
 #include "compiler/frontend/onnx/graph/Dims.h"
 #include "compiler/frontend/onnx/graph/Import.h"
 #include "runtime/support/Json.h"
@@ -169,6 +170,7 @@ Result<Imported> importText(const ImportOptions &options, const std::string &pat
   imported.generator = GeneratorFacts{generator->first.vocabSize, positionsOf(*generator, beside),
                                       generator->first.layers, beside.bos, beside.eos};
   imported.fromGraph = true;
+  imported.roundedProducts = onnx::roundedProducts(generator->model->graph);
   imported.weights = onnx::weightsOf(*generator->model); // of a merged model the branch that was taken
   imported.build = [generator](MLIRContext &context, uint32_t maxSeq) {
     return onnx::buildGenerator(context, *generator, maxSeq);

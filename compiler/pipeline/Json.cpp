@@ -89,7 +89,9 @@ std::string toJson(const CompileOptions &options, const Compilation &compilation
                                    {"alternatives", alternatives}});
   }
   if (compilation.ops)
-    report["ops"] = {{"raised", compilation.ops->raised}, {"generic", compilation.ops->generic}};
+    report["ops"] = {{"raised", compilation.ops->raised},
+                     {"generic", compilation.ops->generic},
+                     {"unrounded", compilation.ops->unrounded}};
   if (!compilation.placements.empty()) {
     nlohmann::json ops = nlohmann::json::array();
     size_t distributed = 0;

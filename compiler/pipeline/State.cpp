@@ -219,7 +219,7 @@ private:
     module = std::move(*built);
     if (!model.generator || model.fromGraph) {
       graph::OpSummary summary = graph::summarizeOps(*module);
-      ops = ImportedOps{std::move(summary.transformer), std::move(summary.generic)};
+      ops = ImportedOps{std::move(summary.transformer), std::move(summary.generic), model.roundedProducts};
     }
     return {};
   }

@@ -82,6 +82,17 @@ std::optional<Format::Scale> scaleOf(ElementType type) {
 
 } // namespace
 
+Makers::Makers(const Graph &graph) {
+  for (const Node &node : graph.nodes)
+    for (const std::string &output : node.outputs)
+      makers.emplace(output, &node);
+}
+
+const Node *Makers::operator()(const std::string &value) const {
+  auto found = makers.find(value);
+  return found == makers.end() ? nullptr : found->second;
+}
+
 std::optional<CodedMatrix> dequantisedBy(const Node &node) {
   if (node.op != "DequantizeLinear" || node.inputs.size() < 2)
     return std::nullopt;
@@ -110,6 +121,15 @@ std::optional<DynamicProduct> dynamicProduct(const Node &node, const FindMaker &
         return DynamicProduct{rounded->inputs[0], {product->inputs[1], scales->inputs[1 - j], inputOf(*product, 3)}};
   }
   return std::nullopt;
+}
+
+int64_t roundedProducts(const Graph &graph) {
+  constexpr int64_t inIntegers = 4; // accuracy_level
+  const Makers makers(graph);
+  return std::count_if(graph.nodes.begin(), graph.nodes.end(), [&](const Node &node) {
+    return (node.op == "MatMulNBits" && numberOf(node, "accuracy_level", 0) == inIntegers) ||
+           dynamicProduct(node, std::ref(makers));
+  });
 }
 
 std::optional<WeightInfo> codedWeight(const CodedMatrix &matrix, bool transposed, const FindInitializer &find) {

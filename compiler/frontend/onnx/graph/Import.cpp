@@ -132,18 +132,11 @@ public:
       auto found = initializers.find(name);
       return found == initializers.end() ? nullptr : found->second;
     };
-    std::map<std::string_view, const Node *> makers;
-    for (const Node &node : model.graph.nodes)
-      for (const std::string &output : node.outputs)
-        makers.emplace(output, &node);
-    auto maker = [&](const std::string &name) {
-      auto found = makers.find(name);
-      return found == makers.end() ? nullptr : found->second;
-    };
+    const Makers makers(model.graph);
     for (const Node &node : model.graph.nodes) {
       if (std::optional<WeightInfo> packed = packedWeight(node, find))
         weights.emplace(packed->name, *packed);
-      for (const WeightInfo &coded : codedWeights(node, find, maker))
+      for (const WeightInfo &coded : codedWeights(node, find, std::ref(makers)))
         weights.emplace(coded.name, coded);
     }
   }
