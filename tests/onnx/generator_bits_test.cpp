@@ -1,5 +1,5 @@
 // Decoders whose weights are codes of few bits.
-#include "compiler/frontend/onnx/graph/PackedWeight.h"
+#include "compiler/frontend/onnx/graph/CodedMatrix.h"
 #include "tests/onnx/GeneratorCase.h"
 
 using namespace weft;
@@ -27,9 +27,9 @@ TEST_CASE("weights of few bits are the numbers that they stand for") {
 
 TEST_CASE("weights that DequantizeLinear makes numbers of, or that are multiplied as integers, stay codes") {
   using Codes = ExportOptions::Codes;
-  auto [name, codes, bits, length, zeros] = GENERATE(
-      std::tuple("llama", Codes::Dequantised, 4, 16, true), std::tuple("opt", Codes::Dequantised, 8, 32, true),
-      std::tuple("qwen2", Codes::Dynamic, 8, 16, false), std::tuple("gpt_neox", Codes::Dynamic, 8, 16, true));
+  auto [name, codes, bits, length, zeros] =
+      GENERATE(std::tuple("llama", Codes::Dequantised, 4, 16, true), std::tuple("opt", Codes::Dequantised, 8, 32, true),
+               std::tuple("qwen2", Codes::Dynamic, 8, 16, false), std::tuple("gpt_neox", Codes::Dynamic, 8, 16, true));
   CAPTURE(name, int(codes), bits, length, zeros);
   Case model(name);
   ExportOptions options{.bits = bits, .length = length, .zeros = zeros, .codes = codes, .packedTokens = true};
@@ -140,6 +140,85 @@ TEST_CASE("a table of few bits that is not stored as it is looked up is named, n
                model.graph.nodes.insert(model.graph.nodes.begin(), other);
              }),
              Contains(why + "moved' are computed by another node"));
+}
+
+TEST_CASE("codes are a weight only if scales and zero points are as its rows need them") {
+  std::map<std::string, onnx::TensorData> tensors;
+  auto tensor = [&](const std::string &name, ElementType type, std::vector<int64_t> shape, bool inFile) {
+    onnx::TensorData &data = tensors[name];
+    data.name = data.weight = name;
+    data.type = type;
+    data.shape = std::move(shape);
+    if (inFile)
+      data.range = onnx::FileRange{0, 0, 1 << 20};
+    else
+      data.bytes.resize(size_t(data.elements()) * (type == ElementType::Float ? 4 : 1), std::byte{1});
+  };
+  tensor("codes", ElementType::UInt8, {40, 6}, true);
+  tensor("here", ElementType::UInt8, {40, 6}, false);
+  tensor("one", ElementType::Float, {}, false);
+  tensor("zero", ElementType::UInt8, {}, false);
+  tensor("a column", ElementType::Float, {6}, true);
+  tensor("a row", ElementType::Float, {40}, true);
+  tensor("zeros", ElementType::UInt8, {6}, true);
+  tensor("signed", ElementType::Int8, {6}, true);
+  tensor("blocks", ElementType::Float, {3, 6}, true);
+  tensor("zero blocks", ElementType::UInt8, {3, 6}, true);
+  tensor("double", ElementType::Double, {}, false);
+  auto find = [&](const std::string &name) -> const onnx::TensorData * {
+    auto found = tensors.find(name);
+    return found == tensors.end() ? nullptr : &found->second;
+  };
+  auto formatOf = [&](const onnx::CodedMatrix &matrix, bool transposed) -> std::string {
+    auto weight = onnx::codedWeight(matrix, transposed, find);
+    return weight ? runtime::nameOf(weight->apart->format) : "";
+  };
+  CHECK(formatOf({"codes", "one", "zero"}, false) == "8 bits x 32, f32 scales, zeros, one scale, by rows");
+  CHECK(formatOf({"codes", "a column", "zeros", 1}, true) ==
+        "8 bits x 32, f32 scales, zeros, a scale a row, by columns");
+  CHECK(formatOf({"codes", "a column", "zeros", -1}, true) ==
+        "8 bits x 32, f32 scales, zeros, a scale a row, by columns");
+  CHECK(formatOf({"codes", "blocks", "zero blocks", 0, 16}, true) == "8 bits x 16, f32 scales, zeros, by columns");
+  const std::pair<onnx::CodedMatrix, bool> others[] = {
+      {{"codes", "one", ""}, false},                     // bytes from 0 on, which no core's block has
+      {{"here", "one", "zero"}, false},                  // not in a file
+      {{"codes", "double", "zero"}, false},              // no scale of a core
+      {{"codes", "a column", "zeros", 1}, false},        // a scale along the row
+      {{"codes", "a row", "zeros", 1}, true},            // not as many as there are columns
+      {{"codes", "a column", "signed", 1}, true},        // another type than the codes
+      {{"codes", "a column", "zero", 1}, true},          // not as many as there are scales
+      {{"codes", "blocks", "zero blocks", 1, 16}, true}, // blocks along the other dimension
+      {{"codes", "blocks", "zero blocks", 0, 32}, true}, // another number of blocks
+      {{"codes", "blocks", "zero blocks", 0, 20}, true}, // no power of two
+      {{"codes", "nothing", "zero"}, false},
+      {{"codes", "one", "nothing"}, false}};
+  for (const auto &[matrix, transposed] : others)
+    CHECK(formatOf(matrix, transposed).empty());
+}
+
+TEST_CASE("a product in integers is one of numbers only if it is scaled by what its own input was") {
+  const ExportOptions options{.bits = 8, .zeros = true, .codes = ExportOptions::Codes::Dynamic};
+  auto refused = [&](auto change) {
+    onnx::Model model = Case("qwen2").exported(options);
+    std::vector<onnx::Node *> rounded, products, scales;
+    for (onnx::Node &node : model.graph.nodes)
+      if (node.op == "DynamicQuantizeLinear")
+        rounded.push_back(&node);
+      else if (node.op == "MatMulInteger")
+        products.push_back(&node);
+      else if (node.op == "Mul" && !rounded.empty() && node.inputs[0] == rounded.back()->outputs[1])
+        scales.push_back(&node);
+    change(*rounded.front(), *products.back(), *scales.back());
+    return whyNot(model);
+  };
+  using Catch::Matchers::Contains;
+  CHECK_THAT(
+      refused([](onnx::Node &first, onnx::Node &product, onnx::Node &) { product.inputs[2] = first.outputs[2]; }),
+      Contains("none of the ops"));
+  CHECK_THAT(refused([](onnx::Node &first, onnx::Node &, onnx::Node &scale) { scale.inputs[0] = first.outputs[1]; }),
+             Contains("none of the ops"));
+  CHECK_THAT(refused([](onnx::Node &, onnx::Node &product, onnx::Node &) { product.inputs.resize(2); }),
+             Contains("none of the ops"));
 }
 
 TEST_CASE("the same codes may be two matrices") {

@@ -351,6 +351,17 @@ TEST_CASE("checkPackage finds what a device could not bear") {
       {"of its zero points: its 5 bytes at 18446744073709551615 lie outside",
        [&](Package &p) { apart(p).apart->zeros_offset = UINT64_MAX; }},
       {"its 40 bytes at 961 lie outside", [&](Package &p) { apart(p).file_offset = 961; }},
+      {"order 3, share 0", [&](Package &p) { apart(p).apart->order = pkg::ApartOrder(3); }},
+      {"order 1, share 200",
+       [&](Package &p) {
+         apart(p).apart->order = pkg::ApartOrder::Rows;
+         p.weights[0]->apart->share = pkg::ApartShare(200);
+       }},
+      {"order 0, share 1", [&](Package &p) { apart(p).apart->share = pkg::ApartShare::Row; }},
+      {"order 0, share 0", [&](Package &p) { apart(p).apart->signed_codes = true; }},
+      {"19 bytes of scales instead of 20", [&](Package &p) { apart(p).apart->scales_here.resize(19); }},
+      {"21 bytes of scales instead of 20", [&](Package &p) { apart(p).apart->scales_here.resize(21); }},
+      {"4 bytes of zero points instead of 5", [&](Package &p) { apart(p).apart->zeros_here.resize(4); }},
       {"both minimums and zero points", [&](Package &p) { apart(p).blocks->minimums = true; }},
       {"no room for those of 4 bits x 16, f32 scales, zeros", [&](Package &p) { apart(p).blocks->zeros = false; }},
       {"no room for those of 4 bits x 16, f32 scales, zeros", [&](Package &p) { apart(p).blocks->wide = false; }},
