@@ -39,6 +39,7 @@ struct ExportOptions {
   /// with a scale a column, multiplied by what was rounded to 8 bits, as quantize_dynamic leaves it.
   enum class Codes { NBits, Dequantised, Dynamic } codes = Codes::NBits;
   bool packedTokens = false; // the table of tokens, too: for GatherBlockQuantized, or with one scale
+  bool tokensOfFour = false; // its elements are of 4 bits, not bytes
 };
 
 /// Values of a stored tensor by name.

@@ -280,11 +280,23 @@ std::string ExportGraph::packedRows(const WeightRef &ref, const std::string &ids
   const PackedBits packed = packBits(table.numbers, table.shape[1], options.bits, options.length, options.zeros);
   if (options.asNumbers)
     return g.node("Gather", {tensor(table), ids});
-  const auto rows = int64_t(table.shape[0]), columns = int64_t(table.shape[1]), blocks = columns / options.length;
-  std::vector<std::string> inputs = {bytes({rows, columns * options.bits / 8}, packed.codes), ids,
-                                     tensor({packed.scales, {uint64_t(rows), uint64_t(blocks)}})};
+  const auto rows = int64_t(table.shape[0]), columns = int64_t(table.shape[1]),
+             blocks = (columns + options.length - 1) / options.length;
+  // Of each row, which fills whole bytes in `from`, the first elements.
+  auto ofFour = [&](const std::vector<uint8_t> &from, int64_t count) {
+    std::vector<uint8_t> to;
+    for (int64_t i = 0; i < rows * count; ++i) {
+      const auto at = size_t(i / count) * 2 * (from.size() / size_t(rows)) + size_t(i % count);
+      to.push_back(from[at / 2] >> at % 2 * 4 & 15);
+    }
+    return bytes({rows, count}, to, ElementType::UInt4);
+  };
+  std::vector<std::string> inputs = {options.tokensOfFour ? ofFour(packed.codes, columns)
+                                                          : bytes({rows, columns * options.bits / 8}, packed.codes),
+                                     ids, tensor({packed.scales, {uint64_t(rows), uint64_t(blocks)}})};
   if (options.zeros)
-    inputs.push_back(bytes({rows, (blocks * options.bits + 7) / 8}, packed.zeros));
+    inputs.push_back(options.tokensOfFour ? ofFour(packed.zeros, blocks)
+                                          : bytes({rows, (blocks * options.bits + 7) / 8}, packed.zeros));
   return g.node("GatherBlockQuantized", inputs, {{"bits", options.bits}, {"block_size", options.length}},
                 "com.microsoft");
 }

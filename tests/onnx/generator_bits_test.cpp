@@ -25,6 +25,20 @@ TEST_CASE("weights of few bits are the numbers that they stand for") {
   CHECK(run(false) == run(true));
 }
 
+TEST_CASE("a table whose elements are of 4 bits is looked up as one of bytes is") {
+  auto [name, length] = GENERATE(std::tuple("llama", 16), std::tuple("qwen2", 32));
+  CAPTURE(name, length);
+  Case model(name);
+  ExportOptions options{
+      .style = Exporter::GenAi, .bits = 4, .length = length, .zeros = true, .packedTokens = true, .tokensOfFour = true};
+  auto run = [&](bool asNumbers) {
+    options.asNumbers = asNumbers;
+    TemporaryModel file(model.exported(options));
+    return Imported(file.path).run(model.ids, model.prompt, static_cast<uint32_t>(model.ids.size() + 3));
+  };
+  CHECK(run(false) == run(true));
+}
+
 TEST_CASE("weights that DequantizeLinear makes numbers of, or that are multiplied as integers, stay codes") {
   using Codes = ExportOptions::Codes;
   auto [name, codes, bits, length, zeros] =
@@ -54,8 +68,9 @@ TEST_CASE("weights of few bits that are no stored weight are refused") {
     options.length = length;
     CHECK_THAT(whyNot(Case("llama").exported(options)),
                Catch::Matchers::Contains("MatMulNBits") &&
-                   Catch::Matchers::Contains(length == 8 ? "block_size 8 is no power of two of at least 16"
-                                                         : "cores know blocks of 16 to 256 weights, not of 512"));
+                   Catch::Matchers::Contains(length == 8
+                                                 ? "block_size 8 is no power of two of at least 16"
+                                                 : "cores know blocks of 16, 32, 64, 128 or 256 weights, not of 512"));
   }
   options.length = 16;
   std::vector<onnx::Node> computed;
@@ -171,7 +186,7 @@ TEST_CASE("codes are a weight only if scales and zero points are as its rows nee
   };
   auto formatOf = [&](const onnx::CodedMatrix &matrix, bool transposed) -> std::string {
     auto weight = onnx::codedWeight(matrix, transposed, find);
-    return weight ? runtime::nameOf(weight->apart->format) : "";
+    return weight ? runtime::nameOf(weight->apart->format) : weight.error().message;
   };
   CHECK(formatOf({"codes", "one", "zero"}, false) == "8 bits x 32, f32 scales, zeros, one scale, by rows");
   CHECK(formatOf({"codes", "a column", "zeros", 1}, true) ==
@@ -179,21 +194,24 @@ TEST_CASE("codes are a weight only if scales and zero points are as its rows nee
   CHECK(formatOf({"codes", "a column", "zeros", -1}, true) ==
         "8 bits x 32, f32 scales, zeros, a scale a row, by columns");
   CHECK(formatOf({"codes", "blocks", "zero blocks", 0, 16}, true) == "8 bits x 16, f32 scales, zeros, by columns");
-  const std::pair<onnx::CodedMatrix, bool> others[] = {
-      {{"codes", "one", ""}, false},                     // bytes from 0 on, which no core's block has
-      {{"here", "one", "zero"}, false},                  // not in a file
-      {{"codes", "double", "zero"}, false},              // no scale of a core
-      {{"codes", "a column", "zeros", 1}, false},        // a scale along the row
-      {{"codes", "a row", "zeros", 1}, true},            // not as many as there are columns
-      {{"codes", "a column", "signed", 1}, true},        // another type than the codes
-      {{"codes", "a column", "zero", 1}, true},          // not as many as there are scales
-      {{"codes", "blocks", "zero blocks", 1, 16}, true}, // blocks along the other dimension
-      {{"codes", "blocks", "zero blocks", 0, 32}, true}, // another number of blocks
-      {{"codes", "blocks", "zero blocks", 0, 20}, true}, // no power of two
-      {{"codes", "nothing", "zero"}, false},
-      {{"codes", "one", "nothing"}, false}};
-  for (const auto &[matrix, transposed] : others)
-    CHECK(formatOf(matrix, transposed).empty());
+  const char *const noSharers = "its scales '";
+  const std::tuple<onnx::CodedMatrix, bool, const char *> others[] = {
+      {{"codes", "one", ""}, false, "have no zero point"}, // bytes from 0 on, which no core's block has
+      {{"here", "one", "zero"}, false, "not stored as raw bytes"},
+      {{"codes", "double", "zero"}, false, "its scales 'double' are of float64"},
+      {{"codes", "a column", "zeros", 1}, false, noSharers}, // a scale along the row
+      {{"codes", "a row", "zeros", 1}, true, noSharers},     // not as many as there are columns
+      {{"codes", "a column", "signed", 1}, true, "'signed' are not of uint8"},
+      {{"codes", "a column", "zero", 1}, true, "as many as its scales"},
+      {{"codes", "blocks", "zero blocks", 1, 16}, true, noSharers}, // blocks along the other dimension
+      {{"codes", "blocks", "zero blocks", 0, 32}, true, noSharers}, // another number of blocks
+      {{"codes", "blocks", "zero blocks", 0, 20}, true, "blocks of 16, 32, 64, 128 or 256 weights, not of 20"},
+      {{"a row", "one", "zero"}, false, "are of float32, not of 4 or 8 bits"},
+      {{"zeros", "one", "zero"}, false, "[6] are no matrix"},
+      {{"codes", "nothing", "zero"}, false, "its scales 'nothing' are computed by another node"},
+      {{"codes", "one", "nothing"}, false, "its zero points 'nothing' are computed by another node"}};
+  for (const auto &[matrix, transposed, why] : others)
+    CHECK_THAT(formatOf(matrix, transposed), Catch::Matchers::Contains(why));
 }
 
 TEST_CASE("a product in integers is one of numbers only if it is scaled by what its own input was") {
@@ -255,4 +273,21 @@ TEST_CASE("the same codes may be two matrices") {
   CHECK(onnx::packedWeight(four, find)->name != second->name);
   four.attributes["K"] = number(33); // two blocks
   CHECK(!onnx::packedWeight(four, find));
+}
+
+TEST_CASE("a decoder whose attention multiplies integers that are no weight is refused by that product's name") {
+  onnx::Model model = Case("qwen2").exported({.bits = 8, .codes = ExportOptions::Codes::Dynamic});
+  onnx::Node computed;
+  for (onnx::Node &node : model.graph.nodes)
+    if (node.op == "MatMulInteger" && computed.inputs.empty()) {
+      computed.op = "BitwiseNot";
+      computed.name = "computes";
+      computed.inputs = {node.inputs[1]};
+      computed.outputs = {"computed"};
+      node.inputs[1] = "computed";
+      node.name = "product";
+    }
+  model.graph.nodes.insert(model.graph.nodes.begin(), computed);
+  CHECK_THAT(whyNot(model), Catch::Matchers::Contains("node 'product' (MatMulInteger) cannot keep its weight in codes: "
+                                                      "its codes 'computed' are computed by another node"));
 }

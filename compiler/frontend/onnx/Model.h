@@ -54,6 +54,12 @@ struct Node {
   std::string op, domain;
   std::vector<std::string> inputs, outputs; // an empty name: not given, not wanted
   std::map<std::string, Attribute> attributes;
+
+  /// An integer among its attributes.
+  int64_t number(const std::string &attribute, int64_t otherwise) const {
+    auto found = attributes.find(attribute);
+    return found == attributes.end() || found->second.kind != Attribute::Kind::Int ? otherwise : found->second.number;
+  }
 };
 
 /// A dimension is a number, or a name that the user binds, or unknown (-1 and no name).

@@ -133,12 +133,9 @@ public:
       return found == initializers.end() ? nullptr : found->second;
     };
     const Makers makers(model.graph);
-    for (const Node &node : model.graph.nodes) {
-      if (std::optional<WeightInfo> packed = packedWeight(node, find))
-        weights.emplace(packed->name, *packed);
+    for (const Node &node : model.graph.nodes)
       for (const WeightInfo &coded : codedWeights(node, find, std::ref(makers)))
         weights.emplace(coded.name, coded);
-    }
   }
   const WeightInfo *find(const std::string &name) const override {
     auto found = weights.find(name);

@@ -284,25 +284,27 @@ Tensor NodeBuilder::constant(const TensorData &data) {
   return importer.constant(data, data.name.empty() ? node.name : data.name);
 }
 
-Tensor NodeBuilder::packedWeight() {
+Result<Tensor> NodeBuilder::packedWeight() {
   return paramOf([&](const FindInitializer &find) { return onnx::packedWeight(node, find); });
 }
 
-Tensor NodeBuilder::codedWeight(const CodedMatrix &matrix, bool transposed) {
+Result<Tensor> NodeBuilder::codedWeight(const CodedMatrix &matrix, bool transposed) {
   return paramOf([&](const FindInitializer &find) { return onnx::codedWeight(matrix, transposed, find); });
 }
 
-Tensor NodeBuilder::paramOf(llvm::function_ref<std::optional<WeightInfo>(const FindInitializer &find)> read) {
+Result<Tensor> NodeBuilder::paramOf(llvm::function_ref<Result<WeightInfo>(const FindInitializer &find)> read) {
   const Graph &graph = importer.model.graph; // weightsOf() knows of those in it
   if (!importer.launch() || scope.graph != &graph)
-    return {};
-  std::optional<WeightInfo> info = read([&](const std::string &name) { return importer.initializerOf(graph, name); });
-  if (!info || importer.model.weights.contains(info->name))
-    return {};
+    return userError("it is not in a text generator's own graph");
+  Result<WeightInfo> info = read([&](const std::string &name) { return importer.initializerOf(graph, name); });
+  if (!info)
+    return info.takeError();
+  if (importer.model.weights.contains(info->name))
+    return userError(fmt::format("the file has another weight '{}'", info->name));
   const Sizes shape(info->shape.begin(), info->shape.end());
-  return {b.create<xf::ParamOp>(loc, RankedTensorType::get(shape, b.getF32Type()), b.getStringAttr(info->name),
-                                b.getStringAttr(nameOf(info->apart->format))),
-          ElementType::Float};
+  return Tensor{b.create<xf::ParamOp>(loc, RankedTensorType::get(shape, b.getF32Type()), b.getStringAttr(info->name),
+                                      b.getStringAttr(nameOf(info->apart->format))),
+                ElementType::Float};
 }
 
 } // namespace weft::frontend::onnx

@@ -116,13 +116,13 @@ public:
   const Graph &graphOf(const std::string &name);
   /// A tensor of the model: a constant, or a weight if it is large.
   Tensor constant(const TensorData &data);
-  /// Of a text generator's node its weight of few bits as the file has it (PackedWeight.h); null: it has none.
-  Tensor packedWeight();
-  /// The same of a matrix (CodedMatrix.h), `transposed` or not.
-  Tensor codedWeight(const CodedMatrix &matrix, bool transposed);
+  /// Of a text generator's node its weight of few bits as the file has it (CodedMatrix.h). Error::User: it has none.
+  Result<Tensor> packedWeight();
+  /// The same of a matrix, `transposed` or not.
+  Result<Tensor> codedWeight(const CodedMatrix &matrix, bool transposed);
 
 private:
-  Tensor paramOf(llvm::function_ref<std::optional<WeightInfo>(const FindInitializer &find)> read);
+  Result<Tensor> paramOf(llvm::function_ref<Result<WeightInfo>(const FindInitializer &find)> read);
   [[noreturn]] void failWith(const std::string &what) const;
 
   Importer &importer;

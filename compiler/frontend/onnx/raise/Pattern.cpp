@@ -238,13 +238,13 @@ std::optional<Pattern::Part> Pattern::partOf(const std::string &name) {
   };
   if (node->op == "Gather") {
     auto index = integers(node->inputs[1]);
-    const int64_t given = attribute(*node, "axis", 0), axis = given < 0 ? given + whole.rank() : given;
+    const int64_t given = node->number("axis", 0), axis = given < 0 ? given + whole.rank() : given;
     if (!index || index->size() != 1 || axis < 0 || axis >= whole.rank())
       return std::nullopt;
     return onAxis(axis, (*index)[0] < 0 ? (*index)[0] + whole.size(axis) : (*index)[0]);
   }
   if (node->op == "Split") {
-    const int64_t axis = attribute(*node, "axis", 0);
+    const int64_t axis = node->number("axis", 0);
     int64_t offset = 0;
     for (size_t i = 0; i < output; ++i)
       if (Tensor before = value(node->outputs[i]); before && before.rank() == whole.rank())
@@ -275,18 +275,12 @@ std::optional<Pattern::Part> Pattern::lastOf(const std::string &name) {
     return std::nullopt;
   Tensor whole = value(node->inputs[0]);
   auto index = integers(node->inputs[1]);
-  const int64_t given = attribute(*node, "axis", 0), axis = given < 0 ? given + whole.rank() : given;
+  const int64_t given = node->number("axis", 0), axis = given < 0 ? given + whole.rank() : given;
   if (!index || index->size() != 1 || axis < 0 || axis >= whole.rank())
     return std::nullopt;
   const int64_t size = whole.size(axis);
   return (*index)[0] == -1 || (*index)[0] == size - 1 ? std::optional(Part{source(node->inputs[0]), axis, size - 1, 1})
                                                       : std::nullopt;
-}
-
-int64_t Pattern::attribute(const Node &node, const std::string &name, int64_t otherwise) {
-  auto found = node.attributes.find(name);
-  return found == node.attributes.end() || found->second.kind != Attribute::Kind::Int ? otherwise
-                                                                                      : found->second.number;
 }
 
 bool Pattern::overLastAxis(const Node &node, const std::string &name) {

@@ -72,7 +72,6 @@ public:
   /// The same of the last entry of a dimension alone, by Slice or Gather; `axis` is that of the whole.
   std::optional<Part> lastOf(const std::string &name);
 
-  int64_t attribute(const Node &node, const std::string &name, int64_t otherwise);
   /// Whether a node reduces or normalises the last dimension alone, by attribute or second input.
   bool overLastAxis(const Node &node, const std::string &attribute);
 

@@ -110,19 +110,20 @@ bool Raiser::raiseEmbedding(NodeBuilder &n) {
   const Node *gather = &n.node;
   Tensor table;
   if (n.node.op == "GatherBlockQuantized") {
-    table = n.packedWeight();
+    if (launch)
+      table = inCodes(n.node, n.packedWeight());
   } else if (std::optional<CodedMatrix> codes = launch ? dequantisedBy(n.node) : std::nullopt) {
     gather = p.madeBy(codes->codes, "Gather"); // rows of codes become numbers
-    if (!gather)
+    if (!gather || !p.isWeight(gather->inputs[0]))
       return false;
     codes->codes = gather->inputs[0];
-    table = n.codedWeight(*codes, false);
+    table = inCodes(n.node, n.codedWeight(*codes, false));
   } else if (n.node.op == "Gather" && p.isWeight(n.node.inputs[0])) {
     table = codedMatrix(n, n.node.inputs[0], true);
     if (!table)
       table = p.value(n.node.inputs[0]);
   }
-  if (!isRaisable(table) || table.rank() != 2 || (gather->op == "Gather" && p.attribute(*gather, "axis", 0) != 0))
+  if (!isRaisable(table) || table.rank() != 2 || (gather->op == "Gather" && gather->number("axis", 0) != 0))
     return false;
   const Tensor ids = p.value(gather->inputs[1]);
   if (!ids || ids.rank() < 1 || ids.elements() == 0)
@@ -245,8 +246,6 @@ void Raiser::visit(NodeBuilder &n) {
                       raiseLast(n) || raiseSum(n) || raiseScale(n);
   if (!raised && unknownAttention.empty() && n.node.op == "MatMul" && p.madeBy(apart(n.node.inputs[0]), "Softmax"))
     unknownAttention = n.node.name;
-  if (!raised && launch && unknown.empty())
-    noteUnknown(n);
 }
 
 } // namespace weft::frontend::onnx

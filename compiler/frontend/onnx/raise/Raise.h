@@ -72,7 +72,8 @@ private:
   bool raiseGroupQuery(NodeBuilder &n);
   bool raiseFusedAttention(NodeBuilder &n);
 
-  void noteUnknown(NodeBuilder &n);
+  /// Of a launch, what a node has as its weight; null: that cannot stay in codes, of which firstUnknown() will tell.
+  Tensor inCodes(const Node &node, Result<Tensor> weight);
 
   // ---- norms
   struct Norm {

@@ -159,7 +159,7 @@ std::optional<Raiser::Heads> Raiser::onlyHead(NodeBuilder &n, const std::string 
     return Heads{rowsOf(n, flat, x.size(3)), 1};
   std::optional<Pattern::Part> part = p.partOf(flat);
   const Node *concat = part && part->axis == 2 ? p.madeBy(part->whole, "Concat") : nullptr;
-  const int64_t axis = concat ? p.attribute(*concat, "axis", 0) : 0;
+  const int64_t axis = concat ? concat->number("axis", 0) : 0;
   if (!concat || concat->inputs.size() != 2 || (axis != 1 && axis != -2) || !hasRows(concat->inputs[1]))
     return std::nullopt;
   Tensor fresh = columnsOf(n, concat->inputs[1], part->offset, part->size);
@@ -175,7 +175,7 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
   if (auto found = heads.find(name); found != heads.end())
     return Heads{found->second, 1};
   if (const Node *concat = p.madeBy(name, "Concat"); concat && concat->inputs.size() == 2) {
-    const int64_t axis = p.attribute(*concat, "axis", 0);
+    const int64_t axis = concat->number("axis", 0);
     std::optional<Heads> fresh = axis == 2 || axis == -2 ? headsOf(n, concat->inputs[1]) : std::nullopt;
     if (fresh && fresh->factor == 1 && !fresh->cached)
       if (std::optional<Heads> all = afterCache(n, p.source(concat->inputs[0]), fresh->rows, name))

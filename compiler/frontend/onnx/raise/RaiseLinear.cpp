@@ -55,7 +55,16 @@ Value Raiser::weightVector(NodeBuilder &n, const std::string &name, int64_t size
 Tensor Raiser::codedMatrix(NodeBuilder &n, const std::string &name, bool stored) {
   const Node *node = p.madeBy(name, "DequantizeLinear");
   std::optional<CodedMatrix> matrix = node && launch ? dequantisedBy(*node) : std::nullopt;
-  return matrix ? n.codedWeight(*matrix, !stored) : Tensor{};
+  return matrix ? inCodes(*node, n.codedWeight(*matrix, !stored)) : Tensor{};
+}
+
+Tensor Raiser::inCodes(const Node &node, Result<Tensor> weight) {
+  if (weight)
+    return *weight;
+  if (unknown.empty())
+    unknown =
+        fmt::format("node '{}' ({}) cannot keep its weight in codes: {}", node.name, node.op, weight.error().message);
+  return {};
 }
 
 /// Of a launch a product with a weight in codes, for which the graph rounds x to 8 bits. Here it stays what it is, as
@@ -63,7 +72,7 @@ Tensor Raiser::codedMatrix(NodeBuilder &n, const std::string &name, bool stored)
 std::optional<Raiser::Linear> Raiser::dynamicLinearOf(NodeBuilder &n, const Node &node) {
   std::optional<DynamicProduct> product =
       launch ? dynamicProduct(node, [&](const std::string &name) { return p.maker(name).first; }) : std::nullopt;
-  Tensor w = product ? n.codedWeight(product->w, true) : Tensor{};
+  Tensor w = product ? inCodes(*product->product, n.codedWeight(product->w, true)) : Tensor{};
   if (!w || !isReal(p.value(product->x).type) || p.value(product->x).rank() < 2)
     return std::nullopt;
   return Linear{p.source(product->x), {}, w.value, {}};
@@ -71,7 +80,7 @@ std::optional<Raiser::Linear> Raiser::dynamicLinearOf(NodeBuilder &n, const Node
 
 /// With a weight in codes, which stays so.
 std::optional<Raiser::Linear> Raiser::packedLinearOf(NodeBuilder &n, const Node &node) {
-  Tensor w = &node == &n.node ? n.packedWeight() : Tensor{};
+  Tensor w = launch && &node == &n.node ? inCodes(node, n.packedWeight()) : Tensor{};
   if (!w || !isReal(p.value(node.inputs[0]).type))
     return std::nullopt;
   Linear linear{p.source(node.inputs[0]), {}, w.value, {}};
@@ -99,9 +108,9 @@ std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string
       return found == node->attributes.end() ? 1.0 : found->second.real;
     };
     const bool biased = node->inputs.size() > 2 && !node->inputs[2].empty();
-    if (p.attribute(*node, "transA", 0) || real("alpha") != 1 || (biased && real("beta") != 1))
+    if (node->number("transA", 0) || real("alpha") != 1 || (biased && real("beta") != 1))
       return std::nullopt;
-    Value w = weightMatrix(n, node->inputs[1], p.attribute(*node, "transB", 0) != 0);
+    Value w = weightMatrix(n, node->inputs[1], node->number("transB", 0) != 0);
     if (!w)
       return std::nullopt;
     Linear linear{p.source(node->inputs[0]), {}, w, {}};

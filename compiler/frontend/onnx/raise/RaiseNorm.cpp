@@ -35,7 +35,7 @@ std::optional<std::string> Raiser::unscaledRms(const std::string &name, double &
   }
   auto sum = p.shifted(variance);
   const Node *mean = sum ? p.madeBy(sum->other, "ReduceMean") : nullptr;
-  if (!mean || !p.overLastAxis(*mean, "axes") || p.attribute(*mean, "keepdims", 1) != 1 ||
+  if (!mean || !p.overLastAxis(*mean, "axes") || mean->number("keepdims", 1) != 1 ||
       p.squared(mean->inputs[0]) != p.source(x))
     return std::nullopt;
   epsilon = sum->number;

@@ -16,8 +16,7 @@ std::optional<std::string> Raiser::halfTurned(const std::string &name) {
   if (!concat || concat->inputs.size() != 2 || !whole || whole.rank() < 1)
     return std::nullopt;
   const int64_t last = whole.rank() - 1, half = whole.size(last) / 2;
-  if (const int64_t axis = p.attribute(*concat, "axis", 0);
-      (axis != -1 && axis != last) || half * 2 != whole.size(last))
+  if (const int64_t axis = concat->number("axis", 0); (axis != -1 && axis != last) || half * 2 != whole.size(last))
     return std::nullopt;
   // Half number `i` of which value?
   auto halfOf = [&](const std::string &part, int64_t i) -> std::optional<std::string> {
@@ -27,7 +26,7 @@ std::optional<std::string> Raiser::halfTurned(const std::string &name) {
         value.size(last) != half || p.value(node->inputs[0]).shape() != whole.shape())
       return std::nullopt;
     if (node->op == "Split") {
-      const int64_t axis = p.attribute(*node, "axis", 0);
+      const int64_t axis = node->number("axis", 0);
       return (axis == -1 || axis == last) && static_cast<int64_t>(output) == i
                  ? std::optional(p.source(node->inputs[0]))
                  : std::nullopt;
@@ -53,7 +52,7 @@ std::optional<std::string> Raiser::pairsTurned(const std::string &name) {
   Tensor whole = p.value(name);
   if (!stack || stack->inputs.size() != 2 || !whole || whole.rank() < 1)
     return std::nullopt;
-  const int64_t last = whole.rank() - 1, half = whole.size(last) / 2, axis = p.attribute(*stack, "axis", 0);
+  const int64_t last = whole.rank() - 1, half = whole.size(last) / 2, axis = stack->number("axis", 0);
   Sizes stacked(whole.shape().drop_back()), column;
   stacked.append({half, 2});
   column = stacked;
@@ -285,7 +284,7 @@ std::optional<Raiser::Turn> Raiser::turnOf(const std::string &name, int64_t toke
     return rope ? std::optional(Turn{*rope, rope->x}) : std::nullopt;
   }
   const Tensor x = p.value(name);
-  const int64_t axis = p.attribute(*concat, "axis", 0);
+  const int64_t axis = concat->number("axis", 0);
   if (concat->inputs.size() != 2 || x.rank() != 4 || (axis != 3 && axis != -1))
     return std::nullopt;
   std::optional<Rope> rope = ropeOf(p.source(concat->inputs[0]), tokenDim);
