@@ -19,6 +19,8 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
+#include <algorithm>
+
 using namespace mlir;
 
 namespace weft::kernels {
@@ -138,13 +140,15 @@ static void passBuffers(func::FuncOp function, std::optional<unsigned> updated) 
   ret.getOperandsMutable().clear();
   if (updated) { // stands where results do
     BlockArgument given = entry.getArgument(*updated);
-    Value out = entry.insertArgument(++tensors, bufferOf(given.getType()), given.getLoc());
+    const Location loc = given.getLoc();
+    Value out = entry.insertArgument(++tensors, bufferOf(given.getType()), loc);
     b.setInsertionPointToStart(&entry);
-    given.replaceAllUsesWith(b.create<bufferization::ToTensorOp>(given.getLoc(), given.getType(), out,
-                                                                 /*restrict=*/true, /*writable=*/true));
+    Value before = b.create<bufferization::ToTensorOp>(loc, given.getType(), out, /*restrict=*/true, /*writable=*/true);
+    given.replaceAllUsesWith(before);
+    std::replace(results.begin(), results.end(), Value(given), before);
     entry.eraseArgument(*updated);
     b.setInsertionPoint(ret);
-    auto write = b.create<bufferization::MaterializeInDestinationOp>(given.getLoc(), results.front(), out);
+    auto write = b.create<bufferization::MaterializeInDestinationOp>(loc, results.front(), out);
     write.setWritable(true);
   }
   for (Value result : ArrayRef(results).drop_front(updated ? 1 : 0)) {
