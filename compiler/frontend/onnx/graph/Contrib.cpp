@@ -1,5 +1,6 @@
 // Fused ops that ONNX Runtime's transformer tools emit: norms with residuals, activations with biases, products with
 // quantised weights. https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+#include "compiler/frontend/onnx/graph/Contrib.h"
 #include "compiler/frontend/onnx/graph/Registry.h"
 
 #include <cmath>
@@ -109,35 +110,9 @@ Tensor lookUp(NodeBuilder &n, Tensor table, Tensor ids) {
   });
 }
 
-/// Words, positions and segments, added and normed.
 void embedLayerNorm(NodeBuilder &n) {
-  Tensor ids = n.in(0), segments = n.optional(1), words = n.in(2), positions = n.in(3), mask = n.optional(7);
-  const int64_t batch = ids.size(0), rows = ids.size(1);
-  std::vector<Tensor> terms = {lookUp(n, words, ids)};
-  if (n.has(8)) {
-    Tensor places = n.in(8);
-    terms.push_back(lookUp(n, positions, places.size(0) == batch ? places : n.broadcast(places, ids.shape())));
-  } else {
-    n.require(positions.rank() == 2 && positions.size(0) >= rows, "{} positions for {} tokens", positions.size(0),
-              rows);
-    terms.push_back(n.sliceAxis(positions, 0, 0, rows));
-  }
-  if (segments && n.has(4))
-    terms.push_back(lookUp(n, n.in(4), segments));
-  n.broadcastOf(terms);
-  Tensor sum = n.elementwise(words.type, terms, [](ArrayRef<Scalar> a) {
-    Scalar total = a[0] + a[1];
-    return a.size() > 2 ? total + a[2] : total;
-  });
-  n.out(0, normalise(n, sum, 2, true, n.real("epsilon", 1e-12), n.in(5), n.optional(6), words.type).result);
-  if (n.wants(1)) {
-    Tensor count = n.filled(ElementType::Int32, {batch}, 0);
-    if (mask)
-      count = n.reduce(mask, {1}, Reduction::Sum, false,
-                       [](Scalar s) { return select(equal(s, s.same(1)), s.same(1), s.same(0)); });
-    n.out(1, n.castTo(count, ElementType::Int32));
-  }
-  n.out(2, sum);
+  embedNormed(n, {n.in(0), n.optional(1), n.in(2), n.in(3), n.optional(4), n.in(5), n.optional(6), n.optional(7),
+                  n.optional(8)});
 }
 
 /// The last two dimensions exchanged; with `batch` the first moves before the last instead.
@@ -165,34 +140,66 @@ void fusedMatMul(NodeBuilder &n) {
   n.out(0, n.castTo(alpha == 1 ? y : n.map(y, [&](Scalar s) { return s * alpha; }), a.type));
 }
 
-/// An integer product scaled back: (a - aZero) · (b - bZero) * aScale * bScale + bias, in `type`.
-Tensor scaledProduct(NodeBuilder &n, Tensor a, Tensor aZero, Tensor b, Tensor bZero, Tensor scale, Tensor bias,
-                     ElementType type) {
-  auto centred = [&](Tensor x, Tensor zero) {
-    Tensor wide = n.castTo(x, ElementType::Int32);
-    if (!zero)
-      return wide;
-    n.broadcastOf({x, zero});
-    return n.subtract(wide, n.castTo(zero, ElementType::Int32));
+/// T5's table of biases, looked up by how far a key is from its query: each distance has a bucket of its own up to a
+/// half of them, then buckets grow with the logarithm. https://arxiv.org/abs/1910.10683, section 2.1.
+void relativePositionBias(NodeBuilder &n) {
+  Tensor table = n.in(0);
+  auto lengthOf = [&](size_t i) {
+    const std::vector<int64_t> known = n.mustKnow(i);
+    n.require(known.size() == 1, "its input '{}' has {} elements", n.node.inputs[i], known.size());
+    return n.sizeOf(known[0]);
   };
-  n.require(a.rank() >= 1 && b.rank() == 2 && a.size(a.rank() - 1) == b.size(0), "[{}] times [{}] does not fit",
-            fmt::join(a.shape(), ", "), fmt::join(b.shape(), ", "));
-  Tensor sum = n.matmul(centred(a, aZero), centred(b, bZero), ElementType::Int32);
-  n.broadcastOf({sum, scale});
-  Tensor y = n.elementwise(type, {sum, scale}, [&](ArrayRef<Scalar> s) { return cast(s[0], type) * cast(s[1], type); });
-  if (!bias)
-    return y;
-  n.broadcastOf({y, bias});
-  return n.elementwise(type, {y, bias}, [](ArrayRef<Scalar> s) { return s[0] + s[1]; });
-}
-
-void matMulIntegerToFloat(NodeBuilder &n) {
-  n.broadcastOf({n.in(2), n.in(3)});
-  Tensor scale = n.multiply(n.in(2), n.in(3));
-  n.out(0, scaledProduct(n, n.in(0), n.optional(4), n.in(1), n.optional(5), scale, n.optional(6), n.in(2).type));
+  const int64_t rows = lengthOf(1), keys = lengthOf(2), farthest = n.number("max_distance");
+  const bool both = n.number("is_bidirectional", 0) != 0;
+  n.require(table.rank() == 2 && rows > 0 && keys > 0 && table.size(0) >= 4 && table.size(0) % 2 == 0,
+            "a table of [{}] for {} queries and {} keys", fmt::join(table.shape(), ", "), rows, keys);
+  const int64_t buckets = both ? table.size(0) / 2 : table.size(0), exact = buckets / 2;
+  n.require(farthest > exact, "max_distance {} is within the {} distances that have a bucket each", farthest, exact);
+  const float growth =
+      static_cast<float>(buckets - exact) / std::log(static_cast<float>(farthest) / static_cast<float>(exact));
+  Sizes bucketOf; // by key - query + rows - 1
+  for (int64_t distance = 1 - rows; distance < keys; ++distance) {
+    const int64_t far = both ? std::abs(distance) : std::max<int64_t>(-distance, 0);
+    const float grown = std::log(static_cast<float>(std::max(far, exact)) / static_cast<float>(exact)) * growth;
+    bucketOf.push_back((both && distance > 0 ? buckets : 0) +
+                       (far < exact ? far : std::min(exact + static_cast<int64_t>(grown), buckets - 1)));
+  }
+  Tensor places = n.integers(ElementType::Int64, bucketOf, {rows + keys - 1});
+  n.out(0, n.generate(table.type, {1, table.size(1), rows, keys}, [&](ArrayRef<Scalar> i) {
+    return n.at(table, {n.wrapIndex(n.at(places, {i[3] - i[2] + n.integer(rows - 1)}), table.size(0)), i[1]});
+  }));
 }
 
 } // namespace
+
+void embedNormed(NodeBuilder &n, const Embedding &e) {
+  const int64_t batch = e.ids.size(0), rows = e.ids.size(1);
+  std::vector<Tensor> terms = {lookUp(n, e.words, e.ids)};
+  if (e.places) {
+    terms.push_back(
+        lookUp(n, e.positions, e.places.size(0) == batch ? e.places : n.broadcast(e.places, e.ids.shape())));
+  } else {
+    n.require(e.positions.rank() == 2 && e.positions.size(0) >= rows, "{} positions for {} tokens", e.positions.size(0),
+              rows);
+    terms.push_back(n.sliceAxis(e.positions, 0, 0, rows));
+  }
+  if (e.segments && e.segmentTable)
+    terms.push_back(lookUp(n, e.segmentTable, e.segments));
+  n.broadcastOf(terms);
+  Tensor sum = n.elementwise(e.words.type, terms, [](ArrayRef<Scalar> a) {
+    Scalar total = a[0] + a[1];
+    return a.size() > 2 ? total + a[2] : total;
+  });
+  n.out(0, normalise(n, sum, 2, true, n.real("epsilon", 1e-12), e.gamma, e.beta, e.words.type).result);
+  if (n.wants(1)) {
+    Tensor count = n.filled(ElementType::Int32, {batch}, 0);
+    if (e.mask)
+      count = n.reduce(e.mask, {1}, Reduction::Sum, false,
+                       [](Scalar s) { return select(equal(s, s.same(1)), s.same(1), s.same(0)); });
+    n.out(1, n.castTo(count, ElementType::Int32));
+  }
+  n.out(2, sum);
+}
 
 void addContrib(Registry &r) {
   r.add("Gelu", biased<geluErf>, 1, microsoftDomain);
@@ -208,7 +215,7 @@ void addContrib(Registry &r) {
   r.add("EmbedLayerNormalization", embedLayerNorm, 1, microsoftDomain);
   r.add("FusedMatMul", fusedMatMul, 1, microsoftDomain);
   r.add("TransposeMatMul", fusedMatMul, 1, microsoftDomain);
-  r.add("MatMulIntegerToFloat", matMulIntegerToFloat, 1, microsoftDomain);
+  r.add("RelativePositionBias", relativePositionBias, 1, microsoftDomain);
   // The same ops as ONNX's.
   for (const char *op : {"QuantizeLinear", "DequantizeLinear", "Trilu", "GridSample"})
     if (Lowering lowering = r.find("", op, 21))

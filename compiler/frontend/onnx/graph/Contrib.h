@@ -1,4 +1,5 @@
-// Masks as ONNX Runtime's attention ops have them.
+// What ONNX Runtime's own ops share.
+// https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 #pragma once
 
 #include "compiler/frontend/onnx/graph/Node.h"
@@ -8,5 +9,25 @@ namespace weft::frontend::onnx {
 /// What a mask adds to the scores, as [batch, 1, rows or 1, keys]; null without one. It is lengths, ends and starts, or
 /// a flag for each key; `filter` is added where it hides one. It fails for masks of other shapes.
 Tensor maskBias(NodeBuilder &n, Tensor mask, int64_t batch, int64_t rows, int64_t keys, double filter);
+
+/// Attention whose queries, keys and values are the columns of `all` [batch, rows, columns]: the node's outputs. Any of
+/// the others may be null; `bias` is added to scores.
+struct MergedAttention {
+  Tensor all, mask, past, bias;
+};
+void attendMerged(NodeBuilder &n, const MergedAttention &attention);
+
+/// Rows of tables by tokens, positions and segments, added and normed: the node's outputs. Of `segments` both may be
+/// null, and so may `beta`, `mask` and `places`, each token's row of positions.
+struct Embedding {
+  Tensor ids, segments, words, positions, segmentTable, gamma, beta, mask, places;
+};
+void embedNormed(NodeBuilder &n, const Embedding &embedding);
+
+/// x in 8 bits from 0 on, as DynamicQuantizeLinear makes it: x is about (codes - zero) · scale.
+struct DynamicCodes {
+  Tensor codes, scale, zero;
+};
+DynamicCodes dynamicCodes(NodeBuilder &n, Tensor x);
 
 } // namespace weft::frontend::onnx

@@ -1,6 +1,6 @@
 // Attention as ONNX Runtime's fused ops have it: Attention, MultiHeadAttention, GroupQueryAttention, RotaryEmbedding.
 // https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
-#include "compiler/frontend/onnx/graph/ContribAttention.h"
+#include "compiler/frontend/onnx/graph/Contrib.h"
 
 #include "compiler/frontend/onnx/graph/Registry.h"
 
@@ -92,38 +92,11 @@ Scalar causalOr(NodeBuilder &n, bool causal, int64_t past, Scalar i, Scalar j) {
 
 void attention(NodeBuilder &n) {
   Tensor x = n.in(0), w = n.in(1);
-  const int64_t heads = n.number("num_heads");
   n.require(x.rank() == 3 && w.rank() == 2 && w.size(0) == x.size(2), "its weights do not fit");
-  n.require(!n.number("do_rotary", 0), "do_rotary is not supported");
-  n.require(!n.number("past_present_share_buffer", 0), "past_present_share_buffer is not supported");
   Tensor all = n.matmul(x, w, x.type);
   if (n.has(2))
     all = n.combined(x.type, {all, n.in(2)}, [](ArrayRef<Scalar> a) { return a[0] + a[1]; });
-  std::vector<int64_t> widths = n.numbers("qkv_hidden_sizes");
-  if (widths.empty())
-    widths.assign(3, w.size(1) / 3);
-  n.require(widths.size() == 3 && widths[0] + widths[1] + widths[2] == w.size(1) && widths[0] == widths[1],
-            "sizes of [{}] for {} columns", fmt::join(widths, ", "), w.size(1));
-  Core c;
-  c.q = splitHeads(n, n.sliceAxis(all, 2, 0, widths[0]), heads);
-  c.k = splitHeads(n, n.sliceAxis(all, 2, widths[0], widths[1]), heads);
-  c.v = splitHeads(n, n.sliceAxis(all, 2, widths[0] + widths[1], widths[2]), heads);
-  int64_t past = 0;
-  if (n.has(4)) {
-    Tensor cache = n.in(4);
-    n.require(cache.rank() == 5 && cache.size(0) == 2, "its past is [{}]", fmt::join(cache.shape(), ", "));
-    past = cache.size(3);
-    auto half = [&](int64_t i) { return n.reshape(n.sliceAxis(cache, 0, i, 1), Sizes(cache.shape().drop_front())); };
-    c.k = n.concat({half(0), c.k}, 2);
-    c.v = n.concat({half(1), c.v}, 2);
-  }
-  c.scale = n.real("scale", 0);
-  c.bias = sumOf(n, maskBias(n, n.optional(3), x.size(0), x.size(1), c.k.size(2), n.real("mask_filter_value", -10000)),
-                 n.optional(5));
-  const bool causal = n.number("unidirectional", 0) != 0;
-  n.out(0, joinHeads(n, attend(n, c, [&](Scalar, Scalar i, Scalar j) { return causalOr(n, causal, past, i, j); })));
-  if (n.wants(1))
-    n.out(1, n.concat({n.unsqueeze(c.k, 0), n.unsqueeze(c.v, 0)}, 0));
+  attendMerged(n, {all, n.optional(3), n.optional(4), n.optional(5)});
 }
 
 void multiHeadAttention(NodeBuilder &n) {
@@ -307,6 +280,37 @@ void groupQueryAttention(NodeBuilder &n) {
 }
 
 } // namespace
+
+void attendMerged(NodeBuilder &n, const MergedAttention &attention) {
+  const auto &[all, mask, cache, bias] = attention;
+  const int64_t heads = n.number("num_heads"), columns = all.size(2);
+  n.require(!n.number("do_rotary", 0), "do_rotary is not supported");
+  n.require(!n.number("past_present_share_buffer", 0), "past_present_share_buffer is not supported");
+  std::vector<int64_t> widths = n.numbers("qkv_hidden_sizes");
+  if (widths.empty())
+    widths.assign(3, columns / 3);
+  n.require(widths.size() == 3 && widths[0] + widths[1] + widths[2] == columns && widths[0] == widths[1],
+            "sizes of [{}] for {} columns", fmt::join(widths, ", "), columns);
+  Core c;
+  c.q = splitHeads(n, n.sliceAxis(all, 2, 0, widths[0]), heads);
+  c.k = splitHeads(n, n.sliceAxis(all, 2, widths[0], widths[1]), heads);
+  c.v = splitHeads(n, n.sliceAxis(all, 2, widths[0] + widths[1], widths[2]), heads);
+  int64_t past = 0;
+  if (cache) {
+    n.require(cache.rank() == 5 && cache.size(0) == 2, "its past is [{}]", fmt::join(cache.shape(), ", "));
+    past = cache.size(3);
+    auto half = [&](int64_t i) { return n.reshape(n.sliceAxis(cache, 0, i, 1), Sizes(cache.shape().drop_front())); };
+    c.k = n.concat({half(0), c.k}, 2);
+    c.v = n.concat({half(1), c.v}, 2);
+  }
+  c.scale = n.real("scale", 0);
+  c.bias =
+      sumOf(n, maskBias(n, mask, all.size(0), all.size(1), c.k.size(2), n.real("mask_filter_value", -10000)), bias);
+  const bool causal = n.number("unidirectional", 0) != 0;
+  n.out(0, joinHeads(n, attend(n, c, [&](Scalar, Scalar i, Scalar j) { return causalOr(n, causal, past, i, j); })));
+  if (n.wants(1))
+    n.out(1, n.concat({n.unsqueeze(c.k, 0), n.unsqueeze(c.v, 0)}, 0));
+}
 
 Tensor maskBias(NodeBuilder &n, Tensor mask, int64_t batch, int64_t rows, int64_t keys, double filter) {
   if (!mask)

@@ -21,7 +21,6 @@ using namespace mlir;
 namespace weft::frontend::onnx {
 namespace {
 
-/// Shapes, axes and small tables. What has more elements is computed when the program runs.
 /// Of a value made from a value made from … : what the stack has room for.
 constexpr unsigned deepest = 1000;
 

@@ -54,6 +54,7 @@ private:
   bool runBody(mlir::Block &block, llvm::ArrayRef<int64_t> indices, Scalars &known);
   bool runOp(mlir::Operation &op, llvm::ArrayRef<int64_t> indices, Scalars &known);
 
+  // Shapes, axes and small tables. What has more elements is computed when the program runs.
   int64_t mostElements = 4096, mostSteps = 1 << 16;
   ReadParam readParam;
   unsigned depth = 0;                                   // of evaluate() in itself

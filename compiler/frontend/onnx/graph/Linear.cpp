@@ -24,7 +24,7 @@ void matmulOp(NodeBuilder &n) {
   n.out(0, n.matmul(a, b, a.type));
 }
 
-void gemm(NodeBuilder &n) {
+Tensor gemmOf(NodeBuilder &n) {
   Tensor a = n.numeric(0), b = n.numeric(1), c = n.optional(2);
   n.requireSameType({a, b});
   n.require(a.rank() == 2 && b.rank() == 2, "its operands must have two dimensions");
@@ -45,7 +45,25 @@ void gemm(NodeBuilder &n) {
               fmt::join(c.shape(), ", "));
     y = n.elementwise(y.type, {y, c}, [&](ArrayRef<Scalar> s) { return s[0] + (beta == 1 ? s[1] : s[1] * beta); });
   }
-  n.out(0, n.castTo(y, type));
+  return n.castTo(y, type);
+}
+
+void gemm(NodeBuilder &n) { n.out(0, gemmOf(n)); }
+
+/// ONNX Runtime's: an activation of it.
+void fusedGemm(NodeBuilder &n) {
+  Tensor y = gemmOf(n);
+  const std::string kind = n.text("activation", "");
+  const double alpha = n.real("activation_alpha", 0.01);
+  n.require(kind == "Relu" || kind == "Tanh" || kind == "Sigmoid" || kind == "LeakyRelu",
+            "activation '{}' is not supported", kind);
+  n.out(0, n.map(y, [&](Scalar s) {
+    if (kind == "Tanh")
+      return hyperbolicTangent(s);
+    if (kind == "Sigmoid")
+      return s.same(1) / (s.same(1) + exponential(-s));
+    return select(s > s.same(0), s, kind == "Relu" ? s.same(0) : s * alpha);
+  }));
 }
 
 /// A zero point of one element, or of one for each row or column of the last two dimensions.
@@ -183,6 +201,7 @@ void einsum(NodeBuilder &n) {
 void addLinear(Registry &r) {
   r.add("MatMul", matmulOp);
   r.add("Gemm", gemm);
+  r.add("FusedGemm", fusedGemm, 1, microsoftDomain);
   r.add("MatMulInteger", matmulInteger);
   r.add("QLinearMatMul", qLinearMatmul);
   r.add("Einsum", einsum);

@@ -1,4 +1,5 @@
 // To and from integers and small floats with a scale and a zero point.
+#include "compiler/frontend/onnx/graph/Contrib.h"
 #include "compiler/frontend/onnx/graph/Registry.h"
 
 using namespace mlir;
@@ -95,7 +96,15 @@ void dequantizeLinear(NodeBuilder &n) {
 }
 
 void dynamicQuantizeLinear(NodeBuilder &n) {
-  Tensor x = n.floats(0);
+  DynamicCodes made = dynamicCodes(n, n.floats(0));
+  n.out(0, made.codes);
+  n.out(1, made.scale);
+  n.out(2, made.zero);
+}
+
+} // namespace
+
+DynamicCodes dynamicCodes(NodeBuilder &n, Tensor x) {
   Sizes axes;
   for (int64_t axis = 0; axis < x.rank(); ++axis)
     axes.push_back(axis);
@@ -107,15 +116,12 @@ void dynamicQuantizeLinear(NodeBuilder &n) {
     Scalar place = roundEven(clamp(-a[0] / select(none, a[1].same(1), a[1]), 0, 255));
     return cast(place, ElementType::UInt8);
   });
-  n.out(0, n.elementwise(ElementType::UInt8, {x, scale, zero}, [](ArrayRef<Scalar> a) {
+  Tensor codes = n.elementwise(ElementType::UInt8, {x, scale, zero}, [](ArrayRef<Scalar> a) {
     Scalar divisor = select(equal(a[1], a[1].same(0)), a[1].same(1), a[1]);
     return quantised(a[0], divisor, a[2], ElementType::UInt8, ElementType::Float, Saturate::Yes);
-  }));
-  n.out(1, scale);
-  n.out(2, zero);
+  });
+  return {codes, scale, zero};
 }
-
-} // namespace
 
 void addQuantise(Registry &r) {
   r.add("QuantizeLinear", quantizeLinear);

@@ -46,6 +46,7 @@ const Registry &allOps() {
     addLoss(all);
     addContribAttention(all);
     addContrib(all);
+    addContribQuantised(all);
     addFewBits(all);
     return all;
   }();

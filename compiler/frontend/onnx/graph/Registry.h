@@ -49,6 +49,7 @@ void addLoss(Registry &registry);
 void addContribAttention(Registry &registry);
 /// After those of ONNX itself.
 void addContrib(Registry &registry);
+void addContribQuantised(Registry &registry);
 void addFewBits(Registry &registry);
 
 /// Every op that is known.

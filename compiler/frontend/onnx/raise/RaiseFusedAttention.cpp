@@ -1,5 +1,5 @@
 // Attention that is one node already: ONNX's own, and those of ONNX Runtime's transformer tools.
-#include "compiler/frontend/onnx/graph/ContribAttention.h"
+#include "compiler/frontend/onnx/graph/Contrib.h"
 #include "compiler/frontend/onnx/raise/Raise.h"
 
 #include <cmath>
