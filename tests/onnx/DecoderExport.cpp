@@ -439,11 +439,18 @@ private:
   }
 
   std::string stackedAttention(const AttentionConfig &a, size_t layer, const std::string &x) {
-    Strings made =
-        g.nodes("Attention",
-                {x, packed({a.q.weight, a.k.weight, a.v.weight}), packedBias({a.q.bias, a.k.bias, a.v.bias}),
-                 "attention_mask", "past_" + std::to_string(layer)},
-                2, {{"num_heads", int64_t(a.heads)}, {"unidirectional", int64_t(1)}, {"scale", a.scale}}, microsoft);
+    const Attributes attributes = {{"num_heads", int64_t(a.heads)}, {"unidirectional", int64_t(1)}, {"scale", a.scale}};
+    const std::string bias = packedBias({a.q.bias, a.k.bias, a.v.bias}), past = "past_" + std::to_string(layer);
+    Values weight = stacked({a.q.weight, a.k.weight, a.v.weight});
+    const SignedCodes w = isDynamic() ? signedCodes(weight) : SignedCodes{};
+    Strings made;
+    if (isDynamic() && !options.asNumbers) {
+      const Strings q = rounded(x);
+      made = g.nodes("QAttention", {q[0], w.codes, bias, q[1], w.scales, "attention_mask", q[2], w.zeros, past}, 2,
+                     attributes, microsoft);
+    } else {
+      made = g.nodes("Attention", {x, tensor(turned(weight)), bias, "attention_mask", past}, 2, attributes, microsoft);
+    }
     present(made[1], "present_" + std::to_string(layer));
     return linear(a.output, made[0]);
   }

@@ -36,8 +36,9 @@ struct ExportOptions {
   int64_t bits = 0, length = 16;
   bool zeros = false, asNumbers = false;
   /// As MatMulNBits has them; as DequantizeLinear, along the columns of a transposed matrix; or signed ones of 8 bits
-  /// with a scale a column, multiplied by what was rounded to 8 bits, as quantize_dynamic leaves it.
-  enum class Codes { NBits, Dequantised, Dynamic } codes = Codes::NBits;
+  /// with a scale a column, multiplied by what was rounded to 8 bits, as quantize_dynamic leaves it, or as ONNX
+  /// Runtime's optimiser does.
+  enum class Codes { NBits, Dequantised, Dynamic, DynamicFused } codes = Codes::NBits;
   bool packedTokens = false; // the table of tokens, too: for GatherBlockQuantized, or with one scale
   bool tokensOfFour = false; // its elements are of 4 bits, not bytes
 };

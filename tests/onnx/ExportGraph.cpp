@@ -162,7 +162,7 @@ std::string ExportGraph::apart(const std::string &x, int64_t heads) {
                 {x, g.node("Concat", {g.integers({-1, heads}), sizeOf(x, 1), sizeOf(x, 2)}, {{"axis", int64_t(0)}})});
 }
 
-static Values turned(const Values &matrix) {
+Values turned(const Values &matrix) {
   ViewStep step;
   step.kind = ViewStep::Kind::Permute;
   step.sizes = {1, 0};
@@ -221,35 +221,39 @@ std::string ExportGraph::dequantised(const Values &m) {
                 {{"axis", int64_t(0)}, {"block_size", options.length}});
 }
 
-std::string ExportGraph::dynamicProduct(const std::string &x, const Values &m) {
-  Values numbers = m;
+ExportGraph::SignedCodes ExportGraph::signedCodes(Values &m) {
   const size_t rows = m.shape[0], columns = m.shape[1];
-  const PackedBits packed = packBits(numbers.numbers, columns, 8, int64_t(columns), options.zeros);
+  const PackedBits packed = packBits(m.numbers, columns, 8, int64_t(columns), options.zeros);
   auto isSigned = [](std::vector<uint8_t> codes) {
     for (uint8_t &code : codes)
       code ^= 0x80;
     return codes;
   };
-  const std::vector<std::string> rounded = g.nodes("DynamicQuantizeLinear", {x}, 3);
   std::vector<uint8_t> zeros = packed.zeros;
   if (!options.zeros)
     zeros.assign(rows, 0x80);
-  const std::string product =
-      g.node("MatMulInteger", {rounded[0],
-                               bytes({int64_t(columns), int64_t(rows)},
-                                     isSigned(turnedCodes(packed.codes, 8, rows, columns)), ElementType::Int8),
-                               rounded[2], bytes({int64_t(rows)}, isSigned(zeros), ElementType::Int8)});
-  const std::string scales = g.node("Mul", {rounded[1], tensor({packed.scales, {rows}})});
-  return g.node("Mul", {castTo(product, ElementType::Float), scales});
+  return {bytes({int64_t(columns), int64_t(rows)}, isSigned(turnedCodes(packed.codes, 8, rows, columns)),
+                ElementType::Int8),
+          tensor({packed.scales, {rows}}), bytes({int64_t(rows)}, isSigned(zeros), ElementType::Int8)};
+}
+
+std::string ExportGraph::dynamicProduct(const std::string &x, Values m) {
+  const SignedCodes w = signedCodes(m);
+  if (options.codes == ExportOptions::Codes::DynamicFused && m.shape[0] < m.shape[1])
+    return g.node("DynamicQuantizeMatMul", {x, w.codes, w.scales, w.zeros}, {}, "com.microsoft");
+  const std::vector<std::string> q = rounded(x);
+  if (options.codes == ExportOptions::Codes::DynamicFused)
+    return g.node("MatMulIntegerToFloat", {q[0], w.codes, q[1], w.scales, q[2], w.zeros}, {}, "com.microsoft");
+  const std::string product = g.node("MatMulInteger", {q[0], w.codes, q[2], w.zeros});
+  return g.node("Mul", {castTo(product, ElementType::Float), g.node("Mul", {q[1], w.scales})});
 }
 
 std::string ExportGraph::product(const std::string &x, Values m) {
   if (options.bits == 0)
     return g.node("MatMul", {x, tensor(turned(m))});
   if (options.codes != ExportOptions::Codes::NBits && !options.asNumbers)
-    return options.codes == ExportOptions::Codes::Dynamic ? dynamicProduct(x, m)
-                                                          : g.node("MatMul", {x, dequantised(m)});
-  if (options.codes == ExportOptions::Codes::Dynamic) {
+    return isDynamic() ? dynamicProduct(x, m) : g.node("MatMul", {x, dequantised(m)});
+  if (isDynamic()) {
     packBits(m.numbers, m.shape[1], 8, int64_t(m.shape[1]), options.zeros);
     return g.node("MatMul", {x, tensor(turned(m))});
   }

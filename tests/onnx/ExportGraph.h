@@ -15,6 +15,9 @@ struct Values {
   std::vector<uint64_t> shape;
 };
 
+/// The transpose.
+Values turned(const Values &matrix);
+
 class ExportGraph {
 public:
   ExportGraph(const StoredValues &values, const ExportOptions &options, int64_t opset)
@@ -47,6 +50,16 @@ protected:
   Values transposed(const WeightRef &ref);
   Values stacked(const std::vector<WeightRef> &parts);     // out x in
   std::string packed(const std::vector<WeightRef> &parts); // in x out
+  bool isDynamic() const {
+    return options.bits != 0 &&
+           (options.codes == ExportOptions::Codes::Dynamic || options.codes == ExportOptions::Codes::DynamicFused);
+  }
+  /// Tensors [in, out] and [out] of m [out, in], whose numbers become those of the codes.
+  struct SignedCodes {
+    std::string codes, scales, zeros;
+  };
+  SignedCodes signedCodes(Values &m);
+  std::vector<std::string> rounded(const std::string &x) { return g.nodes("DynamicQuantizeLinear", {x}, 3); }
   /// x · mᵀ, m being numbers, or codes as the options say.
   std::string product(const std::string &x, Values m);
   /// Rows of a table in codes, by ids.
@@ -61,7 +74,7 @@ private:
   std::string bytes(const std::vector<int64_t> &shape, const std::vector<uint8_t> &values,
                     ElementType type = ElementType::UInt8);
   std::string dequantised(const Values &m);
-  std::string dynamicProduct(const std::string &x, const Values &m);
+  std::string dynamicProduct(const std::string &x, Values m);
 
   size_t count = 0;
   std::map<std::string, std::string> weights;

@@ -41,12 +41,15 @@ TEST_CASE("a table whose elements are of 4 bits is looked up as one of bytes is"
 
 TEST_CASE("weights that DequantizeLinear makes numbers of, or that are multiplied as integers, stay codes") {
   using Codes = ExportOptions::Codes;
-  auto [name, codes, bits, length, zeros] =
-      GENERATE(std::tuple("llama", Codes::Dequantised, 4, 16, true), std::tuple("opt", Codes::Dequantised, 8, 32, true),
-               std::tuple("qwen2", Codes::Dynamic, 8, 16, false), std::tuple("gpt_neox", Codes::Dynamic, 8, 16, true));
+  auto [name, codes, bits, length, zeros] = GENERATE(
+      std::tuple("llama", Codes::Dequantised, 4, 16, true), std::tuple("opt", Codes::Dequantised, 8, 32, true),
+      std::tuple("qwen2", Codes::Dynamic, 8, 16, false), std::tuple("gpt_neox", Codes::Dynamic, 8, 16, true),
+      std::tuple("llama", Codes::DynamicFused, 8, 16, true), std::tuple("gpt2", Codes::DynamicFused, 8, 16, true));
   CAPTURE(name, int(codes), bits, length, zeros);
   Case model(name);
-  ExportOptions options{.bits = bits, .length = length, .zeros = zeros, .codes = codes, .packedTokens = true};
+  const Exporter style = name == std::string("gpt2") ? Exporter::Stacked : Exporter::Optimum;
+  ExportOptions options{
+      .style = style, .bits = bits, .length = length, .zeros = zeros, .codes = codes, .packedTokens = true};
   auto run = [&](bool asNumbers) {
     options.asNumbers = asNumbers;
     TemporaryModel file(model.exported(options));

@@ -184,6 +184,54 @@ TEST_CASE("fused ops of ONNX Runtime, one product for gate and up, and the other
         Counts{{"rms_norm", 1}, {"layer_norm", 1}, {"add", 2}, {"gated_mlp", 1}, {"linear", 2}, {"activation", 2}});
 }
 
+TEST_CASE("small ops as ONNX Runtime's optimiser joins them") {
+  GraphMaker g;
+  const std::string microsoft = "com.microsoft";
+  std::string x = g.floats("x", {batch, tokens, width});
+  SECTION("scores with a scale and transposed keys") {
+    std::string q = split(g, project(g, x, width, width), heads), k = split(g, project(g, x, width, width), heads),
+                v = split(g, x, heads);
+    std::string scores = g.node("FusedMatMul", {q, k}, {{"transB", int64_t(1)}, {"alpha", 0.3}}, microsoft);
+    scores = g.node("Add", {scores, causalMask(g)});
+    g.output(join(g, g.node("MatMul", {g.node("Softmax", {scores}, {{"axis", int64_t(-1)}}), v})));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 2}, {"attend", 1}});
+  }
+  SECTION("a half of gelu in the product behind it") {
+    std::string y = project(g, x, width, 10), cube = g.node("Mul", {y, g.node("Mul", {y, y})});
+    std::string inner = g.node("Add", {y, g.node("Mul", {cube, g.constant(0.044715F)})});
+    std::string tangent = g.node("Tanh", {g.node("Mul", {inner, g.constant(0.7978845608F)})});
+    y = g.node("Mul", {y, g.node("Add", {tangent, g.constant(1)})});
+    const Attributes transposed = {{"transB", int64_t(1)}, {"alpha", 0.5}};
+    y = g.node("FusedMatMul", {y, g.random({width, 10})}, transposed, microsoft);
+    g.output(g.node("Add", {g.random({width}), y}));
+    // Twice and half are nothing. What only some have is dropped with its users.
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 2}, {"activation", 1}});
+  }
+  SECTION("a product with another factor, and what is no matrix") {
+    std::string y = g.node("FusedMatMul", {project(g, x, width, 9), g.random({9, 7})}, {{"alpha", 0.7}}, microsoft);
+    y = g.node("FusedMatMul", {y, g.random({tokens, 5})}, {{"transA", int64_t(1)}}, microsoft);
+    g.output(y);
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 2}, {"scale", 1}});
+  }
+  SECTION("biases of products in activations and norms") {
+    std::string y = g.node("BiasGelu", {project(g, x, width, 11), g.random({11})}, {}, microsoft);
+    y = g.node("FastGelu", {project(g, y, 11, width), g.random({width})}, {}, microsoft);
+    y = g.node("QuickGelu", {project(g, y, width, width)}, {{"alpha", 1.0}}, microsoft);
+    g.output(g.node("SkipLayerNormalization",
+                    {x, project(g, y, width, width), g.random({width}), g.random({width}), g.random({width})}, {},
+                    microsoft));
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 4}, {"activation", 3}, {"add", 1}, {"layer_norm", 1}});
+  }
+  SECTION("an activation in a Gemm") {
+    std::string y = g.node("Reshape", {x, g.integers({-1, width})});
+    for (const char *kind : {"Relu", "Tanh", "Sigmoid", "LeakyRelu"})
+      y = g.node("FusedGemm", {y, g.random({width, width}), g.random({width})},
+                 {{"activation", std::string(kind)}, {"activation_alpha", 0.2}, {"transB", int64_t(1)}}, microsoft);
+    g.output(y);
+    CHECK(raisedAndEqual(g.model) == Counts{{"linear", 3}, {"activation", 3}});
+  }
+}
+
 TEST_CASE("gelu with the tangent written out") {
   GraphMaker g;
   std::string x = project(g, g.floats("x", {3, width}), width, 10);

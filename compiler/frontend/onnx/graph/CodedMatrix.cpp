@@ -178,27 +178,50 @@ std::optional<CodedMatrix> dequantisedBy(const Node &node) {
                      node.number("block_size", 0)};
 }
 
-std::optional<DynamicProduct> dynamicProduct(const Node &node, const FindMaker &maker) {
+/// A node DynamicQuantizeLinear that makes codes and their zero points of what they are; null: there is none.
+static const Node *roundedBy(const std::string &codes, const std::string &zeros, const FindMaker &maker) {
+  const Node *made = codes.empty() ? nullptr : maker(codes);
+  const bool fits = made && made->op == "DynamicQuantizeLinear" && made->domain.empty() && made->inputs.size() == 1 &&
+                    made->outputs.size() == 3 && made->outputs[0] == codes && made->outputs[2] == zeros;
+  return fits ? made : nullptr;
+}
+
+/// Mul(Cast(MatMulInteger(x, w)), Mul(scale of x, scale of w))
+static std::optional<DynamicProduct> dynamicChain(const Node &node, const FindMaker &maker) {
   auto madeBy = [&](const std::string &value, const char *op) -> const Node * {
     const Node *made = value.empty() ? nullptr : maker(value);
     return made && made->op == op && made->domain.empty() ? made : nullptr;
   };
-  if (node.op != "Mul" || node.inputs.size() != 2)
+  if (node.inputs.size() != 2)
     return std::nullopt;
   for (size_t i : {0, 1}) {
     const Node *cast = madeBy(node.inputs[i], "Cast"), *scales = madeBy(node.inputs[1 - i], "Mul");
     const Node *product = cast && cast->inputs.size() == 1 ? madeBy(cast->inputs[0], "MatMulInteger") : nullptr;
-    const Node *rounded =
-        product && product->inputs.size() >= 3 ? madeBy(product->inputs[0], "DynamicQuantizeLinear") : nullptr;
-    if (!rounded || rounded->inputs.size() != 1 || rounded->outputs.size() != 3 || !scales ||
-        scales->inputs.size() != 2 || product->inputs[0] != rounded->outputs[0] ||
-        product->inputs[2] != rounded->outputs[2])
+    const Node *rounded = product ? roundedBy(inputOf(*product, 0), inputOf(*product, 2), maker) : nullptr;
+    if (!rounded || !scales || scales->inputs.size() != 2)
       continue;
     for (size_t j : {0, 1})
       if (scales->inputs[j] == rounded->outputs[1])
         return DynamicProduct{
-            rounded->inputs[0], {product->inputs[1], scales->inputs[1 - j], inputOf(*product, 3)}, product};
+            rounded->inputs[0], {product->inputs[1], scales->inputs[1 - j], inputOf(*product, 3)}, {}, product};
   }
+  return std::nullopt;
+}
+
+std::optional<DynamicProduct> dynamicProduct(const Node &node, const FindMaker &maker) {
+  auto input = [&](size_t i) { return inputOf(node, i); };
+  if (node.op == "Mul" && node.domain.empty())
+    return dynamicChain(node, maker);
+  if (node.domain != microsoftDomain)
+    return std::nullopt;
+  if (node.op == "DynamicQuantizeMatMul")
+    return DynamicProduct{input(0), {input(1), input(2), input(3)}, input(4), &node};
+  if (node.op == "MatMulIntegerToFloat")
+    if (const Node *rounded = roundedBy(input(0), input(4), maker); rounded && input(2) == rounded->outputs[1])
+      return DynamicProduct{rounded->inputs[0], {input(1), input(3), input(5)}, input(6), &node};
+  if (node.op == "QAttention")
+    if (const Node *rounded = roundedBy(input(0), input(6), maker); rounded && input(3) == rounded->outputs[1])
+      return DynamicProduct{rounded->inputs[0], {input(1), input(4), input(7)}, input(2), &node};
   return std::nullopt;
 }
 

@@ -37,12 +37,14 @@ struct CodedMatrix {
 /// What a node DequantizeLinear makes numbers of, whatever it is.
 std::optional<CodedMatrix> dequantisedBy(const Node &node);
 
-/// y = x · w, x being rounded to 8 bits first and scaled by what its numbers are: the nodes that ONNX Runtime's
-/// quantize_dynamic makes of a MatMul, of which `node` is the last one. None: it is another node.
+/// y = x · w + bias, x being rounded to 8 bits first and scaled by what its numbers are: the nodes that ONNX Runtime's
+/// quantize_dynamic makes of a MatMul, of which `node` is the last one, or what its optimiser makes of them; in
+/// QAttention y is queries, keys and values. None: it is another node.
 struct DynamicProduct {
   std::string x;
   CodedMatrix w;
-  const Node *product = nullptr; // MatMulInteger
+  std::string bias = {};         // empty: none
+  const Node *product = nullptr; // which multiplies
 };
 std::optional<DynamicProduct> dynamicProduct(const Node &node, const FindMaker &maker);
 

@@ -69,6 +69,8 @@ std::pair<const Node *, size_t> Pattern::maker(const std::string &name) {
 }
 
 std::string Pattern::source(const std::string &name) {
+  if (auto other = same.find(name); other != same.end())
+    return other->second;
   auto found = makers.find(name);
   if (found == makers.end() || found->second.second != 0)
     return name;
@@ -82,6 +84,14 @@ std::string Pattern::source(const std::string &name) {
       return name;
   }
   return source(node.inputs[0]);
+}
+
+std::optional<std::string> Pattern::headsTurned(const std::string &name) {
+  const Node *node = madeBy(name, "Transpose");
+  auto order = node ? node->attributes.find("perm") : std::map<std::string, Attribute>::const_iterator();
+  if (!node || order == node->attributes.end() || order->second.numbers != std::vector<int64_t>{0, 2, 1, 3})
+    return std::nullopt;
+  return source(node->inputs[0]);
 }
 
 const Node *Pattern::madeBy(const std::string &name, StringRef op) {

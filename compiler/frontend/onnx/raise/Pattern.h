@@ -25,6 +25,10 @@ public:
   /// The value without what does not change it: Identity, Dropout, Cast to its own type or between floats, which what
   /// is raised computes in float32 throughout.
   std::string source(const std::string &name);
+  /// x of which `name` is the transpose that exchanges heads and tokens, [batch, heads, tokens, size].
+  std::optional<std::string> headsTurned(const std::string &name);
+  /// From now on `name` is only another name of `first`.
+  void setSame(const std::string &name, const std::string &first) { same[name] = first; }
   /// The node that makes `name` (its source) as its first output, if it is an `op` of ONNX or of ONNX Runtime; null: it
   /// is none.
   const Node *madeBy(const std::string &name, llvm::StringRef op);
@@ -80,6 +84,7 @@ public:
 
 private:
   std::map<std::string, std::pair<const Node *, size_t>> makers;
+  std::map<std::string, std::string> same; // by name
   std::map<std::string, std::optional<std::vector<double>>> memo;
 };
 

@@ -59,8 +59,9 @@ std::string Raiser::strayCache() {
     return "";
   };
   for (const auto &[before, after] : launch->caches) {
-    const int64_t uses = llvm::count_if(cacheUses, [&, next = p.source(after)](const CacheUse &use) {
-      return use.before == before && p.source(use.after) == next;
+    const std::string next = p.source(after);
+    const int64_t uses = llvm::count_if(cacheUses, [&](const CacheUse &use) {
+      return use.before == before && (p.source(use.after) == next || p.source(use.after) == p.headsTurned(next));
     });
     if (uses != 1)
       return fmt::format("{}cache '{}'{} is not one that an attention reads and that its output appends to",
@@ -138,8 +139,17 @@ bool Raiser::raiseEmbedding(NodeBuilder &n) {
     return false;
   else
     list = n.reshape(list, {count});
+  // Optimisers double nodes: tokens that are looked up again are the same rows.
+  auto param = launch ? table.value.getDefiningOp<xf::ParamOp>() : xf::ParamOp();
+  const std::string &out = n.node.outputs[0];
+  if (param)
+    if (auto [first, isNew] = embedded.try_emplace(param.getName().str(), out); !isNew) {
+      setRows(n, out, Tensor(plain[first->second]));
+      p.setSame(out, first->second);
+      return true;
+    }
   Value rows = n.b.create<xf::EmbeddingOp>(n.loc, list.value, table.value);
-  setRows(n, n.node.outputs[0], {rows, ElementType::Float});
+  setRows(n, out, {rows, ElementType::Float});
   return true;
 }
 

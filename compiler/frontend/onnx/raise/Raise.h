@@ -38,10 +38,12 @@ private:
   struct Linear {
     std::string x;
     mlir::Value rows, weight, bias; // out x in; bias may be null
+    double factor = 1;              // on x
   };
   struct Activated {
     xf::Activation kind;
-    std::string x;
+    std::string x, bias = {}; // no bias: an empty name
+    double factor = 1;        // on the result
   };
   /// What an attention reads: rows of heads, and a factor that was on them.
   struct Heads {
@@ -96,8 +98,11 @@ private:
   mlir::Value weightMatrix(NodeBuilder &n, const std::string &name, bool transposed);
   mlir::Value weightVector(NodeBuilder &n, const std::string &name, int64_t size);
   std::optional<Linear> linearOf(NodeBuilder &n, const std::string &name);
+  std::optional<Linear> gemmOf(NodeBuilder &n, const Node &node);
   std::optional<Linear> packedLinearOf(NodeBuilder &n, const Node &node);
   std::optional<Linear> dynamicLinearOf(NodeBuilder &n, const Node &node);
+  mlir::Value scaledRows(NodeBuilder &n, mlir::Value rows, double factor);
+  std::optional<DynamicProduct> dynamicProductOf(const Node &node);
   Tensor codedMatrix(NodeBuilder &n, const std::string &name, bool stored);
   static ElementType typeOf(mlir::Value weight);
   void splitLinear(NodeBuilder &n);
@@ -116,8 +121,11 @@ private:
     std::string q, k; // k transposed
     double scale = 1, softcap = 0;
     bool floored = false; // what is no score stays at the floor, so that nothing may scale it
-    std::vector<Bias> biases;
+    std::vector<Bias> biases = {};
+    bool keysByRow = false; // k is not transposed
   };
+  /// Whether it is FusedMatMul of its first input as it is, and of its second or, transB, that one's transpose.
+  static bool isPlainFused(const Node &node);
   /// Whether the one has [batch, heads, ..] where the other has [batch * heads, ..].
   bool mergesHeads(const std::string &merged, const std::string &apart);
   /// A value of [batch * heads, tokens, size] before its first dimensions were merged; others as they are.
@@ -127,6 +135,7 @@ private:
   std::optional<Heads> headsOf(NodeBuilder &n, const std::string &name);
   std::optional<Heads> onlyHead(NodeBuilder &n, const std::string &name);
   std::optional<Heads> keysOf(NodeBuilder &n, const std::string &transposed);
+  std::optional<Heads> turnedHeads(NodeBuilder &n, const std::string &name, int64_t columns);
   std::optional<Heads> afterCache(NodeBuilder &n, const std::string &cache, Tensor fresh, const std::string &after);
   std::string unrepeated(const std::string &name);
   struct Mask {
@@ -151,7 +160,7 @@ private:
   bool leavesAKey(const std::string &name, bool causal);
   bool raiseMultiHead(NodeBuilder &n);
   bool raiseRuntimeAttention(NodeBuilder &n);
-  bool addStackedCache(NodeBuilder &n, FusedAttention &attention);
+  bool addStackedCache(NodeBuilder &n, FusedAttention &attention, size_t input);
   bool addCache(NodeBuilder &n, FusedAttention &attention, size_t input, size_t output);
   bool emitAttend(NodeBuilder &n, const FusedAttention &attention, llvm::ArrayRef<int64_t> scores);
   Tensor withBias(NodeBuilder &n, const std::string &name, const std::string &bias, int64_t offset);
@@ -211,6 +220,7 @@ private:
   std::map<std::string, std::pair<mlir::Value, int64_t>> positionRows; // of a launch: a table, and its row of token 0
   std::map<std::string, Tensor> plain, heads;
   std::map<std::string, Linear> linears;
+  std::map<std::string, std::string> embedded; // of a launch: which value has its tokens' rows of a table
 };
 
 } // namespace weft::frontend::onnx

@@ -63,7 +63,17 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
     Tensor q = p.value(product->first), k = p.value(product->second);
     if (q.rank() != value.rank() || k.rank() != value.rank() || q.elements() == 0 || k.elements() == 0)
       return std::nullopt;
-    return Scores{product->first, product->second, 1, 0, false, {}};
+    return Scores{product->first, product->second};
+  }
+  if (auto [node, output] = p.maker(name); node && output == 0 && isPlainFused(*node)) {
+    Tensor q = p.value(node->inputs[0]), k = p.value(node->inputs[1]);
+    if (q.rank() != value.rank() || k.rank() != value.rank() || q.elements() == 0 || k.elements() == 0)
+      return std::nullopt;
+    auto alpha = node->attributes.find("alpha");
+    Scores scores{p.source(node->inputs[0]), p.source(node->inputs[1])};
+    scores.scale = alpha == node->attributes.end() ? 1 : static_cast<double>(alpha->second.real);
+    scores.keysByRow = node->number("transB", 0) != 0;
+    return scores;
   }
   if (const Node *reshape = p.madeBy(name, "Reshape"))
     return mergesHeads(name, reshape->inputs[0]) || mergesHeads(reshape->inputs[0], name)
@@ -204,13 +214,21 @@ std::optional<Raiser::Heads> Raiser::headsOf(NodeBuilder &n, const std::string &
       return Heads{rows, 1};
     }
   }
-  if (const Node *node = p.madeBy(name, "Transpose")) {
-    auto order = node->attributes.find("perm");
-    if (order != node->attributes.end() && order->second.numbers == std::vector<int64_t>{0, 2, 1, 3})
-      return Heads{rowsOf(n, node->inputs[0], count * size), 1};
-  }
+  if (std::optional<std::string> turned = p.headsTurned(name))
+    return turnedHeads(n, *turned, count * size);
   x = n.castTo(x, ElementType::Float);
   return Heads{n.reshape(n.transpose(x, {0, 2, 1, 3}), {batch * tokens, count * size}), 1};
+}
+
+/// Rows of [batch, tokens, heads, size], of which the first may be a cache's, whose heads come first.
+std::optional<Raiser::Heads> Raiser::turnedHeads(NodeBuilder &n, const std::string &name, int64_t columns) {
+  const Node *concat = p.madeBy(name, "Concat");
+  const int64_t axis = concat ? concat->number("axis", 0) : 0;
+  const bool joined = concat && concat->inputs.size() == 2 && (axis == 1 || axis == -3);
+  if (std::optional<std::string> cache = joined ? p.headsTurned(concat->inputs[0]) : std::nullopt)
+    if (std::optional<Heads> all = afterCache(n, *cache, rowsOf(n, concat->inputs[1], columns), p.source(name)))
+      return all;
+  return Heads{rowsOf(n, name, columns), 1};
 }
 
 /// Rows of keys or values that come after those of [batch, heads, tokens, size] `cache`; `after` is both.
@@ -253,7 +271,7 @@ std::optional<Raiser::Heads> Raiser::keysOf(NodeBuilder &n, const std::string &g
     if (order->second.numbers == std::vector<int64_t>{0, 2, 1})
       return headsOf(n, unrepeated(apart(node->inputs[0])));
     if (order->second.numbers == std::vector<int64_t>{0, 2, 3, 1})
-      return Heads{rowsOf(n, node->inputs[0], transposed.size(1) * transposed.size(2)), 1};
+      return turnedHeads(n, node->inputs[0], transposed.size(1) * transposed.size(2));
   }
   if (!transposed || transposed.rank() != 4 || !isReal(transposed.type))
     return std::nullopt;
@@ -370,7 +388,8 @@ bool Raiser::raiseAttention(NodeBuilder &n) {
   const Sizes shape = {batch, count, queries.size(2), weights.size(weights.rank() - 1)};
   if (weights.elements() != elementsOf(shape))
     return false;
-  std::optional<Heads> q = headsOf(n, scores->q), k = keysOf(n, scores->k);
+  std::optional<Heads> q = headsOf(n, scores->q),
+                       k = scores->keysByRow ? headsOf(n, unrepeated(apart(scores->k))) : keysOf(n, scores->k);
   const bool repeated = k && k->rows.size(1) == count * size;
   const std::string values = repeated ? allValues : unrepeated(allValues);
   std::optional<Heads> v = headsOf(n, values);

@@ -159,20 +159,24 @@ bool Raiser::raiseMultiHead(NodeBuilder &n) {
   return emitAttend(n, a, {q.size(0), count, q.size(1), keys});
 }
 
-/// One weight for queries, keys and values: three products with its parts.
+/// One weight for queries, keys and values: three products with its parts. QAttention has it in codes.
 bool Raiser::raiseRuntimeAttention(NodeBuilder &n) {
-  Tensor x = p.value(n.node.inputs[0]), bias = n.optional(2);
-  if (n.number("do_rotary", 0) != 0 || !isReal(x.type) || (bias && !p.isWeight(n.node.inputs[2])) ||
-      n.has(4) != n.wants(1) || (launch && n.has(4) == launch->caches.empty()))
+  const std::optional<DynamicProduct> codes = dynamicProductOf(n.node);
+  const size_t maskAt = codes ? 5 : 3, pastAt = codes ? 8 : 4;
+  const std::string from = codes ? codes->x : n.node.inputs[0];
+  Tensor x = p.value(from), bias = n.optional(2);
+  if (n.number("do_rotary", 0) != 0 || !isReal(x.type) || x.rank() != 3 || (bias && !p.isWeight(n.node.inputs[2])) ||
+      n.has(pastAt) != n.wants(1) || (launch && n.has(pastAt) == launch->caches.empty()))
     return false;
-  Value weight = weightMatrix(n, n.node.inputs[1], false);
+  Value weight =
+      codes ? inCodes(n.node, n.codedWeight(codes->w, true)).value : weightMatrix(n, n.node.inputs[1], false);
   if (!weight)
     return false;
   const Tensor w{weight, typeOf(weight)};
   std::vector<int64_t> widths = n.numbers("qkv_hidden_sizes");
   if (widths.empty())
     widths.assign(3, w.size(0) / 3);
-  const Tensor rows = rowsOf(n, n.node.inputs[0], x.size(2));
+  const Tensor rows = rowsOf(n, from, x.size(2));
   int64_t offset = 0;
   auto part = [&](int64_t width) -> Tensor {
     Value own = n.sliceAxis(w, 0, offset, width).value;
@@ -189,24 +193,24 @@ bool Raiser::raiseRuntimeAttention(NodeBuilder &n) {
   a.v = part(widths[2]);
   a.scale = n.real("scale", 0);
   a.causal = n.number("unidirectional", 0) != 0;
-  if (n.has(4) && !addStackedCache(n, a))
+  if (n.has(pastAt) && !addStackedCache(n, a, pastAt))
     return false;
   const int64_t keys = x.size(1) + a.past;
-  a.biases = {maskBias(n, n.optional(3), x.size(0), x.size(1), keys, n.real("mask_filter_value", -10000)),
-              n.optional(5)};
+  a.biases = {maskBias(n, n.optional(maskAt), x.size(0), x.size(1), keys, n.real("mask_filter_value", -10000)),
+              codes ? Tensor{} : n.optional(5)};
   return emitAttend(n, a, {x.size(0), a.kvHeads, x.size(1), keys});
 }
 
 /// One cache for keys and values: [2, batch, heads, tokens, size].
-bool Raiser::addStackedCache(NodeBuilder &n, FusedAttention &a) {
-  Tensor cache = p.value(n.node.inputs[4]);
+bool Raiser::addStackedCache(NodeBuilder &n, FusedAttention &a, size_t input) {
+  Tensor cache = p.value(n.node.inputs[input]);
   if (!cache || cache.rank() != 5 || !isReal(cache.type))
     return false;
   a.past = cache.size(3);
   if (launch) {
-    if (!launch->caches.contains(p.source(n.node.inputs[4])))
+    if (!launch->caches.contains(p.source(n.node.inputs[input])))
       return false;
-    cacheUses.push_back({p.source(n.node.inputs[4]), n.node.outputs[1]});
+    cacheUses.push_back({p.source(n.node.inputs[input]), n.node.outputs[1]});
     return true;
   }
   const int64_t batch = cache.size(1), columns = cache.size(2) * cache.size(4);
@@ -271,6 +275,8 @@ bool Raiser::raiseGroupQuery(NodeBuilder &n) {
 
 bool Raiser::raiseFusedAttention(NodeBuilder &n) {
   const bool contrib = n.node.domain == "com.microsoft", attention = n.node.op == "Attention";
+  if (contrib && n.node.op == "QAttention")
+    return dynamicProductOf(n.node) && raiseRuntimeAttention(n);
   if (!attention && !(contrib && n.node.op == "MultiHeadAttention"))
     return false;
   for (size_t i = 0; i < std::min<size_t>(3, n.inputs()); ++i)

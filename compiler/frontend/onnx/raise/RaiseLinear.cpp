@@ -12,7 +12,17 @@ bool isWeightType(Type type) { return type.isF32() || type.isF16() || type.isBF1
 
 Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
 
+double realOf(const Node &node, const std::string &attribute, double otherwise) {
+  auto found = node.attributes.find(attribute);
+  return found == node.attributes.end() ? otherwise : static_cast<double>(found->second.real);
+}
+
 } // namespace
+
+bool Raiser::isPlainFused(const Node &node) {
+  return node.op == "FusedMatMul" && node.number("transA", 0) == 0 && node.number("transBatchA", 0) == 0 &&
+         node.number("transBatchB", 0) == 0;
+}
 
 /// Of a weight's elements.
 ElementType Raiser::typeOf(Value weight) {
@@ -67,15 +77,21 @@ Tensor Raiser::inCodes(const Node &node, Result<Tensor> weight) {
   return {};
 }
 
+std::optional<DynamicProduct> Raiser::dynamicProductOf(const Node &node) {
+  return launch ? dynamicProduct(node, [&](const std::string &name) { return p.maker(name).first; }) : std::nullopt;
+}
+
 /// Of a launch a product with a weight in codes, for which the graph rounds x to 8 bits. Here it stays what it is, as
 /// in every product with codes, so that a token's numbers do not depend on those beside it.
 std::optional<Raiser::Linear> Raiser::dynamicLinearOf(NodeBuilder &n, const Node &node) {
-  std::optional<DynamicProduct> product =
-      launch ? dynamicProduct(node, [&](const std::string &name) { return p.maker(name).first; }) : std::nullopt;
+  std::optional<DynamicProduct> product = dynamicProductOf(node);
   Tensor w = product ? inCodes(*product->product, n.codedWeight(product->w, true)) : Tensor{};
   if (!w || !isReal(p.value(product->x).type) || p.value(product->x).rank() < 2)
     return std::nullopt;
-  return Linear{p.source(product->x), {}, w.value, {}};
+  Linear linear{p.source(product->x), {}, w.value, {}};
+  if (!product->bias.empty() && !(linear.bias = weightVector(n, product->bias, w.size(0))))
+    return std::nullopt;
+  return linear;
 }
 
 /// With a weight in codes, which stays so.
@@ -86,6 +102,20 @@ std::optional<Raiser::Linear> Raiser::packedLinearOf(NodeBuilder &n, const Node 
   Linear linear{p.source(node.inputs[0]), {}, w.value, {}};
   const bool biased = node.inputs.size() > 5 && !node.inputs[5].empty();
   if (biased && !(linear.bias = weightVector(n, node.inputs[5], w.size(0))))
+    return std::nullopt;
+  return linear;
+}
+
+/// Of Gemm, or of FusedGemm before its activation.
+std::optional<Raiser::Linear> Raiser::gemmOf(NodeBuilder &n, const Node &node) {
+  const bool biased = node.inputs.size() > 2 && !node.inputs[2].empty();
+  if (node.number("transA", 0) || realOf(node, "alpha", 1) != 1 || (biased && realOf(node, "beta", 1) != 1))
+    return std::nullopt;
+  Value w = weightMatrix(n, node.inputs[1], node.number("transB", 0) != 0);
+  if (!w)
+    return std::nullopt;
+  Linear linear{p.source(node.inputs[0]), {}, w, {}};
+  if (biased && !(linear.bias = weightVector(n, node.inputs[2], cast<RankedTensorType>(w.getType()).getDimSize(0))))
     return std::nullopt;
   return linear;
 }
@@ -102,25 +132,17 @@ std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string
       return Linear{p.source(node->inputs[0]), {}, w, {}};
     return std::nullopt;
   }
-  if (node->op == "Gemm") {
-    auto real = [&](const char *attribute) {
-      auto found = node->attributes.find(attribute);
-      return found == node->attributes.end() ? 1.0 : found->second.real;
-    };
-    const bool biased = node->inputs.size() > 2 && !node->inputs[2].empty();
-    if (node->number("transA", 0) || real("alpha") != 1 || (biased && real("beta") != 1))
-      return std::nullopt;
-    Value w = weightMatrix(n, node->inputs[1], node->number("transB", 0) != 0);
-    if (!w)
-      return std::nullopt;
-    Linear linear{p.source(node->inputs[0]), {}, w, {}};
-    if (biased && !(linear.bias = weightVector(n, node->inputs[2], cast<RankedTensorType>(w.getType()).getDimSize(0))))
-      return std::nullopt;
-    return linear;
+  if (node->op == "FusedMatMul" && isPlainFused(*node)) {
+    Tensor x = p.value(node->inputs[0]);
+    Value w = x && isReal(x.type) && x.rank() >= 2 ? weightMatrix(n, node->inputs[1], node->number("transB", 0) != 0)
+                                                   : Value();
+    return w ? std::optional(Linear{p.source(node->inputs[0]), {}, w, {}, realOf(*node, "alpha", 1)}) : std::nullopt;
   }
+  if (node->op == "Gemm")
+    return gemmOf(n, *node);
   if (node->op == "MatMulNBits")
     return packedLinearOf(n, *node);
-  if (node->op == "Mul")
+  if (node->op == "Mul" || node->op == "DynamicQuantizeMatMul" || node->op == "MatMulIntegerToFloat")
     return dynamicLinearOf(n, *node);
   if (node->op != "Add" || node->inputs.size() != 2)
     return std::nullopt;
@@ -138,18 +160,36 @@ std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string
 }
 
 bool Raiser::raiseLinear(NodeBuilder &n) {
-  std::optional<Linear> linear = linearOf(n, n.node.outputs[0]);
+  static const std::map<std::string, xf::Activation> fused = {
+      {"Relu", xf::Activation::Relu}, {"Tanh", xf::Activation::Tanh}, {"Sigmoid", xf::Activation::Sigmoid}};
+  const bool isFused = n.node.op == "FusedGemm";
+  const auto kind = isFused ? fused.find(n.text("activation", "")) : fused.end();
+  std::optional<Linear> linear = !isFused              ? linearOf(n, n.node.outputs[0])
+                                 : kind != fused.end() ? gemmOf(n, n.node)
+                                                       : std::nullopt;
   if (!linear)
     return false;
   const auto type = cast<RankedTensorType>(linear->weight.getType());
   Tensor out = p.value(n.node.outputs[0]);
   if (out.size(out.rank() - 1) != type.getDimSize(0))
     return false;
-  linear->rows = rowsOf(n, linear->x, type.getDimSize(1)).value;
+  linear->rows = scaledRows(n, rowsOf(n, linear->x, type.getDimSize(1)).value, linear->factor);
   Value rows = n.b.create<xf::LinearOp>(n.loc, linear->rows, linear->weight, linear->bias);
+  if (isFused)
+    rows = n.b.create<xf::ActivationOp>(n.loc, rows, kind->second);
+  else
+    linears[n.node.outputs[0]] = *linear;
   setRows(n, n.node.outputs[0], {rows, ElementType::Float});
-  linears[n.node.outputs[0]] = *linear;
   return true;
+}
+
+/// Rows times a factor, which may undo the one that they have.
+Value Raiser::scaledRows(NodeBuilder &n, Value rows, double factor) {
+  if (auto before = rows.getDefiningOp<xf::ScaleOp>(); before && factor != 1) {
+    factor *= before.getFactor().convertToDouble();
+    rows = before.getX();
+  }
+  return factor == 1 ? rows : n.b.create<xf::ScaleOp>(n.loc, rows, llvm::APFloat(factor)).getResult();
 }
 
 /// Parts of a product's columns are products with rows of the weight.
@@ -252,8 +292,7 @@ Tensor Raiser::columnsOf(NodeBuilder &n, const std::string &name, int64_t offset
 
 /// down · (activation(gate · x) ∘ (up · x))
 bool Raiser::raiseGatedMlp(NodeBuilder &n) {
-  const bool isProduct = n.node.op == "MatMul" || n.node.op == "MatMulNBits" || n.node.op == "Mul";
-  std::optional<Linear> down = isProduct ? linearOf(n, n.node.outputs[0]) : std::nullopt;
+  std::optional<Linear> down = n.node.op == "Add" ? std::nullopt : linearOf(n, n.node.outputs[0]);
   auto product = down && !down->bias ? p.operands(down->x, "Mul") : std::nullopt;
   if (!product)
     return false;
@@ -262,8 +301,9 @@ bool Raiser::raiseGatedMlp(NodeBuilder &n) {
       std::swap(product->first, product->second);
     std::optional<Activated> activated = activationOf(product->first);
     auto gate = activated ? linears.find(p.source(activated->x)) : linears.end(), up = linears.find(product->second);
-    if (gate == linears.end() || up == linears.end() || gate->second.bias || up->second.bias ||
-        gate->second.rows != up->second.rows || gate->second.weight.getType() != up->second.weight.getType())
+    if (gate == linears.end() || down->factor != 1 || !activated->bias.empty() || activated->factor != 1 ||
+        up == linears.end() || gate->second.bias || up->second.bias || gate->second.rows != up->second.rows ||
+        gate->second.weight.getType() != up->second.weight.getType())
       continue;
     const auto type = cast<RankedTensorType>(down->weight.getType());
     if (type.getDimSize(0) != cast<RankedTensorType>(gate->second.weight.getType()).getDimSize(1))
@@ -333,9 +373,10 @@ std::optional<Raiser::Activated> Raiser::geluOf(const std::string &name) {
       x = cubicOf(tangent->inputs[0]);
       kind = xf::Activation::GeluTanh;
     }
-    if (!x || std::fabs(number - 0.5) > 1e-7 || factors.size() != 2 || factors[1 - i] != p.source(*x))
+    // An optimiser may have moved the half, or a scale, into the product that follows.
+    if (!x || factors.size() != 2 || factors[1 - i] != p.source(*x))
       continue;
-    return Activated{kind, *x};
+    return Activated{kind, *x, "", std::fabs(number - 0.5) > 1e-7 ? 2 * number : 1};
   }
   return std::nullopt;
 }
@@ -346,26 +387,29 @@ std::optional<Raiser::Activated> Raiser::activationOf(const std::string &name) {
     return std::nullopt;
   const std::string &x = node->inputs[0], &op = node->op;
   const bool alone = node->inputs.size() == 1 || node->inputs[1].empty();
-  auto real = [&](const char *attribute, double otherwise) {
-    auto found = node->attributes.find(attribute);
-    return found == node->attributes.end() ? otherwise : static_cast<double>(found->second.real);
-  };
   if (op == "Tanh")
     return Activated{xf::Activation::Tanh, x};
   if (op == "Sigmoid")
     return Activated{xf::Activation::Sigmoid, x};
   if (op == "Relu")
     return Activated{xf::Activation::Relu, x};
-  if (op == "Swish" && real("alpha", 1) == 1)
+  if (op == "Swish" && realOf(*node, "alpha", 1) == 1)
     return Activated{xf::Activation::Silu, x};
-  if (op == "QuickGelu" && std::fabs(real("alpha", 1.702) - 1.702) < 1e-6)
-    return Activated{xf::Activation::QuickGelu, x};
-  if (op == "FastGelu" && alone)
-    return Activated{xf::Activation::GeluTanh, x};
+  if (op == "QuickGelu") {
+    const double alpha = realOf(*node, "alpha", 1.702);
+    if (alpha == 1)
+      return Activated{xf::Activation::Silu, x};
+    if (std::fabs(alpha - 1.702) < 1e-6)
+      return Activated{xf::Activation::QuickGelu, x};
+  }
+  if (op == "FastGelu")
+    return Activated{xf::Activation::GeluTanh, x, alone ? "" : node->inputs[1]};
+  if (op == "BiasGelu")
+    return Activated{xf::Activation::Gelu, x, alone ? "" : node->inputs[1]};
   if (op == "Gelu") {
     auto found = node->attributes.find("approximate");
     const bool tangent = found != node->attributes.end() && found->second.text == "tanh";
-    return Activated{tangent ? xf::Activation::GeluTanh : xf::Activation::Gelu, x};
+    return Activated{tangent ? xf::Activation::GeluTanh : xf::Activation::Gelu, x, alone ? "" : node->inputs[1]};
   }
   std::optional<Activated> gated;
   auto both = p.operands(name, "Mul", [&](const std::string &factor) {
@@ -384,10 +428,14 @@ std::optional<Raiser::Activated> Raiser::activationOf(const std::string &name) {
 
 bool Raiser::raiseActivation(NodeBuilder &n) {
   std::optional<Activated> activated = activationOf(n.node.outputs[0]);
-  if (!activated || !hasRows(activated->x) || p.value(activated->x).shape() != p.value(n.node.outputs[0]).shape())
+  if (!activated || !hasRows(activated->x) || p.value(activated->x).shape() != p.value(n.node.outputs[0]).shape() ||
+      (!activated->bias.empty() && !p.isWeight(activated->bias)))
     return false;
-  Value x = plain[p.source(activated->x)].value;
-  setRows(n, n.node.outputs[0], {n.b.create<xf::ActivationOp>(n.loc, x, activated->kind), ElementType::Float});
+  Tensor x = withBias(n, activated->x, activated->bias, 0);
+  if (!x)
+    return false;
+  Value rows = n.b.create<xf::ActivationOp>(n.loc, x.value, activated->kind);
+  setRows(n, n.node.outputs[0], {scaledRows(n, rows, activated->factor), ElementType::Float});
   return true;
 }
 

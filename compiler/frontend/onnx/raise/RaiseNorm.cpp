@@ -144,11 +144,17 @@ bool Raiser::raiseFused(NodeBuilder &n) {
     return false;
   Tensor x = p.value(n.node.inputs[0]), skip = p.value(n.node.inputs[1]);
   const size_t biasAt = centred ? 4 : 3;
-  if (!x || !isReal(x.type) || x.elements() == 0 || x.shape() != skip.shape() || n.has(biasAt))
+  if (!x || !isReal(x.type) || x.elements() == 0 || x.shape() != skip.shape() ||
+      (n.has(biasAt) && !p.isWeight(n.node.inputs[biasAt])))
     return false;
   const int64_t columns = x.size(x.rank() - 1);
-  Value sum = n.b.create<xf::AddOp>(n.loc, rowsOf(n, n.node.inputs[0], columns).value,
-                                    rowsOf(n, n.node.inputs[1], columns).value);
+  Tensor terms[] = {rowsOf(n, n.node.inputs[0], columns), rowsOf(n, n.node.inputs[1], columns)};
+  if (n.has(biasAt)) { // of the product that one of them is
+    const size_t i = linears.contains(p.source(n.node.inputs[0])) ? 0 : 1;
+    if (terms[i] = withBias(n, n.node.inputs[i], n.node.inputs[biasAt], 0); !terms[i])
+      return false;
+  }
+  Value sum = n.b.create<xf::AddOp>(n.loc, terms[0].value, terms[1].value);
   Norm norm{
       "", n.node.inputs[2], centred && n.has(3) ? n.node.inputs[3] : "", n.real("epsilon", centred ? 1e-12 : 1e-6),
       0,  centred};
