@@ -354,6 +354,12 @@ TEST_CASE("what an op does not have is refused, not passed over") {
     g.output(g.node("Relu", {x}, {{"negative_slope", 0.1}}));
     wanted = "node 'Relu_0' (Relu of x float32[2x3x4]): it has no attribute 'negative_slope'";
   }
+  SECTION("an attribute that has become an input") {
+    g.output(g.node("ReduceMean", {x}, {{"axes", Ints{1}}}));
+    wanted =
+        "node 'ReduceMean_0' (ReduceMean of x float32[2x3x4]): it has no attribute 'axes' in opset 18: since opset "
+        "18 that is an input";
+  }
   SECTION("an input") {
     g.output(g.node("Relu", {x, "", x}));
     wanted = "it has no input 2, which is given as 'x'";

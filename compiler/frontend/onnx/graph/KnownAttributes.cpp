@@ -199,4 +199,16 @@ bool hasAttribute(std::string_view domain, std::string_view op, std::string_view
   return false;
 }
 
+int64_t becameInput(std::string_view op, std::string_view attribute) {
+  static const std::map<std::pair<std::string_view, std::string_view>, int64_t> table = {
+      {{"Upsample", "scales"}, 9}, {{"Slice", "axes"}, 10},     {{"Slice", "ends"}, 10},     {{"Slice", "starts"}, 10},
+      {{"TopK", "k"}, 10},         {{"Clip", "max"}, 11},       {{"Clip", "min"}, 11},       {{"Pad", "pads"}, 11},
+      {{"Pad", "value"}, 11},      {{"Dropout", "ratio"}, 12},  {{"ReduceSum", "axes"}, 13}, {{"Split", "split"}, 13},
+      {{"Squeeze", "axes"}, 13},   {{"Unsqueeze", "axes"}, 13}, {{"DFT", "axis"}, 20},
+  };
+  if (auto found = table.find({op, attribute}); found != table.end())
+    return found->second;
+  return op.starts_with("Reduce") && attribute == "axes" ? 18 : 0;
+}
+
 } // namespace weft::frontend::onnx

@@ -30,11 +30,19 @@ void NodeBuilder::failWith(const std::string &what) const {
 void NodeBuilder::refuseUnread() const {
   for (size_t i = readInputs; i < node.inputs.size(); ++i)
     require(node.inputs[i].empty(), "it has no input {}, which is given as '{}'", i, node.inputs[i]);
-  for (const auto &[name, attribute] : node.attributes)
+  for (const auto &[name, attribute] : node.attributes) {
     // Tools leave notes of their own.
     require(readAttributes.contains(name) || onnx::hasAttribute(node.domain, node.op, name) || name.starts_with("_") ||
                 name.find('.') != std::string::npos,
             "it has no attribute '{}'", name);
+    const int64_t since = node.domain.empty() ? becameInput(node.op, name) : 0;
+    // Quantisers raise a model's opset and leave its nodes as they are; ONNX Runtime refuses that, too.
+    require(
+        since == 0 || opset < since,
+        "it has no attribute '{}' in opset {}: since opset {} that is an input; make the model's opset the one that "
+        "its nodes were written for",
+        name, opset, since);
+  }
 }
 
 bool NodeBuilder::has(size_t i) {
