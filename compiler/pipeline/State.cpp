@@ -268,7 +268,7 @@ private:
     place::GeneralReport report;
     auto placed = collectErrors(Fault::User, [&] { return place::placeGeneral(*module, place, report); });
     if (!placed)
-      return placed;
+      return Error{fmt::format("{}: {}", options.model, placed.error().message), placed.error().fault};
     for (place::OpPlacement &op : report.ops)
       placements.push_back({std::move(op.name), std::move(op.op), op.distributed, std::move(op.how)});
     return runPasses(Fault::Internal, [](PassManager &passes) { passes.addPass(place::createGridVerifyPass()); });

@@ -287,6 +287,32 @@ LogicalResult prepareGeneral(ModuleOp module) {
   return clean.run(module);
 }
 
+/// Refuses tensors of which a core would hold more than any memory has: their sizes are the model's or --dim's, not
+/// mistakes of the placement, which is what verifiers take them for.
+static LogicalResult boundShards(func::FuncOp placed) {
+  static constexpr int64_t elementsBound = int64_t(1) << 31, mostBytes = int64_t(1) << 32; // grid's and fabric's
+  auto isBound = [](RankedTensorType type) {
+    int64_t elements = 1;
+    for (int64_t extent : grid::localShape(type))
+      elements = std::min(elements * std::min(extent, elementsBound), elementsBound);
+    return elements < elementsBound && elements * grid::elementBytes(type.getElementType()) <= mostBytes;
+  };
+  auto refuse = [&](Operation *op) {
+    for (Value result : op->getResults()) {
+      auto type = dyn_cast<RankedTensorType>(result.getType());
+      if (!type || !grid::layoutOf(type) || !type.getElementType().isIntOrFloat() || isBound(type))
+        continue;
+      emitError(op->getLoc(), isa<grid::InputOp>(op) ? "this input" : "this result")
+          << ", " << RankedTensorType::get(type.getShape(), type.getElementType())
+          << ", is too large: a core holds less than 2^31 elements and at most 2^32 bytes of a tensor; give its "
+             "dimensions smaller sizes";
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  };
+  return success(!placed.walk(refuse).wasInterrupted());
+}
+
 LogicalResult placeGeneral(ModuleOp module, const PlaceOptions &options, GeneralReport &report) {
   SmallVector<func::FuncOp> sources;
   for (StringRef name : {graph::mainFunction, graph::prefillFunction, graph::decodeFunction})
@@ -308,7 +334,8 @@ LogicalResult placeGeneral(ModuleOp module, const PlaceOptions &options, General
     source.setName(graphName(name));
     builder.setInsertionPointAfter(source);
     targets.push_back(builder.create<func::FuncOp>(source.getLoc(), name, builder.getFunctionType({}, {})));
-    if (failed(GeneralPlacer(module, mesh, options, report).place(source, targets.back())))
+    if (failed(GeneralPlacer(module, mesh, options, report).place(source, targets.back())) ||
+        failed(boundShards(targets.back())))
       return failure();
   }
   for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))

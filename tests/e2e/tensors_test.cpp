@@ -246,3 +246,22 @@ TEST_CASE("functions that calls make huge are refused by name") {
   CHECK(compiled.error().message.find(path.string() + ": @") != std::string::npos);
   CHECK(compiled.error().message.find("has more than 1048576 ops") != std::string::npos);
 }
+
+TEST_CASE("tensors of which no core can hold its part are the user's to make smaller") {
+  for (const char *type : {"tensor<2147483648xi8>", "tensor<2x1073741823xf32>"}) {
+    const std::filesystem::path path =
+        std::filesystem::temp_directory_path() / fmt::format("weft-large-{}.mlir", getpid());
+    std::ofstream(path) << fmt::format(
+        "func.func @main(%a: {0} {{xf.name = \"a\"}}) -> {0} {{\n  return %a : {0}\n}}\n", type);
+    compiler::CompileOptions options;
+    options.model = path.string();
+    options.hardware = take(hw::load("rvv-mesh-16", {}));
+    auto compiled = compiler::compile(options);
+    std::filesystem::remove(path);
+    REQUIRE(!compiled);
+    CHECK(compiled.error().fault == Fault::User);
+    CHECK(compiled.error().message.find(fmt::format("{}: a: this input, '{}', is too large", path.string(), type)) ==
+          0);
+    CHECK(compiled.error().message.find("2^31") != std::string::npos);
+  }
+}
