@@ -50,7 +50,8 @@ std::string namedByGenAi(const fs::path &folder) {
 /// decoder in two files the one without caches, since the mesh has its own. Empty: none.
 std::string modelIn(const fs::path &folder) {
   std::error_code ignored;
-  if (const std::string named = namedByGenAi(folder); !named.empty() && fs::is_regular_file(folder / named, ignored))
+  if (const std::string named = namedByGenAi(folder);
+      onnx::staysBelow(named) && fs::is_regular_file(folder / named, ignored))
     return (folder / named).string();
   for (const char *name : {"model.onnx", "decoder_model_merged.onnx", "decoder_model.onnx"})
     for (const fs::path &inner : {folder, folder / "onnx"}) // a decoder behind an encoder is no model alone
@@ -206,10 +207,14 @@ Result<std::string> chooseFile(const ImportOptions &options) {
   if (!fs::is_directory(options.model))
     return options.model;
   std::error_code ignored;
-  if (const std::string named = namedByGenAi(options.model);
-      !named.empty() && !fs::is_regular_file(fs::path(options.model) / named, ignored))
-    return userError(fmt::format("{}: '{}', which genai_config.json there names as the model, is not there",
-                                 options.model, runtime::printable(named)));
+  if (const std::string named = namedByGenAi(options.model); !named.empty()) {
+    const std::string says = fmt::format("{}: '{}', which genai_config.json there names as the model,", options.model,
+                                         runtime::printable(named));
+    if (!onnx::staysBelow(named))
+      return userError(fmt::format("{} lies outside that folder; it must lie below it", says));
+    if (!fs::is_regular_file(fs::path(options.model) / named, ignored))
+      return userError(fmt::format("{} is not there", says));
+  }
   if (std::string path = modelIn(options.model); !path.empty())
     return path;
   if (modelsIn(options.model).empty())

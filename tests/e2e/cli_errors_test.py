@@ -31,6 +31,10 @@ class Folders(TestCase):
         says = "thing: 'model.onnx', which genai_config.json there names as the model, is not there"
         self.refused_model(self.folder_with({"genai_config.json": genai}), says)
         self.refused_model(self.folder_with({"genai_config.json": genai, "other.onnx": "", "config.json": "{}"}), says)
+        for outside in ("../other.onnx", str(self.folder / "thing" / "other.onnx")):
+            text = json.dumps({"model": {"decoder": {"filename": outside}}})
+            self.refused_model(self.folder_with({"genai_config.json": text, "other.onnx": ""}),
+                               f"'{outside}', which genai_config.json there names as the model, lies outside")
         for text in ("{", "[]", '{"model": []}', '{"model": {"decoder": {"filename": 1}}}'):
             self.refused_model(self.folder_with({"genai_config.json": text}), "genai_config.json is there, but names no")
 

@@ -25,4 +25,8 @@ Result<Model> parseModel(std::span<const std::byte> file, const std::string &pat
 Result<std::vector<TensorData>> parseTensors(std::span<const std::byte> file, ValueType::Container container,
                                              const std::string &origin);
 
+/// Whether a path that a model gives, relative to its folder, leads below that folder as it is written. Links are not
+/// looked at: download caches are made of them.
+bool staysBelow(const std::string &path);
+
 } // namespace weft::frontend::onnx

@@ -1,5 +1,6 @@
 #include "compiler/frontend/onnx/Tensors.h"
 
+#include "compiler/frontend/onnx/Reader.h"
 #include "runtime/support/MappedFile.h"
 
 #include <bit>
@@ -158,11 +159,15 @@ TensorData TensorReader::entered(TensorData tensor, const std::string &what) {
   return model.weights[tensor.weight] = std::move(tensor);
 }
 
+bool staysBelow(const std::string &path) {
+  const std::filesystem::path relative = std::filesystem::path(path).lexically_normal();
+  return !path.empty() && path.find('\0') == std::string::npos && !relative.is_absolute() && *relative.begin() != "..";
+}
+
 Result<uint32_t> TensorReader::fileIndex(const std::string &location, const std::string &what) {
   namespace fs = std::filesystem;
-  fs::path relative = fs::path(location).lexically_normal();
-  if (location.empty() || location.find('\0') != std::string::npos || relative.is_absolute() ||
-      *relative.begin() == "..")
+  const fs::path relative = fs::path(location).lexically_normal();
+  if (!staysBelow(location))
     return userError(fmt::format("{}: {} lies in '{}'; external data must lie below the model's own folder", model.path,
                                  what, location));
   std::string full = (fs::path(model.path).parent_path() / relative).string();
