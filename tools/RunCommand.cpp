@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -60,11 +61,9 @@ Result<std::unique_ptr<runtime::Package>> obtainPackage(const RunOptions &option
     ProgressBar bar("compiling");
     return tool.compile(*compile, [&](double done) { bar.update(done); });
   }
-  if (options.compile.any())
-    return usageError(
-        fmt::format("{} is compiled already: --hw, --mesh, --max-seq, --dtype, --phase and --set go with a "
-                    "model",
-                    options.input));
+  if (const std::vector<std::string> given = options.compile.given(); !given.empty())
+    return usageError(fmt::format("{} is compiled already: {} {} with a model, when it is compiled", options.input,
+                                  fmt::join(given, ", "), given.size() == 1 ? "goes" : "go"));
   return runtime::readPackage(options.input);
 }
 
@@ -261,6 +260,8 @@ Result<void> generateAndReport(const RunOptions &options, const Tool &tool, runt
 
 Result<void> runModel(const RunOptions &options, const Tool &tool, std::ostream &out) {
   if (Result<void> ok = checkEngine(options); !ok)
+    return ok;
+  if (Result<void> ok = checkTensorFiles(options); !ok)
     return ok;
   if (Result<void> ok = checkBeforeCompiling(options, tool); !ok)
     return ok;

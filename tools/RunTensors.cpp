@@ -32,8 +32,6 @@ Result<runtime::NamedArrays> readInputs(const std::vector<std::string> &texts) {
   for (const std::string &text : texts) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos) {
-      if (!text.ends_with(".npz"))
-        return usageError(fmt::format("--input '{}' is neither NAME=FILE.npy nor FILE.npz", text));
       auto archive = runtime::readNpz(text);
       if (!archive)
         return archive.takeError();
@@ -72,6 +70,22 @@ void print(const runtime::NamedArrays &outputs, std::ostream &out) {
 }
 
 } // namespace
+
+Result<void> checkTensorFiles(const RunOptions &options) {
+  for (const std::string &text : options.inputs) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos ? !text.ends_with(".npz") : equals == 0 || equals + 1 == text.size())
+      return usageError(fmt::format("--input '{}' is neither NAME=FILE.npy nor FILE.npz{}", text,
+                                    equals == std::string::npos ? ""
+                                    : equals == 0               ? ": no name of an input is before the '='"
+                                                                : ": no file is named after the '='"));
+  }
+  const std::string &output = options.outputPath;
+  if (!output.empty() && !isNpy(output) && !output.ends_with(".npz"))
+    return usageError(
+        fmt::format("--output '{}' is neither FILE.npz, for any number of results, nor FILE.npy, for one", output));
+  return success();
+}
 
 Result<void> runTensors(const RunOptions &options, const Tool &tool, const runtime::Package &package,
                         std::ostream &out) {

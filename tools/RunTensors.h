@@ -6,6 +6,9 @@
 
 namespace weft::tools {
 
+/// Whether --input and --output name files of the kinds that they take; better told before a model is compiled.
+Result<void> checkTensorFiles(const RunOptions &options);
+
 /// Launches the program once with the arrays of options.inputs and writes its results to options.outputPath.
 Result<void> runTensors(const RunOptions &options, const Tool &tool, const runtime::Package &package,
                         std::ostream &out);

@@ -78,6 +78,24 @@ void addCompileArguments(CLI::App &command, CompileArguments &arguments) {
       ->allow_extra_args(false);
 }
 
+std::vector<std::string> CompileArguments::given() const {
+  const std::pair<const char *, bool> options[] = {
+      {"--hw", !hardware.empty()},     {"--mesh", !mesh.empty()},
+      {"--max-seq", bool(maxSeq)},     {"--dtype", !dtype.empty()},
+      {"--gemm", !gemm.empty()},       {"--place", !place.empty()},
+      {"--reduce", !reduce.empty()},   {"--experts", !experts.empty()},
+      {"--weights", !weights.empty()}, {"--expert-load", !expertLoad.empty()},
+      {"--phase", !phase.empty()},     {"--layers", bool(layers)},
+      {"--tune-db", !tuneDb.empty()},  {"--dim", !dims.empty()},
+      {"--as", !as.empty()},           {"--set", !settings.empty()},
+  };
+  std::vector<std::string> names;
+  for (auto [name, isGiven] : options)
+    if (isGiven)
+      names.emplace_back(name);
+  return names;
+}
+
 void addCostCacheOption(CLI::App &command, std::string &costCache) {
   command
       .add_option(

@@ -95,11 +95,8 @@ struct CompileArguments {
   std::optional<uint32_t> maxSeq{}, layers{};
   std::vector<std::string> settings{}, dims{};
 
-  bool any() const {
-    return !hardware.empty() || !mesh.empty() || !dtype.empty() || !gemm.empty() || !place.empty() || !reduce.empty() ||
-           !experts.empty() || !expertLoad.empty() || !weights.empty() || !phase.empty() || !tuneDb.empty() ||
-           !as.empty() || maxSeq || layers || !settings.empty() || !dims.empty();
-  }
+  /// The options that are given, in the order of the help.
+  std::vector<std::string> given() const;
 };
 
 /// Adds these options to `command`; `arguments` must outlive the parse.

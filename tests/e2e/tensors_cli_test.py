@@ -79,6 +79,10 @@ class Tensors(TestCase):
         self.refused("run", package, "--input", f"a={flat}", says="the shape [6], the program takes [2, 3]")
         self.refused("run", package, "--input", "a=nowhere.npy", says="nowhere.npy")
         self.refused("run", package, "--input", str(self.a), says="neither NAME=FILE.npy nor FILE.npz", status=2)
+        self.refused("run", package, "--input", "a=", says="--input 'a=' is neither NAME=FILE.npy nor FILE.npz: no file is named", status=2)
+        self.refused("run", package, "--input", "=a.npy", says="no name of an input is before the '='", status=2)
+        self.refused("run", self.program, "--output", "o.txt", says="--output 'o.txt' is neither FILE.npz", status=2)
+        self.refused("run", package, "--gemm", "cannon", "--dim", "n=2", says="is compiled already: --gemm, --dim go with a model", status=2)
         self.refused("run", package, "--prompt", "once", says="generates no text", status=2)
         self.refused("run", package, "--timing-only", "--input", f"a={self.a}", says="need data", status=2)
 
