@@ -134,15 +134,21 @@ Result<MeshSize> parseMesh(const std::string &text, const char *option) {
   return mesh;
 }
 
-/// "seq=12" -> {seq, 12}. Sizes are not negative.
+static std::string_view trimmed(std::string_view text) {
+  const size_t from = text.find_first_not_of(" \t");
+  return from == std::string_view::npos ? "" : text.substr(from, text.find_last_not_of(" \t") + 1 - from);
+}
+
+/// "seq=12" -> {seq, 12}, also with spaces around both. Sizes are not negative.
 static Result<std::map<std::string, int64_t>> parseDims(const std::vector<std::string> &texts) {
   std::map<std::string, int64_t> dims;
   for (const std::string &text : texts) {
     const size_t equals = text.find('=');
-    const std::string name = text.substr(0, equals);
+    const std::string name(trimmed(std::string_view(text).substr(0, equals)));
+    const std::string_view number =
+        equals == std::string::npos ? "" : trimmed(std::string_view(text).substr(equals + 1));
     int64_t size = 0;
-    const char *end = text.data() + text.size();
-    const char *begin = equals == std::string::npos ? end : text.data() + equals + 1;
+    const char *begin = number.data(), *end = begin + number.size();
     auto [stopped, failure] = std::from_chars(begin, end, size);
     if (name.empty() || begin == end || failure != std::errc() || stopped != end || size < 0 || size > 2147483647)
       return Error{fmt::format("--dim: '{}' is not NAME=N with N within 0 to 2147483647, e.g. seq=12", text),

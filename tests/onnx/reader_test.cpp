@@ -145,6 +145,11 @@ TEST_CASE("a dimension whose name is a sum or a product is computed", "[onnx]") 
   // What is given counts, since names of exporters need not be true, and then nothing is needed for it.
   elements(named("n + 1"), {{"n", 2}, {"m", 3}, {"n + 1", 7}}, 7);
   elements(named("past + 1"), {{"n", 2}, {"m", 3}, {"past + 1", 7}}, 7);
+  // Spaces do not count.
+  elements(named("past + 1"), {{"n", 2}, {"m", 3}, {"past+1", 7}}, 7);
+  CHECK_THAT(messageOf(named("past+1"), {{"n", 2}, {"m", 3}, {"past + 1", 7}, {"past +1", 8}}),
+             Contains("another spelling"));
+  CHECK_THAT(messageOf(named("2 n"), {{"n", 2}, {"m", 3}, {"2n", 7}}), Contains("no such dimension"));
   // A name in it needs no dimension of its own.
   CHECK_THAT(messageOf(named("past + n"), sizes),
              Contains("'past' in 'past + n' of input 'y'") && Contains("--dim past=8"));

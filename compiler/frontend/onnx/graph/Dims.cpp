@@ -129,12 +129,31 @@ std::vector<OpenDim> openDims(const Model &model) {
   return open;
 }
 
+/// A name in which spaces do not count where it is a sum or a product.
+std::string canonical(const std::string &name) {
+  std::string joined = name;
+  if (Formula(name, {}).isFormula())
+    std::erase(joined, ' ');
+  return joined;
+}
+
+/// `given` with each dimension called as the file calls it.
+DimSizes asInFile(const Model &model, const DimSizes &given) {
+  DimSizes named = given;
+  for (const OpenDim &dim : openDims(model))
+    for (const auto &[name, size] : given)
+      if (dim.isNamed && canonical(name) == canonical(dim.name))
+        named.emplace(dim.name, size);
+  return named;
+}
+
 struct Unbound {
   std::string name;
   OpenDim dim; // that needs it
 };
 
-std::vector<Unbound> unbound(const Model &model, const DimSizes &given) {
+std::vector<Unbound> unbound(const Model &model, const DimSizes &asGiven) {
+  const DimSizes given = asInFile(model, asGiven);
   std::vector<Unbound> missing;
   std::set<std::string> seen;
   auto need = [&](const std::string &name, const OpenDim &dim) {
@@ -194,14 +213,19 @@ std::string askForDims(const Model &model, const DimSizes &given) {
 }
 
 Result<void> checkDims(const Model &model, const DimSizes &given) {
-  std::set<std::string> known;
+  std::set<std::string> known, canonicals;
   for (const OpenDim &dim : openDims(model)) {
     known.insert(dim.name);
+    canonicals.insert(canonical(dim.name));
     if (const Formula formula = dim.formula(given); formula.isFormula())
       known.insert(formula.names().begin(), formula.names().end());
   }
+  DimSizes sizes;
   for (const auto &[name, size] : given) {
-    if (!known.contains(name))
+    if (auto [other, isNew] = sizes.emplace(canonical(name), size); !isNew && other->second != size)
+      return userError(fmt::format("{}: --dim {}={}: that dimension is {} by another spelling of its name", model.path,
+                                   name, size, other->second));
+    if (!known.contains(name) && !canonicals.contains(canonical(name)))
       return userError(fmt::format("{}: --dim {}: the model has no such dimension; it has {}", model.path, name,
                                    known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
     if (size < 0 || size > mostElements)
@@ -216,7 +240,7 @@ Result<BoundDims> bindDims(const Model &model, const DimSizes &given) {
     return checked.takeError();
   if (std::string missing = askForDims(model, given); !missing.empty())
     return userError(fmt::format("{}: {}", model.path, missing));
-  BoundDims bound{given, {}};
+  BoundDims bound{asInFile(model, given), {}};
   for (const OpenDim &dim : openDims(model)) {
     if (bound.all.contains(dim.name))
       continue;

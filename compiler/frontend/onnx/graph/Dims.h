@@ -16,7 +16,8 @@ using DimSizes = std::map<std::string, int64_t>;
 std::string nameOfDimension(const ValueInfo &value, size_t i);
 
 /// What must be bound beside `given`, in the order of the inputs. A dimension whose name is a sum or a product of names
-/// and integers ("past_sequence_length + 1", "2*n") needs these names, if it is not given itself.
+/// and integers ("past_sequence_length + 1", "2*n") needs these names, if it is not given itself. Spaces in such a name
+/// do not count: "n+1" gives "n + 1".
 std::vector<std::string> unboundDims(const Model &model, const DimSizes &given);
 
 /// Which dimensions of which inputs have no size, and an example of how they get one; empty: all have.
