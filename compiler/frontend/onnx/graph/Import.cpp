@@ -174,11 +174,15 @@ Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const Model &mode
     return module;
   // Names that exporters give need not be true.
   if (error.fault == Fault::User && !dims->computed.empty()) {
-    std::vector<std::string> sizes;
-    for (const std::string &name : dims->computed)
+    std::vector<std::string> sizes, options;
+    for (const std::string &name : dims->computed) {
       sizes.push_back(fmt::format("'{}' as {}", name, bound.dims.at(name)));
-    error.message += fmt::format("; what dimensions are called gave {}; --dim 'NAME=N' binds one to another size",
-                                 fmt::join(sizes, ", "));
+      options.push_back(fmt::format("--dim '{}=N'", name));
+    }
+    error.message +=
+        fmt::format("; what dimensions are called gave {}, which need not be true; {} binds {} to another "
+                    "size",
+                    fmt::join(sizes, ", "), fmt::join(options, " or "), options.size() == 1 ? "it" : "one");
   }
   return error;
 }
