@@ -293,8 +293,10 @@ Result<Imported> importOnnx(const ImportOptions &options) {
     wanted = true;
   }
   if (wanted && options.as == ImportAs::Auto && options.dims.empty())
-    if (std::string open = onnx::askForDims(*model, {}); !open.empty())
-      return userError(fmt::format("{}: it is no text generator: {}. As a tensor program: {}", *path, noText, open));
+    if (std::string option = onnx::dimOption(*model, {});
+        !option.empty()) // whoever wants tensors needs no list of them
+      return userError(fmt::format("{}: it is no text generator: {}. For a tensor program bind its sizes, as in {}",
+                                   *path, noText, option));
   return importTensors(options, model, noText);
 }
 

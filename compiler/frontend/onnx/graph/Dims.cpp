@@ -190,26 +190,32 @@ std::vector<std::string> unboundDims(const Model &model, const DimSizes &given) 
   return names;
 }
 
-std::string askForDims(const Model &model, const DimSizes &given) {
-  std::vector<std::string> dims, example;
+std::string dimOption(const Model &model, const DimSizes &given) {
+  std::vector<std::string> example;
   bool plain = true; // for a shell
   for (const auto &[name, dim] : unbound(model, given)) {
-    const bool length = isSequence(dim.input->type) && name == dim.input->name;
-    dims.push_back(length             ? fmt::format("the length of the sequence '{}'", name)
-                   : name == dim.name ? fmt::format("'{}' of input '{}'", name, dim.input->name)
-                                      : fmt::format("'{}' in '{}' of input '{}'", name, dim.name, dim.input->name));
     example.push_back(fmt::format("{}={}", name, exampleOf(name)));
     plain = plain && std::all_of(name.begin(), name.end(), [](unsigned char c) {
               return std::isalnum(c) || c == '_' || c == '.' || c == '-' || c == '/' || c == ':';
             });
   }
+  const char *quote = plain ? "" : "'";
+  return example.empty() ? "" : fmt::format("--dim {}{}{}", quote, fmt::join(example, ","), quote);
+}
+
+std::string askForDims(const Model &model, const DimSizes &given) {
+  std::vector<std::string> dims;
+  for (const auto &[name, dim] : unbound(model, given)) {
+    const bool length = isSequence(dim.input->type) && name == dim.input->name;
+    dims.push_back(length             ? fmt::format("the length of the sequence '{}'", name)
+                   : name == dim.name ? fmt::format("'{}' of input '{}'", name, dim.input->name)
+                                      : fmt::format("'{}' in '{}' of input '{}'", name, dim.name, dim.input->name));
+  }
   if (dims.empty())
     return "";
-  const std::string option = fmt::format("{}", fmt::join(example, ","));
-  const char *quote = plain ? "" : "'";
-  return fmt::format("{} without a size: {}; bind {}, as in --dim {}{}{}",
+  return fmt::format("{} without a size: {}; bind {}, as in {}",
                      dims.size() == 1 ? "a dimension is" : fmt::format("{} dimensions are", dims.size()),
-                     fmt::join(dims, ", "), dims.size() == 1 ? "it" : "them", quote, option, quote);
+                     fmt::join(dims, ", "), dims.size() == 1 ? "it" : "them", dimOption(model, given));
 }
 
 Result<void> checkDims(const Model &model, const DimSizes &given) {

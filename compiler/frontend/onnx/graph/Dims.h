@@ -20,6 +20,9 @@ std::string nameOfDimension(const ValueInfo &value, size_t i);
 /// do not count: "n+1" gives "n + 1".
 std::vector<std::string> unboundDims(const Model &model, const DimSizes &given);
 
+/// An option of the command line that binds what must be bound, for example "--dim batch=1,n=8"; empty: all is.
+std::string dimOption(const Model &model, const DimSizes &given);
+
 /// Which dimensions of which inputs have no size, and an example of how they get one; empty: all have.
 std::string askForDims(const Model &model, const DimSizes &given);
 
