@@ -1,5 +1,6 @@
 #include "compiler/pipeline/ImportFormats.h"
 
+#include "compiler/frontend/huggingface/ConfigReader.h"
 #include "compiler/frontend/onnx/Reader.h"
 #include "compiler/frontend/onnx/generate/Generator.h"
 #include "compiler/frontend/onnx/graph/CodedMatrix.h"
@@ -13,11 +14,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
+#include <iterator>
 
 using namespace mlir;
 
 namespace weft::compiler {
 
+namespace hf = frontend::hf;
 namespace onnx = frontend::onnx;
 namespace fs = std::filesystem;
 
@@ -71,62 +74,84 @@ bool hasSafetensors(const fs::path &folder) {
 
 /// What the files beside a graph say that the graph does not.
 struct Beside {
-  int32_t bos = -1;
-  std::vector<int32_t> eos;
+  std::vector<int32_t> bos, eos;
   std::optional<int64_t> positions, window;
 };
 
-/// Tokens beyond the vocabulary are defaults of a larger one, which no text has.
-void take(const nlohmann::json &json, uint32_t vocabSize, Beside &beside) {
-  if (!json.is_object())
-    return;
-  auto number = [&](std::initializer_list<const char *> keys) -> std::optional<int64_t> {
-    for (const char *key : keys)
-      if (auto found = json.find(key); found != json.end() && found->is_number_integer())
-        return found->get<int64_t>();
-    return std::nullopt;
-  };
-  auto token = [&](const nlohmann::json &id) { return id.is_number_integer() && id >= 0 && id < vocabSize; };
-  if (auto bos = json.find("bos_token_id"); bos != json.end() && token(*bos) && beside.bos < 0)
-    beside.bos = bos->get<int32_t>();
-  if (auto eos = json.find("eos_token_id"); eos != json.end() && beside.eos.empty())
-    for (const auto &id : eos->is_array() ? *eos : nlohmann::json::array({*eos}))
-      if (token(id))
-        beside.eos.push_back(id.get<int32_t>());
-  if (!beside.positions)
-    beside.positions = number({"max_position_embeddings", "n_positions", "context_length"});
-  if (auto used = json.find("use_sliding_window"); used == json.end() || *used != false)
-    if (!beside.window)
-      beside.window = number({"sliding_window"});
+/// Reads one object of one file. Errors are kept in `keys`.
+Beside readKeys(hf::ConfigReader &keys) {
+  constexpr uint32_t most = INT32_MAX;
+  Beside beside{keys.tokens("bos_token_id", most), keys.tokens("eos_token_id", most), {}, {}};
+  if (beside.bos.size() > 1)
+    keys.complain("bos_token_id", "must be one token id");
+  for (const char *key : {"max_position_embeddings", "n_positions", "context_length"})
+    if (std::optional<uint32_t> count = keys.count(key, 1, most); count && !beside.positions)
+      beside.positions = *count;
+  std::optional<uint32_t> window = keys.count("sliding_window", 0, most);
+  if (window && keys.flag("use_sliding_window", true))
+    beside.window = *window;
+  return beside;
 }
 
-/// The files beside a graph, those that count most first. Errors name the file: it is no fault of the graph.
-Result<std::vector<nlohmann::json>> filesBeside(const std::string &model) {
-  std::vector<nlohmann::json> files;
-  for (const fs::path &folder : {fs::path(model).parent_path(), fs::path(model).parent_path().parent_path()})
+/// What one file says: of a genai_config.json also what it says of the model.
+Result<std::vector<Beside>> readBeside(const std::string &path) {
+  auto json = runtime::readJsonFile(path, 1 << 20);
+  if (!json)
+    return json.takeError();
+  if (!json->is_object())
+    return userError(fmt::format("{}: it must be a JSON object, not {}", path, json->type_name()));
+  hf::ConfigReader keys(*json, path);
+  std::vector<Beside> said = {readKeys(keys)};
+  const bool isGenAi = fs::path(path).filename() == "genai_config.json";
+  if (const nlohmann::json *model = isGenAi ? keys.object("model") : nullptr) {
+    hf::ConfigReader inner(*model, path, "model.");
+    said.push_back(readKeys(inner));
+    if (inner.failure())
+      keys.adopt(*inner.failure());
+  }
+  if (keys.failure())
+    return *keys.failure();
+  return said;
+}
+
+/// What the files beside a graph say, those that count most first. Errors name the file: it is no fault of the graph.
+Result<std::vector<Beside>> filesBeside(const std::string &model) {
+  std::vector<Beside> all;
+  const fs::path own = fs::path(model).parent_path();
+  std::vector<fs::path> folders = {own};
+  if (own.filename() == "onnx") // the folder above counts for a model in "onnx/" alone
+    folders.push_back(own.parent_path());
+  for (const fs::path &folder : folders)
     for (const char *name : {"generation_config.json", "genai_config.json", "config.json"}) {
       std::error_code ignored;
       const std::string path = (folder / name).string();
-      // The folder above counts for a model in "onnx/" alone.
-      if ((folder != fs::path(model).parent_path() && fs::path(model).parent_path().filename() != "onnx") ||
-          !fs::is_regular_file(path, ignored))
+      if (!fs::is_regular_file(path, ignored))
         continue;
-      auto json = runtime::readJsonFile(path, 1 << 20);
-      if (!json)
-        return userError(fmt::format("{}; it is read for the text that {} generates, which --as tensors does not ask "
-                                     "for",
-                                     json.error().message, fs::path(model).filename().string()));
-      files.push_back(std::move(*json));
+      auto said = readBeside(path);
+      if (!said)
+        return userError(fmt::format("{}; the text that {} generates depends on that file: mend it, or compile the "
+                                     "graph with --as tensors, which leaves the file aside",
+                                     said.error().message, fs::path(model).filename().string()));
+      all.insert(all.end(), said->begin(), said->end());
     }
-  return files;
+  return all;
 }
 
-Beside readBeside(const std::vector<nlohmann::json> &files, uint32_t vocabSize) {
+/// What counts of all of them. Tokens beyond the vocabulary are defaults of a larger one, which no text has.
+Beside combine(const std::vector<Beside> &files, uint32_t vocabSize) {
   Beside beside;
-  for (const nlohmann::json &json : files) {
-    take(json, vocabSize, beside);
-    if (json.is_object() && json.contains("model"))
-      take(json["model"], vocabSize, beside);
+  auto take = [&](const std::vector<int32_t> &from, std::vector<int32_t> &to) {
+    if (to.empty())
+      std::copy_if(from.begin(), from.end(), std::back_inserter(to),
+                   [&](int32_t id) { return static_cast<uint32_t>(id) < vocabSize; });
+  };
+  for (const Beside &file : files) {
+    take(file.bos, beside.bos);
+    take(file.eos, beside.eos);
+    if (!beside.positions)
+      beside.positions = file.positions;
+    if (!beside.window)
+      beside.window = file.window;
   }
   return beside;
 }
@@ -148,7 +173,7 @@ uint32_t positionsOf(const onnx::Generator &generator, const Beside &beside) {
 }
 
 Result<Imported> importText(const ImportOptions &options, const std::string &path,
-                            const std::vector<nlohmann::json> &filesBeside) {
+                            const std::vector<Beside> &filesBeside) {
   if (!options.dims.empty())
     return userError(fmt::format("--dim {}: a text generator's longest sequence is --max-seq, and it has no other "
                                  "sizes to bind",
@@ -163,13 +188,14 @@ Result<Imported> importText(const ImportOptions &options, const std::string &pat
   Result<onnx::Generator> found = onnx::findGenerator(model, name);
   if (!found)
     return found.takeError();
-  const Beside beside = readBeside(filesBeside, found->first.vocabSize);
+  const Beside beside = combine(filesBeside, found->first.vocabSize);
   auto generator = std::make_shared<const onnx::Generator>(std::move(*found));
   Imported imported;
   imported.name = name;
   imported.architecture = "ONNX" + (model->producer.empty() ? "" : " of " + model->producer);
-  imported.generator = GeneratorFacts{generator->first.vocabSize, positionsOf(*generator, beside),
-                                      generator->first.layers, beside.bos, beside.eos};
+  imported.generator =
+      GeneratorFacts{generator->first.vocabSize, positionsOf(*generator, beside), generator->first.layers,
+                     beside.bos.empty() ? -1 : beside.bos.front(), beside.eos};
   imported.fromGraph = true;
   imported.roundedProducts = onnx::roundedProducts(generator->model->graph);
   imported.weights = onnx::weightsOf(*generator->model); // of a merged model the branch that was taken

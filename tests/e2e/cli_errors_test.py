@@ -45,6 +45,19 @@ class Folders(TestCase):
             self.refused("compile", folder, says=(f"error: {folder / name}: not valid JSON", "--as tensors"))
             self.refused("compile", folder, "--as", "tensors", says=f"error: {folder / 'model.onnx'}: ")
 
+    def test_values_beside_a_graph_that_are_none(self):
+        for name, text, says in (
+                ("config.json", "[1]", "config.json: it must be a JSON object, not array"),
+                ("generation_config.json", '{"eos_token_id": "</s>"}',
+                 "generation_config.json: 'eos_token_id' must hold token ids, not \"</s>\""),
+                ("config.json", '{"max_position_embeddings": "long"}', "'max_position_embeddings' must be an integer"),
+                ("genai_config.json", '{"model": {"eos_token_id": [1, 2.5]}}', "'model.eos_token_id' must hold token ids"),
+        ):
+            with self.subTest(text=text):
+                folder = self.folder_with({name: text})
+                shutil.copy(SOURCE / "tests" / "fuzz" / "corpus" / "onnx" / "decoder.onnx", folder / "model.onnx")
+                self.refused("compile", folder, says=(says, "model.onnx generates depends on that file"))
+
 
 class Weights(TestCase):
     def test_a_folder_called_model_is_quoted(self):
