@@ -126,6 +126,45 @@ TEST_CASE("a graph for one number of tokens goes on as it began") {
   llama.check({.style = Exporter::Optimum, .tokens = 5, .past = 6});
 }
 
+namespace {
+
+/// The first product of two computed values as quantize_dynamic writes it.
+onnx::Model withRoundedScores(onnx::Model model) {
+  auto &nodes = model.graph.nodes;
+  auto isStored = [&](const std::string &name) {
+    return std::any_of(model.graph.initializers.begin(), model.graph.initializers.end(),
+                       [&](const auto &stored) { return stored.name == name; });
+  };
+  auto product = std::find_if(nodes.begin(), nodes.end(), [&](const onnx::Node &node) {
+    return node.op == "MatMul" && !isStored(node.inputs[0]) && !isStored(node.inputs[1]);
+  });
+  REQUIRE(product != nodes.end());
+  auto add = [&](const std::string &name, const std::string &op, std::vector<std::string> inputs,
+                 std::vector<std::string> outputs) {
+    onnx::Node node;
+    node.name = name;
+    node.op = op;
+    node.inputs = std::move(inputs);
+    node.outputs = std::move(outputs);
+    nodes.push_back(std::move(node));
+  };
+  const onnx::Node old = *product;
+  nodes.erase(product);
+  add("left", "DynamicQuantizeLinear", {old.inputs[0]}, {"lq", "ls", "lz"});
+  add("right", "DynamicQuantizeLinear", {old.inputs[1]}, {"rq", "rs", "rz"});
+  add("scores", "MatMulInteger", {"lq", "rq", "lz", "rz"}, {"sum"});
+  add("scale", "Mul", {"ls", "rs"}, {"both"});
+  onnx::Attribute toFloat;
+  toFloat.kind = onnx::Attribute::Kind::Int;
+  toFloat.number = 1;
+  add("real", "Cast", {"sum"}, {"real"});
+  nodes.back().attributes["to"] = toFloat;
+  add("scaled", "Mul", {"real", "both"}, {old.outputs[0]});
+  return model;
+}
+
+} // namespace
+
 TEST_CASE("what is no text generator is refused with the reason") {
   using Catch::Matchers::Contains;
   Case llama("llama");
@@ -207,5 +246,23 @@ TEST_CASE("what is no text generator is refused with the reason") {
       if (node.op == "Softmax")
         node.attributes["axis"].number = 2;
     CHECK_THAT(whyNot(model), Contains("is attention in a form that is not known") && Contains("reads,"));
+  }
+  SECTION("attention in one node is named with what it has, not its cache") {
+    model = llama.exported({.style = Exporter::GenAi});
+    for (auto &node : model.graph.nodes)
+      if (node.op == "GroupQueryAttention") {
+        onnx::Attribute smooth;
+        smooth.kind = onnx::Attribute::Kind::Int;
+        smooth.number = 1;
+        node.attributes["smooth_softmax"] = smooth;
+      }
+    CHECK_THAT(whyNot(model),
+               Contains("(GroupQueryAttention) is attention in a form that is not known: its softmax is a "
+                        "smooth one") &&
+                   !Contains("cache"));
+  }
+  SECTION("products of integers of which none is a weight") {
+    CHECK_THAT(whyNot(withRoundedScores(model)),
+               Contains("node 'scores' (MatMulInteger) rounds both of its inputs") && Contains("MatMulConstBOnly"));
   }
 }

@@ -248,6 +248,8 @@ void Raiser::visit(NodeBuilder &n) {
   if (n.node.outputs.empty() || n.node.outputs[0].empty())
     return;
   splitLinear(n);
+  if (n.node.op == "MatMulInteger" && launch && unknown.empty()) // integers, which nothing is raised from
+    noteUnstored(n.node);
   if (raiseMoves(n) || raiseSomeHeads(n) || raiseEmbedding(n) || raiseFused(n) ||
       !isRaisable(p.value(n.node.outputs[0])))
     return;
@@ -256,6 +258,8 @@ void Raiser::visit(NodeBuilder &n) {
                       raiseLast(n) || raiseSum(n) || raiseScale(n);
   if (!raised && unknownAttention.empty() && n.node.op == "MatMul" && p.madeBy(apart(n.node.inputs[0]), "Softmax"))
     unknownAttention = n.node.name;
+  if (!raised && launch && unknown.empty())
+    noteUnknown(n);
 }
 
 } // namespace weft::frontend::onnx

@@ -76,6 +76,8 @@ private:
 
   /// Of a launch, what a node has as its weight; null: that cannot stay in codes, of which firstUnknown() will tell.
   Tensor inCodes(const Node &node, Result<Tensor> weight);
+  void noteUnknown(NodeBuilder &n);
+  void noteUnstored(const Node &matMulInteger);
 
   // ---- norms
   struct Norm {
