@@ -152,8 +152,10 @@ TransformerConfig read(Reading &reading, Version version) {
     keys.complain("ep_size", "other than 1 is not supported");
   const MoeConfig routing = readRouting(reading, version);
   decoder.config.rope.interleaved = version.three ? keys.flag("rope_interleave", true) : true;
-  // Weights of the modules that predict further tokens, which generating one by one does not read.
-  decoder.config.ignoredWeights.push_back(fmt::format("{}layers.{}.*", decoder.prefix, sizes.layers));
+  // Modules that predict further tokens lie behind the layers, and generating one by one does not read them. A layer
+  // of the model itself, which num_hidden_layers leaves out, has no such projection.
+  for (uint32_t i = sizes.layers; reading.hasWeight(decoder.layerPrefix(i) + ".eh_proj.weight"); ++i)
+    decoder.config.ignoredWeights.push_back(decoder.layerPrefix(i) + ".*");
   if (keys.failure())
     return {};
 
