@@ -82,11 +82,17 @@ AttentionConfig latentAttention(const Decoder &decoder, const std::string &name,
   return attention;
 }
 
+/// "8 experts", and that the file does not say so.
+std::string expertsOf(const ConfigReader &keys, uint32_t experts) {
+  const bool isGiven = keys.has("n_routed_experts") || keys.has("num_local_experts");
+  return fmt::format("{} experts{}", experts, isGiven ? "" : ", the default where 'n_routed_experts' is not given,");
+}
+
 /// How experts are chosen and weighed, without the experts.
 MoeConfig readRouting(Reading &reading, const Version &version) {
   ConfigReader &keys = reading.keys;
   MoeConfig moe;
-  moe.topK = keys.count("num_experts_per_tok", 1, version.experts).value_or(version.topK);
+  moe.topK = keys.count("num_experts_per_tok", 1, maxExperts).value_or(version.topK);
   moe.scale = keys.number("routed_scaling_factor", 1e-6, 1e6).value_or(version.scale);
   bool grouped = version.three;
   const std::string method = keys.text("topk_method").value_or(version.three ? "noaux_tc" : "greedy");
@@ -117,14 +123,16 @@ MoeConfig readRouting(Reading &reading, const Version &version) {
     return moe;
   const uint32_t perGroup = version.experts / moe.groups;
   if (version.experts % moe.groups != 0 || (moe.groupByTopTwo && moe.groups > 1 && perGroup < 2))
-    keys.complain("n_group", fmt::format("({}) does not divide the {} experts into groups of {}", moe.groups,
-                                         version.experts, moe.groupByTopTwo ? "two or more" : "one or more"));
+    keys.complain("n_group",
+                  fmt::format("({}) does not divide the {} into groups of {}", moe.groups,
+                              expertsOf(keys, version.experts), moe.groupByTopTwo ? "two or more" : "one or more"));
   if (moe.topGroups > moe.groups)
     keys.complain("topk_group", fmt::format("is {}{}; there are {} groups", moe.topGroups,
                                             keys.has("topk_group") ? "" : " where it is left out", moe.groups));
   if (moe.topK > moe.topGroups * perGroup)
-    keys.complain("num_experts_per_tok", fmt::format("is {}; {} of {} groups have {} experts", moe.topK, moe.topGroups,
-                                                     moe.groups, moe.topGroups * perGroup));
+    keys.complain("num_experts_per_tok",
+                  fmt::format("is {}; {} of {} groups of the {} have {}", moe.topK, moe.topGroups, moe.groups,
+                              expertsOf(keys, version.experts), moe.topGroups * perGroup));
   return moe;
 }
 
@@ -137,7 +145,11 @@ TransformerConfig read(Reading &reading, Version version) {
   Decoder decoder = startDecoder(reading, defaults);
   const DecoderSizes &sizes = decoder.sizes;
   if (sizes.headDim != latent.rope)
-    keys.complain("head_dim", "differs from qk_rope_head_dim");
+    keys.complain(
+        "qk_rope_head_dim",
+        fmt::format("is {}{}, and 'head_dim' {}; both are the size of the part of a head that turns, so leave "
+                    "'head_dim' out or make them the same",
+                    latent.rope, keys.has("qk_rope_head_dim") ? "" : " where it is left out", sizes.headDim));
   if (sizes.kvHeads != sizes.heads)
     keys.complain("num_key_value_heads", "differs from num_attention_heads; latent attention has one kind of head");
   const bool mlpBias = !version.three && keys.flag("mlp_bias", false);
