@@ -1,6 +1,7 @@
 // Text in MLIR, for compiler people: linalg on tensors.
 #include "compiler/graph/GraphModule.h"
 #include "compiler/pipeline/ImportFormats.h"
+#include "dialects/grid/GridDialect.h"
 #include "dialects/xf/XfDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -47,6 +48,20 @@ std::string location(Location loc) {
   return text.size() > 5 && text.starts_with("loc(") ? text.substr(4, text.size() - 5) : text;
 }
 
+constexpr const char *whatIsTaken =
+    "Weft takes linalg on tensors, with ops of arith, func, index, math, scf and tensor";
+
+/// The name of a type of a dialect that is not loaded, of which a diagnostic says so; empty: it says something else.
+std::string foreignType(const std::string &diagnostic) {
+  // `!"torch"<"vtensor<[2],f32>">` type created with unregistered dialect. ...
+  const StringRef text(diagnostic);
+  const size_t end = text.find("` type created with unregistered dialect");
+  if (!text.starts_with("`!\"") || end == StringRef::npos)
+    return "";
+  auto [dialect, rest] = text.slice(3, end).split('"');
+  return dialect.str() + "." + rest.drop_front(std::min<size_t>(2, rest.size())).drop_back(2).str();
+}
+
 /// The op of a dialect that is not loaded, of which a diagnostic says so: the first such word with a dot in its line of
 /// the file. Empty: it says something else.
 std::string foreignOp(MLIRContext &context, Diagnostic &diagnostic, const std::string &path) {
@@ -72,9 +87,9 @@ std::string foreignOp(MLIRContext &context, Diagnostic &diagnostic, const std::s
   return "";
 }
 
-/// Why an op of another dialect is refused, and what makes linalg of it where that is known.
-std::string refuseForeignOp(const std::string &op, Location loc, const std::string &path) {
-  const std::string dialect = op.substr(0, op.find('.'));
+/// Why an op or a type of another dialect is refused, and what makes linalg of it where that is known.
+std::string refuseForeign(const std::string &name, Location loc, const std::string &path) {
+  const std::string dialect = name.substr(0, name.find('.'));
   std::string remedy = "lower it to them first";
   if (dialect == "stablehlo")
     remedy = fmt::format("lower it with: stablehlo-opt --stablehlo-legalize-to-linalg {}", path);
@@ -85,9 +100,10 @@ std::string refuseForeignOp(const std::string &op, Location loc, const std::stri
     remedy = fmt::format("lower it with: mlir-opt --pass-pipeline='builtin.module(func.func(tosa-to-linalg-named,"
                          "tosa-to-linalg,tosa-to-arith,tosa-to-tensor))' {}",
                          path);
-  return fmt::format("{}: '{}' is of the dialect {}, and Weft takes linalg on tensors, with ops of arith, func, index, "
-                     "math, scf and tensor; {}",
-                     location(loc), op, dialect, remedy);
+  else if (dialect == "torch")
+    remedy =
+        fmt::format("lower it with: torch-mlir-opt --torch-backend-to-linalg-on-tensors-backend-pipeline {}", path);
+  return fmt::format("{}: '{}' is of the dialect {}, and {}; {}", location(loc), name, dialect, whatIsTaken, remedy);
 }
 
 /// Names the one function @main.
@@ -185,6 +201,54 @@ Result<void> inlineCalls(ModuleOp module, const std::string &path, const std::st
                   location(left->getLoc()), called ? "@" + called.getValue().str() : "a value"));
 }
 
+/// Why a value of that type is nothing that a program takes or gives; empty: it is.
+std::string whyNotTensor(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (isa<BaseMemRefType>(type))
+    return "is memory; give tensors, as before bufferization";
+  if (!tensor && !isa<UnrankedTensorType>(type))
+    return "is no tensor; give a tensor<...> of one element";
+  if (!tensor || !tensor.hasStaticShape())
+    return "has no fixed shape; write its sizes out";
+  if (!grid::isElement(tensor.getElementType()))
+    return "has elements that no core holds; those are f32, f64, f16, bf16, i1, i8, i16, i32 and i64";
+  return "";
+}
+
+/// Whether @main goes from tensors to tensors.
+Result<void> checkMain(ModuleOp module) {
+  auto main = module.lookupSymbol<func::FuncOp>(graph::mainFunction);
+  auto refuse = [&](Location loc, StringRef kind, size_t i, Type type) -> Result<void> {
+    const std::string why = whyNotTensor(type);
+    std::string text;
+    llvm::raw_string_ostream(text) << type;
+    return why.empty() ? success()
+                       : userError(fmt::format("{}: {} {} of @main, {}, {}", location(loc), kind.str(), i, text, why));
+  };
+  for (BlockArgument argument : main.isDeclaration() ? Block::BlockArgListType() : main.getArguments())
+    if (auto taken = refuse(argument.getLoc(), "argument", argument.getArgNumber(), argument.getType()); !taken)
+      return taken;
+  for (auto [i, type] : llvm::enumerate(main.getResultTypes()))
+    if (auto given = refuse(main.getLoc(), "result", i, type); !given)
+      return given;
+  return {};
+}
+
+/// What no parser should see.
+Result<void> checkIsText(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string magic = {'M', 'L', '\xef', 'R'};
+  std::string head(magic.size(), '\0');
+  file.read(head.data(), static_cast<std::streamsize>(head.size()));
+  if (file.gcount() == 0)
+    return userError(path + ": the file is empty");
+  if (head == magic)
+    return userError(fmt::format("{}: it is MLIR's bytecode, and Weft takes its text; write that with: mlir-opt {} -o "
+                                 "FILE.mlir",
+                                 path, path));
+  return {};
+}
+
 Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &path) {
   context.loadDialect<arith::ArithDialect, func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
                       math::MathDialect, scf::SCFDialect, tensor::TensorDialect, xf::XfDialect>();
@@ -195,9 +259,11 @@ Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &pat
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() != DiagnosticSeverity::Error || !problem.empty())
       return mlir::success();
-    const std::string op = foreignOp(context, diagnostic, path);
-    problem = op.empty() ? location(diagnostic.getLocation()) + ": " + diagnostic.str()
-                         : refuseForeignOp(op, diagnostic.getLocation(), path);
+    std::string foreign = foreignType(diagnostic.str());
+    if (foreign.empty())
+      foreign = foreignOp(context, diagnostic, path);
+    problem = foreign.empty() ? location(diagnostic.getLocation()) + ": " + diagnostic.str()
+                              : refuseForeign(foreign, diagnostic.getLocation(), path);
     return mlir::success();
   });
   ParserConfig config(&context);
@@ -206,6 +272,8 @@ Result<OwningOpRef<ModuleOp>> parse(MLIRContext &context, const std::string &pat
     return userError(problem.empty() ? path + ": cannot be read" : problem);
   if (auto found = findMain(*module, path); !found)
     return found.takeError();
+  if (auto checked = checkMain(*module); !checked)
+    return checked.takeError();
   if (auto inlined = inlineCalls(*module, path, problem); !inlined)
     return inlined.takeError();
   xf::ParamOp weight;
@@ -230,6 +298,8 @@ bool claimsMlir(const ImportOptions &options) {
   std::string head(4096, '\0');
   file.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<size_t>(file.gcount()));
+  if (head.starts_with("ML\xefR")) // bytecode, of which the import says what to do
+    return true;
   return head.find('\0') == std::string::npos && head.find("func.func ") != std::string::npos;
 }
 
@@ -238,6 +308,8 @@ Result<Imported> importMlir(const ImportOptions &options) {
     return userError(fmt::format("--dim {}: shapes in {} are written out", options.dims.begin()->first, options.model));
   if (options.shapesOnly || options.layers)
     return userError(fmt::format("{}: --weights none and --layers go with models that have weights", options.model));
+  if (auto checked = checkIsText(options.model); !checked)
+    return checked.takeError();
   Imported imported;
   imported.name = std::filesystem::path(options.model).stem().string();
   imported.architecture = "mlir";

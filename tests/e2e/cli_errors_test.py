@@ -26,6 +26,10 @@ class Folders(TestCase):
         self.refused_model(self.folder_with({"README.md": "of a model"}), "config.json is not there; a model is a directory")
         self.refused_model(self.folder_with({"small.gguf": ""}), "config.json is not there, only small.gguf, a model by")
 
+    def test_an_empty_file(self):
+        (self.folder / "empty").touch()
+        self.refused("compile", self.folder / "empty", says="empty: the file is empty")
+
     def test_a_genai_folder_without_its_graph(self):
         genai = json.dumps({"model": {"decoder": {"filename": "model.onnx"}}})
         says = "thing: 'model.onnx', which genai_config.json there names as the model, is not there"

@@ -162,13 +162,24 @@ func.func @main(%a: tensor<3xf32> {xf.name = "a"}, %n: tensor<i64> {xf.name = "n
             refused("func.func @main(%a: tensor<2xf32>) -> tensor<2xf32> {\n" + text + "\n  return %0 : tensor<2xf32>\n}",
                     ("twice.mlir\":2:", "'stablehlo.add' is of the dialect stablehlo, and Weft takes linalg on tensors",
                      stablehlo))
-        refused("func.func @main() {\n  torch.nonsense\n  return\n}", ("twice.mlir\":2:", "'torch.nonsense' is of the "
-                                                                      "dialect torch", "lower it to them first"))
+        refused("func.func @main() {\n  other.nonsense\n  return\n}", ("twice.mlir\":2:", "'other.nonsense' is of the "
+                                                                      "dialect other", "lower it to them first"))
         refused('func.func @main() -> tensor<2xf32> {\n  %w = xf.param "w" : tensor<2xf32>\n  return %w : tensor<2xf32>\n}',
                 'xf.param "w" names a weight')
-        refused("func.func @main(%a: tensor<?xf32>) -> tensor<?xf32> {\n  return %a : tensor<?xf32>\n}", "fixed shape")
-        refused("func.func @main(%a: tensor<2xcomplex<f32>>) -> tensor<2xcomplex<f32>> {\n"
-                "  return %a : tensor<2xcomplex<f32>>\n}", "tensor<2xcomplex<f32>>")
+        program = "func.func @main(%a: tensor<2xf32>,\n  %b: TYPE) -> tensor<2xf32> {\n  return %a : tensor<2xf32>\n}"
+        where = 'twice.mlir":2:3: argument 1 of @main, '
+        for kind, says in (("tensor<?xf32>", "has no fixed shape"), ("tensor<*xf32>", "has no fixed shape"),
+                           ("memref<2xf32>", "is memory"), ("f32", "is no tensor"),
+                           ("tensor<2xcomplex<f32>>", "has elements that no core holds")):
+            refused(program.replace("TYPE", kind), where + f"{kind}, {says}")
+        refused(program.replace("TYPE", "!torch.vtensor<[2],f32>"),
+                ('twice.mlir":2:', "'torch.vtensor<[2],f32>' is of the dialect torch", "torch-mlir-opt"))
+        refused("func.func @main() -> index {\n  %0 = arith.constant 1 : index\n  return %0 : index\n}",
+                'twice.mlir":1:1: result 0 of @main, index, is no tensor')
+        refused("", f"error: {self.program}: the file is empty")
+        for name in ("code.mlir", "code.bc"):
+            (self.folder / name).write_bytes(b"ML\xefR\x01MLIR19.1.7\0")
+            self.refused("compile", self.folder / name, says="it is MLIR's bytecode, and Weft takes its text")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,9 @@ static std::string withoutTrailingSlash(std::string path) {
 }
 
 static Error notADirectory(const std::string &path) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored) && fs::is_empty(path, ignored))
+    return userError(fmt::format("{}: the file is empty", printable(path)));
   return userError(fmt::format("'{}' is not a directory; a model is a directory with config.json and "
                                "model.safetensors (a config file is enough with --weights none), or a file in ONNX, "
                                "GGUF or MLIR's text",
