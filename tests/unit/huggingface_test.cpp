@@ -1,4 +1,3 @@
-#include "compiler/frontend/Weights.h"
 #include "compiler/frontend/huggingface/Architectures.h"
 
 #include <catch2/catch.hpp>
@@ -236,22 +235,6 @@ TEST_CASE("configs of other architectures that are refused", "[huggingface]") {
   Result<TransformerConfig> config = readPatched(check.fixture, check.patch);
   REQUIRE_FALSE(config);
   CHECK_THAT(config.error().message, Catch::StartsWith("config.json: ") && Catch::Contains(check.message));
-}
-
-TEST_CASE("of DeepSeek the modules behind the layers are left out, layers that its config leaves out are not") {
-  const Json json = readJson(fs::path(WEFT_SOURCE_DIR) / "tests/data/architectures/deepseek_v3.json")["config"];
-  const int layers = json["num_hidden_layers"];
-  const std::string behind = "model.layers." + std::to_string(layers),
-                    other = "model.layers." + std::to_string(layers + 1);
-  auto ignores = [&](const std::string &stored, const std::string &name) {
-    auto weights = frontend::makeShapesOnly({{"model.embed_tokens.weight", {1}}, {stored, {1}}}, WeightType::F32);
-    Result<TransformerConfig> config = readConfig(json, json["architectures"][0], "config.json", weights.get());
-    REQUIRE(config);
-    return frontend::ignoresWeight(*config, name);
-  };
-  CHECK(ignores(behind + ".eh_proj.weight", behind + ".mlp.gate.weight"));
-  CHECK_FALSE(ignores(behind + ".eh_proj.weight", other + ".mlp.gate.weight"));
-  CHECK_FALSE(ignores(behind + ".mlp.gate.weight", behind + ".mlp.gate.weight"));
 }
 
 TEST_CASE("keys of other families that say nothing are passed over", "[huggingface]") {

@@ -157,6 +157,11 @@ TransformerConfig read(Reading &reading, Version version) {
   version.experts = readExpertCount(reading, expertsKey, sizes.layers, version.experts);
   version.shared = keys.count("n_shared_experts", 0, maxExperts).value_or(version.shared);
   const uint32_t dense = keys.count("first_k_dense_replace", 0, maxLayers).value_or(version.denseLayers);
+  const std::string gate = decoder.layerPrefix(dense) + ".mlp.gate.weight";
+  if (const WeightInfo *router = reading.weights ? reading.weights->find(gate) : nullptr;
+      router && !keys.has(expertsKey) && !router->shape.empty() && router->shape[0] != version.experts)
+    keys.complain("n_routed_experts", fmt::format("is not given, which means {} experts; tensor '{}' is of {}",
+                                                  version.experts, gate, router->shape[0]));
   const uint64_t inner = keys.count("moe_intermediate_size", 1, maxWidth).value_or(version.inner);
   if (keys.count("moe_layer_freq", 1, maxLayers).value_or(1) != 1)
     keys.complain("moe_layer_freq", "other than 1 is not supported");
