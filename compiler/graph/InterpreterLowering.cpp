@@ -26,6 +26,7 @@
 #include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
@@ -178,7 +179,8 @@ Result<LoweredFunction> lowerForHost(ModuleOp module, const std::string &name) {
 
   PassManager toLlvm(&context);
   buildPipeline(toLlvm);
-  if (failed(toLlvm.run(*lowered.module)))
+  toLlvm.enableVerifier(false); // after each pass it takes as long as the passes: what comes out is looked at once
+  if (failed(toLlvm.run(*lowered.module)) || failed(verify(*lowered.module)))
     return internalError("@" + name + " does not lower to LLVM");
   return lowered;
 }
