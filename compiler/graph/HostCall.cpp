@@ -4,8 +4,16 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/ExecutionEngine/SectionMemoryManager.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Pass.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Scalar.h"
+
+#include <algorithm>
+#include <system_error>
 
 using namespace mlir;
 
@@ -57,6 +65,59 @@ Error fromLlvm(const std::string &doing, llvm::Error error) {
   return internalError(doing + ": " + llvm::toString(std::move(error)));
 }
 
+/// Takes the descriptors of buffers apart: LLVM's fast way to select instructions has none for aggregates.
+static llvm::Error takeDescriptorsApart(llvm::Module *module) {
+  llvm::legacy::FunctionPassManager passes(module);
+  passes.add(llvm::createEarlyCSEPass());
+  for (llvm::Function &function : *module)
+    passes.run(function);
+  return llvm::Error::success();
+}
+
+namespace {
+/// Keeps the sections of a program within the reach of 32-bit offsets from each other, as small code expects them.
+class NearMemory final : public llvm::SectionMemoryManager::MemoryMapper {
+public:
+  static NearMemory &get() {
+    static NearMemory memory; // without a state
+    return memory;
+  }
+
+  llvm::sys::MemoryBlock allocateMappedMemory(llvm::SectionMemoryManager::AllocationPurpose, size_t bytes,
+                                              const llvm::sys::MemoryBlock *const nearBlock, unsigned flags,
+                                              std::error_code &error) override {
+    if (!nearBlock || !nearBlock->base())
+      return llvm::sys::Memory::allocateMappedMemory(bytes, nullptr, flags, error);
+    // Where the system puts it, and if that is too far, below and above in steps.
+    constexpr ptrdiff_t step = ptrdiff_t{1} << 24, steps = 48;
+    for (ptrdiff_t i = 0; i <= 2 * steps; ++i) {
+      auto *hint = static_cast<char *>(nearBlock->base()) + (i % 2 ? -1 : 1) * ((i + 1) / 2) * step;
+      const llvm::sys::MemoryBlock there(hint, i ? 0 : nearBlock->allocatedSize());
+      llvm::sys::MemoryBlock block = llvm::sys::Memory::allocateMappedMemory(bytes, &there, flags, error);
+      if (error || reaches(*nearBlock, block))
+        return block;
+      llvm::sys::Memory::releaseMappedMemory(block);
+    }
+    error = std::make_error_code(std::errc::not_enough_memory);
+    return {};
+  }
+  std::error_code protectMappedMemory(const llvm::sys::MemoryBlock &block, unsigned flags) override {
+    return llvm::sys::Memory::protectMappedMemory(block, flags);
+  }
+  std::error_code releaseMappedMemory(llvm::sys::MemoryBlock &block) override {
+    return llvm::sys::Memory::releaseMappedMemory(block);
+  }
+
+private:
+  /// Half of what an offset reaches, since others lie as near to `one`.
+  static bool reaches(const llvm::sys::MemoryBlock &one, const llvm::sys::MemoryBlock &other) {
+    auto begin = [](const llvm::sys::MemoryBlock &block) { return reinterpret_cast<uintptr_t>(block.base()); };
+    auto end = [&](const llvm::sys::MemoryBlock &block) { return begin(block) + block.allocatedSize(); };
+    return std::max(end(one), end(other)) - std::min(begin(one), begin(other)) < uintptr_t{1} << 30;
+  }
+};
+} // namespace
+
 Result<std::unique_ptr<ExecutionEngine>> compileForHost(ModuleOp module) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
@@ -66,11 +127,19 @@ Result<std::unique_ptr<ExecutionEngine>> compileForHost(ModuleOp module) {
   if (!host)
     return fromLlvm("detecting this machine", host.takeError());
   host->setCodeGenOptLevel(llvm::CodeGenOptLevel::None); // most models run for less time than they are compiled
+  ExecutionEngineOptions options;
+  // The fast way to select instructions has no calls in large code, which is what LLVM's JIT takes here otherwise.
+  if (host->getTargetTriple().getArch() == llvm::Triple::x86_64) {
+    host->setCodeModel(llvm::CodeModel::Small);
+    host->setRelocationModel(llvm::Reloc::PIC_);
+    options.sectionMemoryMapper = &NearMemory::get();
+  }
   auto machine = host->createTargetMachine();
   if (!machine)
     return fromLlvm("preparing code generation", machine.takeError());
-  ExecutionEngineOptions options;
-  // LLVM's optimizer stays off, too: it takes ten times as long as all the rest, to make small loops a little faster.
+  // The rest of LLVM's optimizer stays off, too: it takes ten times as long as all the rest, to make small loops a
+  // little faster.
+  options.transformer = takeDescriptorsApart;
   options.enableGDBNotificationListener = false;
   options.enablePerfNotificationListener = false;
   auto engine = ExecutionEngine::create(module, options, std::move(*machine));
