@@ -44,13 +44,13 @@ add_library(weft_mlir_pch STATIC ${CMAKE_BINARY_DIR}/weft_mlir_pch.cpp)
 target_link_libraries(weft_mlir_pch PUBLIC weft_mlir)
 target_precompile_headers(weft_mlir_pch PUBLIC ${CMAKE_SOURCE_DIR}/cmake/mlir_pch.h)
 
-# weft_unit_test(NAME SOURCES... LINK LIBS... [LABELS ...]): a Catch2 program, one CTest entry.
+# weft_unit_test(NAME SOURCES... LINK LIBS... [LABELS ...] [ARGS ...]): a Catch2 program, one CTest entry that runs it with ARGS.
 function(weft_unit_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK;LABELS;ARGS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE weft_catch_main ${arg_LINK})
   target_compile_definitions(${name} PRIVATE WEFT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WEFT_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  add_test(NAME ${name} COMMAND ${name})
+  add_test(NAME ${name} COMMAND ${name} ${arg_ARGS})
   if(arg_LABELS)
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
   endif()

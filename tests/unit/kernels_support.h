@@ -23,6 +23,8 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/IR/Verifier.h"
 
+#include "llvm/ADT/StringRef.h"
+
 namespace weft::test {
 
 /// Elements between two guard zones, at an address that is aligned to the element and to nothing more.
@@ -76,20 +78,28 @@ template <> inline constexpr Real realOf<double> = Real::F64;
 template <> inline constexpr Real realOf<Half> = Real::F16;
 template <> inline constexpr Real realOf<Brain> = Real::BF16;
 
-/// The core on which all calls of a test are made once more, if the environment names one: WEFT_TEST_CORE=ISA, by
-/// WEFT_TEST_CORE_RUNNER=qemu or simulator.
+/// The cores on which all calls of a test are made once more, if the environment names any: WEFT_TEST_CORE=ISA, by
+/// WEFT_TEST_CORE_RUNNER=qemu or simulator; or a list of either, with commas.
 struct ReplayCore {
-  static std::optional<ReplayCore> fromEnvironment() {
-    const char *isa = std::getenv("WEFT_TEST_CORE"), *runner = std::getenv("WEFT_TEST_CORE_RUNNER");
-    if (!isa)
-      return std::nullopt;
-    auto parsed = hw::parseIsa(isa);
-    if (!parsed)
-      FAIL(parsed.error().message);
-    const std::optional<CoreRunner> named = runnerNamed(runner ? runner : "qemu");
-    if (!named)
-      FAIL("WEFT_TEST_CORE_RUNNER=" << runner << " is neither qemu nor simulator");
-    return ReplayCore{*parsed, *named};
+  static std::vector<ReplayCore> fromEnvironment() {
+    const char *isas = std::getenv("WEFT_TEST_CORE"), *runners = std::getenv("WEFT_TEST_CORE_RUNNER");
+    if (!isas)
+      return {};
+    llvm::SmallVector<llvm::StringRef> isaNames, runnerNames;
+    llvm::StringRef(isas).split(isaNames, ',');
+    llvm::StringRef(runners ? runners : "qemu").split(runnerNames, ',');
+    REQUIRE(isaNames.size() == runnerNames.size());
+    std::vector<ReplayCore> cores;
+    for (size_t i = 0; i < isaNames.size(); ++i) {
+      auto parsed = hw::parseIsa(isaNames[i].str());
+      if (!parsed)
+        FAIL(parsed.error().message);
+      const std::optional<CoreRunner> named = runnerNamed(runnerNames[i].str());
+      if (!named)
+        FAIL("WEFT_TEST_CORE_RUNNER=" << runners << " is neither qemu nor simulator");
+      cores.push_back({*parsed, *named});
+    }
+    return cores;
   }
   /// None for a misspelt name, which must not pass as a run on either.
   static std::optional<CoreRunner> runnerNamed(const std::string &name) {
@@ -111,14 +121,18 @@ public:
     if (handle)
       dlclose(handle);
     if (!calls.empty() && std::uncaught_exceptions() == 0)
-      CHECK(replayOnCore(*module, core->isa, core->runner, calls) == "");
+      for (const ReplayCore &core : cores) {
+        INFO(hw::isaText(core.isa));
+        CHECK(replayOnCore(*module, core.isa, core.runner, calls) == "");
+      }
   }
 
   mlir::ModuleOp operator*() { return *module; }
 
   void compile(const codegen::HostTarget &target = codegen::defaultHostTarget()) {
     REQUIRE(mlir::succeeded(mlir::verify(*module)));
-    core = target.fma ? ReplayCore::fromEnvironment() : std::nullopt; // without it the host rounds otherwise
+    if (target.fma) // without it the host rounds otherwise
+      cores = ReplayCore::fromEnvironment();
     auto object = codegen::compileHostKernels(*module, target);
     if (!object)
       FAIL(object.error().message);
@@ -146,10 +160,10 @@ public:
   void call(const kernels::TileKernel &kernel, std::vector<int64_t> scalars, Buffer<T> &...buffers) {
     Entry entry = find(kernel);
     void *operands[] = {buffers.begin()...};
-    if (core)
+    if (!cores.empty())
       calls.push_back({kernel.name, scalars, {{bytesOf(buffers), {}, sizeof(T), realOf<T>}...}});
     entry(operands, scalars.data());
-    if (core) {
+    if (!cores.empty()) {
       size_t operand = 0;
       ((calls.back().operands[operand++].after = bytesOf(buffers)), ...);
     }
@@ -180,7 +194,7 @@ private:
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   void *handle = nullptr;
-  std::optional<ReplayCore> core;
+  std::vector<ReplayCore> cores;
   std::vector<HostCall> calls; // to replay
 };
 
