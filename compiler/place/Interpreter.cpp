@@ -208,7 +208,7 @@ struct GridInterpreter::Program {
   Machine machine;
   int64_t cached = 0; // tokens
 
-  Result<void> loadKernels() {
+  Result<void> compileKernels() {
     runtime::Package package;
     OwningOpRef<ModuleOp> kernels = ModuleOp::create(module->getLoc());
     OpBuilder builder = OpBuilder::atBlockEnd(kernels->getBody());
@@ -220,12 +220,19 @@ struct GridInterpreter::Program {
       return object.takeError();
     package.objects.push_back(std::make_unique<pkg::KernelObjectT>(std::move(*object)));
     package.kernels = codegen::describeKernels(*kernels);
+    return loadKernels(package);
+  }
+
+  Result<void> loadKernels(const runtime::Package &package) {
     auto library = runtime::KernelLibrary::load(package);
     if (!library)
       return library.takeError();
     machine.library.emplace(std::move(*library));
     for (auto [index, kernel] : llvm::enumerate(package.kernels))
       machine.kernels[kernel->name] = machine.library->kernel(index);
+    for (auto function : module->getOps<func::FuncOp>())
+      if (function->hasAttr("weft.kernel") && !machine.kernels.contains(function.getName().str()))
+        return internalError("grid interpreter: there is no code of kernel " + function.getName().str());
     return {};
   }
 
@@ -248,7 +255,8 @@ GridInterpreter::GridInterpreter(GridInterpreter &&) noexcept = default;
 GridInterpreter &GridInterpreter::operator=(GridInterpreter &&) noexcept = default;
 GridInterpreter::~GridInterpreter() = default;
 
-Result<GridInterpreter> GridInterpreter::create(ModuleOp placed, WeightProvider weights) {
+Result<GridInterpreter> GridInterpreter::create(ModuleOp placed, WeightProvider weights,
+                                                const runtime::Package *compiled) {
   auto meshes = llvm::to_vector(placed.getOps<grid::MeshOp>());
   if (meshes.size() != 1)
     return internalError("grid interpreter: the module needs one grid.mesh");
@@ -256,7 +264,7 @@ Result<GridInterpreter> GridInterpreter::create(ModuleOp placed, WeightProvider 
   auto program = std::make_unique<Program>(placed, Mesh::make(static_cast<int64_t>(meshes[0].getWidth()),
                                                               static_cast<int64_t>(meshes[0].getHeight()), interleave));
   program->machine.weights = std::move(weights);
-  if (auto loaded = program->loadKernels(); !loaded)
+  if (auto loaded = compiled ? program->loadKernels(*compiled) : program->compileKernels(); !loaded)
     return loaded.takeError();
   return GridInterpreter(std::move(program));
 }

@@ -9,6 +9,7 @@
 
 #include "compiler/frontend/ModelConfig.h"
 #include "hw-models/support/Result.h"
+#include "runtime/package/PackageFile.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -29,9 +30,11 @@ struct WeightProvider {
 
 class GridInterpreter {
 public:
-  /// Takes a copy of `placed`, a module as `--place` leaves it, and compiles its kernels for this machine. `weights`
-  /// must outlive the interpreter. Errors: no mesh, a kernel that does not compile, an op that is not of this level.
-  static Result<GridInterpreter> create(mlir::ModuleOp placed, WeightProvider weights);
+  /// Takes a copy of `placed`, a module as `--place` leaves it, and compiles its kernels for this machine, or takes
+  /// those of `compiled`, a package that was made of it. `weights` must outlive the interpreter. Errors: no mesh, a
+  /// kernel that does not compile or is not in the package, an op that is not of this level.
+  static Result<GridInterpreter> create(mlir::ModuleOp placed, WeightProvider weights,
+                                        const runtime::Package *compiled = nullptr);
 
   GridInterpreter(GridInterpreter &&) noexcept;
   GridInterpreter &operator=(GridInterpreter &&) noexcept;

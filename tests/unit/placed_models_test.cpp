@@ -63,8 +63,9 @@ public:
     passes.addPass(place::createGridVerifyPass());
     REQUIRE(mlir::succeeded(passes.run(*module)));
     place::WeightProvider provider{[&](const std::string &name) { return weights.find(name); }, bytes};
-    grid.emplace(take(place::GridInterpreter::create(*module, provider)));
     package = compileGrid(*module, place::Mesh::make(choice.width, choice.height, !choice.cannon), weights, hardware);
+    // The interpreter compiles kernels itself in grid_test.
+    grid.emplace(take(place::GridInterpreter::create(*module, provider, package.get())));
     engine.emplace(*package, hardware, fillFrom(*package, bytes));
   }
 
