@@ -86,6 +86,20 @@ TEST_CASE("products of 8-bit numbers, and attention on them") {
       });
 }
 
+TEST_CASE("a product of two matrices for each head, both in 8 bits") {
+  auto product = [](bool fused) {
+    return made({2, 3, 4, 6}, [&](GraphMaker &g, const std::string &x) {
+      const std::string w = codes(g, {2, 3, 6, 5}, false, 1), zero = cast(g, g.integers({}, {120}), 2),
+                        scale = g.node("Squeeze", {g.constant({1}, {0.02F})});
+      if (fused)
+        return g.node("DynamicQuantizeMatMul", {x, w, scale, zero}, {}, microsoft);
+      const std::vector<std::string> q = g.nodes("DynamicQuantizeLinear", {x}, 3);
+      return g.node("MatMul", {plain(g, q[0], q[2], q[1]), plain(g, w, zero, scale)});
+    });
+  };
+  checkEqual(product(true), product(false), 2e-5);
+}
+
 TEST_CASE("words, positions and segments in 8 bits") {
   auto embedded = [&](bool inCodes) {
     return made({1}, [&](GraphMaker &g, const std::string &x) {

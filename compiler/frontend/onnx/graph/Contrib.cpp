@@ -133,8 +133,7 @@ void fusedMatMul(NodeBuilder &n) {
   Tensor a = transposed(n, n.in(0), n.number("transA", 0) != 0, n.number("transBatchA", 0) != 0);
   Tensor b = transposed(n, n.in(1), n.number("transB", 0) != 0, n.number("transBatchB", 0) != 0);
   n.requireSameType({a, b});
-  n.require(a.rank() >= 1 && b.rank() >= 1 && a.size(a.rank() - 1) == b.size(std::max<int64_t>(b.rank() - 2, 0)),
-            "[{}] times [{}] does not fit", fmt::join(a.shape(), ", "), fmt::join(b.shape(), ", "));
+  checkMatmul(n, a, b);
   const double alpha = n.real("alpha", 1);
   Tensor y = n.matmul(a, b, computeType(a.type));
   n.out(0, n.castTo(alpha == 1 ? y : n.map(y, [&](Scalar s) { return s * alpha; }), a.type));

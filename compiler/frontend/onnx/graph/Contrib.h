@@ -1,4 +1,4 @@
-// What ONNX Runtime's own ops share.
+// What ONNX Runtime's own ops share, among them and with ONNX's.
 // https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 #pragma once
 
@@ -23,6 +23,13 @@ struct Embedding {
   Tensor ids, segments, words, positions, segmentTable, gamma, beta, mask, places;
 };
 void embedNormed(NodeBuilder &n, const Embedding &embedding);
+
+/// Fails if the product of `a` and `b`, as MatMul has it, does not exist.
+void checkMatmul(NodeBuilder &n, Tensor a, Tensor b);
+
+/// x less its zero point, as int32. That is null, of one element, or of one for each column or, with `rows`, row of the
+/// last two dimensions.
+Tensor subtractZero(NodeBuilder &n, Tensor x, Tensor zero, bool rows);
 
 /// x in 8 bits from 0 on, as DynamicQuantizeLinear makes it: x is about (codes - zero) · scale.
 struct DynamicCodes {

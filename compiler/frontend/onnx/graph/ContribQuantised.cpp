@@ -13,16 +13,9 @@ struct ScaledProduct {
   Tensor a, aZero, b, bZero, scale, bias;
 };
 Tensor computed(NodeBuilder &n, const ScaledProduct &p, ElementType type) {
-  auto centred = [&](Tensor x, Tensor zero) {
-    Tensor wide = n.castTo(x, ElementType::Int32);
-    if (!zero)
-      return wide;
-    n.broadcastOf({x, zero});
-    return n.subtract(wide, n.castTo(zero, ElementType::Int32));
-  };
-  n.require(p.a.rank() >= 1 && p.b.rank() == 2 && p.a.size(p.a.rank() - 1) == p.b.size(0),
-            "[{}] times [{}] does not fit", fmt::join(p.a.shape(), ", "), fmt::join(p.b.shape(), ", "));
-  Tensor sum = n.matmul(centred(p.a, p.aZero), centred(p.b, p.bZero), ElementType::Int32);
+  Tensor a = subtractZero(n, p.a, p.aZero, true), b = subtractZero(n, p.b, p.bZero, false);
+  checkMatmul(n, a, b);
+  Tensor sum = n.matmul(a, b, ElementType::Int32);
   n.broadcastOf({sum, p.scale});
   Tensor y =
       n.elementwise(type, {sum, p.scale}, [&](ArrayRef<Scalar> s) { return cast(s[0], type) * cast(s[1], type); });

@@ -1,4 +1,5 @@
 // Products and sums over shared dimensions: MatMul, Gemm, Einsum and their integer kin.
+#include "compiler/frontend/onnx/graph/Contrib.h"
 #include "compiler/frontend/onnx/graph/Registry.h"
 
 #include <map>
@@ -8,14 +9,6 @@ using namespace mlir;
 
 namespace weft::frontend::onnx {
 namespace {
-
-void checkMatmul(NodeBuilder &n, Tensor a, Tensor b) {
-  n.require(a.rank() >= 1 && b.rank() >= 1, "it has an operand without dimensions");
-  const int64_t inner = a.size(a.rank() - 1), other = b.size(std::max<int64_t>(b.rank() - 2, 0));
-  n.require(inner == other, "it sums over {} and {} elements", inner, other);
-  auto batch = [](Tensor x) { return x.shape().drop_back(std::min<size_t>(2, x.shape().size())); };
-  n.require(broadcastShapes(batch(a), batch(b)).has_value(), "its batch dimensions cannot be broadcast");
-}
 
 void matmulOp(NodeBuilder &n) {
   Tensor a = n.numeric(0), b = n.numeric(1);
@@ -64,18 +57,6 @@ void fusedGemm(NodeBuilder &n) {
       return s.same(1) / (s.same(1) + exponential(-s));
     return select(s > s.same(0), s, kind == "Relu" ? s.same(0) : s * alpha);
   }));
-}
-
-/// A zero point of one element, or of one for each row or column of the last two dimensions.
-Tensor subtractZero(NodeBuilder &n, Tensor x, Tensor zero, bool rows) {
-  if (zero && zero.rank() == 1 && zero.elements() > 1 && rows)
-    zero = n.reshape(zero, {zero.elements(), 1});
-  if (!zero)
-    return n.castTo(x, ElementType::Int32);
-  n.broadcastOf({x, zero});
-  return n.elementwise(ElementType::Int32, {x, zero}, [](ArrayRef<Scalar> s) {
-    return cast(s[0], ElementType::Int32) - cast(s[1], ElementType::Int32);
-  });
 }
 
 void matmulInteger(NodeBuilder &n) {
@@ -197,6 +178,25 @@ void einsum(NodeBuilder &n) {
 }
 
 } // namespace
+
+void checkMatmul(NodeBuilder &n, Tensor a, Tensor b) {
+  n.require(a.rank() >= 1 && b.rank() >= 1, "it has an operand without dimensions");
+  const int64_t inner = a.size(a.rank() - 1), other = b.size(std::max<int64_t>(b.rank() - 2, 0));
+  n.require(inner == other, "it sums over {} and {} elements", inner, other);
+  auto batch = [](Tensor x) { return x.shape().drop_back(std::min<size_t>(2, x.shape().size())); };
+  n.require(broadcastShapes(batch(a), batch(b)).has_value(), "its batch dimensions cannot be broadcast");
+}
+
+Tensor subtractZero(NodeBuilder &n, Tensor x, Tensor zero, bool rows) {
+  if (zero && zero.rank() == 1 && zero.elements() > 1 && rows)
+    zero = n.reshape(zero, {zero.elements(), 1});
+  if (!zero)
+    return n.castTo(x, ElementType::Int32);
+  n.broadcastOf({x, zero});
+  return n.elementwise(ElementType::Int32, {x, zero}, [](ArrayRef<Scalar> s) {
+    return cast(s[0], ElementType::Int32) - cast(s[1], ElementType::Int32);
+  });
+}
 
 void addLinear(Registry &r) {
   r.add("MatMul", matmulOp);
