@@ -87,9 +87,9 @@ Beside readKeys(hf::ConfigReader &keys) {
   for (const char *key : {"max_position_embeddings", "n_positions", "context_length"})
     if (std::optional<uint32_t> count = keys.count(key, 1, most); count && !beside.positions)
       beside.positions = *count;
-  std::optional<uint32_t> window = keys.count("sliding_window", 0, most);
-  if (window && keys.flag("use_sliding_window", true))
-    beside.window = *window;
+  if (keys.flag("use_sliding_window", true))
+    if (std::optional<uint32_t> window = keys.count("sliding_window", 0, most))
+      beside.window = *window;
   return beside;
 }
 

@@ -60,6 +60,10 @@ struct Node {
     auto found = attributes.find(attribute);
     return found == attributes.end() || found->second.kind != Attribute::Kind::Int ? otherwise : found->second.number;
   }
+  double real(const std::string &attribute, double otherwise) const {
+    auto found = attributes.find(attribute);
+    return found == attributes.end() ? otherwise : static_cast<double>(found->second.real);
+  }
 };
 
 /// A dimension is a number, or a name that the user binds, or unknown (-1 and no name).

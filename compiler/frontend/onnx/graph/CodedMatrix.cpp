@@ -178,11 +178,13 @@ std::optional<CodedMatrix> dequantisedBy(const Node &node) {
                      node.number("block_size", 0)};
 }
 
-/// A node DynamicQuantizeLinear that makes codes and their zero points of what they are; null: there is none.
+/// A node DynamicQuantizeLinear that makes codes and their zero points of what they are; null: there is none, or the
+/// zero point is not used.
 static const Node *roundedBy(const std::string &codes, const std::string &zeros, const FindMaker &maker) {
   const Node *made = codes.empty() ? nullptr : maker(codes);
   const bool fits = made && made->op == "DynamicQuantizeLinear" && made->domain.empty() && made->inputs.size() == 1 &&
-                    made->outputs.size() == 3 && made->outputs[0] == codes && made->outputs[2] == zeros;
+                    made->outputs.size() == 3 && made->outputs[0] == codes && !zeros.empty() &&
+                    made->outputs[2] == zeros;
   return fits ? made : nullptr;
 }
 

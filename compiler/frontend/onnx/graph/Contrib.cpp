@@ -152,26 +152,30 @@ void relativePositionBias(NodeBuilder &n) {
   const bool both = n.number("is_bidirectional", 0) != 0;
   n.require(table.rank() == 2 && rows > 0 && keys > 0 && table.size(0) >= 4 && table.size(0) % 2 == 0,
             "a table of [{}] for {} queries and {} keys", fmt::join(table.shape(), ", "), rows, keys);
+  n.require(rows * keys < (int64_t(1) << 31) && farthest > 0 && farthest <= 1 << 20,
+            "{} queries, {} keys and max_distance {} are too many", rows, keys, farthest);
   const int64_t buckets = both ? table.size(0) / 2 : table.size(0), exact = buckets / 2;
   n.require(farthest > exact, "max_distance {} is within the {} distances that have a bucket each", farthest, exact);
   const float growth =
       static_cast<float>(buckets - exact) / std::log(static_cast<float>(farthest) / static_cast<float>(exact));
-  Sizes bucketOf; // by key - query + rows - 1
-  for (int64_t distance = 1 - rows; distance < keys; ++distance) {
+  Sizes bucketOf; // by key - query + farthest; what is farther is in the same ones
+  for (int64_t distance = -farthest; distance <= farthest; ++distance) {
     const int64_t far = both ? std::abs(distance) : std::max<int64_t>(-distance, 0);
     const float grown = std::log(static_cast<float>(std::max(far, exact)) / static_cast<float>(exact)) * growth;
     bucketOf.push_back((both && distance > 0 ? buckets : 0) +
                        (far < exact ? far : std::min(exact + static_cast<int64_t>(grown), buckets - 1)));
   }
-  Tensor places = n.integers(ElementType::Int64, bucketOf, {rows + keys - 1});
+  Tensor places = n.integers(ElementType::Int64, bucketOf, {2 * farthest + 1});
   n.out(0, n.generate(table.type, {1, table.size(1), rows, keys}, [&](ArrayRef<Scalar> i) {
-    return n.at(table, {n.wrapIndex(n.at(places, {i[3] - i[2] + n.integer(rows - 1)}), table.size(0)), i[1]});
+    Scalar distance = maximum(minimum(i[3] - i[2], n.integer(farthest)), n.integer(-farthest));
+    return n.at(table, {n.wrapIndex(n.at(places, {distance + n.integer(farthest)}), table.size(0)), i[1]});
   }));
 }
 
 } // namespace
 
 void embedNormed(NodeBuilder &n, const Embedding &e) {
+  n.require(e.ids.rank() == 2, "its ids have {} dimensions", e.ids.rank());
   const int64_t batch = e.ids.size(0), rows = e.ids.size(1);
   std::vector<Tensor> terms = {lookUp(n, e.words, e.ids)};
   if (e.places) {

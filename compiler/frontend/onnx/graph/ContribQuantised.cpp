@@ -13,15 +13,20 @@ struct ScaledProduct {
   Tensor a, aZero, b, bZero, scale, bias;
 };
 Tensor computed(NodeBuilder &n, const ScaledProduct &p, ElementType type) {
+  for (const Tensor &codes : {p.a, p.b})
+    n.require(codes.type == ElementType::Int8 || codes.type == ElementType::UInt8, "it multiplies {}, not bytes",
+              nameOf(codes.type));
   Tensor a = subtractZero(n, p.a, p.aZero, true), b = subtractZero(n, p.b, p.bZero, false);
   checkMatmul(n, a, b);
   Tensor sum = n.matmul(a, b, ElementType::Int32);
-  n.broadcastOf({sum, p.scale});
+  for (const Tensor &each : {p.scale, p.bias})
+    n.require(!each || n.broadcastOf({sum, each}) == Sizes(sum.shape()),
+              "a scale or bias of [{}] for a product of [{}]",
+              each ? fmt::join(each.shape(), ", ") : fmt::join(sum.shape(), ", "), fmt::join(sum.shape(), ", "));
   Tensor y =
       n.elementwise(type, {sum, p.scale}, [&](ArrayRef<Scalar> s) { return cast(s[0], type) * cast(s[1], type); });
   if (!p.bias)
     return y;
-  n.broadcastOf({y, p.bias});
   return n.elementwise(type, {y, p.bias}, [](ArrayRef<Scalar> s) { return s[0] + s[1]; });
 }
 
@@ -52,9 +57,7 @@ void qAttention(NodeBuilder &n) {
 
 /// EmbedLayerNormalization with a scale and a zero point for each of its tables.
 void qEmbedLayerNorm(NodeBuilder &n) {
-  auto table = [&](size_t codes, size_t scale, size_t zero) -> Tensor {
-    if (!n.has(codes))
-      return {};
+  auto table = [&](size_t codes, size_t scale, size_t zero) {
     Tensor from = n.in(codes), by = n.in(scale), above = n.in(zero);
     n.require(by.elements() == 1 && above.elements() == 1, "a scale of [{}] and a zero point of [{}]",
               fmt::join(by.shape(), ", "), fmt::join(above.shape(), ", "));
@@ -66,7 +69,7 @@ void qEmbedLayerNorm(NodeBuilder &n) {
                   n.optional(1),
                   table(2, 8, 13),
                   table(3, 9, 14),
-                  table(4, 10, 15),
+                  n.has(4) ? table(4, 10, 15) : Tensor{},
                   table(5, 11, 16),
                   table(6, 12, 17),
                   n.optional(7),

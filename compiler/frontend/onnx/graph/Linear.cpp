@@ -192,7 +192,8 @@ Tensor subtractZero(NodeBuilder &n, Tensor x, Tensor zero, bool rows) {
     zero = n.reshape(zero, {zero.elements(), 1});
   if (!zero)
     return n.castTo(x, ElementType::Int32);
-  n.broadcastOf({x, zero});
+  n.require(n.broadcastOf({x, zero}) == Sizes(x.shape()), "a zero point of [{}] for [{}]",
+            fmt::join(zero.shape(), ", "), fmt::join(x.shape(), ", "));
   return n.elementwise(ElementType::Int32, {x, zero}, [](ArrayRef<Scalar> s) {
     return cast(s[0], ElementType::Int32) - cast(s[1], ElementType::Int32);
   });

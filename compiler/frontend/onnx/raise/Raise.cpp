@@ -61,7 +61,7 @@ std::string Raiser::strayCache() {
   for (const auto &[before, after] : launch->caches) {
     const std::string next = p.source(after);
     const int64_t uses = llvm::count_if(cacheUses, [&](const CacheUse &use) {
-      return use.before == before && (p.source(use.after) == next || p.source(use.after) == p.headsTurned(next));
+      return use.before == before && p.source(use.after) == (use.turned ? p.headsTurned(next).value_or("") : next);
     });
     if (uses != 1)
       return fmt::format("{}cache '{}'{} is not one that an attention reads and that its output appends to",
@@ -145,7 +145,8 @@ bool Raiser::raiseEmbedding(NodeBuilder &n) {
   if (param)
     if (auto [first, isNew] = embedded.try_emplace(param.getName().str(), out); !isNew) {
       setRows(n, out, Tensor(plain[first->second]));
-      p.setSame(out, first->second);
+      if (p.value(out).shape() == p.value(first->second).shape() && p.value(out).type == p.value(first->second).type)
+        p.setSame(out, first->second);
       return true;
     }
   Value rows = n.b.create<xf::EmbeddingOp>(n.loc, list.value, table.value);

@@ -54,6 +54,7 @@ private:
   /// A cache, and the value that it has afterwards.
   struct CacheUse {
     std::string before, after;
+    bool turned = false; // `after` has tokens before heads, the cache's output is its transpose
   };
 
   // ---- each returns whether it has raised the node
@@ -138,7 +139,8 @@ private:
   std::optional<Heads> onlyHead(NodeBuilder &n, const std::string &name);
   std::optional<Heads> keysOf(NodeBuilder &n, const std::string &transposed);
   std::optional<Heads> turnedHeads(NodeBuilder &n, const std::string &name, int64_t columns);
-  std::optional<Heads> afterCache(NodeBuilder &n, const std::string &cache, Tensor fresh, const std::string &after);
+  std::optional<Heads> afterCache(NodeBuilder &n, const std::string &cache, Tensor fresh, const std::string &after,
+                                  bool turned = false);
   std::string unrepeated(const std::string &name);
   struct Mask {
     bool causal = false;

@@ -59,20 +59,17 @@ std::optional<Raiser::Scores> Raiser::scoresOf(NodeBuilder &n, const std::string
   Tensor value = p.value(name);
   if (!value || value.rank() < 3 || value.rank() > 4 || !isReal(value.type))
     return std::nullopt;
-  if (auto product = p.operands(name, "MatMul")) {
-    Tensor q = p.value(product->first), k = p.value(product->second);
-    if (q.rank() != value.rank() || k.rank() != value.rank() || q.elements() == 0 || k.elements() == 0)
-      return std::nullopt;
-    return Scores{product->first, product->second};
-  }
-  if (auto [node, output] = p.maker(name); node && output == 0 && isPlainFused(*node)) {
+  auto [node, output] = p.maker(name);
+  const bool isFused = node && output == 0 && isPlainFused(*node);
+  if (isFused || p.madeBy(name, "MatMul")) {
     Tensor q = p.value(node->inputs[0]), k = p.value(node->inputs[1]);
     if (q.rank() != value.rank() || k.rank() != value.rank() || q.elements() == 0 || k.elements() == 0)
       return std::nullopt;
-    auto alpha = node->attributes.find("alpha");
     Scores scores{p.source(node->inputs[0]), p.source(node->inputs[1])};
-    scores.scale = alpha == node->attributes.end() ? 1 : static_cast<double>(alpha->second.real);
-    scores.keysByRow = node->number("transB", 0) != 0;
+    if (isFused) {
+      scores.scale = node->real("alpha", 1);
+      scores.keysByRow = node->number("transB", 0) != 0;
+    }
     return scores;
   }
   if (const Node *reshape = p.madeBy(name, "Reshape"))
@@ -226,19 +223,19 @@ std::optional<Raiser::Heads> Raiser::turnedHeads(NodeBuilder &n, const std::stri
   const int64_t axis = concat ? concat->number("axis", 0) : 0;
   const bool joined = concat && concat->inputs.size() == 2 && (axis == 1 || axis == -3);
   if (std::optional<std::string> cache = joined ? p.headsTurned(concat->inputs[0]) : std::nullopt)
-    if (std::optional<Heads> all = afterCache(n, *cache, rowsOf(n, concat->inputs[1], columns), p.source(name)))
+    if (std::optional<Heads> all = afterCache(n, *cache, rowsOf(n, concat->inputs[1], columns), p.source(name), true))
       return all;
   return Heads{rowsOf(n, name, columns), 1};
 }
 
 /// Rows of keys or values that come after those of [batch, heads, tokens, size] `cache`; `after` is both.
 std::optional<Raiser::Heads> Raiser::afterCache(NodeBuilder &n, const std::string &cache, Tensor fresh,
-                                                const std::string &after) {
+                                                const std::string &after, bool turned) {
   if (launch) {
     if (!launch->caches.contains(cache))
       return std::nullopt;
     if (llvm::none_of(cacheUses, [&](const CacheUse &use) { return use.before == cache && use.after == after; }))
-      cacheUses.push_back({cache, after});
+      cacheUses.push_back({cache, after, turned});
     return Heads{fresh, 1, true};
   }
   Tensor before = n.castTo(p.value(cache), ElementType::Float);

@@ -131,6 +131,8 @@ Tensor Raiser::withBias(NodeBuilder &n, const std::string &name, const std::stri
   if (found == linears.end() || found->second.bias)
     return {};
   const Tensor stored = p.value(p.source(bias));
+  if (stored.rank() != 1 || offset + columns > stored.size(0) || !isReal(stored.type))
+    return {};
   Value own = n.sliceAxis(stored, 0, offset, columns).value;
   return {n.b.create<xf::LinearOp>(n.loc, found->second.rows, found->second.weight, own), ElementType::Float};
 }
@@ -165,8 +167,9 @@ bool Raiser::raiseRuntimeAttention(NodeBuilder &n) {
   const size_t maskAt = codes ? 5 : 3, pastAt = codes ? 8 : 4;
   const std::string from = codes ? codes->x : n.node.inputs[0];
   Tensor x = p.value(from), bias = n.optional(2);
-  if (n.number("do_rotary", 0) != 0 || !isReal(x.type) || x.rank() != 3 || (bias && !p.isWeight(n.node.inputs[2])) ||
-      n.has(pastAt) != n.wants(1) || (launch && n.has(pastAt) == launch->caches.empty()))
+  if (n.number("do_rotary", 0) != 0 || !isReal(x.type) || x.rank() != 3 ||
+      (bias && (!p.isWeight(n.node.inputs[2]) || bias.rank() != 1)) || n.has(pastAt) != n.wants(1) ||
+      (launch && n.has(pastAt) == launch->caches.empty()))
     return false;
   Value weight =
       codes ? inCodes(n.node, n.codedWeight(codes->w, true)).value : weightMatrix(n, n.node.inputs[1], false);

@@ -12,16 +12,11 @@ bool isWeightType(Type type) { return type.isF32() || type.isF16() || type.isBF1
 
 Type elementOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
 
-double realOf(const Node &node, const std::string &attribute, double otherwise) {
-  auto found = node.attributes.find(attribute);
-  return found == node.attributes.end() ? otherwise : static_cast<double>(found->second.real);
-}
-
 } // namespace
 
 bool Raiser::isPlainFused(const Node &node) {
   return node.op == "FusedMatMul" && node.number("transA", 0) == 0 && node.number("transBatchA", 0) == 0 &&
-         node.number("transBatchB", 0) == 0;
+         node.number("transBatchB", 0) == 0 && std::isfinite(node.real("alpha", 1));
 }
 
 /// Of a weight's elements.
@@ -109,7 +104,7 @@ std::optional<Raiser::Linear> Raiser::packedLinearOf(NodeBuilder &n, const Node 
 /// Of Gemm, or of FusedGemm before its activation.
 std::optional<Raiser::Linear> Raiser::gemmOf(NodeBuilder &n, const Node &node) {
   const bool biased = node.inputs.size() > 2 && !node.inputs[2].empty();
-  if (node.number("transA", 0) || realOf(node, "alpha", 1) != 1 || (biased && realOf(node, "beta", 1) != 1))
+  if (node.number("transA", 0) || node.real("alpha", 1) != 1 || (biased && node.real("beta", 1) != 1))
     return std::nullopt;
   Value w = weightMatrix(n, node.inputs[1], node.number("transB", 0) != 0);
   if (!w)
@@ -132,11 +127,11 @@ std::optional<Raiser::Linear> Raiser::linearOf(NodeBuilder &n, const std::string
       return Linear{p.source(node->inputs[0]), {}, w, {}};
     return std::nullopt;
   }
-  if (node->op == "FusedMatMul" && isPlainFused(*node)) {
+  if (isPlainFused(*node)) {
     Tensor x = p.value(node->inputs[0]);
     Value w = x && isReal(x.type) && x.rank() >= 2 ? weightMatrix(n, node->inputs[1], node->number("transB", 0) != 0)
                                                    : Value();
-    return w ? std::optional(Linear{p.source(node->inputs[0]), {}, w, {}, realOf(*node, "alpha", 1)}) : std::nullopt;
+    return w ? std::optional(Linear{p.source(node->inputs[0]), {}, w, {}, node->real("alpha", 1)}) : std::nullopt;
   }
   if (node->op == "Gemm")
     return gemmOf(n, *node);
@@ -185,10 +180,8 @@ bool Raiser::raiseLinear(NodeBuilder &n) {
 
 /// Rows times a factor, which may undo the one that they have.
 Value Raiser::scaledRows(NodeBuilder &n, Value rows, double factor) {
-  if (auto before = rows.getDefiningOp<xf::ScaleOp>(); before && factor != 1) {
-    factor *= before.getFactor().convertToDouble();
-    rows = before.getX();
-  }
+  if (auto before = rows.getDefiningOp<xf::ScaleOp>(); before && factor * before.getFactor().convertToDouble() == 1)
+    return before.getX();
   return factor == 1 ? rows : n.b.create<xf::ScaleOp>(n.loc, rows, llvm::APFloat(factor)).getResult();
 }
 
@@ -373,10 +366,11 @@ std::optional<Raiser::Activated> Raiser::geluOf(const std::string &name) {
       x = cubicOf(tangent->inputs[0]);
       kind = xf::Activation::GeluTanh;
     }
-    // An optimiser may have moved the half, or a scale, into the product that follows.
-    if (!x || factors.size() != 2 || factors[1 - i] != p.source(*x))
+    // An optimiser may have moved the half into the product that follows.
+    const bool whole = number == 1;
+    if (!x || (!whole && !(std::fabs(number - 0.5) <= 1e-7)) || factors.size() != 2 || factors[1 - i] != p.source(*x))
       continue;
-    return Activated{kind, *x, "", std::fabs(number - 0.5) > 1e-7 ? 2 * number : 1};
+    return Activated{kind, *x, "", whole ? 2.0 : 1.0};
   }
   return std::nullopt;
 }
@@ -393,10 +387,10 @@ std::optional<Raiser::Activated> Raiser::activationOf(const std::string &name) {
     return Activated{xf::Activation::Sigmoid, x};
   if (op == "Relu")
     return Activated{xf::Activation::Relu, x};
-  if (op == "Swish" && realOf(*node, "alpha", 1) == 1)
+  if (op == "Swish" && node->real("alpha", 1) == 1)
     return Activated{xf::Activation::Silu, x};
   if (op == "QuickGelu") {
-    const double alpha = realOf(*node, "alpha", 1.702);
+    const double alpha = node->real("alpha", 1.702);
     if (alpha == 1)
       return Activated{xf::Activation::Silu, x};
     if (std::fabs(alpha - 1.702) < 1e-6)

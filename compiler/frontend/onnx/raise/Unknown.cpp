@@ -36,8 +36,6 @@ std::string whyNotAttention(NodeBuilder &n) {
     return "its softmax is a smooth one (smooth_softmax)";
   if (node.op == "MultiHeadAttention" && (node.inputs.size() < 3 || node.inputs[1].empty() || node.inputs[2].empty()))
     return "its queries, keys and values are packed in one input";
-  if ((node.op == "Attention" || node.op == "QAttention") && !isStandard && n.number("do_rotary", 0) != 0)
-    return "it turns queries and keys itself (do_rotary)";
   return "its operands are not queries, keys and values of the tokens, caches and a mask";
 }
 
@@ -52,10 +50,10 @@ void Raiser::noteUnknown(NodeBuilder &n) {
 /// As quantize_dynamic writes it unless it is told that only constants are weights.
 void Raiser::noteUnstored(const Node &node) {
   const auto [maker, output] = p.maker(node.inputs[1]);
-  if (maker && maker->op == "DynamicQuantizeLinear")
-    unknown = fmt::format("node '{}' (MatMulInteger) rounds both of its inputs to 8 bits, '{}' and '{}', none of which "
-                          "is a stored weight; quantise with MatMulConstBOnly=True",
-                          node.name, node.inputs[0], node.inputs[1]);
+  if (maker && maker->op == "DynamicQuantizeLinear" && !p.isWeight(node.inputs[1]))
+    unknown = fmt::format("node '{}' (MatMulInteger) rounds both of its inputs to 8 bits, and the second, '{}', is no "
+                          "stored weight; quantise with MatMulConstBOnly=True",
+                          node.name, node.inputs[1]);
 }
 
 } // namespace weft::frontend::onnx
