@@ -242,6 +242,73 @@ TEST_CASE("a product in integers is one of numbers only if it is scaled by what 
              Contains("none of the ops"));
 }
 
+TEST_CASE("a product in integers without the zero point of its input is none of numbers") {
+  onnx::Model model = Case("qwen2").exported({.bits = 8, .codes = ExportOptions::Codes::Dynamic});
+  for (onnx::Node &node : model.graph.nodes)
+    if (node.op == "DynamicQuantizeLinear")
+      node.outputs[2] = "";
+    else if (node.op == "MatMulInteger")
+      node.inputs[2] = "";
+  CHECK_THAT(whyNot(model), Catch::Matchers::Contains("none of the ops"));
+}
+
+TEST_CASE("what an optimiser has doubled or moved is the same decoder") {
+  Case model("llama");
+  auto logits = [&](const onnx::Model &graph) {
+    TemporaryModel file(graph);
+    return Imported(file.path).run(model.ids, model.prompt, static_cast<uint32_t>(model.ids.size() + 3));
+  };
+  onnx::Model plain = model.exported({}), changed = plain;
+  std::vector<onnx::Node> &nodes = changed.graph.nodes;
+  auto node = [](const char *op, std::vector<std::string> inputs, const std::string &output) {
+    onnx::Node made;
+    made.op = op;
+    made.name = "made." + output;
+    made.inputs = std::move(inputs);
+    made.outputs = {output};
+    return made;
+  };
+  auto turned = [&](const std::string &x, const std::string &y) {
+    onnx::Node made = node("Transpose", {x}, y);
+    made.attributes["perm"].kind = onnx::Attribute::Kind::Ints;
+    made.attributes["perm"].numbers = {0, 2, 1, 3};
+    return made;
+  };
+  SECTION("a look-up of the tokens") {
+    auto gather = std::find_if(nodes.begin(), nodes.end(), [](const onnx::Node &each) {
+      return each.op == "Gather" && each.inputs[1] == "input_ids";
+    });
+    REQUIRE(gather != nodes.end());
+    const std::string rows = gather->outputs[0];
+    onnx::Node second = *gather;
+    second.name = "again";
+    second.outputs = {"rows again"};
+    bool first = true;
+    for (onnx::Node &each : nodes)
+      for (std::string &input : each.inputs)
+        if (input == rows && !std::exchange(first, false))
+          input = "rows again";
+    nodes.insert(gather + 1, second);
+  }
+  SECTION("a cache's transpose") {
+    size_t moved = 0;
+    for (size_t i = 0; i < nodes.size(); ++i)
+      if (nodes[i].op == "Concat" && nodes[i].inputs[0].starts_with("past_key_values.")) {
+        const onnx::Node concat = nodes[i];
+        const std::string own = std::to_string(moved++);
+        onnx::Node joined = node("Concat", {"past turned " + own, "fresh turned " + own}, "joined " + own);
+        joined.attributes["axis"].kind = onnx::Attribute::Kind::Int;
+        joined.attributes["axis"].number = 1;
+        nodes[i] = turned("joined " + own, concat.outputs[0]);
+        nodes.insert(nodes.begin() + std::ptrdiff_t(i), {turned(concat.inputs[0], "past turned " + own),
+                                                         turned(concat.inputs[1], "fresh turned " + own), joined});
+        i += 3;
+      }
+    CHECK(moved == 4);
+  }
+  CHECK(logits(changed) == logits(plain));
+}
+
 TEST_CASE("the same codes may be two matrices") {
   // 8 bits x 16 and 4 bits x 32 of as many bytes: each is the numbers that its own node says.
   onnx::Node eight;

@@ -130,6 +130,44 @@ TEST_CASE("words, positions and segments in 8 bits") {
   checkEqual(embedded(true), embedded(false));
 }
 
+TEST_CASE("what an op of 8 bits needs and is not there is refused") {
+  auto why = [](const std::function<std::string(GraphMaker &, const std::string &)> &make) {
+    GraphMaker g(21);
+    g.output(make(g, g.floats("x", {2, 3})));
+    Result<Computed> computed = compute(g.model, {bytesOf(random({2, 3}, 1).data)}, false);
+    REQUIRE(!computed);
+    return computed.error().message;
+  };
+  using Catch::Matchers::Contains;
+  auto embedding = [](GraphMaker &g, const Shape &ids, bool words) {
+    const std::string table = codes(g, {4, 8}, false, 1), row = codes(g, {8}, false, 2), zero = codes(g, {}, false, 3),
+                      scale = g.node("Squeeze", {g.constant({1}, {0.02F})}),
+                      places = cast(g, g.integers(ids, std::vector<int64_t>(ids.empty() ? 1 : 6)), 6);
+    return g.node("QEmbedLayerNormalization",
+                  {places, "", words ? table : "", table, "", row, row, "", scale, scale, "", scale, scale, zero, zero,
+                   "", zero, zero},
+                  {}, microsoft);
+  };
+  CHECK_THAT(why([&](GraphMaker &g, const std::string &) { return embedding(g, {2, 3}, false); }), Contains("input"));
+  CHECK_THAT(why([&](GraphMaker &g, const std::string &) { return embedding(g, {}, true); }),
+             Contains("its ids have 0 dimensions"));
+  CHECK_THAT(why([&](GraphMaker &g, const std::string &x) {
+               return g.node("DynamicQuantizeMatMul", {x, g.random({3, 4}), g.random({4})}, {}, microsoft);
+             }),
+             Contains("multiplies float32, not bytes"));
+  CHECK_THAT(why([&](GraphMaker &g, const std::string &x) {
+               return g.node("DynamicQuantizeMatMul", {x, codes(g, {3, 4}, true, 1), g.random({2, 1, 4})}, {},
+                             microsoft);
+             }),
+             Contains("a scale or bias of [2, 1, 4]"));
+  CHECK_THAT(why([&](GraphMaker &g, const std::string &) {
+               return g.node("RelativePositionBias",
+                             {g.random({8, 2}), g.integers({2000000000}), g.integers({2000000000})},
+                             {{"max_distance", int64_t(64)}}, microsoft);
+             }),
+             Contains("are too many"));
+}
+
 TEST_CASE("biases by distance, each near one with a bucket of its own and far ones by the logarithm") {
   const bool both = GENERATE(true, false);
   const int64_t rows = 9, keys = 14, heads = 2, buckets = 8, farthest = 10;

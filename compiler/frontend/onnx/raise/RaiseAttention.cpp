@@ -222,9 +222,13 @@ std::optional<Raiser::Heads> Raiser::turnedHeads(NodeBuilder &n, const std::stri
   const Node *concat = p.madeBy(name, "Concat");
   const int64_t axis = concat ? concat->number("axis", 0) : 0;
   const bool joined = concat && concat->inputs.size() == 2 && (axis == 1 || axis == -3);
-  if (std::optional<std::string> cache = joined ? p.headsTurned(concat->inputs[0]) : std::nullopt)
-    if (std::optional<Heads> all = afterCache(n, *cache, rowsOf(n, concat->inputs[1], columns), p.source(name), true))
-      return all;
+  if (std::optional<std::string> cache = joined ? p.headsTurned(concat->inputs[0]) : std::nullopt) {
+    std::optional<std::string> apart = p.headsTurned(concat->inputs[1]);
+    std::optional<Heads> own = apart ? headsOf(n, *apart) : Heads{rowsOf(n, concat->inputs[1], columns), 1};
+    if (own && own->factor == 1 && !own->cached)
+      if (std::optional<Heads> all = afterCache(n, *cache, own->rows, p.source(name), true))
+        return all;
+  }
   return Heads{rowsOf(n, name, columns), 1};
 }
 
