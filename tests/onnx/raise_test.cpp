@@ -222,6 +222,12 @@ TEST_CASE("small ops as ONNX Runtime's optimiser joins them") {
                     microsoft));
     CHECK(raisedAndEqual(g.model) == Counts{{"linear", 4}, {"activation", 3}, {"add", 1}, {"layer_norm", 1}});
   }
+  SECTION("the last steps of a norm with a mean") {
+    std::string mean = g.node("ReduceMean", {x, g.integers({-1})}), difference = g.node("Sub", {x, mean});
+    std::string scaled = g.node("SimplifiedLayerNormalization", {difference, g.random({width})}, {{"epsilon", 1e-4}});
+    g.output(project(g, g.node("Add", {scaled, g.random({width})}), width, 9));
+    CHECK(raisedAndEqual(g.model) == Counts{{"layer_norm", 1}, {"linear", 1}});
+  }
   SECTION("an activation in a Gemm") {
     std::string y = g.node("Reshape", {x, g.integers({-1, width})});
     for (const char *kind : {"Relu", "Tanh", "Sigmoid", "LeakyRelu"})

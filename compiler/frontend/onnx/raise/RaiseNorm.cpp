@@ -42,8 +42,13 @@ std::optional<std::string> Raiser::unscaledRms(const std::string &name, double &
   return p.source(x);
 }
 
+/// x / sqrt(mean(x²) + epsilon) · gamma, in small ops or one
 std::optional<Raiser::Norm> Raiser::rmsOf(const std::string &name) {
   Norm norm;
+  if (auto [node, output] = p.maker(name);
+      node && output == 0 && (node->op == "SimplifiedLayerNormalization" || node->op == "RMSNormalization") &&
+      p.overLastAxis(*node, "axis"))
+    return Norm{p.source(node->inputs[0]), node->inputs[1], "", node->real("epsilon", 1e-5)};
   std::optional<std::string> x;
   auto both = p.operands(name, "Mul", [&](const std::string &f) {
     x = unscaledRms(f, norm.epsilon);
