@@ -210,17 +210,14 @@ void Raiser::splitLinear(NodeBuilder &n) {
 /// The same where a product's columns are [heads, width], heads before tokens or behind: parts of each head's are
 /// products with rows of the weight, too.
 void Raiser::splitHeads(NodeBuilder &n) {
-  const Node *turn = p.madeBy(n.node.inputs[0], "Transpose");
-  if (turn &&
-      (!turn->attributes.contains("perm") || turn->attributes.at("perm").numbers != std::vector<int64_t>{0, 2, 1, 3}))
-    return;
-  const Node *reshape = p.madeBy(turn ? turn->inputs[0] : n.node.inputs[0], "Reshape");
+  const std::optional<std::string> turned = p.headsTurned(n.node.inputs[0]);
+  const Node *reshape = p.madeBy(turned ? *turned : n.node.inputs[0], "Reshape");
   auto found = reshape ? linears.find(p.source(reshape->inputs[0])) : linears.end();
   const Tensor whole = p.value(n.node.inputs[0]);
   if (found == linears.end() || whole.rank() != 4)
     return;
   const Linear linear = found->second;
-  const int64_t count = whole.size(turn ? 1 : 2), width = whole.size(3);
+  const int64_t count = whole.size(turned ? 1 : 2), width = whole.size(3);
   const auto type = cast<RankedTensorType>(linear.weight.getType());
   if (count * width != type.getDimSize(0))
     return;
@@ -239,11 +236,11 @@ void Raiser::splitHeads(NodeBuilder &n) {
     own.weight = ofHeads(linear.weight, {type.getDimSize(1)});
     own.bias = linear.bias ? ofHeads(linear.bias, {}) : Value();
     Value rows = n.b.create<xf::LinearOp>(n.loc, own.rows, own.weight, own.bias);
-    if (turn)
+    if (turned)
       setHeads(n, name, {rows, ElementType::Float});
     else
       setRows(n, name, {rows, ElementType::Float});
-    if (!turn && count == 1) // else the last dimension is not all of the product's columns
+    if (!turned && count == 1) // else the last dimension is not all of the product's columns
       linears[name] = own;
   }
 }
